@@ -1,0 +1,99 @@
+# Every target makes what it needs: the virtual environment from the lock file, and the Debian packages below.
+# Needs root on Debian 12 (the tests and the demo make network namespaces of their own).
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+PY := $(VENV)/bin/python
+# The shim is compiled for the interpreter that will run it, so the project uses one interpreter: Debian's.
+PYTHON := /usr/bin/python3.11
+PACKAGES := python3.11 python3.11-venv iproute2 nftables libnftables1 iptables conntrack containernetworking-plugins
+PROTOS := proto/tke/eni/v1/cni.proto proto/tke/eni/v1/introspection.proto
+
+.PHONY: help
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+build/packages.ok: Makefile
+	@mkdir -p build
+	@missing=$$(for p in $(PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || echo $$p; done); \
+	if [ -n "$$missing" ]; then \
+		echo "installing Debian packages:" $$missing; \
+		apt-get update -qq >/dev/null; \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	fi
+	@touch $@
+
+$(VENV)/ok: requirements.lock setup.cfg pyproject.toml | build/packages.ok
+	@echo "making the virtual environment $(VENV)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: venv
+venv: $(VENV)/ok  ## make the virtual environment and install the Debian packages
+
+build/cni/tke-route-eni: $(wildcard cni_plugin/*.py) | $(VENV)/ok
+	@$(PYTHON) -I -S cni_plugin/build.py --output $@
+
+.PHONY: shim
+shim: build/cni/tke-route-eni  ## build the CNI plugin into build/cni
+
+.PHONY: demo
+demo: $(VENV)/ok shim  ## a region, a node and three Pods on this machine; ARGS=--keep leaves it running
+	@$(PY) -m testbed.demo $(ARGS)
+
+.PHONY: test
+test: lint shim  ## lint, unit, netns and scenario tests
+	@$(PY) -m pytest -q $(ARGS)
+
+.PHONY: lint
+lint: $(VENV)/ok  ## ruff, mypy strict, import-linter, freshness of the generated code
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports --no-cache
+	@$(MAKE) --no-print-directory proto-check
+
+define generate
+	@mkdir -p $(1)
+	@$(PY) -m grpc_tools.protoc -Iproto --python_out=$(1) --grpc_python_out=$(1) \
+		--plugin=protoc-gen-mypy=$(VENV)/bin/protoc-gen-mypy \
+		--plugin=protoc-gen-mypy_grpc=$(VENV)/bin/protoc-gen-mypy_grpc \
+		--mypy_out=quiet:$(1) --mypy_grpc_out=quiet:$(1) $(PROTOS)
+	@find $(1) -mindepth 2 -name '*_pb2*' -exec mv -t $(1) {} +
+	@find $(1) -mindepth 1 -type d -name tke -prune -exec rm -r {} +
+	@sed -i 's/from tke\.eni\.v1 import/from ipamd.rpc import/; s/import tke\.eni\.v1\.\(\w*\)/import ipamd.rpc.\1/; s/tke\.eni\.v1\.\(\w*_pb2\)/ipamd.rpc.\1/g' \
+		$(1)/*_pb2*.py $(1)/*_pb2*.pyi
+endef
+
+.PHONY: proto
+proto: $(VENV)/ok  ## generate ipamd/rpc from proto/
+	$(call generate,ipamd/rpc)
+
+.PHONY: proto-check
+proto-check: $(VENV)/ok
+	@rm -rf build/proto
+	$(call generate,build/proto)
+	@for f in build/proto/*_pb2*; do cmp -s $$f ipamd/rpc/$${f##*/} || \
+		{ echo "ipamd/rpc/$${f##*/} is not what proto/ says: run 'make proto' and commit"; exit 1; }; done
+
+.PHONY: bench
+bench: $(VENV)/ok shim  ## ratios against ptp + host-local in one run, into build/bench.json
+	@$(PY) -m testbed.bench $(ARGS)
+
+.PHONY: lock
+lock: $(VENV)/ok  ## resolve setup.cfg again into requirements.lock
+	@$(PY) -m pip install --quiet --disable-pip-version-check uv
+	@$(VENV)/bin/uv pip compile -q --upgrade --python-version 3.11 --generate-hashes --all-extras --no-header setup.cfg -o requirements.lock
+
+.PHONY: format
+format: $(VENV)/ok  ## let ruff format and mend what it can
+	@$(VENV)/bin/ruff check --fix-only -q .
+	@$(VENV)/bin/ruff format -q .
+
+.PHONY: clean
+clean:  ## remove what the targets made
+	@rm -rf build $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

@@ -1,0 +1,1 @@
+"""tke-eni: per-node agent, cluster controller and operator command."""

@@ -1,0 +1,1 @@
+"""Tencent Cloud over the official SDK, and the metadata service of the CVM."""

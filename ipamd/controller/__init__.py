@@ -1,0 +1,1 @@
+"""The cluster's leader: claims, EIP allocation and release."""

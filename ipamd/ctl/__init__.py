@@ -1,0 +1,1 @@
+"""ipamctl: what an operator types."""

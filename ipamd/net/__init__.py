@@ -1,0 +1,1 @@
+"""The node's data plane: links, routes, rules and nftables."""

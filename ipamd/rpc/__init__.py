@@ -1,0 +1,1 @@
+"""gRPC code generated from proto/ by `make proto`; never edited."""

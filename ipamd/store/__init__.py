@@ -1,0 +1,1 @@
+"""What the agent must remember over a restart: sqlite on the node."""

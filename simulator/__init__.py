@@ -1,0 +1,1 @@
+"""A Tencent Cloud region on one machine."""

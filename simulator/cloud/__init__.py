@@ -1,0 +1,1 @@
+"""The cloud API on the wire and the state behind it."""

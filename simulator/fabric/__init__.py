@@ -1,0 +1,1 @@
+"""The VPC: network namespaces, a router with anti-spoofing, EIP NAT and an internet."""
