@@ -41,6 +41,8 @@ class Instance:
     subnet_id: str
     private_ip: str
     """Primary address of the primary ENI: the node's own address."""
+    state: str = ""
+    """InstanceState of DescribeInstances, for example RUNNING, STOPPED, SHUTDOWN."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,8 @@ class EniState(Enum):
     ATTACHING = "ATTACHING"
     DETACHING = "DETACHING"
     DELETING = "DELETING"
+    UNKNOWN = "UNKNOWN"
+    """A state this release does not know: the ENI exists, and nothing may be built on it."""
 
 
 class IpState(Enum):
@@ -69,6 +73,8 @@ class IpState(Enum):
     AVAILABLE = "AVAILABLE"
     MIGRATING = "MIGRATING"
     DELETING = "DELETING"
+    UNKNOWN = "UNKNOWN"
+    """A state this release does not know: the address is taken, and not usable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,12 +102,28 @@ class Eni:
     instance_id: str
     """Empty when the ENI is not attached."""
     addresses: tuple[EniAddress, ...]
+    security_groups: tuple[str, ...] = ()
     tags: dict[str, str] = field(default_factory=dict)
 
     @property
     def primary_ip(self) -> str:
         """The ENI's own address; it is never given to a Pod."""
         return next((address.ip for address in self.addresses if address.primary), "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EniRequest:
+    """What CreateAndAttachNetworkInterface is asked for."""
+
+    instance_id: str
+    vpc_id: str
+    subnet_id: str
+    security_groups: tuple[str, ...]
+    secondary_ips: int
+    """Addresses for Pods, besides the primary one; 0 for none."""
+    name: str = ""
+    """At most 60 characters."""
+    tags: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +138,26 @@ class Subnet:
     route_table_id: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One entry of a route table; only IPv4 entries are listed."""
+
+    destination: str
+    gateway_type: str
+    """GatewayType of the API, for example NAT, EIP, NORMAL_CVM."""
+    gateway_id: str
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteTable:
+    """A route table of the VPC; a subnet names its own in `Subnet.route_table_id`."""
+
+    route_table_id: str
+    vpc_id: str
+    routes: tuple[Route, ...]
+
+
 class EipStatus(Enum):
     """Address.AddressStatus. BIND_ENI is a bind to an ENI that is attached to no CVM; both count as bound."""
 
@@ -126,6 +168,8 @@ class EipStatus(Enum):
     UNBIND = "UNBIND"
     OFFLINING = "OFFLINING"
     BIND_ENI = "BIND_ENI"
+    UNKNOWN = "UNKNOWN"
+    """A state this release does not know: neither bound nor free to bind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,3 +191,30 @@ class Eip:
     def bound(self) -> bool:
         """Whether packets are translated for it now."""
         return self.status in (EipStatus.BIND, EipStatus.BIND_ENI)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EipOrder:
+    """What AllocateAddresses is asked for; the defaults are those of TKE's `eip-attributes`."""
+
+    isp: str = "BGP"
+    bandwidth_mbps: int = 100
+    charge_type: str = "TRAFFIC_POSTPAID_BY_HOUR"
+    """Empty leaves it to the account, as accounts of the traditional billing kind demand."""
+    bandwidth_package_id: str = ""
+    name: str = ""
+    """At most 128 characters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EipQuota:
+    """One row of DescribeAddressQuota, for example TOTAL_EIP_QUOTA or DAILY_EIP_APPLY."""
+
+    quota_id: str
+    used: int
+    limit: int
+
+    @property
+    def left(self) -> int:
+        """How many more the account may take."""
+        return max(0, self.limit - self.used)
