@@ -1,0 +1,263 @@
+"""A region with one node: simulator, agent and controller as processes, and a runtime on the node.
+
+The product runs as it does in production, in its own processes and with its own flags; only its end points
+are the simulator's. Everything is removed by `close`, whatever failed before.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from testbed import processes
+from testbed.http_json import JsonEndpoint
+from testbed.processes import Child, Children
+from testbed.runtime import Runtime
+from testbed.workloads import Workloads
+
+PLUGIN = Path("build/cni/tke-route-eni")
+NETWORK = {"cniVersion": "1.0.0", "name": "tke-eni", "type": "tke-route-eni"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoints:
+    """Where the region is: on loopback for us, inside the VPC for the node."""
+
+    admin: str
+    cloud: str
+    kube: str
+    node_cloud: str
+    node_kube: str
+    node_metadata: str
+    secret_id: str
+    secret_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """The CVM under test."""
+
+    name: str
+    instance_id: str
+    netns: str
+    private_ip: str
+    public_ip: str
+
+
+class Bed:
+    """Invariant: every process and sandbox of the bed is known to it until `close`."""
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.directory = directory
+        # Apart from the rest, because the path of a unix socket has at most 107 bytes.
+        self._run_directory = Path(tempfile.mkdtemp(prefix="tke-eni-"))
+        self._children = Children(directory / "logs")
+        self.agent: Child | None = None
+        self.controller: Child | None = None
+        self._runtime: Runtime | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove sandboxes, then processes; the simulator removes its own namespaces when it ends."""
+        try:
+            if self._runtime:
+                self._runtime.close()
+        finally:
+            self._children.stop_all()
+            shutil.rmtree(self._run_directory, ignore_errors=True)
+
+    def start_region(self, *, instance_type: str = "S5.2XLARGE16", options: Sequence[str] = ()) -> None:
+        """Bring up the region with one CVM of `instance_type` and learn where everything is."""
+        ready = self.directory / "region.json"
+        ready.unlink(missing_ok=True)
+        simulator = self._children.start(
+            "simulator",
+            [
+                sys.executable,
+                "-m",
+                "simulator",
+                "--ready-file",
+                str(ready),
+                "--instances",
+                instance_type,
+                *options,
+            ],
+        )
+        processes.wait_for_file(simulator, ready, seconds=30)
+        region = json.loads(ready.read_text())
+        self.region: dict[str, Any] = region
+        instance = region["instances"][0]
+        self.node = Node(
+            name=instance["node_name"],
+            instance_id=instance["instance_id"],
+            netns=instance["netns"],
+            private_ip=instance["private_ip"],
+            public_ip=instance["public_ip"],
+        )
+        self.endpoints = Endpoints(
+            admin=region["admin"],
+            cloud=region["cloud"],
+            kube=region["kube"],
+            node_cloud=region["fabric"]["cloud"],
+            node_kube=region["fabric"]["kube"],
+            node_metadata=region["fabric"]["metadata"],
+            secret_id=region["credentials"]["secret_id"],
+            secret_key=region["credentials"]["secret_key"],
+        )
+        self.internet_netns: str = region["internet"]["netns"]
+        self.internet_hosts: list[str] = region["internet"]["hosts"]
+        self.admin = JsonEndpoint(self.endpoints.admin)
+        self.workloads = Workloads(JsonEndpoint(self.endpoints.kube))
+        self.workloads.add_node(self.node.name)
+
+    def start_controller(self, *, options: Sequence[str] = ()) -> None:
+        """Run `ipamd controller` outside of the VPC, with the account's key."""
+        self.controller = self._children.start(
+            "controller",
+            [
+                sys.executable,
+                "-m",
+                "ipamd",
+                "controller",
+                "--cluster-id",
+                "cls-demo",
+                "--region",
+                self.region["region"],
+                "--kubeconfig",
+                str(self._kubeconfig("controller", self.endpoints.kube)),
+                "--cloud-endpoint",
+                self.endpoints.cloud,
+                *options,
+            ],
+            environment={
+                "TENCENTCLOUD_SECRET_ID": self.endpoints.secret_id,
+                "TENCENTCLOUD_SECRET_KEY": self.endpoints.secret_key,
+            },
+        )
+
+    def start_agent(self, *, options: Sequence[str] = ()) -> None:
+        """Run `ipamd agent` in the node's namespace, with the CVM's role, and wait until it can take Pods."""
+        self.agent = self._children.start(
+            "agent",
+            [
+                "nsenter",
+                f"--net=/run/netns/{self.node.netns}",
+                sys.executable,
+                "-m",
+                "ipamd",
+                "agent",
+                "--node-name",
+                self.node.name,
+                "--cluster-id",
+                "cls-demo",
+                "--kubeconfig",
+                str(self._kubeconfig("agent", self.endpoints.node_kube)),
+                "--metadata-url",
+                self.endpoints.node_metadata,
+                "--cloud-endpoint",
+                self.endpoints.node_cloud,
+                "--socket",
+                str(self.socket),
+                "--state-dir",
+                str(self.directory / "state"),
+                "--pending-deletes",
+                str(self.pending_deletes),
+                *options,
+            ],
+        )
+
+    @property
+    def socket(self) -> Path:
+        """The agent's socket."""
+        return self._run_directory / "ipamd.sock"
+
+    @property
+    def pending_deletes(self) -> Path:
+        """Where the shim queues DELs while the agent is away."""
+        return self._run_directory / "pending-deletes"
+
+    @property
+    def runtime(self) -> Runtime:
+        """The container runtime of the node, with the shim as its plugin."""
+        if self._runtime is None:
+            self._runtime = Runtime(
+                node_netns=self.node.netns,
+                plugin=PLUGIN.absolute(),
+                configuration=NETWORK,
+                environment={
+                    "TKE_ENI_SOCKET": str(self.socket),
+                    "TKE_ENI_PENDING_DELETES": str(self.pending_deletes),
+                },
+            )
+        return self._runtime
+
+    def ctl(self, command: str) -> dict[str, Any]:
+        """What `ipamctl <command> -o json` prints."""
+        argv = [sys.executable, "-m", "ipamd.ctl", "--socket", str(self.socket), command, "-o", "json"]
+        return dict(json.loads(subprocess.run(argv, check=True, capture_output=True, text=True).stdout))
+
+    def status(self) -> dict[str, Any]:
+        """`ipamctl status`, empty while the agent does not answer."""
+        try:
+            return self.ctl("status")
+        except subprocess.CalledProcessError:
+            return {}
+
+    def cloud_state(self) -> dict[str, Any]:
+        """Everything that the simulated cloud holds."""
+        return dict(self.admin.get("/state"))
+
+    def stop(self, child: Child) -> int:
+        """End one of the bed's processes in order."""
+        return self._children.stop(child)
+
+    def kill(self, child: Child) -> None:
+        """End one of the bed's processes as a crash does."""
+        self._children.kill(child)
+
+    def wait_until(self, what: str, done: Callable[[], bool], *, seconds: float = 30.0) -> None:
+        """Wait for `done()`; ChildFailedError with the ends of the logs when it does not come."""
+        end = time.monotonic() + seconds
+        while not done():
+            dead = [child for child in self._daemons if child.process.poll() is not None]
+            if dead or time.monotonic() > end:
+                reason = f"{dead[0].name} ended" if dead else f"not within {seconds:.0f} s"
+                logs = "\n".join(
+                    f"--- {child.name}\n{child.log_tail()}"
+                    for child in (self.agent, self.controller)
+                    if child
+                )
+                raise processes.ChildFailedError(f"{what}: {reason}\n{logs}")
+            time.sleep(0.05)
+
+    @property
+    def _daemons(self) -> list[Child]:
+        return [child for child in (self.agent, self.controller) if child]
+
+    def _kubeconfig(self, user: str, server: str) -> Path:
+        path = (self.directory / f"{user}.kubeconfig").absolute()
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "region",
+            "clusters": [{"name": "region", "cluster": {"server": server}}],
+            "contexts": [{"name": "region", "context": {"cluster": "region", "user": user}}],
+            "users": [{"name": user, "user": {}}],
+        }
+        path.write_text(json.dumps(config))
+        return path

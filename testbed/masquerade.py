@@ -1,0 +1,21 @@
+"""The MASQUERADE rule that ip-masq-agent keeps on a TKE node, installed as it does: with iptables."""
+
+import subprocess
+from collections.abc import Sequence
+
+
+def install(netns: str, *, vpc_cidrs: Sequence[str], iptables: str = "iptables") -> None:
+    """Masquerade what leaves for other than `vpc_cidrs` and link-local, in the node's namespace only.
+
+    The chain and its order are ip-masq-agent's: RETURN for each of NonMasqueradeCIDRs, then MASQUERADE,
+    hooked behind POSTROUTING for destinations that are not local.
+    """
+    rules = [
+        "-N IP-MASQ-AGENT",
+        "-A POSTROUTING -m addrtype ! --dst-type LOCAL -j IP-MASQ-AGENT",
+        *(f"-A IP-MASQ-AGENT -d {cidr} -j RETURN" for cidr in ("169.254.0.0/16", *vpc_cidrs)),
+        "-A IP-MASQ-AGENT -j MASQUERADE",
+    ]
+    for rule in rules:
+        command = ["ip", "netns", "exec", netns, iptables, "-w", "-t", "nat", *rule.split()]
+        subprocess.run(command, check=True, capture_output=True)

@@ -1,0 +1,176 @@
+"""The container runtime's part: sandboxes, and the CNI exec protocol as containerd speaks it.
+
+A plugin is executed in the node's network namespace with the CNI_* environment and the network
+configuration on standard input; what it prints and its exit code are the answer
+(CNI specification, "Execution Protocol"). Not thread-safe; parallel executions are started by `run_all`.
+"""
+
+import json
+import os
+import subprocess
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from simulator.fabric import namespaces
+
+
+class CniError(RuntimeError):
+    """The plugin answered with an error object; `code` and `details` are its fields."""
+
+    def __init__(self, verb: str, answer: Mapping[str, Any], stderr: str) -> None:
+        message = f"{answer.get('msg', 'no error object on stdout')}: {answer.get('details', '')}"
+        super().__init__(f"{verb}: code {answer.get('code')}: {message.rstrip(': ')} {stderr}".rstrip())
+        self.code = int(answer.get("code", -1))
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sandbox:
+    """One Pod sandbox: a container id and a network namespace."""
+
+    container_id: str
+    netns: str
+    """Name under /run/netns."""
+    pod_namespace: str = ""
+    pod_name: str = ""
+    pod_uid: str = ""
+
+    @property
+    def netns_path(self) -> str:
+        """What the plugin gets as CNI_NETNS."""
+        return f"/run/netns/{self.netns}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What one execution of a plugin gave."""
+
+    verb: str
+    exit_code: int
+    stdout: bytes
+    stderr: str
+    milliseconds: float
+    """From before the process was started until it was reaped."""
+
+    def result(self) -> dict[str, Any]:
+        """The decoded answer of a success ({} when nothing was printed); CniError otherwise."""
+        try:
+            answer = json.loads(self.stdout) if self.stdout.strip() else {}
+        except ValueError:
+            answer = {"msg": f"not JSON on stdout: {self.stdout[:200]!r}"}
+            raise CniError(self.verb, answer, self.stderr) from None
+        if self.exit_code != 0:
+            raise CniError(self.verb, answer, self.stderr)
+        return dict(answer)
+
+
+class Runtime:
+    """A runtime on one node.
+
+    Invariant: every sandbox made here has its namespace until `remove_sandbox` or `close`.
+    """
+
+    def __init__(
+        self,
+        *,
+        node_netns: str,
+        plugin: Path,
+        configuration: Mapping[str, Any],
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._node_netns = node_netns
+        self._plugin = plugin
+        self._stdin = json.dumps(configuration).encode()
+        self._environment = {"PATH": os.environ.get("PATH", ""), **(environment or {})}
+        self._sandboxes: dict[str, Sandbox] = {}
+        self._made = 0
+
+    def close(self) -> None:
+        """Remove all sandboxes' namespaces."""
+        for sandbox in list(self._sandboxes.values()):
+            self.remove_sandbox(sandbox)
+
+    def new_sandbox(self, *, pod: Mapping[str, Any] | None = None) -> Sandbox:
+        """Make a sandbox for the Pod object (or for none, where the plugin does not ask)."""
+        self._made += 1
+        metadata: Mapping[str, Any] = pod["metadata"] if pod else {}
+        sandbox = Sandbox(
+            container_id=uuid.uuid4().hex * 2,
+            netns=f"{self._node_netns}-{self._made}",
+            pod_namespace=str(metadata.get("namespace", "")),
+            pod_name=str(metadata.get("name", "")),
+            pod_uid=str(metadata.get("uid", "")),
+        )
+        namespaces.create(sandbox.netns)
+        self._sandboxes[sandbox.container_id] = sandbox
+        return sandbox
+
+    def remove_sandbox(self, sandbox: Sandbox) -> None:
+        """Remove the sandbox's namespace, as a runtime does after DEL."""
+        self._sandboxes.pop(sandbox.container_id, None)
+        namespaces.remove(sandbox.netns)
+
+    def run(self, verb: str, sandbox: Sandbox, *, stdin: bytes | None = None) -> Outcome:
+        """Execute the plugin once and wait for it."""
+        outcomes, _wall = self.run_all(verb, [sandbox], stdin=stdin)
+        return outcomes[0]
+
+    def run_all(
+        self, verb: str, sandboxes: Sequence[Sandbox], *, stdin: bytes | None = None
+    ) -> tuple[list[Outcome], float]:
+        """Execute the plugin for all sandboxes at once; also gives the wall time in milliseconds."""
+        return namespaces.run_in(
+            self._node_netns, lambda: self._execute(verb, sandboxes, self._stdin if stdin is None else stdin)
+        )
+
+    def _execute(self, verb: str, sandboxes: Sequence[Sandbox], stdin: bytes) -> tuple[list[Outcome], float]:
+        start = time.perf_counter()
+        running = []
+        for sandbox in sandboxes:
+            began = time.perf_counter()
+            process = subprocess.Popen(
+                [str(self._plugin)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={**self._environment, **self._cni_environment(verb, sandbox)},
+            )
+            assert process.stdin is not None
+            process.stdin.write(stdin)
+            process.stdin.close()
+            process.stdin = None
+            running.append((process, began))
+        outcomes = []
+        for process, began in running:
+            stdout, stderr = process.communicate()
+            outcomes.append(
+                Outcome(
+                    verb=verb,
+                    exit_code=process.returncode,
+                    stdout=stdout,
+                    stderr=stderr.decode(errors="replace").strip(),
+                    milliseconds=(time.perf_counter() - began) * 1000,
+                )
+            )
+        return outcomes, (time.perf_counter() - start) * 1000
+
+    def _cni_environment(self, verb: str, sandbox: Sandbox) -> dict[str, str]:
+        pod = {
+            "IgnoreUnknown": "1",
+            "K8S_POD_NAMESPACE": sandbox.pod_namespace,
+            "K8S_POD_NAME": sandbox.pod_name,
+            "K8S_POD_INFRA_CONTAINER_ID": sandbox.container_id,
+            "K8S_POD_UID": sandbox.pod_uid,
+        }
+        return {
+            "CNI_COMMAND": verb,
+            "CNI_CONTAINERID": sandbox.container_id,
+            "CNI_NETNS": sandbox.netns_path,
+            "CNI_IFNAME": "eth0",
+            "CNI_PATH": str(self._plugin.parent),
+            "CNI_ARGS": ";".join(f"{key}={value}" for key, value in pod.items() if value),
+        }
