@@ -72,6 +72,7 @@ class CloudError(IpamError):
         detail = f"{action} failed with {code}: {message}"
         super().__init__(f"{detail} (RequestId {request_id})" if request_id else detail, advice=advice)
         self.kind = kind
+        self.detail = message
         self.action = action
         self.code = code
         self.request_id = request_id
