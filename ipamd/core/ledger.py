@@ -1,0 +1,292 @@
+"""Who owns which private IP of this node: the pure heart of the agent.
+
+A `Ledger` is an immutable value. Each operation here takes one and returns a `Transition`: the next ledger
+and the addresses whose rows the store must write or remove before anybody acts on the outcome. Nothing
+here does I/O, knows a clock or locks; `ipamd.agent.address_book` puts the lock and the commit around it.
+EIP stages are moved by `ipamd.core.associations`, cloud listings are taken in by `ipamd.core.observing`.
+
+Invariants (`violations` checks them, tests/core tries to break them):
+- a sandbox owns at most one address, and an address has at most one owner;
+- a Pod interface (Pod UID, network, ifname) has at most one address;
+- an EIP is recorded at one address at most;
+- an address becomes Warm again only after its EIP was confirmed unbound and its cool-down is over;
+- a DEL that names another sandbox than the stored one changes nothing.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from ipamd.core import model
+from ipamd.core.addresses import (
+    FORGETTABLE,
+    Address,
+    Assigned,
+    Cooling,
+    Held,
+    IllegalMoveError,
+    Occupied,
+    Unassigning,
+    Unbinding,
+    Warm,
+    check,
+    moved,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """All secondary addresses of the node by IP."""
+
+    addresses: Mapping[str, Address] = field(default_factory=lambda: MappingProxyType({}))
+
+    @classmethod
+    def of(cls, addresses: Iterable[Address]) -> "Ledger":
+        """Build a ledger from stored addresses; IllegalMoveError when one is invalid in itself."""
+        by_ip = {address.ip: address for address in addresses}
+        for address in by_ip.values():
+            check(address)
+        return cls(MappingProxyType(by_ip))
+
+    def owned_by(self, key: model.SandboxKey) -> Address | None:
+        """Return the address that this very sandbox owns."""
+        return next(
+            (a for a in self.addresses.values() if isinstance(a.state, Assigned) and a.state.key == key), None
+        )
+
+    def with_eip(self, eip_id: str) -> Address | None:
+        """Return the address at which this EIP is recorded, at whatever stage."""
+        return next(
+            (a for a in self.addresses.values() if a.eip is not None and a.eip.eip_id == eip_id), None
+        )
+
+    def of_name(self, pod: model.PodRef) -> list[Address]:
+        """Return every address that a Pod of this namespace and name has or had, whatever its UID."""
+        return [a for a in self.addresses.values() if a.pod is not None and str(a.pod) == str(pod)]
+
+    def in_state(self, *states: type) -> list[Address]:
+        """Return the addresses in any of these states."""
+        return [a for a in self.addresses.values() if isinstance(a.state, states)]
+
+    @property
+    def available(self) -> list[Address]:
+        """The addresses that a Pod may have now: warm and listed by the cloud."""
+        return [a for a in self.addresses.values() if isinstance(a.state, Warm) and not a.quarantined]
+
+    def changed(self, *puts: Address, forget: Iterable[str] = ()) -> "Transition":
+        """Return the transition that stores these addresses (the first is its subject) and forgets those."""
+        addresses = dict(self.addresses)
+        gone = tuple(ip for ip in forget if addresses.pop(ip, None) is not None)
+        addresses.update((put.ip, put) for put in puts)
+        return Transition(Ledger(MappingProxyType(addresses)), puts, gone, puts[0] if puts else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """What an operation decided: the next ledger and the rows to persist before it takes effect."""
+
+    ledger: Ledger
+    changed: tuple[Address, ...] = ()
+    forgotten: tuple[str, ...] = ()
+    address: Address | None = None
+    """The address that the operation was about, in its new state (of several, the first); None for none."""
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to persist."""
+        return bool(self.changed or self.forgotten)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A sandbox that asks for an address."""
+
+    key: model.SandboxKey
+    pod: model.PodRef
+    netns: str = ""
+    eip_id: str = ""
+    """The EIP of the Pod's claim, when known: the address that still has it is preferred."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """For how long, and for whom, an address is kept after its sandbox is gone."""
+
+    until: float
+    by_name: bool
+
+
+def acquire(ledger: Ledger, attachment: Attachment, cooldown: float, now: float) -> Transition:
+    """Give the sandbox its address: the one it has, its Pod's, or the warm one that is idle longest.
+
+    A second ADD of the same sandbox changes nothing. An ADD of a new sandbox of the same Pod takes the Pod's
+    address over, be it held or still assigned to the older sandbox: a runtime makes the new sandbox before
+    or after the DEL of the old one, and that DEL then names a sandbox that is not the owner any more. What
+    was held for an earlier Pod of the name is let go. The transition's address is None when the pool is dry.
+
+    Raises:
+        IllegalMoveError: `superseded` still names a sandbox; it must be unwired and released first.
+    """
+    owned = ledger.owned_by(attachment.key)
+    if owned is not None:
+        return Transition(ledger, address=owned)
+    outdated = superseded(ledger, attachment)
+    for address in outdated:
+        if isinstance(address.state, Assigned):
+            raise IllegalMoveError(address, f"outdated by {attachment.key}")
+    candidates = [a for a in ledger.addresses.values() if resumable(a, attachment)]
+    if candidates:
+        chosen = min(candidates, key=lambda a: _preference(a, attachment))
+    elif ledger.available:
+        chosen = min(ledger.available, key=_idle_since)
+    else:
+        return Transition(ledger)
+    state = Assigned(key=attachment.key, pod=attachment.pod, since=now, netns=attachment.netns)
+    return ledger.changed(moved(chosen, state), *(_vacated(a, cooldown, now) for a in outdated))
+
+
+def resumable(address: Address, attachment: Attachment) -> bool:
+    """Whether the new sandbox may continue with this address."""
+    state, pod = address.state, attachment.pod
+    if address.quarantined:
+        return False
+    if isinstance(state, Occupied):
+        return state.pod == pod
+    if not isinstance(state, Assigned | Held) or not _same_interface(state, attachment):
+        return False
+    retained = state.by_name if isinstance(state, Held) else address.eip is not None and address.eip.retained
+    return state.pod == pod or (retained and str(state.pod) == str(pod))
+
+
+def superseded(ledger: Ledger, attachment: Attachment) -> list[Address]:
+    """Return what earlier sandboxes of the Pod's name have and the new sandbox will not take over.
+
+    A Pod name has one host veth on a node, so wiring the new sandbox cuts the old one off: it must be unwired
+    and released first, or its late DEL would be about a link that is not its own any more.
+    """
+    return [
+        a
+        for a in ledger.of_name(attachment.pod)
+        if isinstance(a.state, Assigned | Held)
+        and a.state.key != attachment.key
+        and _same_interface(a.state, attachment)
+        and not resumable(a, attachment)
+    ]
+
+
+def release(
+    ledger: Ledger, key: model.SandboxKey, hold: Hold | None, cooldown: float, now: float
+) -> Transition:
+    """End a sandbox: keep its address for its Pod, or let it go by way of Unbinding and Cooling.
+
+    A key that owns nothing changes nothing, unless an address is held after that very sandbox and the caller
+    now says that it need not be: then the hold ends.
+    """
+    owned = ledger.owned_by(key)
+    if owned is None:
+        held = next(
+            (a for a in ledger.in_state(Held) if isinstance(a.state, Held) and a.state.key == key), None
+        )
+        return (
+            Transition(ledger) if held is None or hold is not None else vacate(ledger, held.ip, cooldown, now)
+        )
+    if hold is None or not isinstance(owned.state, Assigned):
+        return vacate(ledger, owned.ip, cooldown, now)
+    return ledger.changed(
+        moved(owned, Held(key=key, pod=owned.state.pod, until=hold.until, by_name=hold.by_name))
+    )
+
+
+def vacate(ledger: Ledger, ip: str, cooldown: float, now: float) -> Transition:
+    """Take an address from its owner, holder or occupant: Unbinding while it has an EIP, else Cooling."""
+    address = ledger.addresses[ip]
+    return ledger.changed(
+        moved(address, Unbinding(since=now) if address.eip else Cooling(until=now + cooldown))
+    )
+
+
+def expire(ledger: Ledger, cooldown: float, now: float) -> Transition:
+    """Let time do its part: holds end, cooled addresses become warm."""
+    changed: list[Address] = []
+    for address in ledger.addresses.values():
+        state = address.state
+        if isinstance(state, Held) and state.until <= now:
+            changed.append(_vacated(address, cooldown, now))
+        elif isinstance(state, Cooling) and state.until <= now:
+            changed.append(moved(address, Warm(since=now)))
+    return ledger.changed(*changed)
+
+
+def next_expiry(ledger: Ledger) -> float | None:
+    """Return when `expire` has something to do next, or None."""
+    return min(
+        (a.state.until for a in ledger.addresses.values() if isinstance(a.state, Held | Cooling)),
+        default=None,
+    )
+
+
+def adopt(ledger: Ledger, eni_id: str, ips: Iterable[str], now: float) -> Transition:
+    """Take in addresses that the cloud has just assigned; those already known stay as they are."""
+    fresh = [Address(ip=ip, eni_id=eni_id, state=Warm(since=now), added_at=now) for ip in ips]
+    return ledger.changed(*(a for a in fresh if a.ip not in ledger.addresses))
+
+
+def retire(ledger: Ledger, ips: Iterable[str], now: float) -> Transition:
+    """Take warm addresses out of the pool before the cloud is asked to unassign them; others are skipped."""
+    warm = [ledger.addresses[ip] for ip in ips if isinstance(ledger.addresses[ip].state, Warm)]
+    return ledger.changed(*(moved(address, Unassigning(since=now)) for address in warm))
+
+
+def reinstate(ledger: Ledger, ips: Iterable[str], now: float) -> Transition:
+    """Put retired addresses back: the cloud still lists them."""
+    retired = [a for ip in ips if (a := ledger.addresses.get(ip)) and isinstance(a.state, Unassigning)]
+    return ledger.changed(*(moved(address, Warm(since=now)) for address in retired))
+
+
+def forget(ledger: Ledger, ips: Iterable[str]) -> Transition:
+    """Drop addresses that are the node's no longer; IllegalMoveError for one that has an owner or an EIP."""
+    leaving = [a for ip in ips if (a := ledger.addresses.get(ip))]
+    for address in leaving:
+        if not isinstance(address.state, FORGETTABLE):
+            raise IllegalMoveError(address, "forgotten")
+    return ledger.changed(forget=[address.ip for address in leaving])
+
+
+def violations(ledger: Ledger) -> list[str]:
+    """Say which of the invariants do not hold, one sentence each; empty when all hold."""
+    owners = [a.state for a in ledger.addresses.values() if isinstance(a.state, Assigned)]
+    interfaces = [
+        (a.state.pod.uid, a.state.key.network, a.state.key.ifname)
+        for a in ledger.addresses.values()
+        if isinstance(a.state, Assigned | Held)
+    ]
+    eips = [a.eip.eip_id for a in ledger.addresses.values() if a.eip is not None]
+    counts: tuple[tuple[str, Counter[object]], ...] = (
+        ("sandbox", Counter(owner.key for owner in owners)),
+        ("Pod interface", Counter(interfaces)),
+        ("EIP", Counter(eips)),
+    )
+    return [
+        f"{what} {subject} is at {count} addresses"
+        for what, counter in counts
+        for subject, count in counter.items()
+        if count > 1
+    ]
+
+
+def _vacated(address: Address, cooldown: float, now: float) -> Address:
+    return moved(address, Unbinding(since=now) if address.eip else Cooling(until=now + cooldown))
+
+
+def _same_interface(state: Assigned | Held, attachment: Attachment) -> bool:
+    return (state.key.network, state.key.ifname) == (attachment.key.network, attachment.key.ifname)
+
+
+def _preference(address: Address, attachment: Attachment) -> tuple[bool, bool, str]:
+    has_eip = bool(attachment.eip_id) and address.eip is not None and address.eip.eip_id == attachment.eip_id
+    return (not has_eip, isinstance(address.state, Assigned), address.ip)
+
+
+def _idle_since(address: Address) -> tuple[float, str]:
+    assert isinstance(address.state, Warm)  # noqa: S101 - narrows the type; `available` holds warm ones only
+    return (address.state.since, address.ip)

@@ -1,0 +1,135 @@
+"""What a look at the outside changes in the ledger: a cloud listing, a reboot, wiring of unknown owners.
+
+Pure, in the manner of `ipamd.core.ledger`. A listing may be late or short, so nothing that has an owner or
+an EIP is ever dropped because of one: it is put in quarantine (`Address.missing_since`) until it is listed
+again.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from ipamd.core import model
+from ipamd.core.addresses import (
+    FORGETTABLE,
+    Address,
+    Assigned,
+    Binding,
+    BindStage,
+    Cooling,
+    Held,
+    Occupied,
+    Unassigning,
+    Unbinding,
+    Warm,
+    moved,
+)
+from ipamd.core.ledger import Ledger, Transition
+
+FORGET_AFTER = 120.0
+"""Seconds that a free address stays in quarantine before it is believed to be gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """One complete DescribeNetworkInterfaces answer for this instance, all pages, our own ENIs only."""
+
+    enis: tuple[model.Eni, ...]
+    as_of: float
+    """When the question was sent: what was learned later is not contradicted by it."""
+
+
+def observe(
+    ledger: Ledger, listing: Listing, now: float, wired: Mapping[str, Occupied] | None = None
+) -> Transition:
+    """Bring the ledger in step with what the cloud lists.
+
+    New addresses come in: Warm, or Occupied when `wired` (what the kernel shows of a lost store) names an
+    occupant, or Unbinding when they carry an EIP that nobody here knows. Known ones that are not listed go to
+    quarantine, and are forgotten after FORGET_AFTER if they are free. EIPs are compared: what was believed
+    bound and is not listed so is put back to BINDING; what is listed and was not known is recorded.
+    """
+    listed = {a.ip: (eni.eni_id, a) for eni in listing.enis for a in eni.addresses if _usable(a)}
+    changed: list[Address] = []
+    forget: list[str] = []
+    for address in ledger.addresses.values():
+        found = listed.get(address.ip)
+        if found is not None:
+            after = _seen(address, *found, now=now)
+        elif address.added_at >= listing.as_of:
+            continue
+        elif _gone(address, now):
+            forget.append(address.ip)
+            continue
+        else:
+            after = address if address.quarantined else replace(address, missing_since=now)
+        if after != address:
+            changed.append(after)
+    for ip, (eni_id, entry) in listed.items():
+        if ip not in ledger.addresses and entry.state is model.IpState.AVAILABLE:
+            changed.append(_new(eni_id, entry, (wired or {}).get(ip), now))
+    return ledger.changed(*changed, forget=forget)
+
+
+def rebooted(ledger: Ledger, hold: float, now: float) -> Transition:
+    """Take in that the node has been rebooted: every sandbox is gone, every Pod may come back.
+
+    The Pods of the node keep their UIDs and get new sandboxes, so each address is held for its Pod; what does
+    not come back in time is let go by `ledger.expire`. Kernel evidence of unknown owners is gone as well.
+    """
+    changed: list[Address] = []
+    for address in ledger.addresses.values():
+        state = address.state
+        if isinstance(state, Assigned):
+            by_name = address.eip is not None and address.eip.retained
+            held = Held(key=state.key, pod=state.pod, until=now + hold, by_name=by_name)
+            changed.append(moved(address, held))
+        elif isinstance(state, Occupied):
+            changed.append(moved(address, Unbinding(since=now) if address.eip else Cooling(until=now)))
+    return ledger.changed(*changed)
+
+
+def lost_eni(ledger: Ledger, eni_ids: Iterable[str], now: float) -> Transition:
+    """Put the addresses of detached ENIs in quarantine at once."""
+    gone = set(eni_ids)
+    lost = [a for a in ledger.addresses.values() if a.eni_id in gone and not a.quarantined]
+    return ledger.changed(*(replace(address, missing_since=now) for address in lost))
+
+
+def _usable(entry: model.EniAddress) -> bool:
+    return not entry.primary and entry.state is not model.IpState.DELETING
+
+
+def _gone(address: Address, now: float) -> bool:
+    missing = address.missing_since
+    return isinstance(address.state, FORGETTABLE) and missing is not None and now - missing >= FORGET_AFTER
+
+
+def _new(eni_id: str, entry: model.EniAddress, occupant: Occupied | None, now: float) -> Address:
+    binding = _listed_binding(entry)
+    if occupant is not None:
+        return Address(ip=entry.ip, eni_id=eni_id, state=occupant, added_at=now, eip=binding)
+    state = Unbinding(since=now) if binding else Warm(since=now)
+    return Address(ip=entry.ip, eni_id=eni_id, state=state, added_at=now, eip=binding)
+
+
+def _seen(address: Address, eni_id: str, entry: model.EniAddress, now: float) -> Address:
+    address = replace(address, eni_id=eni_id, missing_since=None)
+    listed = _listed_binding(entry)
+    if isinstance(address.state, Unassigning | Unbinding):
+        return address
+    if address.eip is not None:
+        # The record is never replaced by a listing, which may be stale: it is only put up for another look.
+        doubtful = address.eip.stage is BindStage.BOUND and (
+            listed is None or listed.eip_id != address.eip.eip_id
+        )
+        return address.staged(BindStage.BINDING) if doubtful else address
+    if listed is None:
+        return address
+    known = replace(address, eip=listed)
+    return moved(known, Unbinding(since=now)) if isinstance(address.state, Warm | Cooling) else known
+
+
+def _listed_binding(entry: model.EniAddress) -> Binding | None:
+    if not entry.eip_id:
+        return None
+    return Binding(eip_id=entry.eip_id, public_ip=entry.public_ip, stage=BindStage.BOUND)

@@ -1,0 +1,163 @@
+"""What to ask the cloud for, so that the node has the warm addresses it should have. Pure and stateless.
+
+A plan is computed anew from what is there, so a step that failed or was lost is simply planned again. Full
+ENIs come first (an ENI costs an address and a slot of the instance), only secondary ENIs carry Pods, and
+addresses go back slowly: Pods that come and go should meet a warm pool. The targets are TKE's (document
+457/64919, "warm pool"): bound addresses are kept between Pods + min and Pods + max.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ipamd.core import capacity, model
+from ipamd.core.addresses import Assigned, Held, Occupied
+from ipamd.core.errors import InvalidInputError
+from ipamd.core.ledger import Ledger
+
+BATCH = 10
+"""AssignPrivateIpAddresses and UnassignPrivateIpAddresses take ten addresses at most (API 215/15819)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Targets:
+    """How many warm addresses to keep, and how fast to give surplus back."""
+
+    min_warm: int = 5
+    max_warm: int = 5
+    release_interval: float = 120.0
+    """Seconds between two addresses given back; TKE's slow release."""
+    quick_release: bool = False
+    """Give all surplus back at once."""
+
+    def __post_init__(self) -> None:
+        """Refuse targets that contradict themselves, as TKE does."""
+        if self.min_warm < 0 or self.max_warm < self.min_warm:
+            raise InvalidInputError(
+                f"warm targets: min is {self.min_warm}, max is {self.max_warm}",
+                advice="choose --ip-min-warm-target and --ip-max-warm-target with 0 <= min <= max",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EniRoom:
+    """One secondary ENI of ours, as far as planning cares."""
+
+    eni_id: str
+    subnet_id: str
+    addresses: int
+    """Secondary addresses that it has, or is about to have."""
+    busy: bool = False
+    """A request for it is under way: the cloud takes one at a time for an ENI."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """All that a plan depends on."""
+
+    ledger: Ledger
+    enis: tuple[EniRoom, ...]
+    limits: model.EniLimits
+    targets: Targets
+    waiting: int = 0
+    """ADDs that wait for an address right now."""
+    arriving: int = 0
+    """Addresses asked for and not there yet."""
+    creating: bool = False
+    """An ENI is being created."""
+    closed_subnets: frozenset[str] = frozenset()
+    """Subnets without a free address, for the time being."""
+    may_create: bool = True
+    """False while the cloud refuses ENIs (quota, permission, money)."""
+    last_release: float = float("-inf")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssignIps:
+    """Ask for more addresses on an ENI."""
+
+    eni_id: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateEni:
+    """Create and attach an ENI that starts with so many secondary addresses."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnassignIps:
+    """Give addresses back to the subnet."""
+
+    eni_id: str
+    ips: tuple[str, ...]
+
+
+Action = AssignIps | CreateEni | UnassignIps
+
+
+def plan(situation: Situation, now: float) -> list[Action]:
+    """Return what to do now: at most one action for each ENI and at most one new ENI; empty when content."""
+    shortage = wanted(situation) - situation.arriving
+    if shortage > 0:
+        return _grow(situation, shortage)
+    return _shrink(situation, now)
+
+
+def wanted(situation: Situation) -> int:
+    """Return how many more addresses there should be, those under way included."""
+    return situation.targets.min_warm + situation.waiting - len(situation.ledger.available)
+
+
+def room(situation: Situation) -> int:
+    """Return how many more addresses this instance can take, with every ENI that it may have."""
+    return capacity.pod_ips(situation.limits) - sum(eni.addresses for eni in situation.enis)
+
+
+def choose_subnet(subnets: Iterable[model.Subnet], zone: str, closed: frozenset[str]) -> model.Subnet | None:
+    """Return the subnet for a new ENI: in the instance's zone, not closed, with the most free addresses."""
+    usable = [s for s in subnets if s.zone == zone and s.subnet_id not in closed and s.available_ips > 1]
+    return max(usable, key=lambda s: (s.available_ips, s.subnet_id), default=None)
+
+
+def _grow(situation: Situation, shortage: int) -> list[Action]:
+    per_eni = situation.limits.ips_per_eni - 1
+    actions: list[Action] = []
+    for eni in sorted(situation.enis, key=lambda e: (-e.addresses, e.eni_id)):
+        count = min(BATCH, shortage, per_eni - eni.addresses)
+        if count <= 0 or eni.subnet_id in situation.closed_subnets:
+            continue
+        shortage -= count
+        # A busy ENI will take its share as soon as it can; that is no reason for one more ENI.
+        if not eni.busy:
+            actions.append(AssignIps(eni_id=eni.eni_id, count=count))
+    another = (
+        situation.may_create and not situation.creating and len(situation.enis) + 1 < situation.limits.enis
+    )
+    if shortage > 0 and another and per_eni > 0:
+        actions.append(CreateEni(count=min(BATCH, shortage, per_eni)))
+    return actions
+
+
+def _shrink(situation: Situation, now: float) -> list[Action]:
+    targets = situation.targets
+    surplus = len(situation.ledger.available) - situation.waiting - targets.max_warm
+    due = targets.quick_release or now - situation.last_release >= targets.release_interval
+    if surplus <= 0 or not due:
+        return []
+    owners = _owners(situation.ledger)
+    idle = [eni for eni in situation.enis if not eni.busy]
+    for eni in sorted(idle, key=lambda e: (owners.get(e.eni_id, 0), e.addresses, e.eni_id)):
+        warm = sorted(a.ip for a in situation.ledger.available if a.eni_id == eni.eni_id)
+        if warm:
+            count = min(surplus, BATCH) if targets.quick_release else 1
+            return [UnassignIps(eni_id=eni.eni_id, ips=tuple(warm[:count]))]
+    return []
+
+
+def _owners(ledger: Ledger) -> dict[str, int]:
+    owners: dict[str, int] = {}
+    for address in ledger.in_state(Assigned, Held, Occupied):
+        owners[address.eni_id] = owners.get(address.eni_id, 0) + 1
+    return owners
