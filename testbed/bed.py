@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -19,8 +19,8 @@ from typing import Any, Self
 from testbed import processes
 from testbed.http_json import JsonEndpoint
 from testbed.processes import Child, Children
-from testbed.runtime import Runtime
-from testbed.workloads import Workloads
+from testbed.runtime import Outcome, Runtime, Sandbox
+from testbed.workloads import EIP_RESOURCE, Workloads
 
 PLUGIN = Path("build/cni/tke-route-eni")
 NETWORK = {"cniVersion": "1.0.0", "name": "tke-eni", "type": "tke-route-eni"}
@@ -205,6 +205,46 @@ class Bed:
                 },
             )
         return self._runtime
+
+    def start(self, *, agent_options: Sequence[str] = ()) -> None:
+        """Bring up everything and wait until the node takes Pods."""
+        self.start_region()
+        self.start_controller()
+        self.start_agent(options=agent_options)
+        self.wait_until_ready()
+
+    def wait_until_ready(self, *, warm: int = 3, seconds: float = 60.0) -> None:
+        """Wait until the agent answers, has `warm` addresses and has written the Node's capacity."""
+        self.wait_until("agent ready", lambda: self._is_ready(warm), seconds=seconds)
+
+    def _is_ready(self, warm: int) -> bool:
+        if not self.socket.exists():
+            return False
+        status = self.status()
+        allocatable = self.workloads.node(self.node.name)["status"]["allocatable"]
+        return (
+            bool(status)
+            and not status.get("problems")
+            and int(status["pool"].get("warm", 0)) >= warm
+            and EIP_RESOURCE in allocatable
+        )
+
+    def add_pod(
+        self, name: str, *, annotations: Mapping[str, str] | None = None, eip: bool = False
+    ) -> tuple[Sandbox, Outcome]:
+        """Create a Pod on the node and execute ADD for it, as kubelet and the runtime do."""
+        pod = self.workloads.create_pod(name, node=self.node.name, annotations=annotations, eip=eip)
+        sandbox = self.runtime.new_sandbox(pod=pod)
+        outcome = self.runtime.run("ADD", sandbox)
+        if outcome.exit_code == 0:
+            self.workloads.pod_is_running(name, outcome.ip())
+        return sandbox, outcome
+
+    def delete_pod(self, sandbox: Sandbox) -> None:
+        """Execute DEL and let the Pod object go, as the runtime and kubelet do."""
+        self.runtime.run("DEL", sandbox).result()
+        self.runtime.remove_sandbox(sandbox)
+        self.workloads.remove_pod(sandbox.pod_name)
 
     def ctl(self, command: str) -> dict[str, Any]:
         """What `ipamctl <command> -o json` prints."""

@@ -133,33 +133,18 @@ class Demo:
             bed.start_controller()
         with progress.step("ipamd agent: first ENI attached, addresses warm, capacity on the Node"):
             bed.start_agent()
-            bed.wait_until("agent ready", self._agent_ready, seconds=60)
-
-    def _agent_ready(self) -> bool:
-        if not self._bed.socket.exists():
-            return False
-        allocatable = self._bed.workloads.node(self._bed.node.name)["status"]["allocatable"]
-        status = self._bed.status()
-        return bool(
-            status
-            and not status["problems"]
-            and int(status["pool"]["warm"]) >= len(PODS)
-            and "tke.cloud.tencent.com/eip" in allocatable
-        )
+            bed.wait_until_ready(warm=len(PODS))
 
     def _create_pods(self) -> None:
         for pod in PODS:
             with self._progress.step(f"Pod {pod.name} ({pod.wish}): CNI ADD"):
-                created = self._bed.workloads.create_pod(
-                    pod.name, node=self._bed.node.name, annotations=pod.annotations, eip=pod.eip
-                )
-                sandbox = self._bed.runtime.new_sandbox(pod=created)
+                sandbox, outcome = self._bed.add_pod(pod.name, annotations=pod.annotations, eip=pod.eip)
                 self._sandboxes[pod.name] = sandbox
-                outcome = self._bed.runtime.run("ADD", sandbox)
-                ip = str(outcome.result()["ips"][0]["address"]).partition("/")[0]
-                self._bed.workloads.pod_is_running(pod.name, ip)
                 self.facts[pod.name] = Facts(
-                    name=pod.name, wish=pod.wish, private_ip=ip, add_ms=round(outcome.milliseconds, 1)
+                    name=pod.name,
+                    wish=pod.wish,
+                    private_ip=outcome.ip(),
+                    add_ms=round(outcome.milliseconds, 1),
                 )
         for entry in self._bed.ctl("pods")["pods"]:
             facts = self.facts[entry["name"]]
@@ -265,9 +250,7 @@ class Demo:
     def _delete_pods(self) -> None:
         for name, sandbox in self._sandboxes.items():
             with self._progress.step(f"Pod {name}: CNI DEL"):
-                self._bed.runtime.run("DEL", sandbox).result()
-                self._bed.runtime.remove_sandbox(sandbox)
-                self._bed.workloads.remove_pod(name)
+                self._bed.delete_pod(sandbox)
         with self._progress.step("EIPs unbound and released, claims gone"):
             self._bed.wait_until("all EIPs released", lambda: not self._held_objects(), seconds=60)
 

@@ -67,6 +67,27 @@ class Outcome:
             raise CniError(self.verb, answer, self.stderr)
         return dict(answer)
 
+    def ip(self) -> str:
+        """The address that a successful ADD gave."""
+        return str(self.result()["ips"][0]["address"]).partition("/")[0]
+
+    def error(self) -> CniError:
+        """The error object of a failure; AssertionError when it was none."""
+        try:
+            answer = self.result()
+        except CniError as error:
+            return error
+        raise AssertionError(f"{self.verb} succeeded: {answer}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Call:
+    """One execution to come."""
+
+    verb: str
+    stdin: bytes
+    environment: Mapping[str, str]
+
 
 class Runtime:
     """A runtime on one node.
@@ -130,22 +151,22 @@ class Runtime:
     def _execute(self, verb: str, sandboxes: Sequence[Sandbox], stdin: bytes) -> tuple[list[Outcome], float]:
         start = time.perf_counter()
         running = []
-        for sandbox in sandboxes:
+        for call in calls:
             began = time.perf_counter()
             process = subprocess.Popen(
                 [str(self._plugin)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env={**self._environment, **self._cni_environment(verb, sandbox)},
+                env={**self._environment, **call.environment},
             )
             assert process.stdin is not None
-            process.stdin.write(stdin)
+            process.stdin.write(call.stdin)
             process.stdin.close()
             process.stdin = None
-            running.append((process, began))
+            running.append((call.verb, process, began))
         outcomes = []
-        for process, began in running:
+        for verb, process, began in running:
             stdout, stderr = process.communicate()
             outcomes.append(
                 Outcome(
