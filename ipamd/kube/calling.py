@@ -1,0 +1,136 @@
+"""One request to the API server: through the gate, over the wire, and decoded - or an error of `ipamd.kube.errors`.
+
+A 429 is waited for inside the call's time; nothing else is repeated here, because only the caller knows
+whether a write may be.
+Thread safety: any thread may call a `Caller`; a `Watch` is read by one thread and shut down by any.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from ipamd.kube import errors
+from ipamd.kube.gate import RequestGate
+from ipamd.kube.transport import Request, Stream, Transport
+
+JsonObject = dict[str, Any]
+
+
+class Caller:
+    """Gate and transport as one."""
+
+    def __init__(self, transport: Transport, gate: RequestGate, *, timeout: float) -> None:
+        """Take the seconds that one call may last when its caller says nothing else."""
+        self._transport = transport
+        self._gate = gate
+        self._timeout = timeout
+
+    def close(self) -> None:
+        """Close idle connections."""
+        self._transport.close()
+
+    def call(self, request: Request, timeout: float | None = None) -> JsonObject:
+        """Send the request and return the JSON object of its answer, within `timeout` seconds."""
+        end = time.monotonic() + (timeout or self._timeout)
+        while True:
+            remaining = end - time.monotonic()
+            self._admit(request, remaining)
+            try:
+                answer = self._transport.send(request, timeout=max(0.1, end - time.monotonic()))
+            except errors.UnreachableError:
+                self._gate.failed()
+                raise
+            if 200 <= answer.status < 300:
+                self._gate.answered()
+                return _parse(request.title, answer.body)
+            error = errors.from_answer(
+                request.title,
+                status=answer.status,
+                body=answer.body[: errors.BODY_LIMIT],
+                retry_after=answer.retry_after,
+            )
+            self._note(error)
+            if not isinstance(error, errors.ThrottledError):
+                raise error
+            if time.monotonic() + error.retry_after >= end:
+                raise error
+
+    def open_watch(self, request: Request, *, silence: float) -> "Watch":
+        """Open a watch that breaks off after `silence` seconds without a byte."""
+        self._admit(request, self._timeout)
+        try:
+            stream = self._transport.stream(request, silence=silence)
+        except errors.UnreachableError:
+            self._gate.failed()
+            raise
+        if stream.status == 200:
+            self._gate.answered()
+            return Watch(request.title, stream)
+        try:
+            body = stream.read_error(errors.BODY_LIMIT)
+        finally:
+            stream.close()
+        error = errors.from_answer(
+            request.title, status=stream.status, body=body, retry_after=stream.retry_after
+        )
+        self._note(error)
+        raise error
+
+    def _admit(self, request: Request, patience: float) -> None:
+        if not self._gate.admit(patience):
+            raise errors.UnreachableError(
+                f"{request.title}: not sent, because the API server fails or too many requests wait for it",
+                advice="it is repeated; check the API server if this lasts",
+            )
+
+    def _note(self, error: errors.KubeError) -> None:
+        if isinstance(error, errors.ThrottledError):
+            self._gate.pause(max(1.0, error.retry_after))
+        elif isinstance(error, errors.UnreachableError):
+            self._gate.failed()
+        else:
+            self._gate.answered()
+
+
+class Watch:
+    """One open watch. Read by one thread; `shut_down` may come from any."""
+
+    def __init__(self, title: str, stream: Stream) -> None:
+        self._title = title
+        self._stream = stream
+
+    def events(self) -> Iterator[tuple[str, JsonObject]]:
+        """Yield (ADDED | MODIFIED | DELETED | BOOKMARK, object) until the server ends the watch.
+
+        Errors: SilenceError and UnreachableError as `Stream.lines`; the error of a Status that the server
+        sends, GoneError above all.
+        """
+        for line in self._stream.lines():
+            if not line.strip():
+                continue
+            event = _parse(self._title, line)
+            kind, obj = event.get("type"), event.get("object")
+            if not isinstance(kind, str) or not isinstance(obj, dict):
+                raise errors.UnreachableError(f"{self._title}: an event without type or object")
+            if kind == "ERROR":
+                raise errors.from_status(self._title, obj)
+            yield kind, obj
+
+    def shut_down(self) -> None:
+        """Wake the reader and end its iteration, with or without UnreachableError."""
+        self._stream.shut_down()
+
+    def close(self) -> None:
+        """Give the connection up; by the reader."""
+        self._stream.close()
+
+
+def _parse(title: str, text: bytes) -> JsonObject:
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as e:
+        raise errors.UnreachableError(f"{title}: the API server's answer is not JSON: {e}") from e
+    if not isinstance(document, dict):
+        raise errors.UnreachableError(f"{title}: the API server's answer is not a JSON object")
+    return document

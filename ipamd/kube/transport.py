@@ -1,0 +1,224 @@
+"""HTTP to one API server: bytes out, bytes in, and nothing of urllib3 beyond this module.
+
+Every call has an end: a request is bounded in time as a whole (not only for each read), an answer in size,
+and a stream in its silence. Redirects are not followed and nothing is repeated here, except that a GET whose
+kept-alive connection turned out to be closed by the server is sent once more.
+Thread safety: any thread may call `Transport`; a `Stream` is read by one thread and closed by any.
+"""
+
+import contextlib
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import urllib3
+
+from ipamd.kube.config import Connection
+from ipamd.kube.errors import UnreachableError
+
+_CONNECT_TIMEOUT = 5.0
+_ANSWER_LIMIT = 64 * 1024 * 1024
+"""Bytes; a page of 500 Pods is about 10 MiB."""
+_LINE_LIMIT = 8 * 1024 * 1024
+"""Bytes of one watch event; an object in etcd is at most 1.5 MiB."""
+_CHUNK = 64 * 1024
+_ADVICE = "check that the API server is up and that this node reaches it"
+
+# A dead peer that sends no reset is noticed within half a minute even on an idle watch.
+_KEEPALIVE = [
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 15),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One HTTP request; `title` is how errors and logs call it, for example `get Pod default/a`."""
+
+    title: str
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = None
+    content_type: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    body: bytes
+    retry_after: str
+    """The header, empty without one."""
+
+
+class Transport:
+    """Connections to one API server, kept alive and shared by all threads."""
+
+    def __init__(self, connection: Connection, *, user_agent: str) -> None:
+        self._server = connection.server
+        self._authorization = connection.authorization
+        self._user_agent = user_agent
+        options: dict[str, Any] = {
+            "num_pools": 2,
+            "maxsize": 8,
+            "cert_reqs": "CERT_REQUIRED" if connection.verify else "CERT_NONE",
+            "ca_certs": connection.ca_file or None,
+            "cert_file": connection.cert_file or None,
+            "key_file": connection.key_file or None,
+            "socket_options": [*urllib3.connection.HTTPConnection.default_socket_options, *_KEEPALIVE],
+        }
+        if connection.tls_server_name:
+            options["server_hostname"] = connection.tls_server_name
+            options["assert_hostname"] = connection.tls_server_name
+        self._pool: urllib3.PoolManager = (
+            urllib3.ProxyManager(connection.proxy, **options)
+            if connection.proxy
+            else urllib3.PoolManager(**options)
+        )
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._pool.clear()
+
+    def send(self, request: Request, *, timeout: float) -> Answer:
+        """Send the request and return its answer, whatever its status, within `timeout` seconds.
+
+        Errors: UnreachableError when no whole answer came; the request may have been carried out.
+        """
+        end = time.monotonic() + timeout
+        try:
+            response = self._open_again_if_stale(request, timeout)
+            try:
+                body = _read_all(request, response, end)
+            except BaseException:
+                response.close()
+                raise
+            response.release_conn()
+        except (urllib3.exceptions.HTTPError, OSError) as e:
+            raise UnreachableError(f"{request.title}: {_cause(e)} ({self._server})", advice=_ADVICE) from e
+        return Answer(status=response.status, body=body, retry_after=response.headers.get("Retry-After", ""))
+
+    def stream(self, request: Request, *, silence: float) -> "Stream":
+        """Open a stream of lines that ends with an error after `silence` seconds without a byte.
+
+        Errors: UnreachableError when no answer came.
+        """
+        try:
+            response = self._open(request, connect=_CONNECT_TIMEOUT, read=silence)
+        except (urllib3.exceptions.HTTPError, OSError) as e:
+            raise UnreachableError(f"{request.title}: {_cause(e)} ({self._server})", advice=_ADVICE) from e
+        return Stream(request, response)
+
+    def _open_again_if_stale(self, request: Request, timeout: float) -> urllib3.BaseHTTPResponse:
+        try:
+            return self._open(request, connect=min(_CONNECT_TIMEOUT, timeout), read=timeout)
+        except urllib3.exceptions.ProtocolError:
+            if request.method != "GET":
+                raise
+            return self._open(request, connect=min(_CONNECT_TIMEOUT, timeout), read=timeout)
+
+    def _open(self, request: Request, *, connect: float, read: float) -> urllib3.BaseHTTPResponse:
+        headers = {"User-Agent": self._user_agent, "Accept": "application/json"}
+        if authorization := self._authorization():
+            headers["Authorization"] = authorization
+        if request.content_type:
+            headers["Content-Type"] = request.content_type
+        query = f"?{urlencode(request.query)}" if request.query else ""
+        return self._pool.request(
+            request.method,
+            self._server + request.path + query,
+            body=request.body,
+            headers=headers,
+            timeout=urllib3.Timeout(connect=connect, read=read),
+            retries=False,
+            redirect=False,
+            preload_content=False,
+            decode_content=False,
+        )
+
+
+class Stream:
+    """The answer to a watch: lines as they come."""
+
+    def __init__(self, request: Request, response: urllib3.BaseHTTPResponse) -> None:
+        self._request = request
+        self._response = response
+
+    @property
+    def status(self) -> int:
+        """The HTTP status; other than 200 the body is an error's, see `read_error`."""
+        return self._response.status
+
+    @property
+    def retry_after(self) -> str:
+        """The Retry-After header, empty without one."""
+        return self._response.headers.get("Retry-After", "")
+
+    def read_error(self, limit: int) -> bytes:
+        """Return the first part of the body of a refused stream."""
+        with contextlib.suppress(urllib3.exceptions.HTTPError, OSError):
+            return self._response.read1(limit)
+        return b""
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield whole lines until the server ends the stream.
+
+        Errors: SilenceError after the agreed silence, UnreachableError when the stream breaks.
+        """
+        rest = b""
+        try:
+            while chunk := self._response.read1(_CHUNK):
+                *whole, rest = (rest + chunk).split(b"\n")
+                yield from whole
+                if len(rest) > _LINE_LIMIT:
+                    raise UnreachableError(
+                        f"{self._request.title}: an event is longer than {_LINE_LIMIT} bytes"
+                    )
+        except urllib3.exceptions.ReadTimeoutError as e:
+            raise SilenceError(f"{self._request.title}: nothing came for too long", advice=_ADVICE) from e
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as e:
+            # ValueError: read of a response that `close` closed at the same moment
+            raise UnreachableError(f"{self._request.title}: {_cause(e)}", advice=_ADVICE) from e
+
+    def shut_down(self) -> None:
+        """Wake the reader, whose `lines` then end or raise UnreachableError; from any thread."""
+        with contextlib.suppress(OSError, ValueError, RuntimeError):  # it has ended by itself
+            self._response.shutdown()
+
+    def close(self) -> None:
+        """Give the connection up; by the reader."""
+        self._response.close()
+
+
+class SilenceError(UnreachableError):
+    """A stream on which nothing came: the connection is frozen, or there was nothing to say."""
+
+
+def _read_all(request: Request, response: urllib3.BaseHTTPResponse, end: float) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while part := response.read1(_CHUNK):
+        parts.append(part)
+        size += len(part)
+        if size > _ANSWER_LIMIT:
+            raise UnreachableError(f"{request.title}: the answer is longer than {_ANSWER_LIMIT} bytes")
+        if time.monotonic() > end:
+            raise UnreachableError(f"{request.title}: the answer did not end in time", advice=_ADVICE)
+    return b"".join(parts)
+
+
+def _cause(error: Exception) -> str:
+    """Return what went wrong in a few words, without urllib3's object addresses."""
+    if isinstance(error, urllib3.exceptions.ConnectTimeoutError):
+        return "no connection in time"
+    if isinstance(error, urllib3.exceptions.ReadTimeoutError):
+        return "no answer in time"
+    text = str(error)
+    return text.rpartition(">: ")[2] if ">: " in text else text or type(error).__name__
