@@ -9,7 +9,7 @@ import threading
 from types import TracebackType
 from typing import Self
 
-from simulator.fabric import namespaces
+from simulator.fabric import netns as namespaces
 
 _PORT = 8080
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simulator.fabric import namespaces
+from simulator.fabric import netns as namespaces
 
 
 class CniError(RuntimeError):
@@ -133,22 +133,30 @@ class Runtime:
     def remove_sandbox(self, sandbox: Sandbox) -> None:
         """Remove the sandbox's namespace, as a runtime does after DEL."""
         self._sandboxes.pop(sandbox.container_id, None)
-        namespaces.remove(sandbox.netns)
+        namespaces.delete(sandbox.netns)
 
-    def run(self, verb: str, sandbox: Sandbox, *, stdin: bytes | None = None) -> Outcome:
-        """Execute the plugin once and wait for it."""
-        outcomes, _wall = self.run_all(verb, [sandbox], stdin=stdin)
+    def run(
+        self, verb: str, sandbox: Sandbox, *, stdin: bytes | None = None, without: Sequence[str] = ()
+    ) -> Outcome:
+        """Execute the plugin once; `without` names variables that a broken runtime would not set."""
+        environment = self._cni_environment(verb, sandbox)
+        call = _Call(
+            verb=verb,
+            stdin=self._stdin if stdin is None else stdin,
+            environment={name: value for name, value in environment.items() if name not in without},
+        )
+        outcomes, _wall = namespaces.run_in(self._node_netns, lambda: self._execute([call]))
         return outcomes[0]
 
-    def run_all(
-        self, verb: str, sandboxes: Sequence[Sandbox], *, stdin: bytes | None = None
-    ) -> tuple[list[Outcome], float]:
+    def run_all(self, verb: str, sandboxes: Sequence[Sandbox]) -> tuple[list[Outcome], float]:
         """Execute the plugin for all sandboxes at once; also gives the wall time in milliseconds."""
-        return namespaces.run_in(
-            self._node_netns, lambda: self._execute(verb, sandboxes, self._stdin if stdin is None else stdin)
-        )
+        calls = [
+            _Call(verb=verb, stdin=self._stdin, environment=self._cni_environment(verb, sandbox))
+            for sandbox in sandboxes
+        ]
+        return namespaces.run_in(self._node_netns, lambda: self._execute(calls))
 
-    def _execute(self, verb: str, sandboxes: Sequence[Sandbox], stdin: bytes) -> tuple[list[Outcome], float]:
+    def _execute(self, calls: Sequence[_Call]) -> tuple[list[Outcome], float]:
         start = time.perf_counter()
         running = []
         for call in calls:

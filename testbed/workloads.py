@@ -40,6 +40,11 @@ class Workloads:
         """The Node object."""
         return dict(self._api.get(f"/api/v1/nodes/{name}"))
 
+    def forget_capacity(self, name: str, resource: str) -> None:
+        """Take a resource off the Node's status, as a kubelet that registers again does."""
+        gone = {"capacity": {resource: None}, "allocatable": {resource: None}}
+        self._api.merge_patch(f"/api/v1/nodes/{name}/status", {"status": gone})
+
     def create_pod(
         self, name: str, *, node: str, annotations: Mapping[str, str] | None = None, eip: bool = False
     ) -> dict[str, Any]:

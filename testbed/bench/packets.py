@@ -10,7 +10,7 @@ import struct
 import time
 from pathlib import Path
 
-from simulator.fabric import namespaces
+from simulator.fabric import netns as namespaces
 
 _BATCH = 64
 _PAYLOAD = 22  # 64 bytes on the wire: 14 Ethernet, 20 IP, 8 UDP, 22 data
