@@ -1,4 +1,4 @@
-"""One request to the API server: through the gate, over the wire, and decoded - or an error of `ipamd.kube.errors`.
+"""One request to the API server: through the gate, over the wire, and decoded, or an error of `kube.errors`.
 
 A 429 is waited for inside the call's time; nothing else is repeated here, because only the caller knows
 whether a write may be.

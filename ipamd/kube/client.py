@@ -130,7 +130,7 @@ class KubeClient:
             if not token:
                 return
 
-    def create(self, resource: Resource, obj: JsonObject) -> JsonObject:
+    def create(self, resource: Resource, obj: JsonObject, *, timeout: float | None = None) -> JsonObject:
         """Create the object and return it as stored; AlreadyExistsError when the name is taken."""
         namespace, name = _identity(obj)
         return self._caller.call(
@@ -140,7 +140,8 @@ class KubeClient:
                 path=resource.path(namespace),
                 body=_encode(_typed(resource, obj)),
                 content_type="application/json",
-            )
+            ),
+            timeout,
         )
 
     def replace(
