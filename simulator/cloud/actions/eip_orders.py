@@ -1,0 +1,248 @@
+"""Buying and giving back EIPs: AllocateAddresses, ReleaseAddresses, DescribeAddressQuota.
+
+A new EIP is CREATING, then UNBIND; a released one is OFFLINING, then gone. Sources: documents 215/16699,
+215/16700, 215/16701 and the quotas of 1199/41648.
+"""
+
+from typing import Any
+
+from simulator.cloud import situations
+from simulator.cloud.actions import eip_lookup, tags
+from simulator.cloud.actions.action import Action, Call, CamNames, JsonObject, start_task
+from simulator.cloud.parameters import BOOLEAN, INTEGER, TAGS, TEXT, TEXTS, Record
+from simulator.cloud.state.resources import Address, EipStatus
+from simulator.cloud.state.world import World
+
+_ISPS = ("BGP", "CMCC", "CTCC", "CUCC")
+_DAILY_EIPS = "DAILY_EIP_APPLY"
+_DAILY_SINGLE_ISP = "DAILY_SINGLEISP_APPLY"
+_MAX_BANDWIDTH = {
+    "BANDWIDTH_PACKAGE": 2000,
+    "BANDWIDTH_POSTPAID_BY_HOUR": 100,
+    "BANDWIDTH_PREPAID_BY_MONTH": 200,
+    "TRAFFIC_POSTPAID_BY_HOUR": 100,
+}
+
+
+def check_bandwidth(charge_type: str, bandwidth: int) -> None:
+    """Raise ApiError unless a bandwidth in Mbps may be had with a charge type (document 1199/48333)."""
+    limit = _MAX_BANDWIDTH[charge_type]
+    if bandwidth < 1:
+        raise situations.EIP_BANDWIDTH_SMALL.error(bandwidth=bandwidth)
+    if bandwidth > limit:
+        raise situations.EIP_BANDWIDTH_RANGE.error(bandwidth=bandwidth, limit=limit, charge_type=charge_type)
+
+
+def _check_line(world: World, isp: str) -> None:
+    if isp not in _ISPS:
+        raise situations.EIP_ISP_UNKNOWN.error(isp=isp)
+    if isp != "BGP" and isp not in world.config.account.single_isps:
+        raise situations.EIP_ISP_NOT_ALLOWED.error(isp=isp)
+
+
+def _check_type(params: Any) -> None:
+    address_type = params.get("AddressType", "EIP")
+    if address_type == "AnycastEIP":
+        raise situations.EIP_ANYCAST.error()
+    if address_type != "EIP":
+        raise situations.EIP_TYPE_UNSUPPORTED.error(address_type=address_type)
+    if len(params.get("AddressName", "")) > 128:
+        raise situations.EIP_NAME_TOO_LONG.error()
+
+
+def _check_charge(world: World, params: Any) -> None:
+    charge_type = params.get("InternetChargeType", "TRAFFIC_POSTPAID_BY_HOUR")
+    package_id = params.get("BandwidthPackageId", "")
+    if charge_type not in _MAX_BANDWIDTH:
+        raise situations.EIP_CHARGE_TYPE.error(charge_type=charge_type, reason="does not exist")
+    if (charge_type == "BANDWIDTH_PREPAID_BY_MONTH") != ("AddressChargePrepaid" in params):
+        raise situations.EIP_CHARGE_TYPE.error(
+            charge_type=charge_type, reason="and AddressChargePrepaid do not go together"
+        )
+    if (charge_type == "BANDWIDTH_PACKAGE") != bool(package_id):
+        raise situations.EIP_CHARGE_TYPE.error(
+            charge_type=charge_type, reason="and BandwidthPackageId do not go together"
+        )
+    if package_id and not package_id.startswith("bwp-"):
+        raise situations.EIP_PACKAGE_MALFORMED.error(package_id=package_id)
+    if package_id and package_id not in world.config.account.bandwidth_packages:
+        raise situations.EIP_PACKAGE_NOT_FOUND.error(package_id=package_id)
+    check_bandwidth(charge_type, params.get("InternetMaxBandwidthOut", 1))
+
+
+def _check_quota(world: World, isp: str, count: int, now: float) -> None:
+    quotas = world.config.quotas
+    single = isp != "BGP"
+    limit = quotas.single_isp_eips if single else quotas.total_eips
+    current = len(world.eips(single_isp=single))
+    if current + count > limit:
+        raise situations.EIP_QUOTA.error(limit=limit, current=current, count=count)
+    daily_limit = quotas.daily_single_isp_applications if single else quotas.daily_eip_applications
+    today = world.daily.today(_DAILY_SINGLE_ISP if single else _DAILY_EIPS, now)
+    if today + count > daily_limit:
+        raise situations.EIP_DAILY_QUOTA.error(limit=daily_limit, current=today)
+
+
+def new_address(world: World, isp: str, now: float) -> Address:
+    """Take a free address of a line's pool; raise ApiError (ResourceInsufficient) when there is none."""
+    ip = world.free_public_ip(isp)
+    if not ip:
+        raise situations.EIP_POOL_EMPTY.error(isp=isp)
+    address = Address(address_id=world.new_id("eip"), ip=ip, isp=isp, created=now)
+    world.addresses[address.address_id] = address
+    return address
+
+
+def allocate_addresses(world: World, call: Call) -> JsonObject:
+    """AllocateAddresses (document 215/16699): all of the order or nothing."""
+    params = call.params
+    isp = params.get("InternetServiceProvider", "BGP")
+    count = params.get("AddressCount", 1)
+    if not 1 <= count <= world.config.quotas.total_eips:
+        raise situations.EIP_COUNT.error(count=count, limit=world.config.quotas.total_eips)
+    _check_type(params)
+    _check_line(world, isp)
+    _check_charge(world, params)
+    own_tags = tags.eip_tags(params.get("Tags", []), world.config.quotas.tags_per_resource)
+    if not world.balance_ok:
+        raise situations.EIP_NO_BALANCE.error()
+    _check_quota(world, isp, count, call.now)
+    ordered: list[Address] = []
+    try:
+        for _ in range(count):
+            ordered.append(new_address(world, isp, call.now))  # noqa: PERF401 - kept for the undo below
+    except situations.ApiError:
+        for address in ordered:
+            del world.addresses[address.address_id]
+        raise
+    for address in ordered:
+        address.charge_type = params.get("InternetChargeType", address.charge_type)
+        address.bandwidth = params.get("InternetMaxBandwidthOut", 1)
+        address.bandwidth_package_id = params.get("BandwidthPackageId", "")
+        address.name = params.get("AddressName", address.name)
+        address.tags = dict(own_tags)
+    world.daily.add(_DAILY_EIPS if isp == "BGP" else _DAILY_SINGLE_ISP, count, call.now)
+
+    def done(_now: float) -> None:
+        for address in ordered:
+            address.status = EipStatus.UNBIND
+            address.task_id = 0
+
+    def failed(_now: float) -> None:
+        for address in ordered:
+            world.addresses.pop(address.address_id, None)
+
+    ids = [address.address_id for address in ordered]
+    seconds = world.config.latencies.eip_create
+    task = start_task(world, call, resources=ids, seconds=seconds, done=done, failed=failed)
+    for address in ordered:
+        address.task_id = task.task_id
+    return {"AddressSet": ids, "TaskId": str(task.task_id)}
+
+
+def release_addresses(world: World, call: Call) -> JsonObject:
+    """ReleaseAddresses (document 215/16700): every address must be UNBIND; all or nothing."""
+    ids = list(dict.fromkeys(call.params["AddressIds"]))
+    released = [eip_lookup.existing(world, address_id) for address_id in ids]
+    for address in released:
+        eip_lookup.check_free(address)
+        if address.status is not EipStatus.UNBIND:
+            raise situations.EIP_NOT_UNBOUND.error(address_id=address.address_id, status=address.status)
+    for address in released:
+        address.status = EipStatus.OFFLINING
+
+    def done(_now: float) -> None:
+        for address in released:
+            world.addresses.pop(address.address_id, None)
+
+    def failed(_now: float) -> None:
+        for address in released:
+            address.status = EipStatus.UNBIND
+            address.task_id = 0
+
+    seconds = world.config.latencies.eip_release
+    task = start_task(world, call, resources=ids, seconds=seconds, done=done, failed=failed)
+    for address in released:
+        address.task_id = task.task_id
+    return {"TaskId": str(task.task_id)}
+
+
+def describe_address_quota(world: World, call: Call) -> JsonObject:
+    """DescribeAddressQuota (document 215/16701)."""
+    quotas = world.config.quotas
+    rows = (
+        ("MONTHLY_RECOVER_QUOTA", 0, 3),
+        ("TOTAL_EIP_QUOTA", len(world.eips(single_isp=False)), quotas.total_eips),
+        (_DAILY_EIPS, world.daily.today(_DAILY_EIPS, call.now), quotas.daily_eip_applications),
+        (
+            "DAILY_PUBLIC_IP_ASSIGN",
+            world.daily.today("DAILY_PUBLIC_IP_ASSIGN", call.now),
+            quotas.daily_public_ip_assignments,
+        ),
+        ("LOCALBGP_EIP_QUOTA", 0, 10),
+        ("SINGLEISP_EIP_QUOTA", len(world.eips(single_isp=True)), quotas.single_isp_eips),
+        (
+            _DAILY_SINGLE_ISP,
+            world.daily.today(_DAILY_SINGLE_ISP, call.now),
+            quotas.daily_single_isp_applications,
+        ),
+    )
+    return {
+        "QuotaSet": [
+            {"QuotaId": name, "QuotaCurrent": current, "QuotaLimit": limit, "QuotaGroup": world.config.region}
+            for name, current, limit in rows
+        ]
+    }
+
+
+ACTIONS = (
+    Action(
+        name="AllocateAddresses",
+        product="vpc",
+        handler=allocate_addresses,
+        parameters=Record(
+            {
+                "AddressCount": INTEGER,
+                "InternetServiceProvider": TEXT,
+                "InternetChargeType": TEXT,
+                "IPChargeType": TEXT,
+                "InternetMaxBandwidthOut": INTEGER,
+                "AddressChargePrepaid": Record({"Period": INTEGER, "AutoRenewFlag": INTEGER}),
+                "AddressType": TEXT,
+                "AnycastZone": TEXT,
+                "VipCluster": TEXTS,
+                "ApplicableForCLB": BOOLEAN,
+                "Tags": TAGS,
+                "BandwidthPackageId": TEXT,
+                "AddressName": TEXT,
+                "DedicatedClusterId": TEXT,
+                "IsDedicatedAddressPool": BOOLEAN,
+                "Egress": TEXT,
+                "AntiDDoSPackageId": TEXT,
+                "ClientToken": TEXT,
+            }
+        ),
+        rate=10,
+        cam=CamNames(service="cvm", resource="eip"),
+        writes=True,
+        token_reused=situations.EIP_TOKEN_REUSED,
+        token_in_progress=None,
+    ),
+    Action(
+        name="ReleaseAddresses",
+        product="vpc",
+        handler=release_addresses,
+        parameters=Record({"AddressIds": TEXTS}, required=("AddressIds",)),
+        rate=10,
+        cam=CamNames(service="cvm", resource="eip", id_parameter="AddressIds"),
+        writes=True,
+    ),
+    Action(
+        name="DescribeAddressQuota",
+        product="vpc",
+        handler=describe_address_quota,
+        parameters=Record({}),
+        rate=10,
+        cam=CamNames(service="cvm", resource="eip"),
+    ),
+)

@@ -1,0 +1,315 @@
+"""The region as a running thing: one lock around the World, calls in, transitions out to the data plane.
+
+A call (already authenticated) passes rate limit, CAM, parameter check, injected faults and ClientToken, and then
+runs its action under the lock. Effects on the data plane are never made under the lock nor by the caller's
+thread: transitions end one after the other in `run_due`, which the timer thread calls in time. All methods are
+thread-safe. `close` ends the timer thread; it leaves the fabric to its owner.
+"""
+
+import dataclasses
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from simulator.cloud import fleet, parameters, situations
+from simulator.cloud.accounts import Accounts, Principal
+from simulator.cloud.actions.action import Action, Call, JsonObject
+from simulator.cloud.audit import Audit, AuditEntry
+from simulator.cloud.clock import Clock, SystemClock
+from simulator.cloud.config import InstanceOrder, NatGatewayConfig, RegionConfig
+from simulator.cloud.faults import FaultKind, FaultPlan
+from simulator.cloud.idempotence import ClientTokens
+from simulator.cloud.rate_limits import RateLimiter, throttled
+from simulator.cloud.situations import ApiError
+from simulator.cloud.state.resources import CvmInstance, NatGateway, TaskStatus
+from simulator.cloud.state.schedule import Effect, Transition
+from simulator.cloud.state.world import World
+from simulator.cloud.timeline import Timeline
+from simulator.fabric.api import Fabric, NullFabric
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+class CloudRegion:
+    """A region of the cloud with its account.
+
+    Invariant: the API shows the result of a change only after the data plane has carried it out.
+    """
+
+    def __init__(
+        self,
+        config: RegionConfig | None = None,
+        fabric: Fabric | None = None,
+        clock: Clock | None = None,
+        *,
+        wall: Callable[[], float] = time.time,
+        fault_seed: int = 0,
+    ) -> None:
+        """Make the region and boot what the config lists.
+
+        `clock` drives states, quotas and rate limits; `wall` is what signatures and temporary keys are checked
+        against, because clients sign with the machine's time.
+        """
+        self.config = config or RegionConfig()
+        self.wall = wall
+        self.clock = clock or SystemClock()
+        self.faults = FaultPlan(fault_seed)
+        self.accounts = Accounts(self.config.account, wall)
+        self.audit = Audit()
+        self._fabric = fabric or NullFabric()
+        self._world = World(self.config, self.clock.now())
+        self._limiter = RateLimiter(self.config.rate_limits)
+        self._tokens = ClientTokens(self.config.client_token_seconds)
+        self._timeline = Timeline()
+        self._changed = threading.Condition()
+        self._data_plane = threading.Lock()
+        """Held while effects are made, so that they follow one another; never taken under `_changed`."""
+        self._stopping = threading.Event()
+        self._timer = threading.Thread(target=self._keep_time, name="cloud-timer", daemon=True)
+        for gateway in self.config.nat_gateways:
+            self.add_nat_gateway(gateway)
+        for order in self.config.instances:
+            self.create_instance(order)
+
+    # Life.
+
+    def start(self) -> Self:
+        """Start the timer thread; without it only `run_due` ends transitions."""
+        self._timer.start()
+        return self
+
+    def close(self) -> None:
+        """End the timer thread and all waiting; idempotent."""
+        self._stopping.set()
+        with self._changed:
+            self._changed.notify_all()
+        if self._timer.is_alive():
+            self._timer.join()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def pause(self, seconds: float) -> None:
+        """Let the calling thread wait, at most until the region is closed."""
+        self._stopping.wait(seconds)
+
+    # Calls of the API.
+
+    def execute(
+        self, principal: Principal, action: Action, params: Mapping[str, Any], request_id: str
+    ) -> JsonObject:
+        """Carry out one call; give the fields of its answer or raise ApiError."""
+        entry = AuditEntry(
+            moment=self.clock.now(),
+            principal=principal.name,
+            action=action.name,
+            request_id=request_id,
+            params=params,
+            code="",
+        )
+        try:
+            self._admit(principal, action, params, request_id)
+            checked = parameters.checked(params, action.parameters)
+            self._inject_refusal(action, checked)
+            if checked.get("ClientToken") is None:
+                response = self._perform(action, checked, request_id)
+                replayed = False
+            else:
+                response, replayed = self._perform_once(principal, action, checked, request_id)
+        except ApiError as e:
+            self.audit.record(dataclasses.replace(entry, code=e.code), write=action.writes)
+            raise
+        self.audit.record(dataclasses.replace(entry, replayed=replayed), write=action.writes)
+        return response
+
+    def _admit(
+        self, principal: Principal, action: Action, params: Mapping[str, Any], request_id: str
+    ) -> None:
+        self._limiter.check(principal.name, action, self.clock.now())
+        if self.faults.take(action.name, FaultKind.THROTTLE):
+            raise throttled(action)
+        operation = f"{action.cam.service}:{action.name}"
+        if not principal.may(operation):
+            resource = action.cam.resource_of(self.config.region, self.config.account.uin, params)
+            raise situations.CAM_DENIED.error(request_id=request_id, operation=operation, resource=resource)
+
+    def _inject_refusal(self, action: Action, params: Mapping[str, Any]) -> None:
+        if self.faults.take(action.name, FaultKind.BUSY):
+            address_ids = params.get("AddressIds") or [params.get("AddressId", "")]
+            eni_id = params.get("NetworkInterfaceId") or params.get("SourceNetworkInterfaceId", "")
+            raise action.busy.error(address_id=address_ids[0], eni_id=eni_id)
+
+    def _perform_once(
+        self, principal: Principal, action: Action, params: dict[str, Any], request_id: str
+    ) -> tuple[JsonObject, bool]:
+        key = (principal.name, action.name, params["ClientToken"])
+        replay = self._tokens.begin(principal.name, action, params, self.clock.now())
+        if replay is not None:
+            with self._changed:
+                # The caller polls the task by the RequestId that it got, so both lead to it.
+                tasks = self._world.task_of_request
+                if replay.request_id in tasks:
+                    tasks[request_id] = tasks[replay.request_id]
+            return replay.response, True
+        try:
+            response = self._perform(action, params, request_id)
+        except BaseException as e:
+            self._tokens.fail(key, request_id, e if isinstance(e, ApiError) else None)
+            raise
+        self._tokens.succeed(key, request_id, response)
+        return response, False
+
+    def _perform(self, action: Action, params: dict[str, Any], request_id: str) -> JsonObject:
+        if fault := self.faults.take(action.name, FaultKind.ERROR):
+            raise ApiError(fault.code, fault.message)
+        if fault := self.faults.take(action.name, FaultKind.LATENCY):
+            self.pause(fault.seconds)
+        with self._changed:
+            now = self.clock.now()
+            call = Call(
+                action=action.name,
+                params=params,
+                now=now,
+                request_id=request_id,
+                take_fault=lambda kind: self.faults.take(action.name, kind),
+            )
+            if not action.writes:
+                return action.handler(self._world_for_reading(action, now), call)
+            self._timeline.before_change(self._world, now, self.faults.longest_stale_read())
+            response = action.handler(self._world, call)
+            self._changed.notify_all()
+            return response
+
+    def _world_for_reading(self, action: Action, now: float) -> World:
+        fault = self.faults.take(action.name, FaultKind.STALE_READ)
+        return self._timeline.at(now - fault.seconds, self._world) if fault else self._world
+
+    # Time.
+
+    def _keep_time(self) -> None:
+        while not self._stopping.is_set():
+            with self._changed:
+                due = self._world.schedule.next_due()
+                left = None if due is None else due - self.clock.now()
+                if left is None or left > 0:
+                    self._changed.wait(left)
+                    continue
+            self.run_due()
+
+    def run_due(self) -> None:
+        """End every transition that is due by the clock, in the order in which they became due."""
+        with self._data_plane:
+            while not self._stopping.is_set():
+                with self._changed:
+                    transition = self._world.schedule.pop_due(self.clock.now())
+                    if transition is None:
+                        return
+                    effects = [] if transition.task.doomed else list(transition.effects())
+                self._end(transition, ok=self._carry_out(transition, effects))
+
+    def _carry_out(self, transition: Transition, effects: Sequence[Effect]) -> bool:
+        try:
+            for effect in effects:
+                effect(self._fabric)
+        except Exception:  # whatever the data plane raises, the task fails and time goes on
+            log.exception("the data plane failed to carry out %s", transition.task)
+            return False
+        return not transition.task.doomed
+
+    def _end(self, transition: Transition, *, ok: bool) -> None:
+        with self._changed:
+            self._timeline.before_change(self._world, self.clock.now(), self.faults.longest_stale_read())
+            if ok:
+                transition.done(transition.due)
+            else:
+                transition.failed(transition.due)
+            self._changed.notify_all()
+
+    def wait_idle(self, timeout: float) -> bool:
+        """Wait until no transition is pending; for real clocks. Give whether that came about in time."""
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: all(t.status is not TaskStatus.RUNNING for t in self._world.tasks.values()), timeout
+            )
+
+    # What the region's operator does.
+
+    def read(self, question: Callable[[World], T]) -> T:
+        """Ask the World something under the lock; the answer must hold nothing that changes."""
+        with self._changed:
+            return question(self._world)
+
+    def create_instance(self, order: InstanceOrder | None = None) -> CvmInstance:
+        """Boot a CVM with its primary ENI; it runs when this returns. Raises FleetError or FabricError."""
+        with self._data_plane:
+            with self._changed:
+                instance, effects = fleet.boot(self._world, order or InstanceOrder(), self.clock.now())
+            self._make(effects, undo=lambda: fleet.terminate(self._world, instance.instance_id))
+        return instance
+
+    def terminate_instance(self, instance_id: str) -> None:
+        """End a CVM; its secondary ENIs stay, detached. Raises FleetError or FabricError."""
+        with self._data_plane:
+            with self._changed:
+                effects = fleet.terminate(self._world, instance_id)
+            self._make(effects)
+
+    def set_instance_state(self, instance_id: str, state: str) -> None:
+        """Show a CVM in another InstanceState, such as STOPPED or SHUTDOWN; its packets are not touched."""
+        with self._changed:
+            self._world.instances[instance_id].state = state
+
+    def add_nat_gateway(self, config: NatGatewayConfig | None = None) -> NatGateway:
+        """Make a NAT gateway; CreateRoutes lets a subnet use it. Raises FleetError or FabricError."""
+        with self._data_plane:
+            with self._changed:
+                gateway, effects = fleet.add_nat_gateway(
+                    self._world, config or NatGatewayConfig(), self.clock.now()
+                )
+            self._make(effects)
+        return gateway
+
+    def _make(self, effects: Sequence[Effect], undo: Callable[[], object] | None = None) -> None:
+        """Carry out effects of an operator's change; the state is taken back by `undo` when they fail."""
+        try:
+            for effect in effects:
+                effect(self._fabric)
+        except BaseException:
+            if undo is not None:
+                with self._changed:
+                    undo()
+            raise
+
+    def set_eip_condition(self, address_id: str, *, arrears: bool = False, blocked: bool = False) -> None:
+        """Isolate an EIP for arrears, block it for an attack, or neither."""
+        with self._changed:
+            self._world.addresses[address_id].is_arrears = arrears
+            self._world.addresses[address_id].is_blocked = blocked
+
+    def set_balance_ok(self, ok: bool) -> None:  # noqa: FBT001 - the name says what it means
+        """Let the account have money for new EIPs, or not."""
+        with self._changed:
+            self._world.balance_ok = ok
+
+    def snapshot(self) -> dict[str, Any]:
+        """Give the whole state as plain JSON, for leak checks and bug reports."""
+        with self._changed:
+            world = self._world
+            state: dict[str, Any] = {
+                kind: {key: dataclasses.asdict(thing) for key, thing in getattr(world, kind).items()}
+                for kind in ("addresses", "enis", "instances", "nat_gateways", "route_tables", "subnets")
+            }
+            state["pending_transitions"] = len(world.schedule)
+        state["faults_injected"] = self.faults.injected()
+        state["calls"] = self.audit.calls()
+        return state
