@@ -29,6 +29,19 @@ class TryAgainError(IpamError):
     """Nothing is wrong that time does not mend; the caller should repeat the request."""
 
 
+class NetnsError(InvalidInputError):
+    """CNI_NETNS does not name a network namespace that a Pod could live in."""
+
+
+class KernelError(IpamError):
+    """The kernel refused a change of links, addresses, routes, rules or nftables; `errno` is its reason."""
+
+    def __init__(self, message: str, *, errno: int, advice: str = "") -> None:
+        """Take what was asked for and why it was refused, and the kernel's error number."""
+        super().__init__(message, advice=advice)
+        self.errno = errno
+
+
 class CloudErrorKind(Enum):
     """What a failed cloud call means to the caller."""
 
