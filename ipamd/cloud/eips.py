@@ -1,0 +1,128 @@
+"""EIPs: ordering, finding, giving back.
+
+Writes return once the cloud has accepted them; `polling.EipWatch` waits for their effect.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ipamd.cloud import decoding, fields, paging, tasks
+from ipamd.cloud.session import Calls
+from ipamd.core import model
+from ipamd.core.cloud_errors import cloud_error
+from ipamd.core.deadline import Deadline
+from ipamd.core.errors import CloudError, CloudErrorKind
+
+EIPS = paging.Listing(
+    action="DescribeAddresses",
+    rows="AddressSet",
+    decode=decoding.eip,
+    identify=lambda eip: eip.eip_id,
+)
+_ON_THE_WAY_OUT = (model.EipStatus.OFFLINING,)
+
+
+class EipCalls(Calls):
+    """Allocates, lists and releases EIPs. Thread safety: as the session."""
+
+    def allocate_eip(
+        self,
+        order: model.EipOrder,
+        tags: Mapping[str, str],
+        client_token: str,
+        deadline: Deadline | None = None,
+    ) -> str:
+        """Order one EIP and return its id; it is CREATING, then UNBIND.
+
+        AllocateAddresses (API document 215/16699). With the same `client_token` a repeat returns the EIP of
+        the first try. Raises CloudError: QUOTA, MONEY, PERMISSION; NEW_TOKEN when only another token can
+        succeed; UNKNOWN_OUTCOME when it may have been allocated, to be found by its tags.
+        """
+        params = _order(order, tags, client_token)
+        reply = self._session.call("AllocateAddresses", params, deadline=deadline, scope=order.isp)
+        eip_ids = reply.read(lambda body: fields.texts(body, "AddressSet"))
+        if len(eip_ids) != 1 or not eip_ids[0]:
+            raise cloud_error(
+                reply.action,
+                "ClientUnexpectedAnswer",
+                f"one EIP was ordered and {len(eip_ids)} were delivered: {', '.join(eip_ids)}",
+                reply.request_id,
+            )
+        return eip_ids[0]
+
+    def describe_eips(
+        self,
+        *,
+        eip_ids: Sequence[str] | None = None,
+        tags: Mapping[str, str] | None = None,
+        eni_ids: Sequence[str] | None = None,
+        deadline: Deadline | None = None,
+    ) -> list[model.Eip]:
+        """Return the EIPs of these ids, or with all of these tags, or bound to these ENIs: one of the three.
+
+        DescribeAddresses (API document 215/16702). Ids that do not exist are left out of the answer.
+        """
+        if sum(given is not None for given in (eip_ids, tags, eni_ids)) != 1:
+            msg = "describe_eips takes eip_ids, tags or eni_ids, and one of them"
+            raise ValueError(msg)
+        deadline = self._session.deadline(deadline)
+        if tags is not None:
+            if not tags:
+                msg = "describe_eips needs at least one tag: without, it would list the whole account"
+                raise ValueError(msg)
+            filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
+            return paging.read_all(self._session, EIPS, {"Filters": filters}, deadline)
+        queries: list[dict[str, Any]] = [
+            *({"AddressIds": ids} for ids in paging.by_hundreds(eip_ids or ())),
+            *(
+                {"Filters": [{"Name": "network-interface-id", "Values": ids}]}
+                for ids in paging.by_hundreds(eni_ids or ())
+            ),
+        ]
+        return [eip for query in queries for eip in paging.read_all(self._session, EIPS, query, deadline)]
+
+    def describe_eip(self, eip_id: str, deadline: Deadline | None = None) -> model.Eip | None:
+        """Return one EIP, or None if it does not exist."""
+        found = self.describe_eips(eip_ids=[eip_id], deadline=deadline)
+        return next((eip for eip in found if eip.eip_id == eip_id), None)
+
+    def release_eip(self, eip_id: str, deadline: Deadline | None = None) -> str:
+        """Give an unbound EIP back for good; return the id of the task, "" if there is none.
+
+        ReleaseAddresses (API document 215/16700). An EIP that is gone, or on its way out, is a success.
+        Raises CloudError WRONG_STATE while it is bound.
+        """
+        deadline = self._session.deadline(deadline)
+        try:
+            reply = self._session.call("ReleaseAddresses", {"AddressIds": [eip_id]}, deadline=deadline)
+        except CloudError as error:
+            if error.kind is CloudErrorKind.NOT_FOUND:
+                return ""
+            if error.kind not in (CloudErrorKind.WRONG_STATE, CloudErrorKind.UNKNOWN_OUTCOME):
+                raise
+            eip = self.describe_eip(eip_id, deadline)
+            if eip is None or eip.status in _ON_THE_WAY_OUT:
+                return ""
+            raise
+        return tasks.task_id(reply)
+
+    def describe_eip_quota(self, deadline: Deadline | None = None) -> list[model.EipQuota]:
+        """Return the account's EIP quotas in this region (API page DescribeAddressQuota)."""
+        reply = self._session.call("DescribeAddressQuota", {}, deadline=deadline)
+        return reply.each("QuotaSet", decoding.eip_quota)
+
+
+def _order(order: model.EipOrder, tags: Mapping[str, str], client_token: str) -> dict[str, Any]:
+    params: dict[str, Any] = {
+        "AddressCount": 1,
+        "InternetServiceProvider": order.isp,
+        "InternetMaxBandwidthOut": order.bandwidth_mbps,
+        "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
+        "ClientToken": client_token,
+    }
+    optional = {
+        "AddressName": order.name,
+        "BandwidthPackageId": order.bandwidth_package_id,
+        "InternetChargeType": order.charge_type,
+    }
+    return params | {name: value for name, value in optional.items() if value}

@@ -1,0 +1,96 @@
+"""A new ENI on a CVM, or nothing: creation, attachment, and tidying up when it fails half way."""
+
+from typing import Any, NoReturn
+
+from ipamd.cloud import fields, tasks
+from ipamd.cloud.enis import EniCalls
+from ipamd.core import model
+from ipamd.core.deadline import Deadline
+from ipamd.core.errors import CloudError, CloudErrorKind
+
+NODE_TAG = "tke-eni-node"
+"""Tag on every ENI that we create: the id of the CVM it was created for. It tells leftovers from others'
+ENIs.
+"""
+_TIDY_SECONDS = 15.0
+"""What removing a failed ENI may take beyond the deadline of the job that failed."""
+
+
+class EniCreation(EniCalls):
+    """Creates ENIs. Thread safety: as the session."""
+
+    def create_and_attach_eni(
+        self, request: model.EniRequest, client_token: str, deadline: Deadline
+    ) -> model.Eni:
+        """Create an ENI, attach it and return it once it is AVAILABLE on the CVM.
+
+        With the same `client_token` a repeat finds the ENI of the first try instead of creating a second one
+        (API page CreateAndAttachNetworkInterface): keep it until the outcome is certain. Raises CloudError;
+        if the ENI was created, it is either removed again or named in the message.
+        """
+        reply = self._session.call(
+            "CreateAndAttachNetworkInterface",
+            _parameters(request, client_token),
+            deadline=deadline,
+            scope=request.subnet_id,
+        )
+        eni_id = reply.read(
+            lambda body: fields.identity(fields.child(body, "NetworkInterface"), "NetworkInterfaceId")
+        )
+
+        def ready(deadline: Deadline) -> model.Eni | None:
+            eni = self.describe_eni(eni_id, deadline)
+            if eni is None or eni.state is not model.EniState.AVAILABLE:
+                return None
+            return eni if eni.instance_id == request.instance_id and eni.primary_ip else None
+
+        try:
+            return tasks.settle(self._session, reply, ready, deadline)
+        except CloudError as error:
+            if error.kind is CloudErrorKind.TASK_FAILED:
+                self._remove_failed(eni_id, request.instance_id, error)
+            raise _and_left(
+                error, f"ENI {eni_id} was created, is left as it is, and may yet be attached"
+            ) from error
+
+    def _remove_failed(self, eni_id: str, instance_id: str, error: CloudError) -> NoReturn:
+        """Remove an ENI whose creation or attachment failed, then raise that failure."""
+        session = self._session
+        deadline = Deadline.after(_TIDY_SECONDS, session.conduct.clock)
+        try:
+            self.detach_eni(eni_id, instance_id, deadline)
+            self.delete_eni(eni_id, deadline)
+        except CloudError as also:
+            raise _and_left(
+                error, f"ENI {eni_id} is left and has to be deleted, which failed too: {also.detail}"
+            ) from also
+        raise _and_left(error, f"ENI {eni_id} was removed again") from error
+
+
+def _parameters(request: model.EniRequest, client_token: str) -> dict[str, Any]:
+    tags = {**request.tags, NODE_TAG: request.instance_id}
+    params: dict[str, Any] = {
+        "VpcId": request.vpc_id,
+        "SubnetId": request.subnet_id,
+        "InstanceId": request.instance_id,
+        "NetworkInterfaceName": request.name or f"tke-eni {request.instance_id}",
+        "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
+        "ClientToken": client_token,
+    }
+    if request.security_groups:
+        params["SecurityGroupIds"] = list(request.security_groups)
+    if request.secondary_ips:
+        params["SecondaryPrivateIpAddressCount"] = request.secondary_ips
+    return params
+
+
+def _and_left(error: CloudError, what: str) -> CloudError:
+    """Return the error with word of what is left of the attempt."""
+    return CloudError(
+        error.kind,
+        f"{error.detail}; {what}",
+        action=error.action,
+        code=error.code,
+        request_id=error.request_id,
+        advice=error.advice,
+    )

@@ -1,0 +1,87 @@
+"""Calls that need not be made: after a refusal that only time or a person can lift, ask again only later.
+
+A full subnet, a used-up quota, an empty account or a missing permission does not change from one second to
+the next, while a Pod that cannot start is retried for ever. So the refusal is kept for a while and given
+again without a call. A success of the action, or of the one that frees what it lacks, ends the wait at once.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+
+from ipamd.core.errors import CloudError, CloudErrorKind
+
+WINDOWS: Mapping[CloudErrorKind, float] = {
+    CloudErrorKind.QUOTA: 60.0,
+    CloudErrorKind.MONEY: 120.0,
+    CloudErrorKind.PERMISSION: 60.0,
+    CloudErrorKind.SUBNET_FULL: 60.0,
+}
+"""Seconds for which a refusal of each kind is believed."""
+
+_RELIEVES: Mapping[str, str] = {
+    "DeleteNetworkInterface": "CreateAndAttachNetworkInterface",
+    "DisassociateAddress": "AssociateAddress",
+    "ReleaseAddresses": "AllocateAddresses",
+    "UnassignPrivateIpAddresses": "AssignPrivateIpAddresses",
+}
+"""What a success of the left action gives back to the right one."""
+
+
+class Inhibitor:
+    """The refusals that still hold, by action and scope.
+
+    A scope is what the refusal is about: a subnet, an ENI, an ISP. A missing permission holds for every
+    scope. Thread safety: every method may be called from any thread; none of them waits.
+    """
+
+    def __init__(
+        self, *, clock: Callable[[], float], windows: Mapping[CloudErrorKind, float] = WINDOWS
+    ) -> None:
+        """Take a monotonic clock and the seconds that each kind of refusal holds; others never hold."""
+        self._clock = clock
+        self._windows = windows
+        self._lock = threading.Lock()
+        self._refusals: dict[tuple[str, str], tuple[float, CloudError]] = {}
+
+    def check(self, action: str, scope: str) -> None:
+        """Raise the refusal that still holds for this call, if there is one."""
+        with self._lock:
+            now = self._clock()
+            for key in ((action, ""), (action, scope)):
+                until, error = self._refusals.get(key, (now, None))
+                if error is not None and until > now:
+                    raise _again(error, until - now)
+                self._refusals.pop(key, None)
+
+    def refused(self, action: str, scope: str, error: CloudError) -> None:
+        """Remember that the cloud refused the call, if its kind of refusal holds for a while."""
+        window = self._windows.get(error.kind, 0.0)
+        if window <= 0:
+            return
+        key = (action, "" if error.kind is CloudErrorKind.PERMISSION else scope)
+        with self._lock:
+            now = self._clock()
+            self._refusals = {k: v for k, v in self._refusals.items() if v[0] > now}
+            self._refusals[key] = (now + window, error)
+
+    def succeeded(self, action: str, scope: str) -> None:
+        """Forget what this success contradicts: refusals of this call, and of the action that it relieves."""
+        relieved = _RELIEVES.get(action)
+        with self._lock:
+            self._refusals = {
+                key: value
+                for key, value in self._refusals.items()
+                if key[0] != relieved and key not in ((action, ""), (action, scope))
+            }
+
+
+def _again(error: CloudError, seconds: float) -> CloudError:
+    """Return the refusal in a copy of its own: a raised exception belongs to the thread that raises it."""
+    return CloudError(
+        error.kind,
+        f"{error.detail} (refused before; not asked again for {seconds:.0f} s)",
+        action=error.action,
+        code=error.code,
+        request_id=error.request_id,
+        advice=error.advice,
+    )

@@ -1,0 +1,223 @@
+"""The one poller that waits for EIPs on behalf of every thread of the process.
+
+An EIP write is accepted at once and takes effect seconds later, and DescribeAddresses allows 20 calls a second
+to a whole account. So nobody polls on their own: the ids that anybody waits for are put into one call (up to
+100), often while a write is young and more seldom as it ages, and not at all while nobody waits.
+"""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+from ipamd.cloud import paging
+from ipamd.core import model
+from ipamd.core.backoff import Backoff
+from ipamd.core.deadline import Deadline
+from ipamd.core.errors import CloudError, CloudErrorKind, TryAgainError
+
+_log = logging.getLogger(__name__)
+
+_HOPELESS = (CloudErrorKind.PERMISSION, CloudErrorKind.CREDENTIALS, CloudErrorKind.INVALID)
+"""Failures that end the wait; after others the next poll just comes later."""
+_CALL_SECONDS = 15.0
+
+
+class EipReader(Protocol):
+    """What lists EIPs: `TencentCloud`."""
+
+    def describe_eips(
+        self, *, eip_ids: Sequence[str] | None = None, deadline: Deadline | None = None
+    ) -> list[model.Eip]:
+        """Return those of the EIPs that exist."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """When to poll, in seconds."""
+
+    gather: float = 0.05
+    """After somebody starts to wait, so that a burst of writes shares a poll."""
+    shortest: float = 0.3
+    """Between two polls."""
+    longest: float = 2.0
+    growth: float = 0.3
+    """Pause between polls as a part of the time that the latest comer has waited."""
+
+    def next_poll(self, last_poll: float, joined: Iterable[float]) -> float:
+        """Return when to poll next, for waiters that joined at these times; one at least. Pure."""
+        latest = max(joined)
+        if latest >= last_poll:
+            return max(latest + self.gather, last_poll + self.shortest)
+        pause = (last_poll - latest) * self.growth
+        return last_poll + min(max(pause, self.shortest), self.longest)
+
+
+class _Waiter:
+    """One thread's wait. Invariant: `answer` is from a poll that began after the waiter joined."""
+
+    __slots__ = ("answer", "answered", "eip_id", "joined")
+
+    def __init__(self, eip_id: str, joined: float) -> None:
+        self.eip_id = eip_id
+        self.joined = joined
+        self.answered = False
+        self.answer: model.Eip | CloudError | None = None
+
+
+class EipWatch:
+    """Waits for EIPs; owns one thread, from the first wait until `close`.
+
+    Invariant: a call is made only while somebody waits, and asks only for what is waited for.
+    Thread safety: `wait_until` is for any number of threads; `close` for one.
+    """
+
+    def __init__(
+        self,
+        cloud: EipReader,
+        *,
+        pace: Pace | None = None,
+        backoff: Backoff | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take whom to ask; starts nothing yet."""
+        self._cloud = cloud
+        self._pace = pace or Pace()
+        self._backoff = backoff or Backoff(first=0.5, longest=10.0)
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._waiters: set[_Waiter] = set()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self._last_poll = float("-inf")
+        self._not_before = float("-inf")
+        self._failures = 0
+
+    def wait_until(
+        self, eip_id: str, predicate: Callable[[model.Eip | None], bool], deadline: Deadline
+    ) -> model.Eip | None:
+        """Return the EIP once `predicate` holds for it; the predicate gets None while it does not exist.
+
+        The predicate is called in the caller's thread. Raises TryAgainError when the deadline comes first or the
+        watch is closed, and CloudError (PERMISSION, CREDENTIALS, INVALID) when asking is in vain.
+        """
+        waiter = _Waiter(eip_id, self._clock())
+        self._join(waiter)
+        try:
+            while True:
+                self._await_answer(waiter, deadline)
+                answer = waiter.answer
+                if isinstance(answer, CloudError):
+                    raise answer
+                if predicate(answer):
+                    return answer
+        finally:
+            with self._changed:
+                self._waiters.discard(waiter)
+
+    def close(self) -> None:
+        """End every wait and the thread; return when it has ended."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+            thread = self._thread
+        if thread is not None:
+            thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _join(self, waiter: _Waiter) -> None:
+        with self._changed:
+            self._waiters.add(waiter)
+            if self._thread is None and not self._closed:
+                self._thread = threading.Thread(target=self._run, name="eip-watch", daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+
+    def _await_answer(self, waiter: _Waiter, deadline: Deadline) -> None:
+        """Wait for the next answer and take it."""
+        with self._changed:
+            answered = self._changed.wait_for(
+                lambda: waiter.answered or self._closed, timeout=deadline.remaining()
+            )
+            if self._closed:
+                raise TryAgainError(f"the wait for {waiter.eip_id} ended: the process is stopping")
+            if not answered:
+                raise TryAgainError(f"{waiter.eip_id} is {_shown(waiter)} when the time is over")
+            waiter.answered = False
+
+    def _run(self) -> None:
+        while (batch := self._next_batch()) is not None:
+            for ids in paging.by_hundreds([waiter.eip_id for waiter in batch]):
+                self._poll(ids, batch)
+
+    def _next_batch(self) -> list[_Waiter] | None:
+        """Sleep until a poll is due; return whom it is for, or None at the end."""
+        with self._changed:
+            while not self._closed:
+                pause = self._seconds_to_poll()
+                if pause is not None and pause <= 0:
+                    self._last_poll = self._clock()
+                    return list(self._waiters)
+                self._changed.wait(pause)
+            return None
+
+    def _seconds_to_poll(self) -> float | None:
+        """Return how long to sleep; None for as long as nobody waits."""
+        if not self._waiters:
+            return None
+        due = self._pace.next_poll(self._last_poll, (waiter.joined for waiter in self._waiters))
+        return max(due, self._not_before) - self._clock()
+
+    def _poll(self, ids: Collection[str], batch: Iterable[_Waiter]) -> None:
+        """Ask for these ids and hand the answers to those who wait for them."""
+        try:
+            found = self._cloud.describe_eips(
+                eip_ids=list(ids), deadline=Deadline.after(_CALL_SECONDS, self._clock)
+            )
+        except CloudError as error:
+            self._failed(ids, batch, error)
+            return
+        self._failures = 0
+        by_id = {eip.eip_id: eip for eip in found}
+        self._hand_out(batch, {eip_id: by_id.get(eip_id) for eip_id in ids})
+
+    def _failed(self, ids: Collection[str], batch: Iterable[_Waiter], error: CloudError) -> None:
+        if error.kind is CloudErrorKind.INVALID and len(ids) > 1:
+            # One malformed id fails the call for all of them: part them, so that only its owner hears of it.
+            listed = sorted(ids)
+            half = len(listed) // 2
+            self._poll(listed[:half], batch)
+            self._poll(listed[half:], batch)
+        elif error.kind in _HOPELESS:
+            self._hand_out(batch, dict.fromkeys(ids, error))
+        else:
+            self._failures += 1
+            pause = self._backoff.delay(self._failures, random.random)
+            self._not_before = self._clock() + pause
+            _log.warning("EIPs could not be listed, next try in %.1f s: %s", pause, error)
+
+    def _hand_out(
+        self, batch: Iterable[_Waiter], answers: dict[str, model.Eip | None] | dict[str, CloudError]
+    ) -> None:
+        with self._changed:
+            for waiter in batch:
+                if waiter.eip_id in answers:
+                    waiter.answer = answers[waiter.eip_id]
+                    waiter.answered = True
+            self._changed.notify_all()
+
+
+def _shown(waiter: _Waiter) -> str:
+    """Return in words what the waiter saw last."""
+    answer = waiter.answer
+    if isinstance(answer, model.Eip):
+        return f"still {answer.status.value}"
+    return "not listed by the cloud, or was not asked for"

@@ -1,0 +1,94 @@
+"""The end of asynchronous writes.
+
+ENI and address writes of the VPC are followed by DescribeVpcTaskResult with the RequestId of the write; EIP
+writes by DescribeTaskResult with the TaskId of their answer, which is text there and a number in the
+question, and may be missing (API pages of both). A task is only a hint: what counts is the object, which
+`settle` looks at. A task that the cloud does not know (forgotten, or the write was answered from its
+ClientToken) is no failure.
+"""
+
+import logging
+from collections.abc import Callable
+from enum import Enum
+from typing import TypeVar
+
+from ipamd.cloud import fields
+from ipamd.cloud.session import Calls, Reply, Session
+from ipamd.core.cloud_errors import cloud_error
+from ipamd.core.deadline import Deadline
+from ipamd.core.errors import CloudError, CloudErrorKind
+
+_log = logging.getLogger(__name__)
+_Settled = TypeVar("_Settled")
+
+
+class TaskState(Enum):
+    """How far a task is; UNKNOWN when the cloud does not say, or does not know the task."""
+
+    SUCCESS = "SUCCESS"
+    FAILED = "FAILED"
+    RUNNING = "RUNNING"
+    UNKNOWN = "UNKNOWN"
+
+
+class TaskCalls(Calls):
+    """Reads of tasks. Thread safety: as the session."""
+
+    def describe_eip_task(self, task_id: str, deadline: Deadline | None = None) -> TaskState:
+        """Return the state of an EIP write's task; UNKNOWN for a task id that is empty or no number."""
+        if not task_id.isascii() or not task_id.isdigit():
+            return TaskState.UNKNOWN
+        return _state_of(self._session, "DescribeTaskResult", {"TaskId": int(task_id)}, "Result", deadline)
+
+
+def task_id(reply: Reply) -> str:
+    """Return the TaskId of an EIP write's answer as text; "" if it has none."""
+    return reply.read(lambda body: str(body["TaskId"]) if isinstance(body.get("TaskId"), str | int) else "")
+
+
+def settle(
+    session: Session, write: Reply, look: Callable[[Deadline], _Settled | None], deadline: Deadline
+) -> _Settled:
+    """Wait until the task of `write` is over and the object is as `look` wants it; return what `look` gives.
+
+    `look` returns None while the object is not yet so. Raises CloudError: TASK_FAILED when the task failed,
+    UNKNOWN_OUTCOME when the deadline came first, or what a read ends in.
+    """
+    state = TaskState.RUNNING
+    attempt = 0
+    while True:
+        attempt += 1
+        if state is not TaskState.SUCCESS:
+            state = _vpc_task(session, write.request_id, deadline)
+        if state is TaskState.FAILED:
+            raise cloud_error(
+                write.action, "ClientTaskFailed", "it was accepted, and its task failed", write.request_id
+            )
+        if state is not TaskState.RUNNING and (settled := look(deadline)) is not None:
+            return settled
+        if not session.pause(attempt, deadline):
+            raise cloud_error(
+                write.action,
+                "ClientTimeOut",
+                f"it was accepted, and not finished in time (its task is {state.value})",
+                write.request_id,
+            )
+
+
+def _vpc_task(session: Session, request_id: str, deadline: Deadline) -> TaskState:
+    if not request_id:
+        return TaskState.UNKNOWN
+    return _state_of(session, "DescribeVpcTaskResult", {"TaskId": request_id}, "Status", deadline)
+
+
+def _state_of(
+    session: Session, action: str, params: dict[str, str | int], name: str, deadline: Deadline | None
+) -> TaskState:
+    try:
+        reply = session.call(action, params, deadline=deadline)
+    except CloudError as error:
+        if error.kind in (CloudErrorKind.NOT_FOUND, CloudErrorKind.INVALID):
+            return TaskState.UNKNOWN
+        raise
+    state = reply.read(lambda body: fields.text(body, name))
+    return TaskState[state] if state in TaskState.__members__ else TaskState.UNKNOWN

@@ -1,0 +1,56 @@
+"""The cloud as the rest of the product knows it: all actions of one region under one identity."""
+
+from typing import Self
+
+from ipamd.cloud.credentials import Credentials
+from ipamd.cloud.eip_binding import EipBinding
+from ipamd.cloud.endpoints import Endpoints
+from ipamd.cloud.eni_creation import EniCreation
+from ipamd.cloud.inhibition import Inhibitor
+from ipamd.cloud.instances import InstanceCalls
+from ipamd.cloud.ip_assignment import IpAssignment
+from ipamd.cloud.session import Conduct, Session
+from ipamd.cloud.subnets import SubnetCalls
+from ipamd.cloud.tasks import TaskCalls
+from ipamd.cloud.throttling import Limiter
+
+
+class TencentCloud(EipBinding, EniCreation, InstanceCalls, IpAssignment, SubnetCalls, TaskCalls):
+    """The actions of all groups; each is documented in its group's module.
+
+    Every method raises CloudError and nothing else for what goes wrong outside this process. Thread safety:
+    share one object among all threads; calls run in parallel.
+    """
+
+    def __init__(
+        self,
+        *,
+        region: str,
+        credentials: Credentials,
+        endpoints: Endpoints | None = None,
+        limiter: Limiter | None = None,
+        inhibitor: Inhibitor | None = None,
+        conduct: Conduct | None = None,
+    ) -> None:
+        """Take the region (ap-guangzhou) and the identity; opens no connection."""
+        conduct = conduct or Conduct()
+        super().__init__(
+            Session(
+                region=region,
+                credentials=credentials,
+                endpoints=endpoints or Endpoints(),
+                limiter=limiter or Limiter(clock=conduct.clock),
+                inhibitor=inhibitor or Inhibitor(clock=conduct.clock),
+                conduct=conduct,
+            )
+        )
+
+    def close(self) -> None:
+        """Close pooled connections."""
+        self._session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,87 @@
+"""How fast this process may call each action, so that all the nodes of an account fit under its rates.
+
+The cloud counts requests per second for each API, region and sub-account (document 652/121590), and every
+node of every cluster draws on the same allowance. So each process takes a share of it, and goes quiet on an
+action for a moment when the cloud says it is too fast.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+
+from ipamd.core import pacing
+
+ALLOWANCE: Mapping[str, float] = {
+    "AllocateAddresses": 10,
+    "AssignPrivateIpAddresses": 100,
+    "AssociateAddress": 10,
+    "CreateAndAttachNetworkInterface": 20,
+    "DeleteNetworkInterface": 100,
+    "DescribeAddressQuota": 10,
+    "DescribeAddresses": 20,
+    "DescribeInstances": 40,
+    "DescribeNetworkInterfaceLimit": 20,
+    "DescribeNetworkInterfaces": 100,
+    "DescribeRouteTables": 100,
+    "DescribeSubnets": 100,
+    "DescribeTaskResult": 20,
+    "DescribeVpcTaskResult": 20,
+    "DescribeVpcs": 100,
+    "DetachNetworkInterface": 100,
+    "DisassociateAddress": 10,
+    "ReleaseAddresses": 10,
+    "UnassignPrivateIpAddresses": 100,
+}
+"""Requests per second of one account and region, from the page of each action (API documents 215 and 213)."""
+
+UNLISTED_ALLOWANCE = 10.0
+"""The lowest rate that the actions in use have."""
+
+
+class Limiter:
+    """A token bucket and a quiet time for each action.
+
+    Thread safety: every method may be called from any thread; none of them waits.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float],
+        share: float = 0.25,
+        burst_seconds: float = 2.0,
+        allowance: Mapping[str, float] = ALLOWANCE,
+    ) -> None:
+        """Take the share of the account's allowance that is ours, and the seconds of it that may be saved."""
+        if not 0 < share <= 1:
+            msg = f"the share of the API rates must be above 0 and at most 1, not {share}"
+            raise ValueError(msg)
+        self._clock = clock
+        self._share = share
+        self._burst_seconds = burst_seconds
+        self._allowance = allowance
+        self._lock = threading.Lock()
+        self._buckets: dict[str, pacing.TokenBucket] = {}
+        self._quiet_until: dict[str, float] = {}
+
+    def reserve(self, action: str, patience: float) -> float | None:
+        """Take a turn and return the seconds to wait for it; None, and no turn, past `patience`."""
+        with self._lock:
+            now = self._clock()
+            quiet = max(0.0, self._quiet_until.get(action, now) - now)
+            if quiet > patience:
+                return None
+            wait = self._bucket(action).reserve(now, patience=patience)
+            return None if wait is None else max(wait, quiet)
+
+    def quieten(self, action: str, seconds: float) -> None:
+        """Start no further call of `action` for `seconds`: the cloud has just refused one as too many."""
+        with self._lock:
+            until = self._clock() + seconds
+            self._quiet_until[action] = max(until, self._quiet_until.get(action, until))
+
+    def _bucket(self, action: str) -> pacing.TokenBucket:
+        if action not in self._buckets:
+            rate = self._allowance.get(action, UNLISTED_ALLOWANCE) * self._share
+            burst = max(1, int(rate * self._burst_seconds))
+            self._buckets[action] = pacing.TokenBucket(rate=rate, burst=burst)
+        return self._buckets[action]
