@@ -1,6 +1,6 @@
 """A new ENI on a CVM, or nothing: creation, attachment, and tidying up when it fails half way."""
 
-from typing import Any, NoReturn
+from typing import Any
 
 from ipamd.cloud import fields, tasks
 from ipamd.cloud.enis import EniCalls
@@ -47,24 +47,22 @@ class EniCreation(EniCalls):
         try:
             return tasks.settle(self._session, reply, ready, deadline)
         except CloudError as error:
+            left = f"ENI {eni_id} was created, is left as it is, and may yet be attached"
             if error.kind is CloudErrorKind.TASK_FAILED:
-                self._remove_failed(eni_id, request.instance_id, error)
-            raise _and_left(
-                error, f"ENI {eni_id} was created, is left as it is, and may yet be attached"
-            ) from error
+                left = self._remove_failed(eni_id, request.instance_id)
+            raise error.restated(f"{error.detail}; {left}") from error
 
-    def _remove_failed(self, eni_id: str, instance_id: str, error: CloudError) -> NoReturn:
-        """Remove an ENI whose creation or attachment failed, then raise that failure."""
-        session = self._session
-        deadline = Deadline.after(_TIDY_SECONDS, session.conduct.clock)
+    def _remove_failed(self, eni_id: str, instance_id: str) -> str:
+        """Remove an ENI whose creation or attachment failed; return in words what is left of it."""
+        deadline = Deadline.after(_TIDY_SECONDS, self._session.conduct.clock)
         try:
             self.detach_eni(eni_id, instance_id, deadline)
             self.delete_eni(eni_id, deadline)
-        except CloudError as also:
-            raise _and_left(
-                error, f"ENI {eni_id} is left and has to be deleted, which failed too: {also.detail}"
-            ) from also
-        raise _and_left(error, f"ENI {eni_id} was removed again") from error
+        except CloudError as error:
+            return (
+                f"ENI {eni_id} is left and must be deleted, which failed too ({error.code}: {error.detail})"
+            )
+        return f"ENI {eni_id} was removed again"
 
 
 def _parameters(request: model.EniRequest, client_token: str) -> dict[str, Any]:
@@ -82,15 +80,3 @@ def _parameters(request: model.EniRequest, client_token: str) -> dict[str, Any]:
     if request.secondary_ips:
         params["SecondaryPrivateIpAddressCount"] = request.secondary_ips
     return params
-
-
-def _and_left(error: CloudError, what: str) -> CloudError:
-    """Return the error with word of what is left of the attempt."""
-    return CloudError(
-        error.kind,
-        f"{error.detail}; {what}",
-        action=error.action,
-        code=error.code,
-        request_id=error.request_id,
-        advice=error.advice,
-    )

@@ -50,7 +50,8 @@ class Inhibitor:
             for key in ((action, ""), (action, scope)):
                 until, error = self._refusals.get(key, (now, None))
                 if error is not None and until > now:
-                    raise _again(error, until - now)
+                    left = until - now
+                    raise error.restated(f"{error.detail} (refused before; not asked again for {left:.0f} s)")
                 self._refusals.pop(key, None)
 
     def refused(self, action: str, scope: str, error: CloudError) -> None:
@@ -73,15 +74,3 @@ class Inhibitor:
                 for key, value in self._refusals.items()
                 if key[0] != relieved and key not in ((action, ""), (action, scope))
             }
-
-
-def _again(error: CloudError, seconds: float) -> CloudError:
-    """Return the refusal in a copy of its own: a raised exception belongs to the thread that raises it."""
-    return CloudError(
-        error.kind,
-        f"{error.detail} (refused before; not asked again for {seconds:.0f} s)",
-        action=error.action,
-        code=error.code,
-        request_id=error.request_id,
-        advice=error.advice,
-    )

@@ -1,8 +1,8 @@
 """The one poller that waits for EIPs on behalf of every thread of the process.
 
-An EIP write is accepted at once and takes effect seconds later, and DescribeAddresses allows 20 calls a second
-to a whole account. So nobody polls on their own: the ids that anybody waits for are put into one call (up to
-100), often while a write is young and more seldom as it ages, and not at all while nobody waits.
+An EIP write is accepted at once and takes effect seconds later, and DescribeAddresses allows 20 calls a
+second to a whole account. So nobody polls on their own: the ids that anybody waits for are put into one call
+(up to 100), often while a write is young and more seldom as it ages, and not at all while nobody waits.
 """
 
 import logging
@@ -39,9 +39,9 @@ class EipReader(Protocol):
 class Pace:
     """When to poll, in seconds."""
 
-    gather: float = 0.05
+    gather: float = 0.1
     """After somebody starts to wait, so that a burst of writes shares a poll."""
-    shortest: float = 0.3
+    shortest: float = 0.4
     """Between two polls."""
     longest: float = 2.0
     growth: float = 0.3
@@ -101,8 +101,8 @@ class EipWatch:
     ) -> model.Eip | None:
         """Return the EIP once `predicate` holds for it; the predicate gets None while it does not exist.
 
-        The predicate is called in the caller's thread. Raises TryAgainError when the deadline comes first or the
-        watch is closed, and CloudError (PERMISSION, CREDENTIALS, INVALID) when asking is in vain.
+        The predicate is called in the caller's thread. Raises TryAgainError when the deadline comes first or
+        the watch is closed, and CloudError (PERMISSION, CREDENTIALS, INVALID) when asking is in vain.
         """
         waiter = _Waiter(eip_id, self._clock())
         self._join(waiter)
@@ -111,7 +111,7 @@ class EipWatch:
                 self._await_answer(waiter, deadline)
                 answer = waiter.answer
                 if isinstance(answer, CloudError):
-                    raise answer
+                    raise answer.restated(answer.detail)  # others may raise the same answer
                 if predicate(answer):
                     return answer
         finally:
@@ -154,9 +154,13 @@ class EipWatch:
             waiter.answered = False
 
     def _run(self) -> None:
-        while (batch := self._next_batch()) is not None:
-            for ids in paging.by_hundreds([waiter.eip_id for waiter in batch]):
-                self._poll(ids, batch)
+        try:
+            while (batch := self._next_batch()) is not None:
+                for ids in paging.by_hundreds([waiter.eip_id for waiter in batch]):
+                    self._poll(ids, batch)
+        finally:
+            with self._changed:
+                self._thread = None  # after a defect the next wait starts another
 
     def _next_batch(self) -> list[_Waiter] | None:
         """Sleep until a poll is due; return whom it is for, or None at the end."""

@@ -89,3 +89,14 @@ class CloudError(IpamError):
         self.action = action
         self.code = code
         self.request_id = request_id
+
+    def restated(self, detail: str) -> "CloudError":
+        """Return this failure with other words for its cause, as a new exception."""
+        return CloudError(
+            self.kind,
+            detail,
+            action=self.action,
+            code=self.code,
+            request_id=self.request_id,
+            advice=self.advice,
+        )
