@@ -29,6 +29,8 @@ class EniPort:
     gateway: str
     """First address of the subnet."""
     primary_ip: str
+    secondary_ips: tuple[str, ...] = ()
+    """Addresses that the ENI already has when it is attached."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,13 +58,13 @@ class Fabric(Protocol):
         """Remove the CVM with its namespace and links and detach its ENIs; EIP bindings stay as they are."""
 
     def attach_eni(self, port: EniPort) -> None:
-        """Let the ENI's link appear in the CVM; its primary address is assigned, others follow by add_ip."""
+        """Let the ENI's link appear in the CVM, with the addresses that it has; others follow by add_ip."""
 
     def detach_eni(self, eni_id: str) -> None:
         """Let the link vanish from the CVM; all addresses of the ENI go with it."""
 
     def add_ip(self, eni_id: str, ip: str) -> None:
-        """Assign a secondary private address: route it to the ENI and accept it as a source from there."""
+        """Route a secondary address to the attached ENI and accept it as a source from there."""
 
     def remove_ip(self, eni_id: str, ip: str) -> None:
         """Take a secondary private address away from the ENI."""

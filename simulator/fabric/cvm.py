@@ -1,0 +1,41 @@
+"""A CVM as it comes out of the image: what is configured in its namespace before anything of ours runs there.
+
+The primary ENI is up with its address and default route, as DHCP leaves it. Secondary ENIs are links that are
+down and have no address. Kernel parameters are those of a CentOS-like image: no forwarding, strict reverse
+path.
+"""
+
+import contextlib
+from ipaddress import IPv4Network
+
+from pyroute2 import IPRoute
+
+from simulator.fabric import netns
+from simulator.fabric.api import EniPort
+
+_SYSCTLS = {
+    "net.ipv4.ip_forward": "0",
+    "net.ipv4.conf.all.rp_filter": "1",
+    "net.ipv4.conf.default.rp_filter": "1",
+}
+PROTO_DHCP = 16
+"""RTPROT_DHCP of linux/rtnetlink.h."""
+
+
+def boot(netns_name: str) -> None:
+    """Set the kernel parameters of the image."""
+    netns.run_in(netns_name, lambda: netns.write_sysctls(_SYSCTLS))
+
+
+def configure_primary(netns_name: str, port: EniPort) -> None:
+    """Bring the primary ENI up with address, subnet route and default route."""
+
+    def body() -> None:
+        with contextlib.closing(IPRoute()) as ipr:
+            index = ipr.link("get", ifname=f"eth{port.device_index}")[0]["index"]
+            ipr.link("set", index=index, state="up")
+            prefix = IPv4Network(port.subnet_cidr).prefixlen
+            ipr.addr("add", index=index, address=port.primary_ip, prefixlen=prefix)
+            ipr.route("add", dst="default", gateway=port.gateway, oif=index, proto=PROTO_DHCP)
+
+    netns.run_in(netns_name, body)

@@ -1,0 +1,190 @@
+"""The VPC router: a network namespace with a port for each attached ENI and an uplink to the internet.
+
+Routing needs no ARP towards a CVM: each address is a /32 route through the ENI's primary address, whose
+neighbour entry is permanent, so that a CVM gets packets for secondary addresses that it has not configured.
+Towards the router a CVM ARPs as usual: the router owns the gateway addresses and answers for every other
+address that it has a route to (proxy ARP).
+
+The kernel's view only: what is attached where is the caller's business (`vpc`). One thread lives in the
+namespace and does all the work; methods may be called from any thread and return when the kernel is done.
+"""
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from pyroute2 import IPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+
+from simulator.fabric import internet, netns, ruleset
+from simulator.fabric.api import EniPort, FabricError
+from simulator.fabric.nft import Nft
+
+T = TypeVar("T")
+
+LOOPBACK = 1
+"""The loopback device is the first one in every namespace."""
+GATEWAY_MAC = "fe:ee:00:00:00:01"
+"""What CVMs see as their gateway; every port is a link of its own, so one MAC serves all."""
+MTU = 1500
+ONLINK = 4
+"""RTNH_F_ONLINK of linux/rtnetlink.h: the next hop is on the link whatever the routes say."""
+PERMANENT = 0x80
+"""NUD_PERMANENT of linux/neighbour.h."""
+
+_SYSCTLS = {
+    "net.ipv4.ip_forward": "1",
+    "net.ipv4.conf.all.rp_filter": "0",
+    "net.ipv4.conf.default.rp_filter": "0",
+    "net.ipv4.conf.all.send_redirects": "0",
+    "net.ipv4.conf.default.send_redirects": "0",
+    "net.ipv6.conf.all.disable_ipv6": "1",
+    "net.ipv6.conf.default.disable_ipv6": "1",
+}
+
+
+def link_name(eni_id: str) -> str:
+    """Name the router's end of an ENI: its id, or a digest of it where that is too long for a link."""
+    return eni_id if len(eni_id) <= 15 else "eni-" + hashlib.sha256(eni_id.encode()).hexdigest()[:11]
+
+
+class Router:
+    """The namespace, its netlink socket and its nft session; invariant: both belong to the one thread."""
+
+    def __init__(self, netns_name: str, *, vpc_cidrs: Sequence[str], services: Sequence[str]) -> None:
+        """Set up a namespace that exists and is empty; `services` become addresses of the router itself."""
+        self.netns_name = netns_name
+        self._thread = ThreadPoolExecutor(1, "router", netns.enter, (netns_name,))
+        self._ipr: Any = None
+        self._nft: Nft | None = None
+        try:
+            self._do(lambda: self._set_up(vpc_cidrs, services))
+        except BaseException:
+            self.close()
+            raise
+
+    def connect_internet(self, netns_name: str) -> None:
+        """Make the uplink; the other end is configured by `internet`."""
+        self._do(lambda: self._connect_internet(netns_name))
+
+    def add_subnet(self, gateway: str) -> None:
+        """Own the gateway address of a subnet."""
+        self._do(lambda: self._ipr.addr("replace", index=LOOPBACK, address=gateway, prefixlen=32))
+
+    def add_port(self, port: EniPort, cvm_netns: str) -> None:
+        """Make the ENI's link between the router and the CVM, with the routes to its addresses."""
+        self._do(lambda: self._add_port(port, cvm_netns))
+
+    def remove_port(self, port: EniPort) -> None:
+        """Remove the link, which takes neighbours and routes with it, in whatever namespace its end is."""
+        self._do(lambda: self._remove_link(link_name(port.eni_id)))
+
+    def add_route(self, port: EniPort, ip: str) -> None:
+        """Send packets for an address to the port."""
+        self._do(lambda: self._add_route(self._index(link_name(port.eni_id)), port, ip))
+
+    def remove_route(self, ip: str) -> None:
+        """Send them nowhere."""
+        self._do(lambda: self._ipr.route("del", dst=f"{ip}/32"))
+
+    def apply(self, script: str) -> None:
+        """Run an nft script (see `ruleset`) as one transaction."""
+        self._do(lambda: self._rules().run(script))
+
+    def spoof_drops(self) -> dict[str, int]:
+        """Packets dropped as spoofed, by link name."""
+        elements = self._do(lambda: self._rules().list_elements(ruleset.TABLE, "ports"))
+        return {element["val"]: element["counter"]["packets"] for element in elements}
+
+    def close(self) -> None:
+        """Close the sockets and end the thread; the namespace stays."""
+        with contextlib.suppress(FabricError):
+            self._do(self._tear_down)
+        self._thread.shutdown()
+
+    def _do(self, call: Callable[[], T]) -> T:
+        try:
+            return self._thread.submit(call).result()
+        except NetlinkError as e:
+            raise FabricError(f"the kernel refused a change in {self.netns_name}: {e.args[1]}") from e
+
+    def _rules(self) -> Nft:
+        if self._nft is None:
+            raise FabricError(f"the router {self.netns_name} is closed")
+        return self._nft
+
+    def _set_up(self, vpc_cidrs: Sequence[str], services: Sequence[str]) -> None:
+        netns.write_sysctls(_SYSCTLS)
+        self._ipr = IPRoute()
+        self._nft = Nft()
+        self._nft.run(ruleset.base())
+        for address in services:
+            self._ipr.addr("add", index=LOOPBACK, address=address, prefixlen=32)
+        for cidr in vpc_cidrs:
+            # What is not assigned goes nowhere; without this it would follow the default route.
+            self._ipr.route("add", dst=cidr, type="blackhole")
+
+    def _tear_down(self) -> None:
+        if self._ipr is not None:
+            self._ipr.close()
+        if self._nft is not None:
+            self._nft.close()
+        self._ipr = self._nft = None
+
+    def _connect_internet(self, netns_name: str) -> None:
+        with _descriptor(netns_name) as fd:
+            peer = {"ifname": internet.LINK, "net_ns_fd": fd, "address": internet.MAC, "mtu": MTU}
+            self._add_veth(ruleset.UPLINK, peer)
+        index = self._index(ruleset.UPLINK)
+        self._ipr.addr("add", index=index, address=internet.ROUTER_ADDRESS, prefixlen=30)
+        self._add_neighbour(index, internet.BORDER_ADDRESS, internet.MAC)
+        self._ipr.route("add", dst="default", gateway=internet.BORDER_ADDRESS, oif=index)
+
+    def _add_port(self, port: EniPort, cvm_netns: str) -> None:
+        name = link_name(port.eni_id)
+        with _descriptor(cvm_netns) as fd:
+            peer = {"ifname": f"eth{port.device_index}", "net_ns_fd": fd, "address": port.mac, "mtu": MTU}
+            self._add_veth(name, peer)
+        try:
+            # Without proxy_delay = 0 the kernel waits up to 0.8 s before it answers for others.
+            netns.write_sysctls(
+                {f"net.ipv4.conf.{name}.proxy_arp": "1", f"net.ipv4.neigh.{name}.proxy_delay": "0"}
+            )
+            index = self._index(name)
+            self._add_neighbour(index, port.primary_ip, port.mac)
+            for ip in (port.primary_ip, *port.secondary_ips):
+                self._add_route(index, port, ip)
+        except BaseException:
+            self._remove_link(name)
+            raise
+
+    def _add_veth(self, name: str, peer: dict[str, Any]) -> None:
+        self._ipr.link("add", ifname=name, kind="veth", address=GATEWAY_MAC, mtu=MTU, state="up", peer=peer)
+
+    def _add_neighbour(self, index: int, address: str, mac: str) -> None:
+        self._ipr.neigh("replace", ifindex=index, dst=address, lladdr=mac, state=PERMANENT)
+
+    def _add_route(self, index: int, port: EniPort, ip: str) -> None:
+        self._ipr.route("replace", dst=f"{ip}/32", gateway=port.primary_ip, oif=index, flags=ONLINK)
+
+    def _remove_link(self, name: str) -> None:
+        self._ipr.link("del", index=self._index(name))
+
+    def _index(self, name: str) -> int:
+        link: int = self._ipr.link("get", ifname=name)[0]["index"]
+        return link
+
+
+@contextlib.contextmanager
+def _descriptor(netns_name: str) -> Iterator[int]:
+    try:
+        fd = os.open(netns.DIRECTORY / netns_name, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as e:
+        raise FabricError(f"network namespace {netns_name} cannot be opened: {e.strerror}") from e
+    try:
+        yield fd
+    finally:
+        os.close(fd)
