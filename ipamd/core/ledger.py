@@ -168,7 +168,7 @@ def superseded(ledger: Ledger, attachment: Attachment) -> list[Address]:
         a
         for a in ledger.of_name(attachment.pod)
         if isinstance(a.state, Assigned | Held)
-        and a.state.key != attachment.key
+        and not (isinstance(a.state, Assigned) and a.state.key == attachment.key)
         and _same_interface(a.state, attachment)
         and not resumable(a, attachment)
     ]

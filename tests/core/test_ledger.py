@@ -1,0 +1,286 @@
+"""Ownership of addresses: what a runtime may do to us, in the order in which it may do it."""
+
+from dataclasses import replace
+
+import pytest
+
+from ipamd.core import addresses, associations, ledger, model
+
+NOW = 1000.0
+COOLDOWN = 30.0
+
+
+def key(container="c1", ifname="eth0"):
+    return model.SandboxKey(network="tke-eni", container_id=container, ifname=ifname)
+
+
+def pod(name="web-0", uid="u1"):
+    return model.PodRef(namespace="default", name=name, uid=uid)
+
+
+def asks(container="c1", *, name="web-0", uid="u1", eip_id="", ifname="eth0"):
+    return ledger.Attachment(key=key(container, ifname), pod=pod(name, uid), eip_id=eip_id)
+
+
+def binding(eip_id="eip-1", *, retained=False):
+    return addresses.Binding(
+        eip_id=eip_id, public_ip="198.18.0.1", stage=addresses.BindStage.BINDING, retained=retained
+    )
+
+
+def warm_pool(count=3):
+    ips = [f"10.0.1.{n + 10}" for n in range(count)]
+    return ledger.adopt(ledger.Ledger(), "eni-1", ips, NOW).ledger
+
+
+def acquired(book, attachment, now=NOW):
+    transition = ledger.acquire(book, attachment, COOLDOWN, now)
+    assert transition.address is not None
+    return transition.ledger, transition.address.ip
+
+
+def with_bound_eip(book, ip, *, retained=False):
+    book = associations.begin_bind(book, ip, binding(retained=retained)).ledger
+    return associations.confirm_bound(book, ip, "eip-1").ledger
+
+
+def test_add_twice_gives_the_same_address_and_nothing_to_persist():
+    book, ip = acquired(warm_pool(), asks())
+
+    again = ledger.acquire(book, asks(), COOLDOWN, NOW + 1)
+
+    assert again.address.ip == ip
+    assert not again
+
+
+def test_two_pods_never_share_an_address():
+    book, first = acquired(warm_pool(), asks("c1"))
+    book, second = acquired(book, asks("c2", name="web-1", uid="u2"))
+
+    assert first != second
+    assert ledger.violations(book) == []
+
+
+def test_dry_pool_gives_no_address():
+    book, _ = acquired(warm_pool(1), asks("c1"))
+
+    assert ledger.acquire(book, asks("c2", name="web-1", uid="u2"), COOLDOWN, NOW).address is None
+
+
+def test_address_that_was_idle_longest_is_given_first():
+    book = ledger.adopt(warm_pool(2), "eni-1", ["10.0.1.5"], NOW + 10).ledger
+
+    _, ip = acquired(book, asks())
+
+    assert ip == "10.0.1.10"
+
+
+def test_del_of_another_container_frees_nothing():
+    book, _ = acquired(warm_pool(), asks("c1"))
+
+    assert not ledger.release(book, key("c0"), None, COOLDOWN, NOW)
+
+
+def test_freed_address_cools_before_it_is_given_again():
+    book, ip = acquired(warm_pool(1), asks("c1"))
+    book = ledger.release(book, key("c1"), None, COOLDOWN, NOW).ledger
+    other = asks("c2", name="web-1", uid="u2")
+
+    assert ledger.acquire(book, other, COOLDOWN, NOW).address is None
+    assert ledger.next_expiry(book) == NOW + COOLDOWN
+    book = ledger.expire(book, COOLDOWN, NOW + COOLDOWN - 0.1).ledger
+    assert ledger.acquire(book, other, COOLDOWN, NOW).address is None
+    book = ledger.expire(book, COOLDOWN, NOW + COOLDOWN).ledger
+    assert ledger.acquire(book, other, COOLDOWN, NOW).address.ip == ip
+
+
+def test_freed_address_with_an_eip_waits_for_the_unbind_to_be_confirmed():
+    book, ip = acquired(warm_pool(1), asks())
+    book = with_bound_eip(book, ip)
+    book = ledger.release(book, key(), None, COOLDOWN, NOW).ledger
+
+    assert isinstance(book.addresses[ip].state, addresses.Unbinding)
+    assert not ledger.expire(book, COOLDOWN, NOW + 10**6)
+    book = associations.begin_unbind(book, ip, "eip-1").ledger
+    book = associations.confirm_unbound(book, ip, "eip-1", COOLDOWN, NOW + 50).ledger
+    assert book.addresses[ip].state == addresses.Cooling(until=NOW + 50 + COOLDOWN)
+    assert book.addresses[ip].eip is None
+
+
+def test_new_sandbox_before_the_old_ones_del_takes_the_address_over():
+    book, ip = acquired(warm_pool(), asks("old"))
+    book = with_bound_eip(book, ip)
+
+    book, taken = acquired(book, asks("new"))
+
+    assert taken == ip
+    assert book.addresses[ip].eip.stage is addresses.BindStage.BOUND
+    assert not ledger.release(book, key("old"), None, COOLDOWN, NOW)
+    assert book.owned_by(key("new")).ip == ip
+
+
+def test_held_address_and_its_eip_wait_for_the_pods_next_sandbox():
+    book, ip = acquired(warm_pool(), asks("old"))
+    book = with_bound_eip(book, ip)
+    book = ledger.release(book, key("old"), ledger.Hold(until=NOW + 120, by_name=False), COOLDOWN, NOW).ledger
+    book = ledger.expire(book, COOLDOWN, NOW + 119).ledger
+
+    book, resumed = acquired(book, asks("new", eip_id="eip-1"), NOW + 119)
+
+    assert resumed == ip
+    assert book.addresses[ip].eip.stage is addresses.BindStage.BOUND
+
+
+def test_hold_that_runs_out_lets_the_eip_go_before_the_address():
+    book, ip = acquired(warm_pool(), asks())
+    book = with_bound_eip(book, ip)
+    book = ledger.release(book, key(), ledger.Hold(until=NOW + 120, by_name=False), COOLDOWN, NOW).ledger
+
+    book = ledger.expire(book, COOLDOWN, NOW + 120).ledger
+
+    assert isinstance(book.addresses[ip].state, addresses.Unbinding)
+
+
+def test_second_del_ends_the_hold_when_the_pod_is_not_wanted_any_more():
+    book, ip = acquired(warm_pool(), asks())
+    hold = ledger.Hold(until=NOW + 120, by_name=False)
+    book = ledger.release(book, key(), hold, COOLDOWN, NOW).ledger
+
+    assert not ledger.release(book, key(), hold, COOLDOWN, NOW)
+    book = ledger.release(book, key(), None, COOLDOWN, NOW).ledger
+    assert isinstance(book.addresses[ip].state, addresses.Cooling)
+
+
+def test_later_pod_of_the_name_gets_a_retained_address_and_no_other():
+    book, ip = acquired(warm_pool(), asks("old", uid="u1"))
+    book = with_bound_eip(book, ip, retained=True)
+    kept = ledger.release(book, key("old"), ledger.Hold(until=NOW + 120, by_name=True), COOLDOWN, NOW).ledger
+    book, resumed = acquired(kept, asks("new", uid="u2", eip_id="eip-1"))
+
+    assert resumed == ip
+    assert book.addresses[ip].state.pod == pod(uid="u2")
+
+    _, other = acquired(kept, asks("x", name="web-1", uid="u3"))
+    assert other != ip
+
+
+def test_later_pod_of_the_name_without_retention_ends_the_old_pods_hold():
+    book, ip = acquired(warm_pool(), asks("old", uid="u1"))
+    hold = ledger.Hold(until=NOW + 120, by_name=False)
+    book = ledger.release(book, key("old"), hold, COOLDOWN, NOW).ledger
+
+    book, fresh = acquired(book, asks("new", uid="u2"))
+
+    assert fresh != ip
+    assert isinstance(book.addresses[ip].state, addresses.Cooling)
+
+
+def test_older_pod_of_the_name_must_be_unwired_before_its_successor_is_wired():
+    book, ip = acquired(warm_pool(), asks("old", uid="u1"))
+    successor = asks("new", uid="u2")
+
+    assert [a.ip for a in ledger.superseded(book, successor)] == [ip]
+    with pytest.raises(addresses.IllegalMoveError, match="outdated"):
+        ledger.acquire(book, successor, COOLDOWN, NOW)
+
+
+def test_second_interface_of_a_container_has_an_address_of_its_own():
+    book, first = acquired(warm_pool(), asks("c1"))
+    book, second = acquired(book, asks("c1", ifname="net1"))
+
+    assert first != second
+    book = ledger.release(book, key("c1"), None, COOLDOWN, NOW).ledger
+    assert book.owned_by(key("c1", "net1")).ip == second
+
+
+def test_quarantined_address_is_neither_given_nor_resumed():
+    book, ip = acquired(warm_pool(2), asks("old"))
+    held = ledger.release(book, key("old"), ledger.Hold(until=NOW + 120, by_name=False), COOLDOWN, NOW).ledger
+    quarantined = held.changed(replace(held.addresses[ip], missing_since=NOW)).ledger
+
+    book, other = acquired(quarantined, asks("new"))
+
+    assert other != ip
+    assert ledger.violations(book) == []
+    lonely = ledger.adopt(ledger.Ledger(), "eni-1", [ip], NOW).ledger
+    lonely = lonely.changed(replace(lonely.addresses[ip], missing_since=NOW)).ledger
+    assert ledger.acquire(lonely, asks("new"), COOLDOWN, NOW).address is None
+
+
+def test_same_sandbox_that_cannot_resume_its_held_address_leaves_none_behind():
+    book, ip = acquired(warm_pool(2), asks("c1"))
+    book = ledger.release(book, key("c1"), ledger.Hold(until=NOW + 120, by_name=False), COOLDOWN, NOW).ledger
+    book = book.changed(replace(book.addresses[ip], missing_since=NOW)).ledger
+
+    book, other = acquired(book, asks("c1"))
+
+    assert other != ip
+    assert ledger.violations(book) == []
+
+
+def test_retired_address_is_not_given_and_comes_back_only_by_being_reinstated():
+    book = ledger.retire(warm_pool(1), ["10.0.1.10"], NOW).ledger
+
+    assert ledger.acquire(book, asks(), COOLDOWN, NOW).address is None
+    assert not ledger.expire(book, COOLDOWN, NOW + 10**6)
+    book = ledger.reinstate(book, ["10.0.1.10", "10.9.9.9"], NOW).ledger
+    assert ledger.acquire(book, asks(), COOLDOWN, NOW).address.ip == "10.0.1.10"
+
+
+def test_address_with_an_owner_cannot_be_forgotten():
+    book, ip = acquired(warm_pool(1), asks())
+
+    with pytest.raises(addresses.IllegalMoveError, match="forgotten"):
+        ledger.forget(book, [ip])
+
+
+def test_retiring_skips_an_address_that_was_given_away_meanwhile():
+    book, ip = acquired(warm_pool(1), asks())
+
+    assert not ledger.retire(book, [ip], NOW)
+
+
+def test_an_eip_is_never_recorded_at_two_addresses():
+    book, first = acquired(warm_pool(), asks("c1"))
+    book = with_bound_eip(book, first)
+    book, second = acquired(book, asks("c2", name="web-1", uid="u2"))
+
+    with pytest.raises(addresses.IllegalMoveError, match="eip-1"):
+        associations.begin_bind(book, second, binding())
+
+
+def test_an_eip_on_its_way_out_is_not_bound_again_before_it_is_out():
+    book, ip = acquired(warm_pool(), asks())
+    book = associations.begin_unbind(with_bound_eip(book, ip), ip, "eip-1").ledger
+
+    with pytest.raises(addresses.IllegalMoveError):
+        associations.begin_bind(book, ip, binding())
+    assert associations.confirm_bound(book, ip, "eip-1").address.eip.stage is addresses.BindStage.UNBINDING
+
+
+def test_confirmations_about_another_eip_change_nothing():
+    book, ip = acquired(warm_pool(), asks())
+    book = with_bound_eip(book, ip)
+
+    assert not associations.confirm_unbound(book, ip, "eip-2", COOLDOWN, NOW)
+    assert not associations.begin_unbind(book, ip, "eip-2")
+    assert not associations.confirm_bound(book, "10.9.9.9", "eip-1")
+
+
+def test_binding_again_refreshes_the_claim_and_keeps_the_stage():
+    book, ip = acquired(warm_pool(), asks())
+    book = with_bound_eip(book, ip)
+
+    refreshed = associations.begin_bind(book, ip, binding(retained=True)).address
+
+    assert refreshed.eip.retained
+    assert refreshed.eip.stage is addresses.BindStage.BOUND
+
+
+def test_stored_nonsense_is_refused():
+    broken = addresses.Address(
+        ip="10.0.1.1", eni_id="eni-1", state=addresses.Warm(since=NOW), added_at=NOW, eip=binding()
+    )
+
+    with pytest.raises(addresses.IllegalMoveError):
+        ledger.Ledger.of([broken])

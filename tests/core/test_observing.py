@@ -1,0 +1,159 @@
+"""What listings, reboots and lost stores may and may not change."""
+
+from ipamd.core import addresses, associations, ledger, model, observing
+
+NOW = 1000.0
+KEY = model.SandboxKey(network="tke-eni", container_id="c1", ifname="eth0")
+POD = model.PodRef(namespace="default", name="web-0", uid="u1")
+IP = "10.0.1.10"
+
+
+def listing(*entries, as_of=NOW, eni_id="eni-1"):
+    eni = model.Eni(
+        eni_id=eni_id,
+        mac="52:54:00:00:00:01",
+        vpc_id="vpc-1",
+        subnet_id="subnet-1",
+        primary=False,
+        state=model.EniState.AVAILABLE,
+        instance_id="ins-1",
+        addresses=(entry("10.0.1.2", primary=True), *entries),
+    )
+    return observing.Listing(enis=(eni,), as_of=as_of)
+
+
+def entry(ip=IP, *, primary=False, state=model.IpState.AVAILABLE, eip_id=""):
+    return model.EniAddress(ip=ip, primary=primary, state=state, eip_id=eip_id, public_ip="")
+
+
+def assigned(*, eip_id="", retained=False, eni_id="eni-1"):
+    book = ledger.adopt(ledger.Ledger(), eni_id, [IP], NOW - 100).ledger
+    book = ledger.acquire(book, ledger.Attachment(key=KEY, pod=POD), 30.0, NOW - 100).ledger
+    if eip_id:
+        binding = addresses.Binding(
+            eip_id=eip_id, public_ip="", stage=addresses.BindStage.BINDING, retained=retained
+        )
+        book = associations.begin_bind(book, IP, binding).ledger
+        book = associations.confirm_bound(book, IP, eip_id).ledger
+    return book
+
+
+def observed(book, *args, now=NOW, **kwargs):
+    return observing.observe(book, *args, now=now, **kwargs).ledger
+
+
+def test_available_secondary_addresses_come_in_warm_and_the_primary_never_does():
+    seen = listing(entry(), entry("10.0.1.11", state=model.IpState.PENDING))
+
+    book = observed(ledger.Ledger(), seen)
+
+    assert set(book.addresses) == {IP}
+    assert book.addresses[IP].state == addresses.Warm(since=NOW)
+
+
+def test_unknown_address_with_an_eip_is_kept_out_of_the_pool():
+    book = observed(ledger.Ledger(), listing(entry(eip_id="eip-9")))
+
+    assert isinstance(book.addresses[IP].state, addresses.Unbinding)
+    assert book.addresses[IP].eip.eip_id == "eip-9"
+    assert book.available == []
+
+
+def test_warm_address_that_turns_out_to_carry_an_eip_leaves_the_pool():
+    book = ledger.adopt(ledger.Ledger(), "eni-1", [IP], NOW - 100).ledger
+
+    book = observed(book, listing(entry(eip_id="eip-9")))
+
+    assert isinstance(book.addresses[IP].state, addresses.Unbinding)
+
+
+def test_owner_that_is_not_listed_is_quarantined_and_never_dropped():
+    book = observed(assigned(), listing())
+    assert book.addresses[IP].quarantined
+
+    book = observed(book, listing(as_of=NOW + 10**6), now=NOW + 10**6)
+
+    assert book.owned_by(KEY).ip == IP
+    book = observed(book, listing(entry(), as_of=NOW + 10**6), now=NOW + 10**6)
+    assert not book.addresses[IP].quarantined
+
+
+def test_free_address_that_stays_away_is_forgotten_only_after_a_while():
+    book = ledger.adopt(ledger.Ledger(), "eni-1", [IP], NOW - 100).ledger
+    book = observed(book, listing())
+    assert book.available == []
+
+    soon = NOW + observing.FORGET_AFTER - 1
+    assert IP in observed(book, listing(as_of=soon), now=soon).addresses
+    late = NOW + observing.FORGET_AFTER
+    assert IP not in observed(book, listing(as_of=late), now=late).addresses
+
+
+def test_listing_asked_for_before_the_address_was_assigned_proves_nothing():
+    book = ledger.adopt(ledger.Ledger(), "eni-1", [IP], NOW).ledger
+
+    assert observed(book, listing(as_of=NOW - 1)) == book
+
+
+def test_eip_that_was_unbound_from_outside_is_to_be_bound_again():
+    book = observed(assigned(eip_id="eip-1"), listing(entry()))
+
+    assert book.addresses[IP].eip.stage is addresses.BindStage.BINDING
+
+
+def test_listing_never_replaces_a_recorded_eip():
+    book = observed(assigned(eip_id="eip-1"), listing(entry(eip_id="eip-2")))
+
+    assert book.addresses[IP].eip.eip_id == "eip-1"
+    assert book.addresses[IP].eip.stage is addresses.BindStage.BINDING
+
+
+def test_address_that_moved_to_another_eni_is_followed():
+    book = observed(assigned(), listing(entry(), eni_id="eni-2"))
+
+    assert book.owned_by(KEY).eni_id == "eni-2"
+
+
+def test_retired_address_that_is_still_listed_stays_retired():
+    book = ledger.adopt(ledger.Ledger(), "eni-1", [IP], NOW - 100).ledger
+    book = ledger.retire(book, [IP], NOW - 50).ledger
+
+    assert observed(book, listing(entry())) == book
+
+
+def test_lost_store_finds_wired_addresses_occupied_and_gives_them_back_only_to_their_pod():
+    occupant = addresses.Occupied(host_interface="eni0123456789a", pod=POD, since=NOW)
+    seen = listing(entry(eip_id="eip-1"), entry("10.0.1.11"))
+    book = observed(ledger.Ledger(), seen, wired={IP: occupant})
+
+    stranger = ledger.Attachment(key=KEY, pod=model.PodRef(namespace="default", name="web-1", uid="u2"))
+    assert ledger.acquire(book, stranger, 30.0, NOW).address.ip == "10.0.1.11"
+    own = ledger.acquire(book, ledger.Attachment(key=KEY, pod=POD), 30.0, NOW).address
+    assert own.ip == IP
+    assert own.eip.eip_id == "eip-1"
+
+
+def test_reboot_holds_each_address_for_its_pod():
+    book = observing.rebooted(assigned(eip_id="eip-1"), 120.0, NOW).ledger
+
+    assert book.owned_by(KEY) is None
+    new = model.SandboxKey(network="tke-eni", container_id="c2", ifname="eth0")
+    resumed = ledger.acquire(book, ledger.Attachment(key=new, pod=POD), 30.0, NOW).address
+    assert resumed.ip == IP
+    assert resumed.eip.stage is addresses.BindStage.BOUND
+
+
+def test_reboot_lets_go_of_addresses_whose_occupant_was_never_known():
+    occupant = addresses.Occupied(host_interface="eni0123456789a", pod=None, since=NOW)
+    book = observed(ledger.Ledger(), listing(entry()), wired={IP: occupant})
+
+    book = observing.rebooted(book, 120.0, NOW).ledger
+
+    assert isinstance(book.addresses[IP].state, addresses.Cooling)
+
+
+def test_detached_eni_puts_its_addresses_in_quarantine_at_once():
+    book = observing.lost_eni(assigned(), ["eni-1"], NOW).ledger
+
+    assert book.addresses[IP].quarantined
+    assert not observing.lost_eni(book, ["eni-1", "eni-2"], NOW + 1)

@@ -1,0 +1,218 @@
+"""The pool: what is asked of the cloud for which situation."""
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+
+from ipamd.core import capacity, errors, ledger, model, planning
+
+LIMITS = model.EniLimits(enis=4, ips_per_eni=10)
+NOW = 1000.0
+
+
+def book(warm=0, used=0, eni_id="eni-1", start=10):
+    ips = [f"10.0.1.{n}" for n in range(start, start + warm + used)]
+    current = ledger.adopt(ledger.Ledger(), eni_id, ips, NOW).ledger
+    for n in range(used):
+        current = ledger.acquire(current, attachment(f"{eni_id}-{n}"), 30.0, NOW).ledger
+    return current
+
+
+def attachment(name):
+    return ledger.Attachment(
+        key=model.SandboxKey(network="tke-eni", container_id=name, ifname="eth0"),
+        pod=model.PodRef(namespace="default", name=name, uid=name),
+    )
+
+
+def eni(number=1, held=0, *, busy=False):
+    return planning.EniRoom(eni_id=f"eni-{number}", subnet_id=f"subnet-{number}", addresses=held, busy=busy)
+
+
+def plan(current, *enis, targets=None, **kwargs):
+    situation = planning.Situation(
+        ledger=current, enis=enis, limits=LIMITS, targets=targets or planning.Targets(), **kwargs
+    )
+    return planning.plan(situation, NOW)
+
+
+def test_empty_node_starts_with_an_eni_that_brings_the_warm_addresses():
+    assert plan(book()) == [planning.CreateEni(count=5)]
+
+
+def test_pool_at_its_target_asks_for_nothing():
+    assert plan(book(warm=5), eni(held=5)) == []
+
+
+def test_each_pod_taken_from_the_pool_is_made_good():
+    assert plan(book(warm=4, used=1), eni(held=5)) == [planning.AssignIps(eni_id="eni-1", count=1)]
+
+
+def test_fullest_eni_is_filled_first_and_a_new_one_comes_last():
+    actions = plan(book(), eni(1, 3), eni(2, 8), waiting=5)
+
+    assert actions == [
+        planning.AssignIps(eni_id="eni-2", count=1),
+        planning.AssignIps(eni_id="eni-1", count=6),
+        planning.CreateEni(count=3),
+    ]
+
+
+def test_pods_that_wait_are_served_beyond_the_warm_target():
+    assert plan(book(), eni(held=0), waiting=4) == [planning.AssignIps(eni_id="eni-1", count=9)]
+
+
+def test_what_is_on_its_way_is_not_asked_for_twice():
+    assert plan(book(), eni(held=5, busy=True), arriving=5) == []
+    assert plan(book(), eni(held=5, busy=True), arriving=5, waiting=2) == []
+
+
+def test_busy_eni_is_no_reason_for_another_one():
+    assert plan(book(), eni(held=0, busy=True)) == []
+
+
+def test_full_node_asks_for_nothing():
+    full = [eni(n, 9) for n in (1, 2, 3)]
+
+    assert plan(book(used=27), *full) == []
+
+
+def test_closed_subnet_is_passed_over():
+    actions = plan(book(), eni(1, 3), closed_subnets=frozenset({"subnet-1"}))
+
+    assert actions == [planning.CreateEni(count=5)]
+
+
+def test_no_second_eni_while_one_is_being_created_or_enis_are_refused():
+    assert plan(book(), creating=True) == []
+    assert plan(book(), may_create=False) == []
+
+
+def test_surplus_goes_back_one_by_one_and_slowly():
+    surplus = book(warm=8)
+
+    assert plan(surplus, eni(held=8), last_release=NOW - 119) == []
+    assert plan(surplus, eni(held=8), last_release=NOW - 120) == [
+        planning.UnassignIps(eni_id="eni-1", ips=("10.0.1.10",))
+    ]
+
+
+def test_quick_release_gives_all_surplus_back_at_once():
+    actions = plan(book(warm=8), eni(held=8), targets=planning.Targets(quick_release=True), last_release=NOW)
+
+    assert actions == [planning.UnassignIps(eni_id="eni-1", ips=("10.0.1.10", "10.0.1.11", "10.0.1.12"))]
+
+
+def test_surplus_comes_from_the_eni_with_the_fewest_owners():
+    busy = book(warm=3, used=2)
+    both = ledger.adopt(busy, "eni-2", [f"10.0.2.{n}" for n in range(4)], NOW).ledger
+
+    assert plan(both, eni(1, 5), eni(2, 4)) == [planning.UnassignIps(eni_id="eni-2", ips=("10.0.2.0",))]
+
+
+def test_between_min_and_max_nothing_happens():
+    assert plan(book(warm=7), eni(held=7), targets=planning.Targets(min_warm=2, max_warm=8)) == []
+
+
+@pytest.mark.parametrize(("low", "high"), [(-1, 5), (6, 5), (-2, -1)])
+def test_contradictory_targets_are_refused_with_the_flags_named(low, high):
+    with pytest.raises(errors.InvalidInputError, match=r"--ip-min-warm-target.*0 <= min <= max"):
+        planning.Targets(min_warm=low, max_warm=high)
+
+
+@given(
+    warm=st.integers(0, 20),
+    waiting=st.integers(0, 40),
+    held=st.lists(st.integers(0, 9), max_size=3),
+    low=st.integers(0, 10),
+    extra=st.integers(0, 10),
+)
+def test_no_plan_breaks_a_limit_of_the_cloud(warm, waiting, held, low, extra):
+    enis = [eni(n, count) for n, count in enumerate(held, start=1)]
+    targets = planning.Targets(min_warm=low, max_warm=low + extra)
+
+    actions = plan(book(warm=warm), *enis, targets=targets, waiting=waiting)
+
+    room = {e.eni_id: 9 - e.addresses for e in enis}
+    for action in actions:
+        match action:
+            case planning.AssignIps(eni_id=eni_id, count=count):
+                assert 0 < count <= min(10, room[eni_id])
+            case planning.CreateEni(count=count):
+                assert len(enis) < LIMITS.enis - 1
+                assert 0 < count <= 9
+            case planning.UnassignIps(ips=ips):
+                assert 0 < len(ips) <= 10
+                assert warm - len(ips) >= targets.max_warm
+    assert len(actions) == len(set(map(repr, actions)))
+
+
+@given(pods=st.integers(0, 27), low=st.integers(0, 8))
+def test_repeated_plans_settle_between_pods_plus_min_and_pods_plus_max(pods, low):
+    targets = planning.Targets(min_warm=low, max_warm=low + 2, quick_release=True)
+    current, enis, last = ledger.Ledger(), {}, 0
+    demand = pods
+    for _ in range(60):
+        while demand and (taken := ledger.acquire(current, attachment(f"p{demand}"), 30.0, NOW)).address:
+            current, demand = taken.ledger, demand - 1
+        actions = plan(current, *(eni(n, c) for n, c in enis.items()), targets=targets, waiting=demand)
+        for action in actions:
+            match action:
+                case planning.AssignIps(eni_id=eni_id, count=count):
+                    number = int(eni_id.removeprefix("eni-"))
+                case planning.CreateEni(count=count):
+                    number = len(enis) + 1
+                case other:
+                    pytest.fail(f"grew too far: {other}")
+            enis[number] = enis.get(number, 0) + count
+            fresh = [f"10.0.{number}.{last + n}" for n in range(count)]
+            last += count
+            current = ledger.adopt(current, f"eni-{number}", fresh, NOW).ledger
+        if not actions and not demand:
+            break
+
+    assert demand == 0
+    assert len(current.available) == min(low, 27 - pods)
+
+
+def test_new_eni_goes_to_the_emptiest_usable_subnet_of_the_zone():
+    def subnet(name, free, zone="z3"):
+        return model.Subnet(
+            subnet_id=name, vpc_id="vpc-1", zone=zone, cidr="", available_ips=free, route_table_id=""
+        )
+
+    subnets = [subnet("a", 10), subnet("b", 90), subnet("c", 500, zone="z4"), subnet("d", 200)]
+
+    assert planning.choose_subnet(subnets, "z3", frozenset({"d"})).subnet_id == "b"
+    assert planning.choose_subnet(subnets, "z9", frozenset()) is None
+    assert planning.choose_subnet([subnet("a", 1)], "z3", frozenset()) is None
+
+
+@pytest.mark.parametrize(
+    ("vcpus", "eips"),
+    [
+        (1, 1),
+        (5, 1),
+        (6, 2),
+        (11, 2),
+        (12, 3),
+        (18, 4),
+        (24, 5),
+        (30, 6),
+        (36, 7),
+        (42, 8),
+        (47, 8),
+        (48, 9),
+        (96, 9),
+    ],
+)
+def test_eips_of_a_node_follow_the_table_of_the_cloud(vcpus, eips):
+    assert capacity.pod_eips(vcpus) == eips
+
+
+def test_pod_ips_are_the_secondary_addresses_of_secondary_enis():
+    assert capacity.resources(8, model.EniLimits(enis=6, ips_per_eni=20)) == {
+        "tke.cloud.tencent.com/eip": 2,
+        "tke.cloud.tencent.com/eni-ip": 95,
+    }
+    assert capacity.pod_ips(model.EniLimits(enis=1, ips_per_eni=6)) == 0
