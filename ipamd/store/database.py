@@ -1,0 +1,250 @@
+"""The agent's memory on disk: one sqlite file with what no other place knows.
+
+WAL with synchronous=FULL: a commit that returned is there after a power failure (0.3 ms on the machines we
+measured). One process at a time: the file's lock says so. What is on disk of the cloud and the kernel is
+never more than a belief; `ipamd.core.observing` compares it with what is there.
+Thread safety: every method may be called from any thread; a lock of its own makes each one atomic.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Self
+
+from ipamd.core.addresses import Address
+from ipamd.core.errors import InvalidInputError, IpamError
+from ipamd.core.ledger import Transition
+from ipamd.store import rows, schema
+
+
+class StoreError(IpamError):
+    """The database cannot be read or written; nothing of the change that was asked for is on disk."""
+
+
+class DamagedError(StoreError):
+    """The file's content cannot be used."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """A cloud write that was about to be made and is not known to be finished."""
+
+    token: str
+    """The ClientToken of the request: repeating it gives what the first try made."""
+    action: str
+    arguments: dict[str, Any]
+    """JSON values."""
+    created_at: float
+
+
+class Database:
+    """The open store.
+
+    Invariant: one instance for a file on the whole machine, as long as it is open.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file and bring it to this release's schema.
+
+        Raises:
+            DamagedError: the file is no database of ours; `recovery.reopen` knows what to do.
+            InvalidInputError: another agent uses it, a newer release wrote it, or its directory is no good.
+        """
+        self._path = path
+        self._guard = threading.Lock()
+        self._lock_file = _lock(path)
+        try:
+            self._connection = _connect(path)
+        except BaseException:
+            self._lock_file.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file and give up its lock."""
+        with self._guard:
+            self._connection.close()
+            self._lock_file.close()
+
+    def load(self) -> list[Address]:
+        """Return all addresses; DamagedError when a row cannot be one of ours."""
+        with self._guard, self._translated("read"):
+            leases = {row["ip"]: row for row in map(dict, self._connection.execute("SELECT * FROM leases"))}
+            found = list(map(dict, self._connection.execute("SELECT * FROM addresses")))
+        try:
+            return [rows.decode(row, leases.get(row["ip"])) for row in found]
+        except ValueError as e:
+            raise DamagedError(f"the store {self._path} holds a row that is not valid: {e}") from e
+
+    def commit(self, transition: Transition) -> None:
+        """Write what a ledger operation changed, all of it or nothing; StoreError when it is not on disk."""
+        if not transition:
+            return
+        encoded = [rows.encode(address) for address in transition.changed]
+        with self._transaction() as connection:
+            touched = [(entry.address["ip"],) for entry in encoded]
+            connection.executemany("DELETE FROM leases WHERE ip = ?", touched)
+            connection.executemany(
+                "DELETE FROM addresses WHERE ip = ?", [(ip,) for ip in transition.forgotten]
+            )
+            for entry in encoded:
+                _upsert(connection, "addresses", entry.address)
+            for entry in encoded:
+                if entry.lease is not None:
+                    _upsert(connection, "leases", entry.lease)
+
+    def put_intent(self, intent: Intent) -> None:
+        """Write down a cloud write before it is made."""
+        with self._transaction() as connection:
+            row = (intent.token, intent.action, json.dumps(intent.arguments), intent.created_at)
+            connection.execute("INSERT INTO intents VALUES (?, ?, ?, ?)", row)
+
+    def drop_intent(self, token: str) -> None:
+        """Strike out a cloud write whose outcome is known; an unknown token is none."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM intents WHERE token = ?", (token,))
+
+    def intents(self) -> list[Intent]:
+        """Return the cloud writes whose outcome is not known, oldest first."""
+        with self._guard, self._translated("read"):
+            found = self._connection.execute("SELECT * FROM intents ORDER BY created_at").fetchall()
+        return [
+            Intent(
+                token=row["token"],
+                action=row["action"],
+                arguments=self._decoded(row["arguments"]),
+                created_at=row["created_at"],
+            )
+            for row in found
+        ]
+
+    def put_fact(self, name: str, content: Any) -> None:
+        """Remember a JSON value under a name."""
+        with self._transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, json.dumps(content)))
+
+    def fact(self, name: str) -> Any:
+        """Return the remembered value, None when there is none."""
+        with self._guard, self._translated("read"):
+            found = self._connection.execute("SELECT content FROM facts WHERE name = ?", (name,)).fetchone()
+        return None if found is None else self._decoded(found["content"])
+
+    def _decoded(self, text: str) -> Any:
+        try:
+            return json.loads(text)
+        except ValueError as e:
+            raise DamagedError(f"the store {self._path} holds JSON that is not valid: {e}") from e
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._guard, self._translated("write"):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    @contextlib.contextmanager
+    def _translated(self, verb: str) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as e:
+            raise StoreError(
+                f"cannot {verb} the store {self._path}: {e}",
+                advice="check free space, mount and permissions of its directory",
+            ) from e
+
+
+def _upsert(connection: sqlite3.Connection, table: str, row: rows.Row) -> None:
+    columns = ", ".join(row)
+    marks = ", ".join(f":{column}" for column in row)
+    updates = ", ".join(f"{column} = excluded.{column}" for column in row)
+    connection.execute(
+        # Names of tables and columns are constants of this package, values are bound. Not INSERT OR REPLACE:
+        # that would delete whatever row stands in the way of a UNIQUE column.
+        f"INSERT INTO {table} ({columns}) VALUES ({marks}) ON CONFLICT (ip) DO UPDATE SET {updates}",  # noqa: S608
+        row,
+    )
+
+
+def _lock(path: Path) -> IO[str]:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock_file = path.with_name(path.name + ".lock").open("a")
+    except OSError as e:
+        raise InvalidInputError(
+            f"the state directory {path.parent} cannot be used: {e.strerror}",
+            advice="name a writable directory that outlives the agent's container with --state-dir",
+        ) from e
+    try:
+        fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as e:
+        lock_file.close()
+        raise InvalidInputError(
+            f"the store {path} is in use by another agent",
+            advice="one agent runs on a node; stop the other one or name another --state-dir",
+        ) from e
+    return lock_file
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    previous = os.umask(0o077)
+    try:
+        connection = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
+    except sqlite3.Error as e:
+        raise StoreError(
+            f"cannot open the store {path}: {e}", advice="check mount and permissions of its directory"
+        ) from e
+    finally:
+        os.umask(previous)
+    try:
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        _check(connection, path)
+        schema.migrate(connection, str(path))
+    except sqlite3.OperationalError as e:
+        connection.close()
+        raise StoreError(
+            f"cannot open the store {path}: {e}", advice="check free space, mount and permissions"
+        ) from e
+    except sqlite3.DatabaseError as e:
+        connection.close()
+        raise DamagedError(f"the store {path} is damaged: {e}") from e
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    verdict = connection.execute("PRAGMA quick_check").fetchone()[0]
+    if verdict != "ok":
+        raise DamagedError(f"the store {path} is damaged: {verdict}")
+
+
+def set_aside(path: Path, now: float | None = None) -> Path:
+    """Move a damaged file and its journal out of the way; return where the file went."""
+    stamp = int(time.time() if now is None else now)
+    target = path.with_name(f"{path.name}.damaged-{stamp}")
+    for suffix in ("", "-wal", "-shm"):
+        source = path.with_name(path.name + suffix)
+        if source.exists():
+            source.rename(target.with_name(target.name + suffix))
+    return target

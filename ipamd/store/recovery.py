@@ -1,0 +1,69 @@
+"""Opening the store whatever happened to it since it was closed: first start, restart, reboot, damage.
+
+A damaged file is moved aside and never deleted: it is evidence, and the cloud, the kernel and the API server
+are what the state is rebuilt from.
+"""
+
+import logging
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from ipamd.core.ledger import Ledger
+from ipamd.store.database import DamagedError, Database, set_aside
+
+log = logging.getLogger(__name__)
+
+
+class Past(Enum):
+    """What the store knows of the time before this start."""
+
+    NONE = "none"
+    """Nothing: a new file, or a damaged one was set aside. What the kernel has wired is of unknown owners."""
+    SAME_BOOT = "same boot"
+    """Everything: the kernel's state is still there as well."""
+    EARLIER_BOOT = "earlier boot"
+    """Everything, but the node has been rebooted: the kernel has nothing of it any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """The store after it was opened."""
+
+    database: Database
+    ledger: Ledger
+    past: Past
+
+
+def open_store(path: Path, boot_id: str) -> Opened:
+    """Open the store and say what its content is worth; `boot_id` is the kernel's of now.
+
+    The boot id is not written here: `finish_start` does that once the difference has been dealt with.
+    Errors: those of `Database`, except DamagedError.
+    """
+    try:
+        return _open(path, boot_id)
+    except DamagedError as e:
+        aside = set_aside(path)
+        log.error(  # noqa: TRY400 - the message says it all, a traceback would not help an operator
+            "%s; it was moved to %s and the state is rebuilt from cloud, kernel and API server", e, aside
+        )
+        return _open(path, boot_id)
+
+
+def finish_start(database: Database, boot_id: str) -> None:
+    """Write down that the store now speaks of this boot."""
+    database.put_fact("boot_id", boot_id)
+
+
+def _open(path: Path, boot_id: str) -> Opened:
+    database = Database(path)
+    try:
+        ledger = Ledger.of(database.load())
+        database.intents()
+        known = database.fact("boot_id")
+    except BaseException:
+        database.close()
+        raise
+    past = Past.NONE if known is None else Past.SAME_BOOT if known == boot_id else Past.EARLIER_BOOT
+    return Opened(database=database, ledger=ledger, past=past)

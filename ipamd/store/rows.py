@@ -1,0 +1,153 @@
+"""An address as rows of the tables `addresses` and `leases`, and back.
+
+Who owns, holds or occupies the address stands in its lease; everything else in the address. A row that does
+not make a valid address raises ValueError: the file was not written by us, or it is damaged.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ipamd.core import addresses, model
+
+Row = dict[str, Any]
+
+_FREE: dict[str, type] = {
+    "warm": addresses.Warm,
+    "unbinding": addresses.Unbinding,
+    "unassigning": addresses.Unassigning,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """The row of an address, and of its lease if somebody has it."""
+
+    address: Row
+    lease: Row | None
+
+
+def encode(address: addresses.Address) -> Rows:
+    """Return the rows that stand for the address."""
+    state = address.state
+    row: Row = {
+        "ip": address.ip,
+        "eni_id": address.eni_id,
+        "state": type(state).__name__.lower(),
+        "since": getattr(state, "since", None),
+        "until": getattr(state, "until", None),
+        "added_at": address.added_at,
+        "missing_since": address.missing_since,
+        "eip_id": None,
+        "public_ip": None,
+        "eip_stage": None,
+        "claim": None,
+        "retained": None,
+    }
+    if address.eip is not None:
+        row["eip_id"] = address.eip.eip_id
+        row["public_ip"] = address.eip.public_ip
+        row["eip_stage"] = address.eip.stage.value
+        row["claim"] = address.eip.claim
+        row["retained"] = int(address.eip.retained)
+    return Rows(address=row, lease=_encode_lease(address.ip, state))
+
+
+def decode(row: Row, lease: Row | None) -> addresses.Address:
+    """Return the address that the rows stand for; ValueError when they stand for none."""
+    try:
+        address = addresses.Address(
+            ip=row["ip"],
+            eni_id=row["eni_id"],
+            state=_decode_state(row, lease),
+            added_at=row["added_at"],
+            missing_since=row["missing_since"],
+            eip=_decode_eip(row),
+        )
+        addresses.check(address)
+    except (KeyError, TypeError, addresses.IllegalMoveError) as e:
+        raise ValueError(f"row of address {row.get('ip')!r} is not valid: {e}") from e
+    return address
+
+
+def _encode_lease(ip: str, state: addresses.State) -> Row | None:
+    if not isinstance(state, addresses.Assigned | addresses.Held | addresses.Occupied):
+        return None
+    lease: Row = {
+        "ip": ip,
+        "network": None,
+        "container_id": None,
+        "ifname": None,
+        "namespace": state.pod.namespace if state.pod else None,
+        "name": state.pod.name if state.pod else None,
+        "uid": state.pod.uid if state.pod else None,
+        "netns": state.netns if isinstance(state, addresses.Assigned) else None,
+        "by_name": int(state.by_name) if isinstance(state, addresses.Held) else None,
+        "host_interface": state.host_interface if isinstance(state, addresses.Occupied) else None,
+    }
+    if not isinstance(state, addresses.Occupied):
+        lease["network"] = state.key.network
+        lease["container_id"] = state.key.container_id
+        lease["ifname"] = state.key.ifname
+    return lease
+
+
+def _decode_state(row: Row, lease: Row | None) -> addresses.State:
+    name = row["state"]
+    if name in _FREE and lease is None:
+        state: addresses.State = _FREE[name](since=_number(row["since"]))
+        return state
+    if name == "cooling" and lease is None:
+        return addresses.Cooling(until=_number(row["until"]))
+    if lease is None:
+        raise KeyError(f"a lease for state {name!r}")
+    pod = _decode_pod(lease)
+    if name == "occupied":
+        return addresses.Occupied(
+            host_interface=lease["host_interface"], pod=pod, since=_number(row["since"])
+        )
+    if pod is None:
+        raise KeyError(f"a Pod for state {name!r}")
+    key = model.SandboxKey(
+        network=_text(lease["network"]),
+        container_id=_text(lease["container_id"]),
+        ifname=_text(lease["ifname"]),
+    )
+    if name == "assigned":
+        since = _number(row["since"])
+        return addresses.Assigned(key=key, pod=pod, since=since, netns=_text(lease["netns"]))
+    if name == "held":
+        by_name = bool(lease["by_name"])
+        return addresses.Held(key=key, pod=pod, until=_number(row["until"]), by_name=by_name)
+    raise KeyError(f"a meaning for state {name!r}")
+
+
+def _decode_pod(lease: Row) -> model.PodRef | None:
+    if lease["name"] is None:
+        return None
+    return model.PodRef(
+        namespace=_text(lease["namespace"]), name=_text(lease["name"]), uid=_text(lease["uid"])
+    )
+
+
+def _decode_eip(row: Row) -> addresses.Binding | None:
+    if row["eip_id"] is None:
+        return None
+    return addresses.Binding(
+        eip_id=row["eip_id"],
+        public_ip=_text(row["public_ip"]),
+        stage=addresses.BindStage(row["eip_stage"]),
+        claim=_text(row["claim"]),
+        retained=bool(row["retained"]),
+    )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} in the place of a text")
+    return value
+
+
+def _number(value: object) -> float:
+    if not isinstance(value, float):
+        raise TypeError(f"{value!r} in the place of a time")
+    return value

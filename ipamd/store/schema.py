@@ -1,0 +1,74 @@
+"""The tables of the agent's database and how older ones become today's.
+
+`MIGRATIONS[n]` takes a database from version n to n + 1; the version stands in the table `migrations`, one
+row for each step that was taken. Steps are only ever added. UNIQUE and NOT NULL repeat the ledger's
+invariants, so that a defect above shows itself here and not in a network.
+"""
+
+import sqlite3
+import time
+
+from ipamd.core.errors import InvalidInputError
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE addresses (
+        ip TEXT PRIMARY KEY,
+        eni_id TEXT NOT NULL,
+        state TEXT NOT NULL,
+        since REAL,
+        until REAL,
+        added_at REAL NOT NULL,
+        missing_since REAL,
+        eip_id TEXT UNIQUE,
+        public_ip TEXT,
+        eip_stage TEXT,
+        claim TEXT,
+        retained INTEGER
+    ) STRICT;
+    CREATE TABLE leases (
+        ip TEXT PRIMARY KEY REFERENCES addresses (ip) ON DELETE CASCADE,
+        network TEXT,
+        container_id TEXT,
+        ifname TEXT,
+        namespace TEXT,
+        name TEXT,
+        uid TEXT,
+        netns TEXT,
+        by_name INTEGER,
+        host_interface TEXT,
+        UNIQUE (network, container_id, ifname)
+    ) STRICT;
+    CREATE TABLE intents (
+        token TEXT PRIMARY KEY,
+        action TEXT NOT NULL,
+        arguments TEXT NOT NULL,
+        created_at REAL NOT NULL
+    ) STRICT;
+    CREATE TABLE facts (
+        name TEXT PRIMARY KEY,
+        content TEXT NOT NULL
+    ) STRICT;
+    """,
+)
+
+
+def migrate(connection: sqlite3.Connection, path: str) -> None:
+    """Bring the database to this release's schema, each step in a transaction of its own.
+
+    Raises:
+        InvalidInputError: a newer release has written it.
+        sqlite3.Error: it cannot be read or written.
+    """
+    connection.execute("CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY, at REAL) STRICT")
+    (version,) = connection.execute("SELECT coalesce(max(version), 0) FROM migrations").fetchone()
+    if version > len(MIGRATIONS):
+        raise InvalidInputError(
+            f"the store {path} has schema version {version}, this release knows {len(MIGRATIONS)}",
+            advice="run the newer release again, or move the file away to have the state rebuilt",
+        )
+    for number in range(version, len(MIGRATIONS)):
+        statements = f"BEGIN IMMEDIATE; {MIGRATIONS[number]}"
+        connection.executescript(statements)
+        connection.execute("INSERT INTO migrations VALUES (?, ?)", (number + 1, time.time()))
+        connection.execute("COMMIT")

@@ -1,0 +1,238 @@
+"""The store on a real file system: what was committed is there, whatever happens in between."""
+
+import sqlite3
+import subprocess
+import sys
+import textwrap
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from ipamd.core import addresses, errors, ledger, model
+from ipamd.store import recovery, schema
+from ipamd.store.database import DamagedError, Database, Intent, StoreError
+
+NOW = 1000.0
+texts = st.text(min_size=1, max_size=20)
+times = st.floats(min_value=0, max_value=4e9)
+keys = st.builds(model.SandboxKey, network=texts, container_id=texts, ifname=texts)
+pods = st.builds(model.PodRef, namespace=texts, name=texts, uid=texts)
+owned = st.one_of(
+    st.builds(addresses.Assigned, key=keys, pod=pods, since=times, netns=texts),
+    st.builds(addresses.Held, key=keys, pod=pods, until=times, by_name=st.booleans()),
+    st.builds(addresses.Occupied, host_interface=texts, pod=st.none() | pods, since=times),
+)
+free = st.one_of(
+    st.builds(addresses.Warm, since=times),
+    st.builds(addresses.Cooling, until=times),
+    st.builds(addresses.Unassigning, since=times),
+)
+bindings = st.builds(
+    addresses.Binding,
+    eip_id=texts,
+    public_ip=texts,
+    stage=st.sampled_from(addresses.BindStage),
+    claim=texts,
+    retained=st.booleans(),
+)
+
+
+def address_in(states, eips):
+    return st.builds(
+        addresses.Address,
+        ip=texts,
+        eni_id=texts,
+        state=states,
+        added_at=times,
+        eip=eips,
+        missing_since=st.none() | times,
+    )
+
+
+any_address = st.one_of(
+    address_in(owned, st.none() | bindings),
+    address_in(free, st.none()),
+    address_in(st.builds(addresses.Unbinding, since=times), bindings),
+)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "state" / "ipamd.db"
+
+
+def some_address(ip="10.0.1.10", container="c1", eip_id=""):
+    return addresses.Address(
+        ip=ip,
+        eni_id="eni-1",
+        state=addresses.Assigned(
+            key=model.SandboxKey(network="tke-eni", container_id=container, ifname="eth0"),
+            pod=model.PodRef(namespace="default", name="web-0", uid="u1"),
+            since=NOW,
+        ),
+        added_at=NOW,
+        eip=addresses.Binding(eip_id=eip_id, public_ip="", stage=addresses.BindStage.BOUND)
+        if eip_id
+        else None,
+    )
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@given(before=any_address, after=any_address)
+def test_every_valid_address_survives_and_the_last_commit_wins(tmp_path_factory, before, after):
+    path = tmp_path_factory.mktemp("store") / "ipamd.db"
+    with Database(path) as database:
+        first = ledger.Ledger().changed(before)
+        database.commit(first)
+        second = first.ledger.changed(after, forget=[] if after.ip == before.ip else [before.ip])
+        database.commit(second)
+
+    with Database(path) as database:
+        assert database.load() == [after]
+
+
+def test_commit_that_breaks_an_invariant_changes_nothing(path):
+    with Database(path) as database:
+        database.commit(ledger.Ledger().changed(some_address(eip_id="eip-1")))
+
+        with pytest.raises(StoreError, match="UNIQUE"):
+            database.commit(ledger.Ledger().changed(some_address("10.0.1.11", "c2", "eip-1")))
+        with pytest.raises(StoreError, match="UNIQUE"):
+            database.commit(ledger.Ledger().changed(some_address("10.0.1.12", "c1")))
+
+        assert database.load() == [some_address(eip_id="eip-1")]
+
+
+def test_sandbox_may_move_from_one_address_to_another_in_one_commit(path):
+    with Database(path) as database:
+        database.commit(ledger.Ledger().changed(some_address("10.0.1.10")))
+        freed = addresses.Address(
+            ip="10.0.1.10", eni_id="eni-1", state=addresses.Cooling(until=NOW), added_at=NOW
+        )
+        moved = ledger.Ledger().changed(some_address("10.0.1.11"), freed)
+        database.commit(moved)
+
+        assert {a.ip: a for a in database.load()} == dict(moved.ledger.addresses)
+
+
+def test_killed_process_leaves_what_it_had_committed(path):
+    script = f"""
+        import os, signal
+        from pathlib import Path
+        from ipamd.core import ledger
+        from ipamd.store.database import Database
+        database = Database(Path({str(path)!r}))
+        database.commit(ledger.adopt(ledger.Ledger(), "eni-1", ["10.0.1.10"], 1.0))
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=False, timeout=60)
+
+    opened = recovery.open_store(path, "boot-1")
+    with opened.database:
+        assert list(opened.ledger.addresses) == ["10.0.1.10"]
+
+
+def test_second_agent_on_the_same_store_is_refused(path):
+    with Database(path), pytest.raises(errors.InvalidInputError, match="in use by another agent"):
+        Database(path)
+
+    Database(path).close()
+
+
+def test_only_root_may_read_it(path):
+    with Database(path):
+        assert path.stat().st_mode & 0o077 == 0
+        assert path.parent.stat().st_mode & 0o077 == 0
+
+
+def test_directory_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+
+    with pytest.raises(errors.InvalidInputError, match=r"--state-dir"):
+        Database(tmp_path / "file" / "ipamd.db")
+
+
+def test_store_of_a_newer_release_is_left_alone(path):
+    with Database(path):
+        pass
+    with sqlite3.connect(path) as connection:
+        connection.execute("INSERT INTO migrations VALUES (?, 0)", (len(schema.MIGRATIONS) + 1,))
+    connection.close()
+
+    with pytest.raises(errors.InvalidInputError, match="newer release"):
+        recovery.open_store(path, "boot-1")
+    assert path.exists()
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a database, by far" * 100])
+def test_damaged_file_is_moved_aside_and_the_agent_starts_empty(path, damage, caplog):
+    with Database(path) as database:
+        database.commit(ledger.Ledger().changed(some_address()))
+        database.put_fact("boot_id", "boot-1")
+    content = path.read_bytes()
+    path.write_bytes(damage or content[: len(content) // 2])
+
+    opened = recovery.open_store(path, "boot-1")
+
+    with opened.database:
+        assert opened.past is recovery.Past.NONE
+        assert opened.ledger == ledger.Ledger()
+    assert list(path.parent.glob("ipamd.db.damaged-*"))
+    assert "moved to" in caplog.text
+
+
+def test_row_that_makes_no_address_counts_as_damage(path):
+    with Database(path) as database:
+        database.commit(ledger.Ledger().changed(some_address()))
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE addresses SET state = 'enchanted'")
+    connection.close()
+
+    with Database(path) as database, pytest.raises(DamagedError, match="enchanted"):
+        database.load()
+
+
+def test_boot_id_tells_restart_from_reboot(path):
+    for boot_id, past in [
+        ("boot-1", recovery.Past.NONE),
+        ("boot-1", recovery.Past.SAME_BOOT),
+        ("boot-2", recovery.Past.EARLIER_BOOT),
+        ("boot-2", recovery.Past.SAME_BOOT),
+    ]:
+        opened = recovery.open_store(path, boot_id)
+        with opened.database as database:
+            assert opened.past is past
+            recovery.finish_start(database, boot_id)
+
+
+def test_crash_before_the_reboot_was_dealt_with_is_still_a_reboot(path):
+    with recovery.open_store(path, "boot-1").database as database:
+        recovery.finish_start(database, "boot-1")
+    with recovery.open_store(path, "boot-2").database:
+        pass
+
+    opened = recovery.open_store(path, "boot-2")
+    with opened.database:
+        assert opened.past is recovery.Past.EARLIER_BOOT
+
+
+def test_intents_are_kept_until_they_are_struck_out(path):
+    first = Intent(token="t1", action="CreateEni", arguments={"subnet": "subnet-1"}, created_at=1.0)
+    second = Intent(token="t2", action="CreateEni", arguments={}, created_at=2.0)
+    with Database(path) as database:
+        database.put_intent(second)
+        database.put_intent(first)
+    with Database(path) as database:
+        assert database.intents() == [first, second]
+        database.drop_intent("t1")
+        database.drop_intent("unknown")
+        assert database.intents() == [second]
+
+
+def test_facts_are_json(path):
+    with Database(path) as database:
+        assert database.fact("limits") is None
+        database.put_fact("limits", {"enis": 4})
+        database.put_fact("limits", {"enis": 6})
+        assert database.fact("limits") == {"enis": 6}
