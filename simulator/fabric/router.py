@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
-from simulator.fabric import internet, netns, ruleset
+from simulator.fabric import icmp_errors, internet, netns, ruleset
 from simulator.fabric.api import EniPort, FabricError
 from simulator.fabric.nft import Nft
 
@@ -121,6 +121,12 @@ class Router:
         self._ipr = IPRoute()
         self._nft = Nft()
         self._nft.run(ruleset.base())
+        icmp_errors.install(
+            ruleset.TABLE, ruleset.QUOTED_SOURCE, icmp_errors.QUOTED_SOURCE, address_map="private_of"
+        )
+        icmp_errors.install(
+            ruleset.TABLE, ruleset.QUOTED_DESTINATION, icmp_errors.QUOTED_DESTINATION, address_map="eip_of"
+        )
         for address in services:
             self._ipr.addr("add", index=LOOPBACK, address=address, prefixlen=32)
         for cidr in vpc_cidrs:

@@ -26,6 +26,10 @@ UPLINK = "internet"
 """Name of the router's link to the internet."""
 TRY_EIP = 0x10000
 """Bit of the packet mark that says: the EIP if there is one, else the NAT gateway in the lower bits."""
+ICMP_ERRORS = "destination-unreachable, time-exceeded, parameter-problem"
+QUOTED_SOURCE = "quoted_source"
+QUOTED_DESTINATION = "quoted_destination"
+"""Chains that `icmp_errors` fills: an error that comes in quotes a packet that went out, and the reverse."""
 
 
 def base() -> str:
@@ -41,8 +45,13 @@ table ip {TABLE} {{
   set nat_addresses {{ type ipv4_addr; }}
 
 
+  chain {QUOTED_SOURCE} {{
+  }}
+  chain {QUOTED_DESTINATION} {{
+  }}
   chain local {{ notrack accept; }}
   chain eip {{
+    icmp type {{ {ICMP_ERRORS} }} jump {QUOTED_DESTINATION}
     ip saddr set ip saddr map @eip_of notrack accept
     drop
   }}
@@ -50,6 +59,7 @@ table ip {TABLE} {{
   chain to_private {{ notrack accept; }}
   chain from_internet {{
     ip saddr {{ {private} }} drop
+    icmp type {{ {ICMP_ERRORS} }} jump {QUOTED_SOURCE}
     ip daddr set ip daddr map @private_of goto to_private
     ip daddr @nat_addresses accept
     drop
@@ -65,6 +75,7 @@ table ip {TABLE} {{
     type filter hook prerouting priority mangle;
     meta mark 0 accept
     ct direction reply goto eip
+    meta mark & {TRY_EIP} != 0 icmp type {{ {ICMP_ERRORS} }} jump {QUOTED_DESTINATION}
     meta mark & {TRY_EIP} != 0 ip saddr set ip saddr map @eip_of meta mark set 0
   }}
   chain output {{
