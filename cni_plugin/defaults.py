@@ -1,0 +1,13 @@
+"""What an installation may choose when the plugin is built; `build.py` writes its own copy of this module.
+
+The environment variables TKE_ENI_SOCKET, TKE_ENI_PENDING_DELETES and TKE_ENI_TIMEOUT override each of them.
+"""
+
+SOCKET = b"/run/tke-eni/ipamd.sock"
+"""Unix socket of the agent."""
+
+PENDING_DELETES = b"/var/lib/tke-eni/pending-deletes"
+"""Directory of the DELs that the agent could not take."""
+
+TIMEOUT = 55.0
+"""Seconds for the whole call: below the 60 s that runtimes and the agent reckon with for one CNI verb."""
