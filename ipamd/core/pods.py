@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ipamd.core import model
+from ipamd.core import capacity, model
 
 ANNOTATION_PREFIX = "tke.cloud.tencent.com/"
 FINISHED = ("Succeeded", "Failed")
@@ -27,11 +27,18 @@ class PodView:
     pod_ip: str = ""
     annotations: Mapping[str, str] = field(default_factory=dict)
     """Those with our prefix only."""
+    requests_eip: bool = False
+    """Whether a container requests the extended resource `tke.cloud.tencent.com/eip`."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has run to its end: it exists, and will never again have a network."""
+        return self.phase in FINISHED
 
     @property
     def wants_sandbox(self) -> bool:
         """Whether the kubelet may still make a (further) sandbox for it."""
-        return not self.deleting and self.phase not in FINISHED
+        return not self.deleting and not self.finished
 
 
 def view(pod: Mapping[str, Any]) -> PodView:
@@ -49,6 +56,7 @@ def view(pod: Mapping[str, Any]) -> PodView:
         host_network=spec.get("hostNetwork") is True,
         pod_ip=_text(status.get("podIP")),
         annotations=_own_annotations(metadata),
+        requests_eip=_requests(spec, capacity.EIP_RESOURCE),
     )
 
 
@@ -56,14 +64,30 @@ def trim(pod: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parts of a Pod object that `view` and an object cache read."""
     metadata, spec, status = (_mapping(pod.get(part)) for part in ("metadata", "spec", "status"))
     kept = ("name", "namespace", "uid", "resourceVersion", "deletionTimestamp")
+    eip = {"resources": {"requests": {capacity.EIP_RESOURCE: "1"}}}
     return {
         "metadata": {
             **{key: metadata[key] for key in kept if key in metadata},
             "annotations": _own_annotations(metadata),
         },
-        "spec": {key: spec[key] for key in ("nodeName", "hostNetwork") if key in spec},
+        "spec": {
+            **{key: spec[key] for key in ("nodeName", "hostNetwork") if key in spec},
+            **({"containers": [eip]} if _requests(spec, capacity.EIP_RESOURCE) else {}),
+        },
         "status": {key: status[key] for key in ("phase", "podIP") if key in status},
     }
+
+
+def _requests(spec: Mapping[str, Any], resource: str) -> bool:
+    """Whether a container requests or limits itself to some of an extended resource, where both are equal."""
+    for kind in ("containers", "initContainers"):
+        containers = spec.get(kind)
+        for container in containers if isinstance(containers, list) else ():
+            resources = _mapping(_mapping(container).get("resources"))
+            for amounts in ("requests", "limits"):
+                if str(_mapping(resources.get(amounts)).get(resource, "0")) not in ("0", ""):
+                    return True
+    return False
 
 
 def _own_annotations(metadata: Mapping[str, Any]) -> dict[str, str]:

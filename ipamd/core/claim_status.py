@@ -1,0 +1,146 @@
+"""What is written into the status of an EIPClaim: merge patches that keep phase and conditions true.
+
+Each function takes the claim as it was read and returns the body of a merge patch for the status subresource.
+The patch names the resourceVersion that it was computed from, so that a claim that changed since is refused
+with a conflict and read again: the agent and the controller never overwrite each other. Pure.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ipamd.core import timestamps
+from ipamd.core.claims import (
+    FAILURES,
+    Claim,
+    ClaimAddress,
+    ClaimBinding,
+    ClaimPod,
+    Phase,
+    Reason,
+    condition,
+)
+
+PROVISIONED = "Provisioned"
+BOUND = "Bound"
+_MESSAGE_LIMIT = 1024
+"""Characters; metav1.Condition allows 32768, people read less."""
+
+
+def phase_of(claim: Claim) -> Phase:
+    """Return the phase that the rest of the claim amounts to."""
+    if claim.deleting:
+        return Phase.RELEASING
+    if claim.binding and condition(claim.conditions, BOUND).get("status") == "True":
+        return Phase.BOUND
+    if claim.address:
+        return Phase.PROVISIONED
+    provisioned = condition(claim.conditions, PROVISIONED)
+    if provisioned.get("status") == "False" and provisioned.get("reason") in {r.value for r in FAILURES}:
+        return Phase.FAILED
+    return Phase.PENDING
+
+
+def serve(claim: Claim, pod: ClaimPod) -> dict[str, Any]:
+    """Record the Pod that the claim serves, or that it is gone; agents bind for this UID only."""
+    last_seen = None if pod.last_seen is None else timestamps.to_text(pod.last_seen)
+    return _patch(replace(claim, pod=pod), {"pod": {"uid": pod.uid, "node": pod.node, "lastSeen": last_seen}})
+
+
+def begin_attempt(claim: Claim, attempt: int, now: float) -> dict[str, Any]:
+    """Record that an EIP is about to be ordered: whoever comes after a crash knows that one may exist."""
+    return _patch(claim, {"allocation": {"attempt": attempt, "startedAt": timestamps.to_text(now)}})
+
+
+def provisioned(claim: Claim, address: ClaimAddress, reason: Reason, now: float) -> dict[str, Any]:
+    """Record the EIP of the claim, and whether it is ours to release."""
+    conditions = with_condition(
+        claim.conditions,
+        kind=PROVISIONED,
+        status=True,
+        reason=reason,
+        message=f"{address.eip_id} ({address.public_ip})",
+        now=now,
+    )
+    return _patch(
+        replace(claim, address=address, conditions=conditions),
+        {
+            "address": {"id": address.eip_id, "ip": address.public_ip, "owned": address.owned},
+            "conditions": list(conditions),
+        },
+    )
+
+
+def not_provisioned(claim: Claim, reason: Reason, message: str, now: float) -> dict[str, Any]:
+    """Record why the claim has no EIP."""
+    conditions = with_condition(
+        claim.conditions, kind=PROVISIONED, status=False, reason=reason, message=message, now=now
+    )
+    return _patch(replace(claim, conditions=conditions), {"conditions": list(conditions)})
+
+
+def bound(claim: Claim, binding: ClaimBinding, now: float) -> dict[str, Any]:
+    """Record where the EIP is associated; by the agent of that node."""
+    conditions = with_condition(
+        claim.conditions,
+        kind=BOUND,
+        status=True,
+        reason=Reason.BOUND,
+        message=f"to {binding.private_ip} on {binding.eni_id}",
+        now=now,
+    )
+    return _patch(
+        replace(claim, binding=binding, conditions=conditions),
+        {"binding": _binding_fields(binding), "conditions": list(conditions)},
+    )
+
+
+def unbound(claim: Claim, reason: Reason, message: str, now: float) -> dict[str, Any]:
+    """Record that the EIP is associated nowhere."""
+    conditions = with_condition(
+        claim.conditions, kind=BOUND, status=False, reason=reason, message=message, now=now
+    )
+    return _patch(
+        replace(claim, binding=None, conditions=conditions),
+        {"binding": None, "conditions": list(conditions)},
+    )
+
+
+def with_condition(
+    conditions: tuple[Mapping[str, Any], ...],
+    *,
+    kind: str,
+    status: bool,
+    reason: Reason,
+    message: str,
+    now: float,
+) -> tuple[Mapping[str, Any], ...]:
+    """Return the conditions with one of them set; its transition time changes only with its status."""
+    text = "True" if status else "False"
+    old = condition(conditions, kind)
+    since = old.get("lastTransitionTime") if old.get("status") == text else None
+    new = {
+        "type": kind,
+        "status": text,
+        "reason": reason.value,
+        "message": message[:_MESSAGE_LIMIT],
+        "lastTransitionTime": since or timestamps.to_text(now),
+    }
+    return (*(c for c in conditions if c.get("type") != kind), new)
+
+
+def _patch(after: Claim, changes: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "metadata": {"resourceVersion": after.resource_version},
+        "status": {**changes, "phase": phase_of(after).value},
+    }
+
+
+def _binding_fields(binding: ClaimBinding) -> dict[str, str]:
+    return {
+        "node": binding.node,
+        "eniID": binding.eni_id,
+        "privateIP": binding.private_ip,
+        "podUID": binding.pod_uid,
+        "sandbox": binding.sandbox,
+    }

@@ -1,0 +1,273 @@
+"""The EIPClaim object: what stands in it, how a new one looks, and in which phase it is.
+
+An EIPClaim (networking.tke.cloud.tencent.com/v1, namespaced, named like its Pod) is the record of an EIP from
+the first intent to its release. Its fields have one writer each: `status.binding` and the condition Bound are
+the agent's of the node, all else is the controller's. This module only reads objects and names fields; what
+is written is in `claim_status`, what is decided in `claim_rules`. Pure; objects are dicts of JSON.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from ipamd.core import model, timestamps
+from ipamd.core.eip_attributes import DeletePolicy, EipRequest
+from ipamd.core.errors import InvalidInputError
+from ipamd.core.pods import PodView
+
+GROUP = "networking.tke.cloud.tencent.com"
+API_VERSION = f"{GROUP}/v1"
+KIND = "EIPClaim"
+NODE_LABEL = f"{GROUP}/node"
+"""The node of the claim's Pod; an agent watches the claims that carry its node's name."""
+FINALIZER = f"{GROUP}/eip"
+"""Holds a deleted claim until its EIP is unbound and, if we created it, released."""
+POD_UID = f"{GROUP}/pod-uid"
+"""Annotation: the Pod that the claim was created for; counts until `status.pod` is written."""
+
+
+class Phase(Enum):
+    """`status.phase`: one word for people; programs read the conditions."""
+
+    PENDING = "Pending"
+    PROVISIONED = "Provisioned"
+    BOUND = "Bound"
+    RELEASING = "Releasing"
+    FAILED = "Failed"
+
+
+class Reason(Enum):
+    """Why a condition is as it is."""
+
+    ALLOCATED = "Allocated"
+    ADOPTED = "Adopted"
+    BOUND = "Bound"
+    UNBOUND = "Unbound"
+    NODE_GONE = "NodeGone"
+    QUOTA_EXCEEDED = "QuotaExceeded"
+    PERMISSION_DENIED = "PermissionDenied"
+    NO_MONEY = "NoMoney"
+    INVALID_ATTRIBUTES = "InvalidAttributes"
+    AMBIGUOUS_EIP = "AmbiguousEIP"
+    CLOUD_ERROR = "CloudError"
+
+
+FAILURES = frozenset(
+    {
+        Reason.QUOTA_EXCEEDED,
+        Reason.PERMISSION_DENIED,
+        Reason.NO_MONEY,
+        Reason.INVALID_ATTRIBUTES,
+        Reason.AMBIGUOUS_EIP,
+    }
+)
+"""What only a person mends; a claim in such a state is Failed, though it is tried again now and then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimPod:
+    """`status.pod`: the Pod that may use the EIP now."""
+
+    uid: str
+    node: str = ""
+    last_seen: float | None = None
+    """When it was found to be gone; None while it exists."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimAddress:
+    """`status.address`: the EIP. One that is not `owned` was the user's before and is never released."""
+
+    eip_id: str
+    public_ip: str
+    owned: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimBinding:
+    """`status.binding`: where the agent of `node` has associated the EIP, or is about to."""
+
+    node: str
+    eni_id: str
+    private_ip: str
+    pod_uid: str = ""
+    sandbox: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allocation:
+    """`status.allocation`: which order is or was under way; written before the cloud is asked."""
+
+    attempt: int
+    started: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One EIPClaim as read from the API."""
+
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    deleting: bool
+    held: bool
+    """Whether our finalizer is on it."""
+    node: str
+    """The node label."""
+    made_for: str
+    """UID of the Pod it was created for; empty when a person made it."""
+    request: EipRequest | None
+    """None when the spec cannot be used; `problem` says why."""
+    problem: str
+    pod: ClaimPod | None
+    address: ClaimAddress | None
+    binding: ClaimBinding | None
+    allocation: Allocation | None
+    conditions: tuple[Mapping[str, Any], ...]
+
+    @property
+    def pod_uid(self) -> str:
+        """UID of the Pod incarnation that it serves."""
+        return self.pod.uid if self.pod else self.made_for
+
+    @property
+    def retained(self) -> bool:
+        """Whether it outlives its Pod; a claim that cannot be read is kept on doubt."""
+        return self.request is None or self.request.delete_policy is DeletePolicy.NEVER
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+def read(obj: Mapping[str, Any]) -> Claim:
+    """Return the claim that an object from the API describes.
+
+    Never fails for what a person may have written.
+    """
+    metadata, status = obj["metadata"], _mapping(obj.get("status"))
+    problem = ""
+    request: EipRequest | None = None
+    try:
+        request = _request(_mapping(obj.get("spec")))
+    except InvalidInputError as e:
+        problem = e.message
+    return Claim(
+        namespace=metadata.get("namespace", ""),
+        name=metadata["name"],
+        uid=metadata.get("uid", ""),
+        resource_version=metadata.get("resourceVersion", ""),
+        deleting=bool(metadata.get("deletionTimestamp")),
+        held=FINALIZER in (metadata.get("finalizers") or ()),
+        node=_text(_mapping(metadata.get("labels")).get(NODE_LABEL)),
+        made_for=_text(_mapping(metadata.get("annotations")).get(POD_UID)),
+        request=request,
+        problem=problem,
+        pod=_pod(_mapping(status.get("pod"))),
+        address=_address(_mapping(status.get("address"))),
+        binding=_binding(_mapping(status.get("binding"))),
+        allocation=_allocation(_mapping(status.get("allocation"))),
+        conditions=tuple(c for c in _list(status.get("conditions")) if isinstance(c, Mapping)),
+    )
+
+
+def new_object(pod: PodView, request: EipRequest) -> dict[str, Any]:
+    """Return the body of the claim to create for a Pod; the finalizer is on it from its first moment."""
+    order = request.order
+    attributes: dict[str, Any] = {
+        "bandwidthMbps": order.bandwidth_mbps,
+        "isp": order.isp,
+        "chargeType": order.charge_type,
+    }
+    if order.bandwidth_package_id:
+        attributes["bandwidthPackageID"] = order.bandwidth_package_id
+    return {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "metadata": {
+            "namespace": pod.ref.namespace,
+            "name": pod.ref.name,
+            "annotations": {POD_UID: pod.ref.uid},
+            "finalizers": [FINALIZER],
+            **({"labels": {NODE_LABEL: pod.node}} if pod.node else {}),
+        },
+        "spec": {"attributes": attributes, "deletePolicy": request.delete_policy.value},
+    }
+
+
+def condition(conditions: tuple[Mapping[str, Any], ...], kind: str) -> Mapping[str, Any]:
+    """Return the condition of a type, empty when it is not there."""
+    return next((c for c in conditions if c.get("type") == kind), {})
+
+
+def _request(spec: Mapping[str, Any]) -> EipRequest:
+    attributes = _mapping(spec.get("attributes"))
+    bandwidth = attributes.get("bandwidthMbps")
+    policy = spec.get("deletePolicy", DeletePolicy.DELETE.value)
+    if not isinstance(bandwidth, int) or isinstance(bandwidth, bool) or bandwidth < 1:
+        raise InvalidInputError(
+            f"spec.attributes.bandwidthMbps is {bandwidth!r}; allowed is a whole number from 1"
+        )
+    for field in ("isp", "chargeType"):
+        if not _text(attributes.get(field)):
+            raise InvalidInputError(
+                f"spec.attributes.{field} is {attributes.get(field)!r}; allowed is a word"
+            )
+    if policy not in [member.value for member in DeletePolicy]:
+        raise InvalidInputError(f"spec.deletePolicy is {policy!r}; allowed are Delete and Never")
+    return EipRequest(
+        order=model.EipOrder(
+            isp=attributes["isp"],
+            bandwidth_mbps=bandwidth,
+            charge_type=attributes["chargeType"],
+            bandwidth_package_id=_text(attributes.get("bandwidthPackageID")),
+        ),
+        delete_policy=DeletePolicy(policy),
+    )
+
+
+def _pod(pod: Mapping[str, Any]) -> ClaimPod | None:
+    uid = _text(pod.get("uid"))
+    last_seen = timestamps.from_text(_text(pod.get("lastSeen")))
+    return ClaimPod(uid=uid, node=_text(pod.get("node")), last_seen=last_seen) if uid else None
+
+
+def _address(address: Mapping[str, Any]) -> ClaimAddress | None:
+    eip_id = _text(address.get("id"))
+    if not eip_id:
+        return None
+    # Only a clear "true" makes it ours to release.
+    return ClaimAddress(eip_id=eip_id, public_ip=_text(address.get("ip")), owned=address.get("owned") is True)
+
+
+def _binding(binding: Mapping[str, Any]) -> ClaimBinding | None:
+    if not binding:
+        return None
+    return ClaimBinding(
+        node=_text(binding.get("node")),
+        eni_id=_text(binding.get("eniID")),
+        private_ip=_text(binding.get("privateIP")),
+        pod_uid=_text(binding.get("podUID")),
+        sandbox=_text(binding.get("sandbox")),
+    )
+
+
+def _allocation(allocation: Mapping[str, Any]) -> Allocation | None:
+    attempt = allocation.get("attempt")
+    if not isinstance(attempt, int) or attempt < 1:
+        return None
+    started = timestamps.from_text(_text(allocation.get("startedAt")))
+    return Allocation(attempt=attempt, started=started or 0.0)
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
