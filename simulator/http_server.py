@@ -1,13 +1,15 @@
 """A small HTTP/1.1 server: keep-alive, one thread for each connection, any number of listening sockets.
 
 The sockets are handed to it, so that they may live in another network namespace than the process. Each answer
-leaves in one send with TCP_NODELAY: an unbuffered server costs its clients 40 ms a call (Nagle against delayed
-ACK). A handler may drop the connection instead of answering. `close` ends all threads and closes all sockets.
+leaves in one send with TCP_NODELAY: an unbuffered server costs its clients 40 ms a call (Nagle against
+delayed ACK). A handler may drop the connection instead of answering. `close` ends all threads and closes all
+sockets.
 """
 
 import logging
 import socket
 import socketserver
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -130,8 +132,8 @@ class _Listener(socketserver.ThreadingMixIn, socketserver.BaseServer):
             self._open.discard(request)
         request.close()
 
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - socketserver's signature
-        log.debug("the connection with %s broke", client_address, exc_info=True)
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - of socketserver
+        log.debug("the connection with %s broke: %r", client_address, sys.exception())
 
     def close(self) -> None:
         """Stop accepting, cut the open connections, wait for their threads."""
@@ -148,10 +150,12 @@ class _Listener(socketserver.ThreadingMixIn, socketserver.BaseServer):
 
 
 class HttpServer:
-    """Serves a handler on listening sockets, which it owns from then on."""
+    """Serves a handler on listening sockets, which it owns from then on. `endpoint` is where clients go."""
 
     def __init__(self, sockets: Sequence[socket.socket], handler: Handler) -> None:
         """Start to accept at once."""
+        self.stopping = threading.Event()
+        """Set when the server is about to close; handlers that wait must wait on it."""
         self.addresses = [str(s.getsockname()[0]) + ":" + str(s.getsockname()[1]) for s in sockets]
         self._listeners = [_Listener(listening, handler) for listening in sockets]
 
@@ -162,6 +166,7 @@ class HttpServer:
 
     def close(self) -> None:
         """End everything; idempotent."""
+        self.stopping.set()
         while self._listeners:
             self._listeners.pop().close()
 

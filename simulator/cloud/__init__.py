@@ -11,9 +11,10 @@ In a test, against the unmodified SDK, in-process and without packets:
         client.call_json("AllocateAddresses", {})
 
 `CloudRegion(config, fabric, clock)` takes a `RegionConfig` (dataclasses in `config`, or a dict through
-`region_config`), a data plane (`simulator.fabric.api.Fabric`; without one nothing is reachable) and a clock. With
-a ManualClock do not `start` it: advance the clock, then `region.run_due()`. Faults: `region.faults.add(Fault(...))`.
-Leaks: `region.snapshot()`. Calls so far: `region.audit`. Policies: `region.accounts.set_policy(...)`.
+`region_config`), a data plane (`simulator.fabric.api.Fabric`; without one nothing is reachable) and a clock.
+With a ManualClock do not `start` it: advance the clock, then `region.run_due()`. Faults:
+`region.faults.add(Fault(...))`. Leaks: `region.snapshot()`. Calls so far: `region.audit`. Policies:
+`region.accounts.set_policy(...)`.
 """
 
 from simulator.cloud.clock import Clock, ManualClock, SystemClock

@@ -54,10 +54,11 @@ class Accounts:
         self._wall = wall
         self._lock = threading.Lock()
         self._roles = {role.name: role for role in config.roles}
-        self._principals = {
-            entry.name: Principal(name=entry.name, allow=entry.allow, deny=entry.deny)
-            for entry in (*config.users, *config.roles)
-        }
+        principals = [
+            *(Principal(name=user.name, allow=user.allow, deny=user.deny) for user in config.users),
+            *(Principal(name=role.name, allow=role.allow, deny=role.deny) for role in config.roles),
+        ]
+        self._principals = {principal.name: principal for principal in principals}
         self._keys = {user.secret_id: _Key(user.name, user.secret_key) for user in config.users}
 
     def set_policy(self, name: str, *, allow: tuple[str, ...] = ("*",), deny: tuple[str, ...] = ()) -> None:

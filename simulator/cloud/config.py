@@ -42,7 +42,7 @@ class VpcConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserConfig:
-    """A sub-account with a permanent key. `allow` and `deny` hold globs such as `cvm:*Address*`; deny wins."""
+    """A sub-account with a permanent key; `allow` and `deny` hold globs as `cvm:*Address*`, deny wins."""
 
     name: str = "demo"
     secret_id: str = "AKIDdemo"  # noqa: S105 - the well-known key of the simulator

@@ -5,7 +5,7 @@ Pure transitions on the World; the calls of the data plane are returned for the 
 
 import uuid
 
-from simulator.cloud.actions import eip_orders, eni_attachment, routes
+from simulator.cloud.actions import eip_binding, eip_orders, eni_attachment, routes
 from simulator.cloud.config import InstanceOrder, NatGatewayConfig
 from simulator.cloud.state.resources import (
     Address,
@@ -92,7 +92,7 @@ def _public_ip(world: World, eni: NetworkInterface, now: float) -> Address:
 
 
 def terminate(world: World, instance_id: str) -> list[Effect]:
-    """End a CVM: its primary ENI and ordinary public IP go, EIPs of that ENI are unbound, other ENIs let go."""
+    """End a CVM: its primary ENI and ordinary public IP go, EIPs there are unbound, other ENIs let go."""
     if instance_id not in world.instances:
         raise FleetError(f"instance_id {instance_id!r} does not exist")
     effects: list[Effect] = [lambda fabric: fabric.remove_instance(instance_id)]
@@ -106,20 +106,19 @@ def terminate(world: World, instance_id: str) -> list[Effect]:
 
 
 def _end_primary(world: World, eni: NetworkInterface) -> list[Effect]:
-    def unbind(ip: str) -> Effect:
-        return lambda fabric: fabric.unbind_eip(ip)
-
     bound = [address for address in world.addresses.values() if address.eni_id == eni.eni_id]
     for address in bound:
         if address.address_type == "WanIP":
             del world.addresses[address.address_id]
-        elif address.status is EipStatus.BINDING:
+        elif address.status in (EipStatus.BINDING, EipStatus.UNBINDING):
             world.tasks[address.task_id].doomed = True
-        elif address.status is not EipStatus.UNBINDING:
+        else:
             address.status = EipStatus.UNBIND
             address.eni_id = address.private_ip = ""
+    if eni.ip_task_id:
+        world.tasks[eni.ip_task_id].doomed = True
     del world.enis[eni.eni_id]
-    return [unbind(address.ip) for address in bound]
+    return [eip_binding.unbind_effect(address.ip) for address in bound]
 
 
 def add_nat_gateway(world: World, config: NatGatewayConfig, now: float) -> tuple[NatGateway, list[Effect]]:

@@ -52,8 +52,8 @@ class ClientTokens:
     def begin(self, principal: str, action: Action, params: Mapping[str, Any], now: float) -> Replay | None:
         """Take the token of a request; give the earlier answer, or None when the request is to be done.
 
-        After None, `succeed` or `fail` must follow. Raises ApiError for a malformed token, other parameters, a
-        predecessor in progress, or a refusal that used the token up.
+        After None, `succeed` or `fail` must follow. Raises ApiError for a malformed token, other parameters,
+        a predecessor in progress, or a refusal that used the token up.
         """
         token = params["ClientToken"]
         if not token or len(token) > _MAX_TOKEN or not token.isascii():

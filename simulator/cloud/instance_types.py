@@ -27,7 +27,7 @@ class InstanceType:
 
     @property
     def public_ips(self) -> int:
-        """How many public IPs, ordinary and elastic together, can be bound (fits each row of the document)."""
+        """How many public IPs, ordinary and elastic, can be bound (fits each row of the document)."""
         return min(10, self.cpu // 6 + 2)
 
 

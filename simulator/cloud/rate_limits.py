@@ -1,6 +1,7 @@
 """How often an action may be called: so many times in each second of the clock, for each sub-account.
 
-The published limits (document 652/121590) belong to the actions; this counts. Thread-safe behind its own lock.
+The published limits (document 652/121590) belong to the actions; this counts. Thread-safe behind its own
+lock.
 """
 
 import threading

@@ -1,8 +1,7 @@
 """The region as a running thing: one lock around the World, calls in, transitions out to the data plane.
 
-A call (already authenticated) passes rate limit, CAM, parameter check, injected faults and ClientToken, and then
-runs its action under the lock. Effects on the data plane are never made under the lock nor by the caller's
-thread: transitions end one after the other in `run_due`, which the timer thread calls in time. All methods are
+API actions run under the lock. Effects on the data plane are never made under it, nor by the thread of an API
+call: transitions end one after the other in `run_due`, which the timer thread calls in time. All methods are
 thread-safe. `close` ends the timer thread; it leaves the fabric to its owner.
 """
 
@@ -10,20 +9,17 @@ import dataclasses
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from simulator.cloud import fleet, parameters, situations
-from simulator.cloud.accounts import Accounts, Principal
+from simulator.cloud import fleet
+from simulator.cloud.accounts import Accounts
 from simulator.cloud.actions.action import Action, Call, JsonObject
-from simulator.cloud.audit import Audit, AuditEntry
+from simulator.cloud.calls import Calls
 from simulator.cloud.clock import Clock, SystemClock
 from simulator.cloud.config import InstanceOrder, NatGatewayConfig, RegionConfig
 from simulator.cloud.faults import FaultKind, FaultPlan
-from simulator.cloud.idempotence import ClientTokens
-from simulator.cloud.rate_limits import RateLimiter, throttled
-from simulator.cloud.situations import ApiError
 from simulator.cloud.state.resources import CvmInstance, NatGateway, TaskStatus
 from simulator.cloud.state.schedule import Effect, Transition
 from simulator.cloud.state.world import World
@@ -52,19 +48,18 @@ class CloudRegion:
     ) -> None:
         """Make the region and boot what the config lists.
 
-        `clock` drives states, quotas and rate limits; `wall` is what signatures and temporary keys are checked
-        against, because clients sign with the machine's time.
+        `clock` drives states, quotas and rate limits; `wall` is what signatures and temporary keys are
+        checked against, because clients sign with the machine's time.
         """
         self.config = config or RegionConfig()
         self.wall = wall
         self.clock = clock or SystemClock()
         self.faults = FaultPlan(fault_seed)
         self.accounts = Accounts(self.config.account, wall)
-        self.audit = Audit()
+        self.calls = Calls(self.config, self.clock, self.faults, self)
+        self.audit = self.calls.audit
         self._fabric = fabric or NullFabric()
         self._world = World(self.config, self.clock.now())
-        self._limiter = RateLimiter(self.config.rate_limits)
-        self._tokens = ClientTokens(self.config.client_token_seconds)
         self._timeline = Timeline()
         self._changed = threading.Condition()
         self._data_plane = threading.Lock()
@@ -84,7 +79,7 @@ class CloudRegion:
         return self
 
     def close(self) -> None:
-        """End the timer thread and all waiting; idempotent."""
+        """End the timer thread; idempotent."""
         self._stopping.set()
         with self._changed:
             self._changed.notify_all()
@@ -99,100 +94,26 @@ class CloudRegion:
     ) -> None:
         self.close()
 
-    def pause(self, seconds: float) -> None:
-        """Let the calling thread wait, at most until the region is closed."""
-        self._stopping.wait(seconds)
-
     # Calls of the API.
 
-    def execute(
-        self, principal: Principal, action: Action, params: Mapping[str, Any], request_id: str
-    ) -> JsonObject:
-        """Carry out one call; give the fields of its answer or raise ApiError."""
-        entry = AuditEntry(
-            moment=self.clock.now(),
-            principal=principal.name,
-            action=action.name,
-            request_id=request_id,
-            params=params,
-            code="",
-        )
-        try:
-            self._admit(principal, action, params, request_id)
-            checked = parameters.checked(params, action.parameters)
-            self._inject_refusal(action, checked)
-            if checked.get("ClientToken") is None:
-                response = self._perform(action, checked, request_id)
-                replayed = False
-            else:
-                response, replayed = self._perform_once(principal, action, checked, request_id)
-        except ApiError as e:
-            self.audit.record(dataclasses.replace(entry, code=e.code), write=action.writes)
-            raise
-        self.audit.record(dataclasses.replace(entry, replayed=replayed), write=action.writes)
-        return response
-
-    def _admit(
-        self, principal: Principal, action: Action, params: Mapping[str, Any], request_id: str
-    ) -> None:
-        self._limiter.check(principal.name, action, self.clock.now())
-        if self.faults.take(action.name, FaultKind.THROTTLE):
-            raise throttled(action)
-        operation = f"{action.cam.service}:{action.name}"
-        if not principal.may(operation):
-            resource = action.cam.resource_of(self.config.region, self.config.account.uin, params)
-            raise situations.CAM_DENIED.error(request_id=request_id, operation=operation, resource=resource)
-
-    def _inject_refusal(self, action: Action, params: Mapping[str, Any]) -> None:
-        if self.faults.take(action.name, FaultKind.BUSY):
-            address_ids = params.get("AddressIds") or [params.get("AddressId", "")]
-            eni_id = params.get("NetworkInterfaceId") or params.get("SourceNetworkInterfaceId", "")
-            raise action.busy.error(address_id=address_ids[0], eni_id=eni_id)
-
-    def _perform_once(
-        self, principal: Principal, action: Action, params: dict[str, Any], request_id: str
-    ) -> tuple[JsonObject, bool]:
-        key = (principal.name, action.name, params["ClientToken"])
-        replay = self._tokens.begin(principal.name, action, params, self.clock.now())
-        if replay is not None:
-            with self._changed:
-                # The caller polls the task by the RequestId that it got, so both lead to it.
-                tasks = self._world.task_of_request
-                if replay.request_id in tasks:
-                    tasks[request_id] = tasks[replay.request_id]
-            return replay.response, True
-        try:
-            response = self._perform(action, params, request_id)
-        except BaseException as e:
-            self._tokens.fail(key, request_id, e if isinstance(e, ApiError) else None)
-            raise
-        self._tokens.succeed(key, request_id, response)
-        return response, False
-
-    def _perform(self, action: Action, params: dict[str, Any], request_id: str) -> JsonObject:
-        if fault := self.faults.take(action.name, FaultKind.ERROR):
-            raise ApiError(fault.code, fault.message)
-        if fault := self.faults.take(action.name, FaultKind.LATENCY):
-            self.pause(fault.seconds)
+    def act(self, action: Action, call: Call) -> JsonObject:
+        """Run an action on the state; for `calls`, which admits and counts."""
         with self._changed:
-            now = self.clock.now()
-            call = Call(
-                action=action.name,
-                params=params,
-                now=now,
-                request_id=request_id,
-                take_fault=lambda kind: self.faults.take(action.name, kind),
-            )
             if not action.writes:
-                return action.handler(self._world_for_reading(action, now), call)
-            self._timeline.before_change(self._world, now, self.faults.longest_stale_read())
+                fault = call.take_fault(FaultKind.STALE_READ)
+                world = self._timeline.at(call.now - fault.seconds, self._world) if fault else self._world
+                return action.handler(world, call)
+            self._timeline.before_change(self._world, call.now, self.faults.longest_stale_read())
             response = action.handler(self._world, call)
             self._changed.notify_all()
             return response
 
-    def _world_for_reading(self, action: Action, now: float) -> World:
-        fault = self.faults.take(action.name, FaultKind.STALE_READ)
-        return self._timeline.at(now - fault.seconds, self._world) if fault else self._world
+    def alias_task(self, request_id: str, earlier_request_id: str) -> None:
+        """Let a task be found by the RequestId of a repeated request too; for `calls`."""
+        with self._changed:
+            tasks = self._world.task_of_request
+            if earlier_request_id in tasks:
+                tasks[request_id] = tasks[earlier_request_id]
 
     # Time.
 
@@ -214,7 +135,7 @@ class CloudRegion:
                     transition = self._world.schedule.pop_due(self.clock.now())
                     if transition is None:
                         return
-                    effects = [] if transition.task.doomed else list(transition.effects())
+                    effects = [] if transition.task.doomed else list(transition.change.effects())
                 self._end(transition, ok=self._carry_out(transition, effects))
 
     def _carry_out(self, transition: Transition, effects: Sequence[Effect]) -> bool:
@@ -230,9 +151,10 @@ class CloudRegion:
         with self._changed:
             self._timeline.before_change(self._world, self.clock.now(), self.faults.longest_stale_read())
             if ok:
-                transition.done(transition.due)
+                transition.change.done()
             else:
-                transition.failed(transition.due)
+                transition.change.failed()
+            transition.task.status = TaskStatus.SUCCESS if ok else TaskStatus.FAILED
             self._changed.notify_all()
 
     def wait_idle(self, timeout: float) -> bool:

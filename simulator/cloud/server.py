@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from simulator.cloud import signature, situations
-from simulator.cloud.accounts import Principal
 from simulator.cloud.actions import catalog
 from simulator.cloud.actions.action import Action
+from simulator.cloud.calls import ApiRequest
 from simulator.cloud.faults import FaultKind
 from simulator.cloud.parameters import from_query
 from simulator.cloud.region import CloudRegion
@@ -31,28 +31,18 @@ JSON = "application/json"
 _FORM = "application/x-www-form-urlencoded"
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Request:
-    """A request whose signature is good."""
-
-    principal: Principal
-    action: Action
-    params: dict[str, Any]
-
-
 class CloudServer(HttpServer):
     """Serves a region on listening sockets."""
 
     def __init__(self, region: CloudRegion, sockets: Sequence[socket.socket]) -> None:
-        """Start to serve; the region stays its owner's to close, before this."""
+        """Start to serve; the region stays its owner's to close, after this."""
         self._region = region
         super().__init__(sockets, self._answer)
 
     def _answer(self, http: HttpRequest) -> HttpReply | None:
         request_id = str(uuid.uuid4())
         try:
-            request = self._authenticated(http)
-            return self._perform(request, request_id)
+            return self._perform(self._authenticated(http, request_id))
         except ApiError as e:
             return _reply({"Error": {"Code": e.code, "Message": e.message}}, request_id)
         except Exception as e:  # a defect here must look like the cloud's own and be found in the log
@@ -60,7 +50,7 @@ class CloudServer(HttpServer):
             error = situations.SERVER_FAULT.error(reason=repr(e))
             return _reply({"Error": {"Code": error.code, "Message": error.message}}, request_id)
 
-    def _authenticated(self, http: HttpRequest) -> _Request:
+    def _authenticated(self, http: HttpRequest, request_id: str) -> ApiRequest:
         content_type = http.headers.get("content-type", "")
         if (http.method, content_type.partition(";")[0]) not in (("POST", JSON), ("GET", _FORM)):
             raise situations.PROTOCOL_UNSUPPORTED.error(content_type=JSON)
@@ -79,20 +69,26 @@ class CloudServer(HttpServer):
         region = _header(http, "Region")
         if region != self._region.config.region:
             raise situations.REGION_UNSUPPORTED.error(region=region)
-        return _Request(principal=principal, action=action, params=_parameters(http, action))
+        return ApiRequest(
+            principal=principal,
+            action=action,
+            params=_parameters(http, action),
+            request_id=request_id,
+            pause=self.stopping.wait,
+        )
 
-    def _perform(self, request: _Request, request_id: str) -> HttpReply | None:
+    def _perform(self, request: ApiRequest) -> HttpReply | None:
         name, faults = request.action.name, self._region.faults
         if fault := faults.take(name, FaultKind.TIMEOUT_BEFORE):
-            self._region.pause(fault.seconds)
+            self.stopping.wait(fault.seconds)
             return None
         if faults.take(name, FaultKind.HTTP_500):
             return HttpReply(status=500, content_type="text/html", body=b"<h1>500 Internal Server Error</h1>")
-        response = self._region.execute(request.principal, request.action, request.params, request_id)
+        response = self._region.calls.execute(request)
         if fault := faults.take(name, FaultKind.TIMEOUT_AFTER):
-            self._region.pause(fault.seconds)
+            self.stopping.wait(fault.seconds)
             return None
-        reply = _reply(response, request_id)
+        reply = _reply(response, request.request_id)
         if faults.take(name, FaultKind.BROKEN_JSON):
             return dataclasses.replace(reply, body=reply.body[: len(reply.body) // 2])
         return reply

@@ -38,7 +38,7 @@ SECRET_ID_UNKNOWN = Situation(
 )
 SIGNATURE_EXPIRED = Situation(
     "AuthFailure.SignatureExpire",
-    "Signature expired: the timestamp {timestamp} is more than {window} seconds away from the server's time {now}.",
+    "Signature expired: the timestamp {timestamp} is more than {window} seconds away from {now}.",
 )
 SIGNATURE_WRONG = Situation(
     "AuthFailure.SignatureFailure",
@@ -69,8 +69,8 @@ SERVER_FAULT = Situation("InternalError", "An internal error has occurred: {reas
 # Too many calls: the EIP and cvm actions list the gateway's code, the ENI actions their own.
 RATE_EXCEEDED = Situation(
     "RequestLimitExceeded",
-    "Your current request times equals to `{current}` in a second, which exceeds the frequency limit `{limit}` "
-    "for a second. Please reduce the frequency of calls.",
+    "Your current request times equals to `{current}` in a second, which exceeds the frequency limit "
+    "`{limit}` for a second. Please reduce the frequency of calls.",
 )
 ACTION_LIMITED = Situation(
     "LimitExceeded.ActionLimited",
@@ -118,6 +118,12 @@ EIP_TARGET_MISSING = Situation(
 EIP_TARGETS_CONFLICT = Situation(
     "InvalidParameterConflict", "InstanceId and NetworkInterfaceId cannot be given together."
 )
+EIP_IS_ORDINARY = Situation(
+    "InvalidParameterValue.ResourceNotSupport", "The address {address_id} is an ordinary public IP."
+)
+EIP_RELEASE_TYPE = Situation(
+    "InvalidParameterValue.AddressTypeConflict", "The address {address_id} is an ordinary public IP."
+)
 EIP_OF_NAT_GATEWAY = Situation(
     "InvalidInstance.NotSupported", "The address {address_id} is bound to the NAT gateway {nat_gateway_id}."
 )
@@ -156,7 +162,7 @@ EIP_INSTANCE_QUOTA = Situation(
 )
 EIP_NOT_PRIMARY = Situation(
     "InvalidParameterValue.OnlySupportedForMasterNetworkCard",
-    "ReallocateNormalPublicIp needs an address that is bound to the primary address of the primary interface.",
+    "ReallocateNormalPublicIp needs an EIP on the primary address of the primary interface.",
 )
 EIP_QUOTA = Situation(
     "AddressQuotaLimitExceeded",

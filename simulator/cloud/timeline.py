@@ -18,7 +18,7 @@ class Timeline:
         self._past: deque[tuple[float, World]] = deque(maxlen=_KEPT_STATES)
 
     def before_change(self, world: World, now: float, oldest: float | None) -> None:
-        """Keep the present state, which is about to change, if answers of up to `oldest` seconds may be wanted."""
+        """Keep the state that is about to change if answers up to `oldest` seconds old may be wanted."""
         if oldest is None:
             self._past.clear()
             return

@@ -8,8 +8,8 @@ from simulator.cloud import situations
 from simulator.cloud.faults import Fault, FaultKind
 from simulator.cloud.parameters import Record
 from simulator.cloud.situations import Situation
-from simulator.cloud.state.resources import Task, TaskStatus
-from simulator.cloud.state.schedule import Effect, Transition, no_effects
+from simulator.cloud.state.resources import Task
+from simulator.cloud.state.schedule import Change, Transition
 from simulator.cloud.state.world import World
 
 JsonObject = dict[str, Any]
@@ -68,17 +68,8 @@ class Action:
     """What a repeat of a request that is still in progress is told; None lets it wait for the first one."""
 
 
-def start_task(
-    world: World,
-    call: Call,
-    *,
-    resources: Sequence[str],
-    seconds: float,
-    done: Callable[[float], None],
-    failed: Callable[[float], None],
-    effects: Callable[[], Sequence[Effect]] = no_effects,
-) -> Task:
-    """Accept a write: it ends `seconds` (scaled) from now in `done`, or in `failed` when a fault dooms it."""
+def start_task(world: World, call: Call, change: Change, *, seconds: float, resources: Sequence[str]) -> Task:
+    """Accept a write that ends in `change` after `seconds` (scaled), or fails then if a fault dooms it."""
     task = Task(
         task_id=world.random.randrange(10_000_000, 2**31),
         request_id=call.request_id,
@@ -88,15 +79,6 @@ def start_task(
         doomed=call.take_fault(FaultKind.TASK_FAILURE) is not None,
     )
     world.remember_task(task)
-
-    def succeed(now: float) -> None:
-        done(now)
-        task.status = TaskStatus.SUCCESS
-
-    def fail(now: float) -> None:
-        failed(now)
-        task.status = TaskStatus.FAILED
-
     due = call.now + seconds * world.config.latencies.scale
-    world.schedule.add(Transition(due=due, task=task, done=succeed, failed=fail, effects=effects))
+    world.schedule.add(Transition(due=due, task=task, change=change))
     return task

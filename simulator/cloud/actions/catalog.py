@@ -11,6 +11,7 @@ from simulator.cloud.actions import (
     eni_attachment,
     eni_creation,
     eni_queries,
+    nat_queries,
     routes,
     task_queries,
     vpc_queries,
@@ -29,6 +30,7 @@ ALL = (
     *eni_queries.ACTIONS,
     *vpc_queries.ACTIONS,
     *routes.ACTIONS,
+    *nat_queries.ACTIONS,
     *cvm_queries.ACTIONS,
 )
 

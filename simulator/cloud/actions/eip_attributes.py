@@ -3,36 +3,47 @@
 Sources: documents 215/19214 and 215/16704.
 """
 
+from dataclasses import dataclass
+
 from simulator.cloud import situations
 from simulator.cloud.actions import eip_lookup
 from simulator.cloud.actions.action import Action, Call, CamNames, JsonObject, start_task
 from simulator.cloud.actions.eip_orders import check_bandwidth
 from simulator.cloud.parameters import BOOLEAN, INTEGER, TEXT, TEXTS, Record
+from simulator.cloud.state.resources import Address
+from simulator.cloud.state.schedule import Change
 from simulator.cloud.state.world import World
+
+
+@dataclass(slots=True)
+class _Adjustment(Change):
+    """EIPs that get another bandwidth."""
+
+    changed: list[Address]
+    bandwidth: int
+
+    def done(self) -> None:
+        for address in self.changed:
+            address.task_id = 0
+            address.bandwidth = self.bandwidth
+
+    def failed(self) -> None:
+        for address in self.changed:
+            address.task_id = 0
 
 
 def modify_addresses_bandwidth(world: World, call: Call) -> JsonObject:
     """ModifyAddressesBandwidth: another bandwidth for several EIPs, as a task."""
     bandwidth = call.params["InternetMaxBandwidthOut"]
-    changed = [eip_lookup.existing(world, address_id) for address_id in call.params["AddressIds"]]
+    ids = list(dict.fromkeys(call.params["AddressIds"]))
+    changed = [eip_lookup.existing(world, address_id) for address_id in ids]
     for address in changed:
         if address.is_arrears:
             raise situations.EIP_IN_ARREARS.error(address_id=address.address_id)
         eip_lookup.check_free(address)
         check_bandwidth(address.charge_type, bandwidth)
-
-    def done(_now: float) -> None:
-        for address in changed:
-            address.task_id = 0
-            address.bandwidth = bandwidth
-
-    def failed(_now: float) -> None:
-        for address in changed:
-            address.task_id = 0
-
-    ids = [address.address_id for address in changed]
     seconds = world.config.latencies.eip_modify
-    task = start_task(world, call, resources=ids, seconds=seconds, done=done, failed=failed)
+    task = start_task(world, call, _Adjustment(changed, bandwidth), seconds=seconds, resources=ids)
     for address in changed:
         address.task_id = task.task_id
     return {"TaskId": str(task.task_id)}

@@ -1,11 +1,12 @@
 """Binding and unbinding EIPs: AssociateAddress, DisassociateAddress.
 
-BINDING ends in BIND (or BIND_ENI when the ENI is attached to no CVM), UNBINDING in UNBIND. From the acceptance
-of a bind to the end of an unbind the private address counts as taken and the EIP counts against the CVM's
-limit. Sources: documents 215/16702 and 215/16703, limits of 1199/41648.
+BINDING ends in BIND (or BIND_ENI when the ENI is attached to no CVM), UNBINDING in UNBIND. From the
+acceptance of a bind to the end of an unbind the private address counts as taken and the EIP counts against
+the CVM's limit. Sources: documents 215/16702 and 215/16703, limits of 1199/41648.
 """
 
 import re
+from dataclasses import dataclass
 
 from simulator.cloud import situations
 from simulator.cloud.actions import eip_lookup
@@ -13,7 +14,7 @@ from simulator.cloud.actions.action import Action, Call, CamNames, JsonObject, s
 from simulator.cloud.actions.eip_orders import new_address
 from simulator.cloud.parameters import BOOLEAN, TEXT, Record
 from simulator.cloud.state.resources import Address, EipStatus, EniState, IpState, NetworkInterface
-from simulator.cloud.state.schedule import Effect
+from simulator.cloud.state.schedule import Change, Effect
 from simulator.cloud.state.world import World
 
 _INSTANCE_ID = re.compile(r"(ins|lb)-[0-9a-z]{8}")
@@ -88,6 +89,25 @@ def _check_instance(world: World, instance_id: str) -> None:
         raise situations.EIP_INSTANCE_QUOTA.error(instance_id=instance_id, limit=limit, current=current)
 
 
+@dataclass(slots=True)
+class _Binding(Change):
+    """BINDING, then BIND or BIND_ENI. The CVM may end meanwhile and take the ENI along."""
+
+    world: World
+    address: Address
+
+    def effects(self) -> list[Effect]:
+        public, private = self.address.ip, self.address.private_ip
+        return [lambda fabric: fabric.bind_eip(public, private)]
+
+    def done(self) -> None:
+        self.address.task_id = 0
+        self.address.status = self.world.bound_status(self.address.eni_id)
+
+    def failed(self) -> None:
+        unbound(self.address)
+
+
 def associate_address(world: World, call: Call) -> JsonObject:
     """AssociateAddress (document 215/16702), to an instance's primary address or to an address of an ENI."""
     address = eip_lookup.existing(world, call.params["AddressId"])
@@ -97,48 +117,65 @@ def associate_address(world: World, call: Call) -> JsonObject:
     address.status = EipStatus.BINDING
     address.eni_id = eni.eni_id
     address.private_ip = private_ip
-
-    def effects() -> list[Effect]:
-        return [lambda fabric: fabric.bind_eip(address.ip, private_ip)]
-
-    def done(_now: float) -> None:
-        address.task_id = 0
-        address.status = world.bound_status(address.eni_id)
-
-    def failed(_now: float) -> None:
-        address.task_id = 0
-        address.status = EipStatus.UNBIND
-        address.eni_id = address.private_ip = ""
-
-    task = start_task(
-        world,
-        call,
-        resources=[address.address_id],
-        seconds=world.config.latencies.eip_bind,
-        done=done,
-        failed=failed,
-        effects=effects,
-    )
+    seconds = world.config.latencies.eip_bind
+    task = start_task(world, call, _Binding(world, address), seconds=seconds, resources=[address.address_id])
     address.task_id = task.task_id
     return {"TaskId": str(task.task_id)}
+
+
+@dataclass(slots=True)
+class _Unbinding(Change):
+    """UNBINDING, then UNBIND; an ordinary public IP may take the EIP's place."""
+
+    world: World
+    address: Address
+    before: EipStatus
+    ordinary: Address | None
+
+    def effects(self) -> list[Effect]:
+        public, private = self.address.ip, self.address.private_ip
+        calls: list[Effect] = [unbind_effect(public)]
+        if self.ordinary is not None:
+            new = self.ordinary.ip
+            calls.append(lambda fabric: fabric.bind_eip(new, private))
+        return calls
+
+    def done(self) -> None:
+        if self.ordinary is not None:
+            self.ordinary.eni_id, self.ordinary.private_ip = self.address.eni_id, self.address.private_ip
+            self.ordinary.status = EipStatus.BIND
+        unbound(self.address)
+
+    def failed(self) -> None:
+        still_bound(self.world, self.address, self.before)
+        if self.ordinary is not None:
+            del self.world.addresses[self.ordinary.address_id]
 
 
 def disassociate_address(world: World, call: Call) -> JsonObject:
     """DisassociateAddress (document 215/16703); may ask for an ordinary public IP instead."""
     address = eip_lookup.existing(world, call.params["AddressId"])
     eip_lookup.check_free(address)
+    if address.address_type != "EIP":
+        raise situations.EIP_IS_ORDINARY.error(address_id=address.address_id)
     if address.status not in _BOUND:
         raise situations.EIP_NOT_BOUND.error(address_id=address.address_id, status=address.status)
     if address.nat_gateway_id:
         raise situations.EIP_OF_NAT_GATEWAY.error(
             address_id=address.address_id, nat_gateway_id=address.nat_gateway_id
         )
-    reallocate = call.params.get("ReallocateNormalPublicIp", False)
-    eni = world.enis[address.eni_id]
-    if reallocate and not (eni.primary and eni.addresses[address.private_ip].primary):
-        raise situations.EIP_NOT_PRIMARY.error()
-    ordinary = _order_public_ip(world, call.now) if reallocate else None
-    return {"TaskId": str(_start_unbind(world, call, address, ordinary))}
+    ordinary = None
+    if call.params.get("ReallocateNormalPublicIp", False):
+        eni = world.enis[address.eni_id]
+        if not (eni.primary and eni.primary_ip == address.private_ip):
+            raise situations.EIP_NOT_PRIMARY.error()
+        ordinary = _order_public_ip(world, call.now)
+    change = _Unbinding(world, address, address.status, ordinary)
+    seconds = world.config.latencies.eip_unbind
+    task = start_task(world, call, change, seconds=seconds, resources=[address.address_id])
+    address.status = EipStatus.UNBINDING
+    address.task_id = task.task_id
+    return {"TaskId": str(task.task_id)}
 
 
 def _order_public_ip(world: World, now: float) -> Address:
@@ -152,42 +189,18 @@ def _order_public_ip(world: World, now: float) -> Address:
     return ordinary
 
 
-def _start_unbind(world: World, call: Call, address: Address, replacement: Address | None) -> int:
-    before = address.status
-    address.status = EipStatus.UNBINDING
+def unbind_effect(public_ip: str) -> Effect:
+    """Give the call that stops the translation of a public address."""
+    return lambda fabric: fabric.unbind_eip(public_ip)
 
-    def effects() -> list[Effect]:
-        calls: list[Effect] = [lambda fabric: fabric.unbind_eip(address.ip)]
-        if replacement:
-            new_ip, private_ip = replacement.ip, address.private_ip
-            calls.append(lambda fabric: fabric.bind_eip(new_ip, private_ip))
-        return calls
 
-    def done(_now: float) -> None:
-        if replacement and address.eni_id in world.enis:
-            replacement.eni_id, replacement.private_ip = address.eni_id, address.private_ip
-            replacement.status = EipStatus.BIND
-        elif replacement:
-            del world.addresses[replacement.address_id]
-        unbound(address)
-
-    def failed(_now: float) -> None:
+def still_bound(world: World, address: Address, before: EipStatus) -> None:
+    """Let an EIP that was not unbound be as before; it is free if its ENI has gone meanwhile."""
+    if address.eni_id in world.enis:
         address.task_id = 0
         address.status = before
-        if replacement:
-            del world.addresses[replacement.address_id]
-
-    task = start_task(
-        world,
-        call,
-        resources=[address.address_id],
-        seconds=world.config.latencies.eip_unbind,
-        done=done,
-        failed=failed,
-        effects=effects,
-    )
-    address.task_id = task.task_id
-    return task.task_id
+    else:
+        unbound(address)
 
 
 def unbound(address: Address) -> None:

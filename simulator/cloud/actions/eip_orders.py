@@ -4,6 +4,8 @@ A new EIP is CREATING, then UNBIND; a released one is OFFLINING, then gone. Sour
 215/16700, 215/16701 and the quotas of 1199/41648.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from simulator.cloud import situations
@@ -11,6 +13,7 @@ from simulator.cloud.actions import eip_lookup, tags
 from simulator.cloud.actions.action import Action, Call, CamNames, JsonObject, start_task
 from simulator.cloud.parameters import BOOLEAN, INTEGER, TAGS, TEXT, TEXTS, Record
 from simulator.cloud.state.resources import Address, EipStatus
+from simulator.cloud.state.schedule import Change
 from simulator.cloud.state.world import World
 
 _ISPS = ("BGP", "CMCC", "CTCC", "CUCC")
@@ -40,7 +43,7 @@ def _check_line(world: World, isp: str) -> None:
         raise situations.EIP_ISP_NOT_ALLOWED.error(isp=isp)
 
 
-def _check_type(params: Any) -> None:
+def _check_type(params: Mapping[str, Any]) -> None:
     address_type = params.get("AddressType", "EIP")
     if address_type == "AnycastEIP":
         raise situations.EIP_ANYCAST.error()
@@ -50,7 +53,7 @@ def _check_type(params: Any) -> None:
         raise situations.EIP_NAME_TOO_LONG.error()
 
 
-def _check_charge(world: World, params: Any) -> None:
+def _check_charge(world: World, params: Mapping[str, Any]) -> None:
     charge_type = params.get("InternetChargeType", "TRAFFIC_POSTPAID_BY_HOUR")
     package_id = params.get("BandwidthPackageId", "")
     if charge_type not in _MAX_BANDWIDTH:
@@ -85,12 +88,42 @@ def _check_quota(world: World, isp: str, count: int, now: float) -> None:
 
 def new_address(world: World, isp: str, now: float) -> Address:
     """Take a free address of a line's pool; raise ApiError (ResourceInsufficient) when there is none."""
-    ip = world.free_public_ip(isp)
-    if not ip:
+    ip = next(world.free_public_ips(isp), None)
+    if ip is None:
         raise situations.EIP_POOL_EMPTY.error(isp=isp)
     address = Address(address_id=world.new_id("eip"), ip=ip, isp=isp, created=now)
     world.addresses[address.address_id] = address
     return address
+
+
+@dataclass(slots=True)
+class _Delivery(Change):
+    """New EIPs: CREATING, then UNBIND."""
+
+    world: World
+    ordered: list[Address]
+
+    def done(self) -> None:
+        for address in self.ordered:
+            address.status = EipStatus.UNBIND
+            address.task_id = 0
+
+    def failed(self) -> None:
+        for address in self.ordered:
+            del self.world.addresses[address.address_id]
+
+
+def _check_order(world: World, params: Mapping[str, Any], now: float) -> None:
+    count = params.get("AddressCount", 1)
+    isp = params.get("InternetServiceProvider", "BGP")
+    if not 1 <= count <= world.config.quotas.total_eips:
+        raise situations.EIP_COUNT.error(count=count, limit=world.config.quotas.total_eips)
+    _check_type(params)
+    _check_line(world, isp)
+    _check_charge(world, params)
+    if not world.balance_ok:
+        raise situations.EIP_NO_BALANCE.error()
+    _check_quota(world, isp, count, now)
 
 
 def allocate_addresses(world: World, call: Call) -> JsonObject:
@@ -98,46 +131,41 @@ def allocate_addresses(world: World, call: Call) -> JsonObject:
     params = call.params
     isp = params.get("InternetServiceProvider", "BGP")
     count = params.get("AddressCount", 1)
-    if not 1 <= count <= world.config.quotas.total_eips:
-        raise situations.EIP_COUNT.error(count=count, limit=world.config.quotas.total_eips)
-    _check_type(params)
-    _check_line(world, isp)
-    _check_charge(world, params)
     own_tags = tags.eip_tags(params.get("Tags", []), world.config.quotas.tags_per_resource)
-    if not world.balance_ok:
-        raise situations.EIP_NO_BALANCE.error()
-    _check_quota(world, isp, count, call.now)
-    ordered: list[Address] = []
-    try:
-        for _ in range(count):
-            ordered.append(new_address(world, isp, call.now))  # noqa: PERF401 - kept for the undo below
-    except situations.ApiError:
-        for address in ordered:
-            del world.addresses[address.address_id]
-        raise
+    _check_order(world, params, call.now)
+    if not world.has_public_ips(isp, count):
+        raise situations.EIP_POOL_EMPTY.error(isp=isp)
+    ordered = [new_address(world, isp, call.now) for _ in range(count)]
     for address in ordered:
         address.charge_type = params.get("InternetChargeType", address.charge_type)
-        address.bandwidth = params.get("InternetMaxBandwidthOut", 1)
+        address.bandwidth = params.get("InternetMaxBandwidthOut", address.bandwidth)
         address.bandwidth_package_id = params.get("BandwidthPackageId", "")
         address.name = params.get("AddressName", address.name)
         address.tags = dict(own_tags)
     world.daily.add(_DAILY_EIPS if isp == "BGP" else _DAILY_SINGLE_ISP, count, call.now)
-
-    def done(_now: float) -> None:
-        for address in ordered:
-            address.status = EipStatus.UNBIND
-            address.task_id = 0
-
-    def failed(_now: float) -> None:
-        for address in ordered:
-            world.addresses.pop(address.address_id, None)
-
     ids = [address.address_id for address in ordered]
     seconds = world.config.latencies.eip_create
-    task = start_task(world, call, resources=ids, seconds=seconds, done=done, failed=failed)
+    task = start_task(world, call, _Delivery(world, ordered), seconds=seconds, resources=ids)
     for address in ordered:
         address.task_id = task.task_id
     return {"AddressSet": ids, "TaskId": str(task.task_id)}
+
+
+@dataclass(slots=True)
+class _Return(Change):
+    """Released EIPs: OFFLINING, then gone."""
+
+    world: World
+    released: list[Address]
+
+    def done(self) -> None:
+        for address in self.released:
+            del self.world.addresses[address.address_id]
+
+    def failed(self) -> None:
+        for address in self.released:
+            address.status = EipStatus.UNBIND
+            address.task_id = 0
 
 
 def release_addresses(world: World, call: Call) -> JsonObject:
@@ -145,24 +173,15 @@ def release_addresses(world: World, call: Call) -> JsonObject:
     ids = list(dict.fromkeys(call.params["AddressIds"]))
     released = [eip_lookup.existing(world, address_id) for address_id in ids]
     for address in released:
+        if address.address_type != "EIP":
+            raise situations.EIP_RELEASE_TYPE.error(address_id=address.address_id)
         eip_lookup.check_free(address)
         if address.status is not EipStatus.UNBIND:
             raise situations.EIP_NOT_UNBOUND.error(address_id=address.address_id, status=address.status)
+    seconds = world.config.latencies.eip_release
+    task = start_task(world, call, _Return(world, released), seconds=seconds, resources=ids)
     for address in released:
         address.status = EipStatus.OFFLINING
-
-    def done(_now: float) -> None:
-        for address in released:
-            world.addresses.pop(address.address_id, None)
-
-    def failed(_now: float) -> None:
-        for address in released:
-            address.status = EipStatus.UNBIND
-            address.task_id = 0
-
-    seconds = world.config.latencies.eip_release
-    task = start_task(world, call, resources=ids, seconds=seconds, done=done, failed=failed)
-    for address in released:
         address.task_id = task.task_id
     return {"TaskId": str(task.task_id)}
 

@@ -43,7 +43,7 @@ def _filters(world: World) -> dict[str, paging.Filter[Address]]:
         "instance-id": lambda a: [instance_of(world, a)],
         "private-ip-address": lambda a: [a.private_ip],
         "network-interface-id": lambda a: [a.eni_id],
-        "is-arrears": lambda a: paging.truth(a.is_arrears),
+        "is-arrears": lambda a: paging.truth(value=a.is_arrears),
         "instance-type": lambda a: [_instance_type(world, a) or ""],
         "address-type": lambda a: [a.address_type],
         "address-isp": lambda a: [a.isp],

@@ -1,18 +1,19 @@
 """ENIs and their CVMs: AttachNetworkInterface, DetachNetworkInterface, DeleteNetworkInterface.
 
-ATTACHING and DETACHING end in AVAILABLE, DELETING ends the ENI. An EIP stays bound when its ENI is detached and
-is then BIND_ENI; a deleted ENI gives its EIPs and addresses back. Sources: documents 215/15819, 215/15820 and
-215/15822.
+ATTACHING and DETACHING end in AVAILABLE, DELETING ends the ENI. An EIP stays bound when its ENI is detached
+and is then BIND_ENI; a deleted ENI gives its EIPs and addresses back. Sources: documents 215/15819, 215/15820
+and 215/15822.
 """
 
+from dataclasses import dataclass
+
 from simulator.cloud import situations
-from simulator.cloud.actions import eni_lookup
+from simulator.cloud.actions import eip_binding, eni_lookup
 from simulator.cloud.actions.action import Action, Call, CamNames, JsonObject, start_task
-from simulator.cloud.actions.eip_binding import unbound
 from simulator.cloud.parameters import INTEGER, TEXT, Record
 from simulator.cloud.situations import Situation
 from simulator.cloud.state.resources import Address, CvmInstance, EipStatus, EniState, NetworkInterface
-from simulator.cloud.state.schedule import Effect
+from simulator.cloud.state.schedule import Change, Effect
 from simulator.cloud.state.world import World
 from simulator.fabric.api import EniPort
 
@@ -57,13 +58,75 @@ def attach_effects(world: World, eni: NetworkInterface) -> list[Effect]:
     return [lambda fabric: fabric.attach_eni(port), *(add_secondaries(ip) for ip in secondaries)]
 
 
-def _addresses_of(world: World, eni: NetworkInterface) -> list[Address]:
+def addresses_of(world: World, eni: NetworkInterface) -> list[Address]:
+    """Give the public addresses that are bound to an ENI."""
     return [address for address in world.addresses.values() if address.eni_id == eni.eni_id]
 
 
 def _check_addresses_idle(world: World, eni: NetworkInterface) -> None:
-    if eni.ip_task_id or any(address.task_id for address in _addresses_of(world, eni)):
+    if eni.ip_task_id or any(address.task_id for address in addresses_of(world, eni)):
         raise situations.ENI_BUSY.error(eni_id=eni.eni_id)
+
+
+@dataclass(slots=True)
+class _Attachment(Change):
+    """ATTACHING, then AVAILABLE; the CVM may end meanwhile."""
+
+    world: World
+    eni: NetworkInterface
+
+    def effects(self) -> list[Effect]:
+        return attach_effects(self.world, self.eni)
+
+    def done(self) -> None:
+        self.eni.state = EniState.AVAILABLE
+        _show_binding(self.world, self.eni)
+
+    def failed(self) -> None:
+        self.eni.state = EniState.AVAILABLE
+        leave_instance(self.world, self.eni)
+
+
+@dataclass(slots=True)
+class _Detachment(Change):
+    """DETACHING, then AVAILABLE without a CVM."""
+
+    world: World
+    eni: NetworkInterface
+
+    def effects(self) -> list[Effect]:
+        eni_id = self.eni.eni_id
+        return [lambda fabric: fabric.detach_eni(eni_id)]
+
+    def done(self) -> None:
+        self.eni.state = EniState.AVAILABLE
+        leave_instance(self.world, self.eni)
+
+    def failed(self) -> None:
+        self.eni.state = EniState.AVAILABLE
+
+
+@dataclass(slots=True)
+class _Deletion(Change):
+    """DELETING, then gone with its addresses; EIPs bound to them are unbound."""
+
+    world: World
+    eni: NetworkInterface
+    bound: list[Address]
+
+    def effects(self) -> list[Effect]:
+        return [eip_binding.unbind_effect(address.ip) for address in self.bound]
+
+    def done(self) -> None:
+        for address in self.bound:
+            eip_binding.unbound(address)
+        del self.world.enis[self.eni.eni_id]
+
+    def failed(self) -> None:
+        self.eni.state = EniState.AVAILABLE
+        for address in self.bound:
+            address.task_id = 0
+            address.status = EipStatus.BIND_ENI
 
 
 def attach_network_interface(world: World, call: Call) -> JsonObject:
@@ -87,30 +150,13 @@ def attach_network_interface(world: World, call: Call) -> JsonObject:
         raise situations.IP_QUOTA.error(eni_id=eni.eni_id, limit=limit, count=len(eni.addresses))
     take_slot(world, eni, instance, call.now)
     eni.state = EniState.ATTACHING
-
-    def done(_now: float) -> None:
-        eni.state = EniState.AVAILABLE
-        _show_binding(world, eni)
-
-    def failed(_now: float) -> None:
-        eni.state = EniState.AVAILABLE
-        eni.instance_id = ""
-        eni.device_index = 0
-
-    start_task(
-        world,
-        call,
-        resources=[eni.eni_id],
-        seconds=world.config.latencies.eni_attach,
-        done=done,
-        failed=failed,
-        effects=lambda: attach_effects(world, eni),
-    )
+    seconds = world.config.latencies.eni_attach
+    start_task(world, call, _Attachment(world, eni), seconds=seconds, resources=[eni.eni_id])
     return {}
 
 
 def _show_binding(world: World, eni: NetworkInterface) -> None:
-    for address in _addresses_of(world, eni):
+    for address in addresses_of(world, eni):
         if not address.task_id:
             address.status = world.bound_status(eni.eni_id)
 
@@ -125,23 +171,8 @@ def detach_network_interface(world: World, call: Call) -> JsonObject:
         raise situations.ENI_PRIMARY.error(eni_id=eni.eni_id)
     _check_addresses_idle(world, eni)
     eni.state = EniState.DETACHING
-
-    def done(_now: float) -> None:
-        eni.state = EniState.AVAILABLE
-        leave_instance(world, eni)
-
-    def failed(_now: float) -> None:
-        eni.state = EniState.AVAILABLE
-
-    start_task(
-        world,
-        call,
-        resources=[eni.eni_id],
-        seconds=world.config.latencies.eni_detach,
-        done=done,
-        failed=failed,
-        effects=lambda: [lambda fabric: fabric.detach_eni(eni.eni_id)],
-    )
+    seconds = world.config.latencies.eni_detach
+    start_task(world, call, _Detachment(world, eni), seconds=seconds, resources=[eni.eni_id])
     return {}
 
 
@@ -162,35 +193,12 @@ def delete_network_interface(world: World, call: Call) -> JsonObject:
     if eni.instance_id:
         raise situations.ENI_IN_USE.error(eni_id=eni.eni_id, instance_id=eni.instance_id)
     _check_addresses_idle(world, eni)
-    bound = _addresses_of(world, eni)
+    bound = addresses_of(world, eni)
+    seconds = world.config.latencies.eni_delete
+    task = start_task(world, call, _Deletion(world, eni, bound), seconds=seconds, resources=[eni.eni_id])
     eni.state = EniState.DELETING
     for address in bound:
         address.status = EipStatus.UNBINDING
-
-    def unbind(ip: str) -> Effect:
-        return lambda fabric: fabric.unbind_eip(ip)
-
-    def done(_now: float) -> None:
-        for address in bound:
-            unbound(address)
-        world.enis.pop(eni.eni_id, None)
-
-    def failed(_now: float) -> None:
-        eni.state = EniState.AVAILABLE
-        for address in bound:
-            address.task_id = 0
-            address.status = EipStatus.BIND_ENI
-
-    task = start_task(
-        world,
-        call,
-        resources=[eni.eni_id],
-        seconds=world.config.latencies.eni_delete,
-        done=done,
-        failed=failed,
-        effects=lambda: [unbind(address.ip) for address in bound],
-    )
-    for address in bound:
         address.task_id = task.task_id
     return {}
 

@@ -5,14 +5,15 @@ The ENI and its addresses are PENDING until the task ends, then AVAILABLE. Sourc
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from simulator.cloud import situations
 from simulator.cloud.actions import eni_attachment, eni_lookup, eni_queries, ip_choice, tags
 from simulator.cloud.actions.action import Action, Call, CamNames, JsonObject, start_task
-from simulator.cloud.parameters import BOOLEAN, INTEGER, PRIVATE_IPS, TAGS, TEXT, TEXTS, ListOf, Record
+from simulator.cloud.parameters import BOOLEAN, INTEGER, PRIVATE_IPS, TAGS, TEXT, TEXTS, Kind, ListOf, Record
 from simulator.cloud.state.resources import EniState, IpState, NetworkInterface, PrivateIp
-from simulator.cloud.state.schedule import Effect
+from simulator.cloud.state.schedule import Change, Effect
 from simulator.cloud.state.world import World
 
 _MAX_TEXT = 60
@@ -69,30 +70,36 @@ def _new_eni(world: World, call: Call, limit: int) -> NetworkInterface:
         qos=params.get("QosLevel", "DEFAULT"),
         security_groups=list(params.get("SecurityGroupIds", [])),
         tags=own_tags,
-        addresses={address.ip: address for address in addresses},
+        addresses={address.ip: address for address in sorted(addresses, key=lambda a: not a.primary)},
     )
     world.enis[eni.eni_id] = eni
     return eni
 
 
-def become_available(eni: NetworkInterface) -> None:
-    """End the creation of an ENI."""
-    eni.state = EniState.AVAILABLE
-    for address in eni.addresses.values():
-        address.state = IpState.AVAILABLE
+@dataclass(slots=True)
+class _Creation(Change):
+    """A new ENI: PENDING, then AVAILABLE, attached if an instance was named."""
+
+    world: World
+    eni: NetworkInterface
+
+    def effects(self) -> list[Effect]:
+        return eni_attachment.attach_effects(self.world, self.eni)
+
+    def done(self) -> None:
+        self.eni.state = EniState.AVAILABLE
+        for address in self.eni.addresses.values():
+            address.state = IpState.AVAILABLE
+
+    def failed(self) -> None:
+        del self.world.enis[self.eni.eni_id]
 
 
 def create_network_interface(world: World, call: Call) -> JsonObject:
     """CreateNetworkInterface (document 215/15818)."""
     eni = _new_eni(world, call, max(kind.ips_per_eni for kind in world.types.values()))
-    start_task(
-        world,
-        call,
-        resources=[eni.eni_id],
-        seconds=world.config.latencies.eni_create,
-        done=lambda _now: become_available(eni),
-        failed=lambda _now: _vanish(world, eni),
-    )
+    seconds = world.config.latencies.eni_create
+    start_task(world, call, _Creation(world, eni), seconds=seconds, resources=[eni.eni_id])
     return {"NetworkInterface": eni_queries.shown(world, eni)}
 
 
@@ -110,27 +117,12 @@ def create_and_attach_network_interface(world: World, call: Call) -> JsonObject:
         )
     eni = _new_eni(world, call, eni_lookup.instance_type(world, instance).ips_per_eni)
     eni_attachment.take_slot(world, eni, instance, call.now)
-
-    def effects() -> list[Effect]:
-        return eni_attachment.attach_effects(world, eni)
-
-    start_task(
-        world,
-        call,
-        resources=[eni.eni_id],
-        seconds=world.config.latencies.eni_create + world.config.latencies.eni_attach,
-        done=lambda _now: become_available(eni),
-        failed=lambda _now: _vanish(world, eni),
-        effects=effects,
-    )
+    seconds = world.config.latencies.eni_create + world.config.latencies.eni_attach
+    start_task(world, call, _Creation(world, eni), seconds=seconds, resources=[eni.eni_id])
     return {"NetworkInterface": eni_queries.shown(world, eni)}
 
 
-def _vanish(world: World, eni: NetworkInterface) -> None:
-    world.enis.pop(eni.eni_id, None)
-
-
-_CREATE = {
+_CREATE: dict[str, Kind] = {
     "VpcId": TEXT,
     "NetworkInterfaceName": TEXT,
     "SubnetId": TEXT,

@@ -1,7 +1,7 @@
 """DescribeNetworkInterfaces (document 215/15817) and DescribeNetworkInterfaceLimit. Reads only.
 
-Two habits of the real API that clients stumble over are kept: the filter address-ip with one value matches the
-end of addresses unless ip-exact-match is given too, and ids that do not exist are an error.
+Two habits of the real API that clients stumble over are kept: the filter address-ip with one value matches
+the end of addresses unless ip-exact-match is given too, and ids that do not exist are an error.
 """
 
 from simulator.cloud import situations
@@ -28,14 +28,14 @@ def _filters(world: World) -> dict[str, paging.Filter[NetworkInterface]]:
         "network-interface-description": lambda e: [e.description],
         "address-ip": lambda e: list(e.addresses),
         "public-address-ip": lambda e: _public_ips(world, e),
-        "is-primary": lambda e: paging.truth(e.primary),
+        "is-primary": lambda e: paging.truth(value=e.primary),
         "eni-type": lambda e: ["1" if e.primary else "0"],
         "eni-qos": lambda e: [e.qos],
         "tag-key": lambda e: list(e.tags),
         "tag:": lambda e: paging.tag_pairs(e.tags),
         "address-ipv6": lambda _e: [],
-        "termination-protection": lambda _e: paging.truth(False),
-        "traffic-protection": lambda _e: paging.truth(False),
+        "termination-protection": lambda _e: paging.truth(value=False),
+        "traffic-protection": lambda _e: paging.truth(value=False),
     }
 
 

@@ -1,8 +1,8 @@
 """Offset and Limit, ids and Filters of the Describe actions.
 
-Every product words its refusals in its own codes, so the codes of one are gathered in a `QueryRules`. A filter
-is a function from an object to the texts that it has under the filter's name; an object passes when one of
-them is among the filter's values, and it must pass every filter (document "Filter", 215/15824). Pure.
+Every product words its refusals in its own codes, so the codes of one are gathered in a `QueryRules`. A
+filter is a function from an object to the texts that it has under the filter's name; an object passes when
+one of them is among the filter's values, and it must pass every filter (document "Filter", 215/15824). Pure.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -118,6 +118,6 @@ def tag_set(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
-def truth(value: bool) -> list[str]:  # noqa: FBT001 - the value that is shown, not an option
+def truth(*, value: bool) -> list[str]:
     """Give both ways in which a filter may spell a boolean."""
     return ["true", "TRUE", "True"] if value else ["false", "FALSE", "False"]

@@ -1,11 +1,13 @@
-"""Route tables: DescribeRouteTables, CreateRoutes, DeleteRoutes, and the NAT gateways that routes name.
+"""Route tables: DescribeRouteTables, CreateRoutes, DeleteRoutes.
 
 Routes to NAT gateways (type NAT) and to the CVM's own public address (type EIP, gateway id "0") may be made;
-they take effect at once. With a NAT and an EIP route of one destination, CVM addresses that have an EIP use it
-and the others the gateway (document 552/30012). Sources: documents 215/15763, 215/15764, 215/15765, 215/36036.
+they take effect at once. With a NAT and an EIP route of one destination, CVM addresses that have an EIP use
+it and the others the gateway (document 552/30012). Sources: documents 215/15763, 215/15764, 215/15765,
+215/36036.
 """
 
 import ipaddress
+from dataclasses import dataclass
 from typing import Any
 
 from simulator.cloud import situations
@@ -13,8 +15,8 @@ from simulator.cloud.actions import paging
 from simulator.cloud.actions.action import Action, Call, CamNames, JsonObject, start_task
 from simulator.cloud.parameters import BOOLEAN, FILTERS, INTEGER, TEXT, TEXTS, ListOf, Record
 from simulator.cloud.state import times
-from simulator.cloud.state.resources import NatGateway, RouteEntry, RouteTable
-from simulator.cloud.state.schedule import Effect
+from simulator.cloud.state.resources import RouteEntry, RouteTable
+from simulator.cloud.state.schedule import Change, Effect
 from simulator.cloud.state.world import World
 
 
@@ -32,9 +34,9 @@ def _table_filters(world: World) -> dict[str, paging.Filter[RouteTable]]:
         "route-table-id": lambda t: [t.route_table_id],
         "route-table-name": lambda t: [t.name],
         "vpc-id": lambda _t: [world.config.vpc.vpc_id],
-        "association.main": lambda t: paging.truth(t.main),
+        "association.main": lambda t: paging.truth(value=t.main),
         "next-hop-type": lambda t: [route.gateway_type for route in t.routes],
-        "visible": lambda _t: paging.truth(True),
+        "visible": lambda _t: paging.truth(value=True),
         "tag-key": lambda _t: [],
         "tag:": lambda _t: [],
     }
@@ -95,13 +97,13 @@ def _shown_route(table: RouteTable, route: RouteEntry) -> JsonObject:
 
 
 def _destination(world: World, given: dict[str, Any]) -> str:
-    text = given.get("DestinationCidrBlock", "")
+    text = str(given.get("DestinationCidrBlock", ""))
     try:
-        network = ipaddress.ip_network(text)
+        network = ipaddress.IPv4Network(text)
     except ValueError as e:
         raise situations.VPC_MALFORMED.error(name="DestinationCidrBlock", value=text) from e
     vpc = world.config.vpc
-    if any(network.subnet_of(ipaddress.ip_network(cidr)) for cidr in (vpc.cidr, *vpc.assistant_cidrs)):  # type: ignore[arg-type]  # typeshed: one version
+    if any(network.subnet_of(ipaddress.IPv4Network(cidr)) for cidr in (vpc.cidr, *vpc.assistant_cidrs)):
         raise situations.ROUTE_IN_VPC.error(destination=text)
     return text
 
@@ -164,16 +166,26 @@ def delete_routes(world: World, call: Call) -> JsonObject:
     return {"RouteSet": [_shown_route(table, route) for route in gone]}
 
 
+@dataclass(slots=True)
+class _Routing(Change):
+    """Routes of a table that take effect."""
+
+    world: World
+    route_table_id: str
+
+    def effects(self) -> list[Effect]:
+        return table_effects(self.world, self.route_table_id)
+
+    def done(self) -> None:
+        """The table shows its routes already."""
+
+    def failed(self) -> None:
+        """The data plane keeps the routes that it had."""
+
+
 def _apply(world: World, call: Call, table: RouteTable) -> None:
-    start_task(
-        world,
-        call,
-        resources=[table.route_table_id],
-        seconds=0.0,
-        done=lambda _now: None,
-        failed=lambda _now: None,
-        effects=lambda: table_effects(world, table.route_table_id),
-    )
+    change = _Routing(world, table.route_table_id)
+    start_task(world, call, change, seconds=0.0, resources=[table.route_table_id])
 
 
 def table_effects(world: World, route_table_id: str) -> list[Effect]:
@@ -188,57 +200,6 @@ def table_effects(world: World, route_table_id: str) -> list[Effect]:
         for subnet in world.subnets.values()
         if subnet.route_table_id == route_table_id
     ]
-
-
-def _nat_filters(world: World) -> dict[str, paging.Filter[NatGateway]]:
-    return {
-        "nat-gateway-id": lambda n: [n.nat_gateway_id],
-        "vpc-id": lambda _n: [world.config.vpc.vpc_id],
-        "nat-gateway-name": lambda n: [n.name],
-        "nat-state": lambda _n: ["AVAILABLE"],
-        "tag-key": lambda _n: [],
-    }
-
-
-def describe_nat_gateways(world: World, call: Call) -> JsonObject:
-    """DescribeNatGateways (document 215/36034)."""
-    ids = call.params.get("NatGatewayIds", [])
-    if ids and "Filters" in call.params:
-        raise situations.VPC_COEXIST.error(name="NatGatewayIds")
-    for nat_gateway_id in ids:
-        if nat_gateway_id not in world.nat_gateways:
-            raise situations.VPC_NOT_FOUND.error(resource_id=nat_gateway_id)
-    pool = [world.nat_gateways[i] for i in ids] or list(world.nat_gateways.values())
-    wanted = paging.filter_values(call.params, paging.VPC_RULES)
-    found = paging.matching(pool, wanted, _nat_filters(world), paging.VPC_RULES)
-    page = paging.page(found, call.params, paging.VPC_RULES)
-    return {"TotalCount": len(found), "NatGatewaySet": [_shown_nat(world, gateway) for gateway in page]}
-
-
-def _shown_nat(world: World, gateway: NatGateway) -> JsonObject:
-    address = {
-        "AddressId": gateway.address_id,
-        "PublicIpAddress": gateway.public_ip,
-        "IsBlocked": False,
-        "BlockType": "NORMAL",
-    }
-    return {
-        "NatGatewayId": gateway.nat_gateway_id,
-        "NatGatewayName": gateway.name,
-        "CreatedTime": times.local(gateway.created),
-        "State": "AVAILABLE",
-        "InternetMaxBandwidthOut": 100,
-        "MaxConcurrentConnection": 1000000,
-        "PublicIpAddressSet": [address],
-        "NetworkState": "AVAILABLE",
-        "DestinationIpPortTranslationNatRuleSet": [],
-        "VpcId": world.config.vpc.vpc_id,
-        "Zone": world.config.zones[0],
-        "SubnetId": "",
-        "TagSet": [],
-        "IsExclusive": False,
-        "NatProductVersion": 1,
-    }
 
 
 _ROUTES = ListOf(
@@ -295,13 +256,5 @@ ACTIONS = (
         rate=100,
         cam=CamNames(service="vpc", resource="rtb", id_parameter="RouteTableId"),
         writes=True,
-    ),
-    Action(
-        name="DescribeNatGateways",
-        product="vpc",
-        handler=describe_nat_gateways,
-        parameters=Record({"NatGatewayIds": TEXTS, "Filters": FILTERS, "Offset": INTEGER, "Limit": INTEGER}),
-        rate=100,
-        cam=CamNames(service="vpc", resource="nat"),
     ),
 )

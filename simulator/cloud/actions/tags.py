@@ -32,7 +32,7 @@ def eip_tags(given: Sequence[dict[str, str]], limit: int) -> dict[str, str]:
 
 
 def eni_tags(given: Sequence[dict[str, str]], limit: int) -> dict[str, str]:
-    """Give the tags of a new ENI; raise ApiError (TagInvalidKey, TagDuplicateKey, TagKeyPerResourceExceeded)."""
+    """Give the tags of a new ENI; raise ApiError with one of the Tag codes."""
     if len(given) > limit:
         raise situations.TAG_LIMIT.error(limit=limit, count=len(given))
     tags: dict[str, str] = {}

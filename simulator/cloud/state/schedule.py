@@ -1,42 +1,45 @@
 """Changes that become due: the asynchronous half of every write.
 
-A write is accepted at once and ends later, as in the cloud. Its end is a Transition in a heap ordered by time;
-`CloudRegion.run_due` takes the due ones, carries out their effects on the data plane and then lets them change
-the state, so that the API never shows a state that the packets do not follow. Not thread-safe.
+A write is accepted at once and ends later, as in the cloud. Its end is a Transition in a heap ordered by
+time; `CloudRegion.run_due` takes the due ones, carries out their effects on the data plane and then lets them
+change the state, so that the API never shows a state that the packets do not follow. Not thread-safe.
 """
 
 import heapq
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from simulator.cloud.state.resources import Task
 from simulator.fabric.api import Fabric
 
-if TYPE_CHECKING:
-    from simulator.cloud.state.resources import Task
-
 Effect = Callable[[Fabric], None]
-"""One call of the data plane; its arguments are bound when the transition becomes due."""
+"""One call of the data plane; its arguments are bound when the change becomes due."""
 
 
-def no_effects() -> Sequence[Effect]:
-    """Give the effects of a change that the data plane does not see."""
-    return ()
+class Change:
+    """How a task ends. A subclass holds the objects that the task works on."""
+
+    def effects(self) -> Sequence[Effect]:
+        """Give what the data plane must do first; by default nothing."""
+        return ()
+
+    def done(self) -> None:
+        """Change the state after the effects were carried out."""
+        raise NotImplementedError
+
+    def failed(self) -> None:
+        """Take back what the acceptance of the write had changed."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
-    """The end of one task: what the data plane must do, and the state after success or failure.
-
-    `done` and `failed` get the moment at which the transition was due.
-    """
+    """The end of one task at a moment."""
 
     due: float
-    task: "Task"
-    done: Callable[[float], None]
-    failed: Callable[[float], None]
-    effects: Callable[[], Sequence[Effect]] = no_effects
+    task: Task
+    change: Change
 
 
 class Schedule:

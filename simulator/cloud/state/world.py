@@ -6,6 +6,7 @@
 
 import copy
 import ipaddress
+import itertools
 import random
 import string
 from collections.abc import Iterator
@@ -117,7 +118,7 @@ class World:
         return {ip for eni in self.enis.values() if eni.subnet_id == subnet_id for ip in eni.addresses}
 
     def free_ips(self, subnet_id: str) -> Iterator[str]:
-        """Give the free addresses of a subnet, the lowest first: an address that was freed comes back soon."""
+        """Give the free addresses of a subnet, the lowest first: a freed one comes back soon."""
         used = self.used_ips(subnet_id)
         hosts = ipaddress.ip_network(self.subnets[subnet_id].cidr).hosts()
         next(hosts)  # the gateway
@@ -133,11 +134,16 @@ class World:
 
     # Public addresses.
 
-    def free_public_ip(self, isp: str) -> str:
-        """Give a free address of a line's pool, empty when there is none."""
+    def free_public_ips(self, isp: str) -> Iterator[str]:
+        """Give the free addresses of a line's pool, the lowest first; none for a line without a pool."""
         used = {address.ip for address in self.addresses.values()}
-        pool = ipaddress.ip_network(self.config.eip_pools[isp]).hosts()
-        return next((str(host) for host in pool if str(host) not in used), "")
+        pool = self.config.eip_pools.get(isp)
+        hosts = ipaddress.ip_network(pool).hosts() if pool else iter(())
+        return (str(host) for host in hosts if str(host) not in used)
+
+    def has_public_ips(self, isp: str, count: int) -> bool:
+        """Tell whether a line's pool has so many free addresses."""
+        return len(list(itertools.islice(self.free_public_ips(isp), count))) == count
 
     def address_of(self, eni_id: str, private_ip: str) -> Address | None:
         """Give the public address that a private one has or is about to have or to lose."""
