@@ -1,0 +1,216 @@
+"""One HTTP/1.1 connection: reads requests, applies faults, writes answers and watch streams.
+
+The rules are elsewhere (dispatch, access, faults); this is how they look on the wire: keep-alive, JSON bodies
+with a length, chunked watch streams with one JSON event per line. Each connection has its own thread.
+"""
+
+import http.server
+import json
+import random
+import socket
+import time
+import uuid
+from typing import TYPE_CHECKING
+
+from simulator.kube import requests, status
+from simulator.kube.dispatch import Answer
+from simulator.kube.faults import FaultKind
+from simulator.kube.objects import Obj
+from simulator.kube.requests import Request
+from simulator.kube.storage import CompactedError
+from simulator.kube.watching import Watch, WatchOptions
+
+if TYPE_CHECKING:
+    from simulator.kube.server import KubeServer, WatchControl
+
+_SHORTEST_WATCH_SECONDS = 1800
+_HANG_POLL_SECONDS = 3600.0
+
+
+class Connection(http.server.BaseHTTPRequestHandler):
+    """Serves one connection; `kube` is the API server that it belongs to."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = 64 * 1024  # head and body leave in one segment; the base class flushes after each answer
+    server_version = "kube-simulator"
+
+    def __init__(self, sock: socket.socket, address: tuple[str, int], kube: "KubeServer") -> None:
+        """Serve the connection until it ends."""
+        self.kube = kube
+        super().__init__(sock, address, kube)  # type: ignore[arg-type]  # only kept by the base class
+
+    def do_GET(self) -> None:
+        """Answer any method: what it means is decided by the request parser."""
+        self._serve()
+
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = do_GET  # noqa: N815 - names set by http.server
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it
+        """Say nothing: requests are counted, not printed."""
+
+    def _serve(self) -> None:
+        request = requests.parse(self.command, self.path)
+        agent = self.headers.get("User-Agent", "")
+        body = self._body()
+        self.kube.traffic.record(request.verb, request.counted_as, agent)
+        if not self._survives(request, agent):
+            self.close_connection = True
+            return
+        try:
+            user = self.kube.access.user(self.headers.get("Authorization", ""))
+            self.kube.access.authorize(user, request)
+            fault = self.kube.faults.take(request, agent, FaultKind.STATUS, FaultKind.CONFLICT)
+            if fault:
+                raise fault.error(request)
+            if request.verb == "watch" and request.resource:
+                watch, options = self.kube.dispatcher.open_watch(request)
+                self._stream(request, agent, watch, options)
+                return
+            answer = self.kube.dispatcher.respond(request, body, self._content_type())
+        except status.ApiError as error:
+            self._send(Answer(error.code, error.status), error.headers)
+            return
+        if self.kube.faults.take(request, agent, FaultKind.LOST_ANSWER):
+            self.close_connection = True
+            return
+        self._send(answer, {})
+
+    def _survives(self, request: Request, agent: str) -> bool:
+        """Apply the faults of the transport; says whether the request is still to be handled."""
+        faults = self.kube.faults
+        if faults.take(request, agent, FaultKind.CLOSE):
+            return False
+        if faults.take(request, agent, FaultKind.HANG):
+            while faults.active(FaultKind.HANG, request, agent) and not self.kube.closing:
+                self.kube.store.wait(self.kube.store.revision, _HANG_POLL_SECONDS)
+            return False
+        slow = faults.take(request, agent, FaultKind.LATENCY)
+        if slow:
+            self.kube.sleep(slow.seconds)
+        return True
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
+            return b"".join(iter(self._read_chunk, b""))
+        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+
+    def _read_chunk(self) -> bytes:
+        size = int(self.rfile.readline().split(b";")[0], 16)
+        data = self.rfile.read(size)
+        self.rfile.readline()
+        return data
+
+    def _content_type(self) -> str:
+        return self.headers.get("Content-Type", "").partition(";")[0].strip()
+
+    def _send(self, answer: Answer, headers: dict[str, str]) -> None:
+        if isinstance(answer.body, str):
+            data, kind = answer.body.encode(), "text/plain; charset=utf-8"
+        else:
+            data, kind = _encode(answer.body), "application/json"
+        self.kube.traffic.answered(answer.code)
+        self.send_response(answer.code)
+        self._send_common(kind)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
+
+    def _send_common(self, kind: str) -> None:
+        self.send_header("Audit-Id", str(uuid.uuid4()))
+        self.send_header("Cache-Control", "no-cache, private")
+        self.send_header("Content-Type", kind)
+
+    def _stream(self, request: Request, agent: str, watch: Watch, options: WatchOptions) -> None:
+        """Serve a watch until its time is over, it is cut, or somebody closes the connection."""
+        try:
+            first = watch.initial()
+        except CompactedError as error:
+            first = [watch.expired(error)]
+        self.kube.traffic.answered(200)
+        self.send_response(200)
+        self._send_common("application/json")
+        self.send_header("Transfer-Encoding", "chunked")
+        with self.kube.running_watch(request) as control:
+            self.end_headers()
+            self.wfile.flush()
+            ended = self._pump(watch, options, _Pump(self, request, agent, control, first))
+        if ended:
+            self.wfile.write(b"0\r\n\r\n")
+        else:
+            self.close_connection = True
+
+    def _pump(self, watch: Watch, options: WatchOptions, state: "_Pump") -> bool:
+        """Send events as they come; returns whether the stream ends in order."""
+        now = time.monotonic()
+        timeout = options.timeout or _SHORTEST_WATCH_SECONDS * random.uniform(1, 2)  # noqa: S311 - no secret
+        end, bookmark_at = now + timeout, now + self.kube.bookmark_seconds
+        state.send(state.first)
+        while True:
+            now = time.monotonic()
+            if state.control.cut or self.kube.closing or state.gone():
+                return False
+            frozen = state.frozen()
+            if now >= end and not frozen:
+                return True
+            if not frozen:
+                if state.control.expired:
+                    state.send([watch.expired(CompactedError(watch.revision, self.kube.store.revision))])
+                    return True
+                try:
+                    state.send(list(watch.next_events()))
+                except CompactedError as error:
+                    state.send([watch.expired(error)])
+                    return True
+                if options.bookmarks and now >= bookmark_at:
+                    state.send([watch.bookmark()])
+                    bookmark_at = now + self.kube.bookmark_seconds
+            wake_at = min(end, bookmark_at) if options.bookmarks else end
+            self.kube.store.wait(
+                self.kube.store.revision if frozen else watch.revision, state.patience(wake_at - now)
+            )
+
+
+class _Pump:
+    """What the stream of one watch needs to know of its connection."""
+
+    def __init__(
+        self, connection: Connection, request: Request, agent: str, control: "WatchControl", first: list[Obj]
+    ) -> None:
+        self._connection = connection
+        self._request = request
+        self._agent = agent
+        self.control = control
+        self.first = first
+
+    def send(self, events: list[Obj]) -> None:
+        """Write events as one chunk."""
+        if events:
+            data = b"".join(_encode(event) + b"\n" for event in events)
+            self._connection.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+            self._connection.wfile.flush()
+
+    def frozen(self) -> bool:
+        """Say whether a fault keeps this watch silent."""
+        return self._connection.kube.faults.active(FaultKind.FREEZE, self._request, self._agent)
+
+    def gone(self) -> bool:
+        """Say whether the client has closed the connection."""
+        sock = self._connection.connection
+        try:
+            return not sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+    def patience(self, seconds: float) -> float:
+        """Return how long to wait for news: not so long that a client that went away is noticed late."""
+        return min(max(seconds, 0.0), 5.0)
+
+
+def _encode(value: Obj) -> bytes:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()

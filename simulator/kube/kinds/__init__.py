@@ -1,0 +1,1 @@
+"""The rules of each kind: what the API server defaults, protects, validates and selects by."""

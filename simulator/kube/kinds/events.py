@@ -1,0 +1,56 @@
+"""Rules of Events: they live in the namespace of what they are about; selected by involvedObject."""
+
+from simulator.kube import objects
+from simulator.kube.kinds.strategy import Strategy
+from simulator.kube.objects import Obj
+from simulator.kube.status import FieldError, invalid_value
+
+
+class EventStrategy(Strategy):
+    """Events of the core group."""
+
+    create_on_update = True
+    field_labels = frozenset(
+        {
+            "metadata.name",
+            "metadata.namespace",
+            "involvedObject.kind",
+            "involvedObject.namespace",
+            "involvedObject.name",
+            "involvedObject.uid",
+            "involvedObject.apiVersion",
+            "involvedObject.resourceVersion",
+            "involvedObject.fieldPath",
+            "reason",
+            "reportingComponent",
+            "source",
+            "type",
+        }
+    )
+
+    def unknown_field(self, label: str) -> str:
+        """Events have a list of their own."""
+        return f"field label not supported: {label}"
+
+    def field(self, obj: Obj, label: str) -> str:
+        """The source is the component that wrote the event."""
+        if label == "source":
+            return super().field(obj, "source.component") or super().field(obj, "reportingComponent")
+        return super().field(obj, label)
+
+    def default(self, obj: Obj) -> None:
+        """Both writers' names are always there, and so is the source."""
+        obj.setdefault("involvedObject", {})
+        obj.setdefault("source", {})
+        obj.setdefault("reportingComponent", "")
+        obj.setdefault("reportingInstance", "")
+        for member in ("firstTimestamp", "lastTimestamp", "eventTime"):
+            obj.setdefault(member, None)
+
+    def validate(self, obj: Obj) -> list[FieldError]:
+        """An event about a namespaced object is in that namespace; about others, in `default`."""
+        about = str(obj["involvedObject"].get("namespace") or "")
+        place = objects.namespace_of(obj)
+        if about == place or (not about and place == "default"):
+            return []
+        return [invalid_value("involvedObject.namespace", about, "does not match event.namespace")]

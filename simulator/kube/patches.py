@@ -1,0 +1,122 @@
+"""JSON merge patch (RFC 7386) and JSON patch (RFC 6902) on JSON values.
+
+Pure; the original is never changed. A patch that does not apply raises ApiError with the server's code.
+"""
+
+import json
+from typing import Any
+
+from simulator.kube import objects, status
+from simulator.kube.objects import Obj
+
+_MISSING = object()
+
+
+def merge(original: Any, patch: Any) -> Any:
+    """Apply a merge patch: null removes a member, maps are merged, everything else replaces."""
+    if not isinstance(patch, dict):
+        return objects.clone(patch)
+    result = dict(original) if isinstance(original, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = merge(result.get(key), value)
+    return result
+
+
+def apply_operations(original: Obj, operations: Any) -> Any:
+    """Apply a JSON patch. Raises ApiError 400 for what is no patch, 422 for what cannot be applied."""
+    if not isinstance(operations, list) or not all(isinstance(item, dict) for item in operations):
+        raise status.bad_request("json: cannot unmarshal object into Go value of type jsonpatch.Patch")
+    document: Any = objects.clone(original)
+    for operation in operations:
+        document = _apply(document, operation)
+    return document
+
+
+def _apply(document: Any, operation: Obj) -> Any:
+    path = operation.get("path")
+    if not isinstance(path, str):
+        raise status.unprocessable()
+    match operation.get("op"):
+        case "add":
+            return _add(document, path, _value(operation))
+        case "replace":
+            _read(document, path)
+            return _add(_remove(document, path) if path else document, path, _value(operation))
+        case "remove":
+            return _remove(document, path)
+        case "test":
+            if not _equal(_read(document, path, missing=None), _value(operation)):
+                raise status.unprocessable()
+            return document
+        case "copy":
+            return _add(document, path, objects.clone(_read(document, str(operation.get("from")))))
+        case "move":
+            source = str(operation.get("from"))
+            moved = _read(document, source)
+            return _add(_remove(document, source), path, moved)
+        case _:
+            raise status.unprocessable()
+
+
+def _value(operation: Obj) -> Any:
+    # An absent value is a null: a test for null is how a client asks for "not there".
+    return objects.clone(operation.get("value"))
+
+
+def _equal(left: Any, right: Any) -> bool:
+    return json.dumps(left, sort_keys=True) == json.dumps(right, sort_keys=True)
+
+
+def _parts(path: str) -> list[str]:
+    if path and not path.startswith("/"):
+        raise status.unprocessable()
+    return [part.replace("~1", "/").replace("~0", "~") for part in path.split("/")[1:]]
+
+
+def _index(part: str, limit: int) -> int:
+    if not part.isdigit() or int(part) >= limit:
+        raise status.unprocessable()
+    return int(part)
+
+
+def _read(document: Any, path: str, missing: Any = _MISSING) -> Any:
+    value = document
+    for part in _parts(path):
+        if isinstance(value, dict) and part in value:
+            value = value[part]
+        elif isinstance(value, list) and (missing is _MISSING or (part.isdigit() and int(part) < len(value))):
+            value = value[_index(part, len(value))]
+        elif missing is not _MISSING:
+            return missing
+        else:
+            raise status.unprocessable()
+    return value
+
+
+def _add(document: Any, path: str, value: Any) -> Any:
+    parts = _parts(path)
+    if not parts:
+        return value
+    container = _read(document, path[: path.rindex("/")])
+    if isinstance(container, dict):
+        container[parts[-1]] = value
+    elif isinstance(container, list):
+        end = parts[-1] == "-"
+        container.insert(len(container) if end else _index(parts[-1], len(container) + 1), value)
+    else:
+        raise status.unprocessable()
+    return document
+
+
+def _remove(document: Any, path: str) -> Any:
+    parts = _parts(path)
+    _read(document, path)
+    container = _read(document, path[: path.rindex("/")])
+    if isinstance(container, dict):
+        del container[parts[-1]]
+    else:
+        del container[_index(parts[-1], len(container))]
+    return document

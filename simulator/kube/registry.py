@@ -1,0 +1,259 @@
+"""The verbs on single objects: get, create, update, patch, and the writes of subresources.
+
+Between HTTP and the store: it knows kinds and their rules, and raises ApiError. Every write is decided and
+stored in one transaction of the store, so a patch never conflicts with anything but a resourceVersion that it
+names. Thread-safe. The order of checks is that of the real server's handlers and generic registry.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from simulator.kube import names, objects, patches, status, strategic
+from simulator.kube.deletion import Deletion, should_finish
+from simulator.kube.kinds import pods
+from simulator.kube.objects import Obj
+from simulator.kube.resources import NAMESPACES, PODS, Resource, ResourceTable
+from simulator.kube.storage import Key, Store
+
+MERGE_PATCH = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
+STRATEGIC_PATCH = "application/strategic-merge-patch+json"
+_CREATE_ATTEMPTS = 8
+
+
+class Registry:
+    """Single-object verbs over a store."""
+
+    def __init__(self, store: Store, table: ResourceTable, *, clock: Callable[[], float] = time.time) -> None:
+        """`clock` gives the wall time for timestamps."""
+        self.store = store
+        self.table = table
+        self._clock = clock
+        self.deletion = Deletion(store, clock=clock)
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Obj:
+        """Return the stored object (not to be changed). Raises ApiError 404."""
+        obj = self.store.get(key_of(resource, namespace, name))
+        if obj is None:
+            raise status.not_found(resource.group, resource.plural, name)
+        return obj
+
+    def create(self, resource: Resource, namespace: str, obj: Obj, *, dry_run: bool = False) -> Obj:
+        """Store a new object. Raises ApiError 400, 403, 404 (namespace), 409, 422."""
+        obj = self._decoded(resource, namespace, obj)
+        meta = obj["metadata"]
+        if meta.pop("resourceVersion", ""):
+            message = "resourceVersion should not be set on objects to be created"
+            raise status.ApiError(status.failure(500, "", message))
+        with self.store.transaction():
+            self._admit(resource, namespace, objects.name_of(obj))
+            generate = not meta.get("name") and meta.get("generateName")
+            for attempt in range(_CREATE_ATTEMPTS if generate else 1):
+                if generate:
+                    meta["name"] = names.generated(str(meta["generateName"]))
+                key = key_of(resource, namespace, objects.name_of(obj))
+                existing = self.store.get(key)
+                if existing is None or attempt == _CREATE_ATTEMPTS - 1:
+                    break
+            self._initialise(resource, obj)
+            if existing is not None:
+                raise _exists(resource, existing)
+            return obj if dry_run else self.store.put(key, obj)
+
+    def update(
+        self, resource: Resource, namespace: str, name: str, obj: Obj, *, subresource: str = ""
+    ) -> tuple[Obj, bool]:
+        """Replace an object or its status; returns it and whether it was created. Raises ApiError."""
+        obj = self._decoded(resource, namespace, obj)
+        if objects.name_of(obj) != name:
+            sent = objects.name_of(obj)
+            if sent:
+                message = f"the name of the object ({sent}) does not match the name on the URL ({name})"
+            else:
+                message = "name must be provided"
+            raise status.bad_request(message)
+        with self.store.transaction():
+            old = self.store.get(key_of(resource, namespace, name))
+            uid = objects.uid_of(obj)
+            if old is None:
+                if subresource or not resource.strategy.create_on_update:
+                    raise status.not_found(resource.group, resource.plural, name)
+                obj["metadata"].pop("resourceVersion", None)
+                return self.create(resource, namespace, obj), True
+            if uid and uid != objects.uid_of(old):
+                raise status.conflict(resource.group, resource.plural, name, _uid_cause(resource, old, uid))
+            return self._replace(resource, old, obj, subresource), False
+
+    def patch(
+        self, resource: Resource, namespace: str, name: str, body: Any, *, content: str, subresource: str = ""
+    ) -> Obj:
+        """Change an object or its status by a patch of the given content type. Raises ApiError."""
+        with self.store.transaction():
+            old = self.get(resource, namespace, name)
+            if content == JSON_PATCH:
+                changed = patches.apply_operations(old, body)
+            elif not isinstance(body, dict):
+                raise status.bad_request(
+                    "json: cannot unmarshal array into Go value of type map[string]interface {}"
+                )
+            elif content == STRATEGIC_PATCH:
+                changed = strategic.merge(old, body)
+            else:
+                changed = patches.merge(old, body)
+            obj = self._decoded(resource, namespace, objects.clone(changed))
+            if objects.name_of(obj) != name:
+                sent = objects.name_of(obj)
+                message = f"the name of the object ({sent}) does not match the name on the URL ({name})"
+                raise status.bad_request(message)
+            return self._replace(resource, old, obj, subresource)
+
+    def bind(self, namespace: str, name: str, binding: Obj) -> None:
+        """Schedule a Pod, as the scheduler does by the binding subresource. Raises ApiError 404, 409."""
+        node = str(objects.walk(binding, "target.name") or "")
+        with self.store.transaction():
+            pod = self.get(PODS, namespace, name)
+            uid = objects.uid_of(binding)
+            if uid and uid != objects.uid_of(pod):
+                raise status.conflict("", PODS.plural, name, _uid_cause(PODS, pod, uid))
+            assigned = objects.walk(pod, "spec.nodeName")
+            if objects.is_deleting(pod):
+                cause = f"pod {name} is being deleted, cannot be assigned to a host"
+                raise status.conflict("", "pods/binding", name, cause)
+            if assigned:
+                cause = f'pod {name} is already assigned to node "{assigned}"'
+                raise status.conflict("", "pods/binding", name, cause)
+            annotations = objects.metadata(binding).get("annotations") or {}
+            self.store.put(key_of(PODS, namespace, name), pods.bind(pod, node, annotations, self._clock()))
+
+    def _replace(self, resource: Resource, old: Obj, obj: Obj, subresource: str) -> Obj:
+        """Turn a whole new object into what may be stored of it, and store it if it differs."""
+        meta, before = obj["metadata"], objects.metadata(old)
+        version = str(meta.get("resourceVersion") or "")
+        name = objects.name_of(old)
+        if not version or version == "0":
+            if not resource.strategy.unconditional_update:
+                error = status.invalid_value("metadata.resourceVersion", 0, "must be specified for an update")
+                raise status.invalid(resource.group, resource.plural, name, [error])
+        elif version != before["resourceVersion"]:
+            raise status.conflict(resource.group, resource.plural, name)
+        meta["resourceVersion"] = before["resourceVersion"]
+        _keep(meta, before, "generation")
+        strategy = resource.strategy
+        if subresource == "status":
+            strategy.prepare_status(obj, old)
+        else:
+            strategy.prepare_update(obj, old)
+        meta = obj["metadata"]
+        meta["uid"] = meta.get("uid") or before["uid"]
+        for member in ("creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"):
+            _keep(meta, before, member)
+        objects.tidy_metadata(obj)
+        errors = names.check_update(obj["metadata"], before) + strategy.validate_update(obj, old)
+        if errors:
+            raise status.invalid(resource.group, resource.kind, name, errors)
+        key = key_of(resource, objects.namespace_of(old), name)
+        if should_finish(obj, old):
+            self.store.remove(key)
+            return obj
+        return old if obj == old else self.store.put(key, obj)
+
+    def _decoded(self, resource: Resource, namespace: str, obj: Any) -> Obj:
+        """Read a body as an object of the resource: right kind, right namespace, defaults filled in."""
+        if not isinstance(obj, dict):
+            raise status.bad_request(
+                "the object provided is unrecognized (must be of type " + resource.kind + ")"
+            )
+        obj = objects.without_nulls(obj) if resource.strategy.typed else obj
+        _check_type(resource, obj)
+        meta = obj.setdefault("metadata", {})
+        if not isinstance(meta, dict):
+            raise status.bad_request("json: cannot unmarshal metadata into Go value of type v1.ObjectMeta")
+        meta.pop("managedFields", None)
+        meta.pop("selfLink", None)
+        sent = str(meta.get("namespace") or "")
+        if resource.namespaced:
+            if sent not in ("", namespace):
+                mismatch = "does not match the namespace sent on the request"
+                raise status.bad_request(f"the namespace of the provided object {mismatch}")
+            meta["namespace"] = namespace
+        objects.tidy_metadata(obj)
+        resource.strategy.default(obj)
+        return obj
+
+    def _initialise(self, resource: Resource, obj: Obj) -> None:
+        meta = obj["metadata"]
+        for member in ("deletionTimestamp", "deletionGracePeriodSeconds", "generation"):
+            meta.pop(member, None)
+        meta["uid"] = objects.new_uid()
+        meta["creationTimestamp"] = objects.timestamp(self._clock())
+        resource.strategy.default(obj)
+        resource.strategy.prepare_create(obj)
+        errors = resource.strategy.validate(obj)
+        errors = (
+            names.check_metadata(meta, resource.strategy.name_rule, namespaced=resource.namespaced) + errors
+        )
+        if errors:
+            raise status.invalid(resource.group, resource.kind, objects.name_of(obj), errors)
+
+    def _admit(self, resource: Resource, namespace: str, name: str) -> None:
+        """Nothing is created in a namespace that is absent or going (admission plugin NamespaceLifecycle)."""
+        if not resource.namespaced:
+            return
+        place = self.store.get(key_of(NAMESPACES, "", namespace))
+        if place is None:
+            raise status.not_found("", NAMESPACES.plural, namespace)
+        if objects.is_deleting(place):
+            cause = f"unable to create new content in namespace {namespace} because it is being terminated"
+            details: list[Obj] = [
+                {
+                    "reason": "NamespaceTerminating",
+                    "message": f"namespace {namespace} is being terminated",
+                    "field": "metadata.namespace",
+                }
+            ]
+            raise status.forbidden(resource.group, resource.plural, name, cause, details)
+
+
+def key_of(resource: Resource, namespace: str, name: str) -> Key:
+    """Return where an object of the resource is stored."""
+    return Key(resource.id, namespace if resource.namespaced else "", name)
+
+
+def _check_type(resource: Resource, obj: Obj) -> None:
+    kind, version = obj.get("kind"), obj.get("apiVersion")
+    if not resource.strategy.typed and not kind:
+        raise status.bad_request("Object 'Kind' is missing in the body")
+    obj.setdefault("kind", resource.kind)
+    obj.setdefault("apiVersion", resource.api_version)
+    if version and version != resource.api_version:
+        expected = f"does not match the expected API version ({resource.api_version})"
+        raise status.bad_request(f"the API version in the data ({version}) {expected}")
+    if kind and kind != resource.kind:
+        raise status.bad_request(
+            f'{kind} in version "{resource.version}" cannot be handled as a {resource.kind}'
+        )
+
+
+def _keep(meta: Obj, before: Obj, member: str) -> None:
+    if member in before:
+        meta[member] = before[member]
+    else:
+        meta.pop(member, None)
+
+
+def _exists(resource: Resource, existing: Obj) -> status.ApiError:
+    error = status.already_exists(resource.group, resource.plural, objects.name_of(existing))
+    if objects.is_deleting(existing):
+        error.status["message"] = "object is being deleted: " + error.status["message"]
+    return error
+
+
+def _uid_cause(resource: Resource, old: Obj, wanted: str) -> str:
+    place = objects.namespace_of(old)
+    parts = ["", "registry", *([resource.group] if resource.group else []), resource.plural]
+    key = "/".join([*parts, *([place] if place else []), objects.name_of(old)])
+    return (
+        f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: "
+        f"Precondition failed: UID in precondition: {wanted}, UID in object meta: {objects.uid_of(old)}"
+    )
