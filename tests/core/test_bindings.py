@@ -1,0 +1,255 @@
+"""Which EIP goes where: claims and ledger in, actions out."""
+
+from dataclasses import replace
+
+from ipamd.core import addresses, associations, bindings, claims, ledger, model
+from ipamd.core.eip_attributes import DeletePolicy, EipRequest
+
+NODE = "node-1"
+IP = "10.0.1.10"
+NOW = 1000.0
+
+
+def pod(uid="u1", name="web-0"):
+    return model.PodRef(namespace="default", name=name, uid=uid)
+
+
+def claim(**changes):
+    policy = DeletePolicy.NEVER if changes.pop("retained", False) else DeletePolicy.DELETE
+    return replace(
+        claims.Claim(
+            namespace="default",
+            name="web-0",
+            uid="claim-1",
+            resource_version="7",
+            deleting=False,
+            held=True,
+            node=NODE,
+            made_for="u1",
+            request=EipRequest(order=model.EipOrder(), delete_policy=policy),
+            problem="",
+            pod=claims.ClaimPod(uid="u1", node=NODE),
+            address=claims.ClaimAddress(eip_id="eip-1", public_ip="198.18.0.1", owned=True),
+            binding=None,
+            allocation=None,
+            conditions=(),
+        ),
+        **changes,
+    )
+
+
+def told(*, node=NODE, ip=IP, uid="u1", true=True):
+    binding = claims.ClaimBinding(node=node, eni_id="eni-1", private_ip=ip, pod_uid=uid, sandbox="c1")
+    conditions = ({"type": "Bound", "status": "True" if true else "False"},)
+    return {"binding": binding, "conditions": conditions}
+
+
+def assigned(stage=None, *, eip_id="eip-1", claim_name="default/web-0", uid="u1"):
+    key = model.SandboxKey(network="tke-eni", container_id="c1", ifname="eth0")
+    book = ledger.adopt(ledger.Ledger(), "eni-1", [IP], NOW).ledger
+    book = ledger.acquire(book, ledger.Attachment(key=key, pod=pod(uid)), 30.0, NOW).ledger
+    if stage is None:
+        return book
+    binding = addresses.Binding(eip_id=eip_id, public_ip="", stage=stage, claim=claim_name)
+    return book.changed(replace(book.addresses[IP], eip=binding)).ledger
+
+
+def released(book, hold=None):
+    return ledger.release(book, book.addresses[IP].state.key, hold, 30.0, NOW).ledger
+
+
+def decided(book, *known, expected=()):
+    scene = bindings.Scene(
+        node=NODE, ledger=book, claims={str(c): c for c in known}, expected=frozenset(expected)
+    )
+    return bindings.decide(scene)
+
+
+def one(book, *known, expected=()):
+    (action,) = decided(book, *known, expected=expected)
+    return action
+
+
+BINDING, BOUND, UNBINDING = addresses.BindStage
+
+
+def test_provisioned_claim_of_a_wired_pod_is_associated():
+    action = one(assigned(), claim())
+
+    assert isinstance(action, bindings.Associate)
+    assert (action.address.ip, action.claim.address.eip_id, action.pod) == (IP, "eip-1", pod())
+
+
+def test_pod_without_a_claim_needs_nothing():
+    assert decided(assigned()) == []
+
+
+def test_nothing_is_associated_before_everything_is_certain():
+    assert decided(assigned(), claim(address=None)) == []
+    assert decided(assigned(), claim(deleting=True)) == []
+    assert decided(assigned(), claim(pod=claims.ClaimPod(uid="u0"))) == []
+    assert decided(assigned(), claim(node="node-2")) == []
+    assert decided(assigned(), claim(**told(node="node-2"))) == []
+
+
+def test_bound_and_told_is_the_resting_state():
+    assert decided(assigned(BOUND), claim(**told())) == []
+
+
+def test_what_is_bound_but_not_told_is_announced_without_touching_the_cloud():
+    for state in ({}, told(ip="10.0.1.99"), told(true=False), told(uid="u0")):
+        assert isinstance(one(assigned(BOUND), claim(**state)), bindings.Announce)
+
+
+def test_interrupted_association_is_resumed():
+    assert isinstance(one(assigned(BINDING), claim(**told(true=False))), bindings.Associate)
+
+
+def test_interrupted_disassociation_is_resumed_even_if_the_claim_wants_it_again():
+    action = one(assigned(UNBINDING), claim())
+
+    assert isinstance(action, bindings.Disassociate)
+    assert action.certain
+
+
+def test_freed_address_gives_its_eip_back_whatever_the_claim_says():
+    for known in ([], [claim()], [claim(deleting=True)]):
+        actions = decided(released(assigned(BOUND)), *known)
+        (action,) = [a for a in actions if isinstance(a, bindings.Disassociate)]
+        assert action.certain
+
+
+def test_unknown_eip_on_a_free_address_is_looked_into_first():
+    book = released(assigned(BOUND, claim_name=""))
+
+    assert not one(book).certain
+
+
+def test_claim_that_is_deleted_or_serves_another_node_loses_its_binding():
+    assert one(assigned(BOUND), claim(deleting=True)).certain
+    assert one(assigned(BOUND), claim(node="node-2")).certain
+
+
+def test_claim_that_vanished_from_the_cache_is_looked_into_first():
+    action = one(assigned(BOUND))
+
+    assert isinstance(action, bindings.Disassociate)
+    assert not action.certain
+
+
+def test_new_eip_of_the_claim_replaces_the_old_one():
+    other = claims.ClaimAddress(eip_id="eip-2", public_ip="", owned=True)
+
+    action = one(assigned(BOUND), claim(address=other))
+
+    assert isinstance(action, bindings.Disassociate)
+    assert action.address.eip.eip_id == "eip-1"
+
+
+def test_claim_without_address_keeps_what_is_recorded():
+    assert decided(assigned(BOUND), claim(address=None, **told())) == []
+
+
+def test_eip_leaves_its_old_address_before_it_goes_to_the_new_one():
+    old = released(assigned(BOUND, uid="u0"))
+    key = model.SandboxKey(network="tke-eni", container_id="c2", ifname="eth0")
+    both = ledger.adopt(old, "eni-1", ["10.0.1.11"], NOW).ledger
+    both = ledger.acquire(both, ledger.Attachment(key=key, pod=pod()), 30.0, NOW).ledger
+
+    action = one(both, claim())
+    assert isinstance(action, bindings.Disassociate)
+
+    unbound = associations.confirm_unbound(both, IP, "eip-1", 30.0, NOW).ledger
+    action = one(unbound, claim())
+    assert isinstance(action, bindings.Associate)
+    assert action.address.ip == "10.0.1.11"
+
+
+def test_held_address_keeps_its_eip_without_any_action():
+    hold = ledger.Hold(until=NOW + 120, by_name=False)
+
+    assert decided(released(assigned(BOUND), hold), claim(**told())) == []
+    assert decided(released(assigned(BOUND), hold), claim(**told(ip="10.0.1.99"))) == []
+
+
+def test_retained_claim_that_already_serves_the_next_pod_keeps_the_hold():
+    hold = ledger.Hold(until=NOW + 120, by_name=True)
+    book = released(assigned(BOUND), hold)
+
+    assert decided(book, claim(retained=True, pod=claims.ClaimPod(uid="u2"), **told())) == []
+
+
+def test_claim_that_serves_another_pod_without_retention_takes_its_eip_along():
+    action = one(assigned(BOUND), claim(pod=claims.ClaimPod(uid="u2")))
+
+    assert isinstance(action, bindings.Disassociate)
+
+
+def test_hold_of_a_pod_that_is_expected_back_goes_on_binding():
+    book = released(assigned(), ledger.Hold(until=NOW + 120, by_name=False))
+
+    assert isinstance(one(book, claim(), expected=[pod()]), bindings.Associate)
+    assert decided(book, claim()) == []
+
+
+def test_binding_of_this_node_without_an_address_is_withdrawn():
+    known = claim(deleting=True, **told())
+
+    assert decided(ledger.Ledger(), known) == [bindings.Withdraw(claim=known)]
+    assert decided(ledger.Ledger(), claim(**told(node="node-2"))) == []
+
+
+def test_quarantined_address_gets_no_eip():
+    book = assigned()
+    book = book.changed(replace(book.addresses[IP], missing_since=NOW)).ledger
+
+    assert decided(book, claim()) == []
+
+
+def test_occupied_address_of_a_lost_store_keeps_its_eip():
+    occupant = addresses.Occupied(host_interface="eni0", pod=pod(), since=NOW)
+    eip = addresses.Binding(eip_id="eip-1", public_ip="", stage=BOUND)
+    book = ledger.Ledger.of([addresses.Address(ip=IP, eni_id="eni-1", state=occupant, added_at=NOW, eip=eip)])
+
+    assert not any(isinstance(a, bindings.Disassociate) for a in decided(book, claim(**told())))
+
+
+def test_every_wait_is_told_in_words():
+    words = {
+        "create": None,
+        "being deleted": claim(deleting=True),
+        "provision": claim(address=None),
+        "UID u0": claim(pod=claims.ClaimPod(uid="u0")),
+        "node node-2": claim(node="node-2"),
+        "agent of node node-3": claim(**told(node="node-3")),
+    }
+    for expected, known in words.items():
+        assert expected in bindings.waited_for(known, pod(), NODE)
+    assert bindings.waited_for(claim(), pod(), NODE) == ""
+
+
+def test_condition_of_the_claim_is_part_of_the_words():
+    failed = {
+        "type": "Provisioned",
+        "status": "False",
+        "reason": "QuotaExceeded",
+        "message": "AddressQuotaLimitExceeded, RequestId r-1: ask for more",
+    }
+    known = claim(address=None, conditions=(failed,))
+
+    assert "RequestId r-1" in bindings.waited_for(known, pod(), NODE)
+    assert bindings.refusal(known) == "QuotaExceeded: AddressQuotaLimitExceeded, RequestId r-1: ask for more"
+    assert bindings.refusal(claim(conditions=(failed,))) == ""
+    assert bindings.refusal(claim(address=None, conditions=({**failed, "reason": "CloudError"},))) == ""
+    assert bindings.refusal(None) == ""
+
+
+def test_add_is_ready_only_with_the_right_eip_bound_for_the_right_pod():
+    address = assigned(BOUND).addresses[IP]
+
+    assert bindings.is_ready(address, claim(), pod())
+    assert not bindings.is_ready(address, claim(pod=claims.ClaimPod(uid="u0")), pod())
+    assert not bindings.is_ready(address, claim(deleting=True), pod())
+    assert not bindings.is_ready(address, None, pod())
+    assert not bindings.is_ready(assigned(BINDING).addresses[IP], claim(), pod())
+    assert not bindings.is_ready(assigned(BOUND, eip_id="eip-2").addresses[IP], claim(), pod())
