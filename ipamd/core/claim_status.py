@@ -71,12 +71,17 @@ def provisioned(claim: Claim, address: ClaimAddress, reason: Reason, now: float)
     )
 
 
-def not_provisioned(claim: Claim, reason: Reason, message: str, now: float) -> dict[str, Any]:
-    """Record why the claim has no EIP."""
+def not_provisioned(
+    claim: Claim, reason: Reason, message: str, now: float, *, certain: bool
+) -> dict[str, Any]:
+    """Record why the claim has no EIP; `certain` if nothing of the last order can have been carried out."""
     conditions = with_condition(
         claim.conditions, kind=PROVISIONED, status=False, reason=reason, message=message, now=now
     )
-    return _patch(replace(claim, conditions=conditions), {"conditions": list(conditions)})
+    changes: dict[str, Any] = {"conditions": list(conditions)}
+    if certain and claim.allocation:
+        changes["allocation"] = {"startedAt": None}
+    return _patch(replace(claim, conditions=conditions), changes)
 
 
 def bound(claim: Claim, binding: ClaimBinding, now: float) -> dict[str, Any]:

@@ -100,7 +100,9 @@ class Allocation:
     """`status.allocation`: which order is or was under way; written before the cloud is asked."""
 
     attempt: int
-    started: float
+    """Counts from 1; each has a ClientToken of its own."""
+    started: float | None
+    """When it was first given; None when the cloud has refused it for certain."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,10 +257,10 @@ def _binding(binding: Mapping[str, Any]) -> ClaimBinding | None:
 
 def _allocation(allocation: Mapping[str, Any]) -> Allocation | None:
     attempt = allocation.get("attempt")
-    if not isinstance(attempt, int) or attempt < 1:
+    if not isinstance(attempt, int) or isinstance(attempt, bool) or attempt < 1:
         return None
     started = timestamps.from_text(_text(allocation.get("startedAt")))
-    return Allocation(attempt=attempt, started=started or 0.0)
+    return Allocation(attempt=attempt, started=started)
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -38,7 +38,7 @@ _ADVICE_BY_CODE: dict[CloudErrorKind, dict[str, str]] = {
         "ClientNetworkError": _WAY,
         "ServerNetworkError": _WAY,
         "ClientBrokenAnswer": _WAY,
-        "ClientTimeOut": _LOOK,
+        "ClientEndUnseen": _LOOK,
     },
     _K.CREDENTIALS: {
         "ClientNoCredential": "bind a CAM role to the CVM or set TENCENTCLOUD_SECRET_ID and _SECRET_KEY",

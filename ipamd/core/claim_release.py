@@ -1,0 +1,134 @@
+"""How an EIP comes free: unbound in the place of a node that is gone, then released if we created it.
+
+Rules in the manner of `claim_rules`, which has the table. The order is always the same: binding gone, EIP
+shown unbound by the cloud, EIP released, EIP shown to be gone, finalizer dropped. An EIP that the user
+supplied stops at "binding gone". Pure.
+"""
+
+from ipamd.core.claim_actions import (
+    Action,
+    ClearBinding,
+    Disassociate,
+    DropFinalizer,
+    Idle,
+    LookAtCloud,
+    LookAtNode,
+    Release,
+    Wait,
+)
+from ipamd.core.claim_facts import Facts, NodeFate, created_eips
+from ipamd.core.claims import Claim, ClaimBinding
+from ipamd.core.model import Eip, EipStatus
+
+ATTEMPT_WINDOW = 60.0
+"""Seconds from its begin in which an attempt to order is repeated with the same ClientToken."""
+SETTLE = 60.0
+"""Seconds after an order in which its EIP may still turn up in the cloud's lists."""
+_POLL = 1.0
+_AGENT = 30.0
+"""Seconds between looks while the agent of a living node is expected to unbind."""
+
+
+def unbind(facts: Facts, claim: Claim) -> Action:
+    """Unbind for a node that is gone; leave it to the agent of one that is not."""
+    binding = claim.binding
+    if binding is None or not binding.node:
+        return Idle()
+    if facts.node_fate is NodeFate.UNKNOWN:
+        return LookAtNode(node=binding.node)
+    if facts.node_fate is NodeFate.ALIVE:
+        return Wait(reason=f"the agent of node {binding.node} unbinds the EIP", seconds=_AGENT)
+    if facts.eips is None:
+        return LookAtCloud()
+    return _detach(claim, binding, facts.eips)
+
+
+def unbind_deleted(facts: Facts) -> Action:
+    """Bring a deleted claim to the point where no binding is recorded."""
+    claim = facts.claim
+    if claim is None or claim.binding is None:
+        raise ValueError("this rule is for a claim with a binding")
+    if not claim.binding.node:
+        return ClearBinding(message="the binding named no node")
+    return unbind(facts, claim)
+
+
+def release(facts: Facts) -> Action:
+    """Release all that was created for a deleted claim, then let the claim go."""
+    claim = facts.claim
+    if claim is None:
+        raise ValueError("this rule is for a claim that exists")
+    if claim.address and not claim.address.owned:
+        return DropFinalizer()
+    if facts.eips is None:
+        return LookAtCloud()
+    ours = _releasable(facts, claim)
+    free = tuple(e.eip_id for e in ours if e.status is EipStatus.UNBIND and e.eip_id not in facts.released)
+    if free:
+        return Release(eip_ids=free)
+    bound = [eip for eip in ours if eip.bound]
+    if bound:
+        return _bound_without_record(facts, claim, bound[0])
+    if ours:
+        return Wait(reason=f"{ours[0].eip_id} is {ours[0].status.value}", seconds=_POLL)
+    unsettled = _unsettled(facts, claim)
+    if unsettled > 0:
+        return Wait(reason="an order that was begun may still deliver an EIP", seconds=unsettled)
+    return DropFinalizer()
+
+
+def _detach(claim: Claim, binding: ClaimBinding, eips: tuple[Eip, ...]) -> Action:
+    """Unbind only what the cloud shows to be bound just as the binding says."""
+    eip = next((e for e in eips if claim.address and e.eip_id == claim.address.eip_id), None)
+    if eip is None:
+        return ClearBinding(message=f"node {binding.node} is gone, and so is the EIP")
+    if eip.status in (EipStatus.UNBIND, EipStatus.OFFLINING):
+        return ClearBinding(message=f"node {binding.node} is gone")
+    if not eip.bound:
+        return Wait(reason=f"{eip.eip_id} is {eip.status.value}", seconds=_POLL)
+    if (eip.eni_id, eip.private_ip) != (binding.eni_id, binding.private_ip):
+        return ClearBinding(
+            message=f"node {binding.node} is gone; {eip.eip_id} is bound elsewhere, to {_place(eip)}"
+        )
+    return Disassociate(eip_id=eip.eip_id)
+
+
+def _releasable(facts: Facts, claim: Claim) -> list[Eip]:
+    """Return what was created for the claim: by its tags, or by its own record if the tags were removed."""
+    tagged = created_eips(facts, claim)
+    recorded = claim.address.eip_id if claim.address and claim.address.owned else ""
+    untagged = [e for e in facts.eips or () if e.eip_id == recorded and e not in tagged]
+    return tagged + untagged
+
+
+def _bound_without_record(facts: Facts, claim: Claim, eip: Eip) -> Action:
+    """Deal with an EIP of a deleted claim that is bound although no binding is recorded."""
+    node = claim.pod.node if claim.pod else ""
+    if node and facts.node_fate is NodeFate.UNKNOWN:
+        return LookAtNode(node=node)
+    if node and facts.node_fate is NodeFate.GONE:
+        return Disassociate(eip_id=eip.eip_id)
+    return Wait(
+        reason=f"{eip.eip_id} of the deleted claim {claim} is bound to {_place(eip)}"
+        + (f"; the agent of node {node} unbinds it" if node else "")
+        + "; if it was bound by hand, unbind it in the console",
+        seconds=_AGENT,
+        blocked=True,
+    )
+
+
+def _unsettled(facts: Facts, claim: Claim) -> float:
+    """Return the seconds in which an EIP of the claim may still turn up.
+
+    0 when that is out of the question.
+    """
+    known = {claim.address.eip_id} if claim.address else set()
+    if facts.released and known <= facts.released:
+        return 0.0
+    if claim.allocation is None or claim.allocation.started is None:
+        return 0.0
+    return claim.allocation.started + ATTEMPT_WINDOW + SETTLE - facts.now
+
+
+def _place(eip: Eip) -> str:
+    return f"{eip.private_ip or eip.instance_id or 'something'} on {eip.eni_id or 'no ENI'}"
