@@ -1,0 +1,72 @@
+"""The node's ledger as the agent shares it: one lock around every change and its commit.
+
+Readers take `ledger`, an immutable snapshot, without any lock. Writers hand `apply` a pure operation; it runs on
+the newest ledger, is committed to disk and then becomes visible (about 0.3 ms). The lock is never held across
+a cloud, netlink or Kubernetes call: an operation computes, nothing else.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+
+from ipamd.core.deadline import Deadline
+from ipamd.core.ledger import Ledger, Transition
+from ipamd.store.database import Database
+
+
+class AddressBook:
+    """Who owns which address, in memory and on disk.
+
+    Invariant: `ledger` is what the store holds. Thread safety: any thread may call any method; listeners run
+    on the thread that made the change and must not block.
+    """
+
+    def __init__(self, database: Database, ledger: Ledger, *, clock: Callable[[], float] = time.time) -> None:
+        """Take the open store, what was loaded from it, and the clock of the ledger's times (Unix)."""
+        self._database = database
+        self._ledger = ledger
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._listeners: list[Callable[[], None]] = []
+
+    @property
+    def ledger(self) -> Ledger:
+        """The newest ledger, an immutable value."""
+        return self._ledger
+
+    def now(self) -> float:
+        """Return the time that operations are to be given."""
+        return self._clock()
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Have `listener` called after each change; to be used before other threads start."""
+        self._listeners.append(listener)
+
+    def apply(self, operation: Callable[[Ledger], Transition]) -> Transition:
+        """Run the operation, commit what it changed, make it visible; return its transition.
+
+        Errors: whatever the operation raises, and StoreError; the ledger is then unchanged.
+        """
+        with self._changed:
+            transition = operation(self._ledger)
+            if not transition:
+                return transition
+            self._database.commit(transition)
+            self._ledger = transition.ledger
+            self._changed.notify_all()
+        for listener in self._listeners:
+            listener()
+        return transition
+
+    def wait(self, condition: Callable[[Ledger], bool], deadline: Deadline) -> bool:
+        """Wait until the condition holds for the ledger; return whether it does.
+
+        The condition is looked at after each change and each `wake`; it must be quick.
+        """
+        with self._changed:
+            return self._changed.wait_for(lambda: condition(self._ledger), deadline.remaining())
+
+    def wake(self) -> None:
+        """Have all waiters look again: something besides the ledger has changed."""
+        with self._changed:
+            self._changed.notify_all()
