@@ -7,7 +7,6 @@ question, and may be missing (API pages of both). A task is only a hint: what co
 ClientToken) is no failure.
 """
 
-import logging
 from collections.abc import Callable
 from enum import Enum
 from typing import TypeVar
@@ -18,8 +17,14 @@ from ipamd.core.cloud_errors import cloud_error
 from ipamd.core.deadline import Deadline
 from ipamd.core.errors import CloudError, CloudErrorKind
 
-_log = logging.getLogger(__name__)
 _Settled = TypeVar("_Settled")
+_PASSING = (
+    CloudErrorKind.BUSY,
+    CloudErrorKind.INTERNAL,
+    CloudErrorKind.THROTTLED,
+    CloudErrorKind.UNKNOWN_OUTCOME,
+)
+"""Failures of a read that the next read may not have."""
 
 
 class TaskState(Enum):
@@ -51,28 +56,36 @@ def settle(
 ) -> _Settled:
     """Wait until the task of `write` is over and the object is as `look` wants it; return what `look` gives.
 
-    `look` returns None while the object is not yet so. Raises CloudError: TASK_FAILED when the task failed,
-    UNKNOWN_OUTCOME when the deadline came first, or what a read ends in.
+    `look` returns None while the object is not yet so. Raises CloudError of the write: TASK_FAILED when the
+    task failed; UNKNOWN_OUTCOME when the deadline came first or the end could not be seen, whatever kept us
+    from it.
     """
     state = TaskState.RUNNING
     attempt = 0
     while True:
         attempt += 1
-        if state is not TaskState.SUCCESS:
-            state = _vpc_task(session, write.request_id, deadline)
+        unseen: CloudError | None = None
+        try:
+            if state is not TaskState.SUCCESS:
+                state = _vpc_task(session, write.request_id, deadline)
+            settling = state in (TaskState.SUCCESS, TaskState.UNKNOWN)
+            if settling and (settled := look(deadline)) is not None:
+                return settled
+        except CloudError as error:
+            unseen = error
         if state is TaskState.FAILED:
             raise cloud_error(
                 write.action, "ClientTaskFailed", "it was accepted, and its task failed", write.request_id
             )
-        if state is not TaskState.RUNNING and (settled := look(deadline)) is not None:
-            return settled
-        if not session.pause(attempt, deadline):
+        hopeless = unseen is not None and unseen.kind not in _PASSING
+        if hopeless or not session.pause(attempt, deadline):
+            why = unseen.message if unseen is not None else f"the time is over and its task is {state.value}"
             raise cloud_error(
                 write.action,
-                "ClientTimeOut",
-                f"it was accepted, and not finished in time (its task is {state.value})",
+                "ClientEndUnseen",
+                f"it was accepted, its end was not seen: {why}",
                 write.request_id,
-            )
+            ) from unseen
 
 
 def _vpc_task(session: Session, request_id: str, deadline: Deadline) -> TaskState:

@@ -1,0 +1,96 @@
+"""A simulated region with one CVM, the adapter that talks to it, and servers that say what a test wants."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from ipamd.cloud import endpoints
+from ipamd.cloud.credentials import Credential, StaticCredentials
+from ipamd.cloud.session import Conduct
+from ipamd.cloud.tencent import TencentCloud
+from ipamd.cloud.throttling import Limiter
+from ipamd.core.backoff import Backoff
+from ipamd.core.deadline import Deadline
+from simulator.cloud import (
+    CloudRegion,
+    CloudServer,
+    InstanceOrder,
+    Latencies,
+    RateLimits,
+    RegionConfig,
+    loopback_socket,
+)
+from tests.cloud.scripted_http import Answer, ScriptedHttp
+
+REGION = "ap-guangzhou"
+KEYS = StaticCredentials(Credential(secret_id="AKIDdemo", secret_key="demo-secret-key"))
+BRISK = Backoff(first=0.02, longest=0.1)
+
+OpenCloud = Callable[..., TencentCloud]
+Serve = Callable[[Answer], ScriptedHttp]
+
+
+@pytest.fixture
+def region() -> Iterator[CloudRegion]:
+    config = RegionConfig(latencies=Latencies(scale=0.3), rate_limits=RateLimits(enabled=False))
+    with CloudRegion(config) as region:
+        yield region
+
+
+@pytest.fixture
+def api_url(region) -> Iterator[str]:
+    with CloudServer(region, [loopback_socket()]) as server:
+        yield f"http://{server.endpoint}"
+
+
+@pytest.fixture
+def open_cloud() -> Iterator[OpenCloud]:
+    """Returns what opens adapters by URL, with short back-offs, and closes them at the end."""
+    opened: list[TencentCloud] = []
+
+    def open_cloud(url: str, conduct: dict[str, Any] | None = None, **options: Any) -> TencentCloud:
+        conducted = Conduct(**{"backoff": BRISK, "call_seconds": 5.0, **(conduct or {})})
+        options = {
+            "region": REGION,
+            "credentials": KEYS,
+            "limiter": Limiter(clock=conducted.clock, share=1.0),
+            **options,
+        }
+        opened.append(TencentCloud(endpoints=endpoints.parse(url), conduct=conducted, **options))
+        return opened[-1]
+
+    yield open_cloud
+    for cloud in opened:
+        cloud.close()
+
+
+@pytest.fixture
+def cloud(open_cloud, api_url) -> TencentCloud:
+    return open_cloud(api_url)
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    servers: list[ScriptedHttp] = []
+
+    def serve(answer: Answer) -> ScriptedHttp:
+        servers.append(ScriptedHttp(answer))
+        return servers[-1]
+
+    yield serve
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def node(region) -> str:
+    """The id of a CVM that takes 4 ENIs of 10 addresses each and 2 public IPs."""
+    return str(region.create_instance(InstanceOrder(instance_type="S5.LARGE8")).instance_id)
+
+
+@pytest.fixture
+def soon() -> Callable[[float], Deadline]:
+    """Makes deadlines on the machine's monotonic clock."""
+    clock = Conduct().clock
+    return lambda seconds=5.0: Deadline.after(seconds, clock)
