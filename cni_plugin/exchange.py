@@ -83,7 +83,7 @@ class Exchange:
         """Return the message of the finished exchange; raises RpcError if there is none."""
         _check_status(self._headers)
         body = self._body
-        if len(body) < 5 or len(body) - 5 != int.from_bytes(body[1:5], "big"):
+        if len(body) != _announced(body):
             raise status.RpcError(status.INTERNAL, "the answer does not hold exactly one message")
         if body[0]:
             raise status.RpcError(status.INTERNAL, "a compressed reply, though none was asked for")
@@ -106,9 +106,10 @@ class Exchange:
         if not self._answered:
             raise frames.broken("data before headers")
         self._data_octets += len(payload)
-        if self._data_octets > LARGEST_REPLY:
-            raise status.RpcError(status.RESOURCE_EXHAUSTED, f"a reply of more than {LARGEST_REPLY} octets")
         self._body += frames.content(flags, payload)
+        # What the windows do not hold would never come: look at the announced length, not only at what is here.
+        if max(self._data_octets, _announced(self._body)) > LARGEST_REPLY:
+            raise status.RpcError(status.RESOURCE_EXHAUSTED, f"a reply of more than {LARGEST_REPLY} octets")
         self.finished = bool(flags & frames.END_STREAM)
         return b""
 
@@ -177,6 +178,11 @@ def _check_status(headers: dict[bytes, bytes]) -> None:
         raise status.RpcError(status.UNKNOWN, f"grpc-status is {_quoted(code or b'')}, not a number")
     if int(code) != status.OK:
         raise status.RpcError(int(code), status.percent_decoded(headers.get(b"grpc-message", b"")))
+
+
+def _announced(body: bytearray) -> int:
+    """Return how many octets the first message has with its prefix: flag, length, content."""
+    return 5 + int.from_bytes(body[1:5], "big") if len(body) >= 5 else 5
 
 
 def _literal(name: bytes, value: bytes) -> bytes:
