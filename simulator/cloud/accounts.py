@@ -59,6 +59,7 @@ class Accounts:
             *(Principal(name=role.name, allow=role.allow, deny=role.deny) for role in config.roles),
         ]
         self._principals = {principal.name: principal for principal in principals}
+        self._sessions: dict[str, TemporaryKey] = {}
         self._keys = {user.secret_id: _Key(user.name, user.secret_key) for user in config.users}
 
     def set_policy(self, name: str, *, allow: tuple[str, ...] = ("*",), deny: tuple[str, ...] = ()) -> None:
@@ -76,16 +77,23 @@ class Accounts:
                 for name, principal in self._principals.items()
             }
 
-    def issue(self, role: str) -> TemporaryKey:
-        """Make a temporary key for `role`; raise KeyError when there is no such role."""
+    def temporary_key(self, role: str) -> TemporaryKey:
+        """Give the present temporary key of `role`, a new one in the last quarter of the old one's session.
+
+        Raises KeyError when there is no such role.
+        """
         with self._lock:
-            session = self._roles[role].session_seconds
+            now, session = self._wall(), self._roles[role].session_seconds
+            present = self._sessions.get(role)
+            if present is not None and present.expires - now >= session / 4:
+                return present
             key = TemporaryKey(
                 secret_id=f"AKID{secrets.token_hex(16)}",
                 secret_key=secrets.token_hex(16),
                 token=secrets.token_urlsafe(48),
-                expires=self._wall() + session,
+                expires=now + session,
             )
+            self._sessions[role] = key
             self._keys[key.secret_id] = _Key(role, key.secret_key, key.token, key.expires)
             return key
 
