@@ -59,7 +59,7 @@ class Call:
 class Agent(grpc.GenericRpcHandler):
     """A gRPC server on a unix socket that answers every method the same way and keeps what it was asked."""
 
-    def __init__(self, path: Path, compression: grpc.Compression = grpc.Compression.NoCompression) -> None:
+    def __init__(self, path: Path, compression: grpc.Compression) -> None:
         self.calls: list[Call] = []
         self.answer: Handler = lambda _request, _context: b""
         self._server = grpc.server(futures.ThreadPoolExecutor(8), compression=compression)
@@ -124,13 +124,20 @@ class Plugin:
     def run(self, verb: str | None, config: bytes = CONFIG, **extra: str) -> Outcome:
         return self.finish(self.start(verb, config, **extra))
 
-    def start(self, verb: str | None, config: bytes = CONFIG, **extra: str) -> "Execution":
+    def start(
+        self,
+        verb: str | None,
+        config: bytes = CONFIG,
+        shell: str = "",
+        **extra: str,
+    ) -> "Execution":
+        """Execute, through a shell line that runs it as "$0" if one is given."""
         # A file for stdin, because a pipe would block for a configuration that the plugin does not read.
         with tempfile.TemporaryFile() as stdin:
             stdin.write(config)
             stdin.seek(0)
             process = subprocess.Popen(
-                [self.file],
+                ["/bin/sh", "-c", shell, self.file] if shell else [self.file],
                 env=self.environment(verb, **extra),
                 stdin=stdin,
                 stdout=subprocess.PIPE,
@@ -211,21 +218,20 @@ def oracle(plugin: Plugin) -> Callable[[str, bytes], bytes]:
 
 
 @pytest.fixture
-def agent(plugin: Plugin) -> Iterator[Agent]:
-    running = Agent(plugin.socket)
-    try:
-        yield running
-    finally:
-        running.stop().wait()
+def start_agent(plugin: Plugin) -> Iterator[Callable[..., Agent]]:
+    with contextlib.ExitStack() as stack:
+
+        def start(compression: grpc.Compression = grpc.Compression.NoCompression) -> Agent:
+            agent = Agent(plugin.socket, compression)
+            stack.callback(lambda: agent.stop().wait())
+            return agent
+
+        yield start
 
 
 @pytest.fixture
-def compressing_agent(plugin: Plugin) -> Iterator[Agent]:
-    running = Agent(plugin.socket, grpc.Compression.Gzip)
-    try:
-        yield running
-    finally:
-        running.stop().wait()
+def agent(start_agent: Callable[..., Agent]) -> Agent:
+    return start_agent()
 
 
 @pytest.fixture

@@ -107,9 +107,9 @@ def test_binary_metadata_does_not_disturb(plugin, agent):
     assert plugin.run("ADD").stdout == b"whole"
 
 
-def test_a_compressed_reply_is_refused(plugin, compressing_agent):
+def test_a_compressed_reply_is_refused(plugin, start_agent):
     # The real server set to gzip compresses even for a client that does not offer to decompress.
-    compressing_agent.reply_with(b" " * 10_000)
+    start_agent(grpc.Compression.Gzip).reply_with(b" " * 10_000)
 
     error = plugin.run("ADD").error
 
