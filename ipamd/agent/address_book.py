@@ -1,8 +1,8 @@
 """The node's ledger as the agent shares it: one lock around every change and its commit.
 
-Readers take `ledger`, an immutable snapshot, without any lock. Writers hand `apply` a pure operation; it runs on
-the newest ledger, is committed to disk and then becomes visible (about 0.3 ms). The lock is never held across
-a cloud, netlink or Kubernetes call: an operation computes, nothing else.
+Readers take `ledger`, an immutable snapshot, without any lock. Writers hand `apply` a pure operation; it runs
+on the newest ledger, is committed to disk and then becomes visible (about 0.3 ms). The lock is never held
+across a cloud, netlink or Kubernetes call: an operation computes, nothing else.
 """
 
 import threading

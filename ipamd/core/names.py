@@ -38,5 +38,12 @@ def pod_mac(ip: str) -> str:
     return _mac(_POD_MAC_PREFIX, ip)
 
 
+def ip_of_host_mac(mac: str) -> str:
+    """Return the Pod's IP that a host end's MAC was made from; ValueError if it was not made by `host_mac`."""
+    if not mac.startswith(f"{_HOST_MAC_PREFIX}:"):
+        raise ValueError(f"MAC {mac} is not that of a host end")
+    return str(ipaddress.IPv4Address(bytes.fromhex(mac[len(_HOST_MAC_PREFIX) + 1 :].replace(":", ""))))
+
+
 def _mac(prefix: str, ip: str) -> str:
     return f"{prefix}:{ipaddress.IPv4Address(ip).packed.hex(':')}"

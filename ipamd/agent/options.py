@@ -1,0 +1,248 @@
+"""The flags of `ipamd agent`, in TKE's manner, and the checked settings that they make.
+
+Everything is checked here, before anything is started: a wrong flag ends the process with a sentence that
+names the flag, its value and what is allowed. Reads the environment only for NODE_NAME, which the DaemonSet
+sets by the downward API.
+"""
+
+import argparse
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ipamd.core import durations
+from ipamd.core.errors import InvalidInputError
+from ipamd.core.holding import HoldTimes
+from ipamd.core.planning import Targets
+
+DEFAULT_SOCKET = "/run/tke-eni/ipamd.sock"
+DEFAULT_STATE_DIR = "/var/lib/tke-eni"
+DEFAULT_PENDING_DELETES = "/var/lib/tke-eni/pending-deletes"
+DEFAULT_METADATA_URL = "http://metadata.tencentyun.com"
+LOG_LEVELS = ("debug", "info", "warning", "error")
+LOG_FORMATS = ("text", "json")
+EGRESSES = ("node", "eni")
+
+_NODE_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+_CLUSTER_ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-]{0,62}")
+_SECURITY_GROUP = re.compile(r"sg-[0-9a-z]{1,32}")
+_SUBNET = re.compile(r"subnet-[0-9a-z]{1,32}")
+_LONGEST_SOCKET_PATH = 107
+"""sun_path of unix(7), without its NUL."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the agent was told; times in seconds."""
+
+    node_name: str
+    cluster_id: str
+    socket: Path
+    state_dir: Path
+    pending_deletes: Path
+    kubeconfig: str
+    metadata_url: str
+    cloud_endpoint: str
+    security_groups: tuple[str, ...]
+    """Empty: those of the primary ENI."""
+    pod_subnets: tuple[str, ...]
+    """Empty: the subnet of the primary ENI."""
+    targets: Targets
+    eip_wait: bool
+    add_timeout: float
+    ip_cooldown: float
+    holds: HoldTimes
+    pod_egress: str
+    direct_cidrs: tuple[str, ...]
+    """Reached with the Pod's own address, besides the ranges of the VPC."""
+    repair_interval: float
+    log_level: str
+    log_format: str
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the agent's flags to a parser; `settings` reads what it parsed."""
+    _add_identity(parser)
+    _add_pool(parser)
+    pods = parser.add_argument_group("Pods")
+    pods.add_argument(
+        "--eip-wait",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="a Pod with EIP starts only when its EIP is bound (no: it starts first, as with TKE)",
+    )
+    pods.add_argument(
+        "--add-timeout",
+        default="50s",
+        metavar="DURATION",
+        help="longest CNI ADD; keep it below the shim's and the runtime's (default %(default)s)",
+    )
+    pods.add_argument(
+        "--ip-hold",
+        default="2m",
+        metavar="DURATION",
+        help="keep IP and EIP for the next sandbox of a Pod that still exists (default %(default)s)",
+    )
+    pods.add_argument(
+        "--retained-ip-hold",
+        default="5m",
+        metavar="DURATION",
+        help="keep IP and EIP for the next Pod of the name if its EIPClaim is retained (default %(default)s)",
+    )
+    pods.add_argument(
+        "--pod-egress",
+        choices=EGRESSES,
+        default="node",
+        help="how Pods without EIP leave the VPC: by the node's primary interface, or by their own ENI",
+    )
+    pods.add_argument(
+        "--direct-cidrs",
+        default="",
+        metavar="CIDR,...",
+        help="ranges that Pods reach with their own address, besides those of the VPC",
+    )
+    operation = parser.add_argument_group("operation")
+    operation.add_argument(
+        "--repair-interval",
+        default="30s",
+        metavar="DURATION",
+        help="how often kernel, store and cloud are compared and mended (default %(default)s)",
+    )
+    operation.add_argument("--log-level", choices=LOG_LEVELS, default="info")
+    operation.add_argument("--log-format", choices=LOG_FORMATS, default="text")
+
+
+def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> Settings:
+    """Return the settings that the parsed flags make; InvalidInputError names the flag that is wrong."""
+    node_name = arguments.node_name or environment.get("NODE_NAME", "")
+    return Settings(
+        node_name=_matching("--node-name", node_name, _NODE_NAME, "the name of this Node object"),
+        cluster_id=_matching(
+            "--cluster-id", arguments.cluster_id, _CLUSTER_ID, "the cluster's id, for example cls-abcd1234"
+        ),
+        socket=_socket(arguments.socket),
+        state_dir=_absolute("--state-dir", arguments.state_dir),
+        pending_deletes=_absolute("--pending-deletes", arguments.pending_deletes),
+        kubeconfig=arguments.kubeconfig,
+        metadata_url=arguments.metadata_url,
+        cloud_endpoint=arguments.cloud_endpoint,
+        security_groups=_list("--security-groups", arguments.security_groups, _SECURITY_GROUP, "sg-..."),
+        pod_subnets=_list("--pod-subnets", arguments.pod_subnets, _SUBNET, "subnet-..."),
+        targets=Targets(
+            min_warm=arguments.ip_min_warm_target,
+            max_warm=arguments.ip_max_warm_target,
+            release_interval=_duration("--ip-release-interval", arguments.ip_release_interval, least=1),
+            quick_release=arguments.enable_quick_release,
+        ),
+        eip_wait=arguments.eip_wait,
+        add_timeout=_duration("--add-timeout", arguments.add_timeout, least=1, most=600),
+        ip_cooldown=_duration("--ip-cooldown", arguments.ip_cooldown),
+        holds=HoldTimes(
+            pod=_duration("--ip-hold", arguments.ip_hold),
+            retained=_duration("--retained-ip-hold", arguments.retained_ip_hold),
+        ),
+        pod_egress=arguments.pod_egress,
+        direct_cidrs=tuple(filter(None, (part.strip() for part in arguments.direct_cidrs.split(",")))),
+        repair_interval=_duration("--repair-interval", arguments.repair_interval, least=1),
+        log_level=arguments.log_level,
+        log_format=arguments.log_format,
+    )
+
+
+def _add_identity(parser: argparse.ArgumentParser) -> None:
+    identity = parser.add_argument_group("node and cluster")
+    identity.add_argument("--node-name", default="", help="name of this Node object (default: $NODE_NAME)")
+    identity.add_argument("--cluster-id", default="", help="id of the cluster, for tags (cls-...); required")
+    identity.add_argument("--kubeconfig", default="", help="kubeconfig (default: the Pod's service account)")
+    identity.add_argument("--metadata-url", default=DEFAULT_METADATA_URL, help="default %(default)s")
+    identity.add_argument(
+        "--cloud-endpoint",
+        default="",
+        help="'internal', a root domain, or http(s)://host:port (default: tencentcloudapi.com)",
+    )
+    identity.add_argument("--socket", default=DEFAULT_SOCKET, help="where the CNI plugin asks (%(default)s)")
+    identity.add_argument("--state-dir", default=DEFAULT_STATE_DIR, help="default %(default)s")
+    identity.add_argument(
+        "--pending-deletes",
+        default=DEFAULT_PENDING_DELETES,
+        help="where the CNI plugin queues DELs while the agent is down (default %(default)s)",
+    )
+
+
+def _add_pool(parser: argparse.ArgumentParser) -> None:
+    pool = parser.add_argument_group("IP pool")
+    pool.add_argument("--ip-min-warm-target", type=int, default=5, metavar="N", help="default %(default)s")
+    pool.add_argument("--ip-max-warm-target", type=int, default=5, metavar="N", help="default %(default)s")
+    pool.add_argument(
+        "--ip-release-interval",
+        default="2m",
+        metavar="DURATION",
+        help="between two surplus addresses given back (default %(default)s)",
+    )
+    pool.add_argument(
+        "--enable-quick-release", action="store_true", help="give all surplus addresses back at once"
+    )
+    pool.add_argument(
+        "--ip-cooldown",
+        default="30s",
+        metavar="DURATION",
+        help="before a freed address is given to another Pod (default %(default)s)",
+    )
+    pool.add_argument(
+        "--security-groups",
+        default="",
+        metavar="SG,...",
+        help="of the ENIs for Pods (default: those of the primary ENI)",
+    )
+    pool.add_argument(
+        "--pod-subnets",
+        default="",
+        metavar="SUBNET,...",
+        help="of the ENIs for Pods, in the zone of the CVM (default: that of the primary ENI)",
+    )
+
+
+def _matching(flag: str, value: str, pattern: re.Pattern[str], what: str) -> str:
+    if not pattern.fullmatch(value):
+        state = f"is {value[:80]!r}" if value else "is not given"
+        raise InvalidInputError(f"{flag} {state}", advice=f"give {what}")
+    return value
+
+
+def _absolute(flag: str, value: str) -> Path:
+    if not value.startswith("/"):
+        raise InvalidInputError(f"{flag} is {value[:80]!r}", advice="give an absolute path")
+    return Path(value)
+
+
+def _socket(value: str) -> Path:
+    path = _absolute("--socket", value)
+    if len(value.encode()) > _LONGEST_SOCKET_PATH:
+        raise InvalidInputError(
+            f"--socket has {len(value.encode())} bytes", advice=f"at most {_LONGEST_SOCKET_PATH} are allowed"
+        )
+    return path
+
+
+def _list(flag: str, value: str, pattern: re.Pattern[str], form: str) -> tuple[str, ...]:
+    parts = tuple(filter(None, (part.strip() for part in value.split(","))))
+    for part in parts:
+        if not pattern.fullmatch(part):
+            raise InvalidInputError(
+                f"{flag} contains {part[:80]!r}", advice=f"give ids like {form}, separated by commas"
+            )
+    return parts
+
+
+def _duration(flag: str, value: str, *, least: float = 0, most: float = 86400) -> float:
+    try:
+        seconds = durations.parse(value)
+    except InvalidInputError as e:
+        raise InvalidInputError(f"{flag}: {e.message}", advice=e.advice) from e
+    if not least <= seconds <= most:
+        raise InvalidInputError(
+            f"{flag} is {value}",
+            advice=f"allowed are {durations.text_of(least)} to {durations.text_of(most)}",
+        )
+    return seconds

@@ -1,0 +1,64 @@
+"""From an owned address to the wiring that its Pod has, and from a link found in the kernel to its owner.
+
+The host's end of a Pod's veth carries an alias that names sandbox and Pod. People see it in `ip link`; the agent
+reads it when its store was lost, and then knows every owner again. The alias is written by root of the node,
+and yet every field is checked before it is believed. Pure.
+"""
+
+import ipaddress
+import re
+
+from ipamd.core import model, names
+from ipamd.core.addresses import Address, Assigned, Occupied
+from ipamd.net.model import EniLink, FoundLink, PodWiring
+
+_LONGEST_ALIAS = 255
+"""IFALIASZ of the kernel, without its NUL."""
+_ALIAS = re.compile(
+    r"(?P<network>[\w.-]{1,255}) (?P<container>[\w.-]{1,255}) (?P<ifname>[^/:\s]{1,15}) "
+    r"(?P<namespace>[a-z0-9-]{1,63})/(?P<name>[a-z0-9.-]{1,253}) (?P<uid>[A-Za-z0-9-]{0,128})",
+    re.ASCII,
+)
+
+
+def wiring(address: Address, link: EniLink, *, eip: bool) -> PodWiring:
+    """Return what the owner of the address has to have; the address must be Assigned."""
+    state = address.state
+    if not isinstance(state, Assigned):
+        msg = f"{address.ip} has no sandbox: {state}"
+        raise TypeError(msg)
+    return PodWiring(
+        netns_path=state.netns,
+        ifname=state.key.ifname,
+        ip=address.ip,
+        host_veth=names.host_veth(state.pod.namespace, state.pod.name),
+        eni_mark=link.mark,
+        mtu=link.mtu,
+        eip=eip,
+        alias=_alias(state),
+    )
+
+
+def owner(found: FoundLink, pods: dict[str, model.PodRef], now: float) -> tuple[str, Assigned | Occupied]:
+    """Return the IP of a found link and who has it; `pods` are the node's Pods by IP.
+
+    With a readable alias the owner is known in full, without one only that there is one.
+    """
+    ip = names.ip_of_host_mac(found.mac)
+    match = _ALIAS.fullmatch(found.alias)
+    if match is None or names.host_veth(match["namespace"], match["name"]) != found.name:
+        return ip, Occupied(host_interface=found.name, pod=pods.get(ip), since=now)
+    key = model.SandboxKey(network=match["network"], container_id=match["container"], ifname=match["ifname"])
+    pod = model.PodRef(namespace=match["namespace"], name=match["name"], uid=match["uid"])
+    return ip, Assigned(key=key, pod=pod, since=now)
+
+
+def _alias(state: Assigned) -> str:
+    key = state.key
+    alias = f"{key.network} {key.container_id} {key.ifname} {state.pod} {state.pod.uid}"
+    return alias if len(alias.encode()) <= _LONGEST_ALIAS else ""
+
+
+def gateway_of(cidr: str) -> str:
+    """Return the gateway of a subnet: its first address (Tencent Cloud, "configure ENIs on Linux")."""
+    return str(ipaddress.IPv4Network(cidr).network_address + 1)
