@@ -112,9 +112,9 @@ class Session:
         return deadline or Deadline.after(self.conduct.patience, self.conduct.clock)
 
     def pause(self, attempt: int, deadline: Deadline) -> bool:
-        """Sleep as the back-off says after failed `attempt`; False, without sleep, past the deadline."""
+        """Sleep as the back-off says after `attempt` failed; False, and no sleep, if no call would fit in."""
         seconds = self.conduct.backoff.delay(attempt, self.conduct.random)
-        if seconds >= deadline.remaining():
+        if seconds + _LEAST_SECONDS >= deadline.remaining():
             return False
         self.conduct.sleep(seconds)
         return True
@@ -176,12 +176,13 @@ class Session:
     def _request(self, product: str, action: str, params: Mapping[str, Any], seconds: float) -> Reply:
         """Send once; log and report what came of it."""
         started = self.conduct.clock()
-        code, request_id = "OK", ""
+        code, request_id = "ClientDefect", ""
         try:
             body = self._clients[product].send(action, params, seconds)
             request_id = str(body.get("RequestId") or "")[:80]
             if (error := body.get("Error")) is not None:
                 raise _answered(action, error, request_id)
+            code = "OK"
         except CloudError as e:
             code, request_id = e.code, e.request_id
             raise

@@ -1,5 +1,6 @@
 """A simulated region with one CVM, the adapter that talks to it, and servers that say what a test wants."""
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ from ipamd.cloud import endpoints
 from ipamd.cloud.credentials import Credential, StaticCredentials
 from ipamd.cloud.session import Conduct
 from ipamd.cloud.tencent import TencentCloud
-from ipamd.cloud.throttling import Limiter
+from ipamd.cloud.throttling import ALLOWANCE, Limiter
 from ipamd.core.backoff import Backoff
 from ipamd.core.deadline import Deadline
 from simulator.cloud import (
@@ -25,6 +26,7 @@ from tests.cloud.scripted_http import Answer, ScriptedHttp
 
 REGION = "ap-guangzhou"
 KEYS = StaticCredentials(Credential(secret_id="AKIDdemo", secret_key="demo-secret-key"))
+UNHURRIED = dict.fromkeys(ALLOWANCE, 1000.0)
 BRISK = Backoff(first=0.02, longest=0.1)
 
 OpenCloud = Callable[..., TencentCloud]
@@ -54,11 +56,12 @@ def open_cloud() -> Iterator[OpenCloud]:
         options = {
             "region": REGION,
             "credentials": KEYS,
-            "limiter": Limiter(clock=conducted.clock, share=1.0),
+            "limiter": Limiter(clock=conducted.clock, share=1.0, allowance=UNHURRIED),
             **options,
         }
-        opened.append(TencentCloud(endpoints=endpoints.parse(url), conduct=conducted, **options))
-        return opened[-1]
+        cloud = TencentCloud(endpoints=endpoints.parse(url), conduct=conducted, **options)
+        opened.append(cloud)
+        return cloud
 
     yield open_cloud
     for cloud in opened:
@@ -66,7 +69,7 @@ def open_cloud() -> Iterator[OpenCloud]:
 
 
 @pytest.fixture
-def cloud(open_cloud, api_url) -> TencentCloud:
+def cloud(open_cloud, api_url):
     return open_cloud(api_url)
 
 
@@ -90,7 +93,10 @@ def node(region) -> str:
 
 
 @pytest.fixture
-def soon() -> Callable[[float], Deadline]:
+def soon() -> Callable[..., Deadline]:
     """Makes deadlines on the machine's monotonic clock."""
-    clock = Conduct().clock
-    return lambda seconds=5.0: Deadline.after(seconds, clock)
+
+    def soon(seconds: float = 5.0) -> Deadline:
+        return Deadline.after(seconds, time.monotonic)
+
+    return soon

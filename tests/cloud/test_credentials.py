@@ -62,6 +62,7 @@ def test_the_environment_gives_a_static_key_pair_with_its_token():
             "TENCENTCLOUD_TOKEN": "tok",
         }
     )
+    assert found is not None
     assert found.get_credential_info() == ("AKID1", "key", "tok")
     assert not found.reject()
 
