@@ -4,6 +4,9 @@ Pure arithmetic on a given `now` (seconds of any monotonic clock): it never slee
 bucket that threads share needs a lock of its owner around `reserve`.
 """
 
+_ROUNDING = 1e-6
+"""Seconds; sums of fractions on a clock of days are not exact to less."""
+
 
 class TokenBucket:
     """At most `burst` requests at once and `rate` per second in the long run.
@@ -29,7 +32,9 @@ class TokenBucket:
         None, and no token, past `patience`.
         """
         ready = max(self._ready, now - self._burst_seconds)
-        wait = max(0.0, ready - now)
+        wait = ready - now
+        if wait < _ROUNDING:
+            wait = 0.0
         if wait > patience:
             return None
         self._ready = ready + self._spacing

@@ -47,7 +47,7 @@ class Caller:
             error = errors.from_answer(
                 request.title,
                 status=answer.status,
-                body=answer.body[: errors.BODY_LIMIT],
+                body=answer.body,
                 retry_after=answer.retry_after,
             )
             self._note(error)

@@ -111,7 +111,7 @@ class KubeClient:
             if token:
                 query.append(("continue", token))
             elif resource_version:
-                query.append(("resourceVersion", resource_version))
+                query += [("resourceVersion", resource_version), ("resourceVersionMatch", "NotOlderThan")]
             title = f"list {resource.plural}"
             document = self._caller.call(
                 Request(

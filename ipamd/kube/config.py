@@ -84,7 +84,8 @@ def from_kubeconfig(path: str, context: str = "") -> Connection:
             client_configuration=configuration,
             persist_config=False,
         )
-    except (config.ConfigException, OSError, ValueError) as e:
+    except Exception as e:
+        # The package lets through whatever YAML, wrong types in it, or the file system raise.
         raise InvalidInputError(
             f"kubeconfig {path} cannot be used: {e}", advice="check the file and its current-context"
         ) from e

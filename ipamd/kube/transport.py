@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 import urllib3
 
 from ipamd.kube.config import Connection
-from ipamd.kube.errors import UnreachableError
+from ipamd.kube.errors import BODY_LIMIT, UnreachableError
 
 _CONNECT_TIMEOUT = 5.0
 _ANSWER_LIMIT = 64 * 1024 * 1024
@@ -96,7 +96,7 @@ class Transport:
         try:
             response = self._open_again_if_stale(request, timeout)
             try:
-                body = _read_all(request, response, end)
+                body = _read(request, response, end)
             except BaseException:
                 response.close()
                 raise
@@ -201,12 +201,16 @@ class SilenceError(UnreachableError):
     """A stream on which nothing came: the connection is frozen, or there was nothing to say."""
 
 
-def _read_all(request: Request, response: urllib3.BaseHTTPResponse, end: float) -> bytes:
+def _read(request: Request, response: urllib3.BaseHTTPResponse, end: float) -> bytes:
+    """Return the whole body, or the first part of an error's."""
     parts: list[bytes] = []
     size = 0
     while part := response.read1(_CHUNK):
         parts.append(part)
         size += len(part)
+        if response.status >= 300 and size >= BODY_LIMIT:
+            response.close()  # what follows is not worth reading for the sake of the connection
+            break
         if size > _ANSWER_LIMIT:
             raise UnreachableError(f"{request.title}: the answer is longer than {_ANSWER_LIMIT} bytes")
         if time.monotonic() > end:

@@ -1,0 +1,116 @@
+"""Events reach the server from the background, few and counted, whatever the server does."""
+
+import time
+
+import pytest
+
+from ipamd.kube.events import EventRecorder, reference
+from ipamd.kube.resources import EVENTS, NODES, PODS
+from simulator.kube import Fault, FaultKind
+from tests.kube.objects import pod, wait_for
+
+
+@pytest.fixture
+def recorder(client):
+    recorder = EventRecorder(client, "tke-eni-agent", "node-a", rate=100)
+    recorder.start()
+    yield recorder
+    recorder.stop()
+
+
+@pytest.fixture
+def web(client):
+    return client.create(PODS, pod("web-0"))
+
+
+def events(client):
+    return client.list(EVENTS).items
+
+
+def test_an_event_shows_object_reason_and_source(client, recorder, web):
+    recorder.record(web, "Warning", "FailedAllocateEIP", "no quota")
+    wait_for(lambda: events(client))
+
+    event = events(client)[0]
+    assert event["involvedObject"]["uid"] == web["metadata"]["uid"]
+    assert event["involvedObject"]["kind"] == "Pod"
+    assert (event["type"], event["reason"], event["message"]) == ("Warning", "FailedAllocateEIP", "no quota")
+    assert event["source"] == {"component": "tke-eni-agent", "host": "node-a"}
+    assert event["metadata"]["namespace"] == "default"
+
+
+def test_an_event_about_a_node_lives_in_the_default_namespace(client, recorder):
+    node = client.create(NODES, {"metadata": {"name": "node-a"}})
+
+    recorder.record(reference("v1", "Node", node), "Normal", "CapacitySet", "5 EIPs")
+    wait_for(lambda: events(client))
+
+    assert events(client)[0]["metadata"]["namespace"] == "default"
+
+
+def test_the_same_message_is_one_event_whose_count_grows(client, recorder, web):
+    for _ in range(3):
+        recorder.record(web, "Warning", "FailedAllocateEIP", "no quota")
+        wait_for(lambda: not recorder._waiting)
+    recorder.record(web, "Warning", "FailedAllocateEIP", "another")
+
+    wait_for(lambda: sorted(event["count"] for event in events(client)) == [1, 3])
+
+
+def test_a_storm_costs_one_request_and_no_waiting(server, client, web):
+    recorder = EventRecorder(client, "tke-eni-agent")
+    began = time.monotonic()
+    for _ in range(10_000):
+        recorder.record(web, "Warning", "FailedAllocateEIP", "no quota")
+    assert time.monotonic() - began < 5
+    recorder.start()
+    recorder.stop()
+
+    assert [event["count"] for event in events(client)] == [10_000]
+    assert server.traffic.count(verb="create", resource="events") == 1
+
+
+def test_the_queue_is_bounded(client, web):
+    recorder = EventRecorder(client, "tke-eni-agent")
+
+    for number in range(2000):
+        recorder.record(web, "Normal", "Something", f"message {number}")
+
+    assert len(recorder._waiting) == 256
+
+
+def test_an_event_that_the_server_forgot_is_written_anew(client, recorder, web):
+    recorder.record(web, "Normal", "Bound", "eip-1")
+    wait_for(lambda: events(client))
+    client.delete(EVENTS, events(client)[0]["metadata"]["name"], "default")
+
+    recorder.record(web, "Normal", "Bound", "eip-1")
+
+    wait_for(lambda: events(client))
+    assert events(client)[0]["count"] == 1
+
+
+def test_an_event_outlives_a_short_failure_of_the_server(server, client, recorder, web):
+    server.inject(Fault(kind=FaultKind.STATUS, verb="create", resource="events", code=503, times=1))
+
+    recorder.record(web, "Normal", "Bound", "eip-1")
+
+    wait_for(lambda: events(client))
+
+
+def test_recording_does_not_wait_for_a_server_that_hangs(server, client, recorder, web):
+    hang = server.inject(Fault(kind=FaultKind.HANG, resource="events"))
+    began = time.monotonic()
+
+    for number in range(100):
+        recorder.record(web, "Normal", "Something", f"message {number}")
+
+    assert time.monotonic() - began < 1
+    server.heal(hang)
+
+
+def test_a_long_message_is_cut_to_what_the_api_allows(client, recorder, web):
+    recorder.record(web, "Normal", "Something", "é" * 5000)
+    wait_for(lambda: events(client))
+
+    assert len(events(client)[0]["message"].encode()) <= 1024

@@ -1,0 +1,75 @@
+"""The gate's three regimes, on a clock of the test's own."""
+
+import pytest
+
+from ipamd.kube.gate import RequestGate
+
+
+class Time:
+    """A clock that moves only when somebody sleeps."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+@pytest.fixture
+def time():
+    return Time()
+
+
+@pytest.fixture
+def gate(time):
+    return RequestGate(rate=10, burst=20, monotonic=time, sleep=time.sleep)
+
+
+def admitted_in(gate, time, seconds):
+    end = time.now + seconds
+    count = 0
+    while gate.admit(max(0.0, end - time.now)):
+        count += 1
+    return count
+
+
+def test_a_burst_passes_and_then_the_rate_holds(gate, time):
+    assert admitted_in(gate, time, 0) == 20
+    assert admitted_in(gate, time, 10) == pytest.approx(100, abs=1)
+
+
+def test_a_failing_server_is_asked_about_once_a_second(gate, time):
+    gate.failed()
+
+    assert admitted_in(gate, time, 60) <= 62
+
+
+def test_one_good_answer_restores_the_rate(gate, time):
+    gate.failed()
+    admitted_in(gate, time, 10)
+
+    gate.answered()
+
+    assert admitted_in(gate, time, 0) == 20
+
+
+def test_a_pause_holds_everybody_and_the_crowd_after_it_is_small(gate, time):
+    gate.pause(30)
+
+    assert not gate.admit(29)
+    assert gate.admit(31)
+    assert time.now == 1030
+    assert admitted_in(gate, time, 0) <= 2
+
+
+def test_who_will_not_wait_takes_no_turn(gate, time):
+    gate.failed()
+    admitted_in(gate, time, 0)
+
+    refused = [gate.admit(0.5) for _ in range(1000)]
+
+    assert not any(refused)
+    assert gate.admit(1.1)
