@@ -6,6 +6,7 @@ with a length, chunked watch streams with one JSON event per line. Each connecti
 
 import http.server
 import json
+import logging
 import random
 import socket
 import time
@@ -23,6 +24,7 @@ from simulator.kube.watching import Watch, WatchOptions
 if TYPE_CHECKING:
     from simulator.kube.server import KubeServer, WatchControl
 
+_LOG = logging.getLogger(__name__)
 _SHORTEST_WATCH_SECONDS = 1800
 _HANG_POLL_SECONDS = 3600.0
 
@@ -60,21 +62,29 @@ class Connection(http.server.BaseHTTPRequestHandler):
         try:
             user = self.kube.access.user(self.headers.get("Authorization", ""))
             self.kube.access.authorize(user, request)
-            fault = self.kube.faults.take(request, agent, FaultKind.STATUS, FaultKind.CONFLICT)
-            if fault:
-                raise fault.error(request)
+            self._fail_on_demand(request, agent)
             if request.verb == "watch" and request.resource:
-                watch, options = self.kube.dispatcher.open_watch(request)
-                self._stream(request, agent, watch, options)
-                return
+                opened = self.kube.dispatcher.open_watch(request)
+                if not isinstance(opened, Answer):
+                    self._stream(request, agent, *opened)
+                    return
             answer = self.kube.dispatcher.respond(request, body, self._content_type())
         except status.ApiError as error:
             self._send(Answer(error.code, error.status), error.headers)
+            return
+        except Exception as error:  # noqa: BLE001 - a defect here must look like one of a server: logged, 500
+            _LOG.exception("%s %s failed", self.command, self.path)
+            self._send(Answer(500, status.internal(f"{type(error).__name__}: {error}").status), {})
             return
         if self.kube.faults.take(request, agent, FaultKind.LOST_ANSWER):
             self.close_connection = True
             return
         self._send(answer, {})
+
+    def _fail_on_demand(self, request: Request, agent: str) -> None:
+        fault = self.kube.faults.take(request, agent, FaultKind.STATUS, FaultKind.CONFLICT)
+        if fault:
+            raise fault.error(request)
 
     def _survives(self, request: Request, agent: str) -> bool:
         """Apply the faults of the transport; says whether the request is still to be handled."""

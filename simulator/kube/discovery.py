@@ -91,7 +91,7 @@ def _subresource(resource: Resource, name: str) -> Obj:
     if name in SUBRESOURCE_KINDS:
         group, version, kind = SUBRESOURCE_KINDS[name]
         entry["kind"] = kind
-        entry["verbs"] = ["update"] if name == "finalize" else ["create"]
+        entry["verbs"] = ["create"]
         if group:
             entry |= {"group": group, "version": version}
     return entry

@@ -90,9 +90,7 @@ def matches(resource: Resource, selector: Selector, obj: Obj) -> bool:
 def check_version(store: Store, version: str) -> int:
     """Read a resourceVersion parameter that must have been reached. Raises ApiError 400, 504."""
     if not version.isdigit():
-        raise status.bad_request(
-            f'invalid resource version: strconv.ParseUint: parsing "{version}": invalid syntax'
-        )
+        raise status.unreadable_version(version)
     number, current = int(version), store.revision
     if number > current:
         raise status.too_large_version(number, current)
@@ -107,6 +105,9 @@ def _page(store: Store, query: Mapping[str, str], version: str, limit: int) -> P
         return _read_token(token)
     if version in ("", "0"):
         return Page("", None)
+    if not version.isdigit():
+        problem = f'resourceVersion: Invalid value: "{version}": {status.unparsable(version)}'
+        raise status.bad_request(f"invalid resource version: {problem}")
     number = check_version(store, version)
     exact = query.get("resourceVersionMatch") == "Exact" or (limit and not query.get("resourceVersionMatch"))
     return Page("", number if exact else None)
@@ -134,7 +135,7 @@ def _read_token(text: str) -> Page:
         token = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         start, revision = str(token["start"]), int(token["rv"])
     except (binascii.Error, ValueError, KeyError, TypeError) as error:
-        raise status.bad_request(f"continue key is not valid: {error}") from error
+        raise status.bad_request(f"invalid continue token: continue key is not valid: {error}") from error
     return Page(start, None if revision == _LATEST else revision)
 
 

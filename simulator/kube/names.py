@@ -1,14 +1,11 @@
-"""Rules for names, labels, annotations, finalizers and owner references, with the server's own messages.
+"""Rules for names and keys, with the server's own messages, and names made from a prefix.
 
 Pure. Source: `apimachinery/pkg/api/validation` and "Object Names and IDs" in the Kubernetes documentation.
 """
 
 import re
 import secrets
-from collections.abc import Callable, Mapping
-
-from simulator.kube.objects import Obj
-from simulator.kube.status import FieldError, forbidden_field, invalid_value, required
+from collections.abc import Callable
 
 NameRule = Callable[[str], list[str]]
 
@@ -18,7 +15,6 @@ _LABEL = re.compile(_LABEL_FORMAT)
 _SUBDOMAIN = re.compile(_SUBDOMAIN_FORMAT)
 _QUALIFIED_FORMAT = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _QUALIFIED = re.compile(_QUALIFIED_FORMAT)
-_ANNOTATIONS_LIMIT = 256 * 1024
 # Vowels and look-alikes are left out, so that no word appears by chance.
 _SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _SUFFIX_LENGTH = 5
@@ -70,7 +66,7 @@ def qualified_name(name: str) -> list[str]:
             "prefix part " + text for text in (dns_subdomain(prefix) if prefix else ["must be non-empty"])
         ]
     if not last:
-        return [*errors, "name part must be non-empty"]
+        errors.append("name part must be non-empty")
     if len(last) > 63:
         errors.append("name part must be no more than 63 bytes")
     if not _QUALIFIED.fullmatch(last):
@@ -99,76 +95,3 @@ def generated(base: str) -> str:
     """Make a name from metadata.generateName: a cut base and five random characters."""
     suffix = "".join(secrets.choice(_SUFFIX_ALPHABET) for _ in range(_SUFFIX_LENGTH))
     return base[: _GENERATED_LIMIT - _SUFFIX_LENGTH] + suffix
-
-
-def check_metadata(meta: Obj, rule: NameRule, *, namespaced: bool) -> list[FieldError]:
-    """List what is wrong in the metadata of a new object."""
-    errors: list[FieldError] = []
-    name = meta.get("name") or ""
-    if name:
-        errors += [invalid_value("metadata.name", name, text) for text in rule(name)]
-    else:
-        errors.append(required("metadata.name", "name or generateName is required"))
-    if not namespaced and meta.get("namespace"):
-        errors.append(forbidden_field("metadata.namespace", "not allowed on this type"))
-    return errors + _check_maps(meta) + _check_references(meta)
-
-
-def check_update(meta: Obj, old: Mapping[str, object]) -> list[FieldError]:
-    """List what an update may not have changed in the metadata."""
-    errors: list[FieldError] = []
-    if old.get("deletionTimestamp"):
-        before = old.get("finalizers") or []
-        added = sorted(set(meta.get("finalizers") or []) - set(before if isinstance(before, list) else []))
-        if added:
-            listing = ", ".join(f'"{item}"' for item in added)
-            detail = "no new finalizers can be added if the object is being deleted, found new finalizers "
-            errors.append(forbidden_field("metadata.finalizers", f"{detail}[]string{{{listing}}}"))
-    errors += [
-        invalid_value(f"metadata.{field}", meta.get(field), "field is immutable")
-        for field in (
-            "name",
-            "namespace",
-            "uid",
-            "creationTimestamp",
-            "deletionTimestamp",
-            "deletionGracePeriodSeconds",
-        )
-        if meta.get(field) != old.get(field)
-    ]
-    return errors + _check_maps(meta) + _check_references(meta)
-
-
-def _check_maps(meta: Obj) -> list[FieldError]:
-    errors: list[FieldError] = []
-    for key, value in (meta.get("labels") or {}).items():
-        errors += [invalid_value("metadata.labels", key, text) for text in qualified_name(key)]
-        errors += [invalid_value("metadata.labels", value, text) for text in label_value(value)]
-    annotations: dict[str, str] = meta.get("annotations") or {}
-    for key in annotations:
-        errors += [invalid_value("metadata.annotations", key, text) for text in qualified_name(key.lower())]
-    if sum(len(key) + len(value) for key, value in annotations.items()) > _ANNOTATIONS_LIMIT:
-        detail = f"may not be more than {_ANNOTATIONS_LIMIT} bytes"
-        errors.append(FieldError("FieldValueTooLong", "metadata.annotations", "", detail))
-    for finalizer in meta.get("finalizers") or []:
-        errors += [
-            invalid_value("metadata.finalizers", finalizer, text) for text in qualified_name(finalizer)
-        ]
-    return errors
-
-
-def _check_references(meta: Obj) -> list[FieldError]:
-    field = "metadata.ownerReferences"
-    errors: list[FieldError] = []
-    controllers = []
-    for reference in meta.get("ownerReferences") or []:
-        for member in ("apiVersion", "kind", "name", "uid"):
-            if not reference.get(member):
-                detail = "version must not be empty" if member == "apiVersion" else "must not be empty"
-                errors.append(invalid_value(f"{field}.{member}", reference.get(member) or "", detail))
-        if reference.get("controller"):
-            controllers.append(f"{reference.get('kind')}/{reference.get('name')}")
-    if len(controllers) > 1:
-        detail = 'Only one reference can have Controller set to true. Found "true" in references for '
-        errors.append(invalid_value(field, meta["ownerReferences"], detail + " and ".join(controllers[:2])))
-    return errors

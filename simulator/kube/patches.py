@@ -25,10 +25,10 @@ def merge(original: Any, patch: Any) -> Any:
     return result
 
 
-def apply_operations(original: Obj, operations: Any) -> Any:
-    """Apply a JSON patch. Raises ApiError 400 for what is no patch, 422 for what cannot be applied."""
-    if not isinstance(operations, list) or not all(isinstance(item, dict) for item in operations):
-        raise status.bad_request("json: cannot unmarshal object into Go value of type jsonpatch.Patch")
+def apply_operations(original: Obj, operations: list[Any]) -> Any:
+    """Apply a JSON patch. Raises ApiError 422 for what cannot be applied."""
+    if not all(isinstance(item, dict) for item in operations):
+        raise status.unprocessable()
     document: Any = objects.clone(original)
     for operation in operations:
         document = _apply(document, operation)
@@ -43,8 +43,7 @@ def _apply(document: Any, operation: Obj) -> Any:
         case "add":
             return _add(document, path, _value(operation))
         case "replace":
-            _read(document, path)
-            return _add(_remove(document, path) if path else document, path, _value(operation))
+            return _replace(document, path, _value(operation))
         case "remove":
             return _remove(document, path)
         case "test":
@@ -109,6 +108,18 @@ def _add(document: Any, path: str, value: Any) -> Any:
     else:
         raise status.unprocessable()
     return document
+
+
+def _replace(document: Any, path: str, value: Any) -> Any:
+    parts = _parts(path)
+    if not parts:
+        return value
+    container = _read(document, path[: path.rindex("/")])
+    if isinstance(container, list):
+        container[_index(parts[-1], len(container))] = value
+        return document
+    # Of a map the real server replaces also what is not there, against the RFC.
+    return _add(document, path, value)
 
 
 def _remove(document: Any, path: str) -> Any:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from simulator.kube import names, objects, patches, status, strategic
+from simulator.kube import decoding, metadata, names, objects, patches, status, strategic
 from simulator.kube.deletion import Deletion, should_finish
 from simulator.kube.kinds import pods
 from simulator.kube.objects import Obj
@@ -39,9 +39,9 @@ class Registry:
             raise status.not_found(resource.group, resource.plural, name)
         return obj
 
-    def create(self, resource: Resource, namespace: str, obj: Obj, *, dry_run: bool = False) -> Obj:
+    def create(self, resource: Resource, namespace: str, document: Any, *, dry_run: bool = False) -> Obj:
         """Store a new object. Raises ApiError 400, 403, 404 (namespace), 409, 422."""
-        obj = self._decoded(resource, namespace, obj)
+        obj = decoding.as_created(resource, namespace, document)
         meta = obj["metadata"]
         if meta.pop("resourceVersion", ""):
             message = "resourceVersion should not be set on objects to be created"
@@ -62,17 +62,11 @@ class Registry:
             return obj if dry_run else self.store.put(key, obj)
 
     def update(
-        self, resource: Resource, namespace: str, name: str, obj: Obj, *, subresource: str = ""
+        self, resource: Resource, namespace: str, name: str, document: Any, *, subresource: str = ""
     ) -> tuple[Obj, bool]:
         """Replace an object or its status; returns it and whether it was created. Raises ApiError."""
-        obj = self._decoded(resource, namespace, obj)
-        if objects.name_of(obj) != name:
-            sent = objects.name_of(obj)
-            if sent:
-                message = f"the name of the object ({sent}) does not match the name on the URL ({name})"
-            else:
-                message = "name must be provided"
-            raise status.bad_request(message)
+        obj = decoding.as_created(resource, namespace, document)
+        _check_name(obj, name)
         with self.store.transaction():
             old = self.store.get(key_of(resource, namespace, name))
             uid = objects.uid_of(obj)
@@ -93,19 +87,12 @@ class Registry:
             old = self.get(resource, namespace, name)
             if content == JSON_PATCH:
                 changed = patches.apply_operations(old, body)
-            elif not isinstance(body, dict):
-                raise status.bad_request(
-                    "json: cannot unmarshal array into Go value of type map[string]interface {}"
-                )
             elif content == STRATEGIC_PATCH:
                 changed = strategic.merge(old, body)
             else:
                 changed = patches.merge(old, body)
-            obj = self._decoded(resource, namespace, objects.clone(changed))
-            if objects.name_of(obj) != name:
-                sent = objects.name_of(obj)
-                message = f"the name of the object ({sent}) does not match the name on the URL ({name})"
-                raise status.bad_request(message)
+            obj = decoding.as_patched(resource, namespace, objects.clone(changed))
+            _check_name(obj, name)
             return self._replace(resource, old, obj, subresource)
 
     def bind(self, namespace: str, name: str, binding: Obj) -> None:
@@ -131,6 +118,8 @@ class Registry:
         meta, before = obj["metadata"], objects.metadata(old)
         version = str(meta.get("resourceVersion") or "")
         name = objects.name_of(old)
+        if version and not version.isdigit():
+            raise status.ApiError(status.failure(500, "", status.unparsable(version)))
         if not version or version == "0":
             if not resource.strategy.unconditional_update:
                 error = status.invalid_value("metadata.resourceVersion", 0, "must be specified for an update")
@@ -149,7 +138,10 @@ class Registry:
         for member in ("creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"):
             _keep(meta, before, member)
         objects.tidy_metadata(obj)
-        errors = names.check_update(obj["metadata"], before) + strategy.validate_update(obj, old)
+        # The real server checks the metadata twice, in general and for the kind, and so lists causes twice.
+        errors = metadata.check_update(obj["metadata"], before) * 2 + strategy.validate_update(obj, old)
+        if strategy.typed:
+            errors += metadata.check_finalizers(obj["metadata"])
         if errors:
             raise status.invalid(resource.group, resource.kind, name, errors)
         key = key_of(resource, objects.namespace_of(old), name)
@@ -158,41 +150,19 @@ class Registry:
             return obj
         return old if obj == old else self.store.put(key, obj)
 
-    def _decoded(self, resource: Resource, namespace: str, obj: Any) -> Obj:
-        """Read a body as an object of the resource: right kind, right namespace, defaults filled in."""
-        if not isinstance(obj, dict):
-            raise status.bad_request(
-                "the object provided is unrecognized (must be of type " + resource.kind + ")"
-            )
-        obj = objects.without_nulls(obj) if resource.strategy.typed else obj
-        _check_type(resource, obj)
-        meta = obj.setdefault("metadata", {})
-        if not isinstance(meta, dict):
-            raise status.bad_request("json: cannot unmarshal metadata into Go value of type v1.ObjectMeta")
-        meta.pop("managedFields", None)
-        meta.pop("selfLink", None)
-        sent = str(meta.get("namespace") or "")
-        if resource.namespaced:
-            if sent not in ("", namespace):
-                mismatch = "does not match the namespace sent on the request"
-                raise status.bad_request(f"the namespace of the provided object {mismatch}")
-            meta["namespace"] = namespace
-        objects.tidy_metadata(obj)
-        resource.strategy.default(obj)
-        return obj
-
     def _initialise(self, resource: Resource, obj: Obj) -> None:
         meta = obj["metadata"]
-        for member in ("deletionTimestamp", "deletionGracePeriodSeconds", "generation"):
+        for member in ("deletionTimestamp", "deletionGracePeriodSeconds"):
             meta.pop(member, None)
         meta["uid"] = objects.new_uid()
         meta["creationTimestamp"] = objects.timestamp(self._clock())
         resource.strategy.default(obj)
         resource.strategy.prepare_create(obj)
-        errors = resource.strategy.validate(obj)
-        errors = (
-            names.check_metadata(meta, resource.strategy.name_rule, namespaced=resource.namespaced) + errors
-        )
+        strategy = resource.strategy
+        errors = metadata.check_create(meta, strategy.name_rule, namespaced=resource.namespaced)
+        if strategy.typed:
+            errors += metadata.check_finalizers(meta)
+        errors += strategy.validate(obj)
         if errors:
             raise status.invalid(resource.group, resource.kind, objects.name_of(obj), errors)
 
@@ -220,18 +190,14 @@ def key_of(resource: Resource, namespace: str, name: str) -> Key:
     return Key(resource.id, namespace if resource.namespaced else "", name)
 
 
-def _check_type(resource: Resource, obj: Obj) -> None:
-    kind, version = obj.get("kind"), obj.get("apiVersion")
-    if not resource.strategy.typed and not kind:
-        raise status.bad_request("Object 'Kind' is missing in the body")
-    obj.setdefault("kind", resource.kind)
-    obj.setdefault("apiVersion", resource.api_version)
-    if version and version != resource.api_version:
-        expected = f"does not match the expected API version ({resource.api_version})"
-        raise status.bad_request(f"the API version in the data ({version}) {expected}")
-    if kind and kind != resource.kind:
+def _check_name(obj: Obj, name: str) -> None:
+    sent = objects.name_of(obj)
+    if not sent:
+        undetermined = f"the name of the object ({name} based on URL) was undeterminable"
+        raise status.bad_request(f"{undetermined}: name must be provided")
+    if sent != name:
         raise status.bad_request(
-            f'{kind} in version "{resource.version}" cannot be handled as a {resource.kind}'
+            f"the name of the object ({sent}) does not match the name on the URL ({name})"
         )
 
 

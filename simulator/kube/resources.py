@@ -6,6 +6,8 @@ A new kind is one more entry; nothing else in the package lists kinds.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from simulator.kube.kinds import workloads
+from simulator.kube.kinds.configmaps import ConfigMapStrategy
 from simulator.kube.kinds.custom import CustomStrategy
 from simulator.kube.kinds.events import EventStrategy
 from simulator.kube.kinds.leases import LeaseStrategy
@@ -21,7 +23,6 @@ VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update
 SUBRESOURCE_KINDS = {
     "binding": ("", "v1", "Binding"),
     "eviction": ("policy", "v1", "Eviction"),
-    "finalize": ("", "v1", "Namespace"),
 }
 """Kinds of the subresources that are written with an object of another kind."""
 
@@ -92,7 +93,7 @@ NAMESPACES = Resource(
     kind="Namespace",
     strategy=NamespaceStrategy(),
     namespaced=False,
-    subresources=("status", "finalize"),
+    subresources=("status",),
     short_names=("ns",),
 )
 EIP_CLAIMS = Resource(
@@ -125,8 +126,22 @@ def _apps(plural: str, kind: str, short_name: str, strategy: Strategy) -> Resour
     )
 
 
+_NO_DAEMONS = {
+    "currentNumberScheduled": 0,
+    "desiredNumberScheduled": 0,
+    "numberMisscheduled": 0,
+    "numberReady": 0,
+}
+
 BUILT_IN: tuple[Resource, ...] = (
-    Resource(group="", version="v1", plural="configmaps", kind="ConfigMap", short_names=("cm",)),
+    Resource(
+        group="",
+        version="v1",
+        plural="configmaps",
+        kind="ConfigMap",
+        strategy=ConfigMapStrategy(),
+        short_names=("cm",),
+    ),
     Resource(
         group="", version="v1", plural="events", kind="Event", strategy=EventStrategy(), short_names=("ev",)
     ),
@@ -151,16 +166,21 @@ BUILT_IN: tuple[Resource, ...] = (
         short_names=("svc",),
         categories=("all",),
     ),
-    _apps("daemonsets", "DaemonSet", "ds", WorkloadStrategy(replicas=False)),
-    _apps("deployments", "Deployment", "deploy", WorkloadStrategy(replicas=True)),
-    _apps("replicasets", "ReplicaSet", "rs", WorkloadStrategy(replicas=True, status={"replicas": 0})),
-    _apps("statefulsets", "StatefulSet", "sts", WorkloadStrategy(replicas=True, status={"replicas": 0})),
+    _apps("daemonsets", "DaemonSet", "ds", WorkloadStrategy(workloads.DAEMON_SET, _NO_DAEMONS)),
+    _apps("deployments", "Deployment", "deploy", WorkloadStrategy(workloads.DEPLOYMENT, {})),
+    _apps("replicasets", "ReplicaSet", "rs", WorkloadStrategy(workloads.REPLICA_SET, {"replicas": 0})),
+    _apps(
+        "statefulsets",
+        "StatefulSet",
+        "sts",
+        WorkloadStrategy(workloads.STATEFUL_SET, {"replicas": 0, "availableReplicas": 0}),
+    ),
     Resource(
         group="batch",
         version="v1",
         plural="jobs",
         kind="Job",
-        strategy=JobStrategy(),
+        strategy=JobStrategy(workloads.JOB, {}),
         subresources=("status",),
         categories=("all",),
     ),

@@ -112,8 +112,8 @@ class _LabelParser:
             requirements.append(self._requirement())
             if self._tokens:
                 self._expect(",")
-                if not self._tokens:
-                    raise self._error("found '', expected: identifier after ','")
+                if self._peek() in ("", ","):
+                    raise status.bad_request(f"found '{self._peek()}', expected: identifier after ','")
         return tuple(requirements)
 
     def _requirement(self) -> Requirement:
@@ -135,12 +135,14 @@ class _LabelParser:
         raise self._error(f"found '{operator}', expected: in, notin, =, ==, !=, gt, lt")
 
     def _set(self) -> list[str]:
-        self._expect("(")
-        values = [self._value()]
-        while self._peek() == ",":
+        if self._peek() != "(":
+            raise self._error(f"found '{self._peek()}' expected: '('")
+        values: list[str] = []
+        while not values or self._peek() == ",":
             self._take()
             values.append(self._value())
-        self._expect(")")
+        if self._take() != ")":
+            raise self._error("found '', expected: ',' or ')'")
         return values
 
     def _value(self) -> str:
@@ -164,9 +166,9 @@ class _LabelParser:
         return self._tokens.pop(0) if self._tokens else ""
 
     def _checked(self, key: str, operator: str, values: list[str]) -> Requirement:
-        problems = names.qualified_name(key) + [text for value in values for text in names.label_value(value)]
-        if problems:
-            raise self._error(problems[0])
+        for text, rule in [(key, names.qualified_name), *((value, names.label_value) for value in values)]:
+            for problem in rule(text):
+                raise self._error(f'<nil>: Invalid value: "{text}": {problem}')
         return Requirement(key, operator, frozenset(values))
 
     def _error(self, problem: str) -> status.ApiError:

@@ -172,14 +172,22 @@ def unauthorized() -> ApiError:
     return ApiError(failure(401, "Unauthorized", "Unauthorized"))
 
 
+def not_supported(group: str, resource: str, action: str) -> ApiError:
+    """405 of a custom resource: it has the path, but not the method."""
+    message = f'{action} is not supported on resources of kind "{qualified(group, resource)}"'
+    return ApiError(failure(405, "MethodNotAllowed", message, {"group": group, "kind": resource}))
+
+
 def method_not_allowed() -> ApiError:
     """405: the path exists, the method does not."""
     message = "the server does not allow this method on the requested resource"
     return ApiError(failure(405, "MethodNotAllowed", message, {}))
 
 
-def unsupported_media_type(accepted: Sequence[str]) -> ApiError:
-    """415: the body is of a type that is not read here."""
+def unsupported_media_type(accepted: Sequence[str] = ()) -> ApiError:
+    """415: the body is of a type that is not read here. Built-in kinds do not list what is."""
+    if not accepted:
+        return ApiError(failure(415, "UnsupportedMediaType", "415: Unsupported Media Type", {}))
     message = "the body of the request was in an unknown format - accepted media types include: "
     return ApiError(failure(415, "UnsupportedMediaType", message + ", ".join(accepted)))
 
@@ -204,3 +212,13 @@ def internal(message: str) -> ApiError:
     """500 with the cause in the details."""
     text = f"Internal error occurred: {message}"
     return ApiError(failure(500, "InternalError", text, {"causes": [{"message": message}]}))
+
+
+def unparsable(version: str) -> str:
+    """Word the failure to read a resourceVersion."""
+    return f'strconv.ParseUint: parsing "{version}": invalid syntax'
+
+
+def unreadable_version(version: str) -> ApiError:
+    """500 (without a reason, as the real server has it): a resourceVersion of a get or watch is no number."""
+    return ApiError(failure(500, "", f'resourceVersion: Invalid value: "{version}": {unparsable(version)}'))

@@ -6,6 +6,7 @@ kept) and `$retainKeys`. Source: "Update API Objects in Place Using kubectl patc
 tags of the API.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from simulator.kube import objects
@@ -58,20 +59,29 @@ def merge(original: Any, patch: Obj) -> Any:
 
 
 def _merge_list(field: str, original: list[Any], patch: list[Any]) -> list[Any]:
-    if field in _PRIMITIVE_SETS:
-        return original + [item for item in patch if item not in original]
     key = _MERGE_KEYS.get(field)
+    if field in _PRIMITIVE_SETS:
+        return _ordered(original, list(dict.fromkeys(patch)), lambda item: item)
     if key is None or not all(isinstance(item, dict) for item in patch):
         return [objects.clone(item) for item in patch]
     if any(item.get("$patch") == "replace" for item in patch):
         return [objects.clone(item) for item in patch if "$patch" not in item]
-    result = list(original)
-    for item in patch:
-        place = next((index for index, old in enumerate(result) if old.get(key) == item.get(key)), None)
-        if item.get("$patch") == "delete":
-            result = [old for old in result if old.get(key) != item.get(key)]
-        elif place is None:
-            result.append(merge({}, item))
-        else:
-            result[place] = merge(result[place], item)
-    return result
+    deleted = [item.get(key) for item in patch if item.get("$patch") == "delete"]
+    before = {item.get(key): item for item in original}
+    merged = [merge(before.get(item.get(key), {}), item) for item in patch if "$patch" not in item]
+    kept = [item for item in original if item.get(key) not in deleted]
+    return _ordered(kept, merged, lambda item: item.get(key))
+
+
+def _ordered(original: list[Any], patched: list[Any], key: Callable[[Any], Any]) -> list[Any]:
+    """Put the untouched items among the patched ones: before those that they preceded, else at the end."""
+    places = {key(item): index for index, item in enumerate(original)}
+    touched = {key(item) for item in patched}
+    left = [item for item in original if key(item) not in touched]
+    right = list(patched)
+    result: list[Any] = []
+    while left and right:
+        other = places.get(key(right[0]))
+        before = other is not None and places[key(left[0])] < other
+        result.append(left.pop(0) if before else right.pop(0))
+    return result + left + right

@@ -48,9 +48,7 @@ def read_options(resource: Resource, request: Request) -> WatchOptions:
     if errors:
         raise status.invalid("meta.k8s.io", "ListOptions", "", errors)
     if version and not version.isdigit():
-        detail = f'strconv.ParseUint: parsing "{version}": invalid syntax'
-        error = status.invalid_value("resourceVersion", version, detail)
-        raise status.invalid(resource.group, resource.plural, "", [error])
+        raise status.unreadable_version(version)
     from_state = request.flag("sendInitialEvents") or (not initial and version in ("", "0"))
     bookmarks = request.flag("allowWatchBookmarks")
     return WatchOptions(

@@ -1,15 +1,16 @@
 """Rules of Events: they live in the namespace of what they are about; selected by involvedObject."""
 
-from simulator.kube import objects
+from simulator.kube import names, objects
 from simulator.kube.kinds.strategy import Strategy
 from simulator.kube.objects import Obj
-from simulator.kube.status import FieldError, invalid_value
+from simulator.kube.status import FieldError, invalid_value, required
 
 
 class EventStrategy(Strategy):
     """Events of the core group."""
 
     create_on_update = True
+    typed_members = {"eventTime": "microtime"}  # noqa: RUF012 - read only
     field_labels = frozenset(
         {
             "metadata.name",
@@ -51,6 +52,20 @@ class EventStrategy(Strategy):
         """An event about a namespaced object is in that namespace; about others, in `default`."""
         about = str(obj["involvedObject"].get("namespace") or "")
         place = objects.namespace_of(obj)
-        if about == place or (not about and place == "default"):
-            return []
-        return [invalid_value("involvedObject.namespace", about, "does not match event.namespace")]
+        errors = []
+        if about != place and (about or place != "default"):
+            errors.append(invalid_value("involvedObject.namespace", about, "does not match event.namespace"))
+        if obj.get("eventTime"):
+            errors += _check_new_style(obj)
+        return errors
+
+
+def _check_new_style(obj: Obj) -> list[FieldError]:
+    """An event with eventTime must say who reports it and what was done."""
+    reporter = str(obj["reportingComponent"])
+    errors = [] if reporter else [required("reportingComponent")]
+    errors += [invalid_value("reportingComponent", reporter, text) for text in names.qualified_name(reporter)]
+    errors += [
+        required(member) for member in ("reportingInstance", "action", "reason") if not obj.get(member)
+    ]
+    return errors

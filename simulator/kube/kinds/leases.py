@@ -10,6 +10,7 @@ class LeaseStrategy(Strategy):
 
     unconditional_update = False
     create_on_update = True
+    typed_members = {"spec.renewTime": "microtime", "spec.acquireTime": "microtime"}  # noqa: RUF012 - read only
 
     def default(self, obj: Obj) -> None:
         """The spec is always there."""

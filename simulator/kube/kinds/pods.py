@@ -1,38 +1,23 @@
-"""Rules of Pods: defaults, immutable spec, graceful deletion, binding to a node.
+"""Rules of Pods: defaults, immutable spec, status, graceful deletion, binding to a node.
 
-Covers the fields that a CNI, its controller, a scheduler and a kubelet look at; of the rest of the Pod
-specification the commonest defaults are set and nothing is checked. Source: API reference "Pod v1 core".
+Source: API reference "Pod v1 core" and the admission plugins that every cluster runs
+(DefaultTolerationSeconds, Priority).
 """
 
-from collections.abc import Iterator
-
 from simulator.kube import names, objects
+from simulator.kube.kinds import podspec
 from simulator.kube.kinds.strategy import Strategy, keep_status
 from simulator.kube.objects import Obj
-from simulator.kube.status import FieldError, forbidden_field, invalid_value, required, unsupported
+from simulator.kube.status import FieldError, forbidden_field, invalid_value
 
-_RESTART_POLICIES = ("Always", "OnFailure", "Never")
 _MUTABLE = {"activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "schedulingGates"}
 _IMMUTABLE_SPEC = (
     "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
     "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
     "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
 )
-_SPEC_DEFAULTS: Obj = {
-    "restartPolicy": "Always",
-    "terminationGracePeriodSeconds": 30,
-    "dnsPolicy": "ClusterFirst",
-    "securityContext": {},
-    "schedulerName": "default-scheduler",
-    "enableServiceLinks": True,
-    "preemptionPolicy": "PreemptLowerPriority",
-    "priority": 0,
-}
-_CONTAINER_DEFAULTS: Obj = {
-    "resources": {},
-    "terminationMessagePath": "/dev/termination-log",
-    "terminationMessagePolicy": "File",
-}
+_DEFAULTS: Obj = {"enableServiceLinks": True, "preemptionPolicy": "PreemptLowerPriority", "priority": 0}
+_TOLERATED = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 
 
 class PodStrategy(Strategy):
@@ -66,25 +51,24 @@ class PodStrategy(Strategy):
     def default(self, obj: Obj) -> None:
         """Fill in what kubelet and runtime rely on."""
         spec = obj.setdefault("spec", {})
-        for member, value in _SPEC_DEFAULTS.items():
-            spec.setdefault(member, objects.clone(value))
-        if spec.get("hostNetwork") is False:
-            del spec["hostNetwork"]
-        if spec.get("serviceAccountName"):
-            spec.setdefault("serviceAccount", spec["serviceAccountName"])
-        for container in _containers(spec):
-            for member, value in _CONTAINER_DEFAULTS.items():
-                container.setdefault(member, objects.clone(value))
-            image = str(container.get("image") or "")
-            latest = ":" not in image.rpartition("/")[2] or image.endswith(":latest")
-            container.setdefault("imagePullPolicy", "Always" if latest else "IfNotPresent")
-            for port in container.get("ports") or []:
-                port.setdefault("protocol", "TCP")
+        podspec.set_defaults(spec)
+        for member, value in _DEFAULTS.items():
+            spec.setdefault(member, value)
+        for condition in objects.conditions(obj):
+            condition.setdefault("lastProbeTime", None)
+            condition.setdefault("lastTransitionTime", None)
 
     def prepare_create(self, obj: Obj) -> None:
-        """A new Pod is pending."""
+        """A new Pod is pending, and outlives a short absence of its node."""
         super().prepare_create(obj)
-        obj["status"] = {"phase": "Pending", "qosClass": _qos_class(obj["spec"])}
+        obj["status"] = {"phase": "Pending", "qosClass": podspec.qos_class(obj["spec"])}
+        tolerations = obj["spec"].get("tolerations") or []
+        known = {item.get("key") for item in tolerations if item.get("effect") in (None, "NoExecute")}
+        obj["spec"]["tolerations"] = tolerations + [
+            {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
+            for key in _TOLERATED
+            if key not in known
+        ]
 
     def prepare_update(self, obj: Obj, old: Obj) -> None:
         """Status is written by its subresource only."""
@@ -101,16 +85,12 @@ class PodStrategy(Strategy):
         obj.setdefault("status", {}).setdefault("qosClass", objects.walk(old, "status.qosClass"))
 
     def validate(self, obj: Obj) -> list[FieldError]:
-        """Check names, images and policies."""
-        spec = obj["spec"]
-        errors = []
-        if not spec.get("containers"):
-            errors.append(required("spec.containers"))
-        for member in ("initContainers", "containers"):
-            for index, container in enumerate(spec.get(member) or []):
-                errors += _check_container(container, f"spec.{member}[{index}]")
-        if spec["restartPolicy"] not in _RESTART_POLICIES:
-            errors.append(unsupported("spec.restartPolicy", spec["restartPolicy"], _RESTART_POLICIES))
+        """Check the specification and the types of conditions."""
+        errors = podspec.check(obj["spec"], "spec")
+        for index, condition in enumerate(objects.conditions(obj)):
+            kind = str(condition.get("type") or "")
+            field = f"status.conditions[{index}].Type"
+            errors += [invalid_value(field, kind, text) for text in names.qualified_name(kind)]
         return errors
 
     def validate_update(self, obj: Obj, old: Obj) -> list[FieldError]:
@@ -146,23 +126,6 @@ def bind(pod: Obj, node: str, annotations: Obj, now: float) -> Obj:
     return bound
 
 
-def _containers(spec: Obj) -> Iterator[Obj]:
-    yield from spec.get("initContainers") or []
-    yield from spec.get("containers") or []
-
-
-def _check_container(container: Obj, path: str) -> list[FieldError]:
-    errors = []
-    name = container.get("name")
-    if name:
-        errors += [invalid_value(f"{path}.name", name, text) for text in names.dns_label(name)]
-    else:
-        errors.append(required(f"{path}.name"))
-    if not container.get("image"):
-        errors.append(required(f"{path}.image"))
-    return errors
-
-
 def _fixed_part(spec: Obj) -> Obj:
     fixed = {member: value for member, value in spec.items() if member not in _MUTABLE}
     for member in ("containers", "initContainers"):
@@ -172,15 +135,3 @@ def _fixed_part(spec: Obj) -> Obj:
                 for container in fixed[member]
             ]
     return fixed
-
-
-def _qos_class(spec: Obj) -> str:
-    listed = [container.get("resources") or {} for container in _containers(spec)]
-    if not any(resources.get("requests") or resources.get("limits") for resources in listed):
-        return "BestEffort"
-    guaranteed = all(
-        {"cpu", "memory"} <= set(resources.get("limits") or {})
-        and resources.get("requests", resources.get("limits")) == resources.get("limits")
-        for resources in listed
-    )
-    return "Guaranteed" if guaranteed else "Burstable"

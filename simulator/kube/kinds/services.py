@@ -1,4 +1,4 @@
-"""Rules of Services, as far as a cluster that forwards nothing needs them."""
+"""Rules of Services, as far as a cluster that forwards nothing needs them: no cluster IP is given out."""
 
 from simulator.kube import names
 from simulator.kube.kinds.strategy import StatusStrategy
@@ -12,3 +12,12 @@ class ServiceStrategy(StatusStrategy):
     generation = False
     returns_deleted = True
     initial_status: Obj = {"loadBalancer": {}}  # noqa: RUF012 - read only; copied where it is used
+
+    def default(self, obj: Obj) -> None:
+        """Fill in type and ports."""
+        spec = obj.setdefault("spec", {})
+        spec.setdefault("type", "ClusterIP")
+        spec.setdefault("sessionAffinity", "None")
+        for port in spec.get("ports") or []:
+            port.setdefault("protocol", "TCP")
+            port.setdefault("targetPort", port.get("port"))

@@ -5,6 +5,8 @@ stored one). The base class is a kind without surprises (ConfigMap); subclasses 
 The names follow the real server's create, update and delete strategies.
 """
 
+from collections.abc import Mapping
+
 from simulator.kube import names, objects
 from simulator.kube.objects import Obj
 from simulator.kube.status import FieldError
@@ -26,6 +28,8 @@ class Strategy:
     """Whether metadata.generation counts the changes of the spec."""
     typed = True
     """Whether the server decodes the object into a type (a custom resource stays as it is)."""
+    typed_members: Mapping[str, str] = {}
+    """Members whose JSON type is checked: dotted path -> form (see `decoding`)."""
     orphans_by_default = False
     """Whether a deletion that says nothing about dependents leaves them."""
     field_labels: frozenset[str] = frozenset({"metadata.name", "metadata.namespace"})

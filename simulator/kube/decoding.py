@@ -1,0 +1,239 @@
+"""From the bytes of a body to an object of a resource: JSON, kind, namespace, types of members, defaults.
+
+Pure. The server decodes into Go types; here the members that our code writes are checked by a table
+(metadata, and `typed_members` of the kind). Unknown members are kept: no kind has a full schema here.
+"""
+
+import datetime as dt
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from simulator.kube import objects, quantities, status
+from simulator.kube.objects import Obj
+from simulator.kube.resources import Resource
+
+_TYPE_META = (("APIVersion", "apiVersion"), ("Kind", "kind"))
+_MICRO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d)")
+_METADATA_MEMBERS = {
+    "labels": "strings",
+    "annotations": "strings",
+    "finalizers": "texts",
+    "ownerReferences": "objects",
+}
+
+
+class WrongTypeError(Exception):
+    """A member has a JSON type that the kind does not have there; the text is the server's."""
+
+
+def parse_object(body: bytes, resource: Resource) -> Any:
+    """Read the body of a create or update as JSON. Raises ApiError 400."""
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        raise status.bad_request(
+            _unrecognized(resource, f"json parse error: {_reason(body, error)}")
+        ) from error
+
+
+def parse_patch(body: bytes, form: type, go_type: str) -> Any:
+    """Read the body of a patch: JSON, a `dict` or `list` as its content type wants. Raises ApiError 400."""
+    try:
+        document = json.loads(body)
+    except ValueError as error:
+        raise status.bad_request(f"error decoding patch: {_reason(body, error)}") from error
+    if not isinstance(document, form):
+        problem = f"json: cannot unmarshal {_json_type(document)} into Go value of type {go_type}"
+        raise status.bad_request(f"error decoding patch: {problem}")
+    return document
+
+
+def parse_options(body: bytes) -> Obj:
+    """Read the body of a deletion or of a subresource; an empty one is an empty object. Raises ApiError 400."""
+    try:
+        document = json.loads(body) if body.strip() else {}
+    except ValueError as error:
+        problem = f"couldn't get version/kind; json parse error: {_reason(body, error)}"
+        raise status.bad_request(problem) from error
+    if not isinstance(document, dict):
+        problem = f"json: cannot unmarshal {_json_type(document)} into Go value of type v1.DeleteOptions"
+        raise status.bad_request(problem)
+    return document
+
+
+def as_created(resource: Resource, namespace: str, document: Any) -> Obj:
+    """Make an object of what a client sent whole. Raises ApiError 400, 422."""
+    try:
+        return _as_object(resource, namespace, document)
+    except WrongTypeError as error:
+        kind = f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}'
+        raise status.bad_request(f"{kind}: {error}") from error
+
+
+def as_patched(resource: Resource, namespace: str, document: Any) -> Obj:
+    """Make an object of what a patch made. Raises ApiError 400, 422."""
+    try:
+        return _as_object(resource, namespace, document)
+    except WrongTypeError as error:
+        text = json.dumps(document, separators=(",", ":"))
+        raise status.invalid("", "", "", [status.invalid_value("patch", text, str(error))]) from error
+
+
+def _as_object(resource: Resource, namespace: str, document: Any) -> Obj:
+    if not isinstance(document, dict):
+        tags = [f'{name} string "json:\\"{tag},omitempty\\""' for name, tag in _TYPE_META]
+        form = f"struct {{ {'; '.join(tags)} }}"
+        problem = f"json: cannot unmarshal {_json_type(document)} into Go value of type {form}"
+        raise status.bad_request(_unrecognized(resource, f"json parse error: {problem}"))
+    obj: Obj = objects.without_nulls(document) if resource.strategy.typed else document
+    _check_kind(resource, obj)
+    meta = obj.setdefault("metadata", {})
+    if not isinstance(meta, dict):
+        raise WrongTypeError(f"json: cannot unmarshal {_json_type(meta)} into Go value of type v1.ObjectMeta")
+    meta.pop("managedFields", None)
+    meta.pop("selfLink", None)
+    objects.tidy_metadata(obj)
+    meta = obj["metadata"]
+    for member, form in _METADATA_MEMBERS.items():
+        if member in meta:
+            meta[member] = _FORMS[form](meta[member], f"ObjectMeta.metadata.{member}")
+    for path, form in resource.strategy.typed_members.items():
+        _convert(obj, path, form, resource.kind)
+    if resource.namespaced and meta.setdefault("namespace", namespace) != namespace:
+        mismatch = "does not match the namespace sent on the request"
+        raise status.bad_request(f"the namespace of the provided object {mismatch}")
+    resource.strategy.default(obj)
+    return obj
+
+
+def _check_kind(resource: Resource, obj: Obj) -> None:
+    kind, version = obj.get("kind"), obj.get("apiVersion")
+    if not resource.strategy.typed:
+        _check_custom_kind(resource, obj)
+        return
+    obj.setdefault("kind", resource.kind)
+    obj.setdefault("apiVersion", resource.api_version)
+    if (kind or resource.kind) == resource.kind and (version or resource.api_version) == resource.api_version:
+        return
+    source = f'{kind or resource.kind} in version "{(version or resource.api_version).rpartition("/")[2]}"'
+    internal = resource.group.partition(".")[0] or "core"
+    if version in (None, resource.api_version):
+        problem = (
+            f"converting ({resource.version}.{kind}) to ({internal}.{resource.kind}): unknown conversion"
+        )
+    else:
+        scheme = 'in scheme "pkg/runtime/scheme.go:111"'
+        problem = f'no kind "{kind or resource.kind}" is registered for version "{version}" {scheme}'
+    raise status.bad_request(f"{source} cannot be handled as a {resource.kind}: {problem}")
+
+
+def _check_custom_kind(resource: Resource, obj: Obj) -> None:
+    kind, version = obj.get("kind"), obj.get("apiVersion")
+    if not kind:
+        text = json.dumps(obj)
+        problem = f"Object 'Kind' is missing in '{text}'"
+        raise status.bad_request(
+            f"the object provided is unrecognized (must be of type {resource.kind}): {problem} ({text})"
+        )
+    if version != resource.api_version:
+        expected = f"does not match the expected API version ({resource.api_version})"
+        raise status.bad_request(f"the API version in the data ({version or ''}) {expected}")
+    if kind != resource.kind:
+        error = status.invalid_value("kind", kind, f"must be {resource.kind}")
+        raise status.invalid(resource.group, str(kind), objects.name_of(obj), [error])
+
+
+def _convert(obj: Obj, path: str, form: str, kind: str) -> None:
+    parent, _, member = path.rpartition(".")
+    holder = objects.walk(obj, parent) if parent else obj
+    if isinstance(holder, dict) and member in holder:
+        holder[member] = _FORMS[form](holder[member], f"{kind}.{path}")
+
+
+def _strings(value: Any, field: str) -> Any:
+    if not isinstance(value, dict):
+        raise WrongTypeError(_cannot(value, field, "map[string]string"))
+    for item in value.values():
+        if not isinstance(item, str):
+            raise WrongTypeError(_cannot(item, field, "string"))
+    return value
+
+
+def _texts(value: Any, field: str) -> Any:
+    if not isinstance(value, list):
+        raise WrongTypeError(_cannot(value, field, "[]string"))
+    for item in value:
+        if not isinstance(item, str):
+            raise WrongTypeError(_cannot(item, field, "string"))
+    return value
+
+
+def _objects(value: Any, field: str) -> Any:
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise WrongTypeError(_cannot(value, field, "[]v1.OwnerReference"))
+    return value
+
+
+def _quantities(value: Any, field: str) -> Any:
+    if not isinstance(value, dict):
+        raise WrongTypeError(_cannot(value, field, "v1.ResourceList"))
+    try:
+        return {name: str(quantities.parse(item)) for name, item in value.items()}
+    except ValueError as error:
+        raise WrongTypeError(str(error)) from error
+
+
+def _micro_time(value: Any, field: str) -> Any:
+    if not isinstance(value, str):
+        raise WrongTypeError(_cannot(value, field, "string"))
+    if not _MICRO_TIME.fullmatch(value):
+        raise WrongTypeError(
+            f'parsing time "{value}" as "2006-01-02T15:04:05.000000Z07:00": cannot parse "{value}"'
+        )
+    return dt.datetime.fromisoformat(value).astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _time(value: Any, field: str) -> Any:
+    if not isinstance(value, str):
+        raise WrongTypeError(_cannot(value, field, "string"))
+    try:
+        return objects.timestamp(objects.seconds(value))
+    except ValueError as error:
+        raise WrongTypeError(f'parsing time "{value}" as "2006-01-02T15:04:05Z07:00": {error}') from error
+
+
+_FORMS: dict[str, Callable[[Any, str], Any]] = {
+    "strings": _strings,
+    "texts": _texts,
+    "objects": _objects,
+    "quantities": _quantities,
+    "microtime": _micro_time,
+    "time": _time,
+}
+
+
+def _cannot(value: Any, field: str, go_type: str) -> str:
+    return f"json: cannot unmarshal {_json_type(value)} into Go struct field {field} of type {go_type}"
+
+
+def _json_type(value: Any) -> str:
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, int | float):
+        return "number"
+    if value is None:
+        return "null"
+    if isinstance(value, str):
+        return "string"
+    return "array" if isinstance(value, list) else "object"
+
+
+def _reason(body: bytes, error: ValueError) -> str:
+    return str(error) if body.strip() else "unexpected end of JSON input"
+
+
+def _unrecognized(resource: Resource, problem: str) -> str:
+    kind = f"the object provided is unrecognized (must be of type {resource.kind})"
+    return f"{kind}: couldn't get version/kind; {problem}"
