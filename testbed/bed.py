@@ -174,7 +174,7 @@ class Bed:
                 "--socket",
                 str(self.socket),
                 "--state-dir",
-                str(self.directory / "state"),
+                str((self.directory / "state").absolute()),
                 "--pending-deletes",
                 str(self.pending_deletes),
                 *options,

@@ -62,7 +62,7 @@ class Bench:
             bed.start_region(instance_type=_INSTANCE_TYPE)
             bed.start_controller()
             warm = str(_PODS + 10)
-            targets = ["--ip-min-warm-target", warm, "--ip-max-warm-target", warm, "--ip-cooldown", "1"]
+            targets = ["--ip-min-warm-target", warm, "--ip-max-warm-target", warm, "--ip-cooldown", "1s"]
             bed.start_agent(options=targets)
             bed.wait_until("a warm pool", self._is_warm, seconds=180)
         peer = self._peer()
