@@ -1,6 +1,7 @@
 """Complete listings from an API that answers by pages of at most 100.
 
-Pages are cut by offset, so a row that goes away while the pages are read shifts its successors: such a
+Pages are cut by offset, so a row that goes away while the pages are read shifts its successors, and one of
+them would be missed. Each page therefore starts with the last row of the one before; where it does not, the
 listing is read again. Ids beyond the page size would be cut off silently (DescribeAddresses pages AddressIds
 too), so ids are asked for by the hundred.
 """
@@ -46,12 +47,14 @@ def read_all(
     Raises CloudError as `Session.call` does.
     """
     deadline = session.deadline(deadline)
-    items: dict[str, _Item] = {}
     for _ in range(_MOST_READINGS):
-        items, total = _read_once(session, listing, params, deadline)
-        if len(items) >= total:
-            return list(items.values())
-    _log.warning("%s lists %d objects but counts %d", listing.action, len(items), total)
+        items, whole = _read_once(session, listing, params, deadline)
+        if whole:
+            break
+    else:
+        _log.warning(
+            "%s changes faster than it can be read; %d objects were seen", listing.action, len(items)
+        )
     return list(items.values())
 
 
@@ -64,18 +67,23 @@ def by_hundreds(ids: Sequence[str]) -> Iterator[list[str]]:
 
 def _read_once(
     session: Session, listing: Listing[_Item], params: Mapping[str, Any], deadline: Deadline
-) -> tuple[dict[str, _Item], int]:
-    """Read the pages once; return the objects by identity and the last TotalCount."""
+) -> tuple[dict[str, _Item], bool]:
+    """Read the pages once; return the objects by identity, and whether the list stood still meanwhile."""
     spell: Callable[[int], object] = str if listing.numbers_as_text else int
     items: dict[str, _Item] = {}
+    whole = True
     offset = 0
+    last = ""
     for _ in range(_MOST_PAGES):
         page = {**params, "Offset": spell(offset), "Limit": spell(PAGE)}
         reply = session.call(listing.action, page, deadline=deadline, product=listing.product)
         found = reply.each(listing.rows, listing.decode)
         total = reply.read(lambda body: fields.integer(body, "TotalCount"))
-        items.update((listing.identify(item), item) for item in found)
-        offset += len(found)
-        if not found or offset >= total:
-            return items, total
+        ids = [listing.identify(item) for item in found]
+        whole = whole and last in ("", *ids[:1])
+        items.update(zip(ids, found, strict=True))
+        if len(found) < PAGE or offset + PAGE >= total:
+            return items, whole
+        last = ids[-1]
+        offset += PAGE - 1
     raise cloud_error(listing.action, "ClientUnexpectedAnswer", f"over {_MOST_PAGES} pages of objects")
