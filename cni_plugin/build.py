@@ -44,6 +44,8 @@ TIMEOUT = {timeout!r}
 _STUB_SIZE = 1024
 _INTERPRETER_LINE = "#!{} -IScimport posix,sys;f=posix.open(sys.argv[1],0);exec(posix.read(f,{}))\n"
 _LONGEST_INTERPRETER_LINE = 127  # of kernels before 5.1, which cut off what is longer
+_LONGEST_SOCKET_PATH = 107  # unix(7): sun_path has 108 with its final zero
+_LONGEST_TIMEOUT = 3600
 _STUB = """\
 # tke-route-eni, the CNI plugin of tke-eni.
 # Made by cni_plugin/build.py with Python {version}; the sources have the digest {digest}.
@@ -71,6 +73,7 @@ class BuildError(Exception):
 def build(interpreter: str, *, socket: str, pending_deletes: str, timeout: float) -> bytes:
     """Return the content of the executable file; raises BuildError."""
     _check_interpreter(interpreter)
+    _check_constants(socket, pending_deletes, timeout)
     sources = {name: (_HERE / f"{name}.py").read_text() for name in _MODULES}
     sources["defaults"] = _DEFAULTS_SOURCE.format(
         socket=socket.encode(), pending_deletes=pending_deletes.encode(), timeout=timeout
@@ -112,6 +115,18 @@ def _check_interpreter(interpreter: str) -> None:
         raise BuildError(
             f"--interpreter is {interpreter!r}, whose bytecode differs from that of {sys.executable}, which "
             f"runs this build; run it as: {interpreter} -I -S {__file__} --interpreter {interpreter} ..."
+        )
+
+
+def _check_constants(socket: str, pending_deletes: str, timeout: float) -> None:
+    for option, path in (("--socket", socket), ("--pending-deletes", pending_deletes)):
+        if not path.startswith("/"):
+            raise BuildError(f"{option} is {path!r}; it must be an absolute path")
+    if len(socket.encode()) > _LONGEST_SOCKET_PATH:
+        raise BuildError(f"--socket is {socket!r}; the kernel takes at most {_LONGEST_SOCKET_PATH} octets")
+    if not 0 < timeout <= _LONGEST_TIMEOUT:
+        raise BuildError(
+            f"--timeout is {timeout}; it must be more than 0 and at most {_LONGEST_TIMEOUT} seconds"
         )
 
 

@@ -81,7 +81,7 @@ class Exchange:
 
     def reply(self) -> bytes:
         """Return the message of the finished exchange; raises RpcError if there is none."""
-        _check_status(self._headers)
+        _check_is_ok(self._headers)
         body = self._body
         if len(body) != _announced(body):
             raise status.RpcError(status.INTERNAL, "the answer does not hold exactly one message")
@@ -107,7 +107,7 @@ class Exchange:
             raise frames.broken("data before headers")
         self._data_octets += len(payload)
         self._body += frames.content(flags, payload)
-        # What the windows do not hold would never come: look at the announced length, not only at what is here.
+        # What the windows do not hold would never come, so the length that is announced counts as well.
         if max(self._data_octets, _announced(self._body)) > LARGEST_REPLY:
             raise status.RpcError(status.RESOURCE_EXHAUSTED, f"a reply of more than {LARGEST_REPLY} octets")
         self.finished = bool(flags & frames.END_STREAM)
@@ -138,6 +138,8 @@ class Exchange:
                 raise frames.broken("trailers that do not end the stream")
             if headers.get(b":status", b"").startswith(b"1"):
                 return  # informational: the answer is still to come
+        if not self._answered:
+            _check_is_grpc(headers)
         self._headers.update(headers)
         self._answered = True
         self.finished = self._ends_after_headers
@@ -167,15 +169,20 @@ class Exchange:
         return b""
 
 
-def _check_status(headers: dict[bytes, bytes]) -> None:
-    """Raise an RpcError unless the headers and trailers say OK."""
+def _check_is_grpc(headers: dict[bytes, bytes]) -> None:
+    """Raise an RpcError for an answer of something that speaks HTTP only; a gRPC status settles it anyway."""
     http_status, content_type = headers.get(b":status", b""), headers.get(b"content-type", b"")
-    code = headers.get(b"grpc-status")
-    if code is None and (http_status != b"200" or not content_type.startswith(b"application/grpc")):
-        what = f"HTTP status {_quoted(http_status)}, content-type {_quoted(content_type)}"
-        raise status.RpcError(status.from_http(http_status), f"an answer that is not gRPC's: {what}")
-    if code is None or not code.isdigit() or len(code) > 9:
-        raise status.RpcError(status.UNKNOWN, f"grpc-status is {_quoted(code or b'')}, not a number")
+    if b"grpc-status" in headers or (http_status == b"200" and content_type.startswith(b"application/grpc")):
+        return
+    what = f"HTTP status {_quoted(http_status)}, content-type {_quoted(content_type)}"
+    raise status.RpcError(status.from_http(http_status), f"an answer that is not gRPC's: {what}")
+
+
+def _check_is_ok(headers: dict[bytes, bytes]) -> None:
+    """Raise an RpcError for any status but OK."""
+    code = headers.get(b"grpc-status", b"")
+    if not code.isdigit() or len(code) > 9:
+        raise status.RpcError(status.UNKNOWN, f"grpc-status is {_quoted(code)}, not a number")
     if int(code) != status.OK:
         raise status.RpcError(int(code), status.percent_decoded(headers.get(b"grpc-message", b"")))
 
