@@ -98,7 +98,7 @@ class FaultPlan:
         """Draw the first fault of `kind` that hits this call of `action`."""
         with self._lock:
             for number, fault in self._faults.items():
-                if fault.kind is not kind or fault.action not in ("*", action):
+                if fault.kind is not kind or fault.action not in ("*", action) or fault.count == 0:
                     continue
                 if fault.probability < 1 and self._random.random() >= fault.probability:
                     continue

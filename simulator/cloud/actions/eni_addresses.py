@@ -51,10 +51,7 @@ def _check_wanted(world: World, eni: NetworkInterface, params: Mapping[str, Any]
     count = params.get("SecondaryPrivateIpAddressCount", 0)
     if not given and "SecondaryPrivateIpAddressCount" not in params:
         raise situations.PARAMETER_MISSING.error(name="SecondaryPrivateIpAddressCount")
-    if not given and count < 1:
-        raise situations.VPC_RANGE.error(
-            name="SecondaryPrivateIpAddressCount", value=count, allowed="1 and up"
-        )
+    ip_choice.check_count(count, least=0 if given else 1)
     limit = eni_lookup.ip_limit(world, eni)
     wanted = len(eni.addresses) + len(given) + count
     if wanted > limit:

@@ -38,6 +38,7 @@ def _addresses(world: World, params: Mapping[str, Any], limit: int) -> list[Priv
     if len(primaries) > 1:
         raise situations.VPC_RANGE.error(name="Primary addresses", value=len(primaries), allowed="0 to 1")
     secondaries = params.get("SecondaryPrivateIpAddressCount", 0)
+    ip_choice.check_count(secondaries)
     wanted = len(chosen) + secondaries + (0 if primaries else 1)
     if wanted > limit:
         raise situations.IP_QUOTA.error(eni_id="to be created", limit=limit, count=wanted)

@@ -48,14 +48,18 @@ def _check(world: World, subnet_id: str, ip: str) -> None:
         raise situations.IP_TAKEN.error(ip=ip, subnet_id=subnet_id)
 
 
+def check_count(count: int, least: int = 0) -> None:
+    """Raise ApiError (Range) for a number of secondary addresses that is too low."""
+    if count < least:
+        raise situations.VPC_RANGE.error(
+            name="SecondaryPrivateIpAddressCount", value=count, allowed=f"{least} and up"
+        )
+
+
 def with_free(
     world: World, subnet_id: str, chosen: Sequence[PrivateIp], count: int, qos: str = "DEFAULT"
 ) -> list[PrivateIp]:
     """Give the chosen addresses and `count` free ones; raise ApiError (ResourceInsufficient.Subnet)."""
-    if count < 0:
-        raise situations.VPC_RANGE.error(
-            name="SecondaryPrivateIpAddressCount", value=count, allowed="1 and up"
-        )
     taken = {address.ip for address in chosen}
     free = (ip for ip in world.free_ips(subnet_id) if ip not in taken)
     found = [PrivateIp(ip=ip, qos=qos) for ip in islice(free, count)]
