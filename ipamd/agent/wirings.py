@@ -1,8 +1,8 @@
 """From an owned address to the wiring that its Pod has, and from a link found in the kernel to its owner.
 
-The host's end of a Pod's veth carries an alias that names sandbox and Pod. People see it in `ip link`; the agent
-reads it when its store was lost, and then knows every owner again. The alias is written by root of the node,
-and yet every field is checked before it is believed. Pure.
+The host's end of a Pod's veth carries an alias that names sandbox and Pod. People see it in `ip link`; the
+agent reads it when its store was lost, and then knows every owner again. The alias is written by root of the
+node, and yet every field is checked before it is believed. Pure.
 """
 
 import ipaddress

@@ -39,7 +39,7 @@ def pod_mac(ip: str) -> str:
 
 
 def ip_of_host_mac(mac: str) -> str:
-    """Return the Pod's IP that a host end's MAC was made from; ValueError if it was not made by `host_mac`."""
+    """Return the Pod's IP that `host_mac` made this MAC from; ValueError for a MAC that it did not make."""
     if not mac.startswith(f"{_HOST_MAC_PREFIX}:"):
         raise ValueError(f"MAC {mac} is not that of a host end")
     return str(ipaddress.IPv4Address(bytes.fromhex(mac[len(_HOST_MAC_PREFIX) + 1 :].replace(":", ""))))

@@ -39,12 +39,12 @@ class Listing:
 
 
 def observe(
-    ledger: Ledger, listing: Listing, now: float, wired: Mapping[str, Occupied] | None = None
+    ledger: Ledger, listing: Listing, now: float, wired: Mapping[str, Assigned | Occupied] | None = None
 ) -> Transition:
     """Bring the ledger in step with what the cloud lists.
 
-    New addresses come in: Warm, or Occupied when `wired` (what the kernel shows of a lost store) names an
-    occupant, or Unbinding when they carry an EIP that nobody here knows. Known ones that are not listed go to
+    New addresses come in: Warm, or with the owner that `wired` names (what the kernel shows of a lost
+    store), or Unbinding when they carry an EIP that nobody here knows. Known ones that are not listed go to
     quarantine, and are forgotten after FORGET_AFTER if they are free. EIPs are compared: what was believed
     bound and is not listed so is put back to BINDING; what is listed and was not known is recorded.
     """
@@ -104,7 +104,7 @@ def _gone(address: Address, now: float) -> bool:
     return isinstance(address.state, FORGETTABLE) and missing is not None and now - missing >= FORGET_AFTER
 
 
-def _new(eni_id: str, entry: model.EniAddress, occupant: Occupied | None, now: float) -> Address:
+def _new(eni_id: str, entry: model.EniAddress, occupant: Assigned | Occupied | None, now: float) -> Address:
     binding = _listed_binding(entry)
     if occupant is not None:
         return Address(ip=entry.ip, eni_id=eni_id, state=occupant, added_at=now, eip=binding)

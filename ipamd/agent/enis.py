@@ -1,0 +1,217 @@
+"""The secondary ENIs of this node that carry Pods: as the cloud lists them, and as links in the kernel.
+
+Ours are those that carry our tag for this very instance; an ENI that somebody attached for another purpose is
+counted against the instance's limit and otherwise left alone. Addresses of an ENI come into the ledger only
+when its link is set up, so that whoever gets one can be wired at once. What was last known is kept in the
+store: an agent that starts while the cloud does not answer can still wire Pods to warm addresses.
+"""
+
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from ipamd.agent.address_book import AddressBook
+from ipamd.agent.wirings import gateway_of
+from ipamd.cloud.eni_creation import NODE_TAG
+from ipamd.cloud.tencent import TencentCloud
+from ipamd.core import ledger, model, observing
+from ipamd.core.addresses import Assigned, Held, Occupied
+from ipamd.core.deadline import Deadline
+from ipamd.core.errors import IpamError
+from ipamd.net.dataplane import DataPlane
+from ipamd.net.model import EniLink
+from ipamd.store.database import Database
+
+log = logging.getLogger(__name__)
+
+FACT = "enis"
+"""Where the store keeps what was last known."""
+_MISSING = "MISSING"
+"""State of an ENI that the cloud does not list; the others are those of DescribeNetworkInterfaces."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeEni:
+    """One secondary ENI of ours."""
+
+    eni_id: str
+    mac: str
+    subnet_id: str
+    gateway: str
+    state: str = ""
+    unusable: int = 0
+    """Addresses that it has in the cloud and that are in no ledger: on their way in or out."""
+    link: EniLink | None = None
+    """None before it is set up, and while the kernel does not show it."""
+    problem: str = ""
+    """Why it has no link."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapters:
+    """What the node's ENIs are looked at and set up with."""
+
+    cloud: TencentCloud
+    dataplane: DataPlane
+    book: AddressBook
+    database: Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    enis: Mapping[str, NodeEni] = field(default_factory=lambda: MappingProxyType({}))
+    foreign: int = 0
+
+
+class NodeEnis:
+    """The node's ENIs.
+
+    Invariant: `enis` is replaced as a whole, by one thread at a time; an ENI that has a link there was set up
+    by the data plane since this process started. Thread safety: any thread may call any method.
+    """
+
+    def __init__(self, instance: model.Instance, adapters: Adapters) -> None:
+        """Take the instance and the adapters; nothing is asked yet."""
+        self._instance = instance
+        self._adapters = adapters
+        self._looking = threading.Lock()
+        self._known = _Known()
+        self._gateways: dict[str, str] = {}
+
+    @property
+    def enis(self) -> Mapping[str, NodeEni]:
+        """Our ENIs by id, as last known."""
+        return self._known.enis
+
+    @property
+    def foreign(self) -> int:
+        """How many secondary ENIs of the instance are not ours."""
+        return self._known.foreign
+
+    def link(self, eni_id: str) -> EniLink | None:
+        """Return the kernel's side of an ENI, None when it has none."""
+        eni = self._known.enis.get(eni_id)
+        return eni.link if eni else None
+
+    def problems(self) -> list[str]:
+        """Return a sentence for each ENI that cannot carry Pods."""
+        return [f"ENI {eni.eni_id}: {eni.problem}" for eni in self._known.enis.values() if eni.problem]
+
+    def look(self, deadline: Deadline, wired: Mapping[str, Assigned | Occupied] | None = None) -> None:
+        """Ask the cloud for the ENIs, set up what is new, bring the ledger in step.
+
+        `wired` is what the kernel shows of a lost store. Errors: CloudError, StoreError.
+        """
+        adapters = self._adapters
+        with self._looking:
+            as_of = adapters.book.now()
+            listed = adapters.cloud.describe_enis(self._instance.instance_id, deadline)
+            ours = [eni for eni in listed if self._is_ours(eni)]
+            others = [eni for eni in listed if not eni.primary and not self._is_ours(eni)]
+            self._learn_gateways(ours, deadline)
+            enis = {eni.eni_id: self._set_up(self._node_eni(eni)) for eni in ours}
+            unlisted = [eni for eni in self._known.enis.values() if eni.eni_id not in enis]
+            missing = [self._missing(eni) for eni in unlisted if not self._let_go(eni)]
+            self._keep({**enis, **{eni.eni_id: eni for eni in missing}}, len(others))
+            visible = tuple(_visible(eni, enis[eni.eni_id], adapters.book.ledger) for eni in ours)
+            listing = observing.Listing(enis=visible, as_of=as_of)
+            adapters.book.apply(lambda book: observing.observe(book, listing, adapters.book.now(), wired))
+            adapters.database.put_fact(FACT, [_remembered(eni) for eni in enis.values()])
+
+    def recall(self) -> None:
+        """Set up the ENIs that the store remembers, for the time until the cloud answers."""
+        with self._looking:
+            known = [_recalled(entry) for entry in self._adapters.database.fact(FACT) or []]
+            self._keep({eni.eni_id: self._set_up(eni) for eni in known}, 0)
+
+    def mend(self) -> None:
+        """Set up again whatever an ENI has lost in the kernel."""
+        with self._looking:
+            enis = {eni_id: self._set_up(eni) for eni_id, eni in self._known.enis.items()}
+            self._keep(enis, self._known.foreign)
+
+    def _is_ours(self, eni: model.Eni) -> bool:
+        tagged = eni.tags.get(NODE_TAG) == self._instance.instance_id
+        return not eni.primary and (tagged or eni.eni_id in self._known.enis)
+
+    def _node_eni(self, eni: model.Eni) -> NodeEni:
+        known = self._known.enis.get(eni.eni_id)
+        unusable = [a for a in eni.addresses if not a.primary and a.state is not model.IpState.AVAILABLE]
+        held = self._adapters.book.ledger.addresses
+        return NodeEni(
+            eni_id=eni.eni_id,
+            mac=eni.mac,
+            subnet_id=eni.subnet_id,
+            gateway=self._gateways.get(eni.subnet_id, ""),
+            state=eni.state.value,
+            unusable=len([a for a in unusable if a.ip not in held]),
+            link=known.link if known else None,
+        )
+
+    def _learn_gateways(self, enis: list[model.Eni], deadline: Deadline) -> None:
+        unknown = {eni.subnet_id for eni in enis} - set(self._gateways)
+        if unknown:
+            for subnet in self._adapters.cloud.describe_subnets(sorted(unknown), deadline):
+                self._gateways[subnet.subnet_id] = gateway_of(subnet.cidr)
+
+    def _set_up(self, eni: NodeEni) -> NodeEni:
+        if eni.state == _MISSING:
+            return eni
+        try:
+            link = self._adapters.dataplane.ensure_eni(eni.mac, eni.gateway)
+        except IpamError as e:
+            if e.message != eni.problem:
+                log.warning("ENI %s cannot carry Pods: %s", eni.eni_id, e)
+            return replace(eni, link=None, problem=e.message)
+        if eni.link != link:
+            log.info("ENI %s is set up: link %s, table %d", eni.eni_id, link.name, link.table)
+        return replace(eni, link=link, problem="")
+
+    def _missing(self, eni: NodeEni) -> NodeEni:
+        """Take in that the cloud does not list an ENI: its addresses go to quarantine, its kernel side stays.
+
+        The listing may be short, and its Pods may have traffic that would be lost for nothing.
+        """
+        book = self._adapters.book
+        book.apply(lambda current: observing.lost_eni(current, [eni.eni_id], book.now()))
+        if eni.state == _MISSING:
+            return eni
+        problem = f"the cloud does not list it at {self._instance.instance_id} any more"
+        log.error("ENI %s: %s", eni.eni_id, problem)
+        return replace(eni, state=_MISSING, problem=problem)
+
+    def _let_go(self, eni: NodeEni) -> bool:
+        """Clear the kernel side of an ENI that was missing before and has no owners; say if it was so."""
+        if eni.state != _MISSING or owners_of(self._adapters.book.ledger, eni.eni_id):
+            return False
+        if eni.link is not None:
+            self._adapters.dataplane.forget_eni(eni.link.mark)
+        log.info("ENI %s is forgotten", eni.eni_id)
+        return True
+
+    def _keep(self, enis: dict[str, NodeEni], foreign: int) -> None:
+        self._known = _Known(enis=MappingProxyType(enis), foreign=foreign)
+
+
+def owners_of(book: ledger.Ledger, eni_id: str) -> int:
+    """Return how many addresses of the ENI somebody has."""
+    return sum(a.eni_id == eni_id for a in book.in_state(Assigned, Held, Occupied))
+
+
+def _visible(eni: model.Eni, known: NodeEni, book: ledger.Ledger) -> model.Eni:
+    """Return what the ledger may see of the ENI: of one that is not set up, only what it knew before."""
+    if known.link is not None and eni.state is model.EniState.AVAILABLE:
+        return eni
+    return replace(eni, addresses=tuple(a for a in eni.addresses if a.ip in book.addresses))
+
+
+def _remembered(eni: NodeEni) -> dict[str, str]:
+    return {"eni_id": eni.eni_id, "mac": eni.mac, "subnet_id": eni.subnet_id, "gateway": eni.gateway}
+
+
+def _recalled(entry: dict[str, str]) -> NodeEni:
+    return NodeEni(
+        eni_id=entry["eni_id"], mac=entry["mac"], subnet_id=entry["subnet_id"], gateway=entry["gateway"]
+    )

@@ -1,0 +1,259 @@
+"""Keeps warm addresses on the node: has executed what `ipamd.core.planning` plans, from a thread of its own.
+
+A round lets time do its part in the ledger, plans, and hands each action to one of a few cloud workers; their
+outcome, a Pod that takes an address, and time start the next round. ADD never calls the cloud: it waits for
+the ledger to change. What the cloud refuses is closed for a while, and told to whoever waits in vain.
+"""
+
+import contextlib
+import logging
+import random
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+
+from ipamd.agent.address_book import AddressBook
+from ipamd.agent.closures import Closures
+from ipamd.agent.enis import NodeEnis
+from ipamd.agent.pool_actions import PoolActions
+from ipamd.agent.workers import Workers
+from ipamd.core import capacity, ledger, model, planning
+from ipamd.core.addresses import Cooling, Unassigning
+from ipamd.core.errors import CloudError, CloudErrorKind, IpamError
+
+log = logging.getLogger(__name__)
+
+_TICK = 5.0
+"""Seconds after which a round is made even if nothing has happened."""
+_WORKERS = 4
+_CREATION = "new ENI"
+"""What the creation of an ENI is called where others are called by their id."""
+_LASTING = (
+    CloudErrorKind.SUBNET_FULL,
+    CloudErrorKind.QUOTA,
+    CloudErrorKind.PERMISSION,
+    CloudErrorKind.MONEY,
+)
+"""Refusals that no Pod should wait out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolTerms:
+    """What the pool has to keep to."""
+
+    limits: model.EniLimits
+    targets: planning.Targets
+    cooldown: float
+
+
+class Pool:
+    """The pool of one node.
+
+    Invariant: an ENI (or the creation of one) is in `_arriving` exactly while a worker has a request for it;
+    it is touched under `_guard` only.
+    Thread safety: any thread may call any public method.
+    """
+
+    def __init__(self, terms: PoolTerms, *, book: AddressBook, enis: NodeEnis, actions: PoolActions) -> None:
+        """Take the terms and who executes; `start` begins the work."""
+        self._terms = terms
+        self._book = book
+        self._enis = enis
+        self._actions = actions
+        self._guard = threading.Lock()
+        self._arriving: dict[str, int] = {}  # by what is busy: how many addresses it will bring
+        self._waiting = 0
+        self._last_release = float("-inf")
+        self._closures = Closures(clock=book.now, random=random.random)
+        self._nudged = threading.Event()
+        self._stopping = threading.Event()
+        self._workers = Workers(_WORKERS, "pool")
+        self._thread = threading.Thread(target=self._run, name="pool", daemon=True)
+
+    def start(self) -> None:
+        """Begin the rounds; ENI creations that a crash cut short come first."""
+        for intent in self._actions.unfinished():
+            self._begin(_CREATION, 1, partial(self._actions.resume, intent))
+        self._workers.start()
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """End the rounds, and wait for actions under way: what they bring is found at the next start too."""
+        self._stopping.set()
+        self._nudged.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._workers.stop(timeout)
+
+    def nudge(self) -> None:
+        """Have a round made now."""
+        self._nudged.set()
+
+    @contextlib.contextmanager
+    def demand(self) -> Iterator[None]:
+        """Count as a Pod that waits for an address, for as long as the block lasts."""
+        with self._guard:
+            self._waiting += 1
+        self.nudge()
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._waiting -= 1
+
+    @property
+    def terms(self) -> PoolTerms:
+        """What the pool has to keep to; ENIs that are not ours take their share of the limit."""
+        limits = self._terms.limits
+        return replace(self._terms, limits=replace(limits, enis=max(1, limits.enis - self._enis.foreign)))
+
+    @property
+    def activity(self) -> str:
+        """What the pool is doing or waiting for; empty when it is content."""
+        with self._guard:
+            under_way = [
+                f"{count} addresses for {what}" if count else f"giving addresses of {what} back"
+                for what, count in self._arriving.items()
+            ]
+        refused = [f"{what}: {error.message}" for what, error in self._closures.errors().items()]
+        return "; ".join(under_way + refused)
+
+    def obstacle(self) -> IpamError | None:
+        """Return why no address will come to a Pod that waits now; None when waiting may help."""
+        book = self._book.ledger
+        with self._guard:
+            coming = bool(self._arriving)
+        if coming or book.available or book.in_state(Cooling):
+            return None
+        situation = self._situation()
+        if planning.room(situation) <= 0:
+            limits = situation.limits
+            return IpamError(
+                f"the node is full: all {capacity.pod_ips(limits)} addresses for Pods are taken "
+                f"({limits.enis} ENIs with {limits.ips_per_eni} addresses each, less the node's own)",
+                advice=f"let Pods request {capacity.ENI_IP_RESOURCE}, so that the scheduler counts them",
+            )
+        # The cloud's own words first: they carry its code and RequestId.
+        failures = sorted(self._closures.errors().values(), key=lambda e: not isinstance(e, CloudError))
+        lasting = all(not isinstance(e, CloudError) or e.kind in _LASTING for e in failures)
+        return failures[0] if failures and lasting else None
+
+    def waited_for(self) -> str:
+        """Say in words what a Pod without address waits for."""
+        return self.activity or "the cloud to assign more addresses to the node"
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._nudged.wait(self._pause())
+            self._nudged.clear()
+            if self._stopping.is_set():
+                return
+            try:
+                self._round()
+            except IpamError as e:
+                log.warning("the pool could not be looked after: %s", e)
+                self._stopping.wait(1.0)
+            except Exception:  # the node needs its pool whatever happens to one round
+                log.exception("a round of the pool failed")
+                self._stopping.wait(1.0)
+
+    def _pause(self) -> float:
+        expiry = ledger.next_expiry(self._book.ledger)
+        return _TICK if expiry is None else min(_TICK, max(0.0, expiry - self._book.now()))
+
+    def _round(self) -> None:
+        self._book.apply(lambda book: ledger.expire(book, self._terms.cooldown, self._book.now()))
+        self._closures.keep_only({_CREATION, *self._enis.enis})
+        self._give_back_retired()
+        for action in planning.plan(self._situation(), self._book.now()):
+            match action:
+                case planning.AssignIps():
+                    self._begin(action.eni_id, action.count, partial(self._actions.assign, action))
+                case planning.CreateEni():
+                    create = partial(self._actions.create, action, self._closed_subnets())
+                    self._begin(_CREATION, action.count, create)
+                case planning.UnassignIps():
+                    self._last_release = self._book.now()
+                    self._retire(action.ips)
+                    self._give_back_retired()
+
+    def _situation(self) -> planning.Situation:
+        book = self._book.ledger
+        terms = self.terms
+        with self._guard:
+            arriving, waiting = dict(self._arriving), self._waiting
+        return planning.Situation(
+            ledger=book,
+            enis=tuple(self._room(book, eni_id, arriving) for eni_id in self._enis.enis),
+            limits=terms.limits,
+            targets=terms.targets,
+            waiting=waiting,
+            arriving=sum(arriving.values()),
+            creating=_CREATION in arriving,
+            closed_subnets=self._closed_subnets(),
+            may_create=not self._closures.is_closed(_CREATION),
+            last_release=self._last_release,
+        )
+
+    def _room(self, book: ledger.Ledger, eni_id: str, arriving: dict[str, int]) -> planning.EniRoom:
+        eni = self._enis.enis[eni_id]
+        known = sum(a.eni_id == eni_id for a in book.addresses.values())
+        usable = eni.link is not None and not eni.problem
+        return planning.EniRoom(
+            eni_id=eni_id,
+            subnet_id=eni.subnet_id,
+            # An ENI that cannot carry Pods takes a slot of the instance and has no room.
+            addresses=known + eni.unusable + arriving.get(eni_id, 0) if usable else self._full,
+            busy=eni_id in arriving or self._closures.is_closed(eni_id),
+        )
+
+    @property
+    def _full(self) -> int:
+        return self._terms.limits.ips_per_eni - 1
+
+    def _closed_subnets(self) -> frozenset[str]:
+        """Return the subnets of ENIs that were refused an address because the subnet is full."""
+        return frozenset(
+            eni.subnet_id
+            for eni in self._enis.enis.values()
+            if self._closures.is_closed(eni.eni_id)
+            and isinstance(error := self._closures.error(eni.eni_id), CloudError)
+            and error.kind is CloudErrorKind.SUBNET_FULL
+        )
+
+    def _retire(self, ips: tuple[str, ...]) -> None:
+        self._book.apply(lambda book: ledger.retire(book, ips, self._book.now()))
+
+    def _give_back_retired(self) -> None:
+        """Have every retired address unassigned: those of this round, and those that a crash left."""
+        retired: dict[str, tuple[str, ...]] = {}
+        for address in self._book.ledger.in_state(Unassigning):
+            if not self._closures.is_closed(address.eni_id):
+                retired[address.eni_id] = (*retired.get(address.eni_id, ()), address.ip)
+        for eni_id, ips in retired.items():
+            self._begin(eni_id, 0, partial(self._actions.unassign, eni_id, ips))
+
+    def _begin(self, subject: str, count: int, action: Callable[[], None]) -> None:
+        """Hand an action to a worker, unless one for the same subject is under way."""
+        with self._guard:
+            if subject in self._arriving:
+                return
+            self._arriving[subject] = count
+        self._workers.submit(self._carry_out, subject, action)
+
+    def _carry_out(self, subject: str, action: Callable[[], None]) -> None:
+        try:
+            action()
+            self._closures.succeeded(subject)
+        except IpamError as e:
+            pause = self._closures.failed(subject, e)
+            log.warning("pool, %s: %s (again in %.0f s)", subject, e, pause)
+        except Exception as e:  # a worker must give its subject back
+            log.exception("pool, %s: a defect", subject)
+            self._closures.failed(subject, IpamError(f"a defect of the agent: {type(e).__name__}"))
+        finally:
+            with self._guard:
+                del self._arriving[subject]
+            self._book.wake()
+            self.nudge()

@@ -1,0 +1,148 @@
+"""The cloud writes that grow and shrink the node's pool, each written down before it is made.
+
+Thread safety: different actions may run at once; the pool sees to it that no two concern one ENI.
+"""
+
+import logging
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from ipamd.agent.address_book import AddressBook
+from ipamd.agent.enis import NodeEnis
+from ipamd.cloud.tencent import TencentCloud
+from ipamd.core import ledger, model, planning, tags
+from ipamd.core.deadline import Deadline
+from ipamd.core.errors import CloudError, CloudErrorKind, TryAgainError
+from ipamd.store.database import Database, Intent
+
+log = logging.getLogger(__name__)
+
+CREATE_ENI = "CreateAndAttachNetworkInterface"
+_ASSIGN_SECONDS = 60.0
+_CREATE_SECONDS = 120.0
+_INTENT_LIFETIME = 3600.0
+"""Seconds for which a ClientToken is trusted to find what its first use has made."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EniPlan:
+    """What new ENIs look like; decided by flags, with the primary ENI as the model."""
+
+    instance: model.Instance
+    cluster_id: str
+    subnet_ids: tuple[str, ...]
+    security_groups: tuple[str, ...]
+
+
+class PoolActions:
+    """Executes planned actions. Errors of all methods: CloudError, TryAgainError, StoreError."""
+
+    def __init__(
+        self,
+        plan: EniPlan,
+        *,
+        cloud: TencentCloud,
+        enis: NodeEnis,
+        book: AddressBook,
+        database: Database,
+        monotonic: Callable[[], float],
+    ) -> None:
+        """Take what new ENIs look like, and the adapters."""
+        self._plan = plan
+        self._cloud = cloud
+        self._enis = enis
+        self._book = book
+        self._database = database
+        self._monotonic = monotonic
+
+    def assign(self, action: planning.AssignIps) -> None:
+        """Get addresses for an ENI and take them into the ledger."""
+        deadline = Deadline.after(_ASSIGN_SECONDS, self._monotonic)
+        try:
+            ips = self._cloud.assign_ips(action.eni_id, action.count, uuid.uuid4().hex, deadline)
+        except CloudError as e:
+            if e.kind in (CloudErrorKind.UNKNOWN_OUTCOME, CloudErrorKind.TASK_FAILED):
+                self._look()
+            raise
+        self._book.apply(lambda book: ledger.adopt(book, action.eni_id, ips, self._book.now()))
+        log.info("assigned %d addresses to %s: %s", len(ips), action.eni_id, ", ".join(ips))
+
+    def create(self, action: planning.CreateEni, closed: frozenset[str]) -> None:
+        """Create and attach an ENI in the best of the configured subnets and take it into service."""
+        deadline = Deadline.after(_CREATE_SECONDS, self._monotonic)
+        subnets = self._cloud.describe_subnets(self._plan.subnet_ids, deadline)
+        subnet = planning.choose_subnet(subnets, self._plan.instance.zone, closed)
+        if subnet is None:
+            raise TryAgainError(
+                f"none of the subnets {', '.join(self._plan.subnet_ids)} can take another ENI in zone "
+                f"{self._plan.instance.zone}: {_described(subnets, closed)}",
+                advice="free addresses there, or name another subnet of this zone with --pod-subnets",
+            )
+        request = model.EniRequest(
+            instance_id=self._plan.instance.instance_id,
+            vpc_id=self._plan.instance.vpc_id,
+            subnet_id=subnet.subnet_id,
+            security_groups=self._plan.security_groups,
+            secondary_ips=min(action.count, subnet.available_ips - 1),
+            tags={tags.CLUSTER_ID: self._plan.cluster_id} if self._plan.cluster_id else {},
+        )
+        intent = Intent(
+            token=uuid.uuid4().hex,
+            action=CREATE_ENI,
+            arguments=asdict(request),
+            created_at=self._book.now(),
+        )
+        self._database.put_intent(intent)
+        self._carry_out(intent, deadline)
+
+    def unfinished(self) -> list[Intent]:
+        """Return the ENI creations whose outcome is not known; those too old to repeat are struck out."""
+        kept = []
+        for intent in self._database.intents():
+            if intent.action == CREATE_ENI and self._book.now() - intent.created_at < _INTENT_LIFETIME:
+                kept.append(intent)
+            else:
+                log.warning(
+                    "the outcome of %s with ClientToken %s stays unknown", intent.action, intent.token
+                )
+                self._database.drop_intent(intent.token)
+        return kept
+
+    def resume(self, intent: Intent) -> None:
+        """Repeat an ENI creation that may have been carried out; its token finds what was made."""
+        log.info("resuming %s with ClientToken %s", intent.action, intent.token)
+        self._carry_out(intent, Deadline.after(_CREATE_SECONDS, self._monotonic))
+
+    def unassign(self, eni_id: str, ips: tuple[str, ...]) -> None:
+        """Give retired addresses back; they are forgotten once they are off the ENI."""
+        self._cloud.unassign_ips(eni_id, ips, Deadline.after(_ASSIGN_SECONDS, self._monotonic))
+        self._book.apply(lambda book: ledger.forget(book, ips))
+        log.info("gave %d addresses of %s back: %s", len(ips), eni_id, ", ".join(ips))
+
+    def _carry_out(self, intent: Intent, deadline: Deadline) -> None:
+        arguments = dict(intent.arguments)
+        arguments["security_groups"] = tuple(arguments["security_groups"])
+        try:
+            eni = self._cloud.create_and_attach_eni(model.EniRequest(**arguments), intent.token, deadline)
+        except CloudError as e:
+            if e.kind is not CloudErrorKind.UNKNOWN_OUTCOME:
+                self._database.drop_intent(intent.token)
+            raise
+        log.info("created ENI %s in %s with %d addresses", eni.eni_id, eni.subnet_id, len(eni.addresses) - 1)
+        self._look()
+        self._database.drop_intent(intent.token)
+
+    def _look(self) -> None:
+        self._enis.look(Deadline.after(_ASSIGN_SECONDS, self._monotonic))
+
+
+def _described(subnets: list[model.Subnet], closed: frozenset[str]) -> str:
+    return (
+        ", ".join(
+            f"{s.subnet_id} in {s.zone} has {s.available_ips} free addresses"
+            f"{' and was refused as full' if s.subnet_id in closed else ''}"
+            for s in subnets
+        )
+        or "none of them exists"
+    )
