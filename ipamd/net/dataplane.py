@@ -1,0 +1,170 @@
+"""The node's data plane: what the agent calls, and nothing else of this package.
+
+    ensure_node    once, then as repair: rules, forwarding, nft table
+    ensure_eni     for each secondary ENI, then as repair
+    wire_pod       for each ADD; connect_pod mends its node side
+    unwire_pod     for each DEL
+    set_eip_pod    when an EIP is bound or lost while the Pod runs
+
+Every call may be repeated: it makes what is missing, settles what is there and touches nothing that is not
+ours. Nothing is kept on disk: what has to outlive the agent is read back from the kernel.
+
+Thread safety: all methods may be called from many threads. Calls about the node and its ENIs take a lock;
+calls about Pods take none and do not wait for those. All calls work in the network namespace of the calling
+thread, which has to be the node's.
+"""
+
+import ipaddress
+import logging
+import threading
+from typing import Final
+
+from ipamd.core import errors
+from ipamd.net import checking, enis, links, nft_table, rtnetlink, snapshot, sysctls, wiring
+from ipamd.net.links import Link
+from ipamd.net.marks import FIRST_TABLE, MarkMask
+from ipamd.net.model import (
+    DataPlaneConfig,
+    EniLink,
+    PodLink,
+    PodWiring,
+    Snapshot,
+    checked_cidrs,
+    checked_mac,
+)
+from ipamd.net.netlink import ROUTE, NetlinkSocket
+
+logger = logging.getLogger(__name__)
+
+_FORWARDING: Final = "ipv4/ip_forward"
+
+
+class DataPlane:
+    """The data plane of one node.
+
+    Invariant: `_enis` holds the ENIs that the nft table was last written with, by MAC, the primary first; it
+    is read and changed under `_lock` only.
+    """
+
+    def __init__(self, config: DataPlaneConfig) -> None:
+        self._config = config
+        self._mask = MarkMask(config.mark_mask)
+        self._lock = threading.Lock()
+        self._table = nft_table.NftTable()
+        self._enis: dict[str, EniLink] = {}
+        self._direct_cidrs: tuple[str, ...] = ()
+
+    def ensure_node(self, primary_mac: str, direct_cidrs: tuple[str, ...]) -> EniLink:
+        """Make what does not depend on secondary ENIs and Pods; return the primary ENI's link.
+
+        `direct_cidrs` are the destinations that Pods reach by their own ENI and with their own address: the
+        CIDRs of the VPC, the Service CIDR (IPVS routes by it), and what else the VPC leads to privately.
+        """
+        mac, cidrs = checked_mac(primary_mac), checked_cidrs(direct_cidrs)
+        with self._lock:
+            link = links.await_mac(mac, self._config.link_wait)
+            primary = EniLink(
+                mac=mac,
+                name=link.name,
+                ifindex=link.ifindex,
+                table=rtnetlink.MAIN_TABLE,
+                mark=self._mask.primary,
+                mtu=link.mtu,
+            )
+            sysctls.ensure(_FORWARDING, "1")
+            enis.ensure_pod_rule(self._mask.mask)
+            others = {other: eni for other, eni in self._enis.items() if other != mac}
+            self._write(cidrs, {mac: primary, **others})
+            return primary
+
+    def ensure_eni(self, mac: str, gateway: str) -> EniLink:
+        """Make a secondary ENI usable for Pods; wait for its link for as long as configured.
+
+        `gateway` is the subnet's, as the metadata service gives it. TryAgainError when no link has this MAC.
+        """
+        mac, gateway = checked_mac(mac), _checked_gateway(gateway)
+        with self._lock:
+            primary = next(iter(self._enis.values()), None)
+            if primary is None:
+                raise errors.IpamError("ensure_node has to come before ensure_eni")
+            if mac == primary.mac:
+                return primary
+        link = links.await_mac(mac, self._config.link_wait)
+        with self._lock:
+            mark = self._mark_for(link)
+            eni = enis.ensure(link, gateway, mark, self._mask.mask, primary.mtu)
+            self._write(self._direct_cidrs, {**self._enis, mac: eni})
+            return eni
+
+    def forget_eni(self, mark: int) -> None:
+        """Remove all that was made for a secondary ENI, known or left by an earlier run (`snapshot`)."""
+        with self._lock:
+            if mark == self._mask.primary:
+                raise errors.IpamError(f"mark {mark:#x} is the primary ENI's, which cannot be forgotten")
+            enis.forget(mark, self._mask.mask)
+            self._table.forget(mark)
+            self._write(self._direct_cidrs, {mac: eni for mac, eni in self._enis.items() if eni.mark != mark})
+
+    def wire_pod(self, pod: PodWiring) -> PodLink:
+        """Give a Pod its interface; nothing stays behind when it fails.
+
+        NetnsError when CNI_NETNS is not a Pod's namespace; KernelError names the step that was refused.
+        """
+        return wiring.wire(pod)
+
+    def connect_pod(self, pod: PodWiring) -> bool:
+        """Mend the node's side of a Pod; False when its link is gone, which only another ADD can mend."""
+        return wiring.connect(pod)
+
+    def unwire_pod(self, ip: str, host_veth: str) -> None:
+        """Take a Pod's interface away; what is gone already, its namespace included, is no error."""
+        wiring.unwire(ip, host_veth)
+
+    def check_pod(self, pod: PodWiring) -> list[str]:
+        """Return what differs from how the Pod has to be wired, one sentence each."""
+        return checking.differences(pod)
+
+    def set_eip_pod(self, ip: str, *, wanted: bool) -> None:
+        """Say whether a Pod has an EIP; connections that exist stay on their way."""
+        wiring.set_eip(ip, wanted=wanted)
+
+    def snapshot(self) -> Snapshot:
+        """Return all that is ours in the kernel."""
+        return snapshot.taken()
+
+    def remove_all(self) -> None:
+        """Remove all that is ours, the links of running Pods included: for an uninstall."""
+        with self._lock:
+            self._table.remove()
+            enis.remove_all_rules_and_routes()
+            with NetlinkSocket(ROUTE) as channel:
+                channel.change(*(rtnetlink.delete_link(link.name) for link in snapshot.our_links(channel)))
+            self._enis, self._direct_cidrs = {}, ()
+
+    def _write(self, direct_cidrs: tuple[str, ...], known: dict[str, EniLink]) -> None:
+        if self._table.ensure(self._config, direct_cidrs, tuple(known.values())):
+            logger.info(
+                "nft table written: ENIs %s, direct %s",
+                ", ".join(f"{eni.name}={eni.mark:#x}" for eni in known.values()),
+                ", ".join(direct_cidrs),
+            )
+        self._enis, self._direct_cidrs = known, direct_cidrs
+
+    def _mark_for(self, link: Link) -> int:
+        """Return the mark that this ENI has had, in this process or before it, or a free one."""
+        known = self._enis.get(link.mac)
+        if known is not None:
+            return known.mark
+        mask = self._mask.mask
+        mark = enis.mark_of_table(FIRST_TABLE + link.ifindex, mask)
+        taken = {eni.mark for eni in self._enis.values()} | enis.marks_in_use(mask)
+        return mark or self._mask.free(taken)
+
+
+def _checked_gateway(gateway: str) -> str:
+    try:
+        return str(ipaddress.IPv4Address(gateway))
+    except ValueError as e:
+        raise errors.InvalidInputError(
+            f"gateway is {gateway!a}", advice="the subnet's gateway, an IPv4 address, is allowed"
+        ) from e

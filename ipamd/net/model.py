@@ -1,0 +1,194 @@
+"""What the data plane is told and what it answers: settings, ENIs, Pods and what is found in the kernel.
+
+Values are checked when they are made (InvalidInputError), so that names and addresses that reach the kernel
+are known to be harmless.
+"""
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from ipamd.core import errors, names
+from ipamd.net.marks import MarkMask
+
+_IFNAME: Final = re.compile(r"[^/:\s\x00-\x1f\x7f]{1,15}")
+_MAC: Final = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+_SMALLEST_MTU: Final = 68
+_LARGEST_MTU: Final = 65535
+
+
+class PodEgress(Enum):
+    """By whom a Pod without EIP reaches what lies outside the VPC."""
+
+    NODE = "node"
+    """By the node's primary interface, where ip-masq-agent gives it the node's address."""
+    ENI = "eni"
+    """By its own ENI with its own address; a NAT gateway of the VPC does the rest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataPlaneConfig:
+    """Settings of the node."""
+
+    mark_mask: int = 0x3F0000
+    """Bits of the packet and connection mark that are ours: must leave out kube-proxy's 0x4000 and 0x8000."""
+    pod_egress: PodEgress = PodEgress.NODE
+    link_wait: float = 10.0
+    """Seconds that `ensure_eni` waits for the link of an ENI that was just attached."""
+
+    def __post_init__(self) -> None:
+        MarkMask(self.mark_mask)
+        if not 0 <= self.link_wait <= 600:
+            raise errors.InvalidInputError(
+                f"link_wait is {self.link_wait}", advice="0 to 600 seconds are allowed"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EniLink:
+    """An ENI as the node's kernel knows it."""
+
+    mac: str
+    name: str
+    ifindex: int
+    table: int
+    """The routing table of its Pods' packets: 4000 + ifindex, and main for the primary ENI."""
+    mark: int
+    """What its Pods' packets and the connections that arrived on it are marked with."""
+    mtu: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodWiring:
+    """What one Pod is to have."""
+
+    netns_path: str
+    ifname: str
+    ip: str
+    host_veth: str
+    eni_mark: int
+    mtu: int
+    eip: bool
+    alias: str = ""
+    """Shown by `ip link` beside the host's end, to tell people which Pod it is; at most 255 bytes."""
+
+    def __post_init__(self) -> None:
+        checked_ip(self.ip)
+        checked_host_veth(self.host_veth)
+        if not _IFNAME.fullmatch(self.ifname) or self.ifname in (".", "..", "lo"):
+            raise _refused("CNI_IFNAME", self.ifname, "1 to 15 characters without '/', ':' and white space")
+        if len(self.ifname.encode()) > 15:
+            raise _refused("CNI_IFNAME", self.ifname, "at most 15 bytes")
+        if not _SMALLEST_MTU <= self.mtu <= _LARGEST_MTU:
+            raise _refused("MTU", self.mtu, f"{_SMALLEST_MTU} to {_LARGEST_MTU} bytes")
+        if self.eni_mark <= 0:
+            raise _refused("ENI mark", self.eni_mark, "the mark that ensure_eni has returned")
+        if len(self.alias.encode(errors="replace")) > 255 or "\0" in self.alias:
+            raise _refused("alias", self.alias, "at most 255 bytes without NUL")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodLink:
+    """The two ends of a Pod's veth."""
+
+    host_mac: str
+    pod_mac: str
+    host_ifindex: int
+    pod_ifindex: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundRule:
+    """A policy rule with our protocol number."""
+
+    priority: int
+    table: int
+    mark: int
+    mask: int
+    iif: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundRoute:
+    """A route with our protocol number; `destination` with prefix length, `ifindex` 0 when it has no link."""
+
+    table: int
+    destination: str
+    gateway: str
+    ifindex: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundLink:
+    """A host's end of a Pod's veth."""
+
+    name: str
+    ifindex: int
+    mac: str
+    up: bool
+    alias: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """All that is ours in the kernel, for repair and for showing that nothing was left."""
+
+    rules: tuple[FoundRule, ...]
+    routes: tuple[FoundRoute, ...]
+    links: tuple[FoundLink, ...]
+    table_exists: bool
+    """Whether the nft table exists."""
+    pod_marks: dict[str, int]
+    """Pod IP to the mark of its ENI, as the nft map has it."""
+    eip_pods: frozenset[str]
+    eni_marks: frozenset[int]
+    """Marks of the ENIs that nft chains exist for."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing of ours is left."""
+        return not (self.rules or self.routes or self.links or self.table_exists)
+
+
+def checked_ip(ip: str) -> str:
+    """Return the address, if it is an IPv4 address that a Pod may have."""
+    try:
+        address = ipaddress.IPv4Address(ip)
+    except ValueError as e:
+        raise _refused("Pod IP", ip, "an IPv4 address") from e
+    if address.is_multicast or address.is_loopback or address.is_unspecified or str(address) != ip:
+        raise _refused("Pod IP", ip, "a unicast IPv4 address of the VPC")
+    return ip
+
+
+def checked_host_veth(name: str) -> str:
+    """Return the name, if it is one that `names.host_veth` gives."""
+    if not names.HOST_VETH.fullmatch(name):
+        raise _refused("host interface", name, '"eni" and 11 hex digits')
+    return name
+
+
+def checked_mac(mac: str) -> str:
+    """Return the MAC in lower case."""
+    lower = mac.lower()
+    if not _MAC.fullmatch(lower):
+        raise _refused("MAC", mac, "six hex bytes separated by ':'")
+    return lower
+
+
+def checked_cidrs(cidrs: tuple[str, ...]) -> tuple[str, ...]:
+    """Return IPv4 networks without overlaps, in order."""
+    try:
+        networks = [ipaddress.IPv4Network(cidr) for cidr in cidrs]
+    except ValueError as e:
+        raise errors.InvalidInputError(
+            f"direct CIDRs are {', '.join(ascii(cidr) for cidr in cidrs)}: {e}",
+            advice="IPv4 networks such as 10.0.0.0/16 are allowed",
+        ) from e
+    return tuple(str(network) for network in ipaddress.collapse_addresses(networks))
+
+
+def _refused(field: str, value: object, allowed: str) -> errors.InvalidInputError:
+    return errors.InvalidInputError(f"{field} is {ascii(value)[:100]}", advice=f"allowed: {allowed}")

@@ -1,0 +1,89 @@
+"""The network namespace of a Pod, named by a path that a stranger gave.
+
+`opened` opens the path without trusting it (it may be a FIFO, a device, another kind of namespace, or the
+node's own namespace), and `run_inside` runs a function there in a fresh thread: setns changes one thread, the
+thread ends with the work, and so no thread of the daemon can be left in a Pod. No process is forked.
+"""
+
+import contextlib
+import ctypes
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, TypeVar
+
+from ipamd.core import errors
+
+_CLONE_NEWNET: Final = 0x40000000
+_OWN: Final = "/proc/thread-self/ns/net"
+_libc = ctypes.CDLL(None, use_errno=True)  # os.setns came with Python 3.12
+_Result = TypeVar("_Result")
+
+
+@contextlib.contextmanager
+def opened(path: str) -> Iterator[int]:
+    """Give a descriptor of the namespace at a path for the time of the block; NetnsError says what is wrong.
+
+    Opened with O_PATH first, because opening alone can have effects or block for ever when the path is a
+    device or a FIFO. All namespaces live on one file system (nsfs), which tells them from everything else.
+    """
+    if not path.startswith("/") or "\0" in path:
+        raise _refused(path, "it is not an absolute path")
+    try:
+        handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except (OSError, ValueError) as e:  # ValueError: a lone surrogate
+        reason = (os.strerror(e.errno or 0) if isinstance(e, OSError) else str(e)).lower()
+        raise _refused(path, f"it cannot be opened ({reason})") from e
+    try:
+        found, own = os.fstat(handle), Path(_OWN).stat()
+        if found.st_dev != own.st_dev:
+            raise _refused(path, "it is not a namespace")
+        if found.st_ino == own.st_ino:
+            raise _refused(path, "it is the node's own network namespace")
+        namespace = os.open(f"/proc/self/fd/{handle}", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(handle)
+    try:
+        yield namespace
+    finally:
+        os.close(namespace)
+
+
+def run_inside(namespace: int, work: Callable[[], _Result]) -> _Result:
+    """Run the function in the namespace, in a thread of its own, and return or raise what it does.
+
+    The function must not start threads and must not keep the interpreter waiting for another caller.
+    """
+    outcome: list[_Result] = []
+    failure: list[BaseException] = []
+
+    def enter_and_work() -> None:
+        try:
+            _enter(namespace)
+            outcome.append(work())
+        except BaseException as e:  # noqa: BLE001 - handed to the caller, whatever it is
+            failure.append(e)
+
+    thread = threading.Thread(target=enter_and_work, name="pod-netns", daemon=True)
+    thread.start()
+    thread.join()
+    if failure:
+        raise failure[0]
+    return outcome[0]
+
+
+def _enter(namespace: int) -> None:
+    if _libc.setns(namespace, _CLONE_NEWNET):
+        raise errors.NetnsError(
+            f"CNI_NETNS cannot be entered: {os.strerror(ctypes.get_errno())}",
+            advice="it must be a network namespace, and the agent needs CAP_SYS_ADMIN",
+        )
+
+
+def _refused(path: str, reason: str) -> errors.NetnsError:
+    return errors.NetnsError(
+        f"CNI_NETNS {path[:256]!a} is refused: {reason}",
+        advice="the runtime has to pass the path of the sandbox's network namespace, and that path has to be "
+        "visible in the agent's mount namespace (mountPropagation: HostToContainer for /run/netns)",
+    )

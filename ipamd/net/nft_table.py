@@ -1,0 +1,85 @@
+"""Our nftables table in the kernel: made, compared with what was made, mended.
+
+nft prints rules in a normal form of its own that differs between versions, so the table is not compared with
+the commands that made it but with how it was listed right after; a difference, or the first call of a
+process, writes everything again in one transaction, which no packet can see half done. Elements of Pods are
+left alone.
+"""
+
+import errno
+import logging
+from collections.abc import Sequence
+
+from ipamd.core import errors
+from ipamd.net import libnftables, nft_elements, ruleset
+from ipamd.net.model import DataPlaneConfig, EniLink
+from ipamd.net.nft_elements import TABLE, Element
+
+logger = logging.getLogger(__name__)
+
+
+class NftTable:
+    """The table of one node.
+
+    Invariant: `_listed` is how the kernel listed the table right after `_commands` were carried out. Used
+    under the data plane's lock, never by two threads at once.
+    """
+
+    def __init__(self) -> None:
+        self._commands: list[ruleset.Command] = []
+        self._listed: list[ruleset.Command] = []
+
+    def ensure(self, config: DataPlaneConfig, direct_cidrs: Sequence[str], enis: Sequence[EniLink]) -> bool:
+        """Make the table what it has to be; return whether anything was written."""
+        commands = ruleset.create(config, direct_cidrs, enis)
+        before = listed()
+        if before is not None and commands == self._commands and ruleset.fixed(before) == self._listed:
+            return False
+        try:
+            outdated = ruleset.outdated(before or [], enis)
+            libnftables.run([*outdated, *commands], f"write nft table ip {TABLE}")
+        except errors.KernelError:
+            if before is None:
+                raise
+            logger.exception("nft table %s does not take the change and is made anew", TABLE)
+            self._replace(commands)
+        self._commands, self._listed = commands, ruleset.fixed(listed() or [])
+        return True
+
+    def forget(self, mark: int) -> None:
+        """Remove an ENI's chains and what leads to them."""
+        before = listed()
+        commands = ruleset.forget(mark, before) if before is not None else []
+        if commands:
+            libnftables.run(commands, f"remove the ENI with mark {mark:#x} from nft table ip {TABLE}")
+
+    def remove(self) -> None:
+        """Remove the table."""
+        libnftables.run(ruleset.destroy(), f"remove nft table ip {TABLE}")
+
+    def _replace(self, commands: Sequence[ruleset.Command]) -> None:
+        """Put a new table in the place of one of another form (another version's), with its Pods.
+
+        Pods of ENIs that are not known yet cannot be kept; the repair adds them once their ENI is there.
+        """
+        pods = nft_elements.listed(ruleset.PODS)
+        eip_pods = nft_elements.listed(ruleset.EIP_PODS)
+        libnftables.run([*ruleset.destroy(), *commands], f"replace nft table ip {TABLE}")
+        chains = set(ruleset.chains(listed() or []))
+        kept = [Element(ip, chain) for ip, chain in pods.items() if chain in chains]
+        nft_elements.apply(
+            [
+                nft_elements.add(ruleset.PODS, *kept),
+                nft_elements.add(ruleset.EIP_PODS, *(Element(ip) for ip in eip_pods)),
+            ]
+        )
+
+
+def listed() -> list[ruleset.Command] | None:
+    """Return the table as nft lists it, None when it does not exist."""
+    try:
+        return libnftables.run(ruleset.show(), f"list nft table ip {TABLE}")
+    except errors.KernelError as e:
+        if e.errno == errno.ENOENT:
+            return None
+        raise

@@ -1,0 +1,251 @@
+"""Requests to rtnetlink for links, addresses, routes, neighbours and policy rules, encoded by pyroute2.
+
+This module alone knows which refusals mean that a wish is fulfilled already: what is to be there exists
+(EEXIST), what is to be gone does not (ENODEV, ESRCH, ENOENT). Nothing is sent here. Every route and rule that
+we make carries PROTOCOL, so that only our own are ever changed or removed.
+"""
+
+import errno
+import socket
+from collections.abc import Sequence
+from typing import Any, Final
+
+from pyroute2.netlink.rtnl.fibmsg import fibmsg
+from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
+from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
+from pyroute2.netlink.rtnl.ndmsg import ndmsg
+from pyroute2.netlink.rtnl.rtmsg import rtmsg
+
+from ipamd.net.netlink import ACK, CREATE, DUMP, EXCL, REPLACE, REQUEST, Request
+
+PROTOCOL: Final = 116
+"""Who made a route or rule ("t"); free in iproute2's rt_protos and in the kernel's list."""
+MAIN_TABLE: Final = 254
+KERNEL_PROTOCOL: Final = 2
+SCOPE_LINK: Final = 253
+IFF_UP: Final = 1
+PERMANENT: Final = 0x80
+SUPPRESS_ALL: Final = 0xFFFFFFFF
+"""FRA_SUPPRESS_PREFIXLEN as the kernel lists it for a rule that suppresses nothing."""
+
+_NEWLINK, _DELLINK, _GETLINK = 16, 17, 18
+_NEWADDR, _GETADDR = 20, 22
+_NEWROUTE, _DELROUTE, _GETROUTE = 24, 25, 26
+_NEWNEIGH, _GETNEIGH = 28, 30
+_NEWRULE, _DELRULE, _GETRULE = 32, 33, 34
+_UNICAST: Final = 1
+_ONLINK: Final = 4
+_TO_TABLE: Final = 1
+_SKIP_STATISTICS: Final = ("IFLA_EXT_MASK", 8)
+_HOST_PREFIX: Final = 32
+
+Attributes = Sequence[tuple[str, Any]]
+
+
+def add_veth(host: "Attributes", pod: "Attributes", namespace: int, what: str) -> Request:
+    """Make a veth: this end here and up at once, its peer directly in the namespace of the descriptor."""
+    peer = {"attrs": [*pod, ("IFLA_NET_NS_FD", namespace)]}
+    kind = ("IFLA_INFO_KIND", "veth")
+    information = {"attrs": [kind, ("IFLA_INFO_DATA", {"attrs": [("VETH_INFO_PEER", peer)]})]}
+    return Request(
+        _encode(
+            ifinfmsg,
+            _NEWLINK,
+            CREATE | EXCL,
+            [*host, ("IFLA_LINKINFO", information)],
+            flags=IFF_UP,
+            change=IFF_UP,
+        ),
+        what,
+        frozenset({errno.EEXIST}),
+    )
+
+
+def set_link(ifindex: int, attributes: Attributes, what: str) -> Request:
+    """Bring a link up and set its attributes."""
+    return Request(
+        _encode(ifinfmsg, _NEWLINK, 0, attributes, index=ifindex, flags=IFF_UP, change=IFF_UP), what
+    )
+
+
+def delete_link(name: str) -> Request:
+    """Remove a link, and with a veth its other end wherever it is."""
+    return Request(
+        _encode(ifinfmsg, _DELLINK, 0, [("IFLA_IFNAME", name)]),
+        f"remove link {name}",
+        frozenset({errno.ENODEV}),
+    )
+
+
+def add_address(ifindex: int, ip: str, what: str) -> Request:
+    """Give a link an IPv4 address with prefix length 32."""
+    return Request(
+        _encode(
+            ifaddrmsg,
+            _NEWADDR,
+            CREATE | REPLACE,
+            [("IFA_LOCAL", ip), ("IFA_ADDRESS", ip)],
+            family=socket.AF_INET,
+            prefixlen=_HOST_PREFIX,
+            index=ifindex,
+        ),
+        what,
+    )
+
+
+def set_host_route(ip: str, ifindex: int, what: str) -> Request:
+    """Make `ip/32 dev …` in main what it has to be."""
+    return Request(_route(_NEWROUTE, CREATE | REPLACE, ip, MAIN_TABLE, [("RTA_OIF", ifindex)]), what)
+
+
+def delete_host_route(ip: str) -> Request:
+    """Remove `ip/32` from main, if it is ours."""
+    return Request(
+        _route(_DELROUTE, 0, ip, MAIN_TABLE, []),
+        f"remove route {ip}/32",
+        frozenset({errno.ESRCH}),
+    )
+
+
+def set_default_route(gateway: str, ifindex: int, table: int, what: str) -> Request:
+    """Make `default via … dev … onlink` of a table what it has to be."""
+    message = _encode(
+        rtmsg,
+        _NEWROUTE,
+        CREATE | REPLACE,
+        [("RTA_GATEWAY", gateway), ("RTA_OIF", ifindex), ("RTA_TABLE", table)],
+        family=socket.AF_INET,
+        table=_small(table),
+        proto=PROTOCOL,
+        type=_UNICAST,
+        flags=_ONLINK,
+    )
+    return Request(message, what)
+
+
+def delete_route(route: rtmsg, what: str) -> Request:
+    """Remove a route as it was listed."""
+    kept = ("RTA_DST", "RTA_OIF", "RTA_GATEWAY", "RTA_TABLE", "RTA_PRIORITY", "RTA_PREFSRC")
+    attributes = [(name, route.get_attr(name)) for name in kept if route.get_attr(name) is not None]
+    fields = {name: route[name] for name in ("family", "dst_len", "tos", "table", "proto", "scope", "type")}
+    return Request(_encode(rtmsg, _DELROUTE, 0, attributes, **fields), what, frozenset({errno.ESRCH}))
+
+
+def set_neighbour(ip: str, mac: str, ifindex: int, what: str) -> Request:
+    """Make a permanent neighbour entry."""
+    return Request(
+        _encode(
+            ndmsg,
+            _NEWNEIGH,
+            CREATE | REPLACE,
+            [("NDA_DST", ip), ("NDA_LLADDR", mac)],
+            family=socket.AF_INET,
+            ifindex=ifindex,
+            state=PERMANENT,
+        ),
+        what,
+    )
+
+
+def add_rule(priority: int, table: int, match: Attributes) -> Request:
+    """Add an IPv4 policy rule `… lookup table` of ours."""
+    return Request(
+        _rule(_NEWRULE, CREATE | EXCL, priority, table, match),
+        f"add policy rule {priority} lookup {table}",
+        frozenset({errno.EEXIST}),
+    )
+
+
+def delete_rule(priority: int, table: int, match: Attributes) -> Request:
+    """Remove a policy rule of ours."""
+    return Request(
+        _rule(_DELRULE, 0, priority, table, match),
+        f"remove policy rule {priority} lookup {table}",
+        frozenset({errno.ENOENT}),
+    )
+
+
+def get_link(name: str) -> bytes:
+    """Ask for one link by name."""
+    return _encode(ifinfmsg, _GETLINK, 0, [("IFLA_IFNAME", name), _SKIP_STATISTICS])
+
+
+def list_links() -> bytes:
+    """Ask for all links."""
+    return _encode(ifinfmsg, _GETLINK, DUMP, [_SKIP_STATISTICS])
+
+
+def list_addresses() -> bytes:
+    """Ask for all IPv4 addresses."""
+    return _encode(ifaddrmsg, _GETADDR, DUMP, [], family=socket.AF_INET)
+
+
+def list_routes() -> bytes:
+    """Ask for all IPv4 routes of all tables."""
+    return _encode(rtmsg, _GETROUTE, DUMP, [], family=socket.AF_INET)
+
+
+def list_neighbours() -> bytes:
+    """Ask for all IPv4 neighbours."""
+    return _encode(ndmsg, _GETNEIGH, DUMP, [], family=socket.AF_INET)
+
+
+def list_rules() -> bytes:
+    """Ask for all IPv4 policy rules."""
+    return _encode(fibmsg, _GETRULE, DUMP, [], family=socket.AF_INET)
+
+
+def decode(message_class: Any, data: bytes) -> Any:
+    """Return a received message as pyroute2's class shows it; attributes are decoded when they are read."""
+    message = message_class(data)
+    message.decode()
+    return message
+
+
+def table_of(route: Any) -> int:
+    """Return the table of a listed route or rule; the header's field holds 8 bits only."""
+    table = route.get_attr("RTA_TABLE" if isinstance(route, rtmsg) else "FRA_TABLE")
+    return int(route["table"] if table is None else table)
+
+
+def _route(kind: int, flags: int, ip: str, table: int, attributes: Attributes) -> bytes:
+    return _encode(
+        rtmsg,
+        kind,
+        flags,
+        [("RTA_DST", ip), ("RTA_TABLE", table), *attributes],
+        family=socket.AF_INET,
+        dst_len=_HOST_PREFIX,
+        table=_small(table),
+        proto=PROTOCOL,
+        scope=SCOPE_LINK,
+        type=_UNICAST,
+    )
+
+
+def _rule(kind: int, flags: int, priority: int, table: int, match: Attributes) -> bytes:
+    return _encode(
+        fibmsg,
+        kind,
+        flags,
+        [("FRA_PRIORITY", priority), ("FRA_TABLE", table), ("FRA_PROTOCOL", PROTOCOL), *match],
+        family=socket.AF_INET,
+        table=_small(table),
+        action=_TO_TABLE,
+    )
+
+
+def _small(table: int) -> int:
+    return table if table < 256 else 0
+
+
+def _encode(message_class: Any, kind: int, header_flags: int, attributes: Attributes, **fields: int) -> bytes:
+    message = message_class()
+    for name, value in fields.items():
+        message[name] = value
+    message["attrs"] = list(attributes)
+    message["header"]["type"] = kind
+    message["header"]["flags"] = REQUEST | header_flags | (0 if header_flags & DUMP == DUMP else ACK)
+    message.encode()
+    # The kernel looks for the next message of a datagram at a multiple of four.
+    return bytes(message.data) + b"\0" * (-len(message.data) % 4)

@@ -1,0 +1,236 @@
+"""Our nftables table `ip tke_eni`, as commands in nft's JSON. Pure: nothing is executed here.
+
+An ENI is chosen once for each connection, by its first packet, and kept in the connection's mark; so a
+connection stays on its way when the Pod gets or loses its EIP later, and all other packets need one lookup.
+The chain runs after destination NAT (priority dstnat + 10), because what matters is where a packet goes, not
+the Service address that it was sent to.
+
+    prerouting   from outside, by an ENI: remember the ENI (arrive_<mark>)
+                 connection with an ENI's mark, packet not from outside: mark it (leave_<mark>)
+                 other packets of known connections: the node's own routing
+                 first packet of a Pod with EIP, or to a direct CIDR: choose the Pod's ENI (pod_<mark>)
+    postrouting  a Pod with EIP keeps its address outside of the direct CIDRs: the decision is made before
+                 (srcnat - 1) the MASQUERADE of ip-masq-agent, which is then never asked
+
+Only constants are or-ed into marks, one chain for each ENI: kernels before 6.13 cannot combine two registers.
+"""
+
+import ipaddress
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from ipamd.net.model import DataPlaneConfig, EniLink, PodEgress
+from ipamd.net.nft_elements import TABLE
+
+PODS: Final = "pods"
+EIP_PODS: Final = "eip_pods"
+_DIRECT: Final = "direct_cidrs"
+_ARRIVALS: Final = "eni_arrivals"
+_RETURNS: Final = "eni_returns"
+_POD_CHAIN: Final = "pod_"
+
+Command = dict[str, Any]
+_HERE: Final = {"family": "ip", "table": TABLE}
+_ALL_BITS: Final = 0xFFFFFFFF
+
+
+def pod_chain(mark: int) -> str:
+    """Return the chain that the map sends the first packets of an ENI's Pods to."""
+    return f"{_POD_CHAIN}{mark:#x}"
+
+
+def mark_of(chain: str) -> int:
+    """Return the mark of a chain named by `pod_chain`; 0 when it is none."""
+    try:
+        return int(chain.removeprefix(_POD_CHAIN), 16) if chain.startswith(_POD_CHAIN) else 0
+    except ValueError:
+        return 0
+
+
+def create(config: DataPlaneConfig, direct_cidrs: Sequence[str], enis: Sequence[EniLink]) -> list[Command]:
+    """Return the commands that make the table what it has to be; elements of Pods stay as they are."""
+    chains = ["prerouting", "postrouting"]
+    rules = [
+        *(("prerouting", *rule) for rule in _prerouting(config)),
+        ("postrouting", *_postrouting(config)),
+    ]
+    for eni in enis:
+        for rule in _eni_rules(config.mark_mask, eni.mark):
+            if rule[0] not in chains:
+                chains.append(rule[0])
+            rules.append(rule)
+    return [
+        {"add": {"table": {"family": "ip", "name": TABLE}}},
+        *_sets(),
+        *({"add": {"chain": {**_HERE, "name": chain, **_HOOKS.get(chain, {})}}} for chain in chains),
+        *({"flush": {"chain": {**_HERE, "name": chain}}} for chain in chains),
+        {"flush": {"set": {**_HERE, "name": _DIRECT}}},
+        *_elements("add", _DIRECT, [_network(cidr) for cidr in direct_cidrs]),
+        *_elements("add", _ARRIVALS, [[eni.ifindex, _jump(_arrive(eni.mark))] for eni in enis]),
+        *_elements("add", _RETURNS, [[eni.mark, _goto(_leave(eni.mark))] for eni in enis]),
+        *(
+            {"add": {"rule": {**_HERE, "chain": chain, "expr": expression, "comment": comment}}}
+            for chain, comment, expression in rules
+        ),
+    ]
+
+
+def outdated(listing: Sequence[Command], enis: Sequence[EniLink]) -> list[Command]:
+    """Return the commands that remove what a listed table has for these ENIs under another ifindex or mark.
+
+    What it has for other ENIs stays: after a restart they are made known one by one, and their Pods run.
+    """
+    names = {name: _arrive(eni.mark) for eni in enis for name in (eni.name, eni.ifindex)}
+    found = [
+        [key, verdict]
+        for key, verdict in _map_elements(listing, _ARRIVALS)
+        if names.get(key) != _target(verdict) and (key in names or _target(verdict) in names.values())
+    ]
+    return list(_elements("delete", _ARRIVALS, found))
+
+
+def forget(mark: int, listing: Sequence[Command]) -> list[Command]:
+    """Return the commands that remove an ENI's chains from a listed table, and first what leads to them."""
+    ours = {pod_chain(mark), _arrive(mark), _leave(mark)}
+    present = [chain for chain in chains(listing) if chain in ours]
+    leading = {
+        name: [[key, verdict] for key, verdict in _map_elements(listing, name) if _target(verdict) in ours]
+        for name in (PODS, _ARRIVALS, _RETURNS)
+    }
+    return [
+        *(command for name, found in leading.items() for command in _elements("delete", name, found)),
+        *({"flush": {"chain": {**_HERE, "name": chain}}} for chain in present),
+        *({"delete": {"chain": {**_HERE, "name": chain}}} for chain in present),
+    ]
+
+
+def chains(listing: Sequence[Command]) -> list[str]:
+    """Return the names of the chains in a listing."""
+    return [entry["chain"]["name"] for entry in listing if "chain" in entry]
+
+
+def fixed(listing: Sequence[Command]) -> list[Command]:
+    """Return a listing without the elements that come and go with Pods, and the others in a fixed order."""
+    return [
+        {kind: {name: value for name, value in entry.items() if name != "elem"}}
+        if entry.get("name") in (PODS, EIP_PODS)
+        else {kind: entry}
+        for command in listing
+        for kind, entry in command.items()
+        if kind != "metainfo"
+    ]
+
+
+def show() -> list[Command]:
+    """Return the command that lists the table."""
+    return [{"list": {"table": {"family": "ip", "name": TABLE}}}]
+
+
+def destroy() -> list[Command]:
+    """Return the commands that remove the table, whether or not it exists."""
+    table = {"family": "ip", "name": TABLE}
+    return [{"add": {"table": table}}, {"delete": {"table": table}}]
+
+
+_HOOKS: Final[dict[str, Command]] = {
+    "prerouting": {"type": "filter", "hook": "prerouting", "prio": -90, "policy": "accept"},
+    "postrouting": {"type": "nat", "hook": "postrouting", "prio": 99, "policy": "accept"},
+}
+
+
+def _sets() -> Iterator[Command]:
+    yield {"add": {"map": {**_HERE, "name": PODS, "type": "ipv4_addr", "map": "verdict"}}}
+    yield {"add": {"set": {**_HERE, "name": EIP_PODS, "type": "ipv4_addr"}}}
+    yield {"add": {"set": {**_HERE, "name": _DIRECT, "type": "ipv4_addr", "flags": ["interval"]}}}
+    yield {"add": {"map": {**_HERE, "name": _ARRIVALS, "type": "iface_index", "map": "verdict"}}}
+    yield {"add": {"map": {**_HERE, "name": _RETURNS, "type": "mark", "map": "verdict"}}}
+
+
+def _prerouting(config: DataPlaneConfig) -> Iterator[tuple[str, list[Command]]]:
+    yield "arrived on an ENI", [_vmap({"meta": {"key": "iif"}}, _ARRIVALS)]
+    yield "the connection has an ENI", [_vmap({"&": [_CT_MARK, config.mark_mask]}, _RETURNS)]
+    known = {"op": "in", "left": {"ct": {"key": "state"}}, "right": ["established", "related"]}
+    yield "the connection goes the node's way", [{"match": known}, {"accept": None}]
+    if config.pod_egress is PodEgress.ENI:
+        yield "a Pod", [_vmap(_SOURCE, PODS)]
+    else:
+        yield "a Pod with EIP", [_in(_SOURCE, EIP_PODS), _vmap(_SOURCE, PODS)]
+        yield "a Pod, to the VPC", [_in(_DESTINATION, _DIRECT), _vmap(_SOURCE, PODS)]
+
+
+def _postrouting(config: DataPlaneConfig) -> tuple[str, list[Command]]:
+    if config.pod_egress is PodEgress.ENI:
+        marked = {"op": "!=", "left": {"&": [_MARK, config.mark_mask]}, "right": 0}
+        who: Command = {"match": marked}
+    else:
+        who = _in(_SOURCE, EIP_PODS)
+    outside = {"match": {"op": "!=", "left": _DESTINATION, "right": f"@{_DIRECT}"}}
+    return "keeps its address: no masquerade", [who, outside, {"snat": {"addr": _SOURCE}}]
+
+
+def _eni_rules(mask: int, mark: int) -> Iterator[tuple[str, str, list[Command]]]:
+    original = {"match": {"op": "==", "left": {"ct": {"key": "direction"}}, "right": "original"}}
+    arrive, leave, pod = _arrive(mark), _leave(mark), pod_chain(mark)
+    yield leave, "by this ENI", [_set_mark(_MARK, mask, mark)]
+    yield pod, "by this ENI from now on", [_set_mark(_CT_MARK, mask, mark)]
+    yield pod, "this packet too", [_goto(leave)]
+    yield arrive, "for the reverse path filter", [_set_mark(_MARK, mask, mark)]
+    yield arrive, "answers go back by this ENI", [original, _set_mark(_CT_MARK, mask, mark)]
+    yield arrive, "inwards", [original, {"accept": None}]
+
+
+def _arrive(mark: int) -> str:
+    return f"arrive_{mark:#x}"
+
+
+def _leave(mark: int) -> str:
+    return f"leave_{mark:#x}"
+
+
+def _jump(chain: str) -> Command:
+    return {"jump": {"target": chain}}
+
+
+def _goto(chain: str) -> Command:
+    return {"goto": {"target": chain}}
+
+
+_SOURCE: Final[Command] = {"payload": {"protocol": "ip", "field": "saddr"}}
+_DESTINATION: Final[Command] = {"payload": {"protocol": "ip", "field": "daddr"}}
+_MARK: Final[Command] = {"meta": {"key": "mark"}}
+_CT_MARK: Final[Command] = {"ct": {"key": "mark"}}
+
+
+def _vmap(key: Command, name: str) -> Command:
+    return {"vmap": {"key": key, "data": f"@{name}"}}
+
+
+def _in(field: Command, name: str) -> Command:
+    return {"match": {"op": "==", "left": field, "right": f"@{name}"}}
+
+
+def _set_mark(what: Command, mask: int, mark: int) -> Command:
+    """Set our bits and keep the others."""
+    return {"mangle": {"key": what, "value": {"|": [{"&": [what, _ALL_BITS ^ mask]}, mark]}}}
+
+
+def _network(cidr: str) -> Command:
+    network = ipaddress.IPv4Network(cidr)
+    return {"prefix": {"addr": str(network.network_address), "len": network.prefixlen}}
+
+
+def _elements(verb: str, name: str, elements: list[Any]) -> Iterator[Command]:
+    if elements:
+        yield {verb: {"element": {**_HERE, "name": name, "elem": elements}}}
+
+
+def _map_elements(listing: Sequence[Command], name: str) -> Iterator[tuple[Any, Command]]:
+    for entry in listing:
+        found = entry.get("map", {})
+        if found.get("name") == name:
+            yield from found.get("elem", [])
+
+
+def _target(verdict: Command) -> str:
+    """Return the chain that a verdict leads to, as nft lists it: {"goto": {"target": …}}."""
+    return next((str(to["target"]) for to in verdict.values() if to), "")

@@ -1,0 +1,75 @@
+"""All that is ours in the kernel of this node, found by marks that only we leave.
+
+Ours are: rules and routes with our protocol number, links that are named and addressed as `names` does it,
+the nft table `tke_eni`. Listing costs some milliseconds at 250 Pods; nothing is changed.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from pyroute2.netlink.rtnl.fibmsg import fibmsg
+from pyroute2.netlink.rtnl.rtmsg import rtmsg
+
+from ipamd.core import names
+from ipamd.net import links, nft_elements, nft_table, rtnetlink, ruleset
+from ipamd.net.model import FoundLink, FoundRoute, FoundRule, Snapshot
+from ipamd.net.netlink import ROUTE, NetlinkSocket
+
+_OUR_MACS: Final = names.host_mac("0.0.0.0")[:6]
+
+
+def taken() -> Snapshot:
+    """Return what is ours, as it is now."""
+    with NetlinkSocket(ROUTE) as channel:
+        rules = tuple(our_rules(channel))
+        routes = tuple(_found_route(route) for route in our_routes(channel))
+        found = tuple(our_links(channel))
+    listing = nft_table.listed()
+    marks = (ruleset.mark_of(chain) for chain in ruleset.chains(listing or []))
+    return Snapshot(
+        rules=rules,
+        routes=routes,
+        links=found,
+        table_exists=listing is not None,
+        pod_marks={ip: ruleset.mark_of(chain) for ip, chain in nft_elements.listed(ruleset.PODS).items()},
+        eip_pods=frozenset(nft_elements.listed(ruleset.EIP_PODS)),
+        eni_marks=frozenset(mark for mark in marks if mark),
+    )
+
+
+def our_rules(channel: NetlinkSocket) -> Iterator[FoundRule]:
+    """Yield the policy rules with our protocol number."""
+    for answer in channel.dump(rtnetlink.list_rules(), "list policy rules"):
+        rule = rtnetlink.decode(fibmsg, answer)
+        if rule.get_attr("FRA_PROTOCOL") == rtnetlink.PROTOCOL:
+            yield FoundRule(
+                priority=rule.get_attr("FRA_PRIORITY") or 0,
+                table=rtnetlink.table_of(rule),
+                mark=rule.get_attr("FRA_FWMARK") or 0,
+                mask=rule.get_attr("FRA_FWMASK") or 0,
+                iif=rule.get_attr("FRA_IIFNAME") or "",
+            )
+
+
+def our_routes(channel: NetlinkSocket) -> Iterator[Any]:
+    """Yield the routes of all tables with our protocol number, as pyroute2 shows them."""
+    for answer in channel.dump(rtnetlink.list_routes(), "list routes"):
+        route = rtnetlink.decode(rtmsg, answer)
+        if route["proto"] == rtnetlink.PROTOCOL:
+            yield route
+
+
+def our_links(channel: NetlinkSocket) -> Iterator[FoundLink]:
+    """Yield the node's ends of Pods' veths."""
+    for link in links.listed(channel):
+        if names.HOST_VETH.fullmatch(link.name) and link.mac.startswith(_OUR_MACS):
+            yield FoundLink(name=link.name, ifindex=link.ifindex, mac=link.mac, up=link.up, alias=link.alias)
+
+
+def _found_route(route: Any) -> FoundRoute:
+    return FoundRoute(
+        table=rtnetlink.table_of(route),
+        destination=f"{route.get_attr('RTA_DST') or '0.0.0.0'}/{route['dst_len']}",
+        gateway=route.get_attr("RTA_GATEWAY") or "",
+        ifindex=route.get_attr("RTA_OIF") or 0,
+    )

@@ -1,0 +1,169 @@
+"""One Pod's links, addresses and routes: made, and taken away.
+
+    Pod     eth0 <ip>/32; 169.254.1.1 dev eth0; default via it; its MAC is a permanent neighbour
+    node    eni<sha1> up, no address; <ip>/32 dev eni<sha1> in main; nft: which ENI, and whether it has an EIP
+
+A Pod is wired completely or not at all: what was made is taken away again when a later step fails. Safe from
+many threads at once, for different Pods; the kernel's rtnl lock orders the rest.
+
+Measured (kernel 6.18, 2 CPUs, idle): `wire` 1.3 ms, of which the kernel has 0.6 (veth 0.35, Pod's side 0.13,
+route 0.03, nft 0.04) and encoding by pyroute2's classes 0.5; three datagrams and one thread. Removing a veth
+takes 20 ms, because the kernel waits for RCU readers: `wire` therefore tries first and looks for a left-over
+only when the name is taken.
+"""
+
+import contextlib
+import errno
+import logging
+import socket
+
+from ipamd.core import errors, names
+from ipamd.net import links, netlink, netns, nft_elements, rtnetlink, ruleset, sysctls
+from ipamd.net.model import PodLink, PodWiring, checked_host_veth, checked_ip
+from ipamd.net.netlink import ROUTE, NetlinkSocket
+from ipamd.net.nft_elements import Element
+
+logger = logging.getLogger(__name__)
+
+
+def wire(pod: PodWiring) -> PodLink:
+    """Give the Pod its interface; NetnsError, InvalidInputError or KernelError when that is not possible.
+
+    Done again for the same Pod, it makes everything anew, also when an earlier attempt was cut short or its
+    sandbox is gone.
+    """
+    with netns.opened(pod.netns_path) as namespace, contextlib.ExitStack() as undo:
+        undo.callback(_take_back, pod)
+        _make_veth(pod, namespace)
+        host_ifindex = _ifindex(pod.host_veth)
+        # A Pod must not be able to give the node a route by a router advertisement (CVE-2020-10749).
+        sysctls.write(f"ipv6/conf/{pod.host_veth}/accept_ra", "0")
+        pod_ifindex = netns.run_inside(namespace, lambda: _configure(pod))
+        _connect(pod, host_ifindex)
+        undo.pop_all()
+    return PodLink(
+        host_mac=names.host_mac(pod.ip),
+        pod_mac=names.pod_mac(pod.ip),
+        host_ifindex=host_ifindex,
+        pod_ifindex=pod_ifindex,
+    )
+
+
+def connect(pod: PodWiring) -> bool:
+    """Mend the node's side: route and nft elements; False when the link is gone and only ADD can help."""
+    with NetlinkSocket(ROUTE) as channel:
+        link = links.by_name(channel, pod.host_veth)
+    if link is None or link.mac != names.host_mac(pod.ip):
+        return False
+    _connect(pod, link.ifindex)
+    return True
+
+
+def unwire(ip: str, host_veth: str) -> None:
+    """Take away what `wire` made; what is gone already is no error.
+
+    The Pod's end goes with the node's, so the Pod's namespace need not exist. A link of this name that
+    belongs to another IP is a newer sandbox of the same Pod and stays.
+    """
+    checked_ip(ip)
+    checked_host_veth(host_veth)
+    _disconnect(ip)
+    with NetlinkSocket(ROUTE) as channel:
+        link = links.by_name(channel, host_veth)
+        if link is None:
+            return
+        if link.mac == names.host_mac(ip):
+            channel.change(rtnetlink.delete_link(host_veth))
+        else:
+            logger.info("link %s stays: its MAC %s is not that of %s", host_veth, link.mac, ip)
+
+
+def set_eip(ip: str, *, wanted: bool) -> None:
+    """Say whether a wired Pod has an EIP; new connections follow, those that exist stay on their way."""
+    element = Element(checked_ip(ip))
+    if wanted:
+        nft_elements.apply([nft_elements.add(ruleset.EIP_PODS, element)])
+    else:
+        nft_elements.apply(nft_elements.discard(ruleset.EIP_PODS, element))
+
+
+def _make_veth(pod: PodWiring, namespace: int) -> None:
+    """Make the pair; explicit MACs, which udev's MACAddressPolicy=persistent leaves alone."""
+    host = [
+        ("IFLA_IFNAME", pod.host_veth),
+        ("IFLA_ADDRESS", names.host_mac(pod.ip)),
+        ("IFLA_MTU", pod.mtu),
+    ]
+    end = [("IFLA_IFNAME", pod.ifname), ("IFLA_ADDRESS", names.pod_mac(pod.ip)), ("IFLA_MTU", pod.mtu)]
+    request = rtnetlink.add_veth(host, end, namespace, f"make veth {pod.host_veth} for {pod.ip}")
+    with NetlinkSocket(ROUTE) as channel:
+        if channel.change(request) == [errno.EEXIST]:
+            channel.change(rtnetlink.delete_link(pod.host_veth))
+            if channel.change(request) == [errno.EEXIST]:
+                raise errors.InvalidInputError(
+                    f"interface {pod.ifname} exists already in {pod.netns_path}",
+                    advice="the runtime has to give a name that is free in the sandbox, or a new sandbox",
+                )
+
+
+def _configure(pod: PodWiring) -> int:
+    """Set up the Pod's side, inside its namespace; return its ifindex."""
+    where = f"of Pod {pod.ip} in {pod.netns_path}"
+    ifindex = _ifindex(pod.ifname)
+    gateway = names.GATEWAY_IP
+    with NetlinkSocket(ROUTE) as channel:
+        channel.change(
+            rtnetlink.set_link(ifindex, [], f"bring up {pod.ifname} {where}"),
+            rtnetlink.add_address(ifindex, pod.ip, f"add the address {where}"),
+            rtnetlink.set_host_route(gateway, ifindex, f"add the route to the gateway {where}"),
+            rtnetlink.set_default_route(
+                gateway, ifindex, rtnetlink.MAIN_TABLE, f"add the default route {where}"
+            ),
+            rtnetlink.set_neighbour(
+                gateway, names.host_mac(pod.ip), ifindex, f"add the gateway's neighbour entry {where}"
+            ),
+        )
+    return ifindex
+
+
+def _connect(pod: PodWiring, host_ifindex: int) -> None:
+    requests = [rtnetlink.set_host_route(pod.ip, host_ifindex, f"add route {pod.ip}/32 dev {pod.host_veth}")]
+    if pod.alias:
+        alias = [("IFLA_IFALIAS", pod.alias)]
+        requests.append(rtnetlink.set_link(host_ifindex, alias, f"set the alias of {pod.host_veth}"))
+    with NetlinkSocket(ROUTE) as channel:
+        channel.change(*requests)
+    to_eni = nft_elements.add(ruleset.PODS, Element(pod.ip, ruleset.pod_chain(pod.eni_mark)))
+    eip = Element(pod.ip)
+    if pod.eip:
+        nft_elements.apply([to_eni, nft_elements.add(ruleset.EIP_PODS, eip)])
+    else:
+        nft_elements.apply([to_eni, *nft_elements.discard(ruleset.EIP_PODS, eip)])
+
+
+def _disconnect(ip: str) -> None:
+    element = Element(ip)
+    try:
+        nft_elements.apply(
+            [nft_elements.delete(ruleset.PODS, element), *nft_elements.discard(ruleset.EIP_PODS, element)]
+        )
+    except errors.KernelError as e:
+        if e.errno != errno.ENOENT:  # the whole table is gone
+            raise
+    with NetlinkSocket(ROUTE) as channel:
+        channel.change(rtnetlink.delete_host_route(ip))
+
+
+def _take_back(pod: PodWiring) -> None:
+    try:
+        unwire(pod.ip, pod.host_veth)
+    except errors.IpamError:
+        # The failure that led here is the one to be told; the next ADD or the repair removes what stayed.
+        logger.exception("could not take back the wiring of %s", pod.ip)
+
+
+def _ifindex(name: str) -> int:
+    try:
+        return socket.if_nametoindex(name)
+    except OSError as e:
+        raise netlink.kernel_error(f"find link {name}", netlink.Refusal(e.errno or errno.ENODEV, "")) from e

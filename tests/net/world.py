@@ -1,0 +1,249 @@
+r"""A node in a namespace of its own, with two ENIs on a little VPC that drops packets with a foreign source.
+
+        internet 203.0.113.5          neighbour 10.0.1.20
+                    \                  /
+                     vpc (router, 10.0.1.1)
+                    /                  \
+          eth0 10.0.1.10            eth1 (Pods 10.0.1.100-, no address)
+                     \                /
+                            node
+
+The VPC lets a packet in from a port only with a source address of that port's ENI, as the cloud does.
+"""
+
+import contextlib
+import itertools
+import os
+import socket
+import subprocess
+import threading
+import time
+
+from ipamd.core import names
+from ipamd.net import netns
+from ipamd.net.dataplane import DataPlane
+from ipamd.net.model import PodWiring
+
+PRIMARY_MAC = "20:90:6f:00:00:10"
+SECONDARY_MAC = "20:90:6f:00:00:11"
+GATEWAY = "10.0.1.1"
+NODE_IP = "10.0.1.10"
+NEIGHBOUR_IP = "10.0.1.20"
+INTERNET_IP = "203.0.113.5"
+DIRECT = ("10.0.0.0/16", "172.16.252.0/22")
+
+_numbers = itertools.count(1)
+
+
+class Namespace:
+    """A network namespace with a unique name; functions and commands can be run in it."""
+
+    def __init__(self, role):
+        self.name = f"tken{os.getpid()}-{next(_numbers)}-{role}"
+        self.path = f"/run/netns/{self.name}"
+        subprocess.run(["ip", "netns", "add", self.name], check=True)
+        self.run("ip", "link", "set", "lo", "up")
+
+    def run(self, *command, stdin=None):
+        """Run a command inside and return what it prints."""
+        finished = self.attempt(*command, stdin=stdin)
+        assert finished.returncode == 0, f"{' '.join(command)}: {finished.stderr}"
+        return finished.stdout
+
+    def attempt(self, *command, stdin=None):
+        """Run a command inside that may fail."""
+        inside = ["ip", "netns", "exec", self.name, *command]
+        return subprocess.run(inside, input=stdin, capture_output=True, text=True, check=False)
+
+    def do(self, function):
+        """Run a function in a thread inside."""
+        with netns.opened(self.path) as namespace:
+            return netns.run_inside(namespace, function)
+
+    def delete(self):
+        subprocess.run(["ip", "netns", "delete", self.name], capture_output=True, check=False)
+
+
+class Server:
+    """Tells each TCP client the address that it is seen with."""
+
+    def __init__(self, namespace, ip, port=8080):
+        self._socket = namespace.do(lambda: socket.create_server((ip, port)))
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, (source, _) = self._socket.accept()
+                with client:
+                    client.sendall(source.encode())
+
+    def close(self):
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._socket.close()
+
+
+def source_seen(namespace, ip, port=8080, timeout=2.0):
+    """Return the address that a server sees a connection from the namespace with; None without an answer."""
+    try:
+        with namespace.do(lambda: socket.create_connection((ip, port), timeout)) as client:
+            return client.recv(64).decode() or None
+    except OSError:
+        return None
+
+
+class World:
+    """The picture above, and the Pods that are put on the node."""
+
+    def __init__(self, config):
+        self._stack = contextlib.ExitStack()
+        self._config = config
+        self.restart_agent()
+        self.pods = {}
+        self.enis = {}
+        try:
+            self.vpc, self.node, self.neighbour, self.internet = (
+                self.sandbox(role) for role in ("vpc", "node", "near", "inet")
+            )
+            self._build()
+        except BaseException:
+            self.close()
+            raise
+
+    def _build(self):
+        vpc = self.vpc
+        for setting in ("ip_forward=1", "conf.all.rp_filter=0", "conf.default.rp_filter=0"):
+            vpc.run("sysctl", "-qw", f"net.ipv4.{setting}")
+        vpc.run("ip", "address", "add", f"{GATEWAY}/32", "dev", "lo")
+        vpc.run(
+            "nft",
+            "-f",
+            "-",
+            stdin="""
+            table ip vpc {
+              set owned { type ifname . ipv4_addr; }
+              set strict { type ifname; }
+              chain arrived { type filter hook prerouting priority raw; policy accept;
+                iifname @strict iifname . ip saddr != @owned counter drop
+              }
+            }
+        """,
+        )
+        self._port("p0", self.node, "eth0", PRIMARY_MAC)
+        self.own("p0", NODE_IP, PRIMARY_MAC)
+        self.node.run("ip", "address", "add", f"{NODE_IP}/24", "dev", "eth0")
+        self.node.run("ip", "route", "add", "default", "via", GATEWAY)
+        self.attach_eni("p1", "eth1", SECONDARY_MAC)
+        for port, namespace, ip in (
+            ("p2", self.neighbour, NEIGHBOUR_IP),
+            ("p3", self.internet, INTERNET_IP),
+        ):
+            mac = f"20:90:6f:00:01:0{port[1]}"
+            self._port(port, namespace, "eth0", mac)
+            self.own(port, ip, mac)
+            namespace.run("ip", "address", "add", f"{ip}/24", "dev", "eth0")
+            namespace.run("ip", "route", "add", "default", "via", GATEWAY, "dev", "eth0", "onlink")
+
+    def attach_eni(self, port, name, mac):
+        self._port(port, self.node, name, mac, up=False)
+
+    def _port(self, port, namespace, name, mac, *, up=True):
+        peer = ("peer", "name", name, "netns", namespace.name, "address", mac)
+        self.vpc.run("ip", "link", "add", port, "type", "veth", *peer)
+        self.vpc.run("sysctl", "-qw", f"net.ipv4.conf.{port}.proxy_arp=1")
+        self.vpc.run("sysctl", "-qw", f"net.ipv4.neigh.{port}.proxy_delay=0")
+        self.vpc.run("ip", "link", "set", port, "up")
+        self.vpc.run("nft", "add", "element", "ip", "vpc", "strict", f"{{ {port} }}")
+        if up:
+            namespace.run("ip", "link", "set", name, "up")
+
+    def own(self, port, ip, mac):
+        """Let an address belong to the ENI at a port."""
+        self.vpc.run("ip", "route", "replace", f"{ip}/32", "dev", port, "scope", "link")
+        self.vpc.run("ip", "neighbour", "replace", ip, "lladdr", mac, "dev", port)
+        self.vpc.run("nft", "add", "element", "ip", "vpc", "owned", f"{{ {port} . {ip} }}")
+
+    def on_node(self, function):
+        return self.node.do(function)
+
+    def restart_agent(self):
+        """Start again with an agent that knows nothing."""
+        self.dataplane = DataPlane(self._config)
+
+    def ensure_node(self):
+        self.enis["eth0"] = self.on_node(lambda: self.dataplane.ensure_node(PRIMARY_MAC, DIRECT))
+
+    def ensure(self):
+        """Bring the node up as an agent does; return the secondary ENI."""
+        self.ensure_node()
+        self.enis["eth1"] = self.on_node(lambda: self.dataplane.ensure_eni(SECONDARY_MAC, GATEWAY))
+        return self.enis["eth1"]
+
+    def sandbox(self, role="pod"):
+        """Make a namespace, as a runtime does for a Pod."""
+        namespace = Namespace(role)
+        self._stack.callback(namespace.delete)
+        return namespace
+
+    def wiring(self, sandbox, ip, **changes):
+        wanted = {
+            "netns_path": sandbox.path,
+            "ifname": "eth0",
+            "ip": ip,
+            "host_veth": names.host_veth("default", f"pod-{ip}"),
+            "eni_mark": self.enis["eth1"].mark,
+            "mtu": 1500,
+            "eip": False,
+        } | changes
+        return PodWiring(**wanted)
+
+    def add_pod(self, ip, **changes):
+        """Wire a new Pod on eth1; return its namespace."""
+        sandbox = self.sandbox()
+        self.own("p1", ip, SECONDARY_MAC)
+        wiring = self.wiring(sandbox, ip, **changes)
+        self.on_node(lambda: self.dataplane.wire_pod(wiring))
+        self.pods[ip] = wiring
+        return sandbox
+
+    def serve(self, namespace, ip, port=8080):
+        server = Server(namespace, ip, port)
+        self._stack.callback(server.close)
+
+    @contextlib.contextmanager
+    def conversation(self, namespace, ip, port=9090):
+        """Give a function that says something on one TCP connection and returns who it was heard from."""
+        listener = self.internet.do(lambda: socket.create_server((ip, port)))
+        with listener, namespace.do(lambda: socket.create_connection((ip, port), 2.0)) as client:
+            server, (source, _) = listener.accept()
+            server.settimeout(2.0)
+
+            def say(text):
+                client.sendall(text.encode())
+                server.sendall(source.encode() + b" " + server.recv(64))
+                return client.recv(64).decode()
+
+            with server:
+                yield say
+
+    def snapshot(self):
+        return self.on_node(self.dataplane.snapshot)
+
+    def generation(self):
+        """Return a text that differs after any change of the node's nftables."""
+        return self.node.run("nft", "-a", "list", "ruleset")
+
+    def close(self):
+        self._stack.close()
+
+
+def eventually(condition, seconds=5.0):
+    """Wait for a real condition; return whether it came true."""
+    until = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True
