@@ -84,6 +84,25 @@ def not_provisioned(
     return _patch(replace(claim, conditions=conditions), changes)
 
 
+def binding_begun(claim: Claim, binding: ClaimBinding, now: float) -> dict[str, Any]:
+    """Record where the EIP is about to be associated; before the cloud is asked, by the agent of that node.
+
+    From then on the controller leaves the EIP alone until the agent takes the binding back.
+    """
+    conditions = with_condition(
+        claim.conditions,
+        kind=BOUND,
+        status=False,
+        reason=Reason.BINDING,
+        message=f"being bound to {binding.private_ip} on {binding.eni_id}",
+        now=now,
+    )
+    return _patch(
+        replace(claim, binding=binding, conditions=conditions),
+        {"binding": _binding_fields(binding), "conditions": list(conditions)},
+    )
+
+
 def bound(claim: Claim, binding: ClaimBinding, now: float) -> dict[str, Any]:
     """Record where the EIP is associated; by the agent of that node."""
     conditions = with_condition(

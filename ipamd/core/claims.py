@@ -42,6 +42,7 @@ class Reason(Enum):
 
     ALLOCATED = "Allocated"
     ADOPTED = "Adopted"
+    BINDING = "Binding"
     BOUND = "Bound"
     UNBOUND = "Unbound"
     NODE_GONE = "NodeGone"
