@@ -240,7 +240,7 @@ class Pool:
             if subject in self._arriving:
                 return
             self._arriving[subject] = count
-        self._workers.submit(self._carry_out, subject, action)
+        self._workers.submit(partial(self._carry_out, subject, action))
 
     def _carry_out(self, subject: str, action: Callable[[], None]) -> None:
         try:

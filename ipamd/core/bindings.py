@@ -79,7 +79,7 @@ def decide(scene: Scene) -> list[Action]:
             actions.append(action)
     for claim in scene.claims.values():
         ours = claim.binding is not None and claim.binding.node == scene.node
-        if ours and not _here(scene.ledger, claim):
+        if ours and not is_here(scene.ledger, claim):
             actions.append(Withdraw(claim=claim))
     return actions
 
@@ -135,6 +135,12 @@ def wanted_binding(address: Address, pod: model.PodRef, node: str) -> ClaimBindi
     return ClaimBinding(
         node=node, eni_id=address.eni_id, private_ip=address.ip, pod_uid=pod.uid, sandbox=sandbox
     )
+
+
+def is_here(ledger: Ledger, claim: Claim) -> bool:
+    """Whether an address of this node has, or may have, the EIP of the claim, whatever the claim says."""
+    known = any(a.eip is not None and a.eip.claim == str(claim) for a in ledger.addresses.values())
+    return known or _recorded(ledger, claim) is not None
 
 
 def _for_recorded(scene: Scene, address: Address) -> Action | None:
@@ -195,12 +201,6 @@ def _for_bare(scene: Scene, address: Address) -> Action | None:
     if claim is None or waited_for(claim, pod, scene.node) or _recorded(scene.ledger, claim) is not None:
         return None
     return Associate(address=address, claim=claim, pod=pod)
-
-
-def _here(ledger: Ledger, claim: Claim) -> bool:
-    """Whether an address of this node has, or may have, the EIP of the claim, whatever the claim says."""
-    known = any(a.eip is not None and a.eip.claim == str(claim) for a in ledger.addresses.values())
-    return known or _recorded(ledger, claim) is not None
 
 
 def _recorded(ledger: Ledger, claim: Claim) -> Address | None:

@@ -1,0 +1,133 @@
+"""What the cluster is told about EIPs: status of the EIPClaim, annotations and Events of the Pod.
+
+The claim is written before an EIP is associated and after it is confirmed, so that whoever reads it never
+finds less than there is. Annotations and Events are for people and programs in the Pod; their loss is
+logged and changes nothing.
+Thread safety: any thread may call any method.
+"""
+
+import logging
+from collections.abc import Callable
+
+from ipamd.agent.claims import ClaimSource
+from ipamd.agent.pods import PodSource
+from ipamd.core import claim_status, model
+from ipamd.core.bindings import waited_for
+from ipamd.core.claims import Claim, ClaimBinding, Reason, condition
+from ipamd.core.errors import TryAgainError
+from ipamd.core.pods import ANNOTATION_PREFIX
+from ipamd.kube import errors, resources
+from ipamd.kube.client import KubeClient
+from ipamd.kube.events import EventRecorder
+
+log = logging.getLogger(__name__)
+
+EIP_ID = ANNOTATION_PREFIX + "eip-id"
+EIP_PUBLIC_IP = ANNOTATION_PREFIX + "eip-public-ip"
+
+
+class Announcer:
+    """Tells of the EIPs of one node."""
+
+    def __init__(
+        self,
+        node: str,
+        *,
+        client: KubeClient,
+        claims: ClaimSource,
+        pods: PodSource,
+        events: EventRecorder,
+        clock: Callable[[], float],
+    ) -> None:
+        """Take the node's name, where to read and write, and a clock of Unix time."""
+        self._node = node
+        self._client = client
+        self._claims = claims
+        self._pods = pods
+        self._events = events
+        self._clock = clock
+
+    def begin(self, claim: Claim, pod: model.PodRef, binding: ClaimBinding) -> Claim:
+        """Write the binding into the claim before the cloud is asked; return the claim as it is then.
+
+        Errors: KubeError; TryAgainError when the claim is not the Pod's to bind any more.
+        """
+        eip_id = claim.address.eip_id if claim.address else ""
+
+        def revision(current: Claim) -> dict[str, object] | None:
+            obstacle = waited_for(current, pod, self._node)
+            if obstacle or current.address is None or current.address.eip_id != eip_id:
+                raise TryAgainError(f"EIPClaim {claim} has changed: waiting for {obstacle or 'another EIP'}")
+            if current.binding == binding:
+                return None
+            return claim_status.binding_begun(current, binding, self._clock())
+
+        written = self._claims.revise(claim, revision)
+        if written is None:
+            raise TryAgainError(f"EIPClaim {claim} does not exist any more")
+        return written
+
+    def bound(self, claim: Claim, pod: model.PodRef, binding: ClaimBinding, note: str = "") -> None:
+        """Write that the EIP is bound; tell the Pod. `note` ends the Event. Errors: KubeError."""
+
+        def revision(current: Claim) -> dict[str, object] | None:
+            told = condition(current.conditions, claim_status.BOUND).get("status") == "True"
+            same = current.address is not None and current.address == claim.address
+            if not same or (told and current.binding == binding):
+                return None
+            return claim_status.bound(current, binding, self._clock())
+
+        was_bound = condition(claim.conditions, claim_status.BOUND).get("status") == "True"
+        self._claims.revise(claim, revision)
+        if claim.address is None:
+            return
+        eip_id, public_ip = claim.address.eip_id, claim.address.public_ip
+        self._annotate(pod, {EIP_ID: eip_id, EIP_PUBLIC_IP: public_ip})
+        if not was_bound or note:
+            message = f"EIP {public_ip} ({eip_id}) is bound to {binding.private_ip} on {binding.eni_id}{note}"
+            self.event(pod, "AssociatedEIP", message)
+
+    def withdraw(self, claim: Claim, still_here: Callable[[Claim], bool]) -> None:
+        """Take this node's binding out of the claim, unless `still_here`. Errors: KubeError."""
+
+        def revision(current: Claim) -> dict[str, object] | None:
+            ours = current.binding is not None and current.binding.node == self._node
+            if not ours or still_here(current):
+                return None
+            message = f"the agent of node {self._node} has unbound it"
+            return claim_status.unbound(current, Reason.UNBOUND, message, self._clock())
+
+        self._claims.revise(claim, revision)
+
+    def event(self, pod: model.PodRef, reason: str, message: str) -> None:
+        """Record an ordinary Event on the Pod."""
+        self._events.record(_reference(pod), "Normal", reason, message)
+
+    def warning(self, pod: model.PodRef, reason: str, message: str) -> None:
+        """Record a Warning on the Pod."""
+        self._events.record(_reference(pod), "Warning", reason, message)
+
+    def _annotate(self, pod: model.PodRef, annotations: dict[str, str]) -> None:
+        known = self._pods.known(pod)
+        if known is None or known.ref != pod:
+            return
+        if all(known.annotations.get(name) == value for name, value in annotations.items()):
+            return
+        # With the UID in it the patch is refused for a later Pod of the name.
+        body = {"metadata": {"uid": pod.uid, "annotations": annotations}}
+        try:
+            self._client.patch(resources.PODS, pod.name, body, pod.namespace)
+        except (errors.NotFoundError, errors.ConflictError):
+            log.debug("Pod %s was gone before it got its annotations", pod)
+        except errors.KubeError as e:
+            log.warning("Pod %s has no annotations %s: %s", pod, ", ".join(annotations), e)
+
+
+def _reference(pod: model.PodRef) -> dict[str, str]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "namespace": pod.namespace,
+        "name": pod.name,
+        "uid": pod.uid,
+    }

@@ -1,0 +1,202 @@
+"""Keeps EIPs where the claims want them: has executed what `ipamd.core.bindings` decides, again and again.
+
+A thread compares ledger and claims after every change of either, and hands what is to be done to a few
+workers, one at a time for each claim. What fails is told to the Pod and comes again after a pause; nothing
+is remembered of it but its last error. While the watches have not caught up, only what needs no claim is done:
+EIPs of freed addresses are unbound.
+"""
+
+import logging
+import random
+import threading
+from collections.abc import Mapping
+from functools import partial
+
+from ipamd.agent import associating
+from ipamd.agent.associating import BindTools
+from ipamd.agent.claims import ClaimSource
+from ipamd.agent.closures import Closures
+from ipamd.agent.disassociating import Disassociation
+from ipamd.agent.enis import NodeEnis
+from ipamd.agent.pods import PodSource
+from ipamd.agent.workers import Workers
+from ipamd.core import bindings
+from ipamd.core.addresses import BindStage, Unbinding
+from ipamd.core.claims import Claim
+from ipamd.core.deadline import Deadline
+from ipamd.core.errors import IpamError, TryAgainError
+
+log = logging.getLogger(__name__)
+
+_TICK = 10.0
+"""Seconds after which everything is compared even if nothing has happened."""
+_WORKERS = 8
+_LOOK_SECONDS = 30.0
+
+
+class Binder:
+    """The EIPs of one node.
+
+    Invariant: at most one action for a claim (or for an EIP without claim) is under way; `_under_way` names
+    their subjects and is touched under `_guard` only. Thread safety: any thread may call any public method.
+    """
+
+    def __init__(
+        self,
+        node: str,
+        *,
+        claims: ClaimSource,
+        pods: PodSource,
+        enis: NodeEnis,
+        disassociation: Disassociation,
+        tools: BindTools,
+    ) -> None:
+        """Take the node's name, what to compare, and the tools of the actions."""
+        self._node = node
+        self._claims = claims
+        self._pods = pods
+        self._enis = enis
+        self._disassociation = disassociation
+        self._tools = tools
+        self._guard = threading.Lock()
+        self._under_way: set[str] = set()
+        self._closures = Closures(clock=tools.book.now, random=random.random)
+        self._loose: dict[str, str] = {}  # by claim: the EIP that this process has just seen unbound
+        self._nudged = threading.Event()
+        self._stopping = threading.Event()
+        self._workers = Workers(_WORKERS, "bind")
+        self._thread = threading.Thread(target=self._run, name="bind", daemon=True)
+
+    def start(self) -> None:
+        """Begin to compare and act."""
+        self._workers.start()
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """End; actions under way are waited for, and resumed by the next start if they take longer."""
+        self._stopping.set()
+        self._nudged.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._workers.stop(timeout)
+
+    def nudge(self) -> None:
+        """Have ledger and claims compared now."""
+        self._nudged.set()
+
+    def error(self, claim: str) -> IpamError | None:
+        """Return why the last action for a claim (namespace/name) failed, None after a success."""
+        return self._closures.error(claim)
+
+    def errors(self) -> Mapping[str, IpamError]:
+        """Return the last failures by claim, or by EIP where there is no claim."""
+        return self._closures.errors()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._nudged.wait(_TICK)
+            self._nudged.clear()
+            if self._stopping.is_set():
+                return
+            try:
+                self._round()
+            except Exception:  # EIPs must be looked after whatever happens to one round
+                log.exception("a round of the EIPs failed")
+                self._stopping.wait(1.0)
+
+    def _round(self) -> None:
+        ledger = self._tools.book.ledger
+        expected = frozenset(pod.ref for pod in self._pods.all() if pod.wants_sandbox)
+        scene = bindings.Scene(node=self._node, ledger=ledger, claims=self._claims.all(), expected=expected)
+        informed = self._claims.has_synced and self._pods.has_synced
+        due = [a for a in bindings.decide(scene) if informed or _needs_no_claim(a)]
+        self._closures.keep_only({_subject_of(action) for action in due})
+        for action in due:
+            self._begin(action)
+
+    def _begin(self, action: bindings.Action) -> None:
+        subject = _subject_of(action)
+        with self._guard:
+            if subject in self._under_way or self._closures.is_closed(subject):
+                return
+            self._under_way.add(subject)
+        self._workers.submit(partial(self._carry_out, subject, action))
+
+    def _carry_out(self, subject: str, action: bindings.Action) -> None:
+        try:
+            self._execute(action)
+            self._closures.succeeded(subject)
+        except TryAgainError as e:
+            log.info("EIP of %s: %s", subject, e)
+            self._closures.failed(subject, e)
+        except IpamError as e:
+            self._failed(subject, action, e)
+        except Exception as e:  # a worker must give its subject back
+            log.exception("EIP of %s: a defect", subject)
+            self._closures.failed(subject, IpamError(f"a defect of the agent: {type(e).__name__}: {e}"))
+        finally:
+            with self._guard:
+                self._under_way.discard(subject)
+            self._tools.book.wake()
+            self.nudge()
+
+    def _execute(self, action: bindings.Action) -> None:
+        match action:
+            case bindings.Associate():
+                associating.associate(action, self._node, self._tools)
+            case bindings.Announce():
+                associating.announce(action, self._node, self._tools)
+            case bindings.Disassociate():
+                self._disassociation.disassociate(action)
+                self._remember_loose(action)
+            case bindings.Withdraw():
+                self._withdraw(action.claim)
+
+    def _remember_loose(self, action: bindings.Disassociate) -> None:
+        eip_id = action.address.eip.eip_id if action.address.eip else ""
+        if self._tools.book.ledger.with_eip(eip_id) is None:
+            self._loose[str(_subject_of(action))] = eip_id
+
+    def _withdraw(self, claim: Claim) -> None:
+        """Take our binding out of a claim; the cloud is looked at unless we have just unbound the EIP."""
+        eip_id = claim.address.eip_id if claim.address else ""
+        if eip_id and self._loose.get(str(claim)) != eip_id:
+            self._see_loose(claim, eip_id)
+        self._tools.announcer.withdraw(claim, self._is_here)
+        self._loose.pop(str(claim), None)
+
+    def _see_loose(self, claim: Claim, eip_id: str) -> None:
+        eip = self._tools.cloud.describe_eip(eip_id)
+        if eip is not None and eip.eni_id in self._enis.enis and eip.bound:
+            self._enis.look(Deadline.after(_LOOK_SECONDS, self._tools.monotonic))
+            raise TryAgainError(f"{eip_id} of EIPClaim {claim} is bound to {eip.private_ip}: recorded now")
+
+    def _is_here(self, claim: Claim) -> bool:
+        return bindings.is_here(self._tools.book.ledger, claim)
+
+    def _failed(self, subject: str, action: bindings.Action, error: IpamError) -> None:
+        pause = self._closures.failed(subject, error)
+        log.warning("EIP of %s: %s (again in %.0f s)", subject, error, pause)
+        pod = action.address.pod if not isinstance(action, bindings.Withdraw) else None
+        if pod is not None:
+            reason = "FailedAssociateEIP" if isinstance(action, _BINDS) else "FailedDisassociateEIP"
+            self._tools.announcer.warning(pod, reason, str(error))
+
+
+_BINDS = (bindings.Associate, bindings.Announce)
+
+
+def _subject_of(action: bindings.Action) -> str:
+    """Return what an action is about: the claim, so that no two of one claim run at once."""
+    if isinstance(action, bindings.Disassociate):
+        record = action.address.eip
+        return record.claim or record.eip_id if record else action.address.ip
+    return str(action.claim)
+
+
+def _needs_no_claim(action: bindings.Action) -> bool:
+    """Whether an action is right whatever the claims say."""
+    if not isinstance(action, bindings.Disassociate) or action.address.eip is None:
+        return False
+    leaving = action.address.eip.stage is BindStage.UNBINDING
+    return action.certain and (leaving or isinstance(action.address.state, Unbinding))

@@ -1,0 +1,124 @@
+"""Unbinds one EIP from one address, and only if it is there and nobody wants it there.
+
+The cloud is looked at before it is asked: an EIP that went elsewhere is not ours to unbind any more. The
+address is released only when the cloud no longer shows the EIP at it.
+Thread safety: one call for an EIP at a time; calls for different EIPs run in parallel.
+"""
+
+import logging
+
+from ipamd.agent.associating import SECONDS, BindTools, is_at, show_in_kernel
+from ipamd.agent.claims import ClaimSource
+from ipamd.core import associations, bindings, ledger, model, tags
+from ipamd.core.addresses import Address, Binding, BindStage, Held
+from ipamd.core.claims import Claim
+from ipamd.core.deadline import Deadline
+from ipamd.core.errors import IpamError
+from ipamd.core.ledger import Ledger, Transition
+
+log = logging.getLogger(__name__)
+
+_SETTLE = 3.0
+"""Seconds for which an EIP has to be seen loose when a request to bind it may still be under way."""
+
+
+class Disassociation:
+    """Unbinds EIPs of one node."""
+
+    def __init__(
+        self, node: str, cluster_id: str, *, claims: ClaimSource, tools: BindTools, cooldown: float
+    ) -> None:
+        """Take the node's name, the cluster's id as in tags, and the seconds that freed addresses cool."""
+        self._node = node
+        self._cluster_id = cluster_id
+        self._claims = claims
+        self._tools = tools
+        self._cooldown = cooldown
+
+    def disassociate(self, action: bindings.Disassociate) -> None:
+        """Unbind the recorded EIP and free the address of it; return when the cloud shows that.
+
+        Errors: CloudError, KubeError, StoreError, TryAgainError; IpamError for an EIP that is not ours. The
+        record then stays, and with it the address stays out of the pool.
+        """
+        before, tools = action.address, self._tools
+        record = before.eip
+        if record is None or not (action.certain or self._is_unwanted(before, record)):
+            return
+        deadline = Deadline.after(SECONDS, tools.monotonic)
+        address = tools.book.apply(lambda book: self._begin(book, before, record)).address
+        if address is None:
+            return
+        log.info("unbinding %s from %s: %s", record.eip_id, address.ip, action.why)
+        eip = tools.cloud.describe_eip(record.eip_id, deadline)
+        if is_at(eip, address):
+            tools.cloud.disassociate_eip(record.eip_id, deadline)
+            tools.watch.wait_until(record.eip_id, lambda seen: not is_at(seen, address), deadline)
+        elif record.stage is BindStage.BINDING:
+            self._settle(record.eip_id, address, deadline)
+        freed = tools.book.apply(
+            lambda book: associations.confirm_unbound(
+                book, address.ip, record.eip_id, self._cooldown, tools.book.now()
+            )
+        ).address
+        show_in_kernel(freed, tools)
+        log.info("%s is unbound from %s", record.eip_id, address.ip)
+
+    def _begin(self, book: Ledger, before: Address, record: Binding) -> Transition:
+        """Record the unbind; a hold ends with it, because its Pod comes back elsewhere or not at all."""
+        address = book.addresses.get(before.ip)
+        if address is None or address.eip is None or address.eip.eip_id != record.eip_id:
+            return Transition(book)
+        if address.pod != before.pod:
+            return Transition(book)
+        begun = associations.begin_unbind(book, address.ip, record.eip_id)
+        if not isinstance(address.state, Held):
+            return begun
+        # The second transition holds the address with both changes, so one commit is enough.
+        return ledger.vacate(begun.ledger, address.ip, self._cooldown, self._tools.book.now())
+
+    def _is_unwanted(self, address: Address, record: Binding) -> bool:
+        """Look at claim and EIP live; whether it may be unbound. IpamError when it is somebody else's."""
+        claim = self._live_claim(address, record)
+        if claim is not None and self._wants_it_here(claim, address, record):
+            return False
+        if record.claim or claim is not None:
+            return True
+        eip = self._tools.cloud.describe_eip(record.eip_id)
+        if eip is None or eip.tags.get(tags.CLUSTER_ID) == self._cluster_id:
+            return True
+        raise IpamError(
+            f"EIP {record.eip_id} is bound to {address.ip}, which is no Pod's, and was not created for "
+            f"cluster {self._cluster_id}; it is left alone and the address is not used",
+            advice="unbind it, if nobody needs it there",
+        )
+
+    def _live_claim(self, address: Address, record: Binding) -> Claim | None:
+        name = record.claim or (str(address.pod) if address.pod else "")
+        if not name:
+            known = self._claims.all().values()
+            name = next((str(c) for c in known if c.address and c.address.eip_id == record.eip_id), "")
+        namespace, _, name = name.partition("/")
+        return self._claims.live(namespace, name) if name else None
+
+    def _wants_it_here(self, claim: Claim, address: Address, record: Binding) -> bool:
+        pod: model.PodRef | None = address.pod
+        return (
+            pod is not None
+            and not claim.deleting
+            and claim.address is not None
+            and claim.address.eip_id == record.eip_id
+            and claim.node in ("", self._node)
+            and (claim.retained or claim.pod_uid == pod.uid)
+        )
+
+    def _settle(self, eip_id: str, address: Address, deadline: Deadline) -> None:
+        """Wait for a request to bind that may have been sent: done with, or come true and undone."""
+        tools = self._tools
+        quiet_until = tools.monotonic() + _SETTLE
+        seen = tools.watch.wait_until(
+            eip_id, lambda eip: is_at(eip, address) or tools.monotonic() >= quiet_until, deadline
+        )
+        if is_at(seen, address):
+            tools.cloud.disassociate_eip(eip_id, deadline)
+            tools.watch.wait_until(eip_id, lambda eip: not is_at(eip, address), deadline)
