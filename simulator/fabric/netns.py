@@ -11,8 +11,10 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from pathlib import Path
-from typing import TypeVar
+from queue import SimpleQueue
+from typing import Any, TypeVar
 
 from simulator.fabric.api import FabricError
 
@@ -80,6 +82,53 @@ def run_in(name: str, call: Callable[[], T]) -> T:
     if errors:
         raise errors[0]
     return results[0]
+
+
+class Resident:
+    """One thread that lives in a namespace and does there what other threads ask, one thing after the other.
+
+    It is a daemon thread, so it still works while the interpreter's exit handlers run. Invariant: after close
+    it has ended.
+    """
+
+    def __init__(self, name: str) -> None:
+        """Start the thread and wait until it is inside; raises FabricError when it cannot get in."""
+        self._name = name
+        self._work: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name=f"in-{name}", daemon=True)
+        self._thread.start()
+        try:
+            self.call(lambda: enter(name))
+        except BaseException:
+            self.close()
+            raise
+
+    def call(self, call: Callable[[], T]) -> T:
+        """Give the result of `call`, or raise its exception, made on the thread."""
+        future: Future[T] = Future()
+        with self._lock:
+            if self._closed:
+                raise FabricError(f"the fabric's thread in {self._name} is closed")
+            self._work.put((future, call))
+        return future.result()
+
+    def close(self) -> None:
+        """End the thread after what was asked before; safe to repeat."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._work.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (item := self._work.get()) is not None:
+            future, call = item
+            try:
+                future.set_result(call())
+            except BaseException as e:  # noqa: BLE001 - handed to the caller's thread, whatever it is
+                future.set_exception(e)
 
 
 def listening_socket(name: str, address: str, port: int) -> socket.socket:

@@ -13,7 +13,6 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from pyroute2 import IPRoute
@@ -57,7 +56,7 @@ class Router:
     def __init__(self, netns_name: str, *, vpc_cidrs: Sequence[str], services: Sequence[str]) -> None:
         """Set up a namespace that exists and is empty; `services` become addresses of the router itself."""
         self.netns_name = netns_name
-        self._thread = ThreadPoolExecutor(1, "router", netns.enter, (netns_name,))
+        self._thread = netns.Resident(netns_name)
         self._ipr: Any = None
         self._nft: Nft | None = None
         try:
@@ -100,20 +99,21 @@ class Router:
         return {element["val"]: element["counter"]["packets"] for element in elements}
 
     def close(self) -> None:
-        """Close the sockets and end the thread; the namespace stays."""
+        """Close the sockets and end the thread; the namespace stays. Safe to repeat."""
+        # Closed before: there is nothing left to tear down.
         with contextlib.suppress(FabricError):
-            self._do(self._tear_down)
-        self._thread.shutdown()
+            self._thread.call(self._tear_down)
+        self._thread.close()
 
     def _do(self, call: Callable[[], T]) -> T:
         try:
-            return self._thread.submit(call).result()
+            return self._thread.call(call)
         except NetlinkError as e:
             raise FabricError(f"the kernel refused a change in {self.netns_name}: {e.args[1]}") from e
 
     def _rules(self) -> Nft:
         if self._nft is None:
-            raise FabricError(f"the router {self.netns_name} is closed")
+            raise FabricError(f"the router {self.netns_name} was not set up")
         return self._nft
 
     def _set_up(self, vpc_cidrs: Sequence[str], services: Sequence[str]) -> None:

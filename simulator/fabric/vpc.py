@@ -6,25 +6,19 @@ also runs when the process exits, and those of a killed process by the next VpcF
 """
 
 import atexit
-import contextlib
 import os
-import re
 import socket
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
 from typing import Self
 
-from simulator.fabric import cvm, internet, netns, ownership, route_tables, router, ruleset
+from simulator.fabric import cvm, internet, netns, ownership, route_tables, router, ruleset, validation
 from simulator.fabric.api import EniPort, FabricError, Route
 
 INTERNET_HOSTS = ("203.0.113.10", "203.0.113.20")
 SERVICES = ("169.254.0.23", "169.254.0.95", "169.254.128.1")
 """Metadata, cloud API and Kubernetes API, as seen by CVMs."""
-
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,6 +43,10 @@ class VpcFabric:
         """Sweep the leftovers of dead runs, then make the router and the internet (needs root)."""
         if os.geteuid() != 0:
             raise FabricError("the fabric makes network namespaces and needs root; without it use NullFabric")
+        for cidr in vpc_cidrs:
+            validation.check_network("CIDR of the VPC", cidr)
+        for address in (*internet_hosts, *services):
+            validation.check_address("address of a host or service", address)
         self.internet_hosts = tuple(internet_hosts)
         self._local = (*vpc_cidrs, *(f"{address}/32" for address in services))
         self._lock = threading.RLock()
@@ -76,7 +74,9 @@ class VpcFabric:
 
     def add_instance(self, instance_id: str, netns_name: str = "") -> None:
         """Make the CVM's namespace."""
-        name = self._prefix + _valid_id("instance", netns_name or instance_id)
+        validation.check_id("instance", instance_id)
+        name = self._prefix + (netns_name or instance_id)
+        validation.check_id("namespace", name)
         with self._lock:
             if instance_id in self._instances:
                 return
@@ -102,7 +102,7 @@ class VpcFabric:
 
     def attach_eni(self, port: EniPort) -> None:
         """Let the ENI's link appear in the CVM, with the addresses that it has."""
-        _check_port(port)
+        validation.check_port(port)
         ips = {port.primary_ip, *port.secondary_ips}
         with self._lock:
             existing = self._attached.get(port.eni_id)
@@ -143,7 +143,7 @@ class VpcFabric:
 
     def add_ip(self, eni_id: str, ip: str) -> None:
         """Route a secondary address to the attached ENI and accept it as a source from there."""
-        _check_address("private address", ip)
+        validation.check_address("private address", ip)
         with self._lock:
             attached = self._attached.get(eni_id)
             if attached is None:
@@ -178,8 +178,8 @@ class VpcFabric:
 
     def bind_eip(self, public_ip: str, private_ip: str) -> None:
         """Translate one to one in both directions; a binding of either address to another is replaced."""
-        _check_address("EIP", public_ip)
-        _check_address("private address", private_ip)
+        validation.check_address("EIP", public_ip)
+        validation.check_address("private address", private_ip)
         with self._lock:
             if self._eips.get(public_ip) == private_ip:
                 return
@@ -204,9 +204,9 @@ class VpcFabric:
 
     def set_routes(self, subnet_cidr: str, routes: Sequence[Route]) -> None:
         """Replace the route table of a subnet as a whole."""
-        _check_network("subnet", subnet_cidr)
+        validation.check_network("subnet", subnet_cidr)
         for route in routes:
-            _check_network("destination", route.destination)
+            validation.check_network("destination", route.destination)
         with self._lock:
             subnets = {**self._subnets, subnet_cidr: tuple(routes)}
             self._apply_routes(subnets)
@@ -214,7 +214,7 @@ class VpcFabric:
 
     def add_nat_gateway(self, gateway_id: str, public_ip: str) -> None:
         """Make a NAT gateway that routes may name, or give it another address."""
-        _check_address("address of the NAT gateway", public_ip)
+        validation.check_address("address of the NAT gateway", public_ip)
         with self._lock:
             mark, old_ip = self._nat_gateways.get(gateway_id, (len(self._nat_gateways) + 1, ""))
             if old_ip == public_ip:
@@ -268,32 +268,3 @@ class VpcFabric:
         tables = {cidr: route_tables.flatten(self._local, routes) for cidr, routes in subnets.items()}
         marks = {gateway_id: mark for gateway_id, (mark, _) in self._nat_gateways.items()}
         self._router.apply(ruleset.route_tables(tables, marks))
-
-
-def _check_port(port: EniPort) -> None:
-    _valid_id("ENI", port.eni_id)
-    if not _MAC.fullmatch(port.mac):
-        raise FabricError(f"ENI {port.eni_id}: mac {port.mac!r} is not six lower-case bytes with colons")
-    _check_network("subnet", port.subnet_cidr)
-    for address in (port.gateway, port.primary_ip, *port.secondary_ips):
-        _check_address(f"address of ENI {port.eni_id}", address)
-
-
-def _valid_id(kind: str, value: str) -> str:
-    if not _ID.fullmatch(value):
-        raise FabricError(f"{kind} id {value!r} is not made of letters, digits, dots, dashes and underscores")
-    return value
-
-
-def _check_address(what: str, value: str) -> None:
-    with contextlib.suppress(ValueError):
-        if str(IPv4Address(value)) == value:
-            return
-    raise FabricError(f"{what} {value!r} is not an IPv4 address")
-
-
-def _check_network(what: str, value: str) -> str:
-    with contextlib.suppress(ValueError):
-        if str(IPv4Network(value)) == value:
-            return value
-    raise FabricError(f"{what} {value!r} is not an IPv4 network such as 10.0.1.0/24")
