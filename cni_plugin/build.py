@@ -20,6 +20,7 @@ from pathlib import Path
 
 DEFAULT_INTERPRETER = "/usr/bin/python3.11"
 
+_PYTHON = (3, 11)  # later ones have no module _sha256
 _HERE = Path(__file__).resolve().parent
 _MODULES = (
     "loader",
@@ -55,7 +56,8 @@ if MAGIC_NUMBER != {magic}:
     sys.stdout.write(
         '{{"cniVersion": "1.0.0", "code": 999, '
         '"msg": "tke-route-eni was built for Python {version}, but %s is Python %s", '
-        '"details": "build it again with this interpreter: see cni_plugin/build.py --help"}}\\n'
+        '"details": "install Python 3.11 there, or build the plugin for another path: '
+        'build.py --interpreter"}}\\n'
         % (sys.executable, sys.version.split()[0])
     )
     sys.exit(1)
@@ -72,6 +74,8 @@ class BuildError(Exception):
 
 def build(interpreter: str, *, socket: str, pending_deletes: str, timeout: float) -> bytes:
     """Return the content of the executable file; raises BuildError."""
+    if sys.version_info[:2] != _PYTHON:
+        raise BuildError(f"this is Python {sys.version.split()[0]}; build the plugin with Python 3.11")
     _check_interpreter(interpreter)
     _check_constants(socket, pending_deletes, timeout)
     sources = {name: (_HERE / f"{name}.py").read_text() for name in _MODULES}

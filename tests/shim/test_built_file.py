@@ -171,7 +171,7 @@ def test_another_bytecode_is_refused_with_what_to_do(plugin, tmp_path, verb):
     assert re.search(
         r"built for Python 3\.11\.\d+, but /usr/bin/python3.11 is Python 3\.11\.\d+", error["msg"]
     )
-    assert "build it again" in error["details"]
+    assert "build.py --interpreter" in error["details"]
 
 
 def test_a_defect_is_reported_with_its_line(plugin, tmp_path):
