@@ -1,0 +1,59 @@
+"""The endpoint that the contract is checked against: the simulated region, or a real one.
+
+What our code relies on is written in these tests once. They use nothing but the API and take back what they
+make, so that they can run in a test account: set CONTRACT_CLOUD to the path of a JSON file with the fields
+of `account.Endpoint`. It costs some minutes of a few EIPs.
+"""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from simulator.cloud import (
+    CloudRegion,
+    CloudServer,
+    InstanceOrder,
+    Latencies,
+    RegionConfig,
+    loopback_socket,
+)
+from tests.contract.cloud.account import Account, Endpoint
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    if given := os.environ.get("CONTRACT_CLOUD"):
+        yield Endpoint(**json.loads(Path(given).read_text(encoding="utf-8")))
+    else:
+        with _simulated() as simulated:
+            yield simulated
+
+
+@contextlib.contextmanager
+def _simulated() -> Iterator[Endpoint]:
+    config = RegionConfig(latencies=Latencies(scale=0.3))
+    with CloudRegion(config) as region, CloudServer(region, [loopback_socket()]) as server:
+        node = region.create_instance(InstanceOrder(instance_type="S5.LARGE8"))
+        user = config.account.users[0]
+        yield Endpoint(
+            protocol="http",
+            host=server.endpoint,
+            region=config.region,
+            secret_id=user.secret_id,
+            secret_key=user.secret_key,
+            instance_id=node.instance_id,
+            vpc_id=config.vpc.vpc_id,
+            subnet_id=config.vpc.subnets[0].subnet_id,
+            pause=0.06,
+        )
+
+
+@pytest.fixture
+def account(endpoint) -> Iterator[Account]:
+    account = Account(endpoint)
+    yield account
+    account.clean_up()
