@@ -42,14 +42,21 @@ GATEWAY_CODES = (
 
 
 class StrictFabric(NullFabric):
-    """Records the calls of the data plane and refuses those that make no sense."""
+    """Records the calls of the data plane, and as violations those that contradict earlier ones."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []
         self.ports: dict[str, EniPort] = {}
         self.ips: dict[str, str] = {}
         self.eips: dict[str, str] = {}
+        self.violations: list[str] = []
         self.broken = ""
+        """Name of a method that fails."""
+
+    def _demand(self, holds: bool, violation: str) -> None:
+        if not holds:
+            # The region survives whatever the data plane raises, so an assertion would be lost.
+            self.violations.append(violation)
 
     def _note(self, *call: Any) -> None:
         if call[0] == self.broken:
@@ -63,7 +70,9 @@ class StrictFabric(NullFabric):
 
     def attach_eni(self, port):
         self._note("attach_eni", port.eni_id)
-        assert port.primary_ip not in self.ips
+        self._demand(port.primary_ip not in self.ips, f"{port} has an address in use")
+        self._demand(port.eni_id not in self.ports, f"{port} is attached already")
+        self._demand(bool(port.instance_id), f"{port} has no instance")
         self.ports[port.eni_id] = port
         self.ips[port.primary_ip] = port.eni_id
 
@@ -74,17 +83,18 @@ class StrictFabric(NullFabric):
 
     def add_ip(self, eni_id, ip):
         self._note("add_ip", eni_id, ip)
-        assert eni_id in self.ports
-        assert ip not in self.ips
+        self._demand(eni_id in self.ports, f"{ip} is added to {eni_id}, which is not attached")
+        self._demand(ip not in self.ips, f"{ip} is added twice")
         self.ips[ip] = eni_id
 
     def remove_ip(self, eni_id, ip):
         self._note("remove_ip", eni_id, ip)
-        assert self.ips.pop(ip) == eni_id
+        self._demand(self.ips.pop(ip, "") == eni_id, f"{ip} is removed from {eni_id}, which does not have it")
 
     def bind_eip(self, public_ip, private_ip):
         self._note("bind_eip", public_ip, private_ip)
-        assert private_ip not in self.eips.values()
+        self._demand(private_ip not in self.eips.values(), f"{private_ip} has an EIP already")
+        self._demand(public_ip not in self.eips, f"{public_ip} is bound already")
         self.eips[public_ip] = private_ip
 
     def unbind_eip(self, public_ip):
@@ -242,6 +252,7 @@ class Cloud:
         return self.call("DescribeVpcTaskResult", {"TaskId": answer["RequestId"]})["Status"]
 
     def close(self) -> None:
+        assert self.fabric.violations == []
         for client in self._clients:
             client.request.conn._session.close()
         self.server.close()
