@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ipamd.core import timestamps
+from ipamd.core.deadline import Deadline
 from ipamd.core.errors import TryAgainError
 from ipamd.kube import errors
 from ipamd.kube.calling import JsonObject
@@ -115,6 +116,14 @@ class Election:
                 f"{self._identity} does not hold the Lease {self._namespace}/{self._name}",
                 advice="the replica that holds it does the work",
             )
+
+    def deadline(self) -> Deadline:
+        """Return until when a write that begins now may last: no longer than the Lease is believed in.
+
+        Errors: NotLeaderError.
+        """
+        self.check()
+        return Deadline(self._valid_until, self._monotonic)
 
     def start(self, *, on_started: Callable[[], None], on_lost: Callable[[], None]) -> None:
         """Begin to stand for election.

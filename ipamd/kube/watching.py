@@ -206,7 +206,7 @@ class ObjectCache:
         elif _metadata(old, "uid") != _metadata(new, "uid"):
             self._tell("deleted", old)
             self._tell("added", new)
-        elif _metadata(old, "resourceVersion") != _metadata(new, "resourceVersion"):
+        elif not _same(old, new):
             self._tell("modified", new)
 
     def _tell(self, kind: str, obj: JsonObject) -> None:
@@ -216,6 +216,15 @@ class ObjectCache:
             self._on_change(kind, obj)
         except Exception:  # the copy must stay true whatever its listener does
             log.exception("a listener to %s failed on %s %s", self._resource.plural, kind, _key(obj))
+
+
+def _same(old: JsonObject, new: JsonObject) -> bool:
+    """Whether what is kept of two states is the same, their version apart."""
+    version = _metadata(old, "resourceVersion")
+    return version == _metadata(new, "resourceVersion") or old == {
+        **new,
+        "metadata": {**new["metadata"], "resourceVersion": version},
+    }
 
 
 def _metadata(obj: JsonObject, name: str) -> Any:

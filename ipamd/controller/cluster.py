@@ -1,0 +1,119 @@
+"""What the controller sees of the cluster: watch caches of Pods, EIPClaims and Nodes, and whom to look at.
+
+A change wakes the key (namespace, name) that Pod and claim share, and only if it matters to the controller: a
+Pod that wants an EIP or has a claim, a claim whose wish, binding or deletion changed, a Node that went away
+or stopped. A claim's conditions do not wake it, as the controller writes them itself when something failed,
+and would so defeat its own back-off.
+Thread safety: any thread may call any method; `wake` is called on the caches' threads.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from ipamd.core import claims, nodes, pods
+from ipamd.core.claims import Claim
+from ipamd.core.eip_attributes import wants_eip
+from ipamd.core.nodes import NodeView
+from ipamd.core.pods import PodView
+from ipamd.kube.client import KubeClient
+from ipamd.kube.resources import EIPCLAIMS, NODES, PODS
+from ipamd.kube.watching import Key, ObjectCache, WatchPace
+
+
+class Cluster:
+    """Invariant: after `wait_synced`, every change that matters since the first list has woken its key."""
+
+    def __init__(
+        self, client: KubeClient, *, wake: Callable[[Key], None], pace: WatchPace | None = None
+    ) -> None:
+        """Take who is told that a key is to be looked at; nothing is asked before `start`."""
+        self._wake = wake
+        self._seen: dict[Key, object] = {}  # used by the claims' thread only
+        self._pods = ObjectCache(client, PODS, on_change=self._pod_changed, keep=pods.trim, pace=pace)
+        self._claims = ObjectCache(client, EIPCLAIMS, on_change=self._claim_changed, pace=pace)
+        self._nodes = ObjectCache(client, NODES, on_change=self._node_changed, keep=nodes.trim, pace=pace)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        for cache in self._caches:
+            cache.start()
+
+    def stop(self) -> None:
+        """End the watches."""
+        for cache in self._caches:
+            cache.stop()
+
+    def wait_synced(self, timeout: float) -> bool:
+        """Wait until all that was there is known; return whether it is.
+
+        The time is for each kind of object.
+        """
+        return all(cache.wait_synced(timeout) for cache in self._caches)
+
+    def pod(self, key: Key) -> PodView | None:
+        """Return the Pod as the watch last told."""
+        obj = self._pods.get(*key)
+        return pods.view(obj) if obj else None
+
+    def claim(self, key: Key) -> Claim | None:
+        """Return the claim as the watch last told."""
+        obj = self._claims.get(*key)
+        return claims.read(obj) if obj else None
+
+    def claims(self) -> list[Claim]:
+        """Return all claims."""
+        return [claims.read(obj) for obj in self._claims.items()]
+
+    def node(self, name: str) -> NodeView | None:
+        """Return the Node as the watch last told."""
+        obj = self._nodes.get("", name)
+        return nodes.view(obj) if obj else None
+
+    def keys(self) -> set[Key]:
+        """Return all keys that the controller has to do with."""
+        asking = (view for view in map(pods.view, self._pods.items()) if wants_eip(view))
+        return {(view.ref.namespace, view.ref.name) for view in asking} | {
+            (claim.namespace, claim.name) for claim in self.claims()
+        }
+
+    @property
+    def _caches(self) -> tuple[ObjectCache, ...]:
+        return self._pods, self._claims, self._nodes
+
+    def _pod_changed(self, kind: str, obj: dict[str, Any]) -> None:
+        del kind
+        view = pods.view(obj)
+        key = (view.ref.namespace, view.ref.name)
+        if wants_eip(view) or self._claims.get(*key):
+            self._wake(key)
+
+    def _claim_changed(self, kind: str, obj: dict[str, Any]) -> None:
+        claim = claims.read(obj)
+        key = (claim.namespace, claim.name)
+        if kind == "deleted":
+            self._seen.pop(key, None)
+            self._wake(key)
+            return
+        matters = (
+            claim.uid,
+            claim.deleting,
+            claim.held,
+            claim.node,
+            claim.request,
+            claim.pod,
+            claim.address,
+            claim.binding,
+        )
+        if self._seen.get(key) != matters:
+            self._seen[key] = matters
+            self._wake(key)
+
+    def _node_changed(self, kind: str, obj: dict[str, Any]) -> None:
+        view = nodes.view(obj)
+        if kind != "deleted" and view.ready:
+            return
+        for claim in self.claims():
+            serving = claim.pod.node if claim.pod else ""
+            bound = claim.binding.node if claim.binding else ""
+            if view.name in (serving, bound):
+                self._wake((claim.namespace, claim.name))

@@ -1,0 +1,90 @@
+"""The controller's process: builds the parts, stands for election, works while it leads, ends in order.
+
+The watch caches run in every replica, so that the next leader begins with what it needs. Losing the Lease
+ends the process: it starts anew as a candidate, with nothing left over from before.
+"""
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Mapping
+from types import FrameType
+
+from ipamd.cloud import credentials, endpoints
+from ipamd.cloud.metadata import Metadata
+from ipamd.cloud.tencent import TencentCloud
+from ipamd.cloud.throttling import Limiter
+from ipamd.controller.leading import Leader
+from ipamd.controller.options import Settings
+from ipamd.controller.telling import COMPONENT
+from ipamd.kube import config
+from ipamd.kube.client import KubeClient
+from ipamd.kube.gate import RequestGate
+from ipamd.kube.leases import Election
+
+log = logging.getLogger(__name__)
+
+CLOUD_SHARE = 0.5
+"""Part of the account's API rates: nobody else of a cluster orders or releases EIPs."""
+_SYNC_NEWS = 10.0
+"""Seconds between two log lines about a cluster that cannot be read yet."""
+
+
+def run(settings: Settings, environment: Mapping[str, str]) -> int:
+    """Run until SIGTERM or SIGINT (0) or the loss of the Lease (1).
+
+    Errors: InvalidInputError for what is configured wrongly.
+    """
+    ending = threading.Event()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        del frame
+        log.info("ending on signal %d", number)
+        ending.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    connection = config.load(settings.kubeconfig, environment)
+    gate = RequestGate(rate=settings.kube_qps, burst=settings.kube_burst)
+    client = KubeClient(connection, component=COMPONENT, gate=gate)
+    # Renewals must not queue behind the controller's own requests.
+    lease_client = KubeClient(connection, component=COMPONENT)
+    election = Election(
+        lease_client,
+        namespace=settings.lease_namespace,
+        name=settings.lease_name,
+        identity=settings.identity,
+    )
+    with _cloud(settings, environment) as cloud:
+        leader = Leader(settings, client=client, cloud=cloud, election=election)
+        try:
+            return _serve(leader, ending)
+        finally:
+            leader.stop()
+            client.close()
+            lease_client.close()
+
+
+def _serve(leader: Leader, ending: threading.Event) -> int:
+    leader.start_watching()
+    while not ending.is_set() and not leader.cluster.wait_synced(_SYNC_NEWS):
+        log.warning("the cluster cannot be read yet; see the messages before this one")
+    if not ending.is_set():
+        leader.stand_for_election()
+    while not ending.wait(0.2):
+        if leader.lost.is_set():
+            log.error("ending, because the Lease is lost")
+            return 1
+    return 0
+
+
+def _cloud(settings: Settings, environment: Mapping[str, str]) -> TencentCloud:
+    metadata = Metadata(settings.metadata_url)
+    return TencentCloud(
+        region=settings.region or metadata.region(),
+        credentials=credentials.from_environment(environment)
+        or credentials.RoleCredentials(metadata.credential, clock=time.time),
+        endpoints=endpoints.parse(settings.cloud_endpoint),
+        limiter=Limiter(clock=time.monotonic, share=CLOUD_SHARE),
+    )

@@ -1,0 +1,120 @@
+"""The leader's work, from the watch caches to the workers, and when it begins and ends.
+
+    watch caches -> queue -> workers -> reconciler (core rules) -> executor -> Kubernetes, cloud
+
+Thread safety: `start_watching`, `stand_for_election` and `stop` are for one thread; the election's thread
+begins and ends the work.
+"""
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable
+
+from ipamd.cloud.tencent import TencentCloud
+from ipamd.controller.claim_writing import ClaimWriter
+from ipamd.controller.cluster import Cluster
+from ipamd.controller.eip_listing import EipListing
+from ipamd.controller.executing import Executor
+from ipamd.controller.looking import Lookout
+from ipamd.controller.options import Settings
+from ipamd.controller.ordering import Orders
+from ipamd.controller.ports import Ports
+from ipamd.controller.promises import Promises
+from ipamd.controller.queueing import WorkQueue
+from ipamd.controller.reconciling import Reconciler
+from ipamd.controller.telling import COMPONENT, Teller
+from ipamd.controller.workers import Workers
+from ipamd.core import claim_status
+from ipamd.core.claims import Reason, condition
+from ipamd.kube.client import KubeClient
+from ipamd.kube.events import EventRecorder
+from ipamd.kube.leases import Election
+from ipamd.kube.watching import Key, WatchPace
+
+log = logging.getLogger(__name__)
+
+_GRACE = 15.0
+"""Seconds that workers get to end what they have begun; a cloud write lasts no longer than the Lease."""
+
+
+class Leader:
+    """One replica of the controller.
+
+    Invariant: workers run only between the election's start and its loss or `stop`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        client: KubeClient,
+        cloud: TencentCloud,
+        election: Election,
+        pace: WatchPace | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Take the outside world; nothing is asked of it before `start_watching`."""
+        self._settings = settings
+        self._election = election
+        self._queue: WorkQueue[Key] = WorkQueue()
+        self.cluster = Cluster(client, wake=self._queue.add, pace=pace)
+        self._recorder = EventRecorder(client, COMPONENT, socket.gethostname())
+        self.lost = threading.Event()
+        ports = Ports(
+            fence=election,
+            cloud=cloud,
+            writer=ClaimWriter(client),
+            teller=Teller(self._recorder),
+            promises=Promises(),
+            on_freed=self._wake_refused,
+            clock=clock,
+        )
+        reconciler = Reconciler(
+            settings.cluster_id,
+            cluster=self.cluster,
+            lookout=Lookout(client, cloud, EipListing(cloud, settings.cluster_id), self.cluster),
+            executor=Executor(Orders(settings.cluster_id, ports), ports),
+            ports=ports,
+        )
+        self._workers = Workers(
+            self._queue,
+            reconciler.reconcile,
+            number=settings.workers,
+            keys=self.cluster.keys,
+            resync=settings.resync,
+        )
+
+    def start_watching(self) -> None:
+        """Fill the caches and begin to write Events."""
+        self._recorder.start()
+        self.cluster.start()
+
+    def stand_for_election(self) -> None:
+        """Work as soon as the Lease is won."""
+        self._election.start(on_started=self._on_started, on_lost=self._on_lost)
+
+    def stop(self) -> None:
+        """End the work, then give the Lease back, so that the next leader finds nobody at work."""
+        if not self._workers.stop(_GRACE):
+            log.warning("a worker is still busy after %.0f s; the Lease is left to expire", _GRACE)
+        else:
+            self._election.stop()
+        self.cluster.stop()
+        self._recorder.stop()
+
+    def _on_started(self) -> None:
+        if not self.lost.is_set():  # workers start once; after a loss the process ends
+            self._workers.start()
+
+    def _on_lost(self) -> None:
+        self._queue.close()
+        self.lost.set()
+
+    def _wake_refused(self) -> None:
+        """Let claims that were refused for lack of quota try again."""
+        for claim in self.cluster.claims():
+            refusal = condition(claim.conditions, claim_status.PROVISIONED).get("reason")
+            if claim.address is None and refusal == Reason.QUOTA_EXCEEDED.value:
+                self._queue.add((claim.namespace, claim.name))

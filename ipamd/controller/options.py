@@ -1,0 +1,158 @@
+"""The flags of `ipamd controller`, in TKE's manner, and the checked settings that they make.
+
+Everything is checked before anything is started: a wrong flag ends the process with a sentence that names the
+flag, its value and what is allowed. Reads the environment only for POD_NAME and POD_NAMESPACE (downward API).
+"""
+
+import argparse
+import os
+import re
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ipamd import logs
+from ipamd.core import durations
+from ipamd.core.errors import InvalidInputError
+
+DEFAULT_METADATA_URL = "http://metadata.tencentyun.com"
+
+_CLUSTER_ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-]{0,62}")
+_REGION = re.compile(r"[a-z]+(-[a-z0-9]+)+")
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the controller was told; times in seconds."""
+
+    cluster_id: str
+    region: str
+    """Empty: that of the CVM it runs on."""
+    kubeconfig: str
+    metadata_url: str
+    cloud_endpoint: str
+    lease_namespace: str
+    lease_name: str
+    identity: str
+    workers: int
+    resync: float
+    kube_qps: float
+    kube_burst: int
+    log_level: str
+    log_format: str
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the controller's flags to a parser; `settings` reads what it parsed."""
+    cluster = parser.add_argument_group("cluster and cloud")
+    cluster.add_argument("--cluster-id", default="", help="id of the cluster, for tags (cls-...); required")
+    cluster.add_argument("--region", default="", help="for example ap-guangzhou (default: asked of the CVM)")
+    cluster.add_argument("--kubeconfig", default="", help="kubeconfig (default: the Pod's service account)")
+    cluster.add_argument("--metadata-url", default=DEFAULT_METADATA_URL, help="default %(default)s")
+    cluster.add_argument(
+        "--cloud-endpoint",
+        default="",
+        help="'internal', a root domain, or http(s)://host:port (default: tencentcloudapi.com)",
+    )
+    leader = parser.add_argument_group("leader election")
+    leader.add_argument(
+        "--lease-namespace", default="", help="of the Lease (default: $POD_NAMESPACE, else kube-system)"
+    )
+    leader.add_argument("--lease-name", default="tke-eni-ipamd", help="default %(default)s")
+    leader.add_argument(
+        "--identity",
+        default="",
+        help="of this replica (default: $POD_NAME, else the host, and its process id)",
+    )
+    operation = parser.add_argument_group("operation")
+    operation.add_argument(
+        "--workers", type=int, default=4, metavar="N", help="claims worked on at once (default %(default)s)"
+    )
+    operation.add_argument(
+        "--resync",
+        default="5m",
+        metavar="DURATION",
+        help="how often every claim is looked at without a cause (default %(default)s)",
+    )
+    operation.add_argument(
+        "--kube-client-qps", type=float, default=50.0, metavar="N", help="requests/s (default %(default)s)"
+    )
+    operation.add_argument(
+        "--kube-client-burst", type=int, default=100, metavar="N", help="at once (default %(default)s)"
+    )
+    operation.add_argument("--log-level", choices=logs.LEVELS, default="info")
+    operation.add_argument("--log-format", choices=logs.FORMATS, default="text")
+
+
+def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> Settings:
+    """Return the settings that the parsed flags make; InvalidInputError names the flag that is wrong."""
+    host = environment.get("POD_NAME") or socket.gethostname()
+    if not 1 <= arguments.workers <= 64:
+        raise InvalidInputError(f"--workers is {arguments.workers}", advice="allowed are 1 to 64")
+    if not arguments.kube_client_qps > 0 or arguments.kube_client_burst < 1:
+        raise InvalidInputError(
+            f"--kube-client-qps is {arguments.kube_client_qps} and --kube-client-burst "
+            f"{arguments.kube_client_burst}",
+            advice="the first must be above 0, the second at least 1",
+        )
+    return Settings(
+        cluster_id=_matching(
+            "--cluster-id", arguments.cluster_id, _CLUSTER_ID, "the cluster's id, for example cls-abcd1234"
+        ),
+        region=_matching(
+            "--region", arguments.region, _REGION, "a region such as ap-guangzhou", optional=True
+        ),
+        kubeconfig=arguments.kubeconfig,
+        metadata_url=arguments.metadata_url,
+        cloud_endpoint=arguments.cloud_endpoint,
+        lease_namespace=_matching(
+            "--lease-namespace",
+            arguments.lease_namespace or environment.get("POD_NAMESPACE") or "kube-system",
+            _NAMESPACE,
+            "the name of a namespace",
+        ),
+        lease_name=arguments.lease_name,
+        # The process id tells two processes of one host apart; no two may share an identity.
+        identity=arguments.identity or f"{host}_{os.getpid()}",
+        workers=arguments.workers,
+        resync=_duration("--resync", arguments.resync, least=10, most=86400),
+        kube_qps=arguments.kube_client_qps,
+        kube_burst=arguments.kube_client_burst,
+        log_level=arguments.log_level,
+        log_format=arguments.log_format,
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the controller until a signal or the loss of the Lease; return the exit code."""
+    from ipamd.controller import daemon  # noqa: PLC0415 - flags and --help must not cost the cloud SDK
+
+    try:
+        chosen = settings(arguments, os.environ)
+        logs.configure(chosen.log_level, chosen.log_format)
+        return daemon.run(chosen, os.environ)
+    except InvalidInputError as e:
+        print(f"ipamd controller: {e}", file=sys.stderr)
+        return 2
+
+
+def _matching(flag: str, value: str, pattern: re.Pattern[str], what: str, *, optional: bool = False) -> str:
+    if not pattern.fullmatch(value) and not (optional and value == ""):
+        state = f"is {value[:80]!r}" if value else "is not given"
+        raise InvalidInputError(f"{flag} {state}", advice=f"give {what}")
+    return value
+
+
+def _duration(flag: str, value: str, *, least: float, most: float) -> float:
+    try:
+        seconds = durations.parse(value)
+    except InvalidInputError as e:
+        raise InvalidInputError(f"{flag}: {e.message}", advice=e.advice) from e
+    if not least <= seconds <= most:
+        raise InvalidInputError(
+            f"{flag} is {value}",
+            advice=f"allowed are {durations.text_of(least)} to {durations.text_of(most)}",
+        )
+    return seconds

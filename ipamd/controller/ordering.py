@@ -1,0 +1,71 @@
+"""Ordering an EIP for a claim, so that whatever happens one order makes at most one EIP, known by its tag.
+
+The attempt is written into the claim before the cloud is asked, its number makes the ClientToken, and the EIP
+carries the claim's UID as a tag. A refusal becomes the claim's condition and an Event; only one that is
+certain lets the claim forget that an order was given.
+Thread safety: any thread may call any method, for different claims.
+"""
+
+import dataclasses
+import logging
+
+from ipamd.controller.ports import Ports
+from ipamd.controller.rests import Rest
+from ipamd.core import claim_failures, claim_status, tags
+from ipamd.core.claim_actions import Allocate
+from ipamd.core.claims import Claim
+from ipamd.core.errors import CloudError, CloudErrorKind
+
+log = logging.getLogger(__name__)
+
+_SOON = 0.3
+"""Seconds until an EIP that was ordered is looked for; it is CREATING for about one."""
+_NAME_LIMIT = 60
+
+
+class Orders:
+    """Gives orders for EIPs."""
+
+    def __init__(self, cluster_id: str, ports: Ports) -> None:
+        """Take the cluster's id, which every EIP is tagged with."""
+        self._cluster_id = cluster_id
+        self._ports = ports
+
+    def give(self, claim: Claim, action: Allocate) -> Rest:
+        """Order the EIP of the claim; the EIP itself is found by the next look.
+
+        Errors: KubeError when the claim cannot be written; NotLeaderError.
+        """
+        if not action.begun:
+            intent = claim_status.begin_attempt(claim, action.attempt, self._ports.clock())
+            claim = self._ports.writer.write_status(claim, intent)
+        try:
+            eip_id = self._ports.cloud.allocate_eip(
+                dataclasses.replace(action.order, name=f"{claim.namespace}-{claim.name}"[:_NAME_LIMIT]),
+                tags.of_claim(self._cluster_id, claim.uid),
+                tags.client_token(claim.uid, action.attempt),
+                self._ports.fence.deadline(),
+            )
+        except CloudError as e:
+            return self._refused(claim, action, e)
+        log.info("claim %s: %s is ordered", claim, eip_id)
+        self._ports.promises.order_accepted(claim.uid, eip_id)
+        return Rest(after=_SOON)
+
+    def _refused(self, claim: Claim, action: Allocate, error: CloudError) -> Rest:
+        meaning = claim_failures.meaning(error.kind)
+        log.warning("claim %s gets no EIP: %s", claim, error)
+        # An earlier call of the attempt may have been carried out although this one was refused.
+        certain = meaning.refused and not action.begun
+        claim = self._ports.writer.write_status(
+            claim,
+            claim_status.not_provisioned(
+                claim, meaning.reason, str(error), self._ports.clock(), certain=certain
+            ),
+        )
+        if error.kind is CloudErrorKind.NEW_TOKEN:
+            self._ports.writer.write_status(
+                claim, claim_status.begin_attempt(claim, action.attempt + 1, self._ports.clock())
+            )
+        self._ports.teller.both(claim, "Warning", "FailedAllocateEIP", str(error))
+        return Rest(after=meaning.pause, failed=True)

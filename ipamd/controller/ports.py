@@ -1,0 +1,56 @@
+"""What the controller may change, and when: the ports through which its writes leave.
+
+A write begins only while this process leads, and a cloud write lasts no longer than the Lease is believed in,
+its repeats included. So a controller that was replaced writes nothing, however slow it is to notice.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from ipamd.controller.claim_writing import ClaimWriter
+from ipamd.controller.promises import Promises
+from ipamd.controller.telling import Teller
+from ipamd.core import model
+from ipamd.core.deadline import Deadline
+
+
+class Fence(Protocol):
+    """What allows writes: `ipamd.kube.leases.Election`."""
+
+    def deadline(self) -> Deadline:
+        """Return until when a write that begins now may last.
+
+        Errors: NotLeaderError when none may begin.
+        """
+
+
+class CloudWriter(Protocol):
+    """What changes EIPs: `ipamd.cloud.tencent.TencentCloud`. All methods raise CloudError."""
+
+    def allocate_eip(
+        self, order: model.EipOrder, tags: dict[str, str], client_token: str, deadline: Deadline | None = None
+    ) -> str:
+        """Order one EIP and return its id."""
+
+    def disassociate_eip(self, eip_id: str, deadline: Deadline | None = None) -> str:
+        """Start to unbind it."""
+
+    def release_eip(self, eip_id: str, deadline: Deadline | None = None) -> str:
+        """Give it back for good."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """All that the controller writes through; one set serves all workers."""
+
+    fence: Fence
+    cloud: CloudWriter
+    writer: ClaimWriter
+    teller: Teller
+    promises: Promises
+    on_freed: Callable[[], None]
+    """Called when EIPs of a claim are gone, so that others need not wait for their back-off."""
+    clock: Callable[[], float] = time.time
+    """Seconds since the epoch, as they are written into claims."""

@@ -1,0 +1,121 @@
+"""The work queue: which objects are to be looked at, and when; serial for each, parallel for different ones.
+
+A key that is added while a worker has it comes again afterwards, so no change is missed and no two workers
+hold the same object. A failure brings the key back after a growing, jittered delay; a change of the object
+brings it back at once. The queue knows nothing of what the keys mean.
+"""
+
+import heapq
+import random
+import threading
+import time
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+from ipamd.core.backoff import Backoff
+
+K = TypeVar("K", bound=Hashable)
+
+
+class WorkQueue(Generic[K]):
+    """Invariant: a key is with at most one worker, and waits at most once for now and once for later.
+
+    Thread safety: any thread may call any method.
+    """
+
+    def __init__(
+        self, *, backoff: Backoff | None = None, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Take how long failures are backed off from."""
+        self._backoff = backoff or Backoff(first=1.0, longest=300.0)
+        self._monotonic = monotonic
+        self._changed = threading.Condition()
+        self._ready: dict[K, None] = {}  # in order of arrival
+        self._later: dict[K, float] = {}
+        self._heap: list[tuple[float, int, K]] = []
+        self._pushed = 0
+        self._held: set[K] = set()
+        self._again: set[K] = set()
+        self._failures: dict[K, int] = {}
+        self._closed = False
+
+    def add(self, key: K) -> None:
+        """Ask for the key to be worked on now, or as soon as the worker that has it is done."""
+        with self._changed:
+            self._later.pop(key, None)
+            self._add(key)
+
+    def add_after(self, key: K, seconds: float) -> None:
+        """Ask for the key to be worked on in `seconds`, unless it comes earlier anyway."""
+        with self._changed:
+            due = self._monotonic() + max(0.0, seconds)
+            if key in self._ready or self._later.get(key, float("inf")) <= due:
+                return
+            self._later[key] = due
+            self._pushed += 1
+            heapq.heappush(self._heap, (due, self._pushed, key))
+            self._changed.notify()
+
+    def get(self) -> K | None:
+        """Wait for a key and take it; None when the queue is closed."""
+        with self._changed:
+            while not self._closed:
+                self._wake_due()
+                if self._ready:
+                    key = next(iter(self._ready))
+                    del self._ready[key]
+                    self._held.add(key)
+                    return key
+                self._changed.wait(self._seconds_to_next())
+            return None
+
+    def done(self, key: K) -> None:
+        """Give the key back; it comes again if it was added meanwhile."""
+        with self._changed:
+            self._held.discard(key)
+            if key in self._again:
+                self._again.discard(key)
+                self._add(key)
+
+    def succeeded(self, key: K) -> None:
+        """Forget the key's failures."""
+        with self._changed:
+            self._failures.pop(key, None)
+
+    def failed(self, key: K, *, at_least: float = 0.0) -> float:
+        """Bring the key back after its back-off; return the seconds."""
+        with self._changed:
+            count = self._failures.get(key, 0) + 1
+            self._failures[key] = count
+        delay = max(at_least, self._backoff.delay(count, random.random))
+        self.add_after(key, delay)
+        return delay
+
+    def close(self) -> None:
+        """End all waits; keys that wait are dropped."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def __len__(self) -> int:
+        """Return how many keys wait, now or for later."""
+        with self._changed:
+            return len(self._ready) + len(self._later)
+
+    def _add(self, key: K) -> None:
+        if key in self._held:
+            self._again.add(key)
+        elif key not in self._ready:
+            self._ready[key] = None
+            self._changed.notify()
+
+    def _wake_due(self) -> None:
+        now = self._monotonic()
+        while self._heap and self._heap[0][0] <= now:
+            due, _, key = heapq.heappop(self._heap)
+            if self._later.get(key) == due:  # else it was brought forward, and this entry is stale
+                del self._later[key]
+                self._add(key)
+
+    def _seconds_to_next(self) -> float | None:
+        return max(0.0, self._heap[0][0] - self._monotonic()) if self._heap else None

@@ -1,0 +1,116 @@
+"""The loop around the rules: gather facts, decide, look or act, decide again, until the claim can rest.
+
+One round serves one key (namespace and name of Pod and claim). It keeps nothing: whatever it learns is asked
+for again in the next round, so a crash at any point is no special case.
+Thread safety: one object serves all workers; the work queue keeps two of them off the same key.
+"""
+
+import logging
+from dataclasses import replace
+
+from ipamd.controller.cluster import Cluster
+from ipamd.controller.executing import Executor
+from ipamd.controller.looking import Lookout
+from ipamd.controller.ports import Ports
+from ipamd.controller.rests import Rest
+from ipamd.core import claim_actions as do
+from ipamd.core import claim_rules
+from ipamd.core.claim_facts import Facts
+from ipamd.core.claims import Claim
+from ipamd.core.errors import CloudError
+from ipamd.kube import errors
+from ipamd.kube.watching import Key
+
+log = logging.getLogger(__name__)
+
+_MOST_STEPS = 20
+"""More than any claim needs to come to rest.
+
+A round that exceeds it is a defect or a fight with another writer.
+"""
+
+
+class Reconciler:
+    """Brings one claim as far as it gets."""
+
+    def __init__(
+        self,
+        cluster_id: str,
+        *,
+        cluster: Cluster,
+        lookout: Lookout,
+        executor: Executor,
+        ports: Ports,
+    ) -> None:
+        self._cluster_id = cluster_id
+        self._cluster = cluster
+        self._lookout = lookout
+        self._executor = executor
+        self._ports = ports
+
+    def reconcile(self, key: Key) -> Rest:
+        """Work on the key once.
+
+        Errors: KubeError, CloudError, NotLeaderError: nothing is lost, come back later.
+        """
+        facts = self._begin(self._cluster.claim(key), key)
+        for _ in range(_MOST_STEPS):
+            action = claim_rules.decide(facts)
+            try:
+                outcome = self._step(action, facts)
+            except errors.ConflictError:
+                outcome = self._begin(self._ports.writer.read(*key), key)
+            except errors.NotFoundError as e:
+                log.debug("claim %s/%s is gone meanwhile: %s", *key, e)
+                return Rest(after=1.0)
+            except CloudError as e:
+                self._tell_failure(action, facts, e)
+                raise
+            if isinstance(outcome, Rest):
+                return outcome
+            facts = outcome
+        log.warning("claim %s/%s does not come to rest; last facts: %s", *key, facts)
+        return Rest(failed=True)
+
+    def _begin(self, claim: Claim | None, key: Key) -> Facts:
+        return self._with_promises(
+            Facts(
+                cluster_id=self._cluster_id, now=self._ports.clock(), claim=claim, pod=self._cluster.pod(key)
+            )
+        )
+
+    def _step(self, action: do.Action, facts: Facts) -> Facts | Rest:
+        claim = facts.claim
+        if isinstance(action, do.Idle):
+            return Rest()
+        if isinstance(action, do.Wait):
+            return self._wait(action, facts)
+        if isinstance(action, do.LookAtNode):
+            return replace(facts, node_fate=self._lookout.at_node(action.node))
+        if claim and isinstance(action, do.LookAtPod):
+            return replace(facts, live_pod=self._lookout.at_pod(claim))
+        if claim and isinstance(action, do.LookAtCloud):
+            return self._with_promises(replace(facts, eips=self._lookout.at_cloud(claim, facts.ordered)))
+        return self._executor.execute(action, facts)
+
+    def _wait(self, action: do.Wait, facts: Facts) -> Rest:
+        log.debug("claim %s waits %.1f s: %s", facts.claim, action.seconds, action.reason)
+        if action.blocked and facts.claim:
+            self._ports.teller.claim(facts.claim, "Warning", "EIPStillBound", action.reason)
+        return Rest(after=action.seconds)
+
+    def _with_promises(self, facts: Facts) -> Facts:
+        if facts.claim is None:
+            return facts
+        listed = frozenset(eip.eip_id for eip in facts.eips or ())
+        return replace(
+            facts,
+            ordered=self._ports.promises.ordered(facts.claim.uid),
+            released=self._ports.promises.released(facts.claim.uid, listed),
+        )
+
+    def _tell_failure(self, action: do.Action, facts: Facts, error: CloudError) -> None:
+        """Tell of what was not done; a failed order has been told with its claim's condition."""
+        if facts.claim and isinstance(action, do.Release | do.Disassociate):
+            verb = "Release" if isinstance(action, do.Release) else "Disassociate"
+            self._ports.teller.claim(facts.claim, "Warning", f"Failed{verb}EIP", str(error))

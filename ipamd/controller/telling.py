@@ -1,0 +1,50 @@
+"""What users are told about their Pods and claims: Events with the cloud's code, its RequestId and advice.
+
+Thread safety: any thread may call any method; nothing here waits or fails.
+"""
+
+from typing import Any, Literal
+
+from ipamd.core import claims
+from ipamd.core.claims import Claim
+from ipamd.core.model import PodRef
+from ipamd.kube.events import EventRecorder
+
+COMPONENT = "tke-eni-ipamd"
+"""The source of the Events, as users of TKE know it."""
+
+
+class Teller:
+    """Records Events on claims and on the Pods that they serve."""
+
+    def __init__(self, recorder: EventRecorder) -> None:
+        self._recorder = recorder
+
+    def claim(self, claim: Claim, kind: Literal["Normal", "Warning"], reason: str, message: str) -> None:
+        """Tell it on the claim."""
+        self._recorder.record(_claim_reference(claim), kind, reason, message)
+
+    def pod(self, pod: PodRef, kind: Literal["Normal", "Warning"], reason: str, message: str) -> None:
+        """Tell it on the Pod."""
+        self._recorder.record(_pod_reference(pod), kind, reason, message)
+
+    def both(self, claim: Claim, kind: Literal["Normal", "Warning"], reason: str, message: str) -> None:
+        """Tell it on the claim and on the Pod that it serves."""
+        self.claim(claim, kind, reason, message)
+        if claim.pod_uid:
+            served = PodRef(namespace=claim.namespace, name=claim.name, uid=claim.pod_uid)
+            self.pod(served, kind, reason, message)
+
+
+def _claim_reference(claim: Claim) -> dict[str, Any]:
+    return {
+        "apiVersion": claims.API_VERSION,
+        "kind": claims.KIND,
+        "namespace": claim.namespace,
+        "name": claim.name,
+        "uid": claim.uid,
+    }
+
+
+def _pod_reference(pod: PodRef) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Pod", "namespace": pod.namespace, "name": pod.name, "uid": pod.uid}

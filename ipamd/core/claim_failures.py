@@ -1,0 +1,40 @@
+"""What a failed order of an EIP means for its claim: the condition's reason, and when to try again.
+
+One table.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from ipamd.core.claims import Reason
+from ipamd.core.errors import CloudErrorKind
+
+
+class Meaning(NamedTuple):
+    """The answer to one kind of failure."""
+
+    reason: Reason
+    pause: float
+    """Seconds before the next attempt, at least; the back-off may be longer."""
+    refused: bool
+    """Whether no order of the attempt can have been carried out.
+
+    True only where the cloud judged the order itself: with the attempt's ClientToken a repeat of an order
+    that was carried out gets its EIP and no refusal. After any other failure an earlier sending may have
+    succeeded.
+    """
+
+
+_K = CloudErrorKind
+_TABLE: Mapping[CloudErrorKind, Meaning] = {
+    _K.QUOTA: Meaning(Reason.QUOTA_EXCEEDED, 30.0, refused=True),
+    _K.PERMISSION: Meaning(Reason.PERMISSION_DENIED, 30.0, refused=True),
+    _K.MONEY: Meaning(Reason.NO_MONEY, 60.0, refused=True),
+    _K.INVALID: Meaning(Reason.INVALID_ATTRIBUTES, 60.0, refused=True),
+}
+_TRANSIENT = Meaning(Reason.CLOUD_ERROR, 0.0, refused=False)
+
+
+def meaning(kind: CloudErrorKind) -> Meaning:
+    """Return what a failure of this kind means for the claim whose EIP was ordered."""
+    return _TABLE.get(kind, _TRANSIENT)
