@@ -36,6 +36,8 @@ class Endpoint:
     """A CVM of at least 2 ENIs, 6 addresses for each, and 2 public IPs."""
     vpc_id: str
     subnet_id: str
+    metadata: str = ""
+    """Address of the CVM's metadata service; without one (not on the CVM) its tests are skipped."""
     seconds: float = 60.0
     """The longest that a change of state takes."""
     pause: float = 1.0

@@ -21,6 +21,7 @@ from simulator.cloud import (
     RegionConfig,
     loopback_socket,
 )
+from simulator.metadata import MetadataServer
 from tests.contract.cloud.account import Account, Endpoint
 
 
@@ -39,17 +40,19 @@ def _simulated() -> Iterator[Endpoint]:
     with CloudRegion(config) as region, CloudServer(region, [loopback_socket()]) as server:
         node = region.create_instance(InstanceOrder(instance_type="S5.LARGE8"))
         user = config.account.users[0]
-        yield Endpoint(
-            protocol="http",
-            host=server.endpoint,
-            region=config.region,
-            secret_id=user.secret_id,
-            secret_key=user.secret_key,
-            instance_id=node.instance_id,
-            vpc_id=config.vpc.vpc_id,
-            subnet_id=config.vpc.subnets[0].subnet_id,
-            pause=0.06,
-        )
+        with MetadataServer(region, [loopback_socket()], node.instance_id) as metadata:
+            yield Endpoint(
+                protocol="http",
+                host=server.endpoint,
+                region=config.region,
+                secret_id=user.secret_id,
+                secret_key=user.secret_key,
+                instance_id=node.instance_id,
+                vpc_id=config.vpc.vpc_id,
+                subnet_id=config.vpc.subnets[0].subnet_id,
+                metadata=f"http://{metadata.endpoint}",
+                pause=0.06,
+            )
 
 
 @pytest.fixture
