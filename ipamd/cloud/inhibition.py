@@ -18,13 +18,15 @@ WINDOWS: Mapping[CloudErrorKind, float] = {
 }
 """Seconds for which a refusal of each kind is believed."""
 
-_RELIEVES: Mapping[str, str] = {
-    "DeleteNetworkInterface": "CreateAndAttachNetworkInterface",
-    "DisassociateAddress": "AssociateAddress",
-    "ReleaseAddresses": "AllocateAddresses",
-    "UnassignPrivateIpAddresses": "AssignPrivateIpAddresses",
+_NEEDS_ADDRESSES = ("AssignPrivateIpAddresses", "CreateAndAttachNetworkInterface")
+_RELIEVES: Mapping[str, tuple[str, ...]] = {
+    "DeleteNetworkInterface": _NEEDS_ADDRESSES,
+    "DetachNetworkInterface": ("CreateAndAttachNetworkInterface",),
+    "DisassociateAddress": ("AssociateAddress",),
+    "ReleaseAddresses": ("AllocateAddresses",),
+    "UnassignPrivateIpAddresses": _NEEDS_ADDRESSES,
 }
-"""What a success of the left action gives back to the right one."""
+"""Which actions get back what a success of the left one frees."""
 
 
 class Inhibitor:
@@ -67,10 +69,10 @@ class Inhibitor:
 
     def succeeded(self, action: str, scope: str) -> None:
         """Forget what this success contradicts: refusals of this call, and of the action that it relieves."""
-        relieved = _RELIEVES.get(action)
+        relieved = _RELIEVES.get(action, ())
         with self._lock:
             self._refusals = {
                 key: value
                 for key, value in self._refusals.items()
-                if key[0] != relieved and key not in ((action, ""), (action, scope))
+                if key[0] not in relieved and key not in ((action, ""), (action, scope))
             }

@@ -30,9 +30,7 @@ _log = logging.getLogger(__name__)
 _Decoded = TypeVar("_Decoded")
 
 Observer = Callable[[str, str, float], None]
-"""Called after each request with action, code ("OK" or the error's) and seconds; must be quick and not
-raise.
-"""
+"""Called after each request with action, code ("OK" or the error's) and seconds; quick, raises nothing."""
 
 MOST_DOUBTFUL_ATTEMPTS = 4
 """How often a call without a usable answer is sent in all, if it may be repeated."""
@@ -65,7 +63,8 @@ class Conduct:
     """How a session behaves in time, and who watches it; the defaults are for production."""
 
     clock: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], object] = time.sleep
+    """May return early, as an event's `wait` does when the process ends."""
     random: Callable[[], float] = random.random
     observe: Observer | None = None
     backoff: Backoff = field(default_factory=Backoff)
@@ -78,8 +77,7 @@ class Conduct:
 class Session:
     """Calls actions of one region with one identity.
 
-    Invariant: a write without a ClientToken is sent again only after an answer that says it was not carried
-    out.
+    Invariant: a write without a ClientToken is sent again only after an answer that refuses it.
     """
 
     def __init__(

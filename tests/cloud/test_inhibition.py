@@ -59,6 +59,13 @@ def test_a_success_ends_the_wait(inhibitor):
     inhibitor.check("CreateAndAttachNetworkInterface", "subnet-a")
 
 
+@pytest.mark.parametrize("action", ["UnassignPrivateIpAddresses", "DeleteNetworkInterface"])
+def test_addresses_that_come_free_let_a_full_subnet_be_asked_again(inhibitor, action):
+    inhibitor.refused("CreateAndAttachNetworkInterface", "subnet-a", SUBNET_FULL)
+    inhibitor.succeeded(action, "")
+    inhibitor.check("CreateAndAttachNetworkInterface", "subnet-a")
+
+
 def test_a_release_lets_the_next_order_be_tried_at_once(clock):
     inhibitor = Inhibitor(clock=clock)
     quota = cloud_error("AllocateAddresses", "AddressQuotaLimitExceeded", "20 of 20")
