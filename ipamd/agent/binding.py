@@ -2,8 +2,8 @@
 
 A thread compares ledger and claims after every change of either, and hands what is to be done to a few
 workers, one at a time for each claim. What fails is told to the Pod and comes again after a pause; nothing
-is remembered of it but its last error. While the watches have not caught up, only what needs no claim is done:
-EIPs of freed addresses are unbound.
+is remembered of it but its last error. While the watches have not caught up, only what needs no claim is
+done: EIPs of freed addresses are unbound.
 """
 
 import logging

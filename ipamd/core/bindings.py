@@ -77,9 +77,10 @@ def decide(scene: Scene) -> list[Action]:
         action = _for_recorded(scene, address) if address.eip else _for_bare(scene, address)
         if action is not None:
             actions.append(action)
+    wanted = {str(action.claim) for action in actions if isinstance(action, Associate)}
     for claim in scene.claims.values():
         ours = claim.binding is not None and claim.binding.node == scene.node
-        if ours and not is_here(scene.ledger, claim):
+        if ours and str(claim) not in wanted and not is_here(scene.ledger, claim):
             actions.append(Withdraw(claim=claim))
     return actions
 

@@ -199,6 +199,10 @@ def test_binding_of_this_node_without_an_address_is_withdrawn():
     assert decided(ledger.Ledger(), claim(**told(node="node-2"))) == []
 
 
+def test_binding_that_is_about_to_be_made_again_is_not_withdrawn():
+    assert [type(a) for a in decided(assigned(), claim(**told()))] == [bindings.Associate]
+
+
 def test_quarantined_address_gets_no_eip():
     book = assigned()
     book = book.changed(replace(book.addresses[IP], missing_since=NOW)).ledger

@@ -1,0 +1,49 @@
+"""GC: frees what the runtime does not list, and nothing else.
+
+What an ADD has just taken is spared: the runtime cannot list a sandbox before its ADD has returned.
+Thread safety: any number of calls at once.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ipamd.agent import failures
+from ipamd.agent.address_book import AddressBook
+from ipamd.agent.deleting import Deleting
+from ipamd.core import model
+from ipamd.core.addresses import Assigned
+from ipamd.core.cni import GcRequest
+from ipamd.core.cni_errors import CniError
+from ipamd.core.deadline import Deadline
+from ipamd.core.errors import IpamError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collecting:
+    """Serves GC."""
+
+    book: AddressBook
+    deleting: Deleting
+    is_under_way: Callable[[model.SandboxKey], bool]
+    """Whether an ADD of the sandbox has not returned yet."""
+
+    def collect(self, request: GcRequest, deadline: Deadline) -> None:
+        """End each sandbox of the network that is not listed; go on past failures and raise the first."""
+        began = self.book.now()
+        failed: list[CniError] = []
+        for address in self.book.ledger.in_state(Assigned):
+            state = address.state
+            if not isinstance(state, Assigned) or state.key.network != request.conf.name:
+                continue
+            if state.key in request.valid or state.since >= began or self.is_under_way(state.key):
+                continue
+            log.info("GC: sandbox %.13s of Pod %s is not listed", state.key.container_id, state.pod)
+            try:
+                self.deleting.end(state.key, state.pod, deadline)
+            except IpamError as e:
+                failed.append(failures.of_verb("GC", state.pod, e, request.conf.version))
+        if failed:
+            raise failed[0]
