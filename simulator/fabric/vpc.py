@@ -238,6 +238,10 @@ class VpcFabric:
         """Make a TCP socket that listens at an address of the router, where every CVM reaches it."""
         return netns.listening_socket(self.router_netns, address, port)
 
+    def internet_socket(self, port: int) -> socket.socket:
+        """Make a TCP socket that listens at all addresses of the internet's hosts."""
+        return netns.listening_socket(self.internet_netns, "0.0.0.0", port)
+
     def close(self) -> None:
         """Remove every namespace of this run; safe to repeat."""
         with self._lock:

@@ -1,5 +1,6 @@
 """Packets inside the VPC: between CVMs, to secondary addresses, to the services, and nowhere else."""
 
+import functools
 import socket
 import subprocess
 import threading
@@ -121,7 +122,7 @@ def test_a_large_transfer_survives_segmentation_offload(lab):
 
     for target in (b.ip, "198.18.0.2"):
         with netns.listening_socket(b.netns, "0.0.0.0", 9000) as listener:
-            sent = netns.run_in(a.netns, lambda to=target: _connect(to, a.ip, 9000))
+            sent = netns.run_in(a.netns, functools.partial(_connect, target, a.ip, 9000))
             received, _ = listener.accept()
             with sent, received:
                 assert _transfer(sent, received, 20 << 20) == 20 << 20
