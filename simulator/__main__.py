@@ -31,20 +31,22 @@ PR_SET_PDEATHSIG = 1
 """From linux/prctl.h."""
 
 DESCRIPTION = """\
-A Tencent Cloud region on this machine: the cloud API (vpc and cvm, API v3, signatures checked), the metadata
-service, a VPC made of network namespaces in which EIPs, NAT gateways and anti-spoofing work on real packets, an
-internet to talk to, and a small Kubernetes API. Unmodified SDKs, tccli and kubectl are its clients.
+A Tencent Cloud region on this machine: the cloud API (vpc and cvm, API v3, signatures checked), the
+metadata service, a VPC made of network namespaces in which EIPs, NAT gateways and anti-spoofing work on real
+packets, an internet to talk to, and a small Kubernetes API. Unmodified SDKs, tccli and kubectl are clients.
 
-CVMs are network namespaces: `ip netns exec <netns> <command>` runs something on one. Nothing is changed in the
-machine's own network, and everything is removed at the end (a killed run is cleared up by the next).
+CVMs are network namespaces: `ip netns exec <netns> <command>` runs something on one. The machine's own
+network is not touched, and everything is removed at the end (the next run clears up after a killed one).
 """
 
 EPILOG = """\
 examples:
   python -m simulator                               one CVM, free ports; needs root
   python -m simulator --no-fabric --cloud-port 8000 the APIs only, as any user
+  python -m simulator --config region.json          subnets, quotas, latencies, CAM users
   python -m simulator --instances S5.LARGE8,S5.LARGE8 --seed 1 --kubeconfig /tmp/region.kubeconfig
-  python -m simulator --config region.json          subnets, quotas, latencies, CAM users: see simulator/README.md
+
+how to point the SDKs, tccli and kubectl at it: simulator/README.md
 
 the config file is a JSON object with any fields of RegionConfig (simulator/cloud/config.py), for example
   {"quotas": {"total_eips": 3}, "latencies": {"scale": 10}, "instances": [{"instance_type": "S5.LARGE8"}]}

@@ -46,7 +46,7 @@ class SimulatedRegion:
     def __init__(
         self, config: RegionConfig, *, packets: bool = True, ports: Ports | None = None, seed: int = 0
     ) -> None:
-        """Start the region; `packets` makes the fabric, which needs root. `seed` is that of injected faults."""
+        """Start the region; `packets` makes the fabric, which needs root. `seed` is for injected faults."""
         self.config = config
         ports = ports or Ports()
         with contextlib.ExitStack() as stack:
@@ -75,7 +75,7 @@ class SimulatedRegion:
         self.close()
 
     def create_instance(self, order: InstanceOrder) -> dict[str, Any]:
-        """Boot a CVM and register its Node, named by the private address as TKE does; give its description."""
+        """Boot a CVM and register its Node, named by its private address as in TKE; give its description."""
         instance = self.cloud.create_instance(order)
         description = self.cloud.read(lambda world: self._instance(world, instance))
         self._register_node(description)
