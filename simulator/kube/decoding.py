@@ -51,7 +51,7 @@ def parse_patch(body: bytes, form: type, go_type: str) -> Any:
 
 
 def parse_options(body: bytes) -> Obj:
-    """Read the body of a deletion or of a subresource; an empty one is an empty object. Raises ApiError 400."""
+    """Read the body of a deletion or a subresource; an empty one is an empty object. Raises ApiError 400."""
     try:
         document = json.loads(body) if body.strip() else {}
     except ValueError as error:

@@ -5,6 +5,7 @@ Pure: documents made from the resource table, in the unaggregated form (which ev
 
 import platform
 
+from simulator.kube import openapi
 from simulator.kube.objects import Obj
 from simulator.kube.resources import SUBRESOURCE_KINDS, Resource, ResourceTable
 
@@ -32,8 +33,8 @@ def document(table: ResourceTable, path: str) -> Obj | None:
     if path == "/apis":
         groups = [_group(group, versions) for group, versions in table.groups().items() if group]
         return {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
-    if path == "/openapi/v3":
-        return {"paths": {}}
+    if path.startswith("/openapi/v3"):
+        return openapi.document(table, path)
     parts = path.strip("/").split("/")
     if parts[0] == "apis" and len(parts) == 2 and parts[1] in table.groups():
         return {"kind": "APIGroup", "apiVersion": "v1", **_group(parts[1], table.groups()[parts[1]])}

@@ -59,6 +59,8 @@ def list_objects(store: Store, resource: Resource, request: Request) -> Obj:
     rest = [item for item in items if _place(item) > page.start] if page.start else items
     found = [item for item in rest if matches(resource, selector, item)]
     meta: Obj = {"resourceVersion": str(revision)}
+    if not resource.strategy.typed:
+        meta["continue"] = ""  # the untyped list of the real server has it always
     if limit and len(found) > limit:
         meta["continue"] = _token(revision, _place(found[limit - 1]))
         if selector.empty:

@@ -1,0 +1,114 @@
+"""The API server that the contract tests talk to: the simulator, or a real one.
+
+Set CONTRACT_KUBECONFIG to the path of a kubeconfig whose user is a cluster administrator, and the same tests run
+against that server (with its kube-controller-manager: garbage collection and the deletion of namespaces are part of
+the contract). KUBECONFIG itself is not looked at, so that nobody's cluster is written to by accident.
+Every test works in a namespace of its own; cluster-wide objects carry its name.
+"""
+
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import kubernetes
+import pytest
+
+from simulator.kube import KubeServer, Store, listen
+from tests.contract.kube.endpoint import CLAIM_GROUP, Endpoint, Obj, wait_for
+
+CLAIM_CRD: Obj = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": f"eipclaims.{CLAIM_GROUP}"},
+    "spec": {
+        "group": CLAIM_GROUP,
+        "scope": "Namespaced",
+        "names": {"kind": "EIPClaim", "plural": "eipclaims", "singular": "eipclaim", "shortNames": ["eipc"]},
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "subresources": {"status": {}},
+                "schema": {
+                    "openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+                },
+            }
+        ],
+    },
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A namespace of its own, and the paths in it."""
+
+    name: str
+
+    def core(self, plural: str, name: str = "", subresource: str = "") -> str:
+        return self._path(f"/api/v1/namespaces/{self.name}", plural, name, subresource)
+
+    def claims(self, name: str = "", subresource: str = "") -> str:
+        return self._path(f"/apis/{CLAIM_GROUP}/v1/namespaces/{self.name}", "eipclaims", name, subresource)
+
+    def leases(self, name: str = "") -> str:
+        return self._path(f"/apis/coordination.k8s.io/v1/namespaces/{self.name}", "leases", name, "")
+
+    def apps(self, plural: str, name: str = "") -> str:
+        return self._path(f"/apis/apps/v1/namespaces/{self.name}", plural, name, "")
+
+    @staticmethod
+    def _path(*parts: str) -> str:
+        return "/".join(part for part in parts if part)
+
+
+@pytest.fixture(scope="session")
+def kube_endpoint() -> Iterator[Endpoint]:
+    """The server under test, as an administrator."""
+    path = os.environ.get("CONTRACT_KUBECONFIG")
+    if path:
+        configuration = kubernetes.client.Configuration()
+        kubernetes.config.load_kube_config(path, client_configuration=configuration)
+        api = Endpoint(configuration)
+        _install_claims(api)
+        yield api
+        api.close()
+        return
+    with KubeServer(Store(), [listen()], bookmark_seconds=0.5) as server:
+        api = Endpoint(kubernetes.client.Configuration(host=server.url))
+        yield api
+        api.close()
+
+
+@pytest.fixture
+def api(kube_endpoint: Endpoint) -> Endpoint:
+    return kube_endpoint
+
+
+@pytest.fixture
+def place(api: Endpoint) -> Iterator[Place]:
+    """A fresh namespace in which Pods can be created."""
+    place = Place(f"contract-{uuid.uuid4().hex[:10]}")
+    assert api.create("/api/v1/namespaces", {"metadata": {"name": place.name}}).code == 201
+    # Where the admission plugin ServiceAccount is on, Pods need it; a controller may have been faster.
+    assert api.create(place.core("serviceaccounts"), {"metadata": {"name": "default"}}).code in (201, 409)
+    yield place
+    api.delete(f"/api/v1/namespaces/{place.name}")
+
+
+@pytest.fixture
+def node(api: Endpoint, place: Place) -> Iterator[str]:
+    """The name of a fresh Node."""
+    body = {"metadata": {"name": place.name}, "status": {"capacity": {"cpu": "2"}}}
+    assert api.create("/api/v1/nodes", body).code == 201
+    yield place.name
+    api.delete(f"/api/v1/nodes/{place.name}")
+
+
+def _install_claims(api: Endpoint) -> None:
+    """Make sure that the server serves EIPClaims."""
+    code = api.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", CLAIM_CRD).code
+    assert code in (201, 409)
+    path = f"/apis/{CLAIM_GROUP}/v1/eipclaims"
+    wait_for(lambda: api.get(path).code == 200, "EIPClaims are served")

@@ -1,0 +1,189 @@
+"""A bare HTTP client of one API server, and the objects that the contract tests write.
+
+It shows answers as they are on the wire; the tests must not be protected by a client library's own reading of them.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import kubernetes
+import urllib3
+
+MERGE = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
+STRATEGIC = "application/strategic-merge-patch+json"
+CLAIM_GROUP = "networking.tke.cloud.tencent.com"
+DEADLINE = 30.0
+Obj = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An HTTP answer: status and JSON (or text)."""
+
+    code: int
+    body: Any
+
+    @property
+    def version(self) -> str:
+        return str(self.body["metadata"]["resourceVersion"])
+
+    @property
+    def failure(self) -> tuple[int, str, str]:
+        """Code, reason and message of a failure Status."""
+        assert self.body["kind"] == "Status", self.body
+        assert self.body["apiVersion"] == "v1"
+        assert self.body["status"] == "Failure"
+        assert self.body["code"] == self.code
+        return self.code, self.body.get("reason", ""), self.body["message"]
+
+    @property
+    def causes(self) -> list[tuple[str, str, str]]:
+        """(field, reason, message) of each different cause of an Invalid answer."""
+        listed = self.body["details"]["causes"]
+        found = [(cause.get("field", ""), cause.get("reason", ""), cause["message"]) for cause in listed]
+        return list(dict.fromkeys(found))
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the items of a list."""
+        return [item["metadata"]["name"] for item in self.body["items"]]
+
+
+class Events:
+    """A running watch, read one event at a time."""
+
+    def __init__(self, response: urllib3.BaseHTTPResponse) -> None:
+        self._lines = _lines(response)
+
+    def next(self) -> tuple[str, Obj]:
+        """Return type and object of the next event that is not a bookmark; fails if the stream ends or stalls."""
+        while True:
+            event = json.loads(next(self._lines))
+            if event["type"] != "BOOKMARK":
+                return event["type"], event["object"]
+
+    def rest(self) -> list[tuple[str, Obj]]:
+        """Return all events, bookmarks too, until the server ends the stream."""
+        events = [json.loads(line) for line in self._lines]
+        return [(event["type"], event["object"]) for event in events]
+
+
+class Endpoint:
+    """One API server, as one user."""
+
+    def __init__(self, configuration: kubernetes.client.Configuration) -> None:
+        self.configuration = configuration
+        self.client = kubernetes.client.ApiClient(configuration)
+        self._pool: urllib3.PoolManager = self.client.rest_client.pool_manager
+
+    def close(self) -> None:
+        self._pool.clear()
+        self.client.close()
+
+    def call(
+        self, method: str, path: str, body: Any = None, *, content: str = "application/json", **query: Any
+    ) -> Reply:
+        data = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
+        answer = self._request(method, path, query, content, data)
+        text = answer.data.decode()
+        is_json = answer.headers.get("Content-Type", "").startswith("application/json")
+        return Reply(answer.status, json.loads(text) if is_json else text)
+
+    def get(self, path: str, **query: Any) -> Reply:
+        return self.call("GET", path, **query)
+
+    def create(self, path: str, body: Any, **query: Any) -> Reply:
+        return self.call("POST", path, body, **query)
+
+    def replace(self, path: str, body: Any, **query: Any) -> Reply:
+        return self.call("PUT", path, body, **query)
+
+    def patch(self, path: str, body: Any, content: str = MERGE, **query: Any) -> Reply:
+        return self.call("PATCH", path, body, content=content, **query)
+
+    def delete(self, path: str, body: Any = None, **query: Any) -> Reply:
+        return self.call("DELETE", path, body, **query)
+
+    @contextmanager
+    def watch(self, path: str, **query: Any) -> Iterator[Events]:
+        """Run a watch; a silence of more than DEADLINE seconds is an error."""
+        answer = self._request("GET", path, {"watch": "true", **query}, "", None, preload_content=False)
+        try:
+            assert answer.status == 200, answer.data
+            yield Events(answer)
+        finally:
+            answer.close()
+            answer.release_conn()
+
+    def _request(
+        self, method: str, path: str, query: Obj, content: str, data: bytes | None, **options: Any
+    ) -> urllib3.BaseHTTPResponse:
+        headers = {"Accept": "application/json"}
+        if content:
+            headers["Content-Type"] = content
+        self.client.update_params_for_auth(headers, [], ["BearerToken"], path, method, data)
+        target = self.configuration.host + path + ("?" + urlencode(query) if query else "")
+        return self._pool.request(
+            method, target, body=data, headers=headers, timeout=DEADLINE, retries=False, **options
+        )
+
+
+def _lines(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    buffer = b""
+    for chunk in response.stream(None):
+        buffer += chunk
+        *lines, buffer = buffer.split(b"\n")
+        yield from lines
+
+
+def wait_for(what: Callable[[], Any], description: str) -> Any:
+    """Return the first true value; fails after DEADLINE seconds."""
+    end = time.monotonic() + DEADLINE
+    while time.monotonic() < end:
+        value = what()
+        if value:
+            return value
+        time.sleep(0.05)
+    raise AssertionError(f"not within {DEADLINE} s: {description}")
+
+
+def config_map(name: str, **metadata: Any) -> Obj:
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name, **metadata},
+        "data": {"key": "1"},
+    }
+
+
+def pod(name: str, *, node: str = "", **metadata: Any) -> Obj:
+    spec: Obj = {"containers": [{"name": "main", "image": "registry.example/app:1"}]}
+    if node:
+        spec["nodeName"] = node
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, **metadata}, "spec": spec}
+
+
+def claim(name: str, **metadata: Any) -> Obj:
+    return {
+        "apiVersion": f"{CLAIM_GROUP}/v1",
+        "kind": "EIPClaim",
+        "metadata": {"name": name, **metadata},
+        "spec": {"attributes": {"bandwidthMbps": 100, "isp": "BGP"}, "deletePolicy": "Delete"},
+    }
+
+
+def owner(obj: Obj, **extra: Any) -> Obj:
+    """Make an owner reference to an object."""
+    return {
+        "apiVersion": obj["apiVersion"],
+        "kind": obj["kind"],
+        "name": obj["metadata"]["name"],
+        "uid": obj["metadata"]["uid"],
+        **extra,
+    }
