@@ -81,23 +81,19 @@ class Bed:
             self._children.stop_all()
             shutil.rmtree(self._run_directory, ignore_errors=True)
 
-    def start_region(self, *, instance_type: str = "S5.2XLARGE16", options: Sequence[str] = ()) -> None:
-        """Bring up the region with one CVM of `instance_type` and learn where everything is."""
+    def start_region(self, config: Mapping[str, Any] | None = None) -> None:
+        """Bring up a region with one CVM and learn where everything is.
+
+        `config` has fields of the simulator's RegionConfig; without it there is one CVM of 8 vCPUs.
+        """
         ready = self.directory / "region.json"
         ready.unlink(missing_ok=True)
-        simulator = self._children.start(
-            "simulator",
-            [
-                sys.executable,
-                "-m",
-                "simulator",
-                "--ready-file",
-                str(ready),
-                "--instances",
-                instance_type,
-                *options,
-            ],
-        )
+        argv = [sys.executable, "-m", "simulator", "--ready-file", str(ready)]
+        if config is not None:
+            path = self.directory / "config.json"
+            path.write_text(json.dumps(config))
+            argv += ["--config", str(path)]
+        simulator = self._children.start("simulator", argv)
         processes.wait_for_file(simulator, ready, seconds=30)
         region = json.loads(ready.read_text())
         self.region: dict[str, Any] = region
@@ -206,9 +202,9 @@ class Bed:
             )
         return self._runtime
 
-    def start(self, *, agent_options: Sequence[str] = ()) -> None:
+    def start(self, config: Mapping[str, Any] | None = None, *, agent_options: Sequence[str] = ()) -> None:
         """Bring up everything and wait until the node takes Pods."""
-        self.start_region()
+        self.start_region(config)
         self.start_controller()
         self.start_agent(options=agent_options)
         self.wait_until_ready()
