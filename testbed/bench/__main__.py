@@ -17,12 +17,9 @@ from testbed.runtime import Runtime, Sandbox
 _OUTPUT = Path("build")
 _PODS = 250
 _BURST = 100
-# 31 secondary ENIs with 19 Pod addresses each, as bare metal has (document 576/18527).
+# Bare metal: 31 secondary ENIs with 19 Pod addresses each (document 576/18527).
 _REGION = {
-    "instance_types": [
-        {"name": "BENCH.24XLARGE", "cpu": 96, "memory_gib": 384, "enis": 32, "ips_per_eni": 20}
-    ],
-    "instances": [{"instance_type": "BENCH.24XLARGE", "public_ip": True}],
+    "instances": [{"instance_type": "BMS5.16XLARGE256", "public_ip": True}],
     "vpc": {"subnets": [{"cidr": "10.0.16.0/20"}]},
 }
 

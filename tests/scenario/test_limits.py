@@ -92,7 +92,7 @@ def test_a_full_subnet_is_named(start_bed: StartBed):
 
 def test_a_full_node_is_named_and_takes_a_pod_again_when_one_has_left(start_bed: StartBed):
     # One secondary ENI with five Pod addresses.
-    bed = start_bed({"instances": [{"instance_type": "S5.SMALL1", "public_ip": True}]})
+    bed = start_bed({"instances": [{"instance_type": "S5.SMALL2", "public_ip": True}]})
     sandboxes = [bed.add_pod(f"pod-{number}")[0] for number in range(5)]
 
     late, outcome = bed.add_pod("late")
