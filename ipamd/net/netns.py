@@ -16,7 +16,8 @@ from typing import Final, TypeVar
 from ipamd.core import errors
 
 _CLONE_NEWNET: Final = 0x40000000
-_OWN: Final = "/proc/thread-self/ns/net"
+_OWN: Final = (Path("/proc/thread-self/ns/net"), Path("/proc/self/ns/net"))
+"""Where the calling thread is, and the process; the same in the daemon."""
 _libc = ctypes.CDLL(None, use_errno=True)  # os.setns came with Python 3.12
 _Result = TypeVar("_Result")
 
@@ -36,10 +37,10 @@ def opened(path: str) -> Iterator[int]:
         reason = (os.strerror(e.errno or 0) if isinstance(e, OSError) else str(e)).lower()
         raise _refused(path, f"it cannot be opened ({reason})") from e
     try:
-        found, own = os.fstat(handle), Path(_OWN).stat()
-        if found.st_dev != own.st_dev:
+        found, own = os.fstat(handle), [path.stat() for path in _OWN]
+        if found.st_dev != own[0].st_dev:
             raise _refused(path, "it is not a namespace")
-        if found.st_ino == own.st_ino:
+        if found.st_ino in (place.st_ino for place in own):
             raise _refused(path, "it is the node's own network namespace")
         namespace = os.open(f"/proc/self/fd/{handle}", os.O_RDONLY | os.O_CLOEXEC)
     finally:

@@ -12,6 +12,7 @@ The VPC lets a packet in from a port only with a source address of that port's E
 """
 
 import contextlib
+import ctypes
 import itertools
 import os
 import socket
@@ -64,6 +65,29 @@ class Namespace:
         subprocess.run(["ip", "netns", "delete", self.name], capture_output=True, check=False)
 
 
+class Nameless:
+    """A network namespace that only a descriptor of this process holds: quick to make."""
+
+    def __init__(self):
+        made = []
+
+        def unshare():
+            failed = ctypes.CDLL(None, use_errno=True).unshare(0x40000000)  # CLONE_NEWNET
+            made.append(-1 if failed else os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC))
+
+        thread = threading.Thread(target=unshare)
+        thread.start()
+        thread.join()
+        (self._descriptor,) = made
+        self.path = f"/proc/self/fd/{self._descriptor}"
+
+    def do(self, function):
+        return netns.run_inside(self._descriptor, function)
+
+    def delete(self):
+        os.close(self._descriptor)
+
+
 class Server:
     """Tells each TCP client the address that it is seen with."""
 
@@ -113,11 +137,7 @@ class World:
             raise
 
     def _build(self):
-        vpc = self.vpc
-        for setting in ("ip_forward=1", "conf.all.rp_filter=0", "conf.default.rp_filter=0"):
-            vpc.run("sysctl", "-qw", f"net.ipv4.{setting}")
-        vpc.run("ip", "address", "add", f"{GATEWAY}/32", "dev", "lo")
-        vpc.run(
+        self.vpc.run(
             "nft",
             "-f",
             "-",
@@ -131,39 +151,58 @@ class World:
             }
         """,
         )
-        self._port("p0", self.node, "eth0", PRIMARY_MAC)
-        self.own("p0", NODE_IP, PRIMARY_MAC)
-        self.node.run("ip", "address", "add", f"{NODE_IP}/24", "dev", "eth0")
-        self.node.run("ip", "route", "add", "default", "via", GATEWAY)
-        self.attach_eni("p1", "eth1", SECONDARY_MAC)
-        for port, namespace, ip in (
-            ("p2", self.neighbour, NEIGHBOUR_IP),
-            ("p3", self.internet, INTERNET_IP),
+        self.vpc.run("ip", "address", "add", f"{GATEWAY}/32", "dev", "lo")
+        forward = ("ip_forward=1", "conf.all.rp_filter=0", "conf.default.rp_filter=0")
+        self.vpc.run("sysctl", "-qw", *(f"net.ipv4.{setting}" for setting in forward))
+        for port, namespace, name, mac, ip in (
+            ("p0", self.node, "eth0", PRIMARY_MAC, NODE_IP),
+            ("p2", self.neighbour, "eth0", "20:90:6f:00:01:02", NEIGHBOUR_IP),
+            ("p3", self.internet, "eth0", "20:90:6f:00:01:03", INTERNET_IP),
         ):
-            mac = f"20:90:6f:00:01:0{port[1]}"
-            self._port(port, namespace, "eth0", mac)
+            self._port(port, namespace, name, mac)
             self.own(port, ip, mac)
-            namespace.run("ip", "address", "add", f"{ip}/24", "dev", "eth0")
-            namespace.run("ip", "route", "add", "default", "via", GATEWAY, "dev", "eth0", "onlink")
+            namespace.run(
+                "ip",
+                "-batch",
+                "-",
+                stdin=f"""
+                link set {name} up
+                address add {ip}/24 dev {name}
+                route add default via {GATEWAY} dev {name} onlink
+            """,
+            )
+        self.attach_eni("p1", "eth1", SECONDARY_MAC)
 
     def attach_eni(self, port, name, mac):
-        self._port(port, self.node, name, mac, up=False)
+        """Let an ENI appear on the node: a link that is down."""
+        self._port(port, self.node, name, mac)
 
-    def _port(self, port, namespace, name, mac, *, up=True):
-        peer = ("peer", "name", name, "netns", namespace.name, "address", mac)
-        self.vpc.run("ip", "link", "add", port, "type", "veth", *peer)
-        self.vpc.run("sysctl", "-qw", f"net.ipv4.conf.{port}.proxy_arp=1")
-        self.vpc.run("sysctl", "-qw", f"net.ipv4.neigh.{port}.proxy_delay=0")
-        self.vpc.run("ip", "link", "set", port, "up")
-        self.vpc.run("nft", "add", "element", "ip", "vpc", "strict", f"{{ {port} }}")
-        if up:
-            namespace.run("ip", "link", "set", name, "up")
+    def _port(self, port, namespace, name, mac):
+        self.vpc.run(
+            "ip",
+            "-batch",
+            "-",
+            stdin=f"""
+            link add {port} type veth peer name {name} netns {namespace.name} address {mac}
+            link set {port} up
+        """,
+        )
+        settings = (f"conf.{port}.proxy_arp=1", f"neigh.{port}.proxy_delay=0")
+        self.vpc.run("sysctl", "-qw", *(f"net.ipv4.{setting}" for setting in settings))
+        self.vpc.run("nft", f"add element ip vpc strict {{ {port} }}")
 
     def own(self, port, ip, mac):
         """Let an address belong to the ENI at a port."""
-        self.vpc.run("ip", "route", "replace", f"{ip}/32", "dev", port, "scope", "link")
-        self.vpc.run("ip", "neighbour", "replace", ip, "lladdr", mac, "dev", port)
-        self.vpc.run("nft", "add", "element", "ip", "vpc", "owned", f"{{ {port} . {ip} }}")
+        self.vpc.run(
+            "ip",
+            "-batch",
+            "-",
+            stdin=f"""
+            route replace {ip}/32 dev {port} scope link
+            neighbour replace {ip} lladdr {mac} dev {port}
+        """,
+        )
+        self.vpc.run("nft", f"add element ip vpc owned {{ {port} . {ip} }}")
 
     def on_node(self, function):
         return self.node.do(function)
@@ -186,6 +225,13 @@ class World:
         namespace = Namespace(role)
         self._stack.callback(namespace.delete)
         return namespace
+
+    def sandboxes(self, count):
+        """Make many nameless namespaces; they live as long as their descriptors."""
+        made = [Nameless() for _ in range(count)]
+        for sandbox in made:
+            self._stack.callback(sandbox.delete)
+        return made
 
     def wiring(self, sandbox, ip, **changes):
         wanted = {

@@ -1,0 +1,81 @@
+import pytest
+
+from ipamd.core import names
+
+pytestmark = pytest.mark.netns
+POD = "10.0.1.100"
+VETH = names.host_veth("default", f"pod-{POD}")
+
+
+def differences(world):
+    return world.on_node(lambda: world.dataplane.check_pod(world.pods[POD]))
+
+
+@pytest.mark.parametrize("eip", [False, True])
+def test_a_pod_that_was_just_wired_has_no_differences(world, eip):
+    world.add_pod(POD, eip=eip)
+
+    assert differences(world) == []
+
+
+@pytest.mark.parametrize(
+    ("where", "command", "expected"),
+    [
+        ("node", f"ip link set {VETH} down", f"link {VETH} on the node is down"),
+        ("node", f"ip link set {VETH} address 02:00:00:00:00:01", "has MAC 02:00:00:00:00:01, not 0a:e0:"),
+        ("node", f"ip link set {VETH} mtu 1400", "has MTU 1400, not 1500"),
+        ("node", f"ip link delete {VETH}", f"link {VETH} does not exist on the node"),
+        ("node", f"ip route delete {POD}", f"main has no route {POD}/32 dev {VETH}"),
+        ("node", f"ip route replace {POD}/32 dev eth0 scope link", f"main has no route {POD}/32 dev {VETH}"),
+        ("node", "nft flush map ip tke_eni pods", f"{POD} in nft map tke_eni pods is missing, not goto"),
+        ("node", "nft flush ruleset", f"{POD} in nft map tke_eni pods is missing, not goto"),
+        (
+            "node",
+            f"nft flush map ip tke_eni pods; add element ip tke_eni pods {{ {POD} : goto pod_0x10000 }}",
+            "is goto pod_0x10000, not goto pod_0x20000",
+        ),
+        (
+            "node",
+            f"nft add element ip tke_eni eip_pods {{ {POD} }}",
+            f"{POD} must not be in nft set tke_eni eip_pods",
+        ),
+        ("pod", "ip link set eth0 down", "interface eth0 of the Pod is down"),
+        ("pod", "ip link set eth0 name eth9", "interface eth0 does not exist in"),
+        ("pod", "ip link set eth0 address 02:00:00:00:00:01", "interface eth0 of the Pod has MAC"),
+        ("pod", "ip link set eth0 mtu 1400", "interface eth0 of the Pod has MTU 1400, not 1500"),
+        ("pod", "ip address flush dev eth0", f"interface eth0 of the Pod has no address {POD}/32"),
+        ("pod", "ip route delete 169.254.1.1", "the Pod has no route 169.254.1.1 dev eth0"),
+        ("pod", "ip route delete default", "the Pod has no default route via 169.254.1.1 dev eth0"),
+        ("pod", "ip neighbour flush all nud permanent", "no permanent neighbour entry for 169.254.1.1"),
+        (
+            "pod",
+            "ip neighbour replace 169.254.1.1 dev eth0 lladdr 02:00:00:00:00:01 nud permanent",
+            "neighbour entry for 169.254.1.1 is 02:00:00:00:00:01, not 0a:e0:",
+        ),
+    ],
+)
+def test_each_difference_is_named(world, where, command, expected):
+    pod = world.add_pod(POD)
+    {"node": world.node, "pod": pod}[where].run(*split(command))
+
+    assert any(expected in sentence for sentence in differences(world)), differences(world)
+
+
+def test_a_missing_eip_is_named(world):
+    world.add_pod(POD, eip=True)
+    world.node.run("nft", "flush", "set", "ip", "tke_eni", "eip_pods")
+
+    assert differences(world) == [f"{POD} is missing from nft set tke_eni eip_pods"]
+
+
+def test_a_namespace_that_is_gone_is_a_difference_and_no_failure(world):
+    pod = world.add_pod(POD)
+    pod.delete()
+
+    assert any("CNI_NETNS" in sentence for sentence in differences(world))
+
+
+def split(command):
+    """Split as a shell does, but give nft its command as one argument: it may hold several."""
+    program, rest = command.split(" ", maxsplit=1)
+    return [program, rest] if program == "nft" else command.split()

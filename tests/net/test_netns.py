@@ -1,0 +1,77 @@
+import os
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+from ipamd.core import errors
+from ipamd.net import netns
+
+pytestmark = pytest.mark.netns
+
+
+def refusal(path):
+    with pytest.raises(errors.NetnsError) as caught, netns.opened(path):
+        pass
+    assert "CNI_NETNS" in caught.value.message
+    assert caught.value.advice
+    return caught.value.message
+
+
+@pytest.mark.parametrize("path", ["", "x", "../x", "./proc/self/ns/net", "/proc/self/ns/net\0", "/\udcff"])
+def test_what_is_no_absolute_path_is_refused(path):
+    refusal(path)
+
+
+def test_a_namespace_that_is_gone_is_named(tmp_path):
+    gone = str(tmp_path / "gone")
+
+    assert gone in refusal(gone)
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "/dev/null", "/proc/self/fd", "/"])
+def test_other_files_are_refused(path):
+    assert "not a namespace" in refusal(path)
+
+
+def test_a_fifo_does_not_block(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+
+    assert "not a namespace" in refusal(str(tmp_path / "fifo"))
+
+
+def test_another_kind_of_namespace_is_refused_when_it_is_entered():
+    with netns.opened("/proc/self/ns/uts") as namespace, pytest.raises(errors.NetnsError):
+        netns.run_inside(namespace, os.getpid)
+
+
+def test_the_nodes_own_namespace_is_refused():
+    assert "node's own" in refusal("/proc/self/ns/net")
+    assert "node's own" in refusal(f"/proc/{os.getppid()}/ns/net")
+
+
+def test_a_path_of_absurd_length_is_shown_shortened():
+    assert len(refusal("/" + "a" * 100_000)) < 600
+
+
+def test_work_is_done_inside_and_its_result_comes_back(bare_world):
+    inside = bare_world.node.do(socket.if_nameindex)
+
+    assert {"eth0", "eth1"} <= {name for _, name in inside}
+    assert socket.if_nameindex() != inside
+
+
+def test_an_error_inside_is_raised_to_the_caller(bare_world):
+    with pytest.raises(ZeroDivisionError):
+        bare_world.node.do(lambda: 1 // 0)
+
+
+def test_neither_threads_nor_descriptors_are_left(bare_world):
+    before = threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(50):
+        bare_world.node.do(os.getpid)
+        with pytest.raises(errors.NetnsError), netns.opened("/etc/passwd"):
+            pass
+
+    assert (threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))) == before
