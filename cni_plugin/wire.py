@@ -59,7 +59,7 @@ def _varint(value: int) -> bytes:
 
 
 def _read_varint(message: bytes, position: int) -> tuple[int, int]:
-    """Return value and next position; at most ten bytes, of which 64 bits count."""
+    """Return value and next position; at most ten bytes."""
     value = 0
     for shift in range(0, 70, 7):
         if position >= len(message):
@@ -68,7 +68,7 @@ def _read_varint(message: bytes, position: int) -> tuple[int, int]:
         position += 1
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
-            return value & 0xFFFF_FFFF_FFFF_FFFF, position
+            return value, position
     raise WireError("a number of more than ten bytes")
 
 

@@ -3,6 +3,7 @@
 import concurrent.futures
 import fcntl
 import os
+import posix
 import random
 import signal
 import time
@@ -55,6 +56,33 @@ def test_a_del_without_agent_succeeds_and_is_kept_as_the_agent_would_have_got_it
     assert succeeded(plugin.run("DEL", b'{"cniVersion": "1.0.0"}'))
 
     assert queued(plugin) == [cni_pb2.CniRequest.FromString(agent.calls[0].request)]
+
+
+def test_a_del_is_on_disk_before_it_is_reported_as_done(tmp_path, monkeypatch):
+    steps = []
+    fsync, rename = posix.fsync, posix.rename
+
+    def recorded_fsync(fd):
+        steps.append(("fsync", Path(f"/proc/self/fd/{fd}").readlink().name))
+        fsync(fd)
+
+    def recorded_rename(source, target):
+        steps.append(("rename", Path(os.fsdecode(target)).name))
+        rename(source, target)
+
+    monkeypatch.setattr(posix, "fsync", recorded_fsync)
+    monkeypatch.setattr(posix, "rename", recorded_rename)
+    with pending.Queue(bytes(tmp_path / "new" / "queue"), time.monotonic()) as queue:
+        queue.add(b"c0ffee", b"eth0", b"request")
+
+    name = next((tmp_path / "new" / "queue").glob("*.del")).name
+    assert steps == [
+        ("fsync", tmp_path.name),
+        ("fsync", "new"),
+        ("fsync", f"{name}.tmp"),
+        ("rename", name),
+        ("fsync", "queue"),
+    ]
 
 
 def test_the_directory_and_its_parents_are_made_for_root_only(plugin):

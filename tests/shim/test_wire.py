@@ -53,7 +53,17 @@ def test_what_is_accepted_is_read_as_the_library_reads_it(message):
 
 
 @pytest.mark.parametrize(
-    "message", [b"\x0a", b"\x0a\x05abc", b"\x10", b"\x10\xff", b"\x00\x00", b"\x25\x00", b"\x0f"]
+    "message",
+    [
+        b"\x0a",
+        b"\x0a\x05abc",
+        b"\x10",
+        b"\x10\xff",
+        b"\x00\x00",
+        b"\x25\x00",
+        b"\x0f",
+        b"\x80\x80\x80\x80\x10\x01",
+    ],
 )
 def test_what_the_library_refuses_is_refused(message):
     with pytest.raises(DecodeError):
