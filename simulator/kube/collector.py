@@ -78,12 +78,12 @@ class Collector:
     def _run(self) -> None:
         seen = 0
         while not self._stopping.is_set():
-            revision = self._store.revision
+            tick, revision = self._store.tick, self._store.revision
             if self._something_to_do(seen):
                 while self.collect() and not self._stopping.is_set():
                     pass
             seen = revision
-            self._store.wait(revision, _IDLE_SECONDS)
+            self._store.wait(tick, _IDLE_SECONDS)
 
     def _something_to_do(self, seen: int) -> bool:
         try:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _SHORTEST_WATCH_SECONDS = 1800
-_HANG_POLL_SECONDS = 3600.0
+_PATIENCE_SECONDS = 1.0
+"""How long a thread waits for news before it looks whether its client is still there."""
 
 
 class Connection(http.server.BaseHTTPRequestHandler):
@@ -54,7 +55,12 @@ class Connection(http.server.BaseHTTPRequestHandler):
     def _serve(self) -> None:
         request = requests.parse(self.command, self.path)
         agent = self.headers.get("User-Agent", "")
-        body = self._body()
+        try:
+            body = self._body()
+        except ValueError:
+            self.close_connection = True
+            self._send(Answer(400, "400 Bad Request: the length of the body cannot be read\n"), {})
+            return
         self.kube.traffic.record(request.verb, request.counted_as, agent)
         if not self._survives(request, agent):
             self.close_connection = True
@@ -92,13 +98,26 @@ class Connection(http.server.BaseHTTPRequestHandler):
         if faults.take(request, agent, FaultKind.CLOSE):
             return False
         if faults.take(request, agent, FaultKind.HANG):
-            while faults.active(FaultKind.HANG, request, agent) and not self.kube.closing:
-                self.kube.store.wait(self.kube.store.revision, _HANG_POLL_SECONDS)
+            tick = self.kube.store.tick
+            while faults.active(FaultKind.HANG, request, agent) and not self._client_gone():
+                self.kube.store.wait(tick, _PATIENCE_SECONDS)
+                tick = self.kube.store.tick
             return False
         slow = faults.take(request, agent, FaultKind.LATENCY)
         if slow:
             self.kube.sleep(slow.seconds)
         return True
+
+    def _client_gone(self) -> bool:
+        """Say whether nobody is left to answer: the connection is closed, by either side."""
+        if self.kube.closing:
+            return True
+        try:
+            return not self.connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
@@ -160,8 +179,8 @@ class Connection(http.server.BaseHTTPRequestHandler):
         end, bookmark_at = now + timeout, now + self.kube.bookmark_seconds
         state.send(state.first)
         while True:
-            now = time.monotonic()
-            if state.control.cut or self.kube.closing or state.gone():
+            tick, now = self.kube.store.tick, time.monotonic()
+            if state.control.cut or self._client_gone():
                 return False
             frozen = state.frozen()
             if now >= end and not frozen:
@@ -179,9 +198,7 @@ class Connection(http.server.BaseHTTPRequestHandler):
                     state.send([watch.bookmark()])
                     bookmark_at = now + self.kube.bookmark_seconds
             wake_at = min(end, bookmark_at) if options.bookmarks else end
-            self.kube.store.wait(
-                self.kube.store.revision if frozen else watch.revision, state.patience(wake_at - now)
-            )
+            self.kube.store.wait(tick, min(wake_at - now, _PATIENCE_SECONDS))
 
 
 class _Pump:
@@ -206,20 +223,6 @@ class _Pump:
     def frozen(self) -> bool:
         """Say whether a fault keeps this watch silent."""
         return self._connection.kube.faults.active(FaultKind.FREEZE, self._request, self._agent)
-
-    def gone(self) -> bool:
-        """Say whether the client has closed the connection."""
-        sock = self._connection.connection
-        try:
-            return not sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
-
-    def patience(self, seconds: float) -> float:
-        """Return how long to wait for news: not so long that a client that went away is noticed late."""
-        return min(max(seconds, 0.0), 5.0)
 
 
 def _encode(value: Obj) -> bytes:

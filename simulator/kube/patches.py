@@ -95,39 +95,45 @@ def _read(document: Any, path: str, missing: Any = _MISSING) -> Any:
     return value
 
 
-def _add(document: Any, path: str, value: Any) -> Any:
+def _parent(document: Any, path: str) -> tuple[Any, str]:
+    """Return the map or list that holds the member at a path, and the member's name in it."""
     parts = _parts(path)
     if not parts:
-        return value
-    container = _read(document, path[: path.rindex("/")])
-    if isinstance(container, dict):
-        container[parts[-1]] = value
-    elif isinstance(container, list):
-        end = parts[-1] == "-"
-        container.insert(len(container) if end else _index(parts[-1], len(container) + 1), value)
-    else:
         raise status.unprocessable()
+    container = _read(document, path[: path.rindex("/")])
+    if not isinstance(container, dict | list):
+        raise status.unprocessable()
+    return container, parts[-1]
+
+
+def _add(document: Any, path: str, value: Any) -> Any:
+    if not path:
+        return value
+    container, member = _parent(document, path)
+    if isinstance(container, dict):
+        container[member] = value
+    else:
+        container.insert(len(container) if member == "-" else _index(member, len(container) + 1), value)
     return document
 
 
 def _replace(document: Any, path: str, value: Any) -> Any:
-    parts = _parts(path)
-    if not parts:
+    if not path:
         return value
-    container = _read(document, path[: path.rindex("/")])
-    if isinstance(container, list):
-        container[_index(parts[-1], len(container))] = value
-        return document
-    # Of a map the real server replaces also what is not there, against the RFC.
-    return _add(document, path, value)
+    container, member = _parent(document, path)
+    if isinstance(container, dict):
+        # Of a map the real server replaces also what is not there, against the RFC.
+        container[member] = value
+    else:
+        container[_index(member, len(container))] = value
+    return document
 
 
 def _remove(document: Any, path: str) -> Any:
-    parts = _parts(path)
+    container, member = _parent(document, path)
     _read(document, path)
-    container = _read(document, path[: path.rindex("/")])
     if isinstance(container, dict):
-        del container[parts[-1]]
+        del container[member]
     else:
-        del container[_index(parts[-1], len(container))]
+        del container[_index(member, len(container))]
     return document

@@ -129,7 +129,6 @@ class KubeServer:
             if listener.thread:
                 listener.thread.join()
             listener.sock.close()
-        self.store.wake()
         for thread in self._shut_connections():
             thread.join()
 
@@ -250,6 +249,7 @@ class KubeServer:
         for sock in open_now:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
+        self.store.wake()
         return list(open_now.values())
 
     def _listen_again(self, listener: _Listener) -> None:

@@ -79,7 +79,7 @@ class Store:
         # A real server has written a good deal by itself before the first client comes.
         self._revision = 1
         self._oldest = 1
-        self._wakeups = 0
+        self._ticks = 0
 
     @property
     def revision(self) -> int:
@@ -151,18 +151,21 @@ class Store:
         with self._changed:
             return list(self._entries_after(revision))
 
-    def wait(self, revision: int, timeout: float) -> bool:
-        """Wait until something was written after `revision`, `wake` was called or the seconds are over."""
+    @property
+    def tick(self) -> int:
+        """Number of writes and wake-ups so far; taken before a look at the state, `wait` misses nothing."""
         with self._changed:
-            wakeups = self._wakeups
-            return self._changed.wait_for(
-                lambda: self._revision > revision or self._wakeups != wakeups, timeout=max(0.0, timeout)
-            )
+            return self._ticks
+
+    def wait(self, tick: int, timeout: float) -> bool:
+        """Wait for a write or a `wake` after `tick`; False if the seconds are over before."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._ticks != tick, timeout=max(0.0, timeout))
 
     def wake(self) -> None:
         """Let everybody who waits look again (a fault was set, the server stops)."""
         with self._changed:
-            self._wakeups += 1
+            self._ticks += 1
             self._changed.notify_all()
 
     def compact(self, revision: int | None = None) -> int:
@@ -199,4 +202,4 @@ class Store:
         self._history.append(Entry(self._revision, change, key, obj, previous))
         if len(self._history) > self._limit:
             self._oldest = self._history.popleft().revision
-        self._changed.notify_all()
+        self.wake()

@@ -1,6 +1,6 @@
 """A bare HTTP client of one API server, and the objects that the contract tests write.
 
-It shows answers as they are on the wire; the tests must not be protected by a client library's own reading of them.
+It shows answers as they are on the wire: no client library's own reading of them protects the tests.
 """
 
 import json
@@ -28,6 +28,7 @@ class Reply:
 
     code: int
     body: Any
+    headers: Any = None
 
     @property
     def version(self) -> str:
@@ -62,11 +63,21 @@ class Events:
         self._lines = _lines(response)
 
     def next(self) -> tuple[str, Obj]:
-        """Return type and object of the next event that is not a bookmark; fails if the stream ends or stalls."""
+        """Return type and object of the next event but bookmarks; fails if the stream ends or stalls."""
         while True:
             event = json.loads(next(self._lines))
             if event["type"] != "BOOKMARK":
                 return event["type"], event["object"]
+
+    def until(self, version: str) -> list[tuple[str, Obj]]:
+        """Return the events up to a bookmark of at least this version."""
+        events: list[tuple[str, Obj]] = []
+        while True:
+            event = json.loads(next(self._lines))
+            if event["type"] != "BOOKMARK":
+                events.append((event["type"], event["object"]))
+            elif int(event["object"]["metadata"]["resourceVersion"]) >= int(version):
+                return events
 
     def rest(self) -> list[tuple[str, Obj]]:
         """Return all events, bookmarks too, until the server ends the stream."""
@@ -77,8 +88,9 @@ class Events:
 class Endpoint:
     """One API server, as one user."""
 
-    def __init__(self, configuration: kubernetes.client.Configuration) -> None:
+    def __init__(self, configuration: kubernetes.client.Configuration, *, agent: str = "") -> None:
         self.configuration = configuration
+        self._agent = agent
         self.client = kubernetes.client.ApiClient(configuration)
         self._pool: urllib3.PoolManager = self.client.rest_client.pool_manager
 
@@ -87,13 +99,20 @@ class Endpoint:
         self.client.close()
 
     def call(
-        self, method: str, path: str, body: Any = None, *, content: str = "application/json", **query: Any
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        content: str = "application/json",
+        timeout: float = DEADLINE,
+        **query: Any,
     ) -> Reply:
         data = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
-        answer = self._request(method, path, query, content, data)
+        answer = self._request(method, path, query, content, data, timeout=timeout)
         text = answer.data.decode()
         is_json = answer.headers.get("Content-Type", "").startswith("application/json")
-        return Reply(answer.status, json.loads(text) if is_json else text)
+        return Reply(answer.status, json.loads(text) if is_json else text, answer.headers)
 
     def get(self, path: str, **query: Any) -> Reply:
         return self.call("GET", path, **query)
@@ -111,9 +130,10 @@ class Endpoint:
         return self.call("DELETE", path, body, **query)
 
     @contextmanager
-    def watch(self, path: str, **query: Any) -> Iterator[Events]:
-        """Run a watch; a silence of more than DEADLINE seconds is an error."""
-        answer = self._request("GET", path, {"watch": "true", **query}, "", None, preload_content=False)
+    def watch(self, path: str, *, timeout: float = DEADLINE, **query: Any) -> Iterator[Events]:
+        """Run a watch; a silence of more than `timeout` seconds is an error."""
+        query = {"watch": "true", **query}
+        answer = self._request("GET", path, query, "", None, preload_content=False, timeout=timeout)
         try:
             assert answer.status == 200, answer.data
             yield Events(answer)
@@ -125,13 +145,13 @@ class Endpoint:
         self, method: str, path: str, query: Obj, content: str, data: bytes | None, **options: Any
     ) -> urllib3.BaseHTTPResponse:
         headers = {"Accept": "application/json"}
+        if self._agent:
+            headers["User-Agent"] = self._agent
         if content:
             headers["Content-Type"] = content
         self.client.update_params_for_auth(headers, [], ["BearerToken"], path, method, data)
         target = self.configuration.host + path + ("?" + urlencode(query) if query else "")
-        return self._pool.request(
-            method, target, body=data, headers=headers, timeout=DEADLINE, retries=False, **options
-        )
+        return self._pool.request(method, target, body=data, headers=headers, retries=False, **options)
 
 
 def _lines(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:

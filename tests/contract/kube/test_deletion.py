@@ -58,8 +58,10 @@ def test_no_finalizer_is_added_to_an_object_that_is_deleted(api, place):
         (
             "metadata.finalizers",
             "FieldValueForbidden",
-            "Forbidden: no new finalizers can be added if the object is being deleted, "
-            'found new finalizers []string{"example.com/late"}',
+            (
+                "Forbidden: no new finalizers can be added if the object is being deleted, "
+                'found new finalizers []string{"example.com/late"}'
+            ),
         )
     ]
 
@@ -85,8 +87,8 @@ def test_preconditions_protect_another_object(api, place):
     path, uid = place.core("configmaps", "a"), made.body["metadata"]["uid"]
     refused = api.delete(path, {"preconditions": {"uid": "other"}})
     text = (
-        'Operation cannot be fulfilled on ConfigMap "a": the UID in the precondition (other) does not match the UID '
-        f"in record ({uid}). The object might have been deleted and then recreated"
+        'Operation cannot be fulfilled on ConfigMap "a": the UID in the precondition (other) does not match '
+        f"the UID in record ({uid}). The object might have been deleted and then recreated"
     )
     assert refused.failure == (409, "Conflict", text)
     refused = api.delete(path, {"preconditions": {"resourceVersion": "1"}})
@@ -160,7 +162,8 @@ def test_no_binding_of_a_pod_that_is_deleted(api, place):
     api.delete(place.core("pods", "p"))
     body = {"metadata": {"name": "p"}, "target": {"kind": "Node", "name": "n"}}
     refused = api.create(place.core("pods", "p", "binding"), body)
-    text = 'Operation cannot be fulfilled on pods/binding "p": pod p is being deleted, cannot be assigned to a host'
+    cause = "pod p is being deleted, cannot be assigned to a host"
+    text = f'Operation cannot be fulfilled on pods/binding "p": {cause}'
     assert refused.failure == (409, "Conflict", text)
     api.patch(place.core("pods", "p"), {"metadata": {"finalizers": None}})
 

@@ -34,7 +34,11 @@ def test_groups_and_versions(api):
             "pods/eviction",
             {"kind": "Eviction", "group": "policy", "version": "v1", "verbs": ["create"]},
         ),
-        ("/apis/apps/v1", "statefulsets", {"kind": "StatefulSet", "shortNames": ["sts"], "categories": ["all"]}),
+        (
+            "/apis/apps/v1",
+            "statefulsets",
+            {"kind": "StatefulSet", "shortNames": ["sts"], "categories": ["all"]},
+        ),
         (f"/apis/{CLAIM_GROUP}/v1", "eipclaims", {"kind": "EIPClaim", "shortNames": ["eipc"]}),
         (f"/apis/{CLAIM_GROUP}/v1", "eipclaims/status", {"kind": "EIPClaim", "namespaced": True}),
         ("/apis/coordination.k8s.io/v1", "leases", {"kind": "Lease", "namespaced": True}),
@@ -55,7 +59,13 @@ def test_verbs_of_a_resource(api):
 
 
 @pytest.mark.parametrize(
-    "path", ["/nothing", "/apis/nothing.io/v1/things", f"/apis/{CLAIM_GROUP}/v1/things", f"/apis/{CLAIM_GROUP}/v9/eipclaims"]
+    "path",
+    [
+        "/nothing",
+        "/apis/nothing.io/v1/things",
+        f"/apis/{CLAIM_GROUP}/v1/things",
+        f"/apis/{CLAIM_GROUP}/v9/eipclaims",
+    ],
 )
 def test_nobody_knows_the_path(api, path):
     assert (api.get(path).code, api.get(path).body) == (404, "404 page not found\n")
@@ -63,7 +73,13 @@ def test_nobody_knows_the_path(api, path):
 
 def test_a_served_group_does_not_know_the_resource(api, place):
     text = "the server could not find the requested resource"
-    for path in ("/api/v1/things", place.core("things"), "/apis/apps/v1/things", place.core("nodes"), "/api/v1/pods/p"):
+    for path in (
+        "/api/v1/things",
+        place.core("things"),
+        "/apis/apps/v1/things",
+        place.core("nodes"),
+        "/api/v1/pods/p",
+    ):
         assert api.get(path).failure == (404, "NotFound", text)
     api.create(place.core("configmaps"), config_map("a"))
     assert api.get(place.core("configmaps", "a", "status")).failure == (404, "NotFound", text)
@@ -90,6 +106,10 @@ def test_a_custom_resource_does_not_take_every_method(api, place):
     api.create(place.claims(), claim("c"))
     name = f"eipclaims.{CLAIM_GROUP}"
     refused = api.delete(place.claims("c", "status"))
-    assert refused.failure == (405, "MethodNotAllowed", f'delete is not supported on resources of kind "{name}"')
+    assert refused.failure == (
+        405,
+        "MethodNotAllowed",
+        f'delete is not supported on resources of kind "{name}"',
+    )
     assert api.replace(place.claims(), claim("c")).failure == (400, "BadRequest", "name must be provided")
     assert api.create(f"/apis/{CLAIM_GROUP}/v1/eipclaims", claim("c")).code == 404

@@ -24,7 +24,9 @@ def test_a_renew_time_has_microseconds(api, place):
     assert other_zone.body["spec"]["renewTime"] == "2024-01-01T00:00:00.000000Z"
     refused = api.patch(place.leases("lock"), {"spec": {"renewTime": "2024-01-01T00:00:00Z"}})
     assert refused.failure[:2] == (422, "Invalid")
-    refused = api.create(place.leases(), {**lease(renewTime="2024-01-01T00:00:00Z"), "metadata": {"name": "x"}})
+    refused = api.create(
+        place.leases(), {**lease(renewTime="2024-01-01T00:00:00Z"), "metadata": {"name": "x"}}
+    )
     assert refused.failure[:2] == (400, "BadRequest")
 
 

@@ -19,7 +19,9 @@ def test_a_list_has_kind_version_and_items_in_order_of_names(api, claims):
     assert listed.code == 200
     assert listed.body["kind"] == "EIPClaimList"
     assert listed.body["apiVersion"] == "networking.tke.cloud.tencent.com/v1"
-    assert int(listed.version) >= max(int(item["metadata"]["resourceVersion"]) for item in listed.body["items"])
+    assert int(listed.version) >= max(
+        int(item["metadata"]["resourceVersion"]) for item in listed.body["items"]
+    )
     assert listed.names == [f"c{number}" for number in range(10)]
 
 
@@ -89,7 +91,10 @@ def test_field_selectors_of_pods(api, place):
     ("plural", "text"),
     [
         ("pods", "field label not supported: spec.none"),
-        ("configmaps", '"spec.none" is not a known field selector: only "metadata.name", "metadata.namespace"'),
+        (
+            "configmaps",
+            '"spec.none" is not a known field selector: only "metadata.name", "metadata.namespace"',
+        ),
     ],
 )
 def test_an_unknown_field_is_refused(api, place, plural, text):

@@ -46,7 +46,9 @@ def test_its_watch_follows_changes(core, place):
         core.create_namespaced_pod(place.name, pod(name))
     watch = kubernetes.watch.Watch()
     seen = []
-    for event in watch.stream(core.list_namespaced_pod, place.name, resource_version=start, timeout_seconds=5):
+    for event in watch.stream(
+        core.list_namespaced_pod, place.name, resource_version=start, timeout_seconds=5
+    ):
         seen.append((event["type"], event["object"].metadata.name))
         if len(seen) == 2:
             watch.stop()

@@ -137,7 +137,11 @@ def test_the_stream_ends_in_order_when_its_time_is_over(api, place):
 def test_a_bookmark_tells_the_version_without_an_event(api, place):
     api.create(place.claims(), claim("c"))
     version = api.create(place.core("configmaps"), config_map("later")).version
-    query = {"allowWatchBookmarks": "true", "timeoutSeconds": 3, "resourceVersion": api.get(place.claims()).version}
+    query = {
+        "allowWatchBookmarks": "true",
+        "timeoutSeconds": 3,
+        "resourceVersion": api.get(place.claims()).version,
+    }
     with api.watch(place.claims(), **query) as events:
         seen = events.rest()
     assert {kind for kind, _ in seen} == {"BOOKMARK"}
