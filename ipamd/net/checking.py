@@ -12,14 +12,15 @@ from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from ipamd.core import errors, names
-from ipamd.net import links, netns, nft_elements, rtnetlink, ruleset
+from ipamd.net import links, netns, rtnetlink, ruleset
 from ipamd.net.model import PodWiring
 from ipamd.net.netlink import ROUTE, NetlinkSocket
+from ipamd.net.nft_elements import TABLE, Elements
 
 
-def differences(pod: PodWiring) -> list[str]:
+def differences(pod: PodWiring, elements: Elements) -> list[str]:
     """Return one sentence for each difference; none when the Pod is wired as it has to be."""
-    found = list(_on_the_node(pod))
+    found = list(_on_the_node(pod, elements))
     try:
         with netns.opened(pod.netns_path) as namespace:
             found += netns.run_inside(namespace, lambda: list(_in_the_pod(pod)))
@@ -28,7 +29,7 @@ def differences(pod: PodWiring) -> list[str]:
     return found
 
 
-def _on_the_node(pod: PodWiring) -> Iterator[str]:
+def _on_the_node(pod: PodWiring, elements: Elements) -> Iterator[str]:
     with NetlinkSocket(ROUTE) as channel:
         link = links.by_name(channel, pod.host_veth)
         routes = _routes(channel, f"{pod.ip}/32")
@@ -39,13 +40,13 @@ def _on_the_node(pod: PodWiring) -> Iterator[str]:
         if not any(route.get_attr("RTA_OIF") == link.ifindex for route in routes):
             yield f"main has no route {pod.ip}/32 dev {pod.host_veth}"
     wanted = ruleset.pod_chain(pod.eni_mark)
-    chain = nft_elements.lookup(ruleset.PODS, pod.ip)
+    chain = elements.lookup(ruleset.PODS, pod.ip)
     if chain != wanted:
         actual = f"goto {chain}" if chain else "missing"
-        yield f"{pod.ip} in nft map {nft_elements.TABLE} {ruleset.PODS} is {actual}, not goto {wanted}"
-    if (nft_elements.lookup(ruleset.EIP_PODS, pod.ip) is not None) != pod.eip:
+        yield f"{pod.ip} in nft map {TABLE} {ruleset.PODS} is {actual}, not goto {wanted}"
+    if (elements.lookup(ruleset.EIP_PODS, pod.ip) is not None) != pod.eip:
         actual = "is missing from" if pod.eip else "must not be in"
-        yield f"{pod.ip} {actual} nft set {nft_elements.TABLE} {ruleset.EIP_PODS}"
+        yield f"{pod.ip} {actual} nft set {TABLE} {ruleset.EIP_PODS}"
 
 
 def _in_the_pod(pod: PodWiring) -> Iterator[str]:

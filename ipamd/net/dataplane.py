@@ -33,6 +33,7 @@ from ipamd.net.model import (
     checked_mac,
 )
 from ipamd.net.netlink import ROUTE, NetlinkSocket
+from ipamd.net.nft_elements import Elements
 
 logger = logging.getLogger(__name__)
 
@@ -50,9 +51,14 @@ class DataPlane:
         self._config = config
         self._mask = MarkMask(config.mark_mask)
         self._lock = threading.Lock()
-        self._table = nft_table.NftTable()
+        self._elements = Elements()
+        self._table = nft_table.NftTable(self._elements)
         self._enis: dict[str, EniLink] = {}
         self._direct_cidrs: tuple[str, ...] = ()
+
+    def close(self) -> None:
+        """Let go of the one socket that is kept open; what was made stays."""
+        self._elements.close()
 
     def ensure_node(self, primary_mac: str, direct_cidrs: tuple[str, ...]) -> EniLink:
         """Make what does not depend on secondary ENIs and Pods; return the primary ENI's link.
@@ -110,27 +116,27 @@ class DataPlane:
 
         NetnsError when CNI_NETNS is not a Pod's namespace; KernelError names the step that was refused.
         """
-        return wiring.wire(pod)
+        return wiring.wire(pod, self._elements)
 
     def connect_pod(self, pod: PodWiring) -> bool:
         """Mend the node's side of a Pod; False when its link is gone, which only another ADD can mend."""
-        return wiring.connect(pod)
+        return wiring.connect(pod, self._elements)
 
     def unwire_pod(self, ip: str, host_veth: str) -> None:
         """Take a Pod's interface away; what is gone already, its namespace included, is no error."""
-        wiring.unwire(ip, host_veth)
+        wiring.unwire(ip, host_veth, self._elements)
 
     def check_pod(self, pod: PodWiring) -> list[str]:
         """Return what differs from how the Pod has to be wired, one sentence each."""
-        return checking.differences(pod)
+        return checking.differences(pod, self._elements)
 
     def set_eip_pod(self, ip: str, *, wanted: bool) -> None:
         """Say whether a Pod has an EIP; connections that exist stay on their way."""
-        wiring.set_eip(ip, wanted=wanted)
+        wiring.set_eip(ip, self._elements, wanted=wanted)
 
     def snapshot(self) -> Snapshot:
         """Return all that is ours in the kernel."""
-        return snapshot.taken()
+        return snapshot.taken(self._elements)
 
     def remove_all(self) -> None:
         """Remove all that is ours, the links of running Pods included: for an uninstall."""

@@ -88,6 +88,10 @@ class NetlinkSocket:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close it."""
         self._socket.close()
 
     def exchange(self, messages: Sequence[bytes]) -> tuple[list[int], dict[int, Refusal]]:
@@ -122,16 +126,16 @@ class NetlinkSocket:
         """
         for _ in range(_DUMP_ATTEMPTS):
             found: list[bytes] = []
-            interrupted = False
+            refusal, interrupted = Refusal(0, ""), False
             self._send([message])
             for answer in self._receive():
                 interrupted = interrupted or bool(answer.flags & _DUMP_INTERRUPTED)
                 if answer.kind in (_ERROR, _DONE):
                     refusal = _refusal(answer)
-                    if refusal.errno:
-                        raise kernel_error(what, refusal)
                 else:
                     found.append(answer.data)
+            if refusal.errno:
+                raise kernel_error(what, refusal)
             if not interrupted:
                 return found
         raise kernel_error(what, Refusal(errno.EINTR, "the list changed while it was read, each time"))

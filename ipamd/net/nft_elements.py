@@ -5,14 +5,17 @@ one `add element` takes 3.2 ms instead of 0.08. An ADD pays for its own element 
 for here to the kernel directly (nfnetlink, one batch for each change: all of it or nothing). Tables, chains
 and rules are libnftables.py's.
 
-An aborted batch costs the kernel an RCU grace period (about 15 ms), so the usual cases are written to
-succeed: in a plain set, what is to be gone is added and deleted in the same batch.
+Two things make the kernel wait for RCU readers (5 to 20 ms), and both are avoided: an aborted batch, by
+looking before something is deleted that may not be there; and closing a socket after a deletion, by keeping
+it open.
 """
 
 import errno
 import ipaddress
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -59,73 +62,84 @@ def delete(name: str, *elements: Element) -> Change:
     return Change(name, elements, delete=True)
 
 
-def discard(name: str, *elements: Element) -> list[Change]:
-    """Delete elements of a plain set that may not be there, without paying for an aborted batch."""
-    return [add(name, *elements), delete(name, *elements)]
+class Elements:
+    """Speaks for the elements of one network namespace: that of the thread which first calls a method.
 
-
-def apply(changes: Sequence[Change]) -> None:
-    """Carry out all changes as one transaction.
-
-    What the kernel refuses only because it is fulfilled already (deleting the missing) or because a map has
-    another chain for the address (then it is replaced) is settled here, by a second transaction.
+    Invariant: the socket, once opened, has no unread answers between two calls; after a failure it is thrown
+    away. Thread safety: any thread may call; a lock lets in one at a time, for about 0.1 ms.
     """
-    pending = list(_split(changes))
-    for _ in range(len(pending) + 1):
-        refused = _transact(pending)
-        if not refused:
-            return
-        pending = list(_mended(pending, refused))
-        if not pending:
-            return
-    raise netlink.kernel_error(f"change elements of nft table {TABLE}", next(iter(refused.values())))
 
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._socket: NetlinkSocket | None = None
 
-def lookup(name: str, ip: str) -> str | None:
-    """Return the chain of one element, "" in a plain set, None when there is no such element."""
-    message = _message(_GET_ELEMENT, 0, _target(name) + _elements([Element(ip)]))
-    with NetlinkSocket(NETFILTER) as channel:
-        try:
-            answers = channel.dump(message, f"look up {ip} in nft set {TABLE} {name}")
-        except errors.KernelError as e:
-            if e.errno == errno.ENOENT:
-                return None
-            raise
-    return next((element.chain for answer in answers for element in _parsed(answer)), None)
+    def close(self) -> None:
+        """Close the socket; another call opens it again."""
+        with self._lock:
+            self._discard_socket()
 
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Carry out all changes as one transaction.
 
-def listed(name: str) -> dict[str, str]:
-    """Return all elements, address to chain; empty when the table or set does not exist."""
-    message = _message(_GET_ELEMENT, DUMP, _target(name))
-    with NetlinkSocket(NETFILTER) as channel:
-        try:
-            answers = channel.dump(message, f"list nft set {TABLE} {name}")
-        except errors.KernelError as e:
-            if e.errno == errno.ENOENT:
-                return {}
-            raise
-    return {element.ip: element.chain for answer in answers for element in _parsed(answer)}
+        What the kernel refuses only because it is fulfilled already (deleting the missing) or because a map
+        has another chain for the address (then it is replaced) is settled here, by a second transaction.
+        """
+        pending = [part for change in changes for part in _split(change)]
+        for _ in range(len(pending) + 1):
+            refused = self._transact(pending) if pending else {}
+            if not refused:
+                return
+            pending = [
+                mended for n, change in enumerate(pending) for mended in self._mended(change, refused.get(n))
+            ]
+        raise netlink.kernel_error(f"change elements of nft table {TABLE}", next(iter(refused.values())))
 
+    def removal(self, name: str, ip: str) -> list[Change]:
+        """Return what deletes an element: nothing when it is not there."""
+        return [] if self.lookup(name, ip) is None else [delete(name, Element(ip))]
 
-def _split(changes: Iterable[Change]) -> Iterator[Change]:
-    for change in changes:
-        for start in range(0, len(change.elements), _MAX_BATCH):
-            yield Change(change.name, change.elements[start : start + _MAX_BATCH], change.delete)
+    def lookup(self, name: str, ip: str) -> str | None:
+        """Return the chain of one element, "" in a plain set, None when there is no such element."""
+        request = _message(_GET_ELEMENT, 0, _target(name) + _elements([Element(ip)]))
+        found = self._dump(request, f"look up {ip} in nft set {TABLE} {name}")
+        return next((element.chain for element in found), None)
 
+    def listed(self, name: str) -> dict[str, str]:
+        """Return all elements, address to chain; empty when the table or set does not exist."""
+        found = self._dump(_message(_GET_ELEMENT, DUMP, _target(name)), f"list nft set {TABLE} {name}")
+        return {element.ip: element.chain for element in found}
 
-def _mended(changes: Sequence[Change], refused: dict[int, netlink.Refusal]) -> Iterator[Change]:
-    """Return the changes without what is fulfilled already; raise for what cannot be mended."""
-    for index, change in enumerate(changes):
-        refusal = refused.get(index)
+    def _dump(self, request: bytes, what: str) -> list[Element]:
+        with self._channel() as channel:
+            try:
+                answers = channel.dump(request, what)
+            except errors.KernelError as e:
+                if e.errno == errno.ENOENT:
+                    return []
+                raise
+        return [element for answer in answers for element in _parsed(answer)]
+
+    def _transact(self, changes: Sequence[Change]) -> dict[int, netlink.Refusal]:
+        """Send one batch; return what was refused by the index of the change, and then nothing was done."""
+        messages = [_batch_mark(_BATCH_BEGIN), *map(_change, changes), _batch_mark(_BATCH_END)]
+        with self._channel() as channel:
+            sequences, refusals = channel.exchange(messages)
+        for sequence, refusal in refusals.items():
+            if sequence not in sequences[1:-1]:
+                raise netlink.kernel_error(f"change elements of nft table {TABLE}", refusal)
+        return {sequences.index(sequence) - 1: refusal for sequence, refusal in refusals.items()}
+
+    def _mended(self, change: Change, refusal: netlink.Refusal | None) -> Iterator[Change]:
+        """Yield the change without what is fulfilled already; raise for what cannot be mended."""
         if refusal is None:
             yield change
         elif change.delete and refusal.errno == errno.ENOENT:
-            present = listed(change.name)
+            present = self.listed(change.name)
             elements = tuple(element for element in change.elements if element.ip in present)
             if elements:
-                yield Change(change.name, elements, delete=True)
+                yield delete(change.name, *elements)
         elif not change.delete and refusal.errno in (errno.EEXIST, errno.EBUSY):  # EBUSY before Linux 5.6
-            present = listed(change.name)
+            present = self.listed(change.name)
             yield delete(change.name, *(e for e in change.elements if present.get(e.ip, e.chain) != e.chain))
             yield change
         else:
@@ -133,27 +147,31 @@ def _mended(changes: Sequence[Change], refused: dict[int, netlink.Refusal]) -> I
             what = f"{verb} nft set {TABLE} {change.name}: {change.elements[0].ip}"
             raise netlink.kernel_error(what, refusal)
 
+    @contextmanager
+    def _channel(self) -> Iterator[NetlinkSocket]:
+        with self._lock:
+            if self._socket is None:
+                self._socket = NetlinkSocket(NETFILTER)
+            try:
+                yield self._socket
+            except BaseException:
+                self._discard_socket()
+                raise
 
-def _transact(changes: Sequence[Change]) -> dict[int, netlink.Refusal]:
-    """Send one batch; return what was refused by the index of the change, and then nothing was done."""
-    messages = [
-        _batch_mark(_BATCH_BEGIN),
-        *(
-            _message(
-                _DELETE_ELEMENT if change.delete else _NEW_ELEMENT,
-                ACK | (0 if change.delete else CREATE),
-                _target(change.name) + _elements(change.elements),
-            )
-            for change in changes
-        ),
-        _batch_mark(_BATCH_END),
-    ]
-    with NetlinkSocket(NETFILTER) as channel:
-        sequences, refusals = channel.exchange(messages)
-    for sequence, refusal in refusals.items():
-        if sequence not in sequences[1:-1]:
-            raise netlink.kernel_error(f"change elements of nft table {TABLE}", refusal)
-    return {sequences.index(sequence) - 1: refusal for sequence, refusal in refusals.items()}
+    def _discard_socket(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+
+def _split(change: Change) -> Iterator[Change]:
+    for start in range(0, len(change.elements), _MAX_BATCH):
+        yield Change(change.name, change.elements[start : start + _MAX_BATCH], change.delete)
+
+
+def _change(change: Change) -> bytes:
+    kind, flags = (_DELETE_ELEMENT, ACK) if change.delete else (_NEW_ELEMENT, ACK | CREATE)
+    return _message(kind, flags, _target(change.name) + _elements(change.elements))
 
 
 def _parsed(answer: bytes) -> Iterator[Element]:

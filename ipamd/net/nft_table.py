@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from ipamd.core import errors
 from ipamd.net import libnftables, nft_elements, ruleset
 from ipamd.net.model import DataPlaneConfig, EniLink
-from ipamd.net.nft_elements import TABLE, Element
+from ipamd.net.nft_elements import TABLE, Element, Elements
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,8 @@ class NftTable:
     under the data plane's lock, never by two threads at once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, elements: Elements) -> None:
+        self._elements = elements
         self._commands: list[ruleset.Command] = []
         self._listed: list[ruleset.Command] = []
 
@@ -62,12 +63,12 @@ class NftTable:
 
         Pods of ENIs that are not known yet cannot be kept; the repair adds them once their ENI is there.
         """
-        pods = nft_elements.listed(ruleset.PODS)
-        eip_pods = nft_elements.listed(ruleset.EIP_PODS)
+        pods = self._elements.listed(ruleset.PODS)
+        eip_pods = self._elements.listed(ruleset.EIP_PODS)
         libnftables.run([*ruleset.destroy(), *commands], f"replace nft table ip {TABLE}")
         chains = set(ruleset.chains(listed() or []))
         kept = [Element(ip, chain) for ip, chain in pods.items() if chain in chains]
-        nft_elements.apply(
+        self._elements.apply(
             [
                 nft_elements.add(ruleset.PODS, *kept),
                 nft_elements.add(ruleset.EIP_PODS, *(Element(ip) for ip in eip_pods)),

@@ -11,14 +11,15 @@ from pyroute2.netlink.rtnl.fibmsg import fibmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from ipamd.core import names
-from ipamd.net import links, nft_elements, nft_table, rtnetlink, ruleset
+from ipamd.net import links, nft_table, rtnetlink, ruleset
 from ipamd.net.model import FoundLink, FoundRoute, FoundRule, Snapshot
 from ipamd.net.netlink import ROUTE, NetlinkSocket
+from ipamd.net.nft_elements import Elements
 
 _OUR_MACS: Final = names.host_mac("0.0.0.0")[:6]
 
 
-def taken() -> Snapshot:
+def taken(elements: Elements) -> Snapshot:
     """Return what is ours, as it is now."""
     with NetlinkSocket(ROUTE) as channel:
         rules = tuple(our_rules(channel))
@@ -31,8 +32,8 @@ def taken() -> Snapshot:
         routes=routes,
         links=found,
         table_exists=listing is not None,
-        pod_marks={ip: ruleset.mark_of(chain) for ip, chain in nft_elements.listed(ruleset.PODS).items()},
-        eip_pods=frozenset(nft_elements.listed(ruleset.EIP_PODS)),
+        pod_marks={ip: ruleset.mark_of(chain) for ip, chain in elements.listed(ruleset.PODS).items()},
+        eip_pods=frozenset(elements.listed(ruleset.EIP_PODS)),
         eni_marks=frozenset(mark for mark in marks if mark),
     )
 

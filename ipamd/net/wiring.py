@@ -21,25 +21,25 @@ from ipamd.core import errors, names
 from ipamd.net import links, netlink, netns, nft_elements, rtnetlink, ruleset, sysctls
 from ipamd.net.model import PodLink, PodWiring, checked_host_veth, checked_ip
 from ipamd.net.netlink import ROUTE, NetlinkSocket
-from ipamd.net.nft_elements import Element
+from ipamd.net.nft_elements import Change, Element, Elements
 
 logger = logging.getLogger(__name__)
 
 
-def wire(pod: PodWiring) -> PodLink:
+def wire(pod: PodWiring, elements: Elements) -> PodLink:
     """Give the Pod its interface; NetnsError, InvalidInputError or KernelError when that is not possible.
 
     Done again for the same Pod, it makes everything anew, also when an earlier attempt was cut short or its
     sandbox is gone.
     """
     with netns.opened(pod.netns_path) as namespace, contextlib.ExitStack() as undo:
-        undo.callback(_take_back, pod)
+        undo.callback(_take_back, pod, elements)
         _make_veth(pod, namespace)
         host_ifindex = _ifindex(pod.host_veth)
         # A Pod must not be able to give the node a route by a router advertisement (CVE-2020-10749).
         sysctls.write(f"ipv6/conf/{pod.host_veth}/accept_ra", "0")
         pod_ifindex = netns.run_inside(namespace, lambda: _configure(pod))
-        _connect(pod, host_ifindex)
+        _connect(pod, host_ifindex, elements)
         undo.pop_all()
     return PodLink(
         host_mac=names.host_mac(pod.ip),
@@ -49,17 +49,17 @@ def wire(pod: PodWiring) -> PodLink:
     )
 
 
-def connect(pod: PodWiring) -> bool:
+def connect(pod: PodWiring, elements: Elements) -> bool:
     """Mend the node's side: route and nft elements; False when the link is gone and only ADD can help."""
     with NetlinkSocket(ROUTE) as channel:
         link = links.by_name(channel, pod.host_veth)
     if link is None or link.mac != names.host_mac(pod.ip):
         return False
-    _connect(pod, link.ifindex)
+    _connect(pod, link.ifindex, elements)
     return True
 
 
-def unwire(ip: str, host_veth: str) -> None:
+def unwire(ip: str, host_veth: str, elements: Elements) -> None:
     """Take away what `wire` made; what is gone already is no error.
 
     The Pod's end goes with the node's, so the Pod's namespace need not exist. A link of this name that
@@ -67,8 +67,9 @@ def unwire(ip: str, host_veth: str) -> None:
     """
     checked_ip(ip)
     checked_host_veth(host_veth)
-    _disconnect(ip)
+    elements.apply([*elements.removal(ruleset.PODS, ip), *elements.removal(ruleset.EIP_PODS, ip)])
     with NetlinkSocket(ROUTE) as channel:
+        channel.change(rtnetlink.delete_host_route(ip))
         link = links.by_name(channel, host_veth)
         if link is None:
             return
@@ -78,13 +79,9 @@ def unwire(ip: str, host_veth: str) -> None:
             logger.info("link %s stays: its MAC %s is not that of %s", host_veth, link.mac, ip)
 
 
-def set_eip(ip: str, *, wanted: bool) -> None:
+def set_eip(ip: str, elements: Elements, *, wanted: bool) -> None:
     """Say whether a wired Pod has an EIP; new connections follow, those that exist stay on their way."""
-    element = Element(checked_ip(ip))
-    if wanted:
-        nft_elements.apply([nft_elements.add(ruleset.EIP_PODS, element)])
-    else:
-        nft_elements.apply(nft_elements.discard(ruleset.EIP_PODS, element))
+    elements.apply(_eip_changes(checked_ip(ip), elements, wanted=wanted))
 
 
 def _make_veth(pod: PodWiring, namespace: int) -> None:
@@ -126,7 +123,7 @@ def _configure(pod: PodWiring) -> int:
     return ifindex
 
 
-def _connect(pod: PodWiring, host_ifindex: int) -> None:
+def _connect(pod: PodWiring, host_ifindex: int, elements: Elements) -> None:
     requests = [rtnetlink.set_host_route(pod.ip, host_ifindex, f"add route {pod.ip}/32 dev {pod.host_veth}")]
     if pod.alias:
         alias = [("IFLA_IFALIAS", pod.alias)]
@@ -134,29 +131,18 @@ def _connect(pod: PodWiring, host_ifindex: int) -> None:
     with NetlinkSocket(ROUTE) as channel:
         channel.change(*requests)
     to_eni = nft_elements.add(ruleset.PODS, Element(pod.ip, ruleset.pod_chain(pod.eni_mark)))
-    eip = Element(pod.ip)
-    if pod.eip:
-        nft_elements.apply([to_eni, nft_elements.add(ruleset.EIP_PODS, eip)])
-    else:
-        nft_elements.apply([to_eni, *nft_elements.discard(ruleset.EIP_PODS, eip)])
+    elements.apply([to_eni, *_eip_changes(pod.ip, elements, wanted=pod.eip)])
 
 
-def _disconnect(ip: str) -> None:
-    element = Element(ip)
+def _eip_changes(ip: str, elements: Elements, *, wanted: bool) -> list[Change]:
+    if wanted:
+        return [nft_elements.add(ruleset.EIP_PODS, Element(ip))]
+    return elements.removal(ruleset.EIP_PODS, ip)
+
+
+def _take_back(pod: PodWiring, elements: Elements) -> None:
     try:
-        nft_elements.apply(
-            [nft_elements.delete(ruleset.PODS, element), *nft_elements.discard(ruleset.EIP_PODS, element)]
-        )
-    except errors.KernelError as e:
-        if e.errno != errno.ENOENT:  # the whole table is gone
-            raise
-    with NetlinkSocket(ROUTE) as channel:
-        channel.change(rtnetlink.delete_host_route(ip))
-
-
-def _take_back(pod: PodWiring) -> None:
-    try:
-        unwire(pod.ip, pod.host_veth)
+        unwire(pod.ip, pod.host_veth, elements)
     except errors.IpamError:
         # The failure that led here is the one to be told; the next ADD or the repair removes what stayed.
         logger.exception("could not take back the wiring of %s", pod.ip)

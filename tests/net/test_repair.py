@@ -2,7 +2,7 @@
 
 import pytest
 
-from ipamd.net.nft_elements import Element, add, apply
+from ipamd.net.nft_elements import Element, Elements, add
 from tests.net.world import DIRECT, INTERNET_IP, NEIGHBOUR_IP, PRIMARY_MAC, source_seen
 
 pytestmark = pytest.mark.netns
@@ -165,7 +165,9 @@ def test_the_snapshot_shows_what_there_is(world):
 def test_a_pod_that_is_wired_while_the_node_is_repaired_is_not_lost(world):
     """Repair writes chains and rules, never the maps that ADD writes."""
     world.node.run("nft", "flush", "chain", "ip", "tke_eni", "prerouting")
-    world.on_node(lambda: apply([add("pods", Element(POD, "pod_0x20000"))]))
+    elements = Elements()
+    world.on_node(lambda: elements.apply([add("pods", Element(POD, "pod_0x20000"))]))
+    elements.close()
     world.on_node(lambda: world.dataplane.ensure_node(PRIMARY_MAC, DIRECT))
 
     assert world.snapshot().pod_marks == {POD: 0x20000}

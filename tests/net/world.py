@@ -210,6 +210,7 @@ class World:
     def restart_agent(self):
         """Start again with an agent that knows nothing."""
         self.dataplane = DataPlane(self._config)
+        self._stack.callback(self.dataplane.close)
 
     def ensure_node(self):
         self.enis["eth0"] = self.on_node(lambda: self.dataplane.ensure_node(PRIMARY_MAC, DIRECT))
