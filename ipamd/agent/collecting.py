@@ -14,7 +14,6 @@ from ipamd.agent.deleting import Deleting
 from ipamd.core import model
 from ipamd.core.addresses import Assigned
 from ipamd.core.cni import GcRequest
-from ipamd.core.cni_errors import CniError
 from ipamd.core.deadline import Deadline
 from ipamd.core.errors import IpamError
 
@@ -33,7 +32,7 @@ class Collecting:
     def collect(self, request: GcRequest, deadline: Deadline) -> None:
         """End each sandbox of the network that is not listed; go on past failures and raise the first."""
         began = self.book.now()
-        failed: list[CniError] = []
+        failed: list[IpamError] = []
         for address in self.book.ledger.in_state(Assigned):
             state = address.state
             if not isinstance(state, Assigned) or state.key.network != request.conf.name:

@@ -115,7 +115,7 @@ class NodeEnis:
             unlisted = [eni for eni in self._known.enis.values() if eni.eni_id not in enis]
             missing = [self._missing(eni) for eni in unlisted if not self._let_go(eni)]
             self._keep({**enis, **{eni.eni_id: eni for eni in missing}}, len(others))
-            visible = tuple(_visible(eni, enis[eni.eni_id], adapters.book.ledger) for eni in ours)
+            visible = tuple(_visible(eni, enis[eni.eni_id]) for eni in ours)
             listing = observing.Listing(enis=visible, as_of=as_of)
             adapters.book.apply(lambda book: observing.observe(book, listing, adapters.book.now(), wired))
             adapters.database.put_fact(FACT, [_remembered(eni) for eni in enis.values()])
@@ -126,11 +126,20 @@ class NodeEnis:
             known = [_recalled(entry) for entry in self._adapters.database.fact(FACT) or []]
             self._keep({eni.eni_id: self._set_up(eni) for eni in known}, 0)
 
-    def mend(self) -> None:
-        """Set up again whatever an ENI has lost in the kernel."""
+    def mend(self) -> bool:
+        """Set up again whatever an ENI has lost in the kernel; return whether one came back into service.
+
+        The addresses of an ENI without link go to quarantine until the next `look`. Errors: StoreError.
+        """
+        book = self._adapters.book
         with self._looking:
-            enis = {eni_id: self._set_up(eni) for eni_id, eni in self._known.enis.items()}
+            before = self._known.enis
+            enis = {eni_id: self._set_up(eni) for eni_id, eni in before.items()}
             self._keep(enis, self._known.foreign)
+            lost = [eni_id for eni_id, eni in enis.items() if eni.link is None]
+            if lost:
+                book.apply(lambda current: observing.lost_eni(current, lost, book.now()))
+            return any(before[eni_id].link is None and eni.link is not None for eni_id, eni in enis.items())
 
     def _is_ours(self, eni: model.Eni) -> bool:
         tagged = eni.tags.get(NODE_TAG) == self._instance.instance_id
@@ -200,11 +209,10 @@ def owners_of(book: ledger.Ledger, eni_id: str) -> int:
     return sum(a.eni_id == eni_id for a in book.in_state(Assigned, Held, Occupied))
 
 
-def _visible(eni: model.Eni, known: NodeEni, book: ledger.Ledger) -> model.Eni:
-    """Return what the ledger may see of the ENI: of one that is not set up, only what it knew before."""
-    if known.link is not None and eni.state is model.EniState.AVAILABLE:
-        return eni
-    return replace(eni, addresses=tuple(a for a in eni.addresses if a.ip in book.addresses))
+def _visible(eni: model.Eni, known: NodeEni) -> model.Eni:
+    """Return what the ledger may see of the ENI: of one that cannot carry Pods nothing."""
+    usable = known.link is not None and eni.state is model.EniState.AVAILABLE
+    return eni if usable else replace(eni, addresses=())
 
 
 def _remembered(eni: NodeEni) -> dict[str, str]:

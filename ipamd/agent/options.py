@@ -6,11 +6,14 @@ sets by the downward API.
 """
 
 import argparse
+import os
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ipamd import logs
 from ipamd.core import durations
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.holding import HoldTimes
@@ -20,8 +23,6 @@ DEFAULT_SOCKET = "/run/tke-eni/ipamd.sock"
 DEFAULT_STATE_DIR = "/var/lib/tke-eni"
 DEFAULT_PENDING_DELETES = "/var/lib/tke-eni/pending-deletes"
 DEFAULT_METADATA_URL = "http://metadata.tencentyun.com"
-LOG_LEVELS = ("debug", "info", "warning", "error")
-LOG_FORMATS = ("text", "json")
 EGRESSES = ("node", "eni")
 
 _NODE_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
@@ -109,8 +110,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DURATION",
         help="how often kernel, store and cloud are compared and mended (default %(default)s)",
     )
-    operation.add_argument("--log-level", choices=LOG_LEVELS, default="info")
-    operation.add_argument("--log-format", choices=LOG_FORMATS, default="text")
+    operation.add_argument("--log-level", choices=logs.LEVELS, default="info")
+    operation.add_argument("--log-format", choices=logs.FORMATS, default="text")
 
 
 def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> Settings:
@@ -148,6 +149,21 @@ def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> S
         log_level=arguments.log_level,
         log_format=arguments.log_format,
     )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the agent until a signal; return the exit code."""
+    # gRPC reads it when it is imported; the daemon never forks, and the support for it costs each call.
+    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+    from ipamd.agent import daemon  # noqa: PLC0415 - flags and --help must not cost gRPC and the cloud SDK
+
+    try:
+        chosen = settings(arguments, os.environ)
+        logs.configure(chosen.log_level, chosen.log_format)
+        return daemon.run(chosen, os.environ)
+    except InvalidInputError as e:
+        print(f"ipamd agent: {e}", file=sys.stderr)
+        return 2
 
 
 def _add_identity(parser: argparse.ArgumentParser) -> None:

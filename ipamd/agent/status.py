@@ -29,13 +29,15 @@ class Readiness:
     watches: Callable[[], list[str]]
     """One sentence for each watch that has not caught up."""
     drift: Callable[[], list[str]]
-    """One sentence for each thing in the kernel that could not be mended."""
+    """One sentence for each thing of the node's network that is wrong and could not be mended."""
+    cut_off: Callable[[], list[str]]
+    """One sentence for each Pod that has lost its link."""
 
     def problems(self) -> list[str]:
         """Return one sentence for each reason why the node cannot take Pods, or not all kinds of Pods."""
         obstacle = self.pool.obstacle()
         found = [str(obstacle)] if obstacle else []
-        return [*self.drift(), *found, *self.enis.problems(), *self.watches()]
+        return [*self.drift(), *found, *self.enis.problems(), *self.cut_off(), *self.watches()]
 
     def check(self, request: StatusRequest) -> None:
         """Serve STATUS: return when the plugin can serve ADD, CniError 50 or 51 with the reason if not."""

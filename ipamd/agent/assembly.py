@@ -1,0 +1,298 @@
+"""Which part of the agent knows which: all of them are made here, and started and stopped in order.
+
+Nothing else in the package makes another part. No part starts a thread before it is started.
+"""
+
+import contextlib
+import time
+from dataclasses import dataclass
+
+from ipamd.agent.adding import Adding, AddTools
+from ipamd.agent.address_book import AddressBook
+from ipamd.agent.announcing import Announcer
+from ipamd.agent.associating import BindTools
+from ipamd.agent.binding import Binder
+from ipamd.agent.checking import Checking
+from ipamd.agent.claims import ClaimSource
+from ipamd.agent.collecting import Collecting
+from ipamd.agent.deleting import Deleting
+from ipamd.agent.disassociating import Disassociation
+from ipamd.agent.eip_waiting import EipWaiting
+from ipamd.agent.enis import Adapters, NodeEnis
+from ipamd.agent.introspection import Identity, IntrospectionService, Views
+from ipamd.agent.node_facts import NodeFacts
+from ipamd.agent.options import Settings
+from ipamd.agent.pending import PendingDeletes
+from ipamd.agent.pods import PodSource
+from ipamd.agent.pool import Pool, PoolTerms
+from ipamd.agent.pool_actions import EniPlan, PoolActions
+from ipamd.agent.releasing import Releasing
+from ipamd.agent.repairing import Repairing
+from ipamd.agent.resources import NodeResources
+from ipamd.agent.seats import Seats
+from ipamd.agent.server import WAITING, Server
+from ipamd.agent.service import CniService, Verbs
+from ipamd.agent.starting import Reconciler
+from ipamd.agent.status import Readiness
+from ipamd.agent.sweeping import Sweeping
+from ipamd.agent.turns import Turns
+from ipamd.agent.upkeep import Upkeep, UpkeepParts
+from ipamd.cloud.polling import EipWatch
+from ipamd.cloud.tencent import TencentCloud
+from ipamd.core import capacity
+from ipamd.core.pods import PodView
+from ipamd.kube.client import KubeClient
+from ipamd.kube.events import EventRecorder
+from ipamd.net.dataplane import DataPlane
+from ipamd.net.model import DataPlaneConfig, PodEgress
+from ipamd.store import recovery
+
+COMPONENT = "tke-eni-agent"
+_SERVER_GRACE = 10.0
+_WORK_GRACE = 5.0
+_SYNC_SECONDS = 10.0
+"""How long the watches are waited for before the first request; what they do not know is asked live."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What was found and opened before the parts can be made."""
+
+    settings: Settings
+    facts: NodeFacts
+    opened: recovery.Opened
+    boot_id: str
+    cloud: TencentCloud
+    client: KubeClient
+
+
+class Agent:
+    """All parts of one agent; `serve` is called once."""
+
+    def __init__(self, around: Surroundings) -> None:
+        """Make the parts."""
+        self._around = around
+        settings = around.settings
+        self._book = AddressBook(around.opened.database, around.opened.ledger)
+        self._dataplane = DataPlane(DataPlaneConfig(pod_egress=PodEgress(settings.pod_egress)))
+        self._turns = Turns()
+        self._events = EventRecorder(around.client, COMPONENT, settings.node_name)
+        self._pods = PodSource(around.client, settings.node_name, on_change=self._pod_changed)
+        self._claims = ClaimSource(around.client, settings.node_name, on_change=self._claim_changed)
+        self._announcer = Announcer(
+            settings.node_name,
+            client=around.client,
+            claims=self._claims,
+            pods=self._pods,
+            events=self._events,
+            clock=self._book.now,
+        )
+        self._enis = self._make_enis()
+        self._pool = self._make_pool()
+        self._watch = EipWatch(around.cloud)
+        self._binder = self._make_binder()
+        self._releasing = Releasing(
+            book=self._book,
+            dataplane=self._dataplane,
+            pods=self._pods,
+            holds=settings.holds,
+            cooldown=settings.ip_cooldown,
+        )
+        self._deleting = Deleting(book=self._book, releasing=self._releasing, turns=self._turns)
+        self._adding = self._make_adding()
+        self._sweeping = Sweeping(
+            book=self._book, pods=self._pods, deleting=self._deleting, cooldown=settings.ip_cooldown
+        )
+        self._reconciler = Reconciler(
+            around.opened.past,
+            settled=lambda: recovery.finish_start(around.opened.database, around.boot_id),
+            book=self._book,
+            enis=self._enis,
+            dataplane=self._dataplane,
+            pods=self._pods,
+        )
+        self._pending = PendingDeletes(settings.pending_deletes, self._deleting)
+        self._upkeep = self._make_upkeep()
+        self._resources = NodeResources(
+            around.client,
+            settings.node_name,
+            lambda: capacity.resources(around.facts.instance.vcpus, self._pool.terms.limits),
+        )
+        self._server = self._make_server()
+
+    def serve(self, stack: contextlib.ExitStack) -> None:
+        """Start everything in order and leave on `stack` how to stop it; return when requests are served."""
+        self._book.on_change(self._nudge)
+        self._events.start()
+        stack.callback(self._events.stop)
+        for source in (self._pods, self._claims):
+            source.start()
+            stack.callback(source.stop)
+        self._reconciler.begin(self._around.settings.holds)
+        self._claims.wait_synced(_SYNC_SECONDS)
+        self._pods.wait_synced(_SYNC_SECONDS)
+        self._upkeep.round()
+        self._pool.start()
+        stack.callback(self._pool.stop, _WORK_GRACE)
+        self._binder.start()
+        stack.callback(self._binder.stop, _WORK_GRACE)
+        stack.callback(self._watch.close)
+        self._resources.start()
+        stack.callback(self._resources.stop)
+        self._upkeep.start()
+        stack.callback(self._upkeep.stop, _WORK_GRACE)
+        self._server.start()
+        stack.callback(self._server.stop, _SERVER_GRACE)
+        self._pending.drain()
+
+    def _make_enis(self) -> NodeEnis:
+        around = self._around
+        adapters = Adapters(
+            cloud=around.cloud,
+            dataplane=self._dataplane,
+            book=self._book,
+            database=around.opened.database,
+        )
+        return NodeEnis(around.facts.instance, adapters)
+
+    def _make_pool(self) -> Pool:
+        settings, facts = self._around.settings, self._around.facts
+        plan = EniPlan(
+            instance=facts.instance,
+            cluster_id=settings.cluster_id,
+            subnet_ids=settings.pod_subnets or (facts.instance.subnet_id,),
+            security_groups=settings.security_groups or facts.security_groups,
+        )
+        actions = PoolActions(
+            plan,
+            cloud=self._around.cloud,
+            enis=self._enis,
+            book=self._book,
+            database=self._around.opened.database,
+            monotonic=time.monotonic,
+        )
+        terms = PoolTerms(limits=facts.limits, targets=settings.targets, cooldown=settings.ip_cooldown)
+        return Pool(terms, book=self._book, enis=self._enis, actions=actions)
+
+    def _make_binder(self) -> Binder:
+        settings = self._around.settings
+        tools = BindTools(
+            cloud=self._around.cloud,
+            watch=self._watch,
+            book=self._book,
+            dataplane=self._dataplane,
+            announcer=self._announcer,
+            monotonic=time.monotonic,
+        )
+        disassociation = Disassociation(
+            settings.node_name,
+            settings.cluster_id,
+            claims=self._claims,
+            tools=tools,
+            cooldown=settings.ip_cooldown,
+        )
+        return Binder(
+            settings.node_name,
+            claims=self._claims,
+            pods=self._pods,
+            enis=self._enis,
+            disassociation=disassociation,
+            tools=tools,
+        )
+
+    def _make_adding(self) -> Adding:
+        settings = self._around.settings
+        eips = EipWaiting(node=settings.node_name, book=self._book, claims=self._claims, binder=self._binder)
+        tools = AddTools(
+            book=self._book,
+            pool=self._pool,
+            enis=self._enis,
+            dataplane=self._dataplane,
+            pods=self._pods,
+            eips=eips,
+            announcer=self._announcer,
+            releasing=self._releasing,
+            turns=self._turns,
+            seats=Seats(WAITING),
+        )
+        return Adding(tools, cooldown=settings.ip_cooldown, eip_wait=settings.eip_wait)
+
+    def _make_upkeep(self) -> Upkeep:
+        settings, facts = self._around.settings, self._around.facts
+        repairing = Repairing(
+            book=self._book,
+            enis=self._enis,
+            dataplane=self._dataplane,
+            turns=self._turns,
+            is_under_way=self._adding.is_under_way,
+            cooldown=settings.ip_cooldown,
+        )
+        parts = UpkeepParts(
+            dataplane=self._dataplane,
+            primary_mac=facts.primary_mac,
+            direct_cidrs=(*facts.vpc_cidrs, *settings.direct_cidrs),
+            enis=self._enis,
+            reconciler=self._reconciler,
+            repairing=repairing,
+            sweeping=self._sweeping,
+            pending=self._pending,
+            announcer=self._announcer,
+            nudge=self._nudge,
+            monotonic=time.monotonic,
+        )
+        return Upkeep(parts, interval=settings.repair_interval)
+
+    def _make_server(self) -> Server:
+        settings, facts = self._around.settings, self._around.facts
+        readiness = Readiness(
+            book=self._book,
+            enis=self._enis,
+            pool=self._pool,
+            watches=self._watches_behind,
+            drift=self._upkeep.drift,
+            cut_off=self._upkeep.cut_off,
+        )
+        verbs = Verbs(
+            adding=self._adding,
+            deleting=self._deleting,
+            checking=Checking(book=self._book, enis=self._enis, dataplane=self._dataplane),
+            collecting=Collecting(
+                book=self._book, deleting=self._deleting, is_under_way=self._adding.is_under_way
+            ),
+            readiness=readiness,
+        )
+        identity = Identity(
+            node=settings.node_name,
+            region=facts.region,
+            instance=facts.instance,
+            started_at=self._book.now(),
+        )
+        views = Views(
+            book=self._book, pool=self._pool, enis=self._enis, binder=self._binder, readiness=readiness
+        )
+        return Server(
+            settings.socket,
+            CniService(verbs, add_timeout=settings.add_timeout, wake=self._book.wake),
+            IntrospectionService(identity, views),
+        )
+
+    def _nudge(self) -> None:
+        self._pool.nudge()
+        self._binder.nudge()
+
+    def _claim_changed(self) -> None:
+        self._book.wake()
+        self._binder.nudge()
+
+    def _pod_changed(self, kind: str, pod: PodView) -> None:
+        if kind == "deleted":
+            self._sweeping.pod_is_gone(pod.ref)
+        self._binder.nudge()
+
+    def _watches_behind(self) -> list[str]:
+        watches = (("Pods", self._pods), ("EIPClaims", self._claims), ("Node", self._resources))
+        return [
+            f"the {what} of this node could not be read from the API server yet"
+            for what, watch in watches
+            if not watch.has_synced
+        ]

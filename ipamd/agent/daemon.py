@@ -1,0 +1,65 @@
+"""The agent's process: who is this node, what was before, then serve until a signal comes.
+
+    store -> metadata and cloud: who is this node -> watches -> reboot or lost store -> node's network, ENIs,
+    queued DELs -> pool, binder, Node's resources -> socket
+
+Until the socket is there the plugin answers for the agent: ADD "try again later", DEL queued. SIGTERM ends
+the process within the grace of a Pod; what is cut off then is resumed by the next start.
+"""
+
+import contextlib
+import logging
+import signal
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import ipamd
+from ipamd.agent import node_facts
+from ipamd.agent.assembly import COMPONENT, Agent, Surroundings
+from ipamd.agent.options import Settings
+from ipamd.cloud.metadata import Metadata
+from ipamd.kube import config
+from ipamd.kube.client import KubeClient
+from ipamd.store import recovery
+
+log = logging.getLogger(__name__)
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def run(settings: Settings, environment: Mapping[str, str]) -> int:
+    """Run the agent until SIGTERM or SIGINT; return the exit code.
+
+    Errors: InvalidInputError for what an operator has to mend before a start makes sense.
+    """
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    log.info("ipamd agent %s for node %s", ipamd.__version__, settings.node_name)
+    metadata = Metadata(settings.metadata_url)
+    cloud_of = node_facts.cloud_client(settings.cloud_endpoint, metadata, environment, time.time)
+    connection = config.load(settings.kubeconfig, environment)
+    boot_id = _BOOT_ID.read_text().strip()
+    with contextlib.ExitStack() as stack:
+        opened = recovery.open_store(settings.state_dir / "ipamd.db", boot_id)
+        stack.callback(opened.database.close)
+        asking = node_facts.Asking(
+            metadata=metadata, cloud_of=cloud_of, monotonic=time.monotonic, stopping=stopping
+        )
+        gathered = node_facts.gather(asking, opened.database)
+        if gathered is None:
+            return 0
+        facts, cloud = gathered
+        stack.callback(cloud.close)
+        client = KubeClient(connection, component=COMPONENT)
+        stack.callback(client.close)
+        around = Surroundings(
+            settings=settings, facts=facts, opened=opened, boot_id=boot_id, cloud=cloud, client=client
+        )
+        Agent(around).serve(stack)
+        stopping.wait()
+        log.info("stopping")
+    log.info("stopped")
+    return 0

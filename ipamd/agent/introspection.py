@@ -1,0 +1,200 @@
+"""The gRPC service `Introspection`: what an operator may know (`ipamctl`). Reads snapshots, changes nothing.
+
+Container ids are left out: with one, somebody who may read could also delete.
+Thread safety: methods run on the server's threads.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import grpc
+
+import ipamd
+from ipamd.agent.address_book import AddressBook
+from ipamd.agent.binding import Binder
+from ipamd.agent.enis import NodeEni, NodeEnis
+from ipamd.agent.pool import Pool
+from ipamd.agent.status import Readiness
+from ipamd.core import capacity, ledger, model, names
+from ipamd.core.addresses import (
+    Address,
+    Assigned,
+    BindStage,
+    Cooling,
+    Held,
+    Occupied,
+    Unassigning,
+    Unbinding,
+)
+from ipamd.rpc import introspection_pb2 as messages
+from ipamd.rpc import introspection_pb2_grpc
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What does not change while the agent runs."""
+
+    node: str
+    region: str
+    instance: model.Instance
+    started_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Views:
+    """Where the answers come from."""
+
+    book: AddressBook
+    pool: Pool
+    enis: NodeEnis
+    binder: Binder
+    readiness: Readiness
+
+
+class IntrospectionService(introspection_pb2_grpc.IntrospectionServicer):
+    """Answers `ipamctl`."""
+
+    def __init__(self, identity: Identity, views: Views) -> None:
+        """Take who the node is and where to look."""
+        self._identity = identity
+        self._views = views
+
+    def GetStatus(  # noqa: N802 - the name in the contract
+        self,
+        request: messages.GetStatusRequest,  # noqa: ARG002 - the signature in the contract
+        context: grpc.ServicerContext,  # noqa: ARG002 - the signature in the contract
+    ) -> messages.NodeStatus:
+        """Say who the node is, what its pool holds and what is wrong."""
+        identity, instance = self._identity, self._identity.instance
+        terms = self._views.pool.terms
+        return messages.NodeStatus(
+            version=ipamd.__version__,
+            node=identity.node,
+            instance_id=instance.instance_id,
+            region=identity.region,
+            zone=instance.zone,
+            vpc_id=instance.vpc_id,
+            subnet_id=instance.subnet_id,
+            started_at_unix=int(identity.started_at),
+            problems=self._views.readiness.problems(),
+            pool=self._pool(),
+            capacity={
+                name.partition("/")[2]: quantity
+                for name, quantity in capacity.resources(instance.vcpus, terms.limits).items()
+            },
+        )
+
+    def ListPods(  # noqa: N802 - the name in the contract
+        self,
+        request: messages.ListPodsRequest,  # noqa: ARG002 - the signature in the contract
+        context: grpc.ServicerContext,  # noqa: ARG002 - the signature in the contract
+    ) -> messages.ListPodsReply:
+        """List the Pods that own or occupy an address, by name."""
+        entries = [_pod_entry(a) for a in self._views.book.ledger.in_state(Assigned, Occupied) if a.pod]
+        return messages.ListPodsReply(pods=sorted(entries, key=lambda entry: (entry.namespace, entry.name)))
+
+    def ListEnis(  # noqa: N802 - the name in the contract
+        self,
+        request: messages.ListEnisRequest,  # noqa: ARG002 - the signature in the contract
+        context: grpc.ServicerContext,  # noqa: ARG002 - the signature in the contract
+    ) -> messages.ListEnisReply:
+        """List the ENIs that carry Pods."""
+        limit = self._views.pool.terms.limits.ips_per_eni - 1
+        book = self._views.book.ledger
+        enis = sorted(self._views.enis.enis.values(), key=lambda eni: eni.eni_id)
+        return messages.ListEnisReply(enis=[_eni_entry(eni, book, limit) for eni in enis])
+
+    def ListEips(  # noqa: N802 - the name in the contract
+        self,
+        request: messages.ListEipsRequest,  # noqa: ARG002 - the signature in the contract
+        context: grpc.ServicerContext,  # noqa: ARG002 - the signature in the contract
+    ) -> messages.ListEipsReply:
+        """List the EIPs at this node's addresses, and the claims whose EIP could not be bound."""
+        errors = {claim: error.message for claim, error in self._views.binder.errors().items()}
+        recorded = [a for a in self._views.book.ledger.addresses.values() if a.eip is not None]
+        entries = [_eip_entry(address, errors.pop(_subject(address), "")) for address in recorded]
+        entries += [_unbound_entry(claim, message) for claim, message in errors.items()]
+        return messages.ListEipsReply(eips=sorted(entries, key=lambda entry: (entry.namespace, entry.name)))
+
+    def _pool(self) -> messages.Pool:
+        book, terms = self._views.book.ledger, self._views.pool.terms
+        states = Counter(type(a.state) for a in book.addresses.values() if not a.quarantined)
+        return messages.Pool(
+            min_warm=terms.targets.min_warm,
+            max_warm=terms.targets.max_warm,
+            total=len(book.addresses),
+            in_use=states[Assigned] + states[Occupied],
+            warm=len(book.available),
+            held=states[Held],
+            cooling=states[Cooling] + states[Unbinding] + states[Unassigning],
+            quarantined=sum(a.quarantined for a in book.addresses.values()),
+            limit=capacity.pod_ips(terms.limits),
+            activity=self._views.pool.activity,
+        )
+
+
+def _pod_entry(address: Address) -> messages.PodEntry:
+    pod = address.pod
+    if pod is None:
+        msg = f"{address.ip} has no Pod"
+        raise ValueError(msg)
+    since = address.state.since if isinstance(address.state, Assigned | Occupied) else 0.0
+    return messages.PodEntry(
+        namespace=pod.namespace,
+        name=pod.name,
+        uid=pod.uid,
+        private_ip=address.ip,
+        eni_id=address.eni_id,
+        host_interface=names.host_veth(pod.namespace, pod.name),
+        eip_id=address.eip.eip_id if address.eip else "",
+        public_ip=address.eip.public_ip if address.eip else "",
+        eip_state=address.eip.stage.value if address.eip else "",
+        added_at_unix=int(since),
+    )
+
+
+def _eni_entry(eni: NodeEni, book: ledger.Ledger, limit: int) -> messages.EniEntry:
+    mine = [a for a in book.addresses.values() if a.eni_id == eni.eni_id]
+    return messages.EniEntry(
+        eni_id=eni.eni_id,
+        interface=eni.link.name if eni.link else "",
+        mac=eni.mac,
+        subnet_id=eni.subnet_id,
+        primary=False,
+        state=eni.state or "UNKNOWN",
+        route_table=eni.link.table if eni.link else 0,
+        addresses=len(mine),
+        in_use=sum(isinstance(a.state, Assigned | Occupied) for a in mine),
+        address_limit=limit,
+    )
+
+
+def _eip_entry(address: Address, last_error: str) -> messages.EipEntry:
+    eip = address.eip
+    if eip is None:
+        msg = f"{address.ip} has no EIP"
+        raise ValueError(msg)
+    claim = _subject(address)
+    namespace, _, name = claim.rpartition("/")
+    leaving = isinstance(address.state, Unbinding)
+    return messages.EipEntry(
+        eip_id=eip.eip_id,
+        public_ip=eip.public_ip,
+        private_ip=address.ip,
+        namespace=namespace,
+        name=name if namespace else "",
+        state=BindStage.UNBINDING.value if leaving else eip.stage.value,
+        last_error=last_error,
+    )
+
+
+def _unbound_entry(claim: str, message: str) -> messages.EipEntry:
+    namespace, _, name = claim.rpartition("/")
+    return messages.EipEntry(namespace=namespace, name=name, state="unbound", last_error=message)
+
+
+def _subject(address: Address) -> str:
+    """Return under which name the binder keeps errors about the address's EIP."""
+    if address.eip is not None and address.eip.claim:
+        return address.eip.claim
+    return str(address.pod) if address.pod else ""

@@ -1,0 +1,67 @@
+"""The agent's gRPC server on its unix socket.
+
+The socket exists with mode 0600 from its first moment and is removed at the end. One that an earlier agent
+left is replaced; that no other agent is alive was settled by the store's lock before.
+"""
+
+import contextlib
+import logging
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import grpc
+
+from ipamd.agent.service import CniService
+from ipamd.core.errors import InvalidInputError
+from ipamd.rpc import cni_pb2_grpc, introspection_pb2_grpc
+
+log = logging.getLogger(__name__)
+
+THREADS = 48
+"""Requests served at once; threads are made when they are needed first."""
+WAITING = 40
+"""How many of them may wait for an address or an EIP (`ipamd.agent.seats`)."""
+
+
+class Server:
+    """Serves CNI and introspection on one socket."""
+
+    def __init__(
+        self, path: Path, cni: CniService, introspection: introspection_pb2_grpc.IntrospectionServicer
+    ) -> None:
+        """Take the socket's path and the services; nothing listens yet."""
+        self._path = path
+        self._server = grpc.server(
+            ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="rpc"),
+            options=[
+                ("grpc.so_reuseport", 0),
+                ("grpc.max_receive_message_length", 2 << 20),
+            ],
+        )
+        cni_pb2_grpc.add_CniServicer_to_server(cni, self._server)
+        introspection_pb2_grpc.add_IntrospectionServicer_to_server(introspection, self._server)
+
+    def start(self) -> None:
+        """Listen and serve; InvalidInputError when the socket cannot be made."""
+        try:
+            self._path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                self._path.unlink()
+            before = os.umask(0o177)
+            try:
+                self._server.add_insecure_port(f"unix:{self._path}")
+            finally:
+                os.umask(before)
+        except (OSError, RuntimeError) as e:
+            raise InvalidInputError(
+                f"cannot listen on {self._path}: {e}", advice="name another socket with --socket"
+            ) from e
+        self._server.start()
+        log.info("serving on %s", self._path)
+
+    def stop(self, grace: float) -> None:
+        """Take no new requests, let those under way end within `grace` seconds, remove the socket."""
+        self._server.stop(grace).wait(grace + 1.0)
+        with contextlib.suppress(FileNotFoundError):
+            self._path.unlink()

@@ -1,0 +1,97 @@
+"""Bringing store, cloud and kernel in step after a start.
+
+same boot       the ledger is true and so is the kernel; the cloud is compared
+earlier boot    the kernel has nothing any more: every owner's address is held for its Pod
+no store        the ledger is made from the cloud's listing and from what the kernel shows: who is wired
+stays wired, and keeps address and EIP
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+
+from ipamd.agent.address_book import AddressBook
+from ipamd.agent.enis import NodeEnis
+from ipamd.agent.pods import PodSource
+from ipamd.agent.wirings import owner
+from ipamd.core import observing
+from ipamd.core.addresses import Assigned, Occupied
+from ipamd.core.deadline import Deadline
+from ipamd.core.errors import CloudError
+from ipamd.core.holding import HoldTimes
+from ipamd.net.dataplane import DataPlane
+from ipamd.store.recovery import Past
+
+log = logging.getLogger(__name__)
+
+_PODS_SECONDS = 10.0
+"""How long the Pods' addresses are waited for when the store was lost; they only add names to owners."""
+
+
+class Reconciler:
+    """Knows what the store was worth at the start, and looks at the cloud accordingly.
+
+    Invariant: what the kernel shows of a lost store is taken into account by the first look that succeeds.
+    Thread safety: any thread may look; one at a time.
+    """
+
+    def __init__(
+        self,
+        past: Past,
+        *,
+        settled: Callable[[], None],
+        book: AddressBook,
+        enis: NodeEnis,
+        dataplane: DataPlane,
+        pods: PodSource,
+    ) -> None:
+        """Take what the store knows of the time before, and what is to be compared.
+
+        `settled` is called once the store is true again: it then speaks of this boot.
+        """
+        self._past = past
+        self._settled = settled
+        self._book = book
+        self._enis = enis
+        self._dataplane = dataplane
+        self._pods = pods
+        self._looking = threading.Lock()
+
+    def begin(self, holds: HoldTimes) -> None:
+        """Take in a reboot, and set up the ENIs that are known already. Errors: StoreError."""
+        if self._past is Past.EARLIER_BOOT:
+            log.info("the node was rebooted: the addresses are held for their Pods")
+            hold = max(holds.pod, holds.retained)
+            self._book.apply(lambda ledger: observing.rebooted(ledger, hold, self._book.now()))
+        if self._past is not Past.NONE:
+            self._settle()
+        self._enis.recall()
+
+    def look(self, deadline: Deadline) -> bool:
+        """Compare with the cloud; return whether it answered. Errors: KernelError, StoreError."""
+        with self._looking:
+            wired = self._wired() if self._past is Past.NONE else None
+            try:
+                self._enis.look(deadline, wired)
+            except CloudError as e:
+                log.warning("the ENIs cannot be listed, the pool stays as it is known: %s", e)
+                return False
+            if self._past is Past.NONE:
+                self._settle()
+            return True
+
+    def _settle(self) -> None:
+        self._settled()
+        self._past = Past.SAME_BOOT
+
+    def _wired(self) -> Mapping[str, Assigned | Occupied]:
+        """Return who has which address according to the kernel; nobody on a node that is really new."""
+        links = self._dataplane.snapshot().links
+        if not links:
+            return {}
+        self._pods.wait_synced(_PODS_SECONDS)
+        by_ip = {pod.pod_ip: pod.ref for pod in self._pods.all() if pod.pod_ip}
+        found = dict(owner(link, by_ip, self._book.now()) for link in links)
+        for ip, state in found.items():
+            log.warning("%s is wired and the store does not know of it: %s", ip, state)
+        return found

@@ -1,0 +1,78 @@
+"""Frees what belonged to Pods that are gone without a DEL, and never on doubt.
+
+A sandbox is ended only if three say so: the watch does not know its Pod any more, the API server asked live
+does not either (UIDs compared), and the kernel has no link of it. A Pod that was force-deleted while its
+containers still run therefore keeps its address until the runtime has stopped them.
+Thread safety: `sweep` is for one thread at a time.
+"""
+
+import logging
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+
+from ipamd.agent.address_book import AddressBook
+from ipamd.agent.deleting import Deleting
+from ipamd.agent.pods import PodSource
+from ipamd.core import ledger, model
+from ipamd.core.addresses import Address, Assigned, Held
+from ipamd.core.deadline import Deadline
+from ipamd.core.errors import IpamError
+
+log = logging.getLogger(__name__)
+
+_AT_ONCE = 5
+"""Pods asked for in one sweep: it must not become a burst of requests after an outage."""
+_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweeping:
+    """Looks for owners that are gone."""
+
+    book: AddressBook
+    pods: PodSource
+    deleting: Deleting
+    cooldown: float
+
+    def sweep(self, cut_off: Iterable[Address]) -> int:
+        """End those of the given sandboxes, which have no link, whose Pods are gone; return how many."""
+        if not self.pods.has_synced:
+            return 0
+        ended = 0
+        for address in [a for a in cut_off if self.is_unknown(a)][:_AT_ONCE]:
+            state = address.state
+            if not isinstance(state, Assigned):
+                continue
+            try:
+                if self._exists(state.pod):
+                    continue
+                log.warning("Pod %s is gone without a DEL: %s is freed", state.pod, address.ip)
+                self.deleting.end(state.key, state.pod, Deadline.after(_SECONDS, time.monotonic))
+                ended += 1
+            except IpamError as e:
+                log.warning("whether Pod %s is gone is not known, %s stays: %s", state.pod, address.ip, e)
+        return ended
+
+    def pod_is_gone(self, pod: model.PodRef) -> None:
+        """End the hold for a Pod that the watch saw being removed; one for its name goes on."""
+        for address in self.book.ledger.in_state(Held):
+            state = address.state
+            if isinstance(state, Held) and state.pod == pod and not state.by_name:
+                self.book.apply(partial(self._vacated, ip=address.ip, pod=pod))
+
+    def _vacated(self, book: ledger.Ledger, ip: str, pod: model.PodRef) -> ledger.Transition:
+        address = book.addresses.get(ip)
+        if address is None or not isinstance(address.state, Held) or address.pod != pod:
+            return ledger.Transition(book)
+        return ledger.vacate(book, ip, self.cooldown, self.book.now())
+
+    def is_unknown(self, address: Address) -> bool:
+        """Whether the watch does not know the address's Pod (any more)."""
+        known = self.pods.known(address.pod) if address.pod is not None else None
+        return known is None or known.ref != address.pod
+
+    def _exists(self, pod: model.PodRef) -> bool:
+        live = self.pods.live(pod, Deadline.after(_SECONDS, time.monotonic))
+        return live is not None and live.ref == pod

@@ -1,0 +1,142 @@
+"""What is done again and again: compare the kernel, the store and the cloud, and mend what differs.
+
+Each part of a round stands for itself: one that fails is logged and does not keep the others from their turn.
+Thread safety: the rounds have a thread of their own; the reading methods may be called from any thread.
+"""
+
+import logging
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ipamd.agent.announcing import Announcer
+from ipamd.agent.enis import NodeEnis
+from ipamd.agent.pending import PendingDeletes
+from ipamd.agent.repairing import Found, Repairing
+from ipamd.agent.starting import Reconciler
+from ipamd.agent.sweeping import Sweeping
+from ipamd.core.deadline import Deadline
+from ipamd.core.errors import IpamError
+from ipamd.net.dataplane import DataPlane
+
+log = logging.getLogger(__name__)
+
+_LOOK_EVERY = 300.0
+"""Seconds between two looks at the cloud without a cause, halved and doubled at random."""
+_LOOK_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpkeepParts:
+    """Who does what."""
+
+    dataplane: DataPlane
+    primary_mac: str
+    direct_cidrs: tuple[str, ...]
+    enis: NodeEnis
+    reconciler: Reconciler
+    repairing: Repairing
+    sweeping: Sweeping
+    pending: PendingDeletes
+    announcer: Announcer
+    nudge: Callable[[], None]
+    """Has pool and binder look again."""
+    monotonic: Callable[[], float]
+
+
+class Upkeep:
+    """Keeps kernel, store and cloud in step.
+
+    Invariant: `_drift` says what is wrong with the node's own network since the last round.
+    """
+
+    def __init__(self, parts: UpkeepParts, *, interval: float) -> None:
+        """Take the parts and the seconds between two rounds."""
+        self._parts = parts
+        self._interval = interval
+        self._drift: dict[str, str] = {}
+        self._cut_off: dict[str, str] = {}
+        self._look_at = float("-inf")
+        self._wanted = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
+
+    def start(self) -> None:
+        """Begin the rounds."""
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """End the rounds."""
+        self._stopping.set()
+        self._wanted.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+
+    def drift(self) -> list[str]:
+        """Return what is wrong with the node's network and could not be mended."""
+        return list(self._drift.values())
+
+    def cut_off(self) -> list[str]:
+        """Return one sentence for each Pod without a link that still exists."""
+        return list(self._cut_off.values())
+
+    def round(self) -> None:
+        """Make one round now, on the caller's thread: before the first request is served."""
+        parts = self._parts
+        self._attempt("node", lambda: parts.dataplane.ensure_node(parts.primary_mac, parts.direct_cidrs))
+        self._attempt("ENIs", self._mend_enis)
+        self._attempt("Pods", self._repair)
+        self._attempt("queued DELs", parts.pending.drain)
+        if parts.monotonic() >= self._look_at:
+            self._attempt("cloud", self._look)
+        parts.nudge()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._wanted.wait(self._interval)
+            self._wanted.clear()
+            if not self._stopping.is_set():
+                self.round()
+
+    def _attempt(self, what: str, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except IpamError as e:
+            if self._drift.get(what) != e.message:
+                log.error("upkeep of %s failed: %s", what, e)  # noqa: TRY400 - the message says it all
+            self._drift[what] = e.message
+        except Exception as e:  # the other parts and the next round must have their turn
+            log.exception("upkeep of %s failed by a defect", what)
+            self._drift[what] = f"a defect of the agent: {type(e).__name__}: {e}"
+        else:
+            self._drift.pop(what, None)
+
+    def _mend_enis(self) -> None:
+        if self._parts.enis.mend():
+            # An ENI is usable again: what was put in quarantine with it is looked at now.
+            self._look_at = float("-inf")
+
+    def _repair(self) -> None:
+        found = self._parts.repairing.repair()
+        self._parts.sweeping.sweep(found.cut_off)
+        self._report(found)
+
+    def _report(self, found: Found) -> None:
+        cut_off = {}
+        for address in found.cut_off:
+            if address.pod is None or self._parts.sweeping.is_unknown(address):
+                continue
+            message = f"the link of {address.ip} is gone from the node"
+            if address.ip not in self._cut_off:
+                log.warning("Pod %s: %s", address.pod, message)
+                text = f"{message}; the Pod needs a new sandbox"
+                self._parts.announcer.warning(address.pod, "NetworkLost", text)
+            cut_off[address.ip] = f"Pod {address.pod}: {message}"
+        self._cut_off = cut_off
+
+    def _look(self) -> None:
+        parts = self._parts
+        answered = parts.reconciler.look(Deadline.after(_LOOK_SECONDS, parts.monotonic))
+        wait = _LOOK_EVERY * random.uniform(0.5, 1.5) if answered else self._interval  # noqa: S311 - no secret
+        self._look_at = parts.monotonic() + wait
