@@ -4,6 +4,7 @@ Looks at the kernel only and changes nothing. Runs for one Pod at a time (CHECK,
 node compare `snapshot.taken()` instead, which lists everything once.
 """
 
+import ipaddress
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,7 +33,7 @@ def differences(pod: PodWiring, elements: Elements) -> list[str]:
 def _on_the_node(pod: PodWiring, elements: Elements) -> Iterator[str]:
     with NetlinkSocket(ROUTE) as channel:
         link = links.by_name(channel, pod.host_veth)
-        routes = _routes(channel, f"{pod.ip}/32")
+        routes = _host_routes(channel, pod.ip)
     if link is None:
         yield f"link {pod.host_veth} does not exist on the node"
     else:
@@ -63,10 +64,10 @@ def _in_the_pod(pod: PodWiring) -> Iterator[str]:
             for a in addresses
         ):
             yield f"interface {pod.ifname} of the Pod has no address {pod.ip}/32"
-        on_link = [r for r in _routes(channel, f"{gateway}/32") if r.get_attr("RTA_OIF") == link.ifindex]
+        on_link = [r for r in _host_routes(channel, gateway) if r.get_attr("RTA_OIF") == link.ifindex]
         if not on_link:
             yield f"the Pod has no route {gateway} dev {pod.ifname}"
-        defaults = _routes(channel, "0.0.0.0/0")
+        defaults = [r for r in _decoded(channel, rtmsg, rtnetlink.list_routes()) if not r["dst_len"]]
         if not any(
             r.get_attr("RTA_GATEWAY") == gateway and r.get_attr("RTA_OIF") == link.ifindex for r in defaults
         ):
@@ -93,13 +94,17 @@ def _link(link: links.Link, what: str, mac: str, mtu: int) -> Iterator[str]:
         yield f"{what} has MTU {link.mtu}, not {mtu}"
 
 
-def _routes(channel: NetlinkSocket, destination: str) -> list[Any]:
-    """Return the routes of main with this destination."""
+def _host_routes(channel: NetlinkSocket, ip: str) -> list[Any]:
+    """Return the routes of main to one address."""
+    answers = channel.dump(rtnetlink.list_routes(), "list routes")
+    # A node has a route for each Pod: look at the bytes before decoding.
+    packed = ipaddress.IPv4Address(ip).packed
+    routes = [rtnetlink.decode(rtmsg, answer) for answer in answers if packed in answer]
     return [
         route
-        for route in _decoded(channel, rtmsg, rtnetlink.list_routes())
-        if rtnetlink.table_of(route) == rtnetlink.MAIN_TABLE
-        and f"{route.get_attr('RTA_DST') or '0.0.0.0'}/{route['dst_len']}" == destination
+        for route in routes
+        if (route.get_attr("RTA_DST"), route["dst_len"], rtnetlink.table_of(route))
+        == (ip, 32, rtnetlink.MAIN_TABLE)
     ]
 
 

@@ -12,8 +12,6 @@ in the network namespace of the calling thread.
 from collections.abc import Iterator
 from typing import Final
 
-from pyroute2.netlink.rtnl.rtmsg import rtmsg
-
 from ipamd.net import rtnetlink, snapshot, sysctls
 from ipamd.net.links import Link
 from ipamd.net.marks import FIRST_TABLE
@@ -128,11 +126,7 @@ def _connected_routes(channel: NetlinkSocket, link: Link) -> Iterator[Request]:
     The node reaches the subnet by its primary interface; by this one, its packets would have a foreign
     source.
     """
-    for answer in channel.dump(rtnetlink.list_routes(), "list routes"):
-        route = rtnetlink.decode(rtmsg, answer)
-        if (
-            route["proto"] == rtnetlink.KERNEL_PROTOCOL
-            and rtnetlink.table_of(route) == rtnetlink.MAIN_TABLE
-            and route.get_attr("RTA_OIF") == link.ifindex
-        ):
+    for route in snapshot.routes_of(channel, rtnetlink.KERNEL_PROTOCOL):
+        in_main = rtnetlink.table_of(route) == rtnetlink.MAIN_TABLE
+        if in_main and route.get_attr("RTA_OIF") == link.ifindex:
             yield rtnetlink.delete_route(route, f"remove a subnet route of {link.name} from main")

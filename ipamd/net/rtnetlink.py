@@ -202,6 +202,11 @@ def decode(message_class: Any, data: bytes) -> Any:
     return message
 
 
+def protocol_of(route: bytes) -> int:
+    """Return who made a listed route, before the effort of decoding it: rtm_protocol of the header."""
+    return route[21]
+
+
 def table_of(route: Any) -> int:
     """Return the table of a listed route or rule; the header's field holds 8 bits only."""
     table = route.get_attr("RTA_TABLE" if isinstance(route, rtmsg) else "FRA_TABLE")

@@ -54,10 +54,14 @@ def our_rules(channel: NetlinkSocket) -> Iterator[FoundRule]:
 
 def our_routes(channel: NetlinkSocket) -> Iterator[Any]:
     """Yield the routes of all tables with our protocol number, as pyroute2 shows them."""
+    return routes_of(channel, rtnetlink.PROTOCOL)
+
+
+def routes_of(channel: NetlinkSocket, protocol: int) -> Iterator[Any]:
+    """Yield the routes of all tables with a protocol number, as pyroute2 shows them."""
     for answer in channel.dump(rtnetlink.list_routes(), "list routes"):
-        route = rtnetlink.decode(rtmsg, answer)
-        if route["proto"] == rtnetlink.PROTOCOL:
-            yield route
+        if rtnetlink.protocol_of(answer) == protocol:
+            yield rtnetlink.decode(rtmsg, answer)
 
 
 def our_links(channel: NetlinkSocket) -> Iterator[FoundLink]:
