@@ -57,7 +57,8 @@ class Bed:
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
-        # Apart from the rest, because the path of a unix socket has at most 107 bytes.
+        # Apart from the logs: a new region knows nothing of the last one's addresses, and the path of a unix
+        # socket has at most 107 bytes.
         self._run_directory = Path(tempfile.mkdtemp(prefix="tke-eni-"))
         self._children = Children(directory / "logs")
         self.agent: Child | None = None
@@ -170,7 +171,7 @@ class Bed:
                 "--socket",
                 str(self.socket),
                 "--state-dir",
-                str((self.directory / "state").absolute()),
+                str(self._run_directory / "state"),
                 "--pending-deletes",
                 str(self.pending_deletes),
                 *options,

@@ -50,6 +50,8 @@ class Children:
 
     def __init__(self, log_directory: Path) -> None:
         log_directory.mkdir(parents=True, exist_ok=True)
+        for old in log_directory.glob("*.log"):
+            old.unlink()
         self._log_directory = log_directory
         self._children: list[Child] = []
 
