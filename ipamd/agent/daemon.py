@@ -42,8 +42,9 @@ def run(settings: Settings, environment: Mapping[str, str]) -> int:
     cloud_of = node_facts.cloud_client(settings.cloud_endpoint, metadata, environment, time.time)
     connection = config.load(settings.kubeconfig, environment)
     boot_id = _BOOT_ID.read_text().strip()
+    path = settings.state_dir / "ipamd.db"
     with contextlib.ExitStack() as stack:
-        opened = recovery.open_store(settings.state_dir / "ipamd.db", boot_id)
+        opened = recovery.open_store(path, boot_id)
         stack.callback(opened.database.close)
         asking = node_facts.Asking(
             metadata=metadata, cloud_of=cloud_of, monotonic=time.monotonic, stopping=stopping
@@ -53,6 +54,11 @@ def run(settings: Settings, environment: Mapping[str, str]) -> int:
             return 0
         facts, cloud = gathered
         stack.callback(cloud.close)
+        if node_facts.is_of_another(opened.database, facts.instance.instance_id):
+            why = f"the store {path} was written on another CVM than {facts.instance.instance_id}"
+            opened = recovery.start_over(opened, path, boot_id, why)
+            stack.callback(opened.database.close)
+        node_facts.remember(facts, opened.database)
         client = KubeClient(connection, component=COMPONENT)
         stack.callback(client.close)
         around = Surroundings(

@@ -121,10 +121,10 @@ class NodeEnis:
             adapters.database.put_fact(FACT, [_remembered(eni) for eni in enis.values()])
 
     def recall(self) -> None:
-        """Set up the ENIs that the store remembers, for the time until the cloud answers."""
+        """Take over the ENIs that the store remembers, until the cloud answers; `mend` sets them up."""
         with self._looking:
             known = [_recalled(entry) for entry in self._adapters.database.fact(FACT) or []]
-            self._keep({eni.eni_id: self._set_up(eni) for eni in known}, 0)
+            self._keep({eni.eni_id: eni for eni in known}, 0)
 
     def mend(self) -> bool:
         """Set up again whatever an ENI has lost in the kernel; return whether one came back into service.

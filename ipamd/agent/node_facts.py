@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 FACT = "node"
 """Where the store keeps them."""
+INSTANCE = "instance"
+"""Where the store keeps the id of the CVM that it belongs to."""
 _ASK_SECONDS = 30.0
 _BACKOFF = Backoff(first=0.5, longest=15.0)
 _PATIENCE = 3
@@ -58,24 +60,29 @@ class Asking:
 def gather(asking: Asking, database: Database) -> tuple[NodeFacts, TencentCloud] | None:
     """Ask until there is an answer, or use what was remembered; None when stopped meanwhile.
 
-    The instance is asked for at each start: a disk that was moved to another CVM must not bring its memory
-    along. Only when nobody answers is the memory believed.
+    The memory is believed only if the metadata service says that this is the instance it is of: a disk or an
+    image may have come from another CVM.
     """
     attempt = 0
     while not asking.stopping.is_set():
         attempt += 1
         try:
-            return _asked(asking, database)
+            return _asked(asking)
         except CloudError as e:
-            remembered = database.fact(FACT)
-            if remembered and attempt >= _PATIENCE:
-                log.error("the cloud does not answer (%s); starting with what was known before", e)  # noqa: TRY400 - the message says it
-                facts = _decode(remembered)
+            facts = _remembered(asking, database) if attempt >= _PATIENCE else None
+            if facts is not None:
+                log.warning("the cloud does not answer (%s); starting with what was known before", e)
                 return facts, asking.cloud_of(facts.region)
             pause = _BACKOFF.delay(attempt, random.random)
             log.warning("who this node is could not be asked, again in %.1f s: %s", pause, e)
             asking.stopping.wait(pause)
     return None
+
+
+def is_of_another(database: Database, instance_id: str) -> bool:
+    """Whether the store was written on another CVM: it came with its disk or in an image."""
+    known = database.fact(INSTANCE)
+    return known is not None and known != instance_id
 
 
 def cloud_client(
@@ -87,7 +94,7 @@ def cloud_client(
     return lambda region: TencentCloud(region=region, credentials=credentials, endpoints=where)
 
 
-def _asked(asking: Asking, database: Database) -> tuple[NodeFacts, TencentCloud]:
+def _asked(asking: Asking) -> tuple[NodeFacts, TencentCloud]:
     deadline = Deadline.after(_ASK_SECONDS, asking.monotonic)
     instance_id, region = asking.metadata.instance_id(), asking.metadata.region()
     primary_mac = asking.metadata.mac()
@@ -106,8 +113,24 @@ def _asked(asking: Asking, database: Database) -> tuple[NodeFacts, TencentCloud]
     except CloudError:
         cloud.close()
         raise
-    database.put_fact(FACT, asdict(facts))
     return facts, cloud
+
+
+def remember(facts: NodeFacts, database: Database) -> None:
+    """Keep the facts for a start without the cloud."""
+    database.put_fact(FACT, asdict(facts))
+    database.put_fact(INSTANCE, facts.instance.instance_id)
+
+
+def _remembered(asking: Asking, database: Database) -> NodeFacts | None:
+    """Return what is known from before, if it is of this very instance."""
+    memory = database.fact(FACT)
+    try:
+        if memory and asking.metadata.instance_id() == memory["instance"]["instance_id"]:
+            return _decode(memory)
+    except CloudError as e:
+        log.debug("the metadata service does not say which instance this is: %s", e)
+    return None
 
 
 def _decode(remembered: dict[str, Any]) -> NodeFacts:

@@ -58,7 +58,7 @@ class Reconciler:
         self._looking = threading.Lock()
 
     def begin(self, holds: HoldTimes) -> None:
-        """Take in a reboot, and set up the ENIs that are known already. Errors: StoreError."""
+        """Take in a reboot, and the ENIs that are known already. Errors: StoreError."""
         if self._past is Past.EARLIER_BOOT:
             log.info("the node was rebooted: the addresses are held for their Pods")
             hold = max(holds.pod, holds.retained)

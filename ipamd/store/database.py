@@ -73,7 +73,7 @@ class Database:
         self.close()
 
     def close(self) -> None:
-        """Close the file and give up its lock."""
+        """Close the file and give up its lock; a second time does nothing."""
         with self._guard:
             self._connection.close()
             self._lock_file.close()

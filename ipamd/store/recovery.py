@@ -51,6 +51,13 @@ def open_store(path: Path, boot_id: str) -> Opened:
         return _open(path, boot_id)
 
 
+def start_over(opened: Opened, path: Path, boot_id: str, why: str) -> Opened:
+    """Close a store that is not this node's, move it aside, and open a new one. Errors: as `open_store`."""
+    opened.database.close()
+    log.error("%s; it was moved to %s and the node starts with an empty one", why, set_aside(path))
+    return _open(path, boot_id)
+
+
 def finish_start(database: Database, boot_id: str) -> None:
     """Write down that the store now speaks of this boot."""
     database.put_fact("boot_id", boot_id)
