@@ -238,7 +238,8 @@ class Bed:
         return sandbox, outcome
 
     def delete_pod(self, sandbox: Sandbox) -> None:
-        """Execute DEL and let the Pod object go, as the runtime and kubelet do."""
+        """Delete the Pod, execute DEL, let the object go: user, runtime and kubelet in their order."""
+        self.workloads.delete_pod(sandbox.pod_name)
         self.runtime.run("DEL", sandbox).result()
         self.runtime.remove_sandbox(sandbox)
         self.workloads.remove_pod(sandbox.pod_name)

@@ -108,7 +108,6 @@ class Runtime:
         self._stdin = json.dumps(configuration).encode()
         self._environment = {"PATH": os.environ.get("PATH", ""), **(environment or {})}
         self._sandboxes: dict[str, Sandbox] = {}
-        self._made = 0
 
     def close(self) -> None:
         """Remove all sandboxes' namespaces."""
@@ -117,11 +116,11 @@ class Runtime:
 
     def new_sandbox(self, *, pod: Mapping[str, Any] | None = None) -> Sandbox:
         """Make a sandbox for the Pod object (or for none, where the plugin does not ask)."""
-        self._made += 1
+        container_id = uuid.uuid4().hex * 2
         metadata: Mapping[str, Any] = pod["metadata"] if pod else {}
         sandbox = Sandbox(
-            container_id=uuid.uuid4().hex * 2,
-            netns=f"{self._node_netns}-{self._made}",
+            container_id=container_id,
+            netns=f"{self._node_netns}-{container_id[:8]}",
             pod_namespace=str(metadata.get("namespace", "")),
             pod_name=str(metadata.get("name", "")),
             pod_uid=str(metadata.get("uid", "")),

@@ -83,10 +83,17 @@ class Workloads:
         status = {"phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}]}
         self._api.merge_patch(f"{self._pods(name)}/status", {"status": status})
 
+    def delete_pod(self, name: str) -> None:
+        """Delete the Pod as a user does: it gets a deletionTimestamp and stays until kubelet is done."""
+        self._delete(name, "")
+
     def remove_pod(self, name: str) -> None:
-        """Delete the Pod object at once, as kubelet does when the sandbox is gone; unknown is fine."""
+        """Delete the Pod object at once, as kubelet does when the sandbox is gone."""
+        self._delete(name, "?gracePeriodSeconds=0")
+
+    def _delete(self, name: str, query: str) -> None:
         try:
-            self._api.delete(f"{self._pods(name)}?gracePeriodSeconds=0")
+            self._api.delete(self._pods(name) + query)
         except HttpError as error:
             if error.status != 404:
                 raise

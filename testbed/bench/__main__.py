@@ -1,7 +1,6 @@
 """`make bench`: prints the ratios and writes build/bench.json."""
 
 import argparse
-import itertools
 import json
 import sys
 from collections.abc import Sequence
@@ -56,7 +55,6 @@ class Bench:
     def __init__(self, bed: Bed, progress: table.Progress) -> None:
         self._bed = bed
         self._progress = progress
-        self._numbers = itertools.count()
 
     def run(self, *, rounds: int, bursts: int) -> dict[str, Any]:
         """All figures by name; times are in milliseconds."""
@@ -70,10 +68,9 @@ class Bench:
             bed.wait_until("a warm pool", self._is_warm, seconds=180)
         peer = self._peer()
         try:
-            contestants = [
-                latency.Plugin(name="tke-eni", runtime=bed.runtime, new_pod=self._new_pod),
-                latency.Plugin(name="ptp", runtime=peer, new_pod=lambda: None),
-            ]
+            pods = latency.Pods(workloads=bed.workloads, node=bed.node.name)
+            ours = latency.Plugin(name="tke-eni", runtime=bed.runtime, pods=pods)
+            contestants = [ours, latency.Plugin(name="ptp", runtime=peer)]
             with step(f"{rounds} rounds of ADD and DEL, in turn"):
                 latency.interleaved(contestants, rounds=3)  # caches and lazy imports are not the subject
                 single = latency.interleaved(contestants, rounds=rounds)
@@ -82,17 +79,17 @@ class Bench:
         finally:
             peer.close()
         with step(f"packets through the node with 1 Pod and with {_PODS}"):
-            pps_1, pps_250, rss = self._packets()
-        ours, theirs = single["tke-eni"], single["ptp"]
+            pps_1, pps_250, rss = self._packets(ours)
+        mine, theirs = single["tke-eni"], single["ptp"]
         return {
-            "add_vs_ptp": ours.add_ms / theirs.add_ms,
-            "del_vs_ptp": ours.del_ms / theirs.del_ms,
+            "add_vs_ptp": mine.add_ms / theirs.add_ms,
+            "del_vs_ptp": mine.del_ms / theirs.del_ms,
             "burst_vs_ptp": burst["tke-eni"] / burst["ptp"],
             "pps_250_vs_1": pps_250 / pps_1,
             "agent_rss_mib": rss,
             "details": {
-                "add_ms": {"tke-eni": ours.add_ms, "ptp": theirs.add_ms},
-                "del_ms": {"tke-eni": ours.del_ms, "ptp": theirs.del_ms},
+                "add_ms": {"tke-eni": mine.add_ms, "ptp": theirs.add_ms},
+                "del_ms": {"tke-eni": mine.del_ms, "ptp": theirs.del_ms},
                 "burst_ms": burst,
                 "pps": {"1": pps_1, str(_PODS): pps_250},
             },
@@ -115,32 +112,24 @@ class Bench:
             },
         )
 
-    def _new_pod(self) -> Any:
-        name = f"bench-{next(self._numbers)}"
-        return self._bed.workloads.create_pod(name, node=self._bed.node.name)
-
-    def _packets(self) -> tuple[float, float, float]:
+    def _packets(self, ours: latency.Plugin) -> tuple[float, float, float]:
         """Packets a second with 1 Pod and with 250, and the agent's RSS with 250; medians of three rounds."""
         bed, runtime = self._bed, self._bed.runtime
-        pod = bed.workloads.create_pod(
-            "flood", node=bed.node.name, annotations={"eip-attributes": ""}, eip=True
-        )
-        flood = runtime.new_sandbox(pod=pod)
-        runtime.run("ADD", flood).result()
+        flood, outcome = bed.add_pod("flood", annotations={"eip-attributes": ""}, eip=True)
+        outcome.result()
         alone, crowded, rss = [], [], []
         for _ in range(3):
             alone.append(self._measure(flood))
-            others = [runtime.new_sandbox(pod=self._new_pod()) for _ in range(_PODS - 1)]
+            others = ours.sandboxes(_PODS - 1)
             for outcome in runtime.run_all("ADD", others)[0]:
                 outcome.result()
             crowded.append(self._measure(flood))
             assert bed.agent is not None
             rss.append(bed.agent.rss_mib())
+            ours.delete_pods(others)
             for outcome in runtime.run_all("DEL", others)[0]:
                 outcome.result()
-            for sandbox in others:
-                runtime.remove_sandbox(sandbox)
-                bed.workloads.remove_pod(sandbox.pod_name)
+            ours.remove(others)
             bed.wait_until("a warm pool again", self._is_warm, seconds=120)
         return median(alone), median(crowded), median(rss)
 
