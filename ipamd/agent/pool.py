@@ -20,7 +20,7 @@ from ipamd.agent.pool_actions import PoolActions
 from ipamd.agent.workers import Workers
 from ipamd.core import capacity, ledger, model, planning
 from ipamd.core.addresses import Cooling, Unassigning
-from ipamd.core.errors import CloudError, CloudErrorKind, IpamError
+from ipamd.core.errors import CloudError, CloudErrorKind, IpamError, TryAgainError
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +129,7 @@ class Pool:
         situation = self._situation()
         if planning.room(situation) <= 0:
             limits = situation.limits
-            return IpamError(
+            return TryAgainError(
                 f"the node is full: all {capacity.pod_ips(limits)} addresses for Pods are taken "
                 f"({limits.enis} ENIs with {limits.ips_per_eni} addresses each, less the node's own)",
                 advice=f"let Pods request {capacity.ENI_IP_RESOURCE}, so that the scheduler counts them",

@@ -1,0 +1,72 @@
+"""Flags: the defaults of TKE, and a clear word for each wrong one."""
+
+import argparse
+
+import pytest
+
+from ipamd.agent import options
+from ipamd.core import errors
+
+
+def parsed(*flags, environment=None):
+    parser = argparse.ArgumentParser()
+    options.add_arguments(parser)
+    arguments = parser.parse_args(["--cluster-id", "cls-demo", *flags])
+    return options.settings(arguments, {"NODE_NAME": "10.0.1.2"} if environment is None else environment)
+
+
+def test_defaults_are_those_of_tke():
+    settings = parsed()
+
+    assert (settings.targets.min_warm, settings.targets.max_warm) == (5, 5)
+    assert settings.targets.release_interval == 120
+    assert settings.eip_wait
+    assert settings.node_name == "10.0.1.2"
+    assert str(settings.socket) == "/run/tke-eni/ipamd.sock"
+
+
+def test_flag_wins_over_the_environment():
+    assert parsed("--node-name", "node-9").node_name == "node-9"
+
+
+def test_lists_are_split_and_trimmed():
+    settings = parsed(
+        "--security-groups", "sg-a1, sg-b2,", "--pod-subnets=subnet-1", "--direct-cidrs=10.9.0.0/16"
+    )
+
+    assert settings.security_groups == ("sg-a1", "sg-b2")
+    assert settings.pod_subnets == ("subnet-1",)
+    assert settings.direct_cidrs == ("10.9.0.0/16",)
+
+
+def test_eip_wait_can_be_turned_off():
+    assert not parsed("--no-eip-wait").eip_wait
+
+
+@pytest.mark.parametrize(
+    ("flags", "names"),
+    [
+        (["--node-name", "Not_a_node"], "--node-name"),
+        (["--cluster-id", "cls demo"], "--cluster-id"),
+        (["--socket", "relative.sock"], "--socket"),
+        (["--socket", "/" + "x" * 120], "--socket"),
+        (["--state-dir", "state"], "--state-dir"),
+        (["--security-groups", "sg-a,web"], "--security-groups"),
+        (["--pod-subnets", "vpc-1"], "--pod-subnets"),
+        (["--ip-min-warm-target", "6"], "--ip-min-warm-target"),
+        (["--ip-max-warm-target", "-1"], "--ip-max-warm-target"),
+        (["--add-timeout", "60"], "--add-timeout"),
+        (["--add-timeout", "2h"], "--add-timeout"),
+        (["--ip-cooldown", "soon"], "--ip-cooldown"),
+        (["--ip-hold", "-1s"], "--ip-hold"),
+        (["--repair-interval", "0s"], "--repair-interval"),
+    ],
+)
+def test_wrong_flag_is_named(flags, names):
+    with pytest.raises(errors.InvalidInputError, match=names):
+        parsed(*flags)
+
+
+def test_node_name_is_required():
+    with pytest.raises(errors.InvalidInputError, match="--node-name is not given"):
+        parsed(environment={})
