@@ -7,9 +7,7 @@ with a length, chunked watch streams with one JSON event per line. Each connecti
 import http.server
 import json
 import logging
-import random
 import socket
-import time
 import uuid
 from typing import TYPE_CHECKING
 
@@ -18,16 +16,13 @@ from simulator.kube.dispatch import Answer
 from simulator.kube.faults import FaultKind
 from simulator.kube.objects import Obj
 from simulator.kube.requests import Request
-from simulator.kube.storage import CompactedError
+from simulator.kube.streaming import PATIENCE_SECONDS, StreamEnds, WatchStream
 from simulator.kube.watching import Watch, WatchOptions
 
 if TYPE_CHECKING:
-    from simulator.kube.server import KubeServer, WatchControl
+    from simulator.kube.server import KubeServer
 
 _LOG = logging.getLogger(__name__)
-_SHORTEST_WATCH_SECONDS = 1800
-_PATIENCE_SECONDS = 1.0
-"""How long a thread waits for news before it looks whether its client is still there."""
 
 
 class Connection(http.server.BaseHTTPRequestHandler):
@@ -74,7 +69,9 @@ class Connection(http.server.BaseHTTPRequestHandler):
                 if not isinstance(opened, Answer):
                     self._stream(request, agent, *opened)
                     return
-            answer = self.kube.dispatcher.respond(request, body, self._content_type())
+            stale = self.kube.faults.take(request, agent, FaultKind.STALE)
+            behind = stale.revisions if stale else 0
+            answer = self.kube.dispatcher.respond(request, body, self._content_type(), behind=behind)
         except status.ApiError as error:
             self._send(Answer(error.code, error.status), error.headers)
             return
@@ -100,7 +97,7 @@ class Connection(http.server.BaseHTTPRequestHandler):
         if faults.take(request, agent, FaultKind.HANG):
             tick = self.kube.store.tick
             while faults.active(FaultKind.HANG, request, agent) and not self._client_gone():
-                self.kube.store.wait(tick, _PATIENCE_SECONDS)
+                self.kube.store.wait(tick, PATIENCE_SECONDS)
                 tick = self.kube.store.tick
             return False
         slow = faults.take(request, agent, FaultKind.LATENCY)
@@ -154,75 +151,30 @@ class Connection(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Type", kind)
 
     def _stream(self, request: Request, agent: str, watch: Watch, options: WatchOptions) -> None:
-        """Serve a watch until its time is over, it is cut, or somebody closes the connection."""
-        try:
-            first = watch.initial()
-        except CompactedError as error:
-            first = [watch.expired(error)]
+        """Serve a watch: head, then chunks until the stream ends."""
         self.kube.traffic.answered(200)
         self.send_response(200)
         self._send_common("application/json")
         self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.wfile.flush()
+        line = StreamEnds(
+            send=self._send_events,
+            gone=self._client_gone,
+            silenced=lambda: self.kube.faults.active(FaultKind.FREEZE, request, agent),
+        )
         with self.kube.running_watch(request) as control:
-            self.end_headers()
-            self.wfile.flush()
-            ended = self._pump(watch, options, _Pump(self, request, agent, control, first))
-        if ended:
+            stream = WatchStream(self.kube.store, watch, options, self.kube.bookmark_seconds)
+            in_order = stream.run(line, control)
+        if in_order:
             self.wfile.write(b"0\r\n\r\n")
         else:
             self.close_connection = True
 
-    def _pump(self, watch: Watch, options: WatchOptions, state: "_Pump") -> bool:
-        """Send events as they come; returns whether the stream ends in order."""
-        now = time.monotonic()
-        timeout = options.timeout or _SHORTEST_WATCH_SECONDS * random.uniform(1, 2)  # noqa: S311 - no secret
-        end, bookmark_at = now + timeout, now + self.kube.bookmark_seconds
-        state.send(state.first)
-        while True:
-            tick, now = self.kube.store.tick, time.monotonic()
-            if state.control.cut or self._client_gone():
-                return False
-            frozen = state.frozen()
-            if now >= end and not frozen:
-                return True
-            if not frozen:
-                if state.control.expired:
-                    state.send([watch.expired(CompactedError(watch.revision, self.kube.store.revision))])
-                    return True
-                try:
-                    state.send(list(watch.next_events()))
-                except CompactedError as error:
-                    state.send([watch.expired(error)])
-                    return True
-                if options.bookmarks and now >= bookmark_at:
-                    state.send([watch.bookmark()])
-                    bookmark_at = now + self.kube.bookmark_seconds
-            wake_at = min(end, bookmark_at) if options.bookmarks else end
-            self.kube.store.wait(tick, min(wake_at - now, _PATIENCE_SECONDS))
-
-
-class _Pump:
-    """What the stream of one watch needs to know of its connection."""
-
-    def __init__(
-        self, connection: Connection, request: Request, agent: str, control: "WatchControl", first: list[Obj]
-    ) -> None:
-        self._connection = connection
-        self._request = request
-        self._agent = agent
-        self.control = control
-        self.first = first
-
-    def send(self, events: list[Obj]) -> None:
-        """Write events as one chunk."""
-        if events:
-            data = b"".join(_encode(event) + b"\n" for event in events)
-            self._connection.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
-            self._connection.wfile.flush()
-
-    def frozen(self) -> bool:
-        """Say whether a fault keeps this watch silent."""
-        return self._connection.kube.faults.active(FaultKind.FREEZE, self._request, self._agent)
+    def _send_events(self, events: list[Obj]) -> None:
+        data = b"".join(_encode(event) + b"\n" for event in events)
+        self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+        self.wfile.flush()
 
 
 def _encode(value: Obj) -> bytes:

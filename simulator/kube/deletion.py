@@ -106,8 +106,6 @@ class Deletion:
             held = bool(objects.finalizers_of(obj)) or self._holds_content(resource, obj)
             if held and not graceful:
                 self._mark(obj, 0)
-            if options.dry_run:
-                return Deleted(obj, gone=not held)
             if obj != old and (held or graceful):
                 obj = self._store.put(key, obj)
             if held or objects.metadata(obj).get("deletionGracePeriodSeconds"):

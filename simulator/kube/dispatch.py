@@ -4,6 +4,7 @@ Knows no sockets: it takes a Request with the body's bytes and returns an Answer
 are opened here and served by the connection. Thread-safe (the parts are).
 """
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,12 @@ from simulator.kube.resources import PODS, Resource
 from simulator.kube.watching import Watch, WatchOptions
 
 _BODY_LIMIT = 3 * 1024 * 1024
+_OPTIONS = {
+    "POST": "CreateOptions",
+    "PUT": "UpdateOptions",
+    "PATCH": "PatchOptions",
+    "DELETE": "DeleteOptions",
+}
 _NO_PAGE = "404 page not found\n"
 
 
@@ -35,8 +42,8 @@ class Dispatcher:
         self._store = registry.store
         self._table = registry.table
 
-    def respond(self, request: Request, body: bytes, content_type: str) -> Answer:
-        """Answer everything but a watch. Raises ApiError."""
+    def respond(self, request: Request, body: bytes, content_type: str, *, behind: int = 0) -> Answer:
+        """Answer everything but a watch; a list shows the state of `behind` writes ago. Raises ApiError."""
         if not request.resource:
             return self._plain(request)
         resource = routing.find(self._table, request)
@@ -45,11 +52,14 @@ class Dispatcher:
         if len(body) > _BODY_LIMIT:
             message = f"Request entity too large: limit is {_BODY_LIMIT}"
             raise status.ApiError(status.failure(413, "RequestEntityTooLarge", message))
-        if not routing.names_object(request):
-            return self._collection(resource, request, body, content_type)
-        if request.subresource in ("binding", "eviction"):
-            return self._pod_action(request, body)
-        return self._object(resource, request, body, content_type)
+        if request.verb == "list":
+            return Answer(200, listing.list_objects(self._store, resource, request, behind=behind))
+        with self._store.rehearsal() if _is_dry_run(request, body) else contextlib.nullcontext():
+            if not routing.names_object(request):
+                return self._collection(resource, request, body, content_type)
+            if request.subresource in ("binding", "eviction"):
+                return self._pod_action(request, body)
+            return self._object(resource, request, body, content_type)
 
     def open_watch(self, request: Request) -> tuple[Watch, WatchOptions] | Answer:
         """Start a watch. Raises ApiError."""
@@ -70,13 +80,10 @@ class Dispatcher:
         return Answer(200, document)
 
     def _collection(self, resource: Resource, request: Request, body: bytes, content_type: str) -> Answer:
-        if request.method == "GET":
-            return Answer(200, listing.list_objects(self._store, resource, request))
         if request.method == "DELETE":
             return Answer(200, self._delete_collection(resource, request, body))
         document = _read_object(resource, body, content_type)
-        dry_run = "All" in request.query.get("dryRun", "")
-        return Answer(201, self._registry.create(resource, request.namespace, document, dry_run=dry_run))
+        return Answer(201, self._registry.create(resource, request.namespace, document))
 
     def _object(self, resource: Resource, request: Request, body: bytes, content_type: str) -> Answer:
         namespace = request.namespace if resource.namespaced else ""
@@ -141,6 +148,17 @@ class Dispatcher:
                 if error.code != 404:
                     raise
         return found
+
+
+def _is_dry_run(request: Request, body: bytes) -> bool:
+    """Say whether nothing shall be kept of what the request does. Raises ApiError 400, 422."""
+    wanted = [request.query["dryRun"]] if request.query.get("dryRun") and request.method in _OPTIONS else []
+    if request.method == "DELETE" and body.strip():
+        wanted = decoding.parse_options(body).get("dryRun") or []
+    if wanted not in ([], ["All"]):
+        error = status.unsupported("dryRun", wanted, ["All"])
+        raise status.invalid("meta.k8s.io", _OPTIONS[request.method], "", [error])
+    return bool(wanted)
 
 
 def _deleted(resource: Resource, done: deletion.Deleted) -> Obj:

@@ -21,7 +21,7 @@ from simulator.kube import status
 from simulator.kube.objects import Obj
 from simulator.kube.requests import Request
 
-_WRITES = {"create", "update", "patch", "delete"}
+_CHANGES = {"update", "patch", "delete"}
 _MESSAGES = {
     429: ("TooManyRequests", "Too many requests, please try again later."),
     500: ("InternalError", "Internal error occurred: simulated"),
@@ -42,11 +42,13 @@ class FaultKind(Enum):
     STATUS = "status"
     """The request fails with `code`, and `retryAfterSeconds` if given."""
     CONFLICT = "conflict"
-    """Every `every`-th write fails with 409 Conflict, as if another client had written first."""
+    """Every `every`-th update, patch or delete fails with 409, as if another client had written first."""
     LATENCY = "latency"
     """The request is handled after `seconds`."""
     LOST_ANSWER = "lost-answer"
     """The request is carried out, then the connection is closed without an answer."""
+    STALE = "stale"
+    """A list for resourceVersion 0 shows the state of `revisions` writes ago: a watch cache that lags."""
     FREEZE = "freeze"
     """A watch, also one that runs, sends nothing and is not closed."""
 
@@ -63,15 +65,24 @@ class Fault:
     """Part of the User-Agent header."""
     name: str = ""
     times: int | None = None
-    """How many requests it is for; None: until removed."""
+    """How many requests it hits; None: any number until it is removed."""
     code: int = 503
+    """HTTP status (STATUS)."""
     retry_after_seconds: int | None = None
+    """Header and detail of the failure (STATUS)."""
     every: int = 2
+    """Which of the writes (CONFLICT)."""
+    revisions: int = 100
+    """How far behind (STALE)."""
     seconds: float = 0.0
+    """How late (LATENCY)."""
 
     def matches(self, request: Request, user_agent: str) -> bool:
         """Say whether the rule is for a request."""
-        if self.kind is FaultKind.CONFLICT and request.verb not in _WRITES - {"create"}:
+        if self.kind is FaultKind.CONFLICT and request.verb not in _CHANGES:
+            return False
+        cached = request.verb == "list" and request.query.get("resourceVersion") == "0"
+        if self.kind is FaultKind.STALE and not cached:
             return False
         return (
             self.verb in ("", request.verb)
@@ -102,6 +113,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "code": int,
     "retry_after_seconds": int,
     "every": int,
+    "revisions": int,
     "seconds": (int, float),
 }
 
@@ -127,8 +139,8 @@ def from_json(document: Obj) -> Fault:
 class Faults:
     """The active faults of a server.
 
-    Invariant: a fault with `times` is gone once it has hit so often; `hits` counts every request that a fault
-    changed.
+    Invariant: a fault with `times` hits no more than so often, but stays on the list (and what it made hang
+    goes on to hang) until it is removed; `hits` counts every request that a fault changed.
     """
 
     def __init__(self) -> None:
@@ -163,8 +175,10 @@ class Faults:
     def take(self, request: Request, user_agent: str, *kinds: FaultKind) -> Fault | None:
         """Return the first fault of these kinds that hits a request, and count it."""
         with self._lock:
-            for number, fault in list(self._active.items()):
+            for number, fault in self._active.items():
                 if fault.kind not in kinds or not fault.matches(request, user_agent):
+                    continue
+                if self._left.get(number) == 0:
                     continue
                 self._seen[number] += 1
                 if fault.kind is FaultKind.CONFLICT and self._seen[number] % fault.every:
@@ -172,8 +186,6 @@ class Faults:
                 self._hits[fault.kind.value] += 1
                 if number in self._left:
                     self._left[number] -= 1
-                    if not self._left[number]:
-                        self._drop(number)
                 return fault
             return None
 

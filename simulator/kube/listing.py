@@ -40,8 +40,8 @@ class Page:
     """None for the latest."""
 
 
-def list_objects(store: Store, resource: Resource, request: Request) -> Obj:
-    """Answer a list request. Raises ApiError 400, 410, 422, 504."""
+def list_objects(store: Store, resource: Resource, request: Request, *, behind: int = 0) -> Obj:
+    """Answer a list request, with the state of `behind` writes ago. Raises ApiError 400, 410, 422, 504."""
     query = request.query
     _check_options(query)
     selector = parse_selector(resource, request)
@@ -50,6 +50,8 @@ def list_objects(store: Store, resource: Resource, request: Request) -> Obj:
     if version == "0" and not query.get("continue"):
         limit = 0  # the real server answers these from its watch cache, which does not page
     page = _page(store, query, version, limit)
+    if behind:
+        page = Page(page.start, max(store.oldest, store.revision - behind))
     try:
         items, revision = store.snapshot(resource.id, request.namespace, at=page.revision)
     except CompactedError as error:

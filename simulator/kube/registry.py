@@ -39,7 +39,7 @@ class Registry:
             raise status.not_found(resource.group, resource.plural, name)
         return obj
 
-    def create(self, resource: Resource, namespace: str, document: Any, *, dry_run: bool = False) -> Obj:
+    def create(self, resource: Resource, namespace: str, document: Any) -> Obj:
         """Store a new object. Raises ApiError 400, 403, 404 (namespace), 409, 422."""
         obj = decoding.as_created(resource, namespace, document)
         meta = obj["metadata"]
@@ -59,7 +59,7 @@ class Registry:
             self._initialise(resource, obj)
             if existing is not None:
                 raise _exists(resource, existing)
-            return obj if dry_run else self.store.put(key, obj)
+            return self.store.put(key, obj)
 
     def update(
         self, resource: Resource, namespace: str, name: str, document: Any, *, subresource: str = ""
@@ -151,14 +151,15 @@ class Registry:
         return old if obj == old else self.store.put(key, obj)
 
     def _initialise(self, resource: Resource, obj: Obj) -> None:
+        """Make what a client sent, with its name, a new object. Raises ApiError 422."""
         meta = obj["metadata"]
         for member in ("deletionTimestamp", "deletionGracePeriodSeconds"):
             meta.pop(member, None)
         meta["uid"] = objects.new_uid()
         meta["creationTimestamp"] = objects.timestamp(self._clock())
-        resource.strategy.default(obj)
-        resource.strategy.prepare_create(obj)
         strategy = resource.strategy
+        strategy.default(obj)  # once more: what a default is made of may be a name that was generated since
+        strategy.prepare_create(obj)
         errors = metadata.check_create(meta, strategy.name_rule, namespaced=resource.namespaced)
         if strategy.typed:
             errors += metadata.check_finalizers(meta)

@@ -27,6 +27,7 @@ from simulator.kube.registry import Registry, key_of
 from simulator.kube.requests import Request
 from simulator.kube.resources import NAMESPACES, ResourceTable
 from simulator.kube.storage import Store
+from simulator.kube.streaming import WatchControl
 from simulator.kube.traffic import Traffic
 
 _BACKLOG = 128
@@ -44,15 +45,6 @@ def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
         sock.close()
         raise
     return sock
-
-
-@dataclass(slots=True)
-class WatchControl:
-    """What the server may do to a running watch."""
-
-    request: Request
-    cut: bool = False
-    expired: bool = False
 
 
 @dataclass(slots=True)

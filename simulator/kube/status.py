@@ -162,9 +162,9 @@ def bad_request(message: str) -> ApiError:
 
 def forbidden(group: str, resource: str, name: str, cause: str, causes: list[Obj] | None = None) -> ApiError:
     """403 by authorization or admission."""
-    subject = qualified(group, resource) + (f' "{name}"' if name else "")
+    subject = qualified(group, resource) + (f' "{name}"' if name else "") + " is " if resource else ""
     details: Obj = {**_about(group, resource, name), "causes": causes}
-    return ApiError(failure(403, "Forbidden", f"{subject} is forbidden: {cause}", details))
+    return ApiError(failure(403, "Forbidden", f"{subject}forbidden: {cause}", details))
 
 
 def unauthorized() -> ApiError:

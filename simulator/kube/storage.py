@@ -99,6 +99,18 @@ class Store:
         with self._changed:
             yield
 
+    @contextmanager
+    def rehearsal(self) -> Iterator[None]:
+        """A transaction whose writes are taken back at the end (`dryRun=All`)."""
+        with self._changed:
+            kept = {resource: dict(found) for resource, found in self._objects.items()}
+            history, revision, oldest = self._history.copy(), self._revision, self._oldest
+            try:
+                yield
+            finally:
+                self._objects, self._history = kept, history
+                self._revision, self._oldest = revision, oldest
+
     def get(self, key: Key) -> Obj | None:
         """Return the object as it is now."""
         with self._changed:

@@ -2,8 +2,8 @@
 
 Set CONTRACT_KUBECONFIG to the path of a kubeconfig whose user is a cluster administrator, and the same tests
 run against that server (with its kube-controller-manager: garbage collection and the deletion of namespaces
-are part of the contract). KUBECONFIG itself is not looked at, so that nobody's cluster is written to by accident.
-Every test works in a namespace of its own; cluster-wide objects carry its name.
+are part of the contract). KUBECONFIG itself is not looked at, so that nobody's cluster is written to by
+accident. Every test works in a namespace of its own; cluster-wide objects carry its name.
 """
 
 import os

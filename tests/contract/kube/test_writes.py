@@ -114,9 +114,20 @@ def test_resource_version_is_not_for_a_create(api, place):
     assert refused.failure == (500, "", "resourceVersion should not be set on objects to be created")
 
 
-def test_dry_run_writes_nothing(api, place):
+def test_dry_run_keeps_nothing(api, place):
+    path = place.core("configmaps", "a")
     assert api.create(place.core("configmaps"), config_map("a"), dryRun="All").code == 201
-    assert api.get(place.core("configmaps", "a")).code == 404
+    assert api.get(path).code == 404
+    made = api.create(place.core("configmaps"), config_map("a"))
+    assert api.patch(path, {"data": {"key": "2"}}, dryRun="All").body["data"] == {"key": "2"}
+    assert api.replace(path, config_map("a", labels={"a": "b"}), dryRun="All").code == 200
+    assert api.delete(path, dryRun="All").code == 200
+    assert api.delete(path, {"dryRun": ["All"]}).code == 200
+    assert api.get(path).body == made.body
+    assert api.create(place.core("configmaps"), config_map("b"), dryRun="Some").failure[:2] == (
+        422,
+        "Invalid",
+    )
 
 
 def test_replace_changes_and_counts(api, place):

@@ -28,10 +28,23 @@ def guarded():
         yield server
 
 
-@pytest.mark.parametrize("token", ["", "wrong"])
-def test_who_is_not_known_gets_nothing(guarded, connect, token):
-    refused = connect(guarded.url, token=token).get("/api/v1/pods")
+def test_a_wrong_token_is_not_known(guarded, connect):
+    refused = connect(guarded.url, token="wrong").get("/healthz")
     assert refused.failure == (401, "Unauthorized", "Unauthorized")
+
+
+def test_without_a_token_one_sees_health_and_version_only(guarded, connect):
+    api = connect(guarded.url)
+    assert api.get("/readyz").code == 200
+    assert api.get("/version").code == 200
+    text = 'forbidden: User "system:anonymous" cannot get path "/api"'
+    assert api.get("/api").failure == (403, "Forbidden", text)
+    assert api.get("/api").body["details"] == {}
+    text = (
+        'pods is forbidden: User "system:anonymous" cannot list resource "pods" in API group "" '
+        "at the cluster scope"
+    )
+    assert api.get("/api/v1/pods").failure == (403, "Forbidden", text)
 
 
 def test_who_is_known_is_served(guarded, connect):

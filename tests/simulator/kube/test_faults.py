@@ -144,6 +144,19 @@ def test_watches_are_cut(server, api):
         assert others.next()[0] == "ADDED"
 
 
+def test_a_cached_list_lags_behind_but_others_do_not(server, api):
+    api.create(PATH, config_map("old"))
+    number = server.inject(Fault(kind=FaultKind.STALE, resource="configmaps", revisions=1))
+    version = api.create(PATH, config_map("new")).version
+    stale = api.get(PATH, resourceVersion=0)
+    assert stale.names == ["old"]
+    assert int(stale.version) == int(version) - 1
+    assert api.get(PATH).names == ["new", "old"]
+    assert api.get(PATH, resourceVersion=version, resourceVersionMatch="NotOlderThan").names == ["new", "old"]
+    server.heal(number)
+    assert api.get(PATH, resourceVersion=0).names == ["new", "old"]
+
+
 def test_faults_come_from_json():
     fault = from_json(
         {

@@ -58,6 +58,15 @@ class StoreMachine(RuleBasedStateMachine):
         assert last["spec"] == state.pop(key)["spec"]
         self.remember(state)
 
+    @rule(name=NAMES, back=st.integers(0, 5))
+    def rehearse(self, name, back):
+        oldest = self.store.oldest
+        with self.store.rehearsal():
+            self.store.put(Key(RESOURCES[0], "default", name), {"metadata": {}, "spec": None})
+            self.store.remove(Key(RESOURCES[0], "default", name))
+            self.store.compact(self.store.revision - back)
+        assert (self.store.revision, self.store.oldest) == (max(self.states), oldest)
+
     @rule(back=st.integers(0, 5))
     def compact(self, back):
         oldest = self.store.oldest
