@@ -287,6 +287,10 @@ ENI_CREATE_ZONE = Situation(
 ENI_QUOTA_INSTANCE = Situation(
     "LimitExceeded", "The instance {instance_id} can have {limit} ENIs and has {current}."
 )
+ENI_PUBLIC_QUOTA = Situation(
+    "LimitExceeded",
+    "The instance {instance_id} can have {limit} public IPs; it would have {count}.",
+)
 ENI_QUOTA_VPC = Situation(
     "LimitExceeded.NetworkInterfaceLimitExceeded", "The VPC {vpc_id} can have {limit} network interfaces."
 )

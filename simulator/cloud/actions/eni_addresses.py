@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator.cloud import situations
-from simulator.cloud.actions import eip_binding, eni_lookup, eni_queries, ip_choice
+from simulator.cloud.actions import eip_binding, eni_attachment, eni_lookup, eni_queries, ip_choice
 from simulator.cloud.actions.action import Action, Call, CamNames, JsonObject, start_task
 from simulator.cloud.faults import FaultKind
 from simulator.cloud.parameters import INTEGER, PRIVATE_IPS, TEXT, Record
@@ -212,6 +212,8 @@ def migrate_private_ip_address(world: World, call: Call) -> JsonObject:
     limit = eni_lookup.ip_limit(world, target)
     if len(target.addresses) >= limit:
         raise situations.IP_QUOTA.error(eni_id=target.eni_id, limit=limit, count=len(target.addresses) + 1)
+    if target.instance_id and target.instance_id != source.instance_id:
+        eni_attachment.check_public_ips(world, world.instances[target.instance_id], len(bound))
     change = _Migration(world, source, target, private, bound)
     seconds = world.config.latencies.ip_migrate
     task = start_task(world, call, change, seconds=seconds, resources=[source.eni_id, target.eni_id])

@@ -129,6 +129,24 @@ class _Deletion(Change):
             address.status = EipStatus.BIND_ENI
 
 
+def _check_room(world: World, eni: NetworkInterface, instance: CvmInstance) -> None:
+    limit = eni_lookup.instance_type(world, instance).ips_per_eni
+    if len(eni.addresses) > limit:
+        raise situations.IP_QUOTA.error(eni_id=eni.eni_id, limit=limit, count=len(eni.addresses))
+    check_public_ips(world, instance, len(addresses_of(world, eni)))
+
+
+def check_public_ips(world: World, instance: CvmInstance, coming: int) -> None:
+    """Raise ApiError unless so many EIPs may come to an instance along with an ENI or an address.
+
+    No document says what the cloud does then; here the instance's limit is kept.
+    """
+    limit = eni_lookup.instance_type(world, instance).public_ips
+    count = coming + len(world.addresses_of_instance(instance.instance_id))
+    if coming and count > limit:
+        raise situations.ENI_PUBLIC_QUOTA.error(instance_id=instance.instance_id, limit=limit, count=count)
+
+
 def attach_network_interface(world: World, call: Call) -> JsonObject:
     """AttachNetworkInterface (document 215/15819)."""
     instance = eni_lookup.instance(world, call.params["InstanceId"])
@@ -145,9 +163,7 @@ def attach_network_interface(world: World, call: Call) -> JsonObject:
         )
     _check_addresses_idle(world, eni)
     check_instance(world, instance, situations.ENI_INSTANCE_STATE)
-    limit = eni_lookup.instance_type(world, instance).ips_per_eni
-    if len(eni.addresses) > limit:
-        raise situations.IP_QUOTA.error(eni_id=eni.eni_id, limit=limit, count=len(eni.addresses))
+    _check_room(world, eni, instance)
     take_slot(world, eni, instance, call.now)
     eni.state = EniState.ATTACHING
     seconds = world.config.latencies.eni_attach

@@ -197,6 +197,15 @@ def test_attaching_an_eni_with_more_addresses_than_the_cvm_takes(cloud):
     assert cloud.refused("AttachNetworkInterface", request) == "LimitExceeded"
 
 
+def test_attaching_an_eni_with_more_eips_than_the_cvm_takes(cloud):
+    eni = cloud.eni(secondaries=2)
+    for address_id, ip in zip(cloud.eips(2), cloud.ips(eni), strict=True):
+        cloud.bind(address_id, eni, ip)
+    request = {"NetworkInterfaceId": eni, "InstanceId": cloud.node("S5.SMALL2", public_ip=True)}
+    assert cloud.refused("AttachNetworkInterface", request) == "LimitExceeded"
+    cloud.call("AttachNetworkInterface", {**request, "InstanceId": cloud.node("S5.SMALL2")})
+
+
 def test_detaching_what_cannot_be_detached(cloud):
     node, other = cloud.node(), cloud.node()
     eni = cloud.eni(node)
@@ -348,6 +357,18 @@ def test_migrating_what_cannot_be_migrated(make_cloud):
     assert code(elsewhere, ip) == "UnsupportedOperation"
     assert code(source, ip) == "UnsupportedOperation"
     assert code(full, ip) == "LimitExceeded"
+
+
+def test_migrating_an_eip_to_a_cvm_that_takes_no_more(cloud):
+    crowded = cloud.node("S5.SMALL2", public_ip=True)
+    target, source = cloud.eni(crowded, secondaries=1), cloud.eni(secondaries=2)
+    cloud.bind(cloud.eip(), target, cloud.ips(target)[0])
+    with_eip, without = cloud.ips(source)
+    cloud.bind(cloud.eip(), source, with_eip)
+    migration = {"SourceNetworkInterfaceId": source, "DestinationNetworkInterfaceId": target}
+    code = cloud.refused("MigratePrivateIpAddress", {**migration, "PrivateIpAddress": with_eip})
+    assert code == "LimitExceeded"
+    cloud.call("MigratePrivateIpAddress", {**migration, "PrivateIpAddress": without})
 
 
 def test_limits_of_what_does_not_exist(cloud):
