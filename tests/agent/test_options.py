@@ -58,7 +58,7 @@ def test_eip_wait_can_be_turned_off():
         (["--add-timeout", "60"], "--add-timeout"),
         (["--add-timeout", "2h"], "--add-timeout"),
         (["--ip-cooldown", "soon"], "--ip-cooldown"),
-        (["--ip-hold", "-1s"], "--ip-hold"),
+        (["--ip-hold=-1s"], "--ip-hold"),
         (["--repair-interval", "0s"], "--repair-interval"),
     ],
 )

@@ -31,9 +31,13 @@ def adopt(*ips):
 
 def test_turns_of_one_pod_exclude_each_other_and_others_do_not_wait():
     turns = Turns()
-    with turns.taken("default/a", soon()), turns.taken("default/b", soon(0)):
-        with pytest.raises(errors.TryAgainError, match="default/a"), turns.taken("default/a", soon(0)):
-            pytest.fail("two at once")
+    with (
+        turns.taken("default/a", soon()),
+        turns.taken("default/b", soon(0)),
+        pytest.raises(errors.TryAgainError, match="default/a"),
+        turns.taken("default/a", soon(0)),
+    ):
+        pytest.fail("two at once")
     with turns.taken("default/a", soon(0)):
         pass
 
@@ -55,9 +59,12 @@ def test_turn_passes_to_the_one_who_waits():
 
 def test_full_waiting_room_sends_the_next_one_away_at_once():
     seats = Seats(1)
-    with seats.taken("an address"):
-        with pytest.raises(errors.TryAgainError, match="its EIP"), seats.taken("its EIP"):
-            pytest.fail("too many")
+    with (
+        seats.taken("an address"),
+        pytest.raises(errors.TryAgainError, match="its EIP"),
+        seats.taken("its EIP"),
+    ):
+        pytest.fail("too many")
     with seats.taken("an address"):
         pass
 
