@@ -1,0 +1,284 @@
+"""A cluster and a cloud as plain data, with the promises that the controller relies on, and the lies.
+
+The API keeps resourceVersions, merge patches, UIDs and finalizers; the cloud keeps ClientTokens, tags and
+states. Each call may be lost on its way in, or its answer on the way out; lists may be old. For machines that
+try many orders of events; how the real servers answer is tested against the simulator.
+"""
+
+import copy
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from ipamd.core import claims, nodes, pods, tags
+from ipamd.core.cloud_errors import cloud_error
+from ipamd.core.eip_attributes import EIP_ATTRIBUTES, wants_eip
+from ipamd.core.model import Eip, EipStatus
+from ipamd.kube import errors
+from ipamd.kube.resources import EIPCLAIMS, NODES, PODS
+
+KEY = ("default", "web-0")
+CLUSTER = "cls-1"
+
+
+class Crash(BaseException):
+    """The controller's process ends here."""
+
+
+class Wire:
+    """Decides about each call that leaves the controller: carried out or not, answered or not."""
+
+    def __init__(self):
+        self.plan: list[str] = []
+        self.calls = 0
+
+    def call(self, carry_out: Callable[[], Any], lost: Callable[[], Exception]):
+        self.calls += 1
+        fate = self.plan.pop(0) if self.plan else "ok"
+        if fate == "crash before":
+            raise Crash
+        if fate == "lost":
+            raise lost()
+        result = carry_out()
+        if fate == "crash after":
+            raise Crash
+        if fate == "answer lost":
+            raise lost()
+        return result
+
+
+class ModelApi:
+    """Stands for KubeClient, and for the watch caches with their lag."""
+
+    def __init__(self, wire):
+        self.wire = wire
+        self.uids = itertools.count(1)
+        self.versions = itertools.count(1)
+        self.objects = {}
+        self.cached = {}
+
+    # -- what the controller calls
+
+    def get(self, resource, name, namespace=""):
+        def read():
+            obj = self.objects.get((resource.kind, name))
+            if obj is None:
+                raise errors.NotFoundError(f"get {name}", status=404)
+            return copy.deepcopy(obj)
+
+        return self._call(read)
+
+    def create(self, resource, obj):
+        def write():
+            if (resource.kind, obj["metadata"]["name"]) in self.objects:
+                raise errors.AlreadyExistsError("create", status=409)
+            return self.put(resource, obj)
+
+        return self._call(write)
+
+    def patch(self, resource, name, body, namespace="", *, subresource=""):
+        def write():
+            obj = self.objects.get((resource.kind, name))
+            if obj is None:
+                raise errors.NotFoundError(f"patch {name}", status=404)
+            wanted = body["metadata"].pop("resourceVersion")
+            if wanted != obj["metadata"]["resourceVersion"]:
+                raise errors.ConflictError("patch", status=409)
+            assert set(body) <= {"metadata", "status"}
+            return self.store(resource, _merged(obj, body))
+
+        body = copy.deepcopy(body)
+        return self._call(write)
+
+    def delete(self, resource, name, namespace="", *, uid="", resource_version=""):
+        def write():
+            obj = self.objects.get((resource.kind, name))
+            if obj is None:
+                raise errors.NotFoundError(f"delete {name}", status=404)
+            if (uid, resource_version) != (obj["metadata"]["uid"], obj["metadata"]["resourceVersion"]):
+                raise errors.ConflictError("delete", status=409)
+            self.mark_deleted(resource, name)
+
+        self._call(write)
+
+    # -- the watch caches
+
+    def refresh(self):
+        self.cached = copy.deepcopy(self.objects)
+
+    def pod(self, key):
+        obj = self.cached.get(("Pod", key[1]))
+        return pods.view(obj) if obj else None
+
+    def claim(self, key):
+        obj = self.cached.get(("EIPClaim", key[1]))
+        return claims.read(obj) if obj else None
+
+    def node(self, name):
+        obj = self.cached.get(("Node", name))
+        return nodes.view(obj) if obj else None
+
+    # -- what others do
+
+    def put(self, resource, obj):
+        metadata = {**obj["metadata"], "uid": f"{resource.kind.lower()}-{next(self.uids)}"}
+        return self.store(resource, {**copy.deepcopy(obj), "metadata": metadata})
+
+    def store(self, resource, obj):
+        metadata = obj["metadata"]
+        metadata["resourceVersion"] = str(next(self.versions))
+        key = (resource.kind, metadata["name"])
+        if metadata.get("deletionTimestamp") and not metadata.get("finalizers"):
+            self.objects.pop(key, None)
+        else:
+            self.objects[key] = obj
+        return copy.deepcopy(obj)
+
+    def mark_deleted(self, resource, name):
+        obj = copy.deepcopy(self.objects[resource.kind, name])
+        obj["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+        self.store(resource, obj)
+
+    def remove(self, resource, name):
+        self.objects.pop((resource.kind, name), None)
+
+    def live_claim(self):
+        obj = self.objects.get(("EIPClaim", KEY[1]))
+        return claims.read(obj) if obj else None
+
+    def live_pod(self):
+        obj = self.objects.get(("Pod", KEY[1]))
+        return pods.view(obj) if obj else None
+
+    def wanting_pod(self):
+        pod = self.live_pod()
+        return pod if pod and not pod.finished and wants_eip(pod) else None
+
+    def put_pod(self, node, *, never, wants=True):
+        policy = {"tke.cloud.tencent.com/eip-claim-delete-policy": "Never"} if never else {}
+        self.put(
+            PODS,
+            {
+                "metadata": {
+                    "namespace": KEY[0],
+                    "name": KEY[1],
+                    "annotations": {EIP_ATTRIBUTES: "", **policy} if wants else {},
+                },
+                "spec": {"nodeName": node} if node else {},
+            },
+        )
+
+    def put_node(self, name):
+        self.put(
+            NODES,
+            {"metadata": {"name": name}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}},
+        )
+
+    def write_status(self, claim, patch):
+        body = copy.deepcopy(patch)
+        del body["metadata"]
+        self.store(EIPCLAIMS, _merged(self.objects["EIPClaim", claim.name], body))
+
+    def _call(self, carry_out):
+        return self.wire.call(carry_out, lambda: errors.UnreachableError("lost"))
+
+
+class ModelCloud:
+    """Stands for TencentCloud."""
+
+    def __init__(self, wire):
+        self.wire = wire
+        self.ids = itertools.count(1)
+        self.eips = {}
+        self.tokens = {}
+        self.past = {}
+        self.stale_lists = 0
+        self.refuse = ""
+        self.created_for = {}
+        """Every claim UID with the EIPs ever created for it."""
+
+    # -- what the controller calls
+
+    def allocate_eip(self, order, wanted_tags, client_token, deadline=None):
+        def write():
+            if client_token in self.tokens:
+                return self.tokens[client_token]
+            if self.refuse:
+                raise cloud_error("AllocateAddresses", self.refuse, "refused")
+            eip_id = f"eip-{next(self.ids)}"
+            self.tokens[client_token] = eip_id
+            self.eips[eip_id] = Eip(
+                eip_id=eip_id,
+                public_ip=f"198.18.0.{eip_id[4:]}",
+                status=EipStatus.CREATING,
+                tags=dict(wanted_tags),
+            )
+            self.created_for.setdefault(wanted_tags[tags.CLAIM_UID], []).append(eip_id)
+            return eip_id
+
+        return self._call("AllocateAddresses", write)
+
+    def describe_eips(self, *, eip_ids=None, tags=None, deadline=None):
+        def read():
+            shown = self.eips
+            if self.stale_lists:
+                self.stale_lists -= 1
+                shown = self.past
+            if eip_ids is not None:
+                return [shown[eip_id] for eip_id in eip_ids if eip_id in shown]
+            return [e for e in shown.values() if all(e.tags.get(k) == v for k, v in tags.items())]
+
+        return self._call("DescribeAddresses", read)
+
+    def describe_instance(self, instance_id, deadline=None):
+        raise AssertionError("the model's nodes name no CVM")
+
+    def disassociate_eip(self, eip_id, deadline=None):
+        def write():
+            eip = self.eips.get(eip_id)
+            if eip and eip.bound:
+                self.eips[eip_id] = replace(eip, status=EipStatus.UNBINDING)
+            return ""
+
+        return self._call("DisassociateAddress", write)
+
+    def release_eip(self, eip_id, deadline=None):
+        def write():
+            eip = self.eips.get(eip_id)
+            if eip is None:
+                return ""
+            if eip.status is not EipStatus.UNBIND:
+                raise cloud_error("ReleaseAddresses", "InvalidAddressState", eip.status.value)
+            self.eips[eip_id] = replace(eip, status=EipStatus.OFFLINING)
+            return ""
+
+        return self._call("ReleaseAddresses", write)
+
+    # -- what happens by itself
+
+    def settle(self):
+        """Let what is under way come to its end."""
+        self.past = dict(self.eips)
+        for eip_id, eip in list(self.eips.items()):
+            if eip.status is EipStatus.OFFLINING:
+                del self.eips[eip_id]
+            elif eip.status in (EipStatus.CREATING, EipStatus.UNBINDING):
+                self.eips[eip_id] = replace(eip, status=EipStatus.UNBIND, eni_id="", private_ip="")
+            elif eip.status is EipStatus.BINDING:
+                self.eips[eip_id] = replace(eip, status=EipStatus.BIND)
+
+    def _call(self, action, carry_out):
+        return self.wire.call(carry_out, lambda: cloud_error(action, "ClientNetworkError", "lost"))
+
+
+def _merged(old, new):
+    if not isinstance(new, dict):
+        return new
+    merged = dict(old) if isinstance(old, dict) else {}
+    for key, value in new.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = _merged(merged.get(key), value)
+    return merged

@@ -1,0 +1,42 @@
+"""Tags and tokens by which an order is known again."""
+
+import uuid
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ipamd.core import tags
+
+UID = str(uuid.UUID(int=7))
+
+
+def test_the_tags_are_those_that_tke_sets_and_the_claim_s():
+    assert tags.of_claim("cls-1", UID) == {
+        "tke-clusterId": "cls-1",
+        "tke-created-eip": "true",
+        "tke-eipclaim-uid": UID,
+    }
+
+
+def test_only_all_three_tags_make_an_eip_the_claim_s():
+    own = tags.of_claim("cls-1", UID)
+
+    assert tags.created_for({**own, "team": "a"}, "cls-1", UID)
+    assert not tags.created_for(own, "cls-2", UID)
+    assert not tags.created_for(own, "cls-1", "another")
+    assert not tags.created_for({k: v for k, v in own.items() if k != "tke-created-eip"}, "cls-1", UID)
+
+
+@given(st.text(min_size=1, max_size=300), st.integers(min_value=1, max_value=10**9))
+def test_a_token_fits_the_api_and_is_the_same_again(claim_uid, attempt):
+    token = tags.client_token(claim_uid, attempt)
+
+    assert token == tags.client_token(claim_uid, attempt)
+    assert len(token) <= 64
+    assert token.isascii()
+
+
+def test_each_attempt_of_each_claim_has_a_token_of_its_own():
+    tokens = {tags.client_token(uid, n) for uid in (UID, "x" * 200, "x" * 201) for n in range(1, 50)}
+
+    assert len(tokens) == 3 * 49
