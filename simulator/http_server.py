@@ -115,17 +115,22 @@ class _Listener(socketserver.ThreadingMixIn, socketserver.BaseServer):
         self._listening.listen(128)
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
-        self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), name="http-accept")
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._accept, name="http-accept")
         self._thread.start()
 
-    def fileno(self) -> int:
-        return self._listening.fileno()
-
-    def get_request(self) -> tuple[socket.socket, Any]:
-        connection, peer = self._listening.accept()
-        with self._lock:
-            self._open.add(connection)
-        return connection, peer
+    def _accept(self) -> None:
+        # Not serve_forever: it polls, so that the end of a server takes half its interval.
+        while not self._closing.is_set():
+            try:
+                connection, peer = self._listening.accept()
+            except OSError as e:
+                if not self._closing.wait(0.01):
+                    log.warning("cannot accept a connection: %s", e)
+                continue
+            with self._lock:
+                self._open.add(connection)
+            self.process_request(connection, peer)
 
     def shutdown_request(self, request: Any) -> None:
         with self._lock:
@@ -137,7 +142,8 @@ class _Listener(socketserver.ThreadingMixIn, socketserver.BaseServer):
 
     def close(self) -> None:
         """Stop accepting, cut the open connections, wait for their threads."""
-        self.shutdown()
+        self._closing.set()
+        self._listening.shutdown(socket.SHUT_RDWR)  # wakes the thread in accept
         self._thread.join()
         self._listening.close()
         with self._lock:

@@ -1,20 +1,18 @@
 """The cloud API of a simulated Tencent Cloud region, and the state behind it.
 
-In a test, against the unmodified SDK, in-process and without packets:
+In a test, without packets:
 
     with CloudRegion() as region, CloudServer(region, [loopback_socket()]) as server:
         node = region.create_instance(InstanceOrder(instance_type="S5.LARGE8"))
         profile = ClientProfile(httpProfile=HttpProfile(protocol="http", endpoint=server.endpoint))
-        client = CommonClient(
-            "vpc", "2017-03-12", Credential("AKIDdemo", "demo-secret-key"), "ap-guangzhou", profile
-        )
+        key = Credential("AKIDdemo", "demo-secret-key")
+        client = CommonClient("vpc", "2017-03-12", key, "ap-guangzhou", profile)
         client.call_json("AllocateAddresses", {})
 
-`CloudRegion(config, fabric, clock)` takes a `RegionConfig` (dataclasses in `config`, or a dict through
-`region_config`), a data plane (`simulator.fabric.api.Fabric`; without one nothing is reachable) and a clock.
-With a ManualClock do not `start` it: advance the clock, then `region.run_due()`. Faults:
-`region.faults.add(Fault(...))`. Leaks: `region.snapshot()`. Calls so far: `region.audit`. Policies:
-`region.accounts.set_policy(...)`.
+Settings: `RegionConfig`, or a dict through `region_config`. Packets: a `simulator.fabric.api.Fabric`. With a
+ManualClock do not `start` the region, advance the clock and call `region.run_due()`. Faults:
+`region.faults.add(Fault(...))`. Leaks: `region.snapshot()`. Calls so far: `region.audit`. CAM:
+`region.accounts.set_policy(...)`. The server stops before its region. Everything here is thread-safe.
 """
 
 from simulator.cloud.clock import Clock, ManualClock, SystemClock

@@ -68,6 +68,12 @@ def checked(values: Mapping[str, Any], shape: Record) -> dict[str, Any]:
     return _record(values, shape, "")
 
 
+def check_not_empty(values: Mapping[str, Any], name: str) -> None:
+    """Raise ApiError (MissingParameter) for a list parameter that is given without an item."""
+    if not values[name]:
+        raise situations.PARAMETER_MISSING.error(name=f"{name}.0")
+
+
 def _record(values: Mapping[str, Any], shape: Record, where: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in values.items():

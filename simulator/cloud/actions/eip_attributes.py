@@ -9,7 +9,7 @@ from simulator.cloud import situations
 from simulator.cloud.actions import eip_lookup
 from simulator.cloud.actions.action import Action, Call, CamNames, JsonObject, start_task
 from simulator.cloud.actions.eip_orders import check_bandwidth
-from simulator.cloud.parameters import BOOLEAN, INTEGER, TEXT, TEXTS, Record
+from simulator.cloud.parameters import BOOLEAN, INTEGER, TEXT, TEXTS, Record, check_not_empty
 from simulator.cloud.state.resources import Address
 from simulator.cloud.state.schedule import Change
 from simulator.cloud.state.world import World
@@ -34,6 +34,7 @@ class _Adjustment(Change):
 
 def modify_addresses_bandwidth(world: World, call: Call) -> JsonObject:
     """ModifyAddressesBandwidth: another bandwidth for several EIPs, as a task."""
+    check_not_empty(call.params, "AddressIds")
     bandwidth = call.params["InternetMaxBandwidthOut"]
     ids = list(dict.fromkeys(call.params["AddressIds"]))
     changed = [eip_lookup.existing(world, address_id) for address_id in ids]

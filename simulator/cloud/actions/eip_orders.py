@@ -11,7 +11,7 @@ from typing import Any
 from simulator.cloud import situations
 from simulator.cloud.actions import eip_lookup, tags
 from simulator.cloud.actions.action import Action, Call, CamNames, JsonObject, start_task
-from simulator.cloud.parameters import BOOLEAN, INTEGER, TAGS, TEXT, TEXTS, Record
+from simulator.cloud.parameters import BOOLEAN, INTEGER, TAGS, TEXT, TEXTS, Record, check_not_empty
 from simulator.cloud.state.resources import Address, EipStatus
 from simulator.cloud.state.schedule import Change
 from simulator.cloud.state.world import World
@@ -170,6 +170,7 @@ class _Return(Change):
 
 def release_addresses(world: World, call: Call) -> JsonObject:
     """ReleaseAddresses (document 215/16700): every address must be UNBIND; all or nothing."""
+    check_not_empty(call.params, "AddressIds")
     ids = list(dict.fromkeys(call.params["AddressIds"]))
     released = [eip_lookup.existing(world, address_id) for address_id in ids]
     for address in released:

@@ -13,7 +13,7 @@ from simulator.cloud import situations
 from simulator.cloud.actions import eip_binding, eni_attachment, eni_lookup, eni_queries, ip_choice
 from simulator.cloud.actions.action import Action, Call, CamNames, JsonObject, start_task
 from simulator.cloud.faults import FaultKind
-from simulator.cloud.parameters import INTEGER, PRIVATE_IPS, TEXT, Record
+from simulator.cloud.parameters import INTEGER, PRIVATE_IPS, TEXT, Record, check_not_empty
 from simulator.cloud.state.resources import Address, EipStatus, IpState, NetworkInterface, PrivateIp
 from simulator.cloud.state.schedule import Change, Effect
 from simulator.cloud.state.world import World
@@ -141,6 +141,7 @@ def _public_addresses(world: World, eni: NetworkInterface, going: list[PrivateIp
 def unassign_private_ip_addresses(world: World, call: Call) -> JsonObject:
     """UnassignPrivateIpAddresses (document 215/15813); EIPs bound to them are unbound in the same task."""
     eni = eni_lookup.available_eni(world, call.params["NetworkInterfaceId"])
+    check_not_empty(call.params, "PrivateIpAddresses")
     if "InstanceId" in call.params:
         raise situations.IP_DETACH_UNSUPPORTED.error()
     going = _going(eni, call)

@@ -9,7 +9,7 @@ from simulator.cloud.actions import eni_lookup, paging
 from simulator.cloud.actions.action import Action, Call, CamNames, JsonObject
 from simulator.cloud.parameters import FILTERS, INTEGER, TEXT, TEXTS, Record
 from simulator.cloud.state import times
-from simulator.cloud.state.resources import EniState, NetworkInterface, PrivateIp
+from simulator.cloud.state.resources import Address, EniState, NetworkInterface, PrivateIp
 from simulator.cloud.state.world import World
 
 
@@ -70,7 +70,10 @@ def describe_network_interfaces(world: World, call: Call) -> JsonObject:
 
 def shown_ip(world: World, eni: NetworkInterface, private: PrivateIp) -> JsonObject:
     """Give a private address as the API shows it."""
-    public = world.address_of(eni.eni_id, private.ip)
+    return _shown_ip(private, world.address_of(eni.eni_id, private.ip))
+
+
+def _shown_ip(private: PrivateIp, public: Address | None) -> JsonObject:
     return {
         "PrivateIpAddress": private.ip,
         "Primary": private.primary,
@@ -85,6 +88,7 @@ def shown_ip(world: World, eni: NetworkInterface, private: PrivateIp) -> JsonObj
 
 def shown(world: World, eni: NetworkInterface) -> JsonObject:
     """Give an ENI as the API shows it; the attachment appears when it has been made."""
+    public = {a.private_ip: a for a in world.addresses.values() if a.eni_id == eni.eni_id}
     attached = eni.instance_id and eni.state is not EniState.ATTACHING
     in_use = attached and eni.state is EniState.AVAILABLE
     attachment = {
@@ -104,7 +108,7 @@ def shown(world: World, eni: NetworkInterface) -> JsonObject:
         "MacAddress": eni.mac.upper(),
         "State": eni.state,
         "NetworkInterfaceState": "INUSE" if in_use else eni.state,
-        "PrivateIpAddressSet": [shown_ip(world, eni, private) for private in eni.addresses.values()],
+        "PrivateIpAddressSet": [_shown_ip(p, public.get(p.ip)) for p in eni.addresses.values()],
         "Attachment": attachment if attached else None,
         "Zone": eni.zone,
         "CreatedTime": times.local(eni.created),

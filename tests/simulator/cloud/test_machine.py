@@ -262,4 +262,4 @@ class Region(RuleBasedStateMachine):
 
 
 TestRegion = Region.TestCase
-TestRegion.settings = settings(max_examples=80, stateful_step_count=80, deadline=None)
+TestRegion.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)

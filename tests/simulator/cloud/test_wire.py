@@ -92,6 +92,16 @@ def test_parameters_are_checked_by_name_and_type(cloud, action, params, code, na
     assert f"`{name}`" in cloud.message(action, params)
 
 
+def test_a_list_without_an_item_counts_as_missing(cloud):
+    eni = cloud.eni()
+    for action, params in (
+        ("ReleaseAddresses", {"AddressIds": []}),
+        ("ModifyAddressesBandwidth", {"AddressIds": [], "InternetMaxBandwidthOut": 5}),
+        ("UnassignPrivateIpAddresses", {"NetworkInterfaceId": eni, "PrivateIpAddresses": []}),
+    ):
+        assert cloud.refused(action, params) == "MissingParameter"
+
+
 def test_a_null_parameter_counts_as_absent(cloud):
     assert cloud.call("DescribeAddresses", {"Filters": None, "Limit": None})["TotalCount"] == 0
 
