@@ -23,7 +23,7 @@ from testbed.runtime import Outcome, Runtime, Sandbox
 from testbed.workloads import EIP_RESOURCE, Workloads
 
 PLUGIN = Path("build/cni/tke-route-eni")
-NETWORK = {"cniVersion": "1.0.0", "name": "tke-eni", "type": "tke-route-eni"}
+NETWORK = {"cniVersion": "1.1.0", "name": "tke-eni", "type": "tke-route-eni"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +64,7 @@ class Bed:
         self.agent: Child | None = None
         self.controller: Child | None = None
         self._runtime: Runtime | None = None
+        self._endpoints: list[JsonEndpoint] = []
 
     def __enter__(self) -> Self:
         return self
@@ -79,6 +80,8 @@ class Bed:
             if self._runtime:
                 self._runtime.close()
         finally:
+            for endpoint in self._endpoints:
+                endpoint.close()
             self._children.stop_all()
             shutil.rmtree(self._run_directory, ignore_errors=True)
 
@@ -119,7 +122,9 @@ class Bed:
         self.internet_netns: str = region["internet"]["netns"]
         self.internet_hosts: list[str] = region["internet"]["hosts"]
         self.admin = JsonEndpoint(self.endpoints.admin)
-        self.workloads = Workloads(JsonEndpoint(self.endpoints.kube))
+        kube = JsonEndpoint(self.endpoints.kube)
+        self._endpoints += [self.admin, kube]
+        self.workloads = Workloads(kube)
         self.workloads.add_node(self.node.name)
 
     def start_controller(self, *, options: Sequence[str] = ()) -> None:
