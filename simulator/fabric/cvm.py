@@ -10,13 +10,17 @@ from ipaddress import IPv4Network
 
 from pyroute2 import IPRoute
 
-from simulator.fabric import netns
+from simulator.fabric import links, netns
 from simulator.fabric.api import EniPort
 
 _SYSCTLS = {
     "net.ipv4.ip_forward": "0",
     "net.ipv4.conf.all.rp_filter": "1",
     "net.ipv4.conf.default.rp_filter": "1",
+    # Link-local IPv6 addresses are there with the link and not a second later: what a look at the CVM shows
+    # must not depend on when it is taken.
+    "net.ipv6.conf.all.accept_dad": "0",
+    "net.ipv6.conf.default.accept_dad": "0",
 }
 PROTO_DHCP = 16
 """RTPROT_DHCP of linux/rtnetlink.h."""
@@ -32,8 +36,9 @@ def configure_primary(netns_name: str, port: EniPort) -> None:
 
     def body() -> None:
         with contextlib.closing(IPRoute()) as ipr:
-            index = ipr.link("get", ifname=f"eth{port.device_index}")[0]["index"]
+            index = links.index_of(ipr, f"eth{port.device_index}")
             ipr.link("set", index=index, state="up")
+            links.wait_until_up(ipr, index)
             prefix = IPv4Network(port.subnet_cidr).prefixlen
             ipr.addr("add", index=index, address=port.primary_ip, prefixlen=prefix)
             ipr.route("add", dst="default", gateway=port.gateway, oif=index, proto=PROTO_DHCP)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from pyroute2 import IPRoute
 
-from simulator.fabric import netns
+from simulator.fabric import links, netns
 
 LINK = "region"
 """Its link to the router; 198.51.100.0/24 is documentation space (RFC 5737)."""
@@ -36,8 +36,9 @@ def configure(netns_name: str, hosts: Sequence[str], router_mac: str) -> None:
         with contextlib.closing(IPRoute()) as ipr:
             for host in hosts:
                 ipr.addr("add", index=1, address=host, prefixlen=32)
-            index = ipr.link("get", ifname=LINK)[0]["index"]
+            index = links.index_of(ipr, LINK)
             ipr.link("set", index=index, state="up")
+            links.wait_until_up(ipr, index)
             ipr.addr("add", index=index, address=BORDER_ADDRESS, prefixlen=30)
             ipr.neigh("replace", ifindex=index, dst=ROUTER_ADDRESS, lladdr=router_mac, state=0x80)
             ipr.route("add", dst="default", gateway=ROUTER_ADDRESS, oif=index, prefsrc=hosts[0])

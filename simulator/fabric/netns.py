@@ -143,11 +143,14 @@ def listening_socket(name: str, address: str, port: int) -> socket.socket:
 def write_sysctls(values: Mapping[str, str]) -> None:
     """Write keys such as "net.ipv4.ip_forward" in the namespace of the calling thread.
 
-    /proc/sys/net shows each thread the values of its own namespace, so this belongs inside `run_in`.
+    /proc/sys/net shows each thread the values of its own namespace, so this belongs inside `run_in`. Keys of
+    IPv6 are skipped on a machine that was booted without it.
     """
     if threading.current_thread() is threading.main_thread():
         raise FabricError("the main thread must not write sysctls: they would be the machine's own")
     for key, value in values.items():
+        if key.startswith("net.ipv6.") and not Path("/proc/sys/net/ipv6").exists():
+            continue
         path = Path("/proc/sys") / key.replace(".", "/")
         try:
             path.write_text(value, encoding="ascii")

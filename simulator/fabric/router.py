@@ -11,6 +11,7 @@ namespace and does all the work; methods may be called from any thread and retur
 
 import contextlib
 import hashlib
+import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -18,7 +19,7 @@ from typing import Any, TypeVar
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
-from simulator.fabric import icmp_errors, internet, netns, ruleset
+from simulator.fabric import icmp_errors, internet, links, netns, ruleset
 from simulator.fabric.api import EniPort, FabricError
 from simulator.fabric.nft import Nft
 
@@ -59,6 +60,9 @@ class Router:
         self._thread = netns.Resident(netns_name)
         self._ipr: Any = None
         self._nft: Nft | None = None
+        self._ports: dict[str, int] = {}
+        """Index of the link of each ENI."""
+        self._indexes = itertools.count(links.FIRST_PORT_INDEX)
         try:
             self._do(lambda: self._set_up(vpc_cidrs, services))
         except BaseException:
@@ -77,13 +81,21 @@ class Router:
         """Make the ENI's link between the router and the CVM, with the routes to its addresses."""
         self._do(lambda: self._add_port(port, cvm_netns))
 
+    def wait_for_port(self, port: EniPort) -> None:
+        """Wait until the port transmits, once its other end is up."""
+        self._do(lambda: links.wait_until_up(self._ipr, self._ports[port.eni_id]))
+
+    def wait_for_uplink(self) -> None:
+        """Wait until the uplink transmits, once its other end is up."""
+        self._do(lambda: links.wait_until_up(self._ipr, links.index_of(self._ipr, ruleset.UPLINK)))
+
     def remove_port(self, port: EniPort) -> None:
         """Remove the link, which takes neighbours and routes with it, in whatever namespace its end is."""
-        self._do(lambda: self._remove_link(link_name(port.eni_id)))
+        self._do(lambda: self._remove_port(port))
 
     def add_route(self, port: EniPort, ip: str) -> None:
         """Send packets for an address to the port."""
-        self._do(lambda: self._add_route(self._index(link_name(port.eni_id)), port, ip))
+        self._do(lambda: self._add_route(self._ports[port.eni_id], port, ip))
 
     def remove_route(self, ip: str) -> None:
         """Send them nowhere."""
@@ -143,8 +155,7 @@ class Router:
     def _connect_internet(self, netns_name: str) -> None:
         with _descriptor(netns_name) as fd:
             peer = {"ifname": internet.LINK, "net_ns_fd": fd, "address": internet.MAC, "mtu": MTU}
-            self._add_veth(ruleset.UPLINK, peer)
-        index = self._index(ruleset.UPLINK)
+            index = self._add_veth(ruleset.UPLINK, peer)
         self._ipr.addr("add", index=index, address=internet.ROUTER_ADDRESS, prefixlen=30)
         self._add_neighbour(index, internet.BORDER_ADDRESS, internet.MAC)
         self._ipr.route("add", dst="default", gateway=internet.BORDER_ADDRESS, oif=index)
@@ -153,35 +164,35 @@ class Router:
         name = link_name(port.eni_id)
         with _descriptor(cvm_netns) as fd:
             peer = {"ifname": f"eth{port.device_index}", "net_ns_fd": fd, "address": port.mac, "mtu": MTU}
-            self._add_veth(name, peer)
+            index = self._add_veth(name, peer)
         try:
             # Without proxy_delay = 0 the kernel waits up to 0.8 s before it answers for others.
             netns.write_sysctls(
                 {f"net.ipv4.conf.{name}.proxy_arp": "1", f"net.ipv4.neigh.{name}.proxy_delay": "0"}
             )
-            index = self._index(name)
             self._add_neighbour(index, port.primary_ip, port.mac)
             for ip in (port.primary_ip, *port.secondary_ips):
                 self._add_route(index, port, ip)
         except BaseException:
-            self._remove_link(name)
+            self._ipr.link("del", index=index)
             raise
+        self._ports[port.eni_id] = index
 
-    def _add_veth(self, name: str, peer: dict[str, Any]) -> None:
-        self._ipr.link("add", ifname=name, kind="veth", address=GATEWAY_MAC, mtu=MTU, state="up", peer=peer)
+    def _remove_port(self, port: EniPort) -> None:
+        self._ipr.link("del", index=self._ports[port.eni_id])
+        del self._ports[port.eni_id]
+
+    def _add_veth(self, name: str, peer: dict[str, Any]) -> int:
+        index = next(self._indexes)
+        settings = {"address": GATEWAY_MAC, "mtu": MTU, "state": "up", "peer": peer}
+        self._ipr.link("add", ifname=name, index=index, kind="veth", **settings)
+        return index
 
     def _add_neighbour(self, index: int, address: str, mac: str) -> None:
         self._ipr.neigh("replace", ifindex=index, dst=address, lladdr=mac, state=PERMANENT)
 
     def _add_route(self, index: int, port: EniPort, ip: str) -> None:
         self._ipr.route("replace", dst=f"{ip}/32", gateway=port.primary_ip, oif=index, flags=ONLINK)
-
-    def _remove_link(self, name: str) -> None:
-        self._ipr.link("del", index=self._index(name))
-
-    def _index(self, name: str) -> int:
-        link: int = self._ipr.link("get", ifname=name)[0]["index"]
-        return link
 
 
 @contextlib.contextmanager

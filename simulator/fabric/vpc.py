@@ -68,6 +68,7 @@ class VpcFabric:
             self._router = router.Router(self.router_netns, vpc_cidrs=vpc_cidrs, services=services)
             self._router.connect_internet(self.internet_netns)
             internet.configure(self.internet_netns, self.internet_hosts, router.GATEWAY_MAC)
+            self._router.wait_for_uplink()
         except BaseException:
             self.close()
             raise
@@ -122,6 +123,7 @@ class VpcFabric:
                 self._router.apply(ruleset.add_port(router.link_name(port.eni_id), port, sorted(ips)))
                 if port.device_index == 0:
                     cvm.configure_primary(name, port)
+                    self._router.wait_for_port(port)
             except BaseException:
                 self._router.remove_port(port)
                 raise

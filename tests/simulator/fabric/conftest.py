@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from pyroute2 import IPRoute
 
-from simulator.fabric import netns
+from simulator.fabric import links, netns
 from simulator.fabric.api import EniPort, Route
 from simulator.fabric.vpc import VpcFabric
 
@@ -72,7 +73,12 @@ class Lab:
             ("rule", "add", "from", ip, "lookup", "100"),
         ):
             subprocess.run(["ip", "-netns", cvm.netns, *command], check=True)
+        netns.run_in(cvm.netns, lambda: self._wait_for(link))
         netns.run_in(cvm.netns, lambda: netns.write_sysctls({f"net.ipv4.conf.{link}.rp_filter": "2"}))
+
+    def _wait_for(self, link: str) -> None:
+        with contextlib.closing(IPRoute()) as ipr:
+            links.wait_until_up(ipr, links.index_of(ipr, link))
 
     def reporter(self, name: str) -> None:
         """Answer TCP connections and UDP datagrams in a namespace with the address they came from."""

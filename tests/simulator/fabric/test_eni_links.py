@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -32,6 +33,16 @@ def test_the_primary_eni_is_configured_as_dhcp_leaves_it(lab):
     assert eth0["mtu"] == 1500
     assert _ipv4(eth0) == ["10.0.1.10/24"]
     assert lab.ping(cvm.netns, "10.0.1.1"), "the gateway answers"
+
+
+def test_a_cvm_has_the_kernel_parameters_of_its_image_whatever_the_machine_has(lab):
+    cvm = lab.cvm(10)
+
+    def read(key):
+        return Path("/proc/sys/net/ipv4", *key.split(".")).read_text().strip()
+
+    assert netns.run_in(cvm.netns, lambda: read("ip_forward")) == "0"
+    assert netns.run_in(cvm.netns, lambda: read("conf.eth0.rp_filter")) == "1"
 
 
 def test_a_secondary_eni_appears_down_and_without_address(lab):

@@ -1,0 +1,34 @@
+"""Waiting for a veth to carry packets.
+
+A link that is set up, or whose peer is, transmits only after the kernel's link watch has noticed its carrier;
+until then every packet is dropped, for up to a second when the kernel takes the event for one of no urgency.
+It does when both ends have the same index, so the router's ends are numbered apart (FIRST_PORT_INDEX).
+"""
+
+import time
+from typing import Any
+
+from simulator.fabric.api import FabricError
+
+FIRST_PORT_INDEX = 1000
+"""The router's links are numbered from here on; no CVM has so many links."""
+_PATIENCE = 5.0
+
+
+def index_of(ipr: Any, name: str) -> int:
+    """Give the index of a link by its name."""
+    index: int = ipr.link("get", ifname=name)[0]["index"]
+    return index
+
+
+def wait_until_up(ipr: Any, index: int) -> None:
+    """Wait until a link transmits; both ends must be up. Raises FabricError after 5 s."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        [link] = ipr.link("get", index=index)
+        if link.get_attr("IFLA_OPERSTATE") == "UP":
+            return
+        if time.monotonic() > deadline:
+            name = link.get_attr("IFLA_IFNAME")
+            raise FabricError(f"link {name} has no carrier after {_PATIENCE:.0f} s; is its other end up?")
+        time.sleep(0.001)
