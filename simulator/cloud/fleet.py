@@ -5,7 +5,7 @@ Pure transitions on the World; the calls of the data plane are returned for the 
 
 import uuid
 
-from simulator.cloud.actions import eip_binding, eip_orders, eni_attachment, routes
+from simulator.cloud.actions import eip_binding, eip_orders, eni_attachment
 from simulator.cloud.config import InstanceOrder, NatGatewayConfig
 from simulator.cloud.state.resources import (
     Address,
@@ -137,8 +137,3 @@ def add_nat_gateway(world: World, config: NatGatewayConfig, now: float) -> tuple
     )
     world.nat_gateways[gateway.nat_gateway_id] = gateway
     return gateway, [lambda fabric: fabric.add_nat_gateway(gateway.nat_gateway_id, gateway.public_ip)]
-
-
-def all_route_effects(world: World) -> list[Effect]:
-    """Give the calls that set the routes of every subnet."""
-    return [effect for table in world.route_tables for effect in routes.table_effects(world, table)]

@@ -54,7 +54,6 @@ PARAMETER_MISSING = Situation("MissingParameter", "The request is missing a requ
 PARAMETER_UNKNOWN = Situation("UnknownParameter", "The parameter `{name}` is not recognized.")
 PARAMETER_TYPE = Situation("InvalidParameter", "The value type of parameter `{name}` is not valid.")
 BODY_NOT_JSON = Situation("InvalidParameter", "The request body is not a JSON object: {reason}.")
-REQUEST_TOO_LARGE = Situation("RequestSizeLimitExceeded", "The request is larger than {limit} bytes.")
 PROTOCOL_UNSUPPORTED = Situation(
     "UnsupportedProtocol", "Only GET and POST with {content_type} are supported."
 )
@@ -310,9 +309,6 @@ ENI_PRIMARY = Situation(
 ENI_ZONE = Situation(
     "UnsupportedOperation.ZoneMismatch",
     "The network interface is in zone {zone}, {instance_id} in {instance_zone}.",
-)
-ENI_VPC = Situation(
-    "UnsupportedOperation.VpcMismatch", "The network interface and {instance_id} are in other VPCs."
 )
 ENI_EXTENDED = Situation(
     "UnsupportedOperation.UnsupportedInstanceFamily", "{instance_id} takes no extended network interfaces."
