@@ -238,3 +238,14 @@ def test_path_mtu_errors_reach_the_pod(world):
     printed = pod.attempt(*ping).stdout
 
     assert "mtu = 1300" in printed or "mtu=1300" in printed
+
+
+def test_packets_to_an_address_without_pod_do_not_circle(world):
+    """The VPC delivers each address of the ENI to the node; an idle one must not be sent back by the ENI."""
+    pod, idle = world.add_pod(POD), "10.0.1.150"
+    world.own("p1", idle, world.enis["eth1"].mac)
+    world.vpc.run("nft", f"insert rule ip vpc arrived iifname p1 ip daddr {idle} counter")
+    pod.attempt("ping", "-c", "1", "-W", "0.2", idle)
+    listed = world.vpc.run("nft", "list", "chain", "ip", "vpc", "arrived")
+
+    assert f"ip daddr {idle} counter packets 1 " in listed
