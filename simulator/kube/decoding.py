@@ -21,6 +21,9 @@ _METADATA_MEMBERS = {
     "annotations": "strings",
     "finalizers": "texts",
     "ownerReferences": "objects",
+    **dict.fromkeys(("name", "generateName", "namespace", "uid", "resourceVersion"), "text"),
+    **dict.fromkeys(("creationTimestamp", "deletionTimestamp"), "time"),
+    **dict.fromkeys(("generation", "deletionGracePeriodSeconds"), "number"),
 }
 
 
@@ -87,18 +90,19 @@ def _as_object(resource: Resource, namespace: str, document: Any) -> Obj:
         form = f"struct {{ {'; '.join(tags)} }}"
         problem = f"json: cannot unmarshal {_json_type(document)} into Go value of type {form}"
         raise status.bad_request(_unrecognized(resource, f"json parse error: {problem}"))
+    _empty_nulls(document, resource)
     obj: Obj = objects.without_nulls(document) if resource.strategy.typed else document
     _check_kind(resource, obj)
     meta = obj.setdefault("metadata", {})
     if not isinstance(meta, dict):
         raise WrongTypeError(f"json: cannot unmarshal {_json_type(meta)} into Go value of type v1.ObjectMeta")
-    meta.pop("managedFields", None)
-    meta.pop("selfLink", None)
+    for member in ("managedFields", "selfLink"):
+        meta.pop(member, None)
+    for member, form in _METADATA_MEMBERS.items():
+        if meta.get(member) is not None:
+            meta[member] = _FORMS[form](meta[member], f"ObjectMeta.metadata.{member}")
     objects.tidy_metadata(obj)
     meta = obj["metadata"]
-    for member, form in _METADATA_MEMBERS.items():
-        if member in meta:
-            meta[member] = _FORMS[form](meta[member], f"ObjectMeta.metadata.{member}")
     for path, form in resource.strategy.typed_members.items():
         _convert(obj, path, form, resource.kind)
     if resource.namespaced and meta.setdefault("namespace", namespace) != namespace:
@@ -145,6 +149,15 @@ def _check_custom_kind(resource: Resource, obj: Obj) -> None:
         raise status.invalid(resource.group, str(kind), objects.name_of(obj), [error])
 
 
+def _empty_nulls(document: Obj, resource: Resource) -> None:
+    """Turn null members of maps of strings into "", as decoding them into Go strings does; in place."""
+    members = {f"metadata.{member}": form for member, form in _METADATA_MEMBERS.items()}
+    for path, form in (members | dict(resource.strategy.typed_members)).items():
+        strings = objects.walk(document, path)
+        if form == "strings" and isinstance(strings, dict):
+            strings.update({key: "" for key, value in strings.items() if value is None})
+
+
 def _convert(obj: Obj, path: str, form: str, kind: str) -> None:
     parent, _, member = path.rpartition(".")
     holder = objects.walk(obj, parent) if parent else obj
@@ -161,6 +174,18 @@ def _strings(value: Any, field: str) -> Any:
     return value
 
 
+def _text(value: Any, field: str) -> Any:
+    if not isinstance(value, str):
+        raise WrongTypeError(_cannot(value, field, "string"))
+    return value
+
+
+def _number(value: Any, field: str) -> Any:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise WrongTypeError(_cannot(value, field, "int64"))
+    return value
+
+
 def _texts(value: Any, field: str) -> Any:
     if not isinstance(value, list):
         raise WrongTypeError(_cannot(value, field, "[]string"))
@@ -173,7 +198,8 @@ def _texts(value: Any, field: str) -> Any:
 def _objects(value: Any, field: str) -> Any:
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise WrongTypeError(_cannot(value, field, "[]v1.OwnerReference"))
-    return value
+    # The server drops repetitions.
+    return [item for index, item in enumerate(value) if item not in value[:index]]
 
 
 def _quantities(value: Any, field: str) -> Any:
@@ -206,6 +232,8 @@ def _time(value: Any, field: str) -> Any:
 
 _FORMS: dict[str, Callable[[Any, str], Any]] = {
     "strings": _strings,
+    "text": _text,
+    "number": _number,
     "texts": _texts,
     "objects": _objects,
     "quantities": _quantities,

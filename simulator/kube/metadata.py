@@ -24,7 +24,7 @@ def check_create(meta: Obj, rule: names.NameRule, *, namespaced: bool) -> list[F
         errors.append(required("metadata.name", "name or generateName is required"))
     if not namespaced and meta.get("namespace"):
         errors.append(forbidden_field("metadata.namespace", "not allowed on this type"))
-    return errors + _check_maps(meta) + _check_references(meta)
+    return errors + check_content(meta)
 
 
 def check_finalizers(meta: Obj) -> list[FieldError]:
@@ -59,7 +59,12 @@ def check_update(meta: Obj, old: Mapping[str, object]) -> list[FieldError]:
         )
         if meta.get(field) != old.get(field)
     ]
-    return errors + _check_maps(meta) + _check_references(meta)
+    return errors + check_content(meta)
+
+
+def check_content(meta: Obj) -> list[FieldError]:
+    """List what is wrong in labels, annotations, finalizers and owner references."""
+    return _check_maps(meta) + _check_references(meta)
 
 
 def _check_maps(meta: Obj) -> list[FieldError]:
@@ -75,7 +80,11 @@ def _check_maps(meta: Obj) -> list[FieldError]:
     if sum(len(key) + len(value) for key, value in annotations.items()) > _ANNOTATIONS_LIMIT:
         detail = f"may not be more than {_ANNOTATIONS_LIMIT} bytes"
         errors.append(FieldError("FieldValueTooLong", "metadata.annotations", "", detail))
-    for finalizer in meta.get("finalizers") or []:
+    finalizers = meta.get("finalizers") or []
+    if objects.ORPHAN in finalizers and objects.FOREGROUND in finalizers:
+        detail = f"finalizer {objects.ORPHAN} and {objects.FOREGROUND} cannot be both set"
+        errors.append(invalid_value("metadata.finalizers", finalizers, detail))
+    for finalizer in finalizers:
         errors += [
             invalid_value("metadata.finalizers", finalizer, text) for text in names.qualified_name(finalizer)
         ]

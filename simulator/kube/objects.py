@@ -101,8 +101,17 @@ def tidy_metadata(obj: Obj) -> None:
     meta = obj.get("metadata")
     if isinstance(meta, dict):
         obj["metadata"] = {
-            key: item for key, item in meta.items() if item not in (None, "", [], {}) or item is False
+            member: value
+            for member, value in meta.items()
+            if value not in (None, "", [], {}) and (member, value) != ("generation", 0)
         }
+
+
+def drop_empty(obj: Obj, *members: str) -> None:
+    """Drop these members if they are empty (they are `omitempty`), in place."""
+    for member in members:
+        if member in obj and not obj[member]:
+            del obj[member]
 
 
 def walk(value: Any, path: str) -> Any:

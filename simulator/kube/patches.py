@@ -9,13 +9,14 @@ from typing import Any
 from simulator.kube import objects, status
 from simulator.kube.objects import Obj
 
-_MISSING = object()
-
 
 def merge(original: Any, patch: Any) -> Any:
     """Apply a merge patch: null removes a member, maps are merged, everything else replaces."""
+    if isinstance(patch, list):
+        # The real server prunes maps within lists too, against the RFC.
+        return [merge(None, item) for item in patch]
     if not isinstance(patch, dict):
-        return objects.clone(patch)
+        return patch
     result = dict(original) if isinstance(original, dict) else {}
     for key, value in patch.items():
         if value is None:
@@ -47,7 +48,7 @@ def _apply(document: Any, operation: Obj) -> Any:
         case "remove":
             return _remove(document, path)
         case "test":
-            if not _equal(_read(document, path, missing=None), _value(operation)):
+            if not _equal(_read_or_null(document, path), _value(operation)):
                 raise status.unprocessable()
             return document
         case "copy":
@@ -81,18 +82,24 @@ def _index(part: str, limit: int) -> int:
     return int(part)
 
 
-def _read(document: Any, path: str, missing: Any = _MISSING) -> Any:
+def _read(document: Any, path: str) -> Any:
     value = document
     for part in _parts(path):
         if isinstance(value, dict) and part in value:
             value = value[part]
-        elif isinstance(value, list) and (missing is _MISSING or (part.isdigit() and int(part) < len(value))):
+        elif isinstance(value, list):
             value = value[_index(part, len(value))]
-        elif missing is not _MISSING:
-            return missing
         else:
             raise status.unprocessable()
     return value
+
+
+def _read_or_null(document: Any, path: str) -> Any:
+    """Read a member that its map may lack; a test for null is how a client asks for that."""
+    if not path:
+        return document
+    container, member = _parent(document, path)
+    return container.get(member) if isinstance(container, dict) else _read(document, path)
 
 
 def _parent(document: Any, path: str) -> tuple[Any, str]:

@@ -43,9 +43,7 @@ class Registry:
         """Store a new object. Raises ApiError 400, 403, 404 (namespace), 409, 422."""
         obj = decoding.as_created(resource, namespace, document)
         meta = obj["metadata"]
-        if meta.pop("resourceVersion", ""):
-            message = "resourceVersion should not be set on objects to be created"
-            raise status.ApiError(status.failure(500, "", message))
+        version = meta.pop("resourceVersion", "0")
         with self.store.transaction():
             self._admit(resource, namespace, objects.name_of(obj))
             generate = not meta.get("name") and meta.get("generateName")
@@ -57,6 +55,9 @@ class Registry:
                 if existing is None or attempt == _CREATE_ATTEMPTS - 1:
                     break
             self._initialise(resource, obj)
+            if version != "0":
+                message = "resourceVersion should not be set on objects to be created"
+                raise status.ApiError(status.failure(500, "", message))
             if existing is not None:
                 raise _exists(resource, existing)
             return self.store.put(key, obj)
@@ -69,14 +70,15 @@ class Registry:
         _check_name(obj, name)
         with self.store.transaction():
             old = self.store.get(key_of(resource, namespace, name))
-            uid = objects.uid_of(obj)
+            if old is None and (subresource or not resource.strategy.create_on_update):
+                raise status.not_found(resource.group, resource.plural, name)
+            uid, stored = objects.uid_of(obj), objects.uid_of(old or {})
+            if uid and uid != stored:
+                cause = _uid_cause(resource, obj, stored)
+                raise status.conflict(resource.group, resource.plural, name, cause)
             if old is None:
-                if subresource or not resource.strategy.create_on_update:
-                    raise status.not_found(resource.group, resource.plural, name)
                 obj["metadata"].pop("resourceVersion", None)
                 return self.create(resource, namespace, obj), True
-            if uid and uid != objects.uid_of(old):
-                raise status.conflict(resource.group, resource.plural, name, _uid_cause(resource, old, uid))
             return self._replace(resource, old, obj, subresource), False
 
     def patch(
@@ -102,7 +104,9 @@ class Registry:
             pod = self.get(PODS, namespace, name)
             uid = objects.uid_of(binding)
             if uid and uid != objects.uid_of(pod):
-                raise status.conflict("", PODS.plural, name, _uid_cause(PODS, pod, uid))
+                wanted = {"metadata": {"namespace": namespace, "name": name, "uid": uid}}
+                cause = _uid_cause(PODS, wanted, objects.uid_of(pod))
+                raise status.conflict("", PODS.plural, name, cause)
             assigned = objects.walk(pod, "spec.nodeName")
             if objects.is_deleting(pod):
                 cause = f"pod {name} is being deleted, cannot be assigned to a host"
@@ -116,16 +120,8 @@ class Registry:
     def _replace(self, resource: Resource, old: Obj, obj: Obj, subresource: str) -> Obj:
         """Turn a whole new object into what may be stored of it, and store it if it differs."""
         meta, before = obj["metadata"], objects.metadata(old)
-        version = str(meta.get("resourceVersion") or "")
         name = objects.name_of(old)
-        if version and not version.isdigit():
-            raise status.ApiError(status.failure(500, "", status.unparsable(version)))
-        if not version or version == "0":
-            if not resource.strategy.unconditional_update:
-                error = status.invalid_value("metadata.resourceVersion", 0, "must be specified for an update")
-                raise status.invalid(resource.group, resource.plural, name, [error])
-        elif version != before["resourceVersion"]:
-            raise status.conflict(resource.group, resource.plural, name)
+        _check_version(resource, meta, before)
         meta["resourceVersion"] = before["resourceVersion"]
         _keep(meta, before, "generation")
         strategy = resource.strategy
@@ -135,11 +131,15 @@ class Registry:
             strategy.prepare_update(obj, old)
         meta = obj["metadata"]
         meta["uid"] = meta.get("uid") or before["uid"]
-        for member in ("creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"):
-            _keep(meta, before, member)
+        _keep(meta, before, "creationTimestamp")
+        if "deletionTimestamp" in before:
+            meta["deletionTimestamp"] = before["deletionTimestamp"]
+        if "deletionGracePeriodSeconds" in before:
+            meta.setdefault("deletionGracePeriodSeconds", before["deletionGracePeriodSeconds"])
         objects.tidy_metadata(obj)
-        # The real server checks the metadata twice, in general and for the kind, and so lists causes twice.
-        errors = metadata.check_update(obj["metadata"], before) * 2 + strategy.validate_update(obj, old)
+        # The real server checks the metadata in general and again for the kind: causes are repeated.
+        errors = metadata.check_content(obj["metadata"]) + metadata.check_update(obj["metadata"], before) * 2
+        errors += strategy.validate_update(obj, old)
         if strategy.typed:
             errors += metadata.check_finalizers(obj["metadata"])
         if errors:
@@ -202,6 +202,18 @@ def _check_name(obj: Obj, name: str) -> None:
         )
 
 
+def _check_version(resource: Resource, meta: Obj, before: Obj) -> None:
+    """Compare the version that an update is for with the stored one. Raises ApiError 409, 422, 500."""
+    version = str(meta.get("resourceVersion") or "0")
+    if not version.isdigit():
+        raise status.ApiError(status.failure(500, "", status.unparsable(version)))
+    if version == "0" and not resource.strategy.unconditional_update:
+        error = status.invalid_value("metadata.resourceVersion", 0, "must be specified for an update")
+        raise status.invalid(resource.group, resource.plural, before["name"], [error])
+    if version not in ("0", before["resourceVersion"]):
+        raise status.conflict(resource.group, resource.plural, before["name"])
+
+
 def _keep(meta: Obj, before: Obj, member: str) -> None:
     if member in before:
         meta[member] = before[member]
@@ -216,11 +228,10 @@ def _exists(resource: Resource, existing: Obj) -> status.ApiError:
     return error
 
 
-def _uid_cause(resource: Resource, old: Obj, wanted: str) -> str:
-    place = objects.namespace_of(old)
-    parts = ["", "registry", *([resource.group] if resource.group else []), resource.plural]
-    key = "/".join([*parts, *([place] if place else []), objects.name_of(old)])
-    return (
-        f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: "
-        f"Precondition failed: UID in precondition: {wanted}, UID in object meta: {objects.uid_of(old)}"
-    )
+def _uid_cause(resource: Resource, wanted: Obj, stored_uid: str) -> str:
+    group = "" if resource.strategy.typed else resource.group
+    parts = ("registry", group, resource.plural, objects.namespace_of(wanted), objects.name_of(wanted))
+    key = "".join(f"/{part}" for part in parts if part)
+    uids = f"UID in precondition: {objects.uid_of(wanted)}, UID in object meta: {stored_uid}"
+    place = f"Key: {key}, ResourceVersion: 0"
+    return f"StorageError: invalid object, Code: 4, {place}, AdditionalErrorMsg: Precondition failed: {uids}"

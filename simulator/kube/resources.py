@@ -16,7 +16,7 @@ from simulator.kube.kinds.nodes import NodeStrategy
 from simulator.kube.kinds.pods import PodStrategy
 from simulator.kube.kinds.services import ServiceStrategy
 from simulator.kube.kinds.strategy import Strategy
-from simulator.kube.kinds.workloads import JobStrategy, WorkloadStrategy
+from simulator.kube.kinds.workloads import DeploymentStrategy, JobStrategy, WorkloadStrategy
 from simulator.kube.status import qualified
 
 VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
@@ -167,7 +167,7 @@ BUILT_IN: tuple[Resource, ...] = (
         categories=("all",),
     ),
     _apps("daemonsets", "DaemonSet", "ds", WorkloadStrategy(workloads.DAEMON_SET, _NO_DAEMONS)),
-    _apps("deployments", "Deployment", "deploy", WorkloadStrategy(workloads.DEPLOYMENT, {})),
+    _apps("deployments", "Deployment", "deploy", DeploymentStrategy(workloads.DEPLOYMENT, {})),
     _apps("replicasets", "ReplicaSet", "rs", WorkloadStrategy(workloads.REPLICA_SET, {"replicas": 0})),
     _apps(
         "statefulsets",

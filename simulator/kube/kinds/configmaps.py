@@ -2,6 +2,7 @@
 
 import re
 
+from simulator.kube import objects
 from simulator.kube.kinds.strategy import Strategy
 from simulator.kube.objects import Obj
 from simulator.kube.status import FieldError, invalid_value
@@ -20,9 +21,7 @@ class ConfigMapStrategy(Strategy):
 
     def default(self, obj: Obj) -> None:
         """An empty map is left out."""
-        for member in ("data", "binaryData"):
-            if not obj.get(member):
-                obj.pop(member, None)
+        objects.drop_empty(obj, "data", "binaryData")
 
     def validate(self, obj: Obj) -> list[FieldError]:
         """Check the keys."""

@@ -10,7 +10,13 @@ class LeaseStrategy(Strategy):
 
     unconditional_update = False
     create_on_update = True
-    typed_members = {"spec.renewTime": "microtime", "spec.acquireTime": "microtime"}  # noqa: RUF012 - read only
+    typed_members = {  # noqa: RUF012 - read only
+        "spec.renewTime": "microtime",
+        "spec.acquireTime": "microtime",
+        "spec.holderIdentity": "text",
+        "spec.leaseDurationSeconds": "number",
+        "spec.leaseTransitions": "number",
+    }
 
     def default(self, obj: Obj) -> None:
         """The spec is always there."""

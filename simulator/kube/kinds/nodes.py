@@ -54,6 +54,8 @@ class NodeStrategy(Strategy):
         for member in _NODE_INFO:
             info.setdefault(member, "")
         status.setdefault("daemonEndpoints", {}).setdefault("kubeletEndpoint", {}).setdefault("Port", 0)
+        objects.drop_empty(status, "conditions", "addresses", "images", *_LISTS)
+        objects.drop_empty(obj["spec"], "taints", "podCIDRs")
         for condition in objects.conditions(obj):
             condition.setdefault("lastHeartbeatTime", None)
             condition.setdefault("lastTransitionTime", None)

@@ -10,7 +10,7 @@ from simulator.kube.kinds.strategy import Strategy, keep_status
 from simulator.kube.objects import Obj
 from simulator.kube.status import FieldError, forbidden_field, invalid_value
 
-_MUTABLE = {"activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "schedulingGates"}
+_MUTABLE = {"activeDeadlineSeconds", "tolerations", "schedulingGates"}
 _IMMUTABLE_SPEC = (
     "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
     "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
@@ -25,6 +25,7 @@ class PodStrategy(Strategy):
 
     returns_deleted = True
     generation = True
+    typed_members = dict.fromkeys(("spec.nodeName", "status.phase", "status.podIP"), "text")
     field_labels = frozenset(
         {
             "metadata.name",
@@ -54,21 +55,18 @@ class PodStrategy(Strategy):
         podspec.set_defaults(spec)
         for member, value in _DEFAULTS.items():
             spec.setdefault(member, value)
+        _tolerate_short_absence(spec)
+        status = obj.setdefault("status", {})
+        _pair_addresses(status)
+        objects.drop_empty(status, "conditions", "podIPs", "hostIPs")
         for condition in objects.conditions(obj):
             condition.setdefault("lastProbeTime", None)
             condition.setdefault("lastTransitionTime", None)
 
     def prepare_create(self, obj: Obj) -> None:
-        """A new Pod is pending, and outlives a short absence of its node."""
+        """A new Pod is pending."""
         super().prepare_create(obj)
         obj["status"] = {"phase": "Pending", "qosClass": podspec.qos_class(obj["spec"])}
-        tolerations = obj["spec"].get("tolerations") or []
-        known = {item.get("key") for item in tolerations if item.get("effect") in (None, "NoExecute")}
-        obj["spec"]["tolerations"] = tolerations + [
-            {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
-            for key in _TOLERATED
-            if key not in known
-        ]
 
     def prepare_update(self, obj: Obj, old: Obj) -> None:
         """Status is written by its subresource only."""
@@ -79,6 +77,7 @@ class PodStrategy(Strategy):
         """A status write may touch labels, annotations and finalizers, but not the spec or the owners."""
         obj["spec"] = old["spec"]
         meta, before = obj["metadata"], objects.metadata(old)
+        meta.pop("deletionTimestamp", None)
         meta.pop("ownerReferences", None)
         if "ownerReferences" in before:
             meta["ownerReferences"] = before["ownerReferences"]
@@ -95,9 +94,10 @@ class PodStrategy(Strategy):
 
     def validate_update(self, obj: Obj, old: Obj) -> list[FieldError]:
         """Hardly anything in the spec of a Pod can change."""
+        errors = _check_deadline(obj["spec"], old["spec"]) + _check_tolerations(obj["spec"], old["spec"])
         if _fixed_part(obj["spec"]) != _fixed_part(old["spec"]):
-            return [forbidden_field("spec", _IMMUTABLE_SPEC)]
-        return self.validate(obj)
+            errors.append(forbidden_field("spec", _IMMUTABLE_SPEC))
+        return errors + self.validate(obj)
 
     def grace_seconds(self, obj: Obj, requested: int | None) -> int | None:
         """A Pod on a node stays until the kubelet has stopped it; any other goes at once."""
@@ -126,12 +126,54 @@ def bind(pod: Obj, node: str, annotations: Obj, now: float) -> Obj:
     return bound
 
 
+def _tolerate_short_absence(spec: Obj) -> None:
+    """Let the Pod outlive a short absence of its node, unless it says something else about it."""
+    tolerations = spec.get("tolerations") or []
+    known = {item.get("key") for item in tolerations if item.get("effect") in (None, "NoExecute")}
+    spec["tolerations"] = tolerations + [
+        {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
+        for key in _TOLERATED
+        if key not in known
+    ]
+
+
+def _pair_addresses(status: Obj) -> None:
+    """Let the single address and the first of the list be the same, as the two forms of one field are."""
+    for one, several in (("podIP", "podIPs"), ("hostIP", "hostIPs")):
+        listed = status.get(several) or []
+        if status.get(one) and (not listed or listed[0].get("ip") != status[one]):
+            status[several] = [{"ip": status[one]}]
+        elif listed and not status.get(one):
+            status[one] = listed[0].get("ip")
+
+
+def _check_deadline(spec: Obj, old: Obj) -> list[FieldError]:
+    field = "spec.activeDeadlineSeconds"
+    now, before = spec.get("activeDeadlineSeconds"), old.get("activeDeadlineSeconds")
+    if now is None and before is not None:
+        return [invalid_value(field, None, "must not update from a positive integer to nil value")]
+    if now is not None and before is not None and now > before:
+        return [invalid_value(field, now, "must be less than or equal to previous value")]
+    return []
+
+
+def _check_tolerations(spec: Obj, old: Obj) -> list[FieldError]:
+    def kinds(tolerations: list[Obj]) -> list[Obj]:
+        return [{key: item[key] for key in item if key != "tolerationSeconds"} for item in tolerations]
+
+    left = kinds(spec.get("tolerations") or [])
+    if all(item in left for item in kinds(old.get("tolerations") or [])):
+        return []
+    detail = "existing toleration can not be modified except its tolerationSeconds"
+    return [forbidden_field("spec.tolerations", detail)]
+
+
 def _fixed_part(spec: Obj) -> Obj:
     fixed = {member: value for member, value in spec.items() if member not in _MUTABLE}
     for member in ("containers", "initContainers"):
         if member in fixed:
             fixed[member] = [
-                {key: value for key, value in container.items() if key not in ("image", "imagePullPolicy")}
+                {key: value for key, value in container.items() if key != "image"}
                 for container in fixed[member]
             ]
     return fixed

@@ -48,12 +48,17 @@ class WorkloadStrategy(StatusStrategy):
         self.initial_status = status
 
     def default(self, obj: Obj) -> None:
-        """Fill in the spec and its template."""
+        """Fill in the spec, its template, and the counts of the status."""
         spec = obj.setdefault("spec", {})
         for member, value in self._spec.items():
             spec.setdefault(member, objects.clone(value))
         template = spec.setdefault("template", {})
         podspec.set_defaults(template.setdefault("spec", {}))
+        obj["status"] = {**self.initial_status, **(obj.get("status") or {})}
+
+    def prepare_status(self, obj: Obj, old: Obj) -> None:
+        """A status write may touch the metadata, but not the spec."""
+        obj["spec"] = old["spec"]
 
     def validate(self, obj: Obj) -> list[FieldError]:
         """The selector must select what the template makes."""
@@ -65,6 +70,15 @@ class WorkloadStrategy(StatusStrategy):
             detail = "`selector` does not match template `labels`"
             errors.append(invalid_value("spec.template.metadata.labels", labels, detail))
         return errors + podspec.check(spec["template"]["spec"], "spec.template.spec")
+
+
+class DeploymentStrategy(WorkloadStrategy):
+    """Deployments, whose labels are not written with the status."""
+
+    def prepare_status(self, obj: Obj, old: Obj) -> None:
+        """Keep the labels too."""
+        super().prepare_status(obj, old)
+        obj["metadata"]["labels"] = objects.metadata(old).get("labels")
 
 
 class JobStrategy(WorkloadStrategy):

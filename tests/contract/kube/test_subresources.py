@@ -205,3 +205,21 @@ def test_conditions_of_a_node_are_joined_by_type(api, node):
     network = {"type": "NetworkUnavailable", "status": "False", "reason": "RouteCreated"}
     patched = api.patch(path, {"status": {"conditions": [network]}}, STRATEGIC)
     assert {item["type"] for item in patched.body["status"]["conditions"]} == {"Ready", "NetworkUnavailable"}
+
+
+def test_a_pod_address_and_the_list_of_them_agree(api, place):
+    api.create(place.core("pods"), pod("p"))
+    path = place.core("pods", "p", "status")
+    assert api.patch(path, {"status": {"podIP": "10.0.0.9"}}).body["status"]["podIPs"] == [{"ip": "10.0.0.9"}]
+    changed = api.patch(path, {"status": {"podIP": "10.0.0.8"}})
+    assert changed.body["status"]["podIPs"] == [{"ip": "10.0.0.8"}]
+
+
+def test_the_deadline_of_a_pod_only_shrinks(api, place):
+    api.create(place.core("pods"), pod("p"))
+    path = place.core("pods", "p")
+    assert api.patch(path, {"spec": {"activeDeadlineSeconds": 10}}).code == 200
+    assert api.patch(path, {"spec": {"activeDeadlineSeconds": 5}}).code == 200
+    for value in (6, None):
+        refused = api.patch(path, {"spec": {"activeDeadlineSeconds": value}})
+        assert [cause[0] for cause in refused.causes] == ["spec.activeDeadlineSeconds"]

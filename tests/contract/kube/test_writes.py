@@ -209,3 +209,32 @@ def test_a_custom_resource_must_say_its_kind(api, place):
     assert api.create(place.claims(), {"metadata": {"name": "c"}}).failure[:2] == (400, "BadRequest")
     other = {**claim("c"), "apiVersion": f"{claim('c')['apiVersion']}beta1"}
     assert api.create(place.claims(), other).failure[:2] == (400, "BadRequest")
+
+
+def test_small_print_of_metadata(api, place):
+    reference = {"apiVersion": "v1", "kind": "Thing", "name": "x", "uid": "y"}
+    sent = config_map("a", labels={"empty": None}, resourceVersion="0", generation=0)
+    sent["metadata"]["annotations"] = {}
+    made = api.create(place.core("configmaps"), sent).body["metadata"]
+    assert made["labels"] == {"empty": ""}
+    assert not {"annotations", "generation"} & made.keys()
+    twice = claim("c", ownerReferences=[reference, reference], finalizers=["example.com/f"])
+    owned = api.create(place.claims(), twice)
+    assert owned.body["metadata"]["ownerReferences"] == [reference]
+    refused = api.create(place.claims(), claim("d", finalizers=["orphan", "foregroundDeletion"]))
+    assert [cause[0] for cause in refused.causes] == ["metadata.finalizers"]
+    api.patch(place.claims("c"), {"metadata": {"finalizers": None}})
+
+
+def test_a_client_does_not_set_the_marks_of_a_deletion(api, place):
+    api.create(place.core("configmaps"), config_map("a"))
+    for mark in ({"deletionTimestamp": "2030-01-01T00:00:00Z"}, {"deletionGracePeriodSeconds": 5}):
+        refused = api.patch(place.core("configmaps", "a"), {"metadata": mark})
+        assert [cause[:2] for cause in refused.causes] == [
+            (f"metadata.{next(iter(mark))}", "FieldValueInvalid")
+        ]
+
+
+def test_a_lease_that_is_gone_is_not_made_again_for_its_old_uid(api, place):
+    body = {"metadata": {"name": "l", "uid": str(uuid.uuid4())}, "spec": {"holderIdentity": "me"}}
+    assert api.replace(place.leases("l"), body).failure[:2] == (409, "Conflict")
