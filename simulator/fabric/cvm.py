@@ -35,7 +35,8 @@ def configure_primary(netns_name: str, port: EniPort) -> None:
     """Bring the primary ENI up with address, subnet route and default route."""
 
     def body() -> None:
-        with contextlib.closing(IPRoute()) as ipr:
+        what = f"the primary ENI {port.eni_id} cannot be configured in {netns_name}"
+        with links.explained(what), contextlib.closing(IPRoute()) as ipr:
             index = links.index_of(ipr, f"eth{port.device_index}")
             ipr.link("set", index=index, state="up")
             links.wait_until_up(ipr, index)

@@ -33,7 +33,7 @@ def configure(netns_name: str, hosts: Sequence[str], router_mac: str) -> None:
 
     def body() -> None:
         netns.write_sysctls(_SYSCTLS)
-        with contextlib.closing(IPRoute()) as ipr:
+        with links.explained(f"{netns_name} cannot be configured"), contextlib.closing(IPRoute()) as ipr:
             for host in hosts:
                 ipr.addr("add", index=1, address=host, prefixlen=32)
             index = links.index_of(ipr, LINK)

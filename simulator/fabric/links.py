@@ -1,18 +1,31 @@
-"""Waiting for a veth to carry packets.
+"""Links by netlink: finding one, waiting until it carries packets, and errors that name the object.
 
 A link that is set up, or whose peer is, transmits only after the kernel's link watch has noticed its carrier;
 until then every packet is dropped, for up to a second when the kernel takes the event for one of no urgency.
 It does when both ends have the same index, so the router's ends are numbered apart (FIRST_PORT_INDEX).
 """
 
+import contextlib
 import time
+from collections.abc import Iterator
 from typing import Any
+
+from pyroute2.netlink.exceptions import NetlinkError
 
 from simulator.fabric.api import FabricError
 
 FIRST_PORT_INDEX = 1000
 """The router's links are numbered from here on; no CVM has so many links."""
 _PATIENCE = 5.0
+
+
+@contextlib.contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Raise FabricError "<what>: <cause>" for what the kernel refuses inside."""
+    try:
+        yield
+    except NetlinkError as e:
+        raise FabricError(f"{what}: {e.args[1]}") from e
 
 
 def index_of(ipr: Any, name: str) -> int:

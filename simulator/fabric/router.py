@@ -10,6 +10,7 @@ namespace and does all the work; methods may be called from any thread and retur
 """
 
 import contextlib
+import errno
 import hashlib
 import itertools
 import os
@@ -64,50 +65,68 @@ class Router:
         """Index of the link of each ENI."""
         self._indexes = itertools.count(links.FIRST_PORT_INDEX)
         try:
-            self._do(lambda: self._set_up(vpc_cidrs, services))
+            self._do("the router cannot be set up", lambda: self._set_up(vpc_cidrs, services))
         except BaseException:
             self.close()
             raise
 
     def connect_internet(self, netns_name: str) -> None:
         """Make the uplink; the other end is configured by `internet`."""
-        self._do(lambda: self._connect_internet(netns_name))
+        self._do("the uplink cannot be made", lambda: self._connect_internet(netns_name))
 
     def add_subnet(self, gateway: str) -> None:
         """Own the gateway address of a subnet."""
-        self._do(lambda: self._ipr.addr("replace", index=LOOPBACK, address=gateway, prefixlen=32))
+        self._do(
+            f"gateway {gateway} cannot be added",
+            lambda: self._ipr.addr("replace", index=LOOPBACK, address=gateway, prefixlen=32),
+        )
 
     def add_port(self, port: EniPort, cvm_netns: str) -> None:
         """Make the ENI's link between the router and the CVM, with the routes to its addresses."""
-        self._do(lambda: self._add_port(port, cvm_netns))
+        what = f"ENI {port.eni_id} cannot be connected to {cvm_netns} as eth{port.device_index}"
+        self._do(what, lambda: self._add_port(port, cvm_netns))
 
     def wait_for_port(self, port: EniPort) -> None:
         """Wait until the port transmits, once its other end is up."""
-        self._do(lambda: links.wait_until_up(self._ipr, self._ports[port.eni_id]))
+        self._do(
+            f"the port of ENI {port.eni_id} is gone",
+            lambda: links.wait_until_up(self._ipr, self._ports[port.eni_id]),
+        )
 
     def wait_for_uplink(self) -> None:
         """Wait until the uplink transmits, once its other end is up."""
-        self._do(lambda: links.wait_until_up(self._ipr, links.index_of(self._ipr, ruleset.UPLINK)))
+        self._do(
+            "the uplink is gone",
+            lambda: links.wait_until_up(self._ipr, links.index_of(self._ipr, ruleset.UPLINK)),
+        )
 
     def remove_port(self, port: EniPort) -> None:
-        """Remove the link, which takes neighbours and routes with it, in whatever namespace its end is."""
-        self._do(lambda: self._remove_port(port))
+        """Remove the link, which takes neighbours and routes with it, in whatever namespace its end is.
+
+        It may be gone: a veth ends with the namespace of its other end, or by `ip link delete` on the CVM.
+        """
+        self._do(f"ENI {port.eni_id} cannot be disconnected", lambda: self._remove_port(port))
 
     def add_route(self, port: EniPort, ip: str) -> None:
         """Send packets for an address to the port."""
-        self._do(lambda: self._add_route(self._ports[port.eni_id], port, ip))
+        self._do(
+            f"{ip} cannot be routed to ENI {port.eni_id}",
+            lambda: self._add_route(self._ports[port.eni_id], port, ip),
+        )
 
     def remove_route(self, ip: str) -> None:
-        """Send them nowhere."""
-        self._do(lambda: self._ipr.route("del", dst=f"{ip}/32"))
+        """Send them nowhere; the route is gone already when the link is."""
+        self._do(f"the route to {ip} cannot be removed", lambda: self._remove_route(ip))
 
     def apply(self, script: str) -> None:
         """Run an nft script (see `ruleset`) as one transaction."""
-        self._do(lambda: self._rules().run(script))
+        self._do("the rules cannot be changed", lambda: self._rules().run(script))
 
     def spoof_drops(self) -> dict[str, int]:
         """Packets dropped as spoofed, by link name."""
-        elements = self._do(lambda: self._rules().list_elements(ruleset.TABLE, "ports"))
+        elements = self._do(
+            "the counters cannot be read", lambda: self._rules().list_elements(ruleset.TABLE, "ports")
+        )
         return {element["val"]: element["counter"]["packets"] for element in elements}
 
     def close(self) -> None:
@@ -117,11 +136,9 @@ class Router:
             self._thread.call(self._tear_down)
         self._thread.close()
 
-    def _do(self, call: Callable[[], T]) -> T:
-        try:
+    def _do(self, what: str, call: Callable[[], T]) -> T:
+        with links.explained(what):
             return self._thread.call(call)
-        except NetlinkError as e:
-            raise FabricError(f"the kernel refused a change in {self.netns_name}: {e.args[1]}") from e
 
     def _rules(self) -> Nft:
         if self._nft is None:
@@ -179,8 +196,13 @@ class Router:
         self._ports[port.eni_id] = index
 
     def _remove_port(self, port: EniPort) -> None:
-        self._ipr.link("del", index=self._ports[port.eni_id])
+        with _allowed(errno.ENODEV):
+            self._ipr.link("del", index=self._ports[port.eni_id])
         del self._ports[port.eni_id]
+
+    def _remove_route(self, ip: str) -> None:
+        with _allowed(errno.ESRCH):
+            self._ipr.route("del", dst=f"{ip}/32")
 
     def _add_veth(self, name: str, peer: dict[str, Any]) -> int:
         index = next(self._indexes)
@@ -193,6 +215,15 @@ class Router:
 
     def _add_route(self, index: int, port: EniPort, ip: str) -> None:
         self._ipr.route("replace", dst=f"{ip}/32", gateway=port.primary_ip, oif=index, flags=ONLINK)
+
+
+@contextlib.contextmanager
+def _allowed(code: int) -> Iterator[None]:
+    try:
+        yield
+    except NetlinkError as e:
+        if e.code != code:
+            raise
 
 
 @contextlib.contextmanager

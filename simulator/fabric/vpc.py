@@ -6,6 +6,7 @@ also runs when the process exits, and those of a killed process by the next VpcF
 """
 
 import atexit
+import contextlib
 import os
 import socket
 import threading
@@ -61,17 +62,18 @@ class VpcFabric:
         self._prefix = ownership.new_prefix()
         self.router_netns = f"{self._prefix}router"
         self.internet_netns = f"{self._prefix}internet"
-        atexit.register(self.close)
-        try:
+        with contextlib.ExitStack() as undo:
+            undo.callback(ownership.delete_all, self._prefix)
             netns.create(self.router_netns)
             netns.create(self.internet_netns)
             self._router = router.Router(self.router_netns, vpc_cidrs=vpc_cidrs, services=services)
+            undo.callback(self._router.close)
             self._router.connect_internet(self.internet_netns)
             internet.configure(self.internet_netns, self.internet_hosts, router.GATEWAY_MAC)
             self._router.wait_for_uplink()
-        except BaseException:
-            self.close()
-            raise
+            self._undo = undo.pop_all()
+        self._closed = False
+        atexit.register(self.close)
 
     def add_instance(self, instance_id: str, netns_name: str = "") -> None:
         """Make the CVM's namespace."""
@@ -79,6 +81,8 @@ class VpcFabric:
         name = self._prefix + (netns_name or instance_id)
         validation.check_id("namespace", name)
         with self._lock:
+            if self._closed:
+                raise FabricError(f"instance {instance_id} cannot be added: the fabric is closed")
             if instance_id in self._instances:
                 return
             netns.create(name)
@@ -120,10 +124,10 @@ class VpcFabric:
             self._ensure_subnet(port.subnet_cidr, port.gateway)
             self._router.add_port(port, name)
             try:
-                self._router.apply(ruleset.add_port(router.link_name(port.eni_id), port, sorted(ips)))
                 if port.device_index == 0:
                     cvm.configure_primary(name, port)
                     self._router.wait_for_port(port)
+                self._router.apply(ruleset.add_port(router.link_name(port.eni_id), port, sorted(ips)))
             except BaseException:
                 self._router.remove_port(port)
                 raise
@@ -247,10 +251,9 @@ class VpcFabric:
     def close(self) -> None:
         """Remove every namespace of this run; safe to repeat."""
         with self._lock:
+            self._closed = True
             atexit.unregister(self.close)
-            if hasattr(self, "_router"):
-                self._router.close()
-            ownership.delete_all(self._prefix)
+            self._undo.close()
 
     def __enter__(self) -> Self:
         return self

@@ -79,6 +79,35 @@ def test_the_link_vanishes_from_a_pod_s_namespace_too(lab, fabric):
     assert set(_links(pod)) == {"lo"}
 
 
+def test_a_link_that_somebody_deleted_can_still_be_detached(lab):
+    cvm = lab.cvm(10)
+    port = lab.port(11, cvm.instance_id, device_index=1, secondary_ips=("10.0.1.12",))
+    lab.fabric.attach_eni(port)
+
+    subprocess.run(["ip", "-netns", cvm.netns, "link", "delete", "eth1"], check=True)
+
+    lab.fabric.remove_ip(port.eni_id, "10.0.1.12")
+    lab.fabric.detach_eni(port.eni_id)
+    lab.fabric.attach_eni(port)
+    assert set(_links(cvm.netns)) == {"lo", "eth0", "eth1"}
+
+
+def test_a_primary_eni_that_cannot_be_configured_leaves_nothing(lab, fabric):
+    fabric.add_instance("ins-00000010")
+    name = fabric.netns_of("ins-00000010")
+    subprocess.run(["ip", "-netns", name, "route", "add", "default", "dev", "lo"], check=True)
+    port = lab.port(10, "ins-00000010")
+
+    with pytest.raises(FabricError, match=f"ENI eni-00000010 .* {name}"):
+        fabric.attach_eni(port)
+
+    assert set(_links(name)) == {"lo"}
+    assert fabric.spoof_drops() == {}
+    subprocess.run(["ip", "-netns", name, "route", "delete", "default", "dev", "lo"], check=True)
+    fabric.attach_eni(port)
+    assert lab.ping(name, "10.0.1.1")
+
+
 def test_a_detached_eni_can_go_to_another_cvm_with_its_addresses(lab):
     a, b = lab.cvm(10), lab.cvm(20)
     lab.fabric.attach_eni(lab.port(11, a.instance_id, device_index=1))
@@ -148,7 +177,7 @@ def test_an_attach_that_the_kernel_refuses_leaves_nothing_and_can_be_repeated(la
     ip = ["ip", "-netns", cvm.netns, "link"]
     subprocess.run([*ip, "add", "eth1", "type", "bridge"], check=True)
 
-    with pytest.raises(FabricError, match="File exists"):
+    with pytest.raises(FabricError, match=r"ENI eni-00000011 .* eth1: File exists"):
         lab.fabric.attach_eni(lab.port(11, cvm.instance_id, device_index=1))
 
     subprocess.run([*ip, "delete", "eth1"], check=True)

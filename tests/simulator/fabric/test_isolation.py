@@ -33,12 +33,22 @@ def _machine():
         "ip -json route show table all",
         "ip -json neigh",
         "nft -n list ruleset",
-        "sysctl -a -r net.ipv[46].(ip_forward|conf.(all|default|lo)|neigh.default)",
     )
-    return {
+    state = {
         command: subprocess.run(command.split(), capture_output=True, text=True, check=True).stdout
         for command in commands
     }
+    for path in (Path("/proc/sys/net/ipv4/ip_forward"), *Path("/proc/sys/net").glob("ipv[46]/conf/*/*")):
+        if os.access(path, os.R_OK):
+            state[str(path)] = _text(path)
+    return state
+
+
+def _text(path):
+    try:
+        return path.read_text()
+    except OSError:
+        return "cannot be read"
 
 
 def _own_process():
@@ -83,6 +93,8 @@ def test_close_removes_every_namespace_and_may_be_repeated():
     assert _alive(prefix) == []
     with pytest.raises(FabricError, match="closed"):
         fabric.add_nat_gateway("nat-1", "198.18.9.9")
+    with pytest.raises(FabricError, match="closed"):
+        fabric.add_instance("ins-00000002")
 
 
 @pytest.mark.parametrize(
