@@ -65,16 +65,8 @@ def run(commands: Sequence[dict[str, Any]], what: str) -> list[dict[str, Any]]:
 @contextmanager
 def _context() -> Iterator[tuple[ctypes.CDLL, int]]:
     library = _load()
-    try:
-        # Without nfnetlink in the kernel the library would end the whole process.
-        with NetlinkSocket(NETFILTER):
-            pass
-    except OSError as e:
-        raise errors.KernelError(
-            f"could not open nftables: {e.strerror}",
-            errno=e.errno or 0,
-            advice="the node's kernel needs nf_tables (CONFIG_NF_TABLES, CONFIG_NF_TABLES_IPV4)",
-        ) from e
+    # Without nfnetlink in the kernel the library would end the whole process; this raises KernelError.
+    NetlinkSocket(NETFILTER).close()
     context = library.nft_ctx_new(0)
     if not context:
         raise errors.KernelError("could not open nftables", errno=errno.ENOMEM)

@@ -39,6 +39,8 @@ _HEADER: Final = struct.Struct("=IHHII")
 _SEQUENCE_OFFSET: Final = 8
 _RECEIVE_BYTES: Final = 1 << 17
 _DUMP_ATTEMPTS: Final = 10
+_MAX_REQUESTS: Final = 100
+"""All acknowledgements of a datagram wait in the receive buffer, some 700 of its 200,000 bytes each."""
 
 
 class Message(NamedTuple):
@@ -72,15 +74,14 @@ class NetlinkSocket:
     """A netlink socket in the calling thread's network namespace; not for use by two threads at once."""
 
     def __init__(self, protocol: int) -> None:
-        """Open it; OSError when the protocol is not in the kernel."""
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
+        """Open it; KernelError when the kernel does not have the protocol, or no descriptor is left."""
         self._sequence = 0
         try:
-            self._socket.setsockopt(_SOL_NETLINK, _NETLINK_CAP_ACK, 1)
-            self._socket.setsockopt(_SOL_NETLINK, _NETLINK_EXT_ACK, 1)
-        except OSError:
-            self._socket.close()
-            raise
+            self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
+        except OSError as e:
+            raise kernel_error(f"open netlink protocol {protocol}", Refusal(e.errno or 0, "")) from e
+        for option in (_NETLINK_CAP_ACK, _NETLINK_EXT_ACK):
+            self._socket.setsockopt(_SOL_NETLINK, option, 1)
 
     def __enter__(self) -> Self:
         return self
@@ -96,8 +97,6 @@ class NetlinkSocket:
 
     def exchange(self, messages: Sequence[bytes]) -> tuple[list[int], dict[int, Refusal]]:
         """Send all in one datagram; return the sequence numbers and what was refused, by number."""
-        if not messages:
-            return [], {}
         sequences, refusals = self._send(messages), {}
         for message in self._receive():
             if message.kind == _ERROR:
@@ -107,13 +106,16 @@ class NetlinkSocket:
         return sequences, refusals
 
     def change(self, *requests: Request) -> list[int]:
-        """Carry out all requests in order, in one datagram; return an error number, settled or 0, for each.
+        """Carry out all requests in order; return an error number, settled or 0, for each.
 
         A request that is refused does not keep the kernel from the later ones; the first refusal that is not
-        settled is raised as KernelError.
+        settled is raised as KernelError. Up to a hundred go in one datagram.
         """
-        sequences, refusals = self.exchange([request.data for request in requests])
-        outcome = [refusals.get(sequence, Refusal(0, "")) for sequence in sequences]
+        outcome: list[Refusal] = []
+        for start in range(0, len(requests), _MAX_REQUESTS):
+            part = requests[start : start + _MAX_REQUESTS]
+            sequences, refusals = self.exchange([request.data for request in part])
+            outcome += [refusals.get(sequence, Refusal(0, "")) for sequence in sequences]
         for request, refusal in zip(requests, outcome, strict=True):
             if refusal.errno and refusal.errno not in request.settled:
                 raise kernel_error(request.what, refusal)
@@ -170,11 +172,10 @@ class NetlinkSocket:
                 offset += max(_HEADER.size, (length + 3) & ~3)
 
 
-def kernel_error(what: str, refusal: Refusal) -> errors.KernelError:
+def kernel_error(what: str, refusal: Refusal, advice: str = "") -> errors.KernelError:
     """Return the error for a refused request, with advice where there is any to give."""
     reason = refusal.text or os.strerror(refusal.errno)
     name = errno.errorcode.get(refusal.errno, str(refusal.errno))
-    advice = ""
     if refusal.errno in (errno.EPERM, errno.EACCES):
         advice = "the agent needs CAP_NET_ADMIN and CAP_SYS_ADMIN in the node's own network namespace"
     return errors.KernelError(f"could not {what}: {reason} ({name})", errno=refusal.errno, advice=advice)

@@ -67,7 +67,13 @@ def run_inside(namespace: int, work: Callable[[], _Result]) -> _Result:
             failure.append(e)
 
     thread = threading.Thread(target=enter_and_work, name="pod-netns", daemon=True)
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError as e:
+        raise errors.TryAgainError(
+            f"no thread could be started to enter a Pod's namespace: {e}",
+            advice="the agent's cgroup (pids.max) or the node has no room for more threads",
+        ) from e
     thread.join()
     if failure:
         raise failure[0]

@@ -143,9 +143,15 @@ class Elements:
             yield delete(change.name, *(e for e in change.elements if present.get(e.ip, e.chain) != e.chain))
             yield change
         else:
-            verb = "delete from" if change.delete else "add to"
-            what = f"{verb} nft set {TABLE} {change.name}: {change.elements[0].ip}"
-            raise netlink.kernel_error(what, refusal)
+            what = "delete from" if change.delete else "add to"
+            element = change.elements[0]
+            where = f"nft set {TABLE} {change.name}: {element.ip} {element.chain}".rstrip()
+            advice = (
+                "the table or the chain is missing; the next repair makes it"
+                if refusal.errno == errno.ENOENT
+                else ""
+            )
+            raise netlink.kernel_error(f"{what} {where}", refusal, advice)
 
     @contextmanager
     def _channel(self) -> Iterator[NetlinkSocket]:

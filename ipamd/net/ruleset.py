@@ -19,6 +19,7 @@ import ipaddress
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from ipamd.net.marks import FIRST_TABLE
 from ipamd.net.model import DataPlaneConfig, EniLink, PodEgress
 from ipamd.net.nft_elements import TABLE
 
@@ -55,7 +56,7 @@ def create(config: DataPlaneConfig, direct_cidrs: Sequence[str], enis: Sequence[
         ("postrouting", *_postrouting(config)),
     ]
     for eni in enis:
-        for rule in _eni_rules(config.mark_mask, eni.mark):
+        for rule in _eni_rules(config.mark_mask, eni):
             if rule[0] not in chains:
                 chains.append(rule[0])
             rules.append(rule)
@@ -168,13 +169,15 @@ def _postrouting(config: DataPlaneConfig) -> tuple[str, list[Command]]:
     return "keeps its address: no masquerade", [who, outside, {"snat": {"addr": _SOURCE}}]
 
 
-def _eni_rules(mask: int, mark: int) -> Iterator[tuple[str, str, list[Command]]]:
+def _eni_rules(mask: int, eni: EniLink) -> Iterator[tuple[str, str, list[Command]]]:
     original = {"match": {"op": "==", "left": {"ct": {"key": "direction"}}, "right": "original"}}
+    mark = eni.mark
     arrive, leave, pod = _arrive(mark), _leave(mark), pod_chain(mark)
     yield leave, "by this ENI", [_set_mark(_MARK, mask, mark)]
     yield pod, "by this ENI from now on", [_set_mark(_CT_MARK, mask, mark)]
     yield pod, "this packet too", [_goto(leave)]
-    yield arrive, "for the reverse path filter", [_set_mark(_MARK, mask, mark)]
+    if eni.table >= FIRST_TABLE:
+        yield arrive, "for the reverse path filter", [_set_mark(_MARK, mask, mark)]
     yield arrive, "answers go back by this ENI", [original, _set_mark(_CT_MARK, mask, mark)]
     yield arrive, "inwards", [original, {"accept": None}]
 

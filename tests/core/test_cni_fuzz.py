@@ -2,7 +2,7 @@
 
 import json
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipamd.core import cni
@@ -47,11 +47,13 @@ def check(parse, environment, stdin):
     assert refusal is None or set(json.loads(refusal)) >= {"cniVersion", "code", "msg"}
 
 
+@settings(deadline=None)  # other tests share the CPU
 @given(PARSERS, VARIABLES, st.binary())
 def test_any_bytes_on_stdin(parse, environment, stdin):
     check(parse, environment, stdin)
 
 
+@settings(deadline=None)  # other tests share the CPU
 @given(PARSERS, VARIABLES, FIELDS)
 def test_any_json_in_the_fields_that_are_read(parse, environment, fields):
     check(parse, environment, json.dumps(fields).encode())

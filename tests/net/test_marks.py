@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from ipamd.core import errors
 from ipamd.net.marks import KUBE_PROXY, MarkMask
 
-MASKS = st.tuples(st.integers(2, 16), st.integers(0, 30)).map(lambda t: ((1 << t[0]) - 1) << t[1])
+MASKS = st.tuples(st.integers(2, 9), st.integers(0, 30)).map(lambda t: ((1 << t[0]) - 1) << t[1])
 USABLE = MASKS.filter(lambda mask: mask <= 0xFFFFFFFF and not mask & KUBE_PROXY)
 
 

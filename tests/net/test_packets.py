@@ -131,6 +131,20 @@ def test_node_port_on_a_secondary_enis_address_is_answered_by_that_eni(world):
     assert source_seen(world.internet, "10.0.1.99", 30080) == INTERNET_IP
 
 
+@pytest.mark.parametrize("config", [DataPlaneConfig(pod_egress=egress) for egress in PodEgress])
+def test_node_port_with_a_backend_elsewhere_is_masqueraded_as_ever(world, config):
+    """What only passes the node is not ours: kube-proxy's masquerade has to work also beyond the VPC."""
+    world.serve(world.internet, INTERNET_IP)
+    for rule in (
+        f"-A PREROUTING -d {NODE_IP} -p tcp --dport 30080 -j MARK --set-mark 0x4000/0x4000",
+        f"-A PREROUTING -d {NODE_IP} -p tcp --dport 30080 -j DNAT --to {INTERNET_IP}:8080",
+        "-A POSTROUTING -m mark --mark 0x4000/0x4000 -j MASQUERADE",
+    ):
+        world.node.run("iptables-nft", "-t", "nat", *rule.split())
+
+    assert source_seen(world.neighbour, NODE_IP, 30080) == NODE_IP
+
+
 def test_pods_on_the_primary_eni_use_it_with_and_without_eip(world):
     masquerade(world, "nft")
     mark = world.enis["eth0"].mark

@@ -141,6 +141,16 @@ def test_after_removal_nothing_of_ours_is_left_and_all_can_be_made_again(world):
     assert source_seen(pod, INTERNET_IP) == "10.0.1.102"
 
 
+def test_a_thousand_routes_are_removed_at_once(world):
+    batch = "\n".join(
+        f"route add 10.9.{n // 250}.{n % 250}/32 dev eth0 table 4999 proto 116" for n in range(1000)
+    )
+    world.node.run("ip", "-batch", "-", stdin=batch)
+    world.on_node(world.dataplane.remove_all)
+
+    assert world.snapshot().empty
+
+
 def test_the_snapshot_shows_what_there_is(world):
     world.add_pod(POD, eip=True, alias="web")
     world.add_pod(OTHER, eni_mark=world.enis["eth0"].mark)
