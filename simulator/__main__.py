@@ -142,7 +142,9 @@ def _stop_on_signals() -> threading.Event:
     """Let signals set an event instead of raising, so that no clean-up is interrupted by the next one."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: stop.set())
+        # nohup has it ignored, and so it stays.
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, lambda *_: stop.set())
     return stop
 
 

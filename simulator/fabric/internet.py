@@ -40,7 +40,7 @@ def configure(netns_name: str, hosts: Sequence[str], router_mac: str) -> None:
             ipr.link("set", index=index, state="up")
             links.wait_until_up(ipr, index)
             ipr.addr("add", index=index, address=BORDER_ADDRESS, prefixlen=30)
-            ipr.neigh("replace", ifindex=index, dst=ROUTER_ADDRESS, lladdr=router_mac, state=0x80)
+            ipr.neigh("replace", ifindex=index, dst=ROUTER_ADDRESS, lladdr=router_mac, state=links.PERMANENT)
             ipr.route("add", dst="default", gateway=ROUTER_ADDRESS, oif=index, prefsrc=hosts[0])
 
     netns.run_in(netns_name, body)

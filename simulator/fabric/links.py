@@ -16,6 +16,8 @@ from simulator.fabric.api import FabricError
 
 FIRST_PORT_INDEX = 1000
 """The router's links are numbered from here on; no CVM has so many links."""
+PERMANENT = 0x80
+"""NUD_PERMANENT of linux/neighbour.h."""
 _PATIENCE = 5.0
 
 

@@ -33,8 +33,6 @@ GATEWAY_MAC = "fe:ee:00:00:00:01"
 MTU = 1500
 ONLINK = 4
 """RTNH_F_ONLINK of linux/rtnetlink.h: the next hop is on the link whatever the routes say."""
-PERMANENT = 0x80
-"""NUD_PERMANENT of linux/neighbour.h."""
 
 _SYSCTLS = {
     "net.ipv4.ip_forward": "1",
@@ -211,7 +209,7 @@ class Router:
         return index
 
     def _add_neighbour(self, index: int, address: str, mac: str) -> None:
-        self._ipr.neigh("replace", ifindex=index, dst=address, lladdr=mac, state=PERMANENT)
+        self._ipr.neigh("replace", ifindex=index, dst=address, lladdr=mac, state=links.PERMANENT)
 
     def _add_route(self, index: int, port: EniPort, ip: str) -> None:
         self._ipr.route("replace", dst=f"{ip}/32", gateway=port.primary_ip, oif=index, flags=ONLINK)

@@ -8,9 +8,9 @@ translation, in a NAT gateway or in a drop.
 EIP translation is stateless: header fields are set from two maps and nothing remembers a connection, so a
 binding that is removed from the maps ends with the next packet. Subnets without a NAT gateway need no
 connection tracking at all. In the others it is needed twice: for the gateway itself, and because answers to
-connections that came in through an EIP leave through it whatever the routes say ("Using NAT gateway and EIP
-at the same time", NAT gateway documentation). There the raw chain only marks the way that the routes give,
-connection tracking sees the private addresses, and `translate` acts after it.
+connections that came in through an EIP must leave through it whatever the routes say, or nobody could reach
+that EIP. There the raw chain only marks the way that the routes give, connection tracking sees the private
+addresses, and `translate` acts after it.
 
 Priorities: raw is -300, connection tracking -200, mangle -150, srcnat 100, `guard` 150.
 """
