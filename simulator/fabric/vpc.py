@@ -43,7 +43,7 @@ class VpcFabric:
     ) -> None:
         """Sweep the leftovers of dead runs, then make the router and the internet (needs root)."""
         if os.geteuid() != 0:
-            raise FabricError("the fabric makes network namespaces and needs root; without it use NullFabric")
+            raise FabricError("network namespaces need root; without it there is --no-fabric (NullFabric)")
         for cidr in vpc_cidrs:
             validation.check_network("CIDR of the VPC", cidr)
         for address in (*internet_hosts, *services):
