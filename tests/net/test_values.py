@@ -1,9 +1,11 @@
+from typing import Any
+
 import pytest
 
 from ipamd.core import errors
 from ipamd.net.model import DataPlaneConfig, PodWiring, checked_cidrs, checked_mac
 
-GOOD = {
+GOOD: dict[str, Any] = {
     "netns_path": "/run/netns/x",
     "ifname": "eth0",
     "ip": "10.0.1.100",
