@@ -8,7 +8,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 # The shim is compiled for the interpreter that will run it, so the project uses one interpreter: Debian's.
 PYTHON := /usr/bin/python3.11
-PACKAGES := python3.11 python3.11-venv iproute2 nftables libnftables1 iptables conntrack containernetworking-plugins
+PACKAGES := python3.11 python3.11-venv iproute2 iputils-ping curl nftables libnftables1 iptables conntrack \
+	containernetworking-plugins
 PROTOS := proto/tke/eni/v1/cni.proto proto/tke/eni/v1/introspection.proto
 
 .PHONY: help
