@@ -82,7 +82,7 @@ class KubeServer:
         self.bookmark_seconds = bookmark_seconds
         self._closing = threading.Event()
         self._lock = threading.Lock()
-        self._connections: dict[socket.socket, threading.Thread] = {}
+        self._connections: dict[threading.Thread, socket.socket] = {}
         self._watches: list[WatchControl] = []
         self._listeners = [_Listener(sock, sock.getsockname()[:2]) for sock in sockets]
         for name in namespaces.INITIAL:
@@ -218,19 +218,20 @@ class KubeServer:
                 target=self._serve, args=(sock, address), name="kube-connection", daemon=True
             )
             with self._lock:
-                self._connections[sock] = thread
+                ended = [known for known in self._connections if not known.is_alive()]
+                for known in ended:
+                    del self._connections[known]
+                self._connections[thread] = sock
+                thread.start()
             if not listener.up.is_set() or self._closing.is_set():
                 with contextlib.suppress(OSError):
                     sock.shutdown(socket.SHUT_RDWR)
-            thread.start()
 
     def _serve(self, sock: socket.socket, address: tuple[str, int]) -> None:
         try:
             with contextlib.suppress(OSError):
                 Connection(sock, address, self)
         finally:
-            with self._lock:
-                self._connections.pop(sock, None)
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
             sock.close()
@@ -238,11 +239,11 @@ class KubeServer:
     def _shut_connections(self) -> list[threading.Thread]:
         with self._lock:
             open_now = dict(self._connections)
-        for sock in open_now:
+        for sock in open_now.values():
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
         self.store.wake()
-        return list(open_now.values())
+        return list(open_now)
 
     def _listen_again(self, listener: _Listener) -> None:
         if listener.up.is_set() or self._closing.is_set():
