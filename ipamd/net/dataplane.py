@@ -67,8 +67,8 @@ class DataPlane:
         CIDRs of the VPC, the Service CIDR (IPVS routes by it), and what else the VPC leads to privately.
         """
         mac, cidrs = checked_mac(primary_mac), checked_cidrs(direct_cidrs)
+        link = links.await_mac(mac, self._config.link_wait)
         with self._lock:
-            link = links.await_mac(mac, self._config.link_wait)
             primary = EniLink(
                 mac=mac,
                 name=link.name,

@@ -2,9 +2,9 @@
 
 The kernel handles a request inside the sender's own system call, so all answers are waiting when `send`
 returns and nothing here ever blocks on a peer. A socket belongs to the network namespace of the thread that
-opened it and to one caller at a time; opening one costs about 10 microseconds, so every operation opens its
-own and nothing has to be shared. (pyroute2's own sockets run an asyncio loop: about 0.5 ms to open and close
-one.) What goes over the socket is built elsewhere: rtnetlink.py, nft_elements.py.
+opened it and to one caller at a time; opening one for rtnetlink costs about 10 microseconds, so every
+operation opens its own and nothing has to be shared. (pyroute2's own sockets run an asyncio loop: 0.5 ms to
+open and close one.) What goes over the socket is built elsewhere: rtnetlink.py, nft_elements.py.
 """
 
 import errno

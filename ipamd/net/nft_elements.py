@@ -14,7 +14,7 @@ import errno
 import ipaddress
 import struct
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -135,12 +135,12 @@ class Elements:
             yield change
         elif change.delete and refusal.errno == errno.ENOENT:
             present = self.listed(change.name)
-            elements = tuple(element for element in change.elements if element.ip in present)
-            if elements:
-                yield delete(change.name, *elements)
+            yield from _deletion(change, lambda element: element.ip in present)
         elif not change.delete and refusal.errno in (errno.EEXIST, errno.EBUSY):  # EBUSY before Linux 5.6
             present = self.listed(change.name)
-            yield delete(change.name, *(e for e in change.elements if present.get(e.ip, e.chain) != e.chain))
+            yield from _deletion(
+                change, lambda element: present.get(element.ip, element.chain) != element.chain
+            )
             yield change
         else:
             what = "delete from" if change.delete else "add to"
@@ -175,6 +175,12 @@ def _split(change: Change) -> Iterator[Change]:
         yield Change(change.name, change.elements[start : start + _MAX_BATCH], change.delete)
 
 
+def _deletion(change: Change, chosen: Callable[[Element], bool]) -> Iterator[Change]:
+    elements = tuple(filter(chosen, change.elements))
+    if elements:
+        yield delete(change.name, *elements)
+
+
 def _change(change: Change) -> bytes:
     kind, flags = (_DELETE_ELEMENT, ACK) if change.delete else (_NEW_ELEMENT, ACK | CREATE)
     return _message(kind, flags, _target(change.name) + _elements(change.elements))
@@ -182,17 +188,14 @@ def _change(change: Change) -> bytes:
 
 def _parsed(answer: bytes) -> Iterator[Element]:
     """Read the elements of an answer; its header and the family's take 20 bytes."""
-    for kind, value in netlink.attributes(answer, 20):
-        if kind == 3:  # NFTA_SET_ELEM_LIST_ELEMENTS
-            for _, element in netlink.attributes(value):
-                fields = dict(netlink.attributes(element))
-                key = dict(netlink.attributes(fields[1]))  # NFTA_SET_ELEM_KEY
-                chain = ""
-                if 2 in fields:  # NFTA_SET_ELEM_DATA
-                    data = dict(netlink.attributes(fields[2]))
-                    verdict = dict(netlink.attributes(data.get(2, b"")))  # NFTA_DATA_VERDICT
-                    chain = verdict.get(2, b"").rstrip(b"\0").decode()  # NFTA_VERDICT_CHAIN
-                yield Element(str(ipaddress.IPv4Address(key[1])), chain)  # NFTA_DATA_VALUE
+    lists = dict(netlink.attributes(answer, 20))
+    for _, element in netlink.attributes(lists.get(3, b"")):  # NFTA_SET_ELEM_LIST_ELEMENTS
+        fields = dict(netlink.attributes(element))
+        key = dict(netlink.attributes(fields[1]))  # NFTA_SET_ELEM_KEY
+        data = dict(netlink.attributes(fields.get(2, b"")))  # NFTA_SET_ELEM_DATA
+        verdict = dict(netlink.attributes(data.get(2, b"")))  # NFTA_DATA_VERDICT
+        chain = verdict.get(2, b"").rstrip(b"\0").decode()  # NFTA_VERDICT_CHAIN
+        yield Element(str(ipaddress.IPv4Address(key[1])), chain)  # NFTA_DATA_VALUE
 
 
 def _target(name: str) -> bytes:

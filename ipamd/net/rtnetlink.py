@@ -25,8 +25,6 @@ KERNEL_PROTOCOL: Final = 2
 SCOPE_LINK: Final = 253
 IFF_UP: Final = 1
 PERMANENT: Final = 0x80
-SUPPRESS_ALL: Final = 0xFFFFFFFF
-"""FRA_SUPPRESS_PREFIXLEN as the kernel lists it for a rule that suppresses nothing."""
 
 _NEWLINK, _DELLINK, _GETLINK = 16, 17, 18
 _NEWADDR, _GETADDR = 20, 22
@@ -42,7 +40,7 @@ _HOST_PREFIX: Final = 32
 Attributes = Sequence[tuple[str, Any]]
 
 
-def add_veth(host: "Attributes", pod: "Attributes", namespace: int, what: str) -> Request:
+def add_veth(host: Attributes, pod: Attributes, namespace: int, what: str) -> Request:
     """Make a veth: this end here and up at once, its peer directly in the namespace of the descriptor."""
     peer = {"attrs": [*pod, ("IFLA_NET_NS_FD", namespace)]}
     kind = ("IFLA_INFO_KIND", "veth")
