@@ -13,7 +13,7 @@ from ipamd.agent.claims import ClaimSource
 from ipamd.agent.pods import PodSource
 from ipamd.core import claim_status, model
 from ipamd.core.bindings import waited_for
-from ipamd.core.claims import Claim, ClaimBinding, Reason, condition
+from ipamd.core.claims import BOUND, Claim, ClaimBinding, Reason, condition
 from ipamd.core.errors import TryAgainError
 from ipamd.core.pods import ANNOTATION_PREFIX
 from ipamd.kube import errors, resources
@@ -71,13 +71,13 @@ class Announcer:
         """Write that the EIP is bound; tell the Pod. `note` ends the Event. Errors: KubeError."""
 
         def revision(current: Claim) -> dict[str, object] | None:
-            told = condition(current.conditions, claim_status.BOUND).get("status") == "True"
+            told = condition(current.conditions, BOUND).get("status") == "True"
             same = current.address is not None and current.address == claim.address
             if not same or (told and current.binding == binding):
                 return None
             return claim_status.bound(current, binding, self._clock())
 
-        was_bound = condition(claim.conditions, claim_status.BOUND).get("status") == "True"
+        was_bound = condition(claim.conditions, BOUND).get("status") == "True"
         self._claims.revise(claim, revision)
         if claim.address is None:
             return

@@ -47,7 +47,11 @@ def run(settings: Settings, environment: Mapping[str, str]) -> int:
         opened = recovery.open_store(path, boot_id)
         stack.callback(opened.database.close)
         asking = node_facts.Asking(
-            metadata=metadata, cloud_of=cloud_of, monotonic=time.monotonic, stopping=stopping
+            metadata=metadata,
+            cloud_of=cloud_of,
+            monotonic=time.monotonic,
+            stopping=stopping,
+            same_boot=opened.past is recovery.Past.SAME_BOOT,
         )
         gathered = node_facts.gather(asking, opened.database)
         if gathered is None:

@@ -55,13 +55,15 @@ class Asking:
     """Makes the API client of a region."""
     monotonic: Callable[[], float]
     stopping: threading.Event
+    same_boot: bool
+    """Whether the store was written since this machine was booted."""
 
 
 def gather(asking: Asking, database: Database) -> tuple[NodeFacts, TencentCloud] | None:
     """Ask until there is an answer, or use what was remembered; None when stopped meanwhile.
 
-    The memory is believed only if the metadata service says that this is the instance it is of: a disk or an
-    image may have come from another CVM.
+    The memory is believed only if it is of this very boot, or if the metadata service says that this is the
+    instance it is of: a disk or an image may have come from another CVM.
     """
     attempt = 0
     while not asking.stopping.is_set():
@@ -125,12 +127,14 @@ def remember(facts: NodeFacts, database: Database) -> None:
 def _remembered(asking: Asking, database: Database) -> NodeFacts | None:
     """Return what is known from before, if it is of this very instance."""
     memory = database.fact(FACT)
+    if not memory:
+        return None
     try:
-        if memory and asking.metadata.instance_id() == memory["instance"]["instance_id"]:
-            return _decode(memory)
+        same = asking.same_boot or asking.metadata.instance_id() == memory["instance"]["instance_id"]
     except CloudError as e:
         log.debug("the metadata service does not say which instance this is: %s", e)
-    return None
+        return None
+    return _decode(memory) if same else None
 
 
 def _decode(remembered: dict[str, Any]) -> NodeFacts:

@@ -73,9 +73,13 @@ class Repairing:
         for address in book.in_state(Occupied):
             if address.ip not in kernel.links:
                 self._let_go(address.ip)
-        owned = {a.ip for a in book.in_state(Assigned, Occupied)}
-        removed = sum(self._remove(ip, veth) for ip, veth in kernel.traces().items() if ip not in owned)
+        leftovers = {ip: veth for ip, veth in kernel.traces().items() if self._is_leftover(ip, kernel)}
+        removed = sum(self._remove(ip, veth) for ip, veth in leftovers.items())
         return Found(mended=mended, removed=removed, cut_off=cut_off)
+
+    def _is_leftover(self, ip: str, kernel: "_Kernel") -> bool:
+        """Whether nobody can have the address; a link of one that the ledger does not know may be alive."""
+        return self._owner(ip) is None and (ip in self._book.ledger.addresses or ip not in kernel.links)
 
     def _is_young(self, address: Address) -> bool:
         state = address.state

@@ -19,6 +19,7 @@ from ipamd.core.addresses import Assigned, Occupied
 from ipamd.core.deadline import Deadline
 from ipamd.core.errors import CloudError
 from ipamd.core.holding import HoldTimes
+from ipamd.core.names import ip_of_host_mac
 from ipamd.net.dataplane import DataPlane
 from ipamd.store.recovery import Past
 
@@ -31,7 +32,7 @@ _PODS_SECONDS = 10.0
 class Reconciler:
     """Knows what the store was worth at the start, and looks at the cloud accordingly.
 
-    Invariant: what the kernel shows of a lost store is taken into account by the first look that succeeds.
+    Invariant: an address that the kernel shows to be wired never comes into the ledger without an owner.
     Thread safety: any thread may look; one at a time.
     """
 
@@ -67,12 +68,16 @@ class Reconciler:
             self._settle()
         self._enis.recall()
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether the ledger can be true: after a lost store not before the first look at the cloud."""
+        return self._past is not Past.NONE
+
     def look(self, deadline: Deadline) -> bool:
         """Compare with the cloud; return whether it answered. Errors: KernelError, StoreError."""
         with self._looking:
-            wired = self._wired() if self._past is Past.NONE else None
             try:
-                self._enis.look(deadline, wired)
+                self._enis.look(deadline, self._wired())
             except CloudError as e:
                 log.warning("the ENIs cannot be listed, the pool stays as it is known: %s", e)
                 return False
@@ -85,8 +90,9 @@ class Reconciler:
         self._past = Past.SAME_BOOT
 
     def _wired(self) -> Mapping[str, Assigned | Occupied]:
-        """Return who has which address according to the kernel; nobody on a node that is really new."""
-        links = self._dataplane.snapshot().links
+        """Return who has addresses that the kernel shows and the ledger does not know; as a rule nobody."""
+        known = self._book.ledger.addresses
+        links = [link for link in self._dataplane.snapshot().links if ip_of_host_mac(link.mac) not in known]
         if not links:
             return {}
         self._pods.wait_synced(_PODS_SECONDS)

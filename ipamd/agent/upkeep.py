@@ -86,10 +86,12 @@ class Upkeep:
         parts = self._parts
         self._attempt("node", lambda: parts.dataplane.ensure_node(parts.primary_mac, parts.direct_cidrs))
         self._attempt("ENIs", self._mend_enis)
-        self._attempt("Pods", self._repair)
-        self._attempt("queued DELs", parts.pending.drain)
         if parts.monotonic() >= self._look_at:
             self._attempt("cloud", self._look)
+        if parts.reconciler.is_settled:
+            # Before that, every Pod of a lost store would look like something that nobody owns.
+            self._attempt("Pods", self._repair)
+            self._attempt("queued DELs", parts.pending.drain)
         parts.nudge()
 
     def _run(self) -> None:

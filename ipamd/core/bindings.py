@@ -15,8 +15,7 @@ from dataclasses import dataclass
 
 from ipamd.core import model
 from ipamd.core.addresses import Address, Assigned, BindStage, Held, Occupied, Unbinding
-from ipamd.core.claim_status import BOUND, PROVISIONED
-from ipamd.core.claims import FAILURES, Claim, ClaimBinding, condition
+from ipamd.core.claims import BOUND, FAILURES, PROVISIONED, Claim, ClaimBinding, condition
 from ipamd.core.ledger import Ledger
 
 

@@ -1,0 +1,169 @@
+"""The verbs through real gRPC, in the orders in which runtimes call them."""
+
+import pytest
+
+pytestmark = [pytest.mark.netns, pytest.mark.scenario]
+
+
+def ip_of(result):
+    return result["ips"][0]["address"].removesuffix("/32")
+
+
+def test_socket_is_for_root_alone(node):
+    assert node.socket.stat().st_mode & 0o777 == 0o600
+
+
+def test_add_twice_gives_the_same_result_and_leaves_the_link_alone(node):
+    _, sandbox = node.pod_and_sandbox("twice")
+    code, first = node.call("add", sandbox)
+    assert code == 0
+    veth = first["interfaces"][0]["name"]
+    before = node.on_node("ip", "-o", "link", "show", veth)
+
+    code, second = node.call("add", sandbox)
+
+    assert (code, second) == (0, first)
+    assert node.on_node("ip", "-o", "link", "show", veth) == before
+    node.delete_pod(sandbox)
+
+
+def test_del_twice_and_del_of_the_unknown_succeed(node):
+    _, sandbox = node.pod_and_sandbox("gone")
+    _, result = node.call("add", sandbox)
+
+    assert node.call("del", sandbox) == (0, {})
+    assert node.call("del", sandbox) == (0, {})
+    assert node.traces(ip_of(result)) == []
+    stranger = node.runtime.new_sandbox()
+    assert node.call("del", stranger, CNI_NETNS="") == (0, {})
+    node.delete_pod(sandbox)
+
+
+def test_del_after_the_namespace_is_gone_cleans_the_node(node):
+    _, sandbox = node.pod_and_sandbox("no-netns")
+    _, result = node.call("add", sandbox)
+    node.runtime.remove_sandbox(sandbox)
+
+    assert node.call("del", sandbox) == (0, {})
+
+    assert node.traces(ip_of(result)) == []
+    node.workloads.remove_pod("no-netns")
+
+
+def test_del_of_an_older_sandbox_frees_nothing(node):
+    pod, old = node.pod_and_sandbox("newer")
+    _, result = node.call("add", old)
+    new = node.runtime.new_sandbox(pod=pod)
+    code, taken_over = node.call("add", new)
+    assert code == 0
+    assert ip_of(taken_over) == ip_of(result)
+
+    assert node.call("del", old) == (0, {})
+
+    prev = {"prevResult": taken_over}
+    assert node.call("check", new, conf=prev) == (0, {})
+    assert node.pods()["newer"]["privateIp"] == ip_of(result)
+    node.delete_pod(new)
+
+
+def test_check_names_what_is_missing_in_the_kernel(node):
+    _, sandbox = node.pod_and_sandbox("checked")
+    _, result = node.call("add", sandbox)
+    prev = {"prevResult": result}
+    assert node.call("check", sandbox, conf=prev) == (0, {})
+
+    node.on_node("ip", "-n", sandbox.netns, "route", "del", "default")
+
+    code, error = node.call("check", sandbox, conf=prev)
+    assert (code, error["code"]) == (1, 101)
+    assert "default/checked" in error["msg"]
+    assert "default route" in error["msg"]
+    node.delete_pod(sandbox)
+
+
+def test_check_of_an_unknown_sandbox_and_of_another_result(node):
+    _, sandbox = node.pod_and_sandbox("other-result")
+    _, result = node.call("add", sandbox)
+    result["ips"][0]["address"] = "10.0.1.250/32"
+
+    code, error = node.call("check", sandbox, conf={"prevResult": result})
+    assert (code, error["code"]) == (1, 101)
+    assert "10.0.1.250" in error["msg"]
+
+    code, error = node.call("check", node.runtime.new_sandbox(), conf={"prevResult": result})
+    assert (code, error["code"]) == (1, 3)
+    node.delete_pod(sandbox)
+
+
+def test_gc_frees_exactly_what_is_not_listed(node):
+    kept = [node.pod_and_sandbox(f"kept-{n}")[1] for n in range(2)]
+    lost = node.pod_and_sandbox("lost")[1]
+    results = {sandbox.pod_name: node.call("add", sandbox)[1] for sandbox in (*kept, lost)}
+    listed = [{"containerID": s.container_id, "ifname": "eth0"} for s in kept]
+
+    assert node.call("gc", conf={"cni.dev/valid-attachments": listed}) == (0, {})
+
+    assert node.traces(ip_of(results["lost"])) == []
+    assert {"kept-0", "kept-1"} <= set(node.pods())
+    assert "lost" not in node.pods()
+    for sandbox in (*kept, lost):
+        node.delete_pod(sandbox)
+
+
+def test_gc_of_another_network_touches_nothing(node):
+    _, sandbox = node.pod_and_sandbox("ours")
+    node.call("add", sandbox)
+
+    assert node.call("gc", conf={"name": "other", "cni.dev/valid-attachments": []}) == (0, {})
+
+    assert "ours" in node.pods()
+    node.delete_pod(sandbox)
+
+
+def test_status_of_a_node_that_can_take_pods(node):
+    assert node.call("status") == (0, {})
+
+
+@pytest.mark.parametrize(
+    ("verb", "environment", "code"),
+    [
+        ("add", {"CNI_NETNS": ""}, 4),
+        ("add", {"CNI_CONTAINERID": "../etc"}, 4),
+        ("add", {"CNI_IFNAME": "a/b"}, 4),
+        ("del", {"CNI_CONTAINERID": ""}, 4),
+        ("add", {"CNI_ARGS": "K8S_POD_NAME=only"}, 4),
+        ("add", {"CNI_NETNS": "/run/netns/there-is-none"}, 8),
+    ],
+)
+def test_bad_environment_is_named_and_leaves_nothing(node, verb, environment, code):
+    _, sandbox = node.pod_and_sandbox("bad")
+    in_use = node.pool()["inUse"]
+
+    exit_code, error = node.call(verb, sandbox, **environment)
+
+    assert (exit_code, error["code"]) == (1, code)
+    assert error["cniVersion"] == "1.1.0"
+    assert node.pool()["inUse"] == in_use
+    node.delete_pod(sandbox)
+
+
+def test_pod_that_does_not_exist_is_said_so(node):
+    pod = {"metadata": {"namespace": "default", "name": "ghost", "uid": ""}}
+    sandbox = node.runtime.new_sandbox(pod=pod)
+
+    code, error = node.call("add", sandbox)
+
+    assert (code, error["code"]) == (1, 100)
+    assert "Pod default/ghost" in error["msg"]
+    assert "does not exist" in error["msg"]
+
+
+def test_pod_that_was_replaced_is_refused_by_its_uid(node):
+    pod, sandbox = node.pod_and_sandbox("replaced")
+    old = {"metadata": {**pod["metadata"], "uid": "00000000-0000-0000-0000-000000000000"}}
+
+    code, error = node.call("add", node.runtime.new_sandbox(pod=old))
+
+    assert (code, error["code"]) == (1, 100)
+    assert pod["metadata"]["uid"] in error["msg"]
+    node.delete_pod(sandbox)
