@@ -4,18 +4,15 @@ Pure. The server decodes into Go types; here the members that our code writes ar
 (metadata, and `typed_members` of the kind). Unknown members are kept: no kind has a full schema here.
 """
 
-import datetime as dt
 import json
-import re
-from collections.abc import Callable
 from typing import Any
 
-from simulator.kube import objects, quantities, status
+from simulator.kube import objects, status
+from simulator.kube.json_forms import FORMS, WrongTypeError, json_type
 from simulator.kube.objects import Obj
 from simulator.kube.resources import Resource
 
 _TYPE_META = (("APIVersion", "apiVersion"), ("Kind", "kind"))
-_MICRO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d)")
 _METADATA_MEMBERS = {
     "labels": "strings",
     "annotations": "strings",
@@ -25,10 +22,6 @@ _METADATA_MEMBERS = {
     **dict.fromkeys(("creationTimestamp", "deletionTimestamp"), "time"),
     **dict.fromkeys(("generation", "deletionGracePeriodSeconds"), "number"),
 }
-
-
-class WrongTypeError(Exception):
-    """A member has a JSON type that the kind does not have there; the text is the server's."""
 
 
 def parse_object(body: bytes, resource: Resource) -> Any:
@@ -48,7 +41,7 @@ def parse_patch(body: bytes, form: type, go_type: str) -> Any:
     except ValueError as error:
         raise status.bad_request(f"error decoding patch: {_reason(body, error)}") from error
     if not isinstance(document, form):
-        problem = f"json: cannot unmarshal {_json_type(document)} into Go value of type {go_type}"
+        problem = f"json: cannot unmarshal {json_type(document)} into Go value of type {go_type}"
         raise status.bad_request(f"error decoding patch: {problem}")
     return document
 
@@ -61,13 +54,13 @@ def parse_options(body: bytes) -> Obj:
         problem = f"couldn't get version/kind; json parse error: {_reason(body, error)}"
         raise status.bad_request(problem) from error
     if not isinstance(document, dict):
-        problem = f"json: cannot unmarshal {_json_type(document)} into Go value of type v1.DeleteOptions"
+        problem = f"json: cannot unmarshal {json_type(document)} into Go value of type v1.DeleteOptions"
         raise status.bad_request(problem)
     return document
 
 
 def as_created(resource: Resource, namespace: str, document: Any) -> Obj:
-    """Make an object of what a client sent whole. Raises ApiError 400, 422."""
+    """Make a new object of what a client sent whole. Raises ApiError 400, 422."""
     try:
         return _as_object(resource, namespace, document)
     except WrongTypeError as error:
@@ -76,7 +69,7 @@ def as_created(resource: Resource, namespace: str, document: Any) -> Obj:
 
 
 def as_patched(resource: Resource, namespace: str, document: Any) -> Obj:
-    """Make an object of what a patch made. Raises ApiError 400, 422."""
+    """Make a new object of what a patch made. Raises ApiError 400, 422."""
     try:
         return _as_object(resource, namespace, document)
     except WrongTypeError as error:
@@ -88,19 +81,21 @@ def _as_object(resource: Resource, namespace: str, document: Any) -> Obj:
     if not isinstance(document, dict):
         tags = [f'{name} string "json:\\"{tag},omitempty\\""' for name, tag in _TYPE_META]
         form = f"struct {{ {'; '.join(tags)} }}"
-        problem = f"json: cannot unmarshal {_json_type(document)} into Go value of type {form}"
+        problem = f"json: cannot unmarshal {json_type(document)} into Go value of type {form}"
         raise status.bad_request(_unrecognized(resource, f"json parse error: {problem}"))
-    _empty_nulls(document, resource)
-    obj: Obj = objects.without_nulls(document) if resource.strategy.typed else document
+    obj: Obj = objects.clone(document)
+    _empty_nulls(obj, resource)
+    if resource.strategy.typed:
+        obj = objects.without_nulls(obj)
     _check_kind(resource, obj)
     meta = obj.setdefault("metadata", {})
     if not isinstance(meta, dict):
-        raise WrongTypeError(f"json: cannot unmarshal {_json_type(meta)} into Go value of type v1.ObjectMeta")
+        raise WrongTypeError(f"json: cannot unmarshal {json_type(meta)} into Go value of type v1.ObjectMeta")
     for member in ("managedFields", "selfLink"):
         meta.pop(member, None)
     for member, form in _METADATA_MEMBERS.items():
         if meta.get(member) is not None:
-            meta[member] = _FORMS[form](meta[member], f"ObjectMeta.metadata.{member}")
+            meta[member] = FORMS[form](meta[member], f"ObjectMeta.metadata.{member}")
     objects.tidy_metadata(obj)
     meta = obj["metadata"]
     for path, form in resource.strategy.typed_members.items():
@@ -162,100 +157,7 @@ def _convert(obj: Obj, path: str, form: str, kind: str) -> None:
     parent, _, member = path.rpartition(".")
     holder = objects.walk(obj, parent) if parent else obj
     if isinstance(holder, dict) and member in holder:
-        holder[member] = _FORMS[form](holder[member], f"{kind}.{path}")
-
-
-def _strings(value: Any, field: str) -> Any:
-    if not isinstance(value, dict):
-        raise WrongTypeError(_cannot(value, field, "map[string]string"))
-    for item in value.values():
-        if not isinstance(item, str):
-            raise WrongTypeError(_cannot(item, field, "string"))
-    return value
-
-
-def _text(value: Any, field: str) -> Any:
-    if not isinstance(value, str):
-        raise WrongTypeError(_cannot(value, field, "string"))
-    return value
-
-
-def _number(value: Any, field: str) -> Any:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise WrongTypeError(_cannot(value, field, "int64"))
-    return value
-
-
-def _texts(value: Any, field: str) -> Any:
-    if not isinstance(value, list):
-        raise WrongTypeError(_cannot(value, field, "[]string"))
-    for item in value:
-        if not isinstance(item, str):
-            raise WrongTypeError(_cannot(item, field, "string"))
-    return value
-
-
-def _objects(value: Any, field: str) -> Any:
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise WrongTypeError(_cannot(value, field, "[]v1.OwnerReference"))
-    # The server drops repetitions.
-    return [item for index, item in enumerate(value) if item not in value[:index]]
-
-
-def _quantities(value: Any, field: str) -> Any:
-    if not isinstance(value, dict):
-        raise WrongTypeError(_cannot(value, field, "v1.ResourceList"))
-    try:
-        return {name: str(quantities.parse(item)) for name, item in value.items()}
-    except ValueError as error:
-        raise WrongTypeError(str(error)) from error
-
-
-def _micro_time(value: Any, field: str) -> Any:
-    if not isinstance(value, str):
-        raise WrongTypeError(_cannot(value, field, "string"))
-    if not _MICRO_TIME.fullmatch(value):
-        raise WrongTypeError(
-            f'parsing time "{value}" as "2006-01-02T15:04:05.000000Z07:00": cannot parse "{value}"'
-        )
-    return dt.datetime.fromisoformat(value).astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def _time(value: Any, field: str) -> Any:
-    if not isinstance(value, str):
-        raise WrongTypeError(_cannot(value, field, "string"))
-    try:
-        return objects.timestamp(objects.seconds(value))
-    except ValueError as error:
-        raise WrongTypeError(f'parsing time "{value}" as "2006-01-02T15:04:05Z07:00": {error}') from error
-
-
-_FORMS: dict[str, Callable[[Any, str], Any]] = {
-    "strings": _strings,
-    "text": _text,
-    "number": _number,
-    "texts": _texts,
-    "objects": _objects,
-    "quantities": _quantities,
-    "microtime": _micro_time,
-    "time": _time,
-}
-
-
-def _cannot(value: Any, field: str, go_type: str) -> str:
-    return f"json: cannot unmarshal {_json_type(value)} into Go struct field {field} of type {go_type}"
-
-
-def _json_type(value: Any) -> str:
-    if isinstance(value, bool):
-        return "bool"
-    if isinstance(value, int | float):
-        return "number"
-    if value is None:
-        return "null"
-    if isinstance(value, str):
-        return "string"
-    return "array" if isinstance(value, list) else "object"
+        holder[member] = FORMS[form](holder[member], f"{kind}.{path}")
 
 
 def _reason(body: bytes, error: ValueError) -> str:

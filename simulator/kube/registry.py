@@ -93,7 +93,7 @@ class Registry:
                 changed = strategic.merge(old, body)
             else:
                 changed = patches.merge(old, body)
-            obj = decoding.as_patched(resource, namespace, objects.clone(changed))
+            obj = decoding.as_patched(resource, namespace, changed)
             _check_name(obj, name)
             return self._replace(resource, old, obj, subresource)
 

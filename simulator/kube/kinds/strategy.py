@@ -29,7 +29,7 @@ class Strategy:
     typed = True
     """Whether the server decodes the object into a type (a custom resource stays as it is)."""
     typed_members: Mapping[str, str] = {}
-    """Members whose JSON type is checked: dotted path -> form (see `decoding`)."""
+    """Members whose JSON type is checked: dotted path -> form (see `json_forms`)."""
     orphans_by_default = False
     """Whether a deletion that says nothing about dependents leaves them."""
     field_labels: frozenset[str] = frozenset({"metadata.name", "metadata.namespace"})
