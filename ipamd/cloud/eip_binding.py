@@ -43,9 +43,12 @@ class EipBinding(EipCalls):
                 if (eip.eni_id, eip.private_ip) == (eni_id, private_ip):
                     return ""
                 raise _held(error, f"{eip_id} is bound to {_holder(eip)}") from error
-            for other in self.describe_eips(eni_ids=[eni_id], deadline=deadline):
-                if other.private_ip == private_ip and other.eip_id != eip_id and other.status in _BINDING:
-                    raise _held(error, f"{private_ip} of {eni_id} already has {other.eip_id}") from error
+            for holder in self.describe_eips(eni_ids=[eni_id], deadline=deadline):
+                if holder.private_ip != private_ip or holder.status not in _BINDING:
+                    continue
+                if holder.eip_id == eip_id:
+                    return ""
+                raise _held(error, f"{private_ip} of {eni_id} already has {holder.eip_id}") from error
             raise
         return tasks.task_id(reply)
 

@@ -106,6 +106,13 @@ class EipCalls(Calls):
             raise
         return tasks.task_id(reply)
 
+    def release_completed(self) -> None:
+        """Note that a released EIP is gone: an order that was refused for want of quota may be given again.
+
+        The release's acceptance alone does not free the quota, so an order in between is refused anew.
+        """
+        self._session.completed("ReleaseAddresses")
+
     def describe_eip_quota(self, deadline: Deadline | None = None) -> list[model.EipQuota]:
         """Return the account's EIP quotas in this region (API page DescribeAddressQuota)."""
         reply = self._session.call("DescribeAddressQuota", {}, deadline=deadline)

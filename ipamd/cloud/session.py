@@ -117,6 +117,10 @@ class Session:
         self.conduct.sleep(seconds)
         return True
 
+    def completed(self, action: str) -> None:
+        """Note that what an accepted `action` promised has come about: refusals that it relieves are void."""
+        self._inhibitor.succeeded(action, "")
+
     def call(
         self,
         action: str,

@@ -151,6 +151,19 @@ def test_passing_failures_only_slow_the_polls_down(cloud, watch, soon):
     assert len(cloud.calls) == 4
 
 
+def test_the_back_off_starts_anew_after_a_success(cloud, soon):
+    trouble = cloud_error("DescribeAddresses", "InternalError", "oops")
+    cloud.put("eip-1", model.EipStatus.BINDING)
+    cloud.failures = [trouble, trouble]
+    steep = Backoff(first=0.01, longest=60.0, factor=100.0)
+    with EipWatch(cloud, pace=BRISK, backoff=steep) as watch, ThreadPoolExecutor() as threads:
+        wait = threads.submit(watch.wait_until, "eip-1", bound, soon())
+        cloud.await_calls(3)
+        cloud.failures = [trouble]
+        cloud.put("eip-1", model.EipStatus.BIND)
+        assert bound(wait.result(5))
+
+
 def test_a_hopeless_failure_ends_every_wait_with_an_error_of_its_own(cloud, watch, soon):
     with ThreadPoolExecutor() as threads:
         waits = [threads.submit(watch.wait_until, f"eip-{n}", bound, soon()) for n in range(3)]

@@ -10,6 +10,7 @@ from ipamd.cloud.credentials import Credential, RoleCredentials
 from ipamd.cloud.session import MOST_DOUBTFUL_ATTEMPTS, may_repeat
 from ipamd.cloud.throttling import Limiter
 from ipamd.core import model
+from ipamd.core.backoff import Backoff
 from ipamd.core.errors import CloudError, CloudErrorKind
 from simulator.cloud import CloudRegion, CloudServer, Fault, FaultKind, RegionConfig, loopback_socket
 from simulator.cloud.config import RateLimits
@@ -122,6 +123,16 @@ def test_a_turn_that_comes_after_the_deadline_is_a_throttle_of_our_own(open_clou
         cloud.describe_eip_quota(deadline=soon(0.3))
     assert (caught.value.kind, caught.value.code) == (CloudErrorKind.THROTTLED, "ClientRateLimit")
     assert len(server.requests) == 1
+
+
+def test_after_a_refusal_as_too_many_no_other_thread_calls_the_action_for_a_while(open_cloud, serve, soon):
+    limiter = Limiter(clock=time.monotonic, share=1.0)
+    server = serve(answering(error("RequestLimitExceeded")))
+    cloud = open_cloud(server.url, limiter=limiter, conduct={"backoff": Backoff(first=5.0)})
+    with pytest.raises(CloudError):
+        cloud.describe_eip_quota(deadline=soon(1))
+    assert limiter.reserve("DescribeAddressQuota", 4.0) is None
+    assert limiter.reserve("DescribeAddresses", 4.0) == 0
 
 
 def test_under_the_rates_of_the_region_a_burst_of_threads_gets_through(open_cloud):
