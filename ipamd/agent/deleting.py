@@ -49,7 +49,7 @@ class Deleting:
             address = self._of(key)
             if address is not None:
                 with failures.step("unwiring the Pod"):
-                    self.releasing.end(address)
+                    self.releasing.end(address, link_may_linger=True)
 
     def _of(self, key: model.SandboxKey) -> Address | None:
         """Return the address that the sandbox has, or that is held because it had it."""

@@ -28,10 +28,18 @@ class Releasing:
     holds: holding.HoldTimes
     cooldown: float
 
-    def end(self, address: Address, *, may_hold: bool = True, pod: PodView | None = None) -> None:
+    def end(
+        self,
+        address: Address,
+        *,
+        may_hold: bool = True,
+        pod: PodView | None = None,
+        link_may_linger: bool = False,
+    ) -> None:
         """Unwire the sandbox that owns the address, and keep the address for its Pod if that may come back.
 
-        `pod` is the Pod as the caller knows it, for one that the watch does not know yet.
+        `pod` is the Pod as the caller knows it, for one that the watch does not know yet. With
+        `link_may_linger` the Pod is off the network when this returns, and its link goes a moment later.
         For an address that is held already, decide again whether it needs to be. Errors: KernelError, then
         nothing has changed for the ledger and the call may be repeated; StoreError.
         """
@@ -40,7 +48,8 @@ class Releasing:
             return
         if isinstance(state, Assigned):
             veth = names.host_veth(state.pod.namespace, state.pod.name)
-            self.dataplane.unwire_pod(address.ip, veth)
+            unwire = self.dataplane.cut_pod if link_may_linger else self.dataplane.unwire_pod
+            unwire(address.ip, veth)
         now = self.book.now()
         hold = None
         if may_hold:

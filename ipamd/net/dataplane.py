@@ -3,7 +3,8 @@
     ensure_node    once, then as repair: rules, forwarding, nft table
     ensure_eni     for each secondary ENI, then as repair
     wire_pod       for each ADD; connect_pod mends its node side
-    unwire_pod     for each DEL
+    cut_pod        for each DEL
+    unwire_pod     after a failed ADD, and as repair
     set_eip_pod    when an EIP is bound or lost while the Pod runs
 
 Every call may be repeated: it makes what is missing, settles what is there and touches nothing that is not
@@ -21,6 +22,7 @@ from typing import Final
 
 from ipamd.core import errors
 from ipamd.net import checking, enis, links, nft_table, rtnetlink, snapshot, sysctls, wiring
+from ipamd.net.link_removal import LinkRemoval
 from ipamd.net.links import Link
 from ipamd.net.marks import FIRST_TABLE, MarkMask
 from ipamd.net.model import (
@@ -52,12 +54,14 @@ class DataPlane:
         self._mask = MarkMask(config.mark_mask)
         self._lock = threading.Lock()
         self._elements = Elements()
+        self._removal = LinkRemoval()
         self._table = nft_table.NftTable(self._elements)
         self._enis: dict[str, EniLink] = {}
         self._direct_cidrs: tuple[str, ...] = ()
 
     def close(self) -> None:
-        """Let go of the one socket that is kept open; what was made stays."""
+        """Finish the removal of links and let go of the one socket that is kept open; what was made stays."""
+        self._removal.close()
         self._elements.close()
 
     def ensure_node(self, primary_mac: str, direct_cidrs: tuple[str, ...]) -> EniLink:
@@ -125,6 +129,12 @@ class DataPlane:
     def unwire_pod(self, ip: str, host_veth: str) -> None:
         """Take a Pod's interface away; what is gone already, its namespace included, is no error."""
         wiring.unwire(ip, host_veth, self._elements)
+
+    def cut_pod(self, ip: str, host_veth: str) -> None:
+        """Take a Pod off the network at once, and its link away a moment later."""
+        ifindex = wiring.cut(ip, host_veth, self._elements)
+        if ifindex is not None:
+            self._removal.remove(ifindex)
 
     def check_pod(self, pod: PodWiring) -> list[str]:
         """Return what differs from how the Pod has to be wired, one sentence each."""

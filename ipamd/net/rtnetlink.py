@@ -75,6 +75,15 @@ def delete_link(name: str) -> Request:
     )
 
 
+def delete_link_index(ifindex: int) -> Request:
+    """Remove the link with this index, whatever its name is by now."""
+    return Request(
+        _encode(ifinfmsg, _DELLINK, 0, [], index=ifindex),
+        f"remove link {ifindex}",
+        frozenset({errno.ENODEV}),
+    )
+
+
 def add_address(ifindex: int, ip: str, what: str) -> Request:
     """Give a link an IPv4 address with prefix length 32."""
     return Request(

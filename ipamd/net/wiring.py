@@ -65,18 +65,26 @@ def unwire(ip: str, host_veth: str, elements: Elements) -> None:
     The Pod's end goes with the node's, so the Pod's namespace need not exist. A link of this name that
     belongs to another IP is a newer sandbox of the same Pod and stays.
     """
+    ifindex = cut(ip, host_veth, elements)
+    if ifindex is not None:
+        with NetlinkSocket(ROUTE) as channel:
+            channel.change(rtnetlink.delete_link_index(ifindex))
+
+
+def cut(ip: str, host_veth: str, elements: Elements) -> int | None:
+    """Take away all that `wire` made but the link: no packet gets in or out; return the link's ifindex."""
     checked_ip(ip)
     checked_host_veth(host_veth)
     elements.apply([*elements.removal(ruleset.PODS, ip), *elements.removal(ruleset.EIP_PODS, ip)])
     with NetlinkSocket(ROUTE) as channel:
         channel.change(rtnetlink.delete_host_route(ip))
         link = links.by_name(channel, host_veth)
-        if link is None:
-            return
-        if link.mac == names.host_mac(ip):
-            channel.change(rtnetlink.delete_link(host_veth))
-        else:
-            logger.info("link %s stays: its MAC %s is not that of %s", host_veth, link.mac, ip)
+    if link is None:
+        return None
+    if link.mac != names.host_mac(ip):
+        logger.info("link %s stays: its MAC %s is not that of %s", host_veth, link.mac, ip)
+        return None
+    return link.ifindex
 
 
 def set_eip(ip: str, elements: Elements, *, wanted: bool) -> None:

@@ -7,6 +7,7 @@ import pytest
 from ipamd.core import errors, names
 from ipamd.net import links
 from ipamd.net.netlink import ROUTE, NetlinkSocket
+from tests.net.world import eventually
 
 pytestmark = pytest.mark.netns
 POD = "10.0.1.100"
@@ -182,6 +183,41 @@ def test_unwiring_works_whatever_is_missing_already(world, lost):
     }[lost]:
         world.node.run(*command)
     unwire(world, world.pods[POD])
+
+    assert nothing_of_pods(world)
+
+
+def test_a_pod_that_is_cut_off_has_no_traffic_at_once_and_no_link_soon(world):
+    world.add_pod(POD)
+    wiring = world.pods[POD]
+
+    world.on_node(lambda: world.dataplane.cut_pod(wiring.ip, wiring.host_veth))
+
+    found = world.snapshot()
+    assert not found.pod_marks
+    assert not found.eip_pods
+    assert not [route for route in found.routes if route.table == 254]
+    assert eventually(lambda: nothing_of_pods(world))
+
+
+def test_the_link_of_a_new_sandbox_survives_the_removal_of_the_old_one(world):
+    world.add_pod(POD)
+    wiring = world.pods[POD]
+    world.on_node(lambda: world.dataplane.cut_pod(wiring.ip, wiring.host_veth))
+    made = wire(world, world.wiring(world.sandbox(), POD))
+
+    world.on_node(world.dataplane.close)
+
+    assert [link.ifindex for link in world.snapshot().links] == [made.host_ifindex]
+
+
+def test_closing_waits_for_links_that_are_being_removed(world):
+    for number in range(5):
+        world.add_pod(f"10.0.1.{100 + number}")
+    for wiring in world.pods.values():
+        world.on_node(lambda wiring=wiring: world.dataplane.cut_pod(wiring.ip, wiring.host_veth))
+
+    world.on_node(world.dataplane.close)
 
     assert nothing_of_pods(world)
 

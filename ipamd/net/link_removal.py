@@ -1,0 +1,54 @@
+"""Removes links in the background, because the kernel takes 20 ms for each.
+
+A veth is gone only after the kernel has waited for its RCU readers; a runtime that drains a node need not
+wait for that. What is lost when the process ends is a link without owner, which the agent's repair removes.
+Links are named by their index, which the kernel does not give to a later link, so a new sandbox of the same
+Pod is never hit. Thread safety: any thread may call any method.
+"""
+
+import logging
+import queue
+import threading
+
+from ipamd.core import errors
+from ipamd.net import rtnetlink
+from ipamd.net.netlink import ROUTE, NetlinkSocket
+
+logger = logging.getLogger(__name__)
+
+
+class LinkRemoval:
+    """One thread that removes links in the order in which they were named.
+
+    Invariant: the thread runs from the first link until `close`, in the namespace of the thread that named
+    that first link.
+    """
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._links: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def remove(self, ifindex: int) -> None:
+        """Have the link removed soon."""
+        with self._guard:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="link-removal", daemon=True)
+                self._thread.start()
+            self._links.put(ifindex)
+
+    def close(self) -> None:
+        """Wait until every link that was named is gone, and end the thread; a later `remove` starts anew."""
+        with self._guard:
+            thread, self._thread = self._thread, None
+            if thread is not None:
+                self._links.put(None)
+                thread.join()
+
+    def _run(self) -> None:
+        with NetlinkSocket(ROUTE) as channel:
+            while (ifindex := self._links.get()) is not None:
+                try:
+                    channel.change(rtnetlink.delete_link_index(ifindex))
+                except errors.KernelError as e:
+                    logger.warning("%s; the repair will try again", e)
