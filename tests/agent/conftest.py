@@ -40,7 +40,10 @@ CLAIMS = "/apis/networking.tke.cloud.tencent.com/v1/namespaces/default/eipclaims
 class AgentBed(Bed):
     """A bed whose agent can be asked by gRPC and whose claims are made by hand."""
 
-    def begin(self, *options, region=None):
+    kube = None
+    cloud = None
+
+    def begin(self, *options, region=None, warm=3):
         self.options = [*OPTIONS, *options]
         self.start_region({**REGION, **(region or {})})
         self.kube = JsonEndpoint(self.endpoints.kube)
@@ -51,7 +54,7 @@ class AgentBed(Bed):
             ),
             endpoints=endpoints.parse(self.endpoints.cloud),
         )
-        self.start_again()
+        self.start_again(warm=warm)
         return self
 
     def start_again(self, *, warm=3):
@@ -59,9 +62,9 @@ class AgentBed(Bed):
         self.wait_until_ready(warm=warm)
 
     def close(self):
-        if hasattr(self, "kube"):
-            self.kube.close()
-            self.cloud.close()
+        for client in (self.kube, self.cloud):
+            if client is not None:
+                client.close()
         super().close()
 
     def call(self, verb, sandbox=None, *, timeout=15.0, conf=None, **environment):

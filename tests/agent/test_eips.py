@@ -15,6 +15,9 @@ def ip_of(result):
 
 
 def eip_calls(node):
+    """Calls about EIPs so far, once those of earlier tests are over."""
+    settled = lambda: all(e["state"] == "bound" for e in node.ctl("eips")["eips"])  # noqa: E731
+    node.eventually("no EIP is on its way", settled)
     calls = node.admin.get("/audit")["calls"]
     return {action: n for action, n in calls.items() if "Address" in action and "PrivateIp" not in action}
 
