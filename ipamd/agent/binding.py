@@ -20,11 +20,12 @@ from ipamd.agent.disassociating import Disassociation
 from ipamd.agent.enis import NodeEnis
 from ipamd.agent.pods import PodSource
 from ipamd.agent.workers import Workers
-from ipamd.core import bindings
-from ipamd.core.addresses import BindStage, Unbinding
+from ipamd.core import bindings, model
+from ipamd.core.addresses import BindStage, Held, Unbinding
 from ipamd.core.claims import Claim
 from ipamd.core.deadline import Deadline
 from ipamd.core.errors import IpamError, TryAgainError
+from ipamd.core.ledger import Ledger
 
 log = logging.getLogger(__name__)
 
@@ -106,13 +107,18 @@ class Binder:
 
     def _round(self) -> None:
         ledger = self._tools.book.ledger
-        expected = frozenset(pod.ref for pod in self._pods.all() if pod.wants_sandbox)
-        scene = bindings.Scene(node=self._node, ledger=ledger, claims=self._claims.all(), expected=expected)
+        claims = self._claims.all()
+        scene = bindings.Scene(node=self._node, ledger=ledger, claims=claims, expected=self._expected(ledger))
         informed = self._claims.has_synced and self._pods.has_synced
         due = [a for a in bindings.decide(scene) if informed or _needs_no_claim(a)]
         self._closures.keep_only({_subject_of(action) for action in due})
         for action in due:
             self._begin(action)
+
+    def _expected(self, ledger: Ledger) -> frozenset[model.PodRef]:
+        """Return the Pods whose addresses are held and that may get a sandbox again."""
+        views = [self._pods.known(a.pod) for a in ledger.in_state(Held) if a.pod is not None]
+        return frozenset(view.ref for view in views if view is not None and view.wants_sandbox)
 
     def _begin(self, action: bindings.Action) -> None:
         subject = _subject_of(action)

@@ -9,6 +9,7 @@ import contextlib
 import logging
 import random
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,6 +25,8 @@ from ipamd.core.errors import CloudError, CloudErrorKind, IpamError, TryAgainErr
 
 log = logging.getLogger(__name__)
 
+_GATHER = 0.02
+"""Seconds in which changes are gathered before the pool is looked at."""
 _TICK = 5.0
 """Seconds after which a round is made even if nothing has happened."""
 _WORKERS = 4
@@ -146,6 +149,8 @@ class Pool:
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._nudged.wait(self._pause())
+            # A burst of Pods is one occasion to look, not a hundred.
+            self._stopping.wait(_GATHER)
             self._nudged.clear()
             if self._stopping.is_set():
                 return
@@ -183,9 +188,10 @@ class Pool:
         terms = self.terms
         with self._guard:
             arriving, waiting = dict(self._arriving), self._waiting
+        known = Counter(address.eni_id for address in book.addresses.values())
         return planning.Situation(
             ledger=book,
-            enis=tuple(self._room(book, eni_id, arriving) for eni_id in self._enis.enis),
+            enis=tuple(self._room(known[eni_id], eni_id, arriving) for eni_id in self._enis.enis),
             limits=terms.limits,
             targets=terms.targets,
             waiting=waiting,
@@ -196,9 +202,8 @@ class Pool:
             last_release=self._last_release,
         )
 
-    def _room(self, book: ledger.Ledger, eni_id: str, arriving: dict[str, int]) -> planning.EniRoom:
+    def _room(self, known: int, eni_id: str, arriving: dict[str, int]) -> planning.EniRoom:
         eni = self._enis.enis[eni_id]
-        known = sum(a.eni_id == eni_id for a in book.addresses.values())
         usable = eni.link is not None and not eni.problem
         return planning.EniRoom(
             eni_id=eni_id,
