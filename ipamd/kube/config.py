@@ -1,8 +1,9 @@
 """Where the API server is and who we are to it: from inside a Pod, or from a kubeconfig.
 
 Inside a Pod only files and two environment variables are read, because the `kubernetes` package would cost
-the per-node daemon 13 MiB; it is imported only when a kubeconfig is named. Proxies of the environment are not
-used: an API server behind one is named so by `proxy-url` of the kubeconfig.
+the per-node daemon 13 MiB; it is imported only for a kubeconfig that needs more than files and a token.
+Proxies of the environment are not used: an API server behind one is named so by `proxy-url` of the
+kubeconfig.
 Thread safety: a `Connection` is immutable and its `authorization` may be called from any thread.
 """
 
@@ -74,7 +75,21 @@ def in_cluster(environ: Mapping[str, str], directory: Path = SERVICE_ACCOUNT) ->
 
 def from_kubeconfig(path: str, context: str = "") -> Connection:
     """Return the connection of a kubeconfig's current or named context; its exec plug-ins work."""
-    from kubernetes import client, config  # noqa: PLC0415 - 13 MiB that only users of a kubeconfig pay
+    from ipamd.kube import kubeconfig  # noqa: PLC0415 - YAML that only users of a kubeconfig pay
+
+    plain = kubeconfig.read_plain(path, context)
+    if plain is not None:
+        return Connection(
+            server=plain.server,
+            authorization=lambda: f"Bearer {plain.token}" if plain.token else "",
+            ca_file=plain.ca_file,
+            cert_file=plain.cert_file,
+            key_file=plain.key_file,
+            verify=plain.verify,
+            tls_server_name=plain.tls_server_name,
+            proxy=plain.proxy,
+        )
+    from kubernetes import client, config  # noqa: PLC0415 - 13 MiB that only users of plug-ins pay
 
     configuration = client.Configuration(proxy="")
     try:
