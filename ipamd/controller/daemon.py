@@ -55,6 +55,7 @@ def run(settings: Settings, environment: Mapping[str, str]) -> int:
         namespace=settings.lease_namespace,
         name=settings.lease_name,
         identity=settings.identity,
+        timing=settings.lease_timing,
     )
     with _cloud(settings, environment) as cloud:
         leader = Leader(settings, client=client, cloud=cloud, election=election)

@@ -16,7 +16,7 @@ from ipamd.controller.rests import Rest
 from ipamd.core import claim_actions as do
 from ipamd.core import claim_status
 from ipamd.core.claim_facts import Facts
-from ipamd.core.claims import Claim, Reason, condition
+from ipamd.core.claims import PROVISIONED, Claim, Reason, condition
 from ipamd.kube import errors
 
 log = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ class Executor:
         return recorded
 
     def _refuse(self, action: do.Refuse, claim: Claim) -> Rest:
-        known = condition(claim.conditions, claim_status.PROVISIONED)
+        known = condition(claim.conditions, PROVISIONED)
         if (known.get("reason"), known.get("message")) != (action.reason.value, action.message):
             patch = claim_status.not_provisioned(
                 claim, action.reason, action.message, self._ports.clock(), certain=False
@@ -139,5 +139,6 @@ class Executor:
         self._ports.writer.let_go(claim)
         self._ports.promises.forget(claim.uid)
         log.info("claim %s is gone", claim)
+        self._ports.cloud.release_completed()
         self._ports.on_freed()
         return Rest()

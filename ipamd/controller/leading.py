@@ -9,8 +9,6 @@ begins and ends the work.
 import logging
 import socket
 import threading
-import time
-from collections.abc import Callable
 
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.controller.claim_writing import ClaimWriter
@@ -26,8 +24,8 @@ from ipamd.controller.queueing import WorkQueue
 from ipamd.controller.reconciling import Reconciler
 from ipamd.controller.telling import COMPONENT, Teller
 from ipamd.controller.workers import Workers
-from ipamd.core import claim_status
-from ipamd.core.claims import Reason, condition
+from ipamd.core.backoff import Backoff
+from ipamd.core.claims import PROVISIONED, Reason, condition
 from ipamd.kube.client import KubeClient
 from ipamd.kube.events import EventRecorder
 from ipamd.kube.leases import Election
@@ -53,12 +51,12 @@ class Leader:
         cloud: TencentCloud,
         election: Election,
         pace: WatchPace | None = None,
-        clock: Callable[[], float] = time.time,
+        backoff: Backoff | None = None,
     ) -> None:
         """Take the outside world; nothing is asked of it before `start_watching`."""
         self._settings = settings
         self._election = election
-        self._queue: WorkQueue[Key] = WorkQueue()
+        self._queue: WorkQueue[Key] = WorkQueue(backoff=backoff)
         self.cluster = Cluster(client, wake=self._queue.add, pace=pace)
         self._recorder = EventRecorder(client, COMPONENT, socket.gethostname())
         self.lost = threading.Event()
@@ -69,7 +67,6 @@ class Leader:
             teller=Teller(self._recorder),
             promises=Promises(),
             on_freed=self._wake_refused,
-            clock=clock,
         )
         reconciler = Reconciler(
             settings.cluster_id,
@@ -115,6 +112,6 @@ class Leader:
     def _wake_refused(self) -> None:
         """Let claims that were refused for lack of quota try again."""
         for claim in self.cluster.claims():
-            refusal = condition(claim.conditions, claim_status.PROVISIONED).get("reason")
+            refusal = condition(claim.conditions, PROVISIONED).get("reason")
             if claim.address is None and refusal == Reason.QUOTA_EXCEEDED.value:
                 self._queue.add((claim.namespace, claim.name))

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from ipamd import logs
 from ipamd.core import durations
 from ipamd.core.errors import InvalidInputError
+from ipamd.kube.leases import LeaseTiming
 
 DEFAULT_METADATA_URL = "http://metadata.tencentyun.com"
 
@@ -36,6 +37,7 @@ class Settings:
     lease_namespace: str
     lease_name: str
     identity: str
+    lease_timing: LeaseTiming
     workers: int
     resync: float
     kube_qps: float
@@ -66,6 +68,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="",
         help="of this replica (default: $POD_NAME, else the host, and its process id)",
     )
+    for flag, default, meaning in (
+        (
+            "--leader-elect-lease-duration",
+            "15s",
+            "how long other replicas respect a Lease that is not renewed",
+        ),
+        ("--leader-elect-renew-deadline", "10s", "how long a leader works without a renewal"),
+        ("--leader-elect-retry-period", "2s", "between two attempts to take or renew the Lease"),
+    ):
+        leader.add_argument(flag, default=default, metavar="DURATION", help=f"{meaning} (default {default})")
     operation = parser.add_argument_group("operation")
     operation.add_argument(
         "--workers", type=int, default=4, metavar="N", help="claims worked on at once (default %(default)s)"
@@ -116,8 +128,9 @@ def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> S
         lease_name=arguments.lease_name,
         # The process id tells two processes of one host apart; no two may share an identity.
         identity=arguments.identity or f"{host}_{os.getpid()}",
+        lease_timing=_lease_timing(arguments),
         workers=arguments.workers,
-        resync=_duration("--resync", arguments.resync, least=10, most=86400),
+        resync=_duration("--resync", arguments.resync, least=10),
         kube_qps=arguments.kube_client_qps,
         kube_burst=arguments.kube_client_burst,
         log_level=arguments.log_level,
@@ -138,6 +151,23 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
 
 
+def _lease_timing(arguments: argparse.Namespace) -> LeaseTiming:
+    try:
+        return LeaseTiming(
+            duration=_duration(
+                "--leader-elect-lease-duration", arguments.leader_elect_lease_duration, least=1
+            ),
+            renew_within=_duration("--leader-elect-renew-deadline", arguments.leader_elect_renew_deadline),
+            retry=_duration("--leader-elect-retry-period", arguments.leader_elect_retry_period),
+        )
+    except ValueError as e:
+        raise InvalidInputError(
+            "the times of the leader election do not fit together",
+            advice="give --leader-elect-lease-duration > --leader-elect-renew-deadline > "
+            "--leader-elect-retry-period > 0",
+        ) from e
+
+
 def _matching(flag: str, value: str, pattern: re.Pattern[str], what: str, *, optional: bool = False) -> str:
     if not pattern.fullmatch(value) and not (optional and value == ""):
         state = f"is {value[:80]!r}" if value else "is not given"
@@ -145,7 +175,7 @@ def _matching(flag: str, value: str, pattern: re.Pattern[str], what: str, *, opt
     return value
 
 
-def _duration(flag: str, value: str, *, least: float, most: float) -> float:
+def _duration(flag: str, value: str, *, least: float = 0, most: float = 86400) -> float:
     try:
         seconds = durations.parse(value)
     except InvalidInputError as e:

@@ -40,6 +40,9 @@ class CloudWriter(Protocol):
     def release_eip(self, eip_id: str, deadline: Deadline | None = None) -> str:
         """Give it back for good."""
 
+    def release_completed(self) -> None:
+        """Note that what was given back is gone."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:

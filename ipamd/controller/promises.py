@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 
-RELEASE_AGAIN = 30.0
+RELEASE_AGAIN = 10.0
 """Seconds after which an EIP that was released and is still listed is released once more."""
 
 

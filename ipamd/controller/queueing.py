@@ -14,6 +14,9 @@ from typing import Generic, TypeVar
 
 from ipamd.core.backoff import Backoff
 
+_ECHO = 1.0
+"""Seconds until a key that failed is worked on again because it changed meanwhile."""
+
 K = TypeVar("K", bound=Hashable)
 
 
@@ -42,19 +45,14 @@ class WorkQueue(Generic[K]):
     def add(self, key: K) -> None:
         """Ask for the key to be worked on now, or as soon as the worker that has it is done."""
         with self._changed:
-            self._later.pop(key, None)
+            if key not in self._held:
+                self._later.pop(key, None)
             self._add(key)
 
     def add_after(self, key: K, seconds: float) -> None:
         """Ask for the key to be worked on in `seconds`, unless it comes earlier anyway."""
         with self._changed:
-            due = self._monotonic() + max(0.0, seconds)
-            if key in self._ready or self._later.get(key, float("inf")) <= due:
-                return
-            self._later[key] = due
-            self._pushed += 1
-            heapq.heappush(self._heap, (due, self._pushed, key))
-            self._changed.notify()
+            self._schedule(key, seconds)
 
     def get(self) -> K | None:
         """Wait for a key and take it; None when the queue is closed."""
@@ -73,8 +71,14 @@ class WorkQueue(Generic[K]):
         """Give the key back; it comes again if it was added meanwhile."""
         with self._changed:
             self._held.discard(key)
-            if key in self._again:
-                self._again.discard(key)
+            if key not in self._again:
+                return
+            self._again.discard(key)
+            if key in self._failures:
+                # Most likely the echo of what the worker wrote itself before it failed.
+                self._schedule(key, _ECHO)
+            else:
+                self._later.pop(key, None)
                 self._add(key)
 
     def succeeded(self, key: K) -> None:
@@ -108,6 +112,15 @@ class WorkQueue(Generic[K]):
         elif key not in self._ready:
             self._ready[key] = None
             self._changed.notify()
+
+    def _schedule(self, key: K, seconds: float) -> None:
+        due = self._monotonic() + max(0.0, seconds)
+        if key in self._ready or self._later.get(key, float("inf")) <= due:
+            return
+        self._later[key] = due
+        self._pushed += 1
+        heapq.heappush(self._heap, (due, self._pushed, key))
+        self._changed.notify()
 
     def _wake_due(self) -> None:
         now = self._monotonic()

@@ -118,13 +118,17 @@ def _bound_without_record(facts: Facts, claim: Claim, eip: Eip) -> Action:
 
 
 def _unsettled(facts: Facts, claim: Claim) -> float:
-    """Return the seconds in which an EIP of the claim may still turn up.
+    """Return the seconds in which an EIP of the claim may still turn up; at most 0 when it cannot.
 
-    0 when that is out of the question.
+    Only lists that are older than the EIP can lack it: an EIP that was ordered is too young for SETTLE
+    seconds after its order, one that is recorded for SETTLE seconds after it was seen.
     """
     known = {claim.address.eip_id} if claim.address else set()
     if facts.released and known <= facts.released:
         return 0.0
+    seen = claim.provisioned_at if claim.address else None
+    if seen is not None:
+        return seen + SETTLE - facts.now
     if claim.allocation is None or claim.allocation.started is None:
         return 0.0
     return claim.allocation.started + ATTEMPT_WINDOW + SETTLE - facts.now

@@ -11,7 +11,9 @@ from typing import Any
 
 from ipamd.core import timestamps
 from ipamd.core.claims import (
+    BOUND,
     FAILURES,
+    PROVISIONED,
     Claim,
     ClaimAddress,
     ClaimBinding,
@@ -21,8 +23,6 @@ from ipamd.core.claims import (
     condition,
 )
 
-PROVISIONED = "Provisioned"
-BOUND = "Bound"
 _MESSAGE_LIMIT = 1024
 """Characters; metav1.Condition allows 32768, people read less."""
 

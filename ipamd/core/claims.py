@@ -23,6 +23,10 @@ NODE_LABEL = f"{GROUP}/node"
 """The node of the claim's Pod; an agent watches the claims that carry its node's name."""
 FINALIZER = f"{GROUP}/eip"
 """Holds a deleted claim until its EIP is unbound and, if we created it, released."""
+PROVISIONED = "Provisioned"
+"""Condition: the claim has its EIP; the controller's."""
+BOUND = "Bound"
+"""Condition: the EIP is associated with the Pod's address; the agent's."""
 POD_UID = f"{GROUP}/pod-uid"
 """Annotation: the Pod that the claim was created for; counts until `status.pod` is written."""
 
@@ -139,6 +143,14 @@ class Claim:
     def retained(self) -> bool:
         """Whether it outlives its Pod; a claim that cannot be read is kept on doubt."""
         return self.request is None or self.request.delete_policy is DeletePolicy.NEVER
+
+    @property
+    def provisioned_at(self) -> float | None:
+        """When its EIP was recorded, as seen in the cloud's list; None when that is not known."""
+        provisioned = condition(self.conditions, PROVISIONED)
+        if provisioned.get("status") != "True":
+            return None
+        return timestamps.from_text(_text(provisioned.get("lastTransitionTime")))
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"

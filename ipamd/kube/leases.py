@@ -9,6 +9,7 @@ Thread safety: any thread may call any method; the callbacks run on the election
 """
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -228,7 +229,7 @@ class Election:
     def _claim(self) -> dict[str, Any]:
         return {
             "holderIdentity": self._identity,
-            "leaseDurationSeconds": max(1, round(self._timing.duration)),
+            "leaseDurationSeconds": math.ceil(self._timing.duration),
             "renewTime": _micro_now(),
         }
 

@@ -255,6 +255,9 @@ class ModelCloud:
 
         return self._call("ReleaseAddresses", write)
 
+    def release_completed(self):
+        pass
+
     # -- what happens by itself
 
     def settle(self):

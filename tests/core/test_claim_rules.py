@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipamd.core import claim_actions as do
-from ipamd.core import claims, tags
+from ipamd.core import claims, tags, timestamps
 from ipamd.core.claim_facts import Bearer, Facts, LivePod, NodeFate, Stage, bearer_of, stage_of
 from ipamd.core.claim_release import ATTEMPT_WINDOW, SETTLE
 from ipamd.core.claim_rules import _TABLE, decide
@@ -353,14 +353,26 @@ def test_a_bound_eip_without_a_recorded_binding_is_left_to_its_node_s_agent():
     assert decide(facts(LEAVING, eips=bound, node_fate=NodeFate.GONE)) == do.Disassociate(eip_id="eip-1")
 
 
-@pytest.mark.parametrize("address", [None, OWN])
-def test_an_eip_that_may_still_turn_up_holds_the_claim(address):
-    recent = replace(LEAVING, address=address, allocation=Allocation(attempt=1, started=NOW - 10))
+def test_an_ordered_eip_that_may_still_turn_up_holds_the_claim():
+    recent = replace(LEAVING, address=None, allocation=Allocation(attempt=1, started=NOW - 10))
 
     action = decide(facts(recent, eips=()))
 
     assert isinstance(action, do.Wait)
     assert action.seconds == pytest.approx(ATTEMPT_WINDOW + SETTLE - 10)
+
+
+def test_a_recorded_eip_may_be_missing_in_an_old_list_only_while_it_is_young():
+    def recorded(seconds_ago):
+        since = timestamps.to_text(NOW - seconds_ago)
+        ready = {"type": "Provisioned", "status": "True", "lastTransitionTime": since}
+        return replace(LEAVING, allocation=Allocation(attempt=1, started=NOW - 70), conditions=(ready,))
+
+    young = decide(facts(recorded(10), eips=()))
+
+    assert isinstance(young, do.Wait)
+    assert young.seconds == pytest.approx(SETTLE - 10)
+    assert decide(facts(recorded(SETTLE), eips=())) == do.DropFinalizer()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,103 @@
+"""The flags of `ipamd controller`, and what is said about wrong ones."""
+
+import argparse
+import json
+import logging
+
+import pytest
+
+from ipamd import __main__, logs
+from ipamd.controller import options
+from ipamd.core.errors import InvalidInputError
+
+
+def settings(*flags, environment=None):
+    parser = argparse.ArgumentParser()
+    options.add_arguments(parser)
+    return options.settings(parser.parse_args(flags), environment or {})
+
+
+def test_the_cluster_id_is_enough_inside_a_pod():
+    chosen = settings(
+        "--cluster-id=cls-1", environment={"POD_NAME": "tke-eni-ipamd-x", "POD_NAMESPACE": "tke"}
+    )
+
+    assert chosen.cluster_id == "cls-1"
+    assert chosen.lease_namespace == "tke"
+    assert chosen.identity.startswith("tke-eni-ipamd-x_")
+    assert (chosen.workers, chosen.resync, chosen.region) == (4, 300.0, "")
+    assert chosen.lease_timing.duration == 15.0
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        ((), "--cluster-id is not given"),
+        (("--cluster-id=a b",), "--cluster-id is 'a b'"),
+        (("--cluster-id=c", "--region=Guangzhou"), "--region is 'Guangzhou'"),
+        (("--cluster-id=c", "--workers=0"), "--workers is 0"),
+        (("--cluster-id=c", "--workers=65"), "1 to 64"),
+        (("--cluster-id=c", "--resync=5"), "--resync: duration '5'"),
+        (("--cluster-id=c", "--resync=5s"), "allowed are 10s to 24h"),
+        (("--cluster-id=c", "--lease-namespace=A_B"), "--lease-namespace"),
+        (("--cluster-id=c", "--kube-client-qps=0"), "--kube-client-qps is 0"),
+        (("--cluster-id=c", "--kube-client-qps=nan"), "--kube-client-qps is nan"),
+        (("--cluster-id=c", "--kube-client-burst=0"), "--kube-client-burst 0"),
+        (("--cluster-id=c", "--leader-elect-renew-deadline=15s"), "--leader-elect-lease-duration >"),
+        (("--cluster-id=c", "--leader-elect-lease-duration=x"), "--leader-elect-lease-duration"),
+    ],
+)
+def test_a_wrong_flag_is_named_with_its_value_and_what_is_allowed(flags, named):
+    with pytest.raises(InvalidInputError) as refusal:
+        settings(*flags)
+
+    assert named in str(refusal.value)
+
+
+def test_a_wrong_flag_ends_the_process_with_2_and_one_line(capsys):
+    assert __main__.main(["controller"]) == 2
+
+    assert capsys.readouterr().err == (
+        "ipamd controller: --cluster-id is not given; give the cluster's id, for example cls-abcd1234\n"
+    )
+
+
+def test_without_a_cluster_to_talk_to_the_way_out_is_named(capsys):
+    assert __main__.main(["controller", "--cluster-id=c", "--kubeconfig=/nonexistent"]) == 2
+
+    assert "/nonexistent" in capsys.readouterr().err
+
+
+@pytest.fixture
+def root_logger():
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield root
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_json_lines_hold_message_and_traceback(root_logger, capsys):
+    logs.configure("info", "json")
+    try:
+        int("boom")
+    except ValueError:
+        logging.getLogger("ipamd.x").exception("it %s", "failed")
+    logging.getLogger("ipamd.x").debug("unseen")
+
+    (line,) = capsys.readouterr().err.splitlines()
+    record = json.loads(line)
+    assert (record["level"], record["logger"], record["message"]) == ("error", "ipamd.x", "it failed")
+    assert "ValueError: invalid literal" in record["exception"]
+    assert record["time"].endswith("Z")
+
+
+def test_text_lines_begin_with_time_and_level(root_logger, capsys):
+    logs.configure("warning", "text")
+
+    logging.getLogger("ipamd.x").warning("careful")
+    logging.getLogger("ipamd.x").info("unseen")
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line[10] == "T"
+    assert line.endswith("WARNING ipamd.x: careful")

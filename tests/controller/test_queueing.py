@@ -1,0 +1,171 @@
+"""The work queue: serial for a key, nothing missed, failures spread out."""
+
+import threading
+import time
+
+import pytest
+
+from ipamd.controller.queueing import WorkQueue
+from ipamd.core.backoff import Backoff
+
+
+class Clock:
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def queue(clock):
+    return WorkQueue(backoff=Backoff(first=4.0, longest=64.0), monotonic=clock)
+
+
+def ready(queue):
+    """The keys that can be taken now, in order; given back at once."""
+    queue.add("begin")
+    keys = []
+    while (key := queue.get()) != "begin":  # what is due joins those that wait
+        keys.append(key)
+    queue.done("begin")
+    queue.add("end")
+    while (key := queue.get()) != "end":
+        keys.append(key)
+    for key in [*keys, "end"]:
+        queue.done(key)
+    return keys
+
+
+def test_keys_come_in_the_order_of_their_arrival_and_once(queue):
+    for key in ("a", "b", "a", "c", "b"):
+        queue.add(key)
+
+    assert ready(queue) == ["a", "b", "c"]
+
+
+def test_a_key_that_a_worker_has_is_given_to_no_other_and_comes_again(queue):
+    queue.add("a")
+    assert queue.get() == "a"
+
+    queue.add("a")
+    assert ready(queue) == []
+    queue.done("a")
+
+    assert ready(queue) == ["a"]
+    assert ready(queue) == []
+
+
+def test_a_delay_ends_in_time_and_the_earlier_of_two_counts(queue, clock):
+    queue.add_after("a", 10)
+    queue.add_after("a", 5)
+    queue.add_after("a", 20)
+    clock.now += 4.9
+    assert ready(queue) == []
+    clock.now += 0.2
+
+    assert ready(queue) == ["a"]
+    clock.now += 60
+    assert ready(queue) == []
+
+
+def test_a_change_ends_a_delay(queue, clock):
+    queue.add_after("a", 10)
+    queue.add("a")
+
+    assert ready(queue) == ["a"]
+    clock.now += 60
+    assert ready(queue) == []
+
+
+def test_failures_back_off_and_success_forgets_them(queue):
+    delays = [queue.failed("a") for _ in range(8)]
+    queue.succeeded("a")
+
+    for delay, ceiling in zip(delays, [4, 8, 16, 32, 64, 64, 64, 64], strict=True):
+        assert ceiling / 2 <= delay <= ceiling
+    assert queue.failed("a") <= 4
+    assert queue.failed("b", at_least=30) >= 30
+
+
+def test_the_echo_of_a_failed_round_does_not_end_its_back_off_at_once(queue, clock):
+    queue.add("a")
+    assert queue.get() == "a"
+    queue.add("a")
+    queue.failed("a", at_least=60)
+    queue.done("a")
+
+    assert ready(queue) == []
+    clock.now += 1.1
+    assert ready(queue) == ["a"]
+
+
+def test_a_change_after_a_failed_round_is_worked_on_at_once(queue):
+    queue.add("a")
+    assert queue.get() == "a"
+    queue.failed("a", at_least=60)
+    queue.done("a")
+
+    queue.add("a")
+
+    assert ready(queue) == ["a"]
+
+
+def test_closing_ends_waiting_workers():
+    queue: WorkQueue[str] = WorkQueue()
+    got = []
+    workers = [threading.Thread(target=lambda: got.append(queue.get())) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+
+    queue.close()
+    for worker in workers:
+        worker.join(5)
+
+    assert got == [None, None, None]
+
+
+def test_no_key_is_ever_with_two_workers_and_none_is_lost():
+    queue: WorkQueue[int] = WorkQueue()
+    busy: set[int] = set()
+    seen: dict[int, int] = {}
+    lock = threading.Lock()
+    wrong = []
+
+    def work():
+        while (key := queue.get()) is not None:
+            with lock:
+                if key in busy:
+                    wrong.append(key)
+                busy.add(key)
+            version = written[key]
+            time.sleep(0.0005)
+            with lock:
+                busy.discard(key)
+                seen[key] = version
+            queue.done(key)
+
+    written = dict.fromkeys(range(5), 0)
+    workers = [threading.Thread(target=work) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for number in range(1, 400):
+        key = number % 5
+        written[key] = number
+        queue.add(key)
+        if number % 7 == 0:
+            queue.add_after(key, 0.001)
+    end = time.monotonic() + 10
+    while seen != written and time.monotonic() < end:
+        time.sleep(0.005)
+    queue.close()
+    for worker in workers:
+        worker.join(5)
+
+    assert wrong == []
+    assert seen == written

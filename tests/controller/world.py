@@ -1,0 +1,309 @@
+"""A simulated cluster and region with controllers in this process; and users, kubelets and agents."""
+
+import itertools
+import time
+from collections.abc import Callable
+from typing import Any
+
+import urllib3
+
+from ipamd.cloud import endpoints
+from ipamd.cloud.credentials import Credential, StaticCredentials
+from ipamd.cloud.session import Conduct
+from ipamd.cloud.tencent import TencentCloud
+from ipamd.cloud.throttling import Limiter
+from ipamd.controller.leading import Leader
+from ipamd.controller.options import Settings
+from ipamd.core import claim_status, claims, timestamps
+from ipamd.core.backoff import Backoff
+from ipamd.core.claim_release import ATTEMPT_WINDOW
+from ipamd.core.claims import Claim, ClaimBinding, Reason
+from ipamd.core.model import EipOrder
+from ipamd.kube import errors
+from ipamd.kube.client import KubeClient
+from ipamd.kube.config import Connection
+from ipamd.kube.gate import RequestGate
+from ipamd.kube.leases import Election, LeaseTiming
+from ipamd.kube.resources import EIPCLAIMS, EVENTS, NODES, PODS
+from ipamd.kube.watching import WatchPace
+from simulator.cloud import CloudRegion
+from simulator.kube import KubeServer
+
+PREFIX = "tke.cloud.tencent.com/"
+CLUSTER = "cls-test"
+BRISK_LEASE = LeaseTiming(duration=3.0, renew_within=2.0, retry=0.1)
+BRISK_WATCH = WatchPace(healthy=0.05, backoff=Backoff(first=0.05, longest=0.2))
+KEYS = StaticCredentials(Credential(secret_id="AKIDdemo", secret_key="demo-secret-key"))
+
+
+class Replica:
+    """One controller with connections of its own, as a process has them."""
+
+    def __init__(self, world: "World", name: str, *, workers: int = 4):
+        self.name = name
+        connection = Connection(server=world.kube.url)
+        self.clients = [
+            KubeClient(connection, component=name, timeout=5.0, gate=RequestGate(rate=1000, burst=1000))
+            for _ in range(2)
+        ]
+        conduct = Conduct(backoff=Backoff(first=0.02, longest=0.1), call_seconds=2.0)
+        self.cloud = TencentCloud(
+            region="ap-guangzhou",
+            credentials=KEYS,
+            endpoints=endpoints.parse(world.cloud_url),
+            conduct=conduct,
+            limiter=Limiter(clock=conduct.clock, share=1.0),
+        )
+        settings = Settings(
+            cluster_id=CLUSTER,
+            region="ap-guangzhou",
+            kubeconfig="",
+            metadata_url="",
+            cloud_endpoint="",
+            lease_namespace="kube-system",
+            lease_name="tke-eni-ipamd",
+            identity=name,
+            lease_timing=BRISK_LEASE,
+            workers=workers,
+            resync=600.0,
+            kube_qps=1000.0,
+            kube_burst=1000,
+            log_level="debug",
+            log_format="text",
+        )
+        self.election = Election(
+            self.clients[1],
+            namespace="kube-system",
+            name="tke-eni-ipamd",
+            identity=name,
+            timing=BRISK_LEASE,
+        )
+        self.leader = Leader(
+            settings,
+            client=self.clients[0],
+            cloud=self.cloud,
+            election=self.election,
+            pace=BRISK_WATCH,
+            backoff=Backoff(first=0.1, longest=1.0),
+        )
+
+    def start(self) -> None:
+        self.leader.start_watching()
+        assert self.leader.cluster.wait_synced(10)
+        self.leader.stand_for_election()
+
+    def stop(self) -> None:
+        self.leader.stop()
+        for client in self.clients:
+            client.close()
+        self.cloud.close()
+
+
+class World:
+    """The outside of the controller."""
+
+    def __init__(self, kube: KubeServer, region: CloudRegion, cloud_url: str):
+        self.kube = kube
+        self.region = region
+        self.cloud_url = cloud_url
+        self.client = KubeClient(
+            Connection(server=kube.url), component="test", gate=RequestGate(rate=1e4, burst=1000)
+        )
+        self.replicas: list[Replica] = []
+        self._numbers = itertools.count(1)
+        self.add_node("node-a")
+
+    def close(self) -> None:
+        self.kube.heal()
+        self.region.faults.clear()
+        for replica in self.replicas:
+            replica.stop()
+        self.client.close()
+
+    def new_controller(self, **options: Any) -> Replica:
+        replica = Replica(self, f"ctl-{next(self._numbers)}", **options)
+        self.replicas.append(replica)
+        return replica
+
+    def start_controller(self, **options: Any) -> Replica:
+        replica = self.new_controller(**options)
+        replica.start()
+        return replica
+
+    def stop_controller(self, replica: Replica) -> None:
+        self.replicas.remove(replica)
+        replica.stop()
+
+    # -- users, scheduler, kubelet
+
+    def add_node(self, name: str, *, ready: bool = True, instance_id: str = "") -> None:
+        self.client.create(
+            NODES,
+            {
+                "metadata": {"name": name},
+                "spec": {"providerID": f"qcloud:///100003/{instance_id}"} if instance_id else {},
+                "status": {"conditions": [{"type": "Ready", "status": "True" if ready else "Unknown"}]},
+            },
+        )
+
+    def create_pod(
+        self,
+        name: str,
+        annotations: dict[str, str] | None = None,
+        *,
+        node: str = "node-a",
+        resource: bool = False,
+        never: bool = False,
+        host_network: bool = False,
+    ) -> dict[str, Any]:
+        if annotations is None and not resource:
+            annotations = {"eip-attributes": '{"Bandwidth":"100","ISP":"BGP"}'}
+        policy = {"eip-claim-delete-policy": "Never"} if never else {}
+        amounts = {f"{PREFIX}eip": "1"} if resource else {}
+        return self.client.create(
+            PODS,
+            {
+                "metadata": {
+                    "name": name,
+                    "namespace": "default",
+                    "annotations": {PREFIX + k: v for k, v in {**(annotations or {}), **policy}.items()},
+                },
+                "spec": {
+                    "nodeName": node,
+                    "hostNetwork": host_network,
+                    "containers": [
+                        {"name": "m", "image": "x", "resources": {"requests": amounts, "limits": amounts}}
+                    ],
+                },
+            },
+        )
+
+    def schedule(self, name: str, node: str) -> None:
+        """What the scheduler does."""
+        binding = {"metadata": {"name": name}, "target": {"apiVersion": "v1", "kind": "Node", "name": node}}
+        path = PODS.path("default", name, "binding")
+        response = urllib3.request("POST", self.kube.url + path, json=binding, retries=False)
+        assert response.status == 201, response.data
+
+    def remove_pod(self, name: str) -> None:
+        """What the kubelet does last: the Pod is gone from the API."""
+        path = PODS.path("default", name) + "?gracePeriodSeconds=0"
+        response = urllib3.request("DELETE", self.kube.url + path, retries=False)
+        assert response.status == 200, response.data
+
+    def end_pod(self, name: str, phase: str) -> None:
+        self.client.patch(PODS, name, {"status": {"phase": phase}}, "default", subresource="status")
+
+    def delete_claim(self, name: str) -> None:
+        self.client.delete(EIPCLAIMS, name, "default")
+
+    def users_eip(self) -> str:
+        """An EIP that a person allocated in the console."""
+        cloud = self.replicas[-1].cloud
+        eip_id = cloud.allocate_eip(EipOrder(bandwidth_mbps=1), {"team": "a"}, "by-hand")
+        self.wait_eip(eip_id, "UNBIND")
+        return eip_id
+
+    # -- an agent
+
+    def bind(self, name: str, *, eni_id: str, ip: str, node: str = "node-a") -> None:
+        """What the agent of a node does for a Pod whose claim is provisioned."""
+        claim = self.claim(name)
+        assert claim
+        assert claim.address
+        cloud = self.replicas[-1].cloud
+        cloud.associate_eip(claim.address.eip_id, eni_id, ip)
+        self.wait_eip(claim.address.eip_id, "BIND")
+        binding = ClaimBinding(node=node, eni_id=eni_id, private_ip=ip, pod_uid=claim.pod_uid)
+        self._write(name, lambda c: claim_status.bound(c, binding, time.time()))
+
+    def unbind(self, name: str) -> None:
+        """What the agent does when the claim is deleted or leaves its node."""
+        claim = self.claim(name)
+        assert claim
+        assert claim.address
+        cloud = self.replicas[-1].cloud
+        cloud.disassociate_eip(claim.address.eip_id)
+        self.wait_eip(claim.address.eip_id, "UNBIND")
+        self._write(name, lambda c: claim_status.unbound(c, Reason.UNBOUND, "Pod is gone", time.time()))
+
+    def skip_attempt_window(self, name: str) -> None:
+        """Let the order look as if it had been begun long ago."""
+        allocation = {"startedAt": timestamps.to_text(time.time() - ATTEMPT_WINDOW - 1)}
+        self._write(
+            name,
+            lambda claim: {
+                "metadata": {"resourceVersion": claim.resource_version},
+                "status": {"allocation": allocation},
+            },
+        )
+
+    def age_claim(self, name: str) -> None:
+        """Let the claim look as if it had its EIP for an hour."""
+        hour_ago = timestamps.to_text(time.time() - 3600)
+
+        def aged(claim: Claim) -> dict[str, Any]:
+            conditions = [{**c, "lastTransitionTime": hour_ago} for c in claim.conditions]
+            return {
+                "metadata": {"resourceVersion": claim.resource_version},
+                "status": {"allocation": {"startedAt": hour_ago}, "conditions": conditions},
+            }
+
+        self._write(name, aged)
+
+    def _write(self, name: str, revise: Callable[[Claim], dict[str, Any]]) -> None:
+        while True:
+            claim = self.claim(name)
+            assert claim
+            try:
+                self.client.patch(EIPCLAIMS, name, revise(claim), "default", subresource="status")
+            except errors.ConflictError:
+                continue
+            return
+
+    # -- what can be seen
+
+    def claim_object(self, name: str) -> dict[str, Any]:
+        try:
+            return self.client.get(EIPCLAIMS, name, "default")
+        except errors.NotFoundError:
+            return {}
+
+    def claim(self, name: str) -> Claim | None:
+        obj = self.claim_object(name)
+        return claims.read(obj) if obj else None
+
+    def condition(self, name: str) -> dict[str, Any]:
+        claim = self.claim(name)
+        return dict(claims.condition(claim.conditions, "Provisioned")) if claim else {}
+
+    def eips(self) -> dict[str, dict[str, Any]]:
+        return dict(self.region.snapshot()["addresses"])
+
+    def orders(self) -> int:
+        """How many EIPs were ever created."""
+        return sum(
+            1
+            for entry in self.region.audit.writes()
+            if entry.action == "AllocateAddresses" and not entry.code and not entry.replayed
+        )
+
+    def events(self, reason: str) -> list[dict[str, Any]]:
+        return [event for event in self.client.list(EVENTS).items if event["reason"] == reason]
+
+    def wait(self, condition: Callable[[], Any], *, seconds: float = 15.0) -> Any:
+        end = time.monotonic() + seconds
+        while not (value := condition()):
+            assert time.monotonic() < end, f"not in time; claims: {self.client.list(EIPCLAIMS).items}"
+            time.sleep(0.02)
+        return value
+
+    def wait_provisioned(self, name: str) -> Claim:
+        claim: Claim = self.wait(lambda: (claim := self.claim(name)) and claim.address and claim)
+        return claim
+
+    def wait_gone(self, name: str) -> None:
+        self.wait(lambda: not self.claim_object(name))
+
+    def wait_eip(self, eip_id: str, status: str) -> None:
+        self.wait(lambda: self.eips()[eip_id]["status"].value == status)
