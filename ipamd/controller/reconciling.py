@@ -97,7 +97,7 @@ class Reconciler:
         log.debug("claim %s waits %.1f s: %s", facts.claim, action.seconds, action.reason)
         if action.blocked and facts.claim:
             self._ports.teller.claim(facts.claim, "Warning", "EIPStillBound", action.reason)
-        return Rest(after=action.seconds)
+        return Rest(after=action.seconds, failed=action.blocked)
 
     def _with_promises(self, facts: Facts) -> Facts:
         if facts.claim is None:

@@ -20,11 +20,12 @@ class Idle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """Nothing to do now; look again after `seconds`. `blocked` if a person should hear of it."""
+    """Nothing to do now; look again after `seconds`."""
 
     reason: str
     seconds: float
     blocked: bool = False
+    """Whether it may take a person: they are told, and the looks become fewer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

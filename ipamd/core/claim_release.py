@@ -112,7 +112,7 @@ def _bound_without_record(facts: Facts, claim: Claim, eip: Eip) -> Action:
         reason=f"{eip.eip_id} of the deleted claim {claim} is bound to {_place(eip)}"
         + (f"; the agent of node {node} unbinds it" if node else "")
         + "; if it was bound by hand, unbind it in the console",
-        seconds=_AGENT,
+        seconds=_POLL,  # the agent's unbind changes nothing in the claim that would wake us
         blocked=True,
     )
 
