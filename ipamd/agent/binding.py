@@ -29,6 +29,8 @@ from ipamd.core.ledger import Ledger
 
 log = logging.getLogger(__name__)
 
+_GATHER = 0.01
+"""Seconds in which changes are gathered before they are looked at."""
 _TICK = 10.0
 """Seconds after which everything is compared even if nothing has happened."""
 _WORKERS = 8
@@ -96,6 +98,8 @@ class Binder:
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._nudged.wait(_TICK)
+            # The ADD that changed the ledger has wiring to do, and needs the interpreter more.
+            self._stopping.wait(_GATHER)
             self._nudged.clear()
             if self._stopping.is_set():
                 return

@@ -40,7 +40,7 @@ def run(settings: Settings, environment: Mapping[str, str]) -> int:
     log.info("ipamd agent %s for node %s", ipamd.__version__, settings.node_name)
     metadata = Metadata(settings.metadata_url)
     cloud_of = node_facts.cloud_client(settings.cloud_endpoint, metadata, environment, time.time)
-    connection = config.load(settings.kubeconfig, environment)
+    connection = config.load(settings.kubeconfig, environment, master=settings.master)
     boot_id = _BOOT_ID.read_text().strip()
     path = settings.state_dir / "ipamd.db"
     with contextlib.ExitStack() as stack:

@@ -43,6 +43,8 @@ class Settings:
     state_dir: Path
     pending_deletes: Path
     kubeconfig: str
+    master: str
+    """URL of the API server, if not the one of kubeconfig or service account."""
     metadata_url: str
     cloud_endpoint: str
     security_groups: tuple[str, ...]
@@ -126,6 +128,7 @@ def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> S
         state_dir=_absolute("--state-dir", arguments.state_dir),
         pending_deletes=_absolute("--pending-deletes", arguments.pending_deletes),
         kubeconfig=arguments.kubeconfig,
+        master=arguments.master,
         metadata_url=arguments.metadata_url,
         cloud_endpoint=arguments.cloud_endpoint,
         security_groups=_list("--security-groups", arguments.security_groups, _SECURITY_GROUP, "sg-..."),
@@ -171,6 +174,9 @@ def _add_identity(parser: argparse.ArgumentParser) -> None:
     identity.add_argument("--node-name", default="", help="name of this Node object (default: $NODE_NAME)")
     identity.add_argument("--cluster-id", default="", help="id of the cluster, for tags (cls-...); required")
     identity.add_argument("--kubeconfig", default="", help="kubeconfig (default: the Pod's service account)")
+    identity.add_argument(
+        "--master", default="", metavar="URL", help="API server, if not that of the kubeconfig or the Pod"
+    )
     identity.add_argument("--metadata-url", default=DEFAULT_METADATA_URL, help="default %(default)s")
     identity.add_argument(
         "--cloud-endpoint",

@@ -45,7 +45,7 @@ def run(settings: Settings, environment: Mapping[str, str]) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-    connection = config.load(settings.kubeconfig, environment)
+    connection = config.load(settings.kubeconfig, environment, master=settings.master)
     gate = RequestGate(rate=settings.kube_qps, burst=settings.kube_burst)
     client = KubeClient(connection, component=COMPONENT, gate=gate)
     # Renewals must not queue behind the controller's own requests.

@@ -32,6 +32,7 @@ class Settings:
     region: str
     """Empty: that of the CVM it runs on."""
     kubeconfig: str
+    master: str
     metadata_url: str
     cloud_endpoint: str
     lease_namespace: str
@@ -52,6 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     cluster.add_argument("--cluster-id", default="", help="id of the cluster, for tags (cls-...); required")
     cluster.add_argument("--region", default="", help="for example ap-guangzhou (default: asked of the CVM)")
     cluster.add_argument("--kubeconfig", default="", help="kubeconfig (default: the Pod's service account)")
+    cluster.add_argument(
+        "--master", default="", metavar="URL", help="API server, if not that of the kubeconfig or the Pod"
+    )
     cluster.add_argument("--metadata-url", default=DEFAULT_METADATA_URL, help="default %(default)s")
     cluster.add_argument(
         "--cloud-endpoint",
@@ -117,6 +121,7 @@ def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> S
             "--region", arguments.region, _REGION, "a region such as ap-guangzhou", optional=True
         ),
         kubeconfig=arguments.kubeconfig,
+        master=arguments.master,
         metadata_url=arguments.metadata_url,
         cloud_endpoint=arguments.cloud_endpoint,
         lease_namespace=_matching(

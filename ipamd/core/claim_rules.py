@@ -36,7 +36,7 @@ from ipamd.core.pods import PodView
 
 USABLE = (EipStatus.UNBIND, EipStatus.BIND, EipStatus.BIND_ENI)
 """An EIP in one of these states exists and can be recorded."""
-_POLL = 0.5
+_POLL = 0.25
 """Seconds between looks at an EIP that is being created."""
 _STALE_CACHE = 1.0
 """Seconds until a watch cache that lagged behind a live look is asked again."""

@@ -9,8 +9,9 @@ Thread safety: a `Connection` is immutable and its `authorization` may be called
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ipamd.core.errors import InvalidInputError
 from ipamd.kube.errors import ForbiddenError
@@ -40,12 +41,21 @@ class Connection:
     proxy: str = ""
 
 
-def load(kubeconfig: str, environ: Mapping[str, str]) -> Connection:
+def load(kubeconfig: str, environ: Mapping[str, str], *, master: str = "") -> Connection:
     """Return the connection of the kubeconfig, or of the Pod we run in when none is named.
 
+    `master` is the URL of another API server than theirs; alone it is enough for one that asks no credential.
     Errors: InvalidInputError with what is missing.
     """
-    return from_kubeconfig(kubeconfig) if kubeconfig else in_cluster(environ)
+    if not master:
+        return from_kubeconfig(kubeconfig) if kubeconfig else in_cluster(environ)
+    parts = urlsplit(master)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+        raise InvalidInputError(
+            f"--master is {master[:80]!r}", advice="give http(s)://host:port of the API server"
+        )
+    base = from_kubeconfig(kubeconfig) if kubeconfig else _service_account(SERVICE_ACCOUNT)
+    return replace(base, server=master.rstrip("/"))
 
 
 def in_cluster(environ: Mapping[str, str], directory: Path = SERVICE_ACCOUNT) -> Connection:
@@ -119,6 +129,16 @@ def from_kubeconfig(path: str, context: str = "") -> Connection:
         verify=bool(configuration.verify_ssl),
         tls_server_name=configuration.tls_server_name or "",
         proxy=configuration.proxy or "",
+    )
+
+
+def _service_account(directory: Path) -> Connection:
+    """Return what a Pod's service account gives besides the server: nothing, outside of a Pod."""
+    token, authority = directory / "token", directory / "ca.crt"
+    return Connection(
+        server="",
+        authorization=_FileToken(token) if token.is_file() else _nobody,
+        ca_file=str(authority) if authority.is_file() else "",
     )
 
 

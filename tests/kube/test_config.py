@@ -57,6 +57,28 @@ def test_outside_a_pod_without_a_kubeconfig_the_way_out_is_named(account):
         config.load("", {})
 
 
+def test_master_alone_is_enough_for_a_server_that_asks_no_credential():
+    connection = config.load("", {}, master="http://169.254.128.1:6443/")
+
+    assert connection.server == "http://169.254.128.1:6443"
+    assert connection.authorization() == ""
+
+
+def test_master_replaces_the_server_and_keeps_the_credential_of_the_kubeconfig(tmp_path):
+    path = kubeconfig(tmp_path / "config", "https://far:6443", {"token": "secret"})
+
+    connection = config.load(path, {}, master="https://near:6443")
+
+    assert connection.server == "https://near:6443"
+    assert connection.authorization() == "Bearer secret"
+
+
+@pytest.mark.parametrize("master", ["near:6443", "ftp://near", "https://", "https://near/api"])
+def test_a_master_that_is_no_base_url_is_refused(master):
+    with pytest.raises(InvalidInputError, match="--master"):
+        config.load("", {}, master=master)
+
+
 @pytest.mark.parametrize("missing", ["token", "ca.crt"])
 def test_a_missing_service_account_file_is_named(account, missing):
     (account / missing).unlink()
