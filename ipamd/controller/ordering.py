@@ -19,7 +19,7 @@ from ipamd.core.errors import CloudError, CloudErrorKind
 log = logging.getLogger(__name__)
 
 _SOON = 0.1
-"""Seconds until an EIP that was ordered is looked for; it is CREATING for about one."""
+"""Seconds until an EIP that was ordered is looked for; it is CREATING for a moment."""
 _NAME_LIMIT = 60
 
 
