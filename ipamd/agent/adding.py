@@ -197,7 +197,7 @@ class Adding:
             raise failures.as_cni_error(obstacles[0])
         if not in_time or attempt.given_up():
             raise TryAgainError(
-                f"no address became free in time; the pool: {pool.waited_for()}",
+                f"no address became free in time: {pool.waited_for()}",
                 advice="raise --ip-min-warm-target if this repeats",
             )
 

@@ -144,7 +144,13 @@ class Pool:
 
     def waited_for(self) -> str:
         """Say in words what a Pod without address waits for."""
-        return self.activity or "the cloud to assign more addresses to the node"
+        activity = self.activity
+        if activity:
+            return activity
+        if planning.room(self._situation()) > 0:
+            return "the cloud has not been asked for more addresses yet"
+        cooling = len(self._book.ledger.in_state(Cooling))
+        return f"all addresses that the node can have are in use, {cooling} of them cool down"
 
     def _run(self) -> None:
         while not self._stopping.is_set():

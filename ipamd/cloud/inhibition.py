@@ -5,10 +5,13 @@ the next, while a Pod that cannot start is retried for ever. So the refusal is k
 again without a call. A success of the action, or of the one that frees what it lacks, ends the wait at once.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
 
 from ipamd.core.errors import CloudError, CloudErrorKind
+
+log = logging.getLogger(__name__)
 
 WINDOWS: Mapping[CloudErrorKind, float] = {
     CloudErrorKind.QUOTA: 60.0,
@@ -52,8 +55,9 @@ class Inhibitor:
             for key in ((action, ""), (action, scope)):
                 until, error = self._refusals.get(key, (now, None))
                 if error is not None and until > now:
-                    left = until - now
-                    raise error.restated(f"{error.detail} (refused before; not asked again for {left:.0f} s)")
+                    log.debug("%s is not asked for %.0f s: it was refused", action, until - now)
+                    # The same words as before: a message that changes would be a new Event each time.
+                    raise error.restated(error.detail)
                 self._refusals.pop(key, None)
 
     def refused(self, action: str, scope: str, error: CloudError) -> None:

@@ -31,9 +31,10 @@ DENIED = cloud_error("CreateAndAttachNetworkInterface", "UnauthorizedOperation",
 def test_a_refusal_is_given_again_until_its_window_ends(clock, inhibitor):
     inhibitor.refused("CreateAndAttachNetworkInterface", "subnet-a", SUBNET_FULL)
     clock.now = 59.0
-    with pytest.raises(CloudError, match="not asked again for 1 s") as caught:
+    with pytest.raises(CloudError) as caught:
         inhibitor.check("CreateAndAttachNetworkInterface", "subnet-a")
     assert caught.value is not SUBNET_FULL
+    assert str(caught.value) == str(SUBNET_FULL)
     assert caught.value.kind is CloudErrorKind.SUBNET_FULL
     assert caught.value.request_id == "r-1"
     clock.now = 60.0
