@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]  # no type information upstream
+import yaml
 
 _LARGEST = 1 << 20
 _INSECURE = "insecure-skip-tls-verify"

@@ -71,13 +71,22 @@ def test_full_waiting_room_sends_the_next_one_away_at_once():
 
 def test_worker_outlives_a_job_that_fails_and_stop_drops_what_was_not_begun(caplog):
     workers, done = Workers(1, "test"), threading.Event()
-    workers.submit(lambda: 1 / 0)
+
+    def fails():
+        raise ZeroDivisionError
+
+    workers.submit(fails)
     workers.submit(done.set)
     workers.start()
     assert done.wait(5)
 
     hold, begun = threading.Event(), threading.Event()
-    workers.submit(lambda: (begun.set(), hold.wait(5)))
+
+    def waits():
+        begun.set()
+        hold.wait(5)
+
+    workers.submit(waits)
     assert begun.wait(5)
     late = threading.Event()
     workers.submit(late.set)

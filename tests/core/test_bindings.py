@@ -97,7 +97,7 @@ def test_bound_and_told_is_the_resting_state():
 
 
 def test_what_is_bound_but_not_told_is_announced_without_touching_the_cloud():
-    for state in ({}, told(ip="10.0.1.99"), told(true=False), told(uid="u0")):
+    for state in (dict[str, object](), told(ip="10.0.1.99"), told(true=False), told(uid="u0")):
         assert isinstance(one(assigned(BOUND), claim(**state)), bindings.Announce)
 
 

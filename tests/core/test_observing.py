@@ -38,8 +38,8 @@ def assigned(*, eip_id="", retained=False, eni_id="eni-1"):
     return book
 
 
-def observed(book, *args, now=NOW, **kwargs):
-    return observing.observe(book, *args, now=now, **kwargs).ledger
+def observed(book, listed, now=NOW, wired=None):
+    return observing.observe(book, listed, now, wired).ledger
 
 
 def test_available_secondary_addresses_come_in_warm_and_the_primary_never_does():

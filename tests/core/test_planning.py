@@ -150,7 +150,7 @@ def test_no_plan_breaks_a_limit_of_the_cloud(warm, waiting, held, low, extra):
 @given(pods=st.integers(0, 27), low=st.integers(0, 8))
 def test_repeated_plans_settle_between_pods_plus_min_and_pods_plus_max(pods, low):
     targets = planning.Targets(min_warm=low, max_warm=low + 2, quick_release=True)
-    current, enis, last = ledger.Ledger(), {}, 0
+    current, enis, last = ledger.Ledger(), dict[int, int](), 0
     demand = pods
     for _ in range(60):
         while demand and (taken := ledger.acquire(current, attachment(f"p{demand}"), 30.0, NOW)).address:
