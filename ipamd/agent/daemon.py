@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import ipamd
-from ipamd.agent import node_facts
+from ipamd.agent import memory, node_facts
 from ipamd.agent.assembly import COMPONENT, Agent, Surroundings
 from ipamd.agent.options import Settings
 from ipamd.cloud.metadata import Metadata
@@ -34,6 +34,7 @@ def run(settings: Settings, environment: Mapping[str, str]) -> int:
 
     Errors: InvalidInputError for what an operator has to mend before a start makes sense.
     """
+    memory.economize()
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
