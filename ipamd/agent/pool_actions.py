@@ -59,8 +59,9 @@ class PoolActions:
     def assign(self, action: planning.AssignIps) -> None:
         """Get addresses for an ENI and take them into the ledger."""
         deadline = Deadline.after(_ASSIGN_SECONDS, self._monotonic)
+        count = self._within_subnet(action, deadline)
         try:
-            ips = self._cloud.assign_ips(action.eni_id, action.count, uuid.uuid4().hex, deadline)
+            ips = self._cloud.assign_ips(action.eni_id, count, uuid.uuid4().hex, deadline)
         except CloudError as e:
             if e.kind in (CloudErrorKind.UNKNOWN_OUTCOME, CloudErrorKind.TASK_FAILED):
                 self._look()
@@ -119,6 +120,14 @@ class PoolActions:
         self._cloud.unassign_ips(eni_id, ips, Deadline.after(_ASSIGN_SECONDS, self._monotonic))
         self._book.apply(lambda book: ledger.forget(book, ips))
         log.info("gave %d addresses of %s back: %s", len(ips), eni_id, ", ".join(ips))
+
+    def _within_subnet(self, action: planning.AssignIps, deadline: Deadline) -> int:
+        """Return how many addresses to ask for: the cloud gives all or none, so no more than there are."""
+        eni = self._enis.enis.get(action.eni_id)
+        if eni is None or action.count == 1:
+            return action.count
+        subnets = self._cloud.describe_subnets([eni.subnet_id], deadline)
+        return max(1, min([action.count, *(subnet.available_ips for subnet in subnets)]))
 
     def _carry_out(self, intent: Intent, deadline: Deadline) -> None:
         arguments = dict(intent.arguments)

@@ -78,7 +78,8 @@ def test_full_subnet_is_told_to_the_pod_with_code_and_request_id(own_node):
 
     refused = [answer for code, answer in outcomes if code]
 
-    assert refused
+    # Of 16 addresses the cloud keeps three, the node and its ENI have one each: every other one is a Pod's.
+    assert len(outcomes) - len(refused) == 11
     assert refused[-1]["code"] == 11
     assert "ResourceInsufficient.Subnet" in refused[-1]["msg"] or "can take another ENI" in refused[-1]["msg"]
     assert any("subnet" in problem.lower() for problem in node.status()["problems"])
