@@ -94,10 +94,10 @@ class Leader:
 
     def stop(self) -> None:
         """End the work, then give the Lease back, so that the next leader finds nobody at work."""
-        if not self._workers.stop(_GRACE):
+        ended = self._workers.stop(_GRACE)
+        if not ended:
             log.warning("a worker is still busy after %.0f s; the Lease is left to expire", _GRACE)
-        else:
-            self._election.stop()
+        self._election.stop(give_back=ended)
         self.cluster.stop()
         self._recorder.stop()
 

@@ -137,16 +137,16 @@ class Election:
         )
         self._thread.start()
 
-    def stop(self, timeout: float = 5.0) -> None:
-        """Stop standing, and give a held Lease back so that the next leader need not wait.
+    def stop(self, *, give_back: bool = True, timeout: float = 5.0) -> None:
+        """Stop standing; `give_back` a held Lease, so that the next leader need not wait until it expires.
 
-        Call it when all work that needs the Lease has ended; no callback follows.
+        Give it back only when all work that needs it has ended. No callback follows.
         """
         self._stopping.set()
         if self._thread:
             self._thread.join(timeout)
         held, self._valid_until = self.leading, float("-inf")
-        if held:
+        if held and give_back:
             try:
                 self._release()
             except errors.KubeError as e:

@@ -58,6 +58,7 @@ class Replica:
             cluster_id=CLUSTER,
             region="ap-guangzhou",
             kubeconfig="",
+            master="",
             metadata_url="",
             cloud_endpoint="",
             lease_namespace="kube-system",

@@ -176,3 +176,17 @@ def test_another_machines_clock_does_not_matter():
 def test_times_under_which_two_could_lead_are_refused(duration, renew, retry):
     with pytest.raises(ValueError, match="retry < renew_within < duration"):
         LeaseTiming(duration=duration, renew_within=renew, retry=retry)
+
+
+def test_a_lease_that_is_not_given_back_keeps_others_out_until_it_expires(server, candidate):
+    a, b = candidate("a"), candidate("b")
+    a.start()
+    wait_for(lambda: a.election.leading)
+
+    a.election.stop(give_back=False)
+    began = time.monotonic()
+    b.start()
+    wait_for(lambda: b.election.leading)
+
+    assert not a.election.leading
+    assert time.monotonic() - began >= BRISK.duration
