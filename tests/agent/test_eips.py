@@ -113,7 +113,8 @@ def test_retained_claim_that_moves_to_another_node_is_let_go_at_once(node):
     node.label("moves", "node-2")
 
     node.eventually("EIP unbound", lambda: node.eip(eip.eip_id).status is model.EipStatus.UNBIND, seconds=4)
-    assert not [e for e in node.ctl("eips")["eips"] if e["eipId"] == eip.eip_id]
+    forgotten = lambda: not [e for e in node.ctl("eips")["eips"] if e["eipId"] == eip.eip_id]  # noqa: E731
+    node.eventually("EIP forgotten", forgotten)
 
 
 def test_add_that_waits_in_vain_says_for_what_and_the_next_one_finds_the_eip(node):
