@@ -13,8 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ipamd import logs
-from ipamd.core import durations
+from ipamd import flags, logs
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.holding import HoldTimes
 from ipamd.core.planning import Targets
@@ -120,8 +119,8 @@ def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> S
     """Return the settings that the parsed flags make; InvalidInputError names the flag that is wrong."""
     node_name = arguments.node_name or environment.get("NODE_NAME", "")
     return Settings(
-        node_name=_matching("--node-name", node_name, _NODE_NAME, "the name of this Node object"),
-        cluster_id=_matching(
+        node_name=flags.matching("--node-name", node_name, _NODE_NAME, "the name of this Node object"),
+        cluster_id=flags.matching(
             "--cluster-id", arguments.cluster_id, _CLUSTER_ID, "the cluster's id, for example cls-abcd1234"
         ),
         socket=_socket(arguments.socket),
@@ -136,19 +135,19 @@ def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> S
         targets=Targets(
             min_warm=arguments.ip_min_warm_target,
             max_warm=arguments.ip_max_warm_target,
-            release_interval=_duration("--ip-release-interval", arguments.ip_release_interval, least=1),
+            release_interval=flags.duration("--ip-release-interval", arguments.ip_release_interval, least=1),
             quick_release=arguments.enable_quick_release,
         ),
         eip_wait=arguments.eip_wait,
-        add_timeout=_duration("--add-timeout", arguments.add_timeout, least=1, most=600),
-        ip_cooldown=_duration("--ip-cooldown", arguments.ip_cooldown),
+        add_timeout=flags.duration("--add-timeout", arguments.add_timeout, least=1, most=600),
+        ip_cooldown=flags.duration("--ip-cooldown", arguments.ip_cooldown),
         holds=HoldTimes(
-            pod=_duration("--ip-hold", arguments.ip_hold),
-            retained=_duration("--retained-ip-hold", arguments.retained_ip_hold),
+            pod=flags.duration("--ip-hold", arguments.ip_hold),
+            retained=flags.duration("--retained-ip-hold", arguments.retained_ip_hold),
         ),
         pod_egress=arguments.pod_egress,
         direct_cidrs=tuple(filter(None, (part.strip() for part in arguments.direct_cidrs.split(",")))),
-        repair_interval=_duration("--repair-interval", arguments.repair_interval, least=1),
+        repair_interval=flags.duration("--repair-interval", arguments.repair_interval, least=1),
         log_level=arguments.log_level,
         log_format=arguments.log_format,
     )
@@ -225,13 +224,6 @@ def _add_pool(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _matching(flag: str, value: str, pattern: re.Pattern[str], what: str) -> str:
-    if not pattern.fullmatch(value):
-        state = f"is {value[:80]!r}" if value else "is not given"
-        raise InvalidInputError(f"{flag} {state}", advice=f"give {what}")
-    return value
-
-
 def _absolute(flag: str, value: str) -> Path:
     if not value.startswith("/"):
         raise InvalidInputError(f"{flag} is {value[:80]!r}", advice="give an absolute path")
@@ -255,16 +247,3 @@ def _list(flag: str, value: str, pattern: re.Pattern[str], form: str) -> tuple[s
                 f"{flag} contains {part[:80]!r}", advice=f"give ids like {form}, separated by commas"
             )
     return parts
-
-
-def _duration(flag: str, value: str, *, least: float = 0, most: float = 86400) -> float:
-    try:
-        seconds = durations.parse(value)
-    except InvalidInputError as e:
-        raise InvalidInputError(f"{flag}: {e.message}", advice=e.advice) from e
-    if not least <= seconds <= most:
-        raise InvalidInputError(
-            f"{flag} is {value}",
-            advice=f"allowed are {durations.text_of(least)} to {durations.text_of(most)}",
-        )
-    return seconds

@@ -12,8 +12,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ipamd import logs
-from ipamd.core import durations
+from ipamd import flags, logs
 from ipamd.core.errors import InvalidInputError
 from ipamd.kube.leases import LeaseTiming
 
@@ -114,17 +113,17 @@ def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> S
             advice="the first must be above 0, the second at least 1",
         )
     return Settings(
-        cluster_id=_matching(
+        cluster_id=flags.matching(
             "--cluster-id", arguments.cluster_id, _CLUSTER_ID, "the cluster's id, for example cls-abcd1234"
         ),
-        region=_matching(
+        region=flags.matching(
             "--region", arguments.region, _REGION, "a region such as ap-guangzhou", optional=True
         ),
         kubeconfig=arguments.kubeconfig,
         master=arguments.master,
         metadata_url=arguments.metadata_url,
         cloud_endpoint=arguments.cloud_endpoint,
-        lease_namespace=_matching(
+        lease_namespace=flags.matching(
             "--lease-namespace",
             arguments.lease_namespace or environment.get("POD_NAMESPACE") or "kube-system",
             _NAMESPACE,
@@ -135,7 +134,7 @@ def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> S
         identity=arguments.identity or f"{host}_{os.getpid()}",
         lease_timing=_lease_timing(arguments),
         workers=arguments.workers,
-        resync=_duration("--resync", arguments.resync, least=10),
+        resync=flags.duration("--resync", arguments.resync, least=10),
         kube_qps=arguments.kube_client_qps,
         kube_burst=arguments.kube_client_burst,
         log_level=arguments.log_level,
@@ -159,11 +158,13 @@ def run(arguments: argparse.Namespace) -> int:
 def _lease_timing(arguments: argparse.Namespace) -> LeaseTiming:
     try:
         return LeaseTiming(
-            duration=_duration(
+            duration=flags.duration(
                 "--leader-elect-lease-duration", arguments.leader_elect_lease_duration, least=1
             ),
-            renew_within=_duration("--leader-elect-renew-deadline", arguments.leader_elect_renew_deadline),
-            retry=_duration("--leader-elect-retry-period", arguments.leader_elect_retry_period),
+            renew_within=flags.duration(
+                "--leader-elect-renew-deadline", arguments.leader_elect_renew_deadline
+            ),
+            retry=flags.duration("--leader-elect-retry-period", arguments.leader_elect_retry_period),
         )
     except ValueError as e:
         raise InvalidInputError(
@@ -171,23 +172,3 @@ def _lease_timing(arguments: argparse.Namespace) -> LeaseTiming:
             advice="give --leader-elect-lease-duration > --leader-elect-renew-deadline > "
             "--leader-elect-retry-period > 0",
         ) from e
-
-
-def _matching(flag: str, value: str, pattern: re.Pattern[str], what: str, *, optional: bool = False) -> str:
-    if not pattern.fullmatch(value) and not (optional and value == ""):
-        state = f"is {value[:80]!r}" if value else "is not given"
-        raise InvalidInputError(f"{flag} {state}", advice=f"give {what}")
-    return value
-
-
-def _duration(flag: str, value: str, *, least: float = 0, most: float = 86400) -> float:
-    try:
-        seconds = durations.parse(value)
-    except InvalidInputError as e:
-        raise InvalidInputError(f"{flag}: {e.message}", advice=e.advice) from e
-    if not least <= seconds <= most:
-        raise InvalidInputError(
-            f"{flag} is {value}",
-            advice=f"allowed are {durations.text_of(least)} to {durations.text_of(most)}",
-        )
-    return seconds
