@@ -17,6 +17,7 @@ from ipamd.agent.claims import ClaimSource
 from ipamd.agent.collecting import Collecting
 from ipamd.agent.deleting import Deleting
 from ipamd.agent.disassociating import Disassociation
+from ipamd.agent.eip_effects import EipEffects
 from ipamd.agent.eip_waiting import EipWaiting
 from ipamd.agent.enis import Adapters, NodeEnis
 from ipamd.agent.introspection import Identity, IntrospectionService, Views
@@ -178,7 +179,7 @@ class Agent:
         settings = self._around.settings
         tools = BindTools(
             cloud=self._around.cloud,
-            watch=self._watch,
+            effects=EipEffects(self._around.cloud, self._watch),
             book=self._book,
             dataplane=self._dataplane,
             announcer=self._announcer,

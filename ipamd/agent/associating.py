@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ipamd.agent.address_book import AddressBook
 from ipamd.agent.announcing import Announcer
-from ipamd.cloud.polling import EipWatch
+from ipamd.agent.eip_effects import EipEffects
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.core import associations, bindings, model
 from ipamd.core.addresses import Address, Assigned, Binding, BindStage
@@ -33,7 +33,7 @@ class BindTools:
     """What EIPs are bound and unbound with."""
 
     cloud: TencentCloud
-    watch: EipWatch
+    effects: EipEffects
     book: AddressBook
     dataplane: DataPlane
     announcer: Announcer
@@ -63,8 +63,15 @@ def associate(action: bindings.Associate, node: str, tools: BindTools) -> None:
         return
     wanted = bindings.wanted_binding(address, pod, node)
     claim = tools.announcer.begin(claim, pod, wanted)
-    tools.cloud.associate_eip(record.eip_id, address.eni_id, ip, deadline)
-    _await_bound(address, record.eip_id, tools.watch, deadline)
+    task_id = tools.cloud.associate_eip(record.eip_id, address.eni_id, ip, deadline)
+    bound = tools.effects.wait(
+        record.eip_id,
+        lambda eip: eip is None or eip.status in _BOUND,
+        deadline,
+        action="AssociateAddress",
+        task_id=task_id,
+    )
+    _check_bound(bound, address, record.eip_id)
     confirmed = tools.book.apply(lambda book: associations.confirm_bound(book, ip, record.eip_id)).address
     show_in_kernel(confirmed, tools)
     took = tools.monotonic() - began
@@ -119,9 +126,8 @@ def _begin(book: Ledger, ip: str, pod: model.PodRef, record: Binding) -> Transit
     return associations.begin_bind(book, ip, record)
 
 
-def _await_bound(address: Address, eip_id: str, watch: EipWatch, deadline: Deadline) -> None:
-    """Wait until the cloud shows the EIP bound to the address, and to nothing else."""
-    eip = watch.wait_until(eip_id, lambda seen: seen is None or seen.status in _BOUND, deadline)
+def _check_bound(eip: model.Eip | None, address: Address, eip_id: str) -> None:
+    """Raise CloudError unless the EIP is bound to the address."""
     if eip is None:
         raise cloud_error("DescribeAddresses", "ClientNotFound", f"EIP {eip_id} does not exist any more")
     if not is_at(eip, address):

@@ -52,8 +52,7 @@ class Disassociation:
         log.info("unbinding %s from %s: %s", record.eip_id, address.ip, action.why)
         eip = tools.cloud.describe_eip(record.eip_id, deadline)
         if is_at(eip, address):
-            tools.cloud.disassociate_eip(record.eip_id, deadline)
-            tools.watch.wait_until(record.eip_id, lambda seen: not is_at(seen, address), deadline)
+            self._unbind(record.eip_id, address, deadline)
         elif record.stage is BindStage.BINDING:
             self._settle(record.eip_id, address, deadline)
         freed = tools.book.apply(
@@ -114,11 +113,24 @@ class Disassociation:
 
     def _settle(self, eip_id: str, address: Address, deadline: Deadline) -> None:
         """Wait for a request to bind that may have been sent: done with, or come true and undone."""
-        tools = self._tools
-        quiet_until = tools.monotonic() + _SETTLE
-        seen = tools.watch.wait_until(
-            eip_id, lambda eip: is_at(eip, address) or tools.monotonic() >= quiet_until, deadline
+        effects, monotonic = self._tools.effects, self._tools.monotonic
+        quiet_until = monotonic() + _SETTLE
+        seen = effects.wait(
+            eip_id,
+            lambda eip: is_at(eip, address) or monotonic() >= quiet_until,
+            deadline,
+            action="AssociateAddress",
+            task_id="",
         )
         if is_at(seen, address):
-            tools.cloud.disassociate_eip(eip_id, deadline)
-            tools.watch.wait_until(eip_id, lambda eip: not is_at(eip, address), deadline)
+            self._unbind(eip_id, address, deadline)
+
+    def _unbind(self, eip_id: str, address: Address, deadline: Deadline) -> None:
+        task_id = self._tools.cloud.disassociate_eip(eip_id, deadline)
+        self._tools.effects.wait(
+            eip_id,
+            lambda eip: not is_at(eip, address),
+            deadline,
+            action="DisassociateAddress",
+            task_id=task_id,
+        )
