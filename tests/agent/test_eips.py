@@ -226,6 +226,22 @@ def test_eip_of_another_pod_is_never_taken(node):
     node.delete_pod(first)
 
 
+def test_association_that_was_accepted_and_failed_is_asked_for_again(node):
+    pod, sandbox, eip = node.pod_with_eip("second-try")
+    node.admin.post("/faults", {"add": [{"kind": "task_failure", "action": "AssociateAddress", "count": 1}]})
+
+    code, answer = node.call("add", sandbox)
+    while code:
+        assert answer["code"] == 11
+        node.call("del", sandbox)
+        sandbox = node.runtime.new_sandbox(pod=pod)
+        code, answer = node.call("add", sandbox)
+
+    assert node.eip(eip.eip_id).private_ip == ip_of(answer)
+    assert "its task" in node.log()
+    node.delete_pod(sandbox)
+
+
 def test_eip_that_was_unbound_from_outside_is_bound_again(own_node):
     node = own_node.begin()
     _, sandbox, eip = node.pod_with_eip("mended")
