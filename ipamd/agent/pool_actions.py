@@ -116,8 +116,16 @@ class PoolActions:
         self._carry_out(intent, Deadline.after(_CREATE_SECONDS, self._monotonic))
 
     def unassign(self, eni_id: str, ips: tuple[str, ...]) -> None:
-        """Give retired addresses back; they are forgotten once they are off the ENI."""
-        self._cloud.unassign_ips(eni_id, ips, Deadline.after(_ASSIGN_SECONDS, self._monotonic))
+        """Give retired addresses back; they are forgotten once they are off the ENI.
+
+        Without permission to give back they go on serving; after any other failure they stay retired.
+        """
+        try:
+            self._cloud.unassign_ips(eni_id, ips, Deadline.after(_ASSIGN_SECONDS, self._monotonic))
+        except CloudError as e:
+            if e.kind is CloudErrorKind.PERMISSION:
+                self._book.apply(lambda book: ledger.reinstate(book, ips, self._book.now()))
+            raise
         self._book.apply(lambda book: ledger.forget(book, ips))
         log.info("gave %d addresses of %s back: %s", len(ips), eni_id, ", ".join(ips))
 

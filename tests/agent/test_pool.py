@@ -69,6 +69,23 @@ def test_surplus_goes_back_to_the_subnet_and_leaves_min_to_max(own_node):
     assert sum(len(eni.addresses) - 1 for eni in enis) == 2
 
 
+def test_surplus_that_may_not_be_given_back_goes_on_serving(own_node):
+    slow = "--ip-release-interval=1s"
+    node = own_node.begin("--ip-min-warm-target=0", "--ip-max-warm-target=0", slow, warm=0)
+    deny = {"allow": ["*"], "deny": ["*:UnassignPrivateIpAddresses"]}
+    node.admin.post("/policies/IPAMDofTKE_QCSRole", deny)
+    _, first = node.pod_and_sandbox("first")
+    ip = ip_of(node.call("add", first)[1])
+    node.delete_pod(first)
+    node.eventually("refused", lambda: "UnassignPrivateIpAddresses" in node.pool()["activity"])
+    node.eventually("warm again", lambda: node.pool()["warm"] == 1)
+
+    _, second = node.pod_and_sandbox("second")
+    code, result = node.call("add", second)
+
+    assert (code, ip_of(result)) == (0, ip)
+
+
 def test_full_subnet_is_told_to_the_pod_with_code_and_request_id(own_node):
     node = own_node.begin("--ip-min-warm-target=1", region=small_subnet("10.0.1.0/28"), warm=1)
     outcomes = []
