@@ -24,7 +24,7 @@ from ipamd.core import bindings, model
 from ipamd.core.addresses import BindStage, Held, Unbinding
 from ipamd.core.claims import Claim
 from ipamd.core.deadline import Deadline
-from ipamd.core.errors import IpamError, TryAgainError
+from ipamd.core.errors import CloudErrorKind, IpamError, TryAgainError
 from ipamd.core.ledger import Ledger
 
 log = logging.getLogger(__name__)
@@ -165,6 +165,8 @@ class Binder:
     def _remember_loose(self, action: bindings.Disassociate) -> None:
         eip_id = action.address.eip.eip_id if action.address.eip else ""
         if self._tools.book.ledger.with_eip(eip_id) is None:
+            # The CVM may have one more public IP now: who was refused for that need not wait.
+            self._closures.relieve(CloudErrorKind.QUOTA)
             self._loose[str(_subject_of(action))] = eip_id
 
     def _withdraw(self, claim: Claim) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ipamd.cloud.inhibition import WINDOWS
 from ipamd.core.backoff import Backoff
-from ipamd.core.errors import CloudError, IpamError
+from ipamd.core.errors import CloudError, CloudErrorKind, IpamError
 
 _BACKOFF = Backoff(first=1.0, longest=30.0)
 
@@ -63,6 +63,15 @@ class Closures:
         """Return the last failure of each subject that has failed since its last success."""
         with self._guard:
             return {subject: closure.error for subject, closure in self._closed.items()}
+
+    def relieve(self, kind: CloudErrorKind) -> None:
+        """Open what was refused for this reason: something has just made room."""
+        with self._guard:
+            self._closed = {
+                subject: closure
+                for subject, closure in self._closed.items()
+                if not (isinstance(closure.error, CloudError) and closure.error.kind is kind)
+            }
 
     def keep_only(self, subjects: set[str]) -> None:
         """Forget every other subject: it does not exist any more."""

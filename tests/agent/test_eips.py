@@ -242,6 +242,23 @@ def test_association_that_was_accepted_and_failed_is_asked_for_again(node):
     node.delete_pod(sandbox)
 
 
+def test_node_without_room_for_another_eip_says_so_and_binds_when_one_has_left(own_node):
+    # Five vCPUs and fewer may have two public IPs: the node's own and one Pod's.
+    node = own_node.begin(region={"instances": [{"instance_type": "S5.LARGE8", "public_ip": True}]})
+    _, first, _ = node.pod_with_eip("first")
+    assert node.call("add", first)[0] == 0
+    pod, second, eip = node.pod_with_eip("second")
+
+    code, error = node.call("add", second)
+
+    assert (code, error["code"]) == (1, 11)
+    assert "LimitExceeded.InstanceAddressQuota" in error["msg"]
+    node.call("del", second)
+    node.delete_pod(first)
+    node.eventually("bound", lambda: node.eip(eip.eip_id).status in BIND, seconds=20)
+    assert node.call("add", node.runtime.new_sandbox(pod=pod))[0] == 0
+
+
 def test_eip_that_was_unbound_from_outside_is_bound_again(own_node):
     node = own_node.begin()
     _, sandbox, eip = node.pod_with_eip("mended")

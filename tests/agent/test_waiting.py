@@ -166,6 +166,9 @@ def test_lasting_refusal_closes_for_its_window_and_others_for_a_growing_pause():
     assert closures.is_closed("subnet")
     assert not closures.is_closed("eni")
     assert set(closures.errors()) == {"subnet", "eni"}
+    closures.failed("claim", refusal(errors.CloudErrorKind.QUOTA))
+    closures.relieve(errors.CloudErrorKind.QUOTA)
+    assert not closures.is_closed("claim")
     closures.succeeded("eni")
     assert closures.error("eni") is None
     closures.keep_only({"eni"})
