@@ -46,9 +46,16 @@ def observe(
     New addresses come in: Warm, or with the owner that `wired` names (what the kernel shows of a lost
     store), or Unbinding when they carry an EIP that nobody here knows. Known ones that are not listed go to
     quarantine, and are forgotten after FORGET_AFTER if they are free. EIPs are compared: what was believed
-    bound and is not listed so is put back to BINDING; what is listed and was not known is recorded.
+    bound and is not listed so is put back to BINDING; what is listed and was not known is recorded, unless
+    it is recorded at another address: then the listing was overtaken, or binding there will find out.
     """
-    listed = {a.ip: (eni.eni_id, a) for eni in listing.enis for a in eni.addresses if _usable(a)}
+    recorded = {a.eip.eip_id: a.ip for a in ledger.addresses.values() if a.eip is not None}
+    listed = {
+        a.ip: (eni.eni_id, _without_foreign_eip(a, recorded))
+        for eni in listing.enis
+        for a in eni.addresses
+        if _usable(a)
+    }
     changed: list[Address] = []
     forget: list[str] = []
     for address in ledger.addresses.values():
@@ -97,6 +104,13 @@ def lost_eni(ledger: Ledger, eni_ids: Iterable[str], now: float) -> Transition:
 
 def _usable(entry: model.EniAddress) -> bool:
     return not entry.primary and entry.state is not model.IpState.DELETING
+
+
+def _without_foreign_eip(entry: model.EniAddress, recorded: dict[str, str]) -> model.EniAddress:
+    """Return the entry, without its EIP if that is recorded at, or was listed before for, another address."""
+    if not entry.eip_id or recorded.setdefault(entry.eip_id, entry.ip) == entry.ip:
+        return entry
+    return replace(entry, eip_id="", public_ip="")
 
 
 def _gone(address: Address, now: float) -> bool:

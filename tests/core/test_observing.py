@@ -157,3 +157,22 @@ def test_detached_eni_puts_its_addresses_in_quarantine_at_once():
 
     assert book.addresses[IP].quarantined
     assert not observing.lost_eni(book, ["eni-1", "eni-2"], NOW + 1)
+
+
+def test_a_listing_that_was_overtaken_does_not_put_an_eip_at_two_addresses():
+    book = ledger.adopt(assigned(eip_id="eip-1"), "eni-1", ["10.0.1.11"], NOW - 100).ledger
+
+    book = observed(book, listing(entry(), entry("10.0.1.11", eip_id="eip-1")))
+
+    assert book.addresses["10.0.1.11"].eip is None
+    assert book.addresses[IP].eip.stage is addresses.BindStage.BINDING
+    assert ledger.violations(book) == []
+
+
+def test_an_eip_that_one_listing_has_twice_is_recorded_once():
+    book = ledger.adopt(ledger.Ledger(), "eni-1", [IP, "10.0.1.11"], NOW - 100).ledger
+
+    book = observed(book, listing(entry(eip_id="eip-1"), entry("10.0.1.11", eip_id="eip-1")))
+
+    assert ledger.violations(book) == []
+    assert [a.eip.eip_id for a in book.addresses.values() if a.eip] == ["eip-1"]
