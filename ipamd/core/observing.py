@@ -114,8 +114,11 @@ def _without_foreign_eip(entry: model.EniAddress, recorded: dict[str, str]) -> m
 
 
 def _gone(address: Address, now: float) -> bool:
-    missing = address.missing_since
-    return isinstance(address.state, FORGETTABLE) and missing is not None and now - missing >= FORGET_AFTER
+    """Whether an address that is not listed may be forgotten; not while it cools: it could come back warm."""
+    missing, state = address.missing_since, address.state
+    if isinstance(state, Cooling) and state.until > now:
+        return False
+    return isinstance(state, FORGETTABLE) and missing is not None and now - missing >= FORGET_AFTER
 
 
 def _new(eni_id: str, entry: model.EniAddress, occupant: Assigned | Occupied | None, now: float) -> Address:

@@ -176,3 +176,15 @@ def test_an_eip_that_one_listing_has_twice_is_recorded_once():
 
     assert ledger.violations(book) == []
     assert [a.eip.eip_id for a in book.addresses.values() if a.eip] == ["eip-1"]
+
+
+def test_an_address_that_cools_is_not_forgotten_because_it_could_come_back_warm():
+    book = observed(assigned(), listing(), now=NOW)
+    later = NOW + 10**6
+    book = ledger.release(book, KEY, None, 30.0, later).ledger
+
+    book = observed(book, listing(as_of=later), now=later)
+    assert IP in book.addresses
+
+    book = observed(book, listing(as_of=later + 31), now=later + 31)
+    assert IP not in book.addresses
