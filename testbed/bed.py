@@ -181,8 +181,6 @@ class Bed:
                 str(self.pending_deletes),
                 *options,
             ],
-            # glibc would keep a heap for each thread, 2 MiB in all.
-            environment={"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "65536"},
         )
 
     @property
