@@ -8,6 +8,13 @@ from testbed.bed import Bed
 pytestmark = [pytest.mark.scenario, pytest.mark.netns]
 
 
+def _annotation(bed: Bed, pod: str, name: str) -> str:
+    """What was written back to the Pod, which happens beside the ADD."""
+    key = f"tke.cloud.tencent.com/{name}"
+    bed.wait_until(f"{key} of {pod}", lambda: key in bed.workloads.pod(pod)["metadata"]["annotations"])
+    return str(bed.workloads.pod(pod)["metadata"]["annotations"][key])
+
+
 def test_add_repeated_for_the_same_sandbox_gives_the_same_result(bed: Bed):
     sandbox, first = bed.add_pod("again")
 
@@ -40,7 +47,7 @@ def test_delete_after_the_netns_is_gone_leaves_nothing_in_the_kernel(bed: Bed):
 
 def test_a_new_sandbox_of_the_same_pod_resumes_with_its_addresses(bed: Bed):
     first, outcome = bed.add_pod("resumed", annotations={"eip-attributes": ""}, eip=True)
-    before = bed.workloads.pod("resumed")["metadata"]["annotations"]["tke.cloud.tencent.com/eip-id"]
+    before = _annotation(bed, "resumed", "eip-id")
     bed.runtime.run("DEL", first).result()
     bed.runtime.remove_sandbox(first)
 
@@ -48,8 +55,7 @@ def test_a_new_sandbox_of_the_same_pod_resumes_with_its_addresses(bed: Bed):
     again = bed.runtime.run("ADD", second)
 
     assert again.ip() == outcome.ip()
-    after = bed.workloads.pod("resumed")["metadata"]["annotations"]["tke.cloud.tencent.com/eip-id"]
-    assert after == before
+    assert _annotation(bed, "resumed", "eip-id") == before
     bed.delete_pod(second)
 
 
@@ -57,7 +63,7 @@ def test_pods_keep_their_traffic_and_deletes_wait_on_disk_while_the_agent_is_dea
     stays, outcome = bed.add_pod("stays", annotations={"eip-attributes": ""}, eip=True)
     leaves, _ = bed.add_pod("leaves")
     outcome.result()
-    public_ip = bed.workloads.pod("stays")["metadata"]["annotations"]["tke.cloud.tencent.com/eip-public-ip"]
+    public_ip = _annotation(bed, "stays", "eip-public-ip")
     assert bed.agent is not None
     bed.kill(bed.agent)
 
