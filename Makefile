@@ -50,6 +50,10 @@ demo: $(VENV)/ok shim  ## a region, a node and three Pods on this machine; ARGS=
 test: lint shim  ## lint, unit, netns and scenario tests
 	@$(PY) -m pytest -q $(ARGS)
 
+.PHONY: test-failed
+test-failed: shim  ## only the tests that failed last; an error when none did
+	@$(PY) -m pytest -q --last-failed --last-failed-no-failures none $(ARGS)
+
 .PHONY: lint
 lint: $(VENV)/ok  ## ruff, mypy strict, import-linter, freshness of the generated code
 	@$(VENV)/bin/ruff check .
