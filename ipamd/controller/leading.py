@@ -9,6 +9,9 @@ begins and ends the work.
 import logging
 import socket
 import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.controller.claim_writing import ClaimWriter
@@ -37,6 +40,18 @@ _GRACE = 15.0
 """Seconds that workers get to end what they have begun; a cloud write lasts no longer than the Lease."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tempo:
+    """How a replica behaves in time; the defaults are for production."""
+
+    pace: WatchPace | None = None
+    """Of the watches."""
+    backoff: Backoff | None = None
+    """From work on a claim that failed."""
+    clock: Callable[[], float] = time.time
+    """Seconds since the epoch, as they are written into claims and compared with them."""
+
+
 class Leader:
     """One replica of the controller.
 
@@ -50,14 +65,14 @@ class Leader:
         client: KubeClient,
         cloud: TencentCloud,
         election: Election,
-        pace: WatchPace | None = None,
-        backoff: Backoff | None = None,
+        tempo: Tempo | None = None,
     ) -> None:
         """Take the outside world; nothing is asked of it before `start_watching`."""
+        tempo = tempo or Tempo()
         self._settings = settings
         self._election = election
-        self._queue: WorkQueue[Key] = WorkQueue(backoff=backoff)
-        self.cluster = Cluster(client, wake=self._queue.add, pace=pace)
+        self._queue: WorkQueue[Key] = WorkQueue(backoff=tempo.backoff)
+        self.cluster = Cluster(client, wake=self._queue.add, pace=tempo.pace)
         self._recorder = EventRecorder(client, COMPONENT, socket.gethostname())
         self.lost = threading.Event()
         ports = Ports(
@@ -67,6 +82,7 @@ class Leader:
             teller=Teller(self._recorder),
             promises=Promises(),
             on_freed=self._wake_refused,
+            clock=tempo.clock,
         )
         reconciler = Reconciler(
             settings.cluster_id,

@@ -3,16 +3,16 @@
 import itertools
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import urllib3
 
 from ipamd.cloud import endpoints
-from ipamd.cloud.credentials import Credential, StaticCredentials
+from ipamd.cloud.credentials import Credential, Credentials, StaticCredentials
 from ipamd.cloud.session import Conduct
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.cloud.throttling import Limiter
-from ipamd.controller.leading import Leader
+from ipamd.controller.leading import Leader, Tempo
 from ipamd.controller.options import Settings
 from ipamd.core import claim_status, claims, timestamps
 from ipamd.core.backoff import Backoff
@@ -36,12 +36,36 @@ BRISK_WATCH = WatchPace(healthy=0.05, backoff=Backoff(first=0.05, longest=0.2))
 KEYS = StaticCredentials(Credential(secret_id="AKIDdemo", secret_key="demo-secret-key"))
 
 
+class HasUrl(Protocol):
+    @property
+    def url(self) -> str: ...
+
+
+class Surroundings(Protocol):
+    """Where a controller finds cluster and cloud."""
+
+    @property
+    def kube(self) -> HasUrl: ...
+
+    @property
+    def cloud_url(self) -> str: ...
+
+
 class Replica:
     """One controller with connections of its own, as a process has them."""
 
-    def __init__(self, world: "World", name: str, *, workers: int = 4):
+    def __init__(
+        self,
+        world: Surroundings,
+        name: str,
+        *,
+        workers: int = 4,
+        credentials: Credentials = KEYS,
+        authorization: Callable[[], str] = str,
+        clock: Callable[[], float] = time.time,
+    ):
         self.name = name
-        connection = Connection(server=world.kube.url)
+        connection = Connection(server=world.kube.url, authorization=authorization)
         self.clients = [
             KubeClient(connection, component=name, timeout=5.0, gate=RequestGate(rate=1000, burst=1000))
             for _ in range(2)
@@ -49,7 +73,7 @@ class Replica:
         conduct = Conduct(backoff=Backoff(first=0.02, longest=0.1), call_seconds=2.0)
         self.cloud = TencentCloud(
             region="ap-guangzhou",
-            credentials=KEYS,
+            credentials=credentials,
             endpoints=endpoints.parse(world.cloud_url),
             conduct=conduct,
             limiter=Limiter(clock=conduct.clock, share=1.0),
@@ -84,8 +108,7 @@ class Replica:
             client=self.clients[0],
             cloud=self.cloud,
             election=self.election,
-            pace=BRISK_WATCH,
-            backoff=Backoff(first=0.1, longest=1.0),
+            tempo=Tempo(pace=BRISK_WATCH, backoff=Backoff(first=0.1, longest=1.0), clock=clock),
         )
 
     def start(self) -> None:
