@@ -16,6 +16,7 @@ from pathlib import Path
 
 from google.protobuf.message import DecodeError
 
+from ipamd import steps
 from ipamd.agent.deleting import Deleting
 from ipamd.core import cni
 from ipamd.core.cni_errors import CniError
@@ -60,14 +61,14 @@ class PendingDeletes:
             request = _read(file)
         except (CniError, DecodeError, ValueError) as e:
             log.warning("queued DEL %s is not valid and is dropped: %s", file.name, e)
-            file.unlink(missing_ok=True)
+            _remove(file)
             return True
         try:
             self._deleting.delete(request, Deadline.after(_DELETE_SECONDS, time.monotonic))
         except IpamError as e:
             log.warning("queued DEL %s stays: %s", file.name, e)
             return False
-        file.unlink(missing_ok=True)
+        _remove(file)
         return True
 
     @contextlib.contextmanager
@@ -79,6 +80,11 @@ class PendingDeletes:
             yield
         finally:
             os.close(descriptor)
+
+
+def _remove(file: Path) -> None:
+    with steps.step("file.queued_del.remove"):
+        file.unlink(missing_ok=True)
 
 
 def _take(descriptor: int) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import grpc
 
+from ipamd import steps
 from ipamd.agent.service import CniService
 from ipamd.core.errors import InvalidInputError
 from ipamd.rpc import cni_pb2_grpc, introspection_pb2_grpc
@@ -46,11 +47,11 @@ class Server:
         """Listen and serve; InvalidInputError when the socket cannot be made."""
         try:
             self._path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-            with contextlib.suppress(FileNotFoundError):
-                self._path.unlink()
+            self._remove_socket()
             before = os.umask(0o177)
             try:
-                self._server.add_insecure_port(f"unix:{self._path}")
+                with steps.step("file.socket.listen"):
+                    self._server.add_insecure_port(f"unix:{self._path}")
             finally:
                 os.umask(before)
         except (OSError, RuntimeError) as e:
@@ -63,5 +64,8 @@ class Server:
     def stop(self, grace: float) -> None:
         """Take no new requests, let those under way end within `grace` seconds, remove the socket."""
         self._server.stop(grace).wait(grace + 1.0)
-        with contextlib.suppress(FileNotFoundError):
+        self._remove_socket()
+
+    def _remove_socket(self) -> None:
+        with contextlib.suppress(FileNotFoundError), steps.step("file.socket.remove"):
             self._path.unlink()

@@ -27,6 +27,7 @@ from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentClo
 from tencentcloud.common.profile.client_profile import ClientProfile
 from tencentcloud.common.profile.http_profile import HttpProfile
 
+from ipamd import steps
 from ipamd.cloud.credentials import Credentials
 from ipamd.cloud.endpoints import Endpoints
 from ipamd.core.cloud_errors import cloud_error
@@ -129,7 +130,8 @@ class ProductClient:
         """
         self._time.allow(seconds)
         try:
-            answer = self._client.call_json(action, dict(params))
+            with steps.step(f"cloud.{action}"):
+                answer = self._client.call_json(action, dict(params))
         except TencentCloudSDKException as e:
             raise cloud_error(action, e.code or "ClientError", _text(e.message), e.requestId or "") from e
         except (ValueError, RecursionError) as e:

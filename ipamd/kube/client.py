@@ -72,6 +72,7 @@ class KubeClient:
         return self._caller.call(
             Request(
                 title=f"get {resource.title(namespace, name)}",
+                step=_step("get", resource),
                 method="GET",
                 path=resource.path(namespace, name),
             ),
@@ -116,6 +117,7 @@ class KubeClient:
             document = self._caller.call(
                 Request(
                     title=title,
+                    step=_step("list", resource),
                     method="GET",
                     path=resource.path(selection.namespace),
                     query=tuple(query),
@@ -136,6 +138,7 @@ class KubeClient:
         return self._caller.call(
             Request(
                 title=f"create {resource.title(namespace, name)}",
+                step=_step("create", resource),
                 method="POST",
                 path=resource.path(namespace),
                 body=_encode(_typed(resource, obj)),
@@ -152,6 +155,7 @@ class KubeClient:
         return self._caller.call(
             Request(
                 title=f"replace {resource.title(namespace, name)}",
+                step=_step("replace", resource, subresource),
                 method="PUT",
                 path=resource.path(namespace, name, subresource),
                 body=_encode(_typed(resource, obj)),
@@ -178,6 +182,7 @@ class KubeClient:
         return self._caller.call(
             Request(
                 title=f"patch {resource.title(namespace, name)}{'/' if subresource else ''}{subresource}",
+                step=_step("patch", resource, subresource),
                 method="PATCH",
                 path=resource.path(namespace, name, subresource),
                 body=_encode(body),
@@ -201,6 +206,7 @@ class KubeClient:
         self._caller.call(
             Request(
                 title=f"delete {resource.title(namespace, name)}",
+                step=_step("delete", resource),
                 method="DELETE",
                 path=resource.path(namespace, name),
                 body=_encode(options),
@@ -230,11 +236,16 @@ class KubeClient:
         ]
         request = Request(
             title=f"watch {resource.plural}",
+            step=_step("watch", resource),
             method="GET",
             path=resource.path(selection.namespace),
             query=tuple(query),
         )
         return self._caller.open_watch(request, silence=silence)
+
+
+def _step(verb: str, resource: Resource, subresource: str = "") -> str:
+    return f"kube.{verb}.{resource.plural}{'.' if subresource else ''}{subresource}"
 
 
 def _identity(obj: Mapping[str, Any]) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 
 import urllib3
 
+from ipamd import steps
 from ipamd.kube.config import Connection
 from ipamd.kube.errors import BODY_LIMIT, UnreachableError
 
@@ -41,6 +42,8 @@ class Request:
     """One HTTP request; `title` is how errors and logs call it, for example `get Pod default/a`."""
 
     title: str
+    step: str
+    """How it is announced (`ipamd.steps`), for example `kube.get.pods`."""
     method: str
     path: str
     query: tuple[tuple[str, str], ...] = ()
@@ -94,13 +97,14 @@ class Transport:
         """
         end = time.monotonic() + timeout
         try:
-            response = self._open_again_if_stale(request, timeout)
-            try:
-                body = _read(request, response, end)
-            except BaseException:
-                response.close()
-                raise
-            response.release_conn()
+            with steps.step(request.step):
+                response = self._open_again_if_stale(request, timeout)
+                try:
+                    body = _read(request, response, end)
+                except BaseException:
+                    response.close()
+                    raise
+                response.release_conn()
         except (urllib3.exceptions.HTTPError, OSError) as e:
             raise UnreachableError(f"{request.title}: {_cause(e)} ({self._server})", advice=_ADVICE) from e
         return Answer(status=response.status, body=body, retry_after=response.headers.get("Retry-After", ""))
@@ -111,7 +115,8 @@ class Transport:
         Errors: UnreachableError when no answer came.
         """
         try:
-            response = self._open(request, connect=_CONNECT_TIMEOUT, read=silence)
+            with steps.step(request.step):
+                response = self._open(request, connect=_CONNECT_TIMEOUT, read=silence)
         except (urllib3.exceptions.HTTPError, OSError) as e:
             raise UnreachableError(f"{request.title}: {_cause(e)} ({self._server})", advice=_ADVICE) from e
         return Stream(request, response)

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
+from ipamd import steps
 from ipamd.core import errors
 from ipamd.net.netlink import NETFILTER, NetlinkSocket
 
@@ -49,10 +50,13 @@ def _load() -> ctypes.CDLL:
     return library
 
 
-def run(commands: Sequence[dict[str, Any]], what: str) -> list[dict[str, Any]]:
-    """Carry out the commands as one transaction and return what they print; KernelError when refused."""
+def run(commands: Sequence[dict[str, Any]], what: str, step: str) -> list[dict[str, Any]]:
+    """Carry out the commands as one transaction and return what they print; KernelError when refused.
+
+    `what` completes "could not …" in an error, `step` is how it is announced (`ipamd.steps`).
+    """
     request = json.dumps({"nftables": list(commands)}).encode()
-    with _lock, _context() as (library, context):
+    with _lock, _context() as (library, context), steps.step(f"nft.{step}"):
         if library.nft_run_cmd_from_buffer(context, request):
             reason = (library.nft_ctx_get_error_buffer(context) or b"").decode(errors="replace").strip()
             # The library reports only text; of it, the first line says why and the others quote the request.

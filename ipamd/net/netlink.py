@@ -11,11 +11,12 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
+from ipamd import steps
 from ipamd.core import errors
 
 ROUTE: Final = socket.NETLINK_ROUTE
@@ -28,6 +29,18 @@ EXCL: Final = 0x200
 REPLACE: Final = 0x100
 CREATE: Final = 0x400
 
+CHANGES: Final[Mapping[int, str]] = {
+    16: "newlink",
+    17: "dellink",
+    20: "newaddr",
+    24: "newroute",
+    25: "delroute",
+    28: "newneigh",
+    32: "newrule",
+    33: "delrule",
+}
+"""How requests to rtnetlink that change something are announced (`ipamd.steps`), by their type."""
+
 _ERROR: Final = 2
 _DONE: Final = 3
 _DUMP_INTERRUPTED: Final = 0x10
@@ -36,6 +49,7 @@ _SOL_NETLINK: Final = 270
 _NETLINK_CAP_ACK: Final = 10
 _NETLINK_EXT_ACK: Final = 11
 _HEADER: Final = struct.Struct("=IHHII")
+_TYPE_OFFSET: Final = 4
 _SEQUENCE_OFFSET: Final = 8
 _RECEIVE_BYTES: Final = 1 << 17
 _DUMP_ATTEMPTS: Final = 10
@@ -114,7 +128,8 @@ class NetlinkSocket:
         outcome: list[Refusal] = []
         for start in range(0, len(requests), _MAX_REQUESTS):
             part = requests[start : start + _MAX_REQUESTS]
-            sequences, refusals = self.exchange([request.data for request in part])
+            with steps.step(f"netlink.{'+'.join(dict.fromkeys(map(_type_name, part)))}"):
+                sequences, refusals = self.exchange([request.data for request in part])
             outcome += [refusals.get(sequence, Refusal(0, "")) for sequence in sequences]
         for request, refusal in zip(requests, outcome, strict=True):
             if refusal.errno and refusal.errno not in request.settled:
@@ -179,6 +194,11 @@ def kernel_error(what: str, refusal: Refusal, advice: str = "") -> errors.Kernel
     if refusal.errno in (errno.EPERM, errno.EACCES):
         advice = "the agent needs CAP_NET_ADMIN and CAP_SYS_ADMIN in the node's own network namespace"
     return errors.KernelError(f"could not {what}: {reason} ({name})", errno=refusal.errno, advice=advice)
+
+
+def _type_name(request: Request) -> str:
+    (kind,) = struct.unpack_from("=H", request.data, _TYPE_OFFSET)
+    return CHANGES.get(kind, str(kind))
 
 
 def _refusal(message: Message) -> Refusal:

@@ -38,7 +38,7 @@ class NftTable:
             return False
         try:
             outdated = ruleset.outdated(before or [], enis)
-            libnftables.run([*outdated, *commands], f"write nft table ip {TABLE}")
+            libnftables.run([*outdated, *commands], f"write nft table ip {TABLE}", "write_table")
         except errors.KernelError:
             if before is None:
                 raise
@@ -52,11 +52,12 @@ class NftTable:
         before = listed()
         commands = ruleset.forget(mark, before) if before is not None else []
         if commands:
-            libnftables.run(commands, f"remove the ENI with mark {mark:#x} from nft table ip {TABLE}")
+            what = f"remove the ENI with mark {mark:#x} from nft table ip {TABLE}"
+            libnftables.run(commands, what, "forget_eni")
 
     def remove(self) -> None:
         """Remove the table."""
-        libnftables.run(ruleset.destroy(), f"remove nft table ip {TABLE}")
+        libnftables.run(ruleset.destroy(), f"remove nft table ip {TABLE}", "remove_table")
 
     def _replace(self, commands: Sequence[ruleset.Command]) -> None:
         """Put a new table in the place of one of another form (another version's), with its Pods.
@@ -65,7 +66,7 @@ class NftTable:
         """
         pods = self._elements.listed(ruleset.PODS)
         eip_pods = self._elements.listed(ruleset.EIP_PODS)
-        libnftables.run([*ruleset.destroy(), *commands], f"replace nft table ip {TABLE}")
+        libnftables.run([*ruleset.destroy(), *commands], f"replace nft table ip {TABLE}", "replace_table")
         chains = set(ruleset.chains(listed() or []))
         kept = [Element(ip, chain) for ip, chain in pods.items() if chain in chains]
         self._elements.apply(
@@ -79,7 +80,7 @@ class NftTable:
 def listed() -> list[ruleset.Command] | None:
     """Return the table as nft lists it, None when it does not exist."""
     try:
-        return libnftables.run(ruleset.show(), f"list nft table ip {TABLE}")
+        return libnftables.run(ruleset.show(), f"list nft table ip {TABLE}", "list_table")
     except errors.KernelError as e:
         if e.errno == errno.ENOENT:
             return None

@@ -3,6 +3,7 @@
 import errno
 import os
 
+from ipamd import steps
 from ipamd.core import errors
 
 
@@ -23,7 +24,8 @@ def write(name: str, value: str) -> bool:
     try:
         descriptor = os.open(_path(name), os.O_WRONLY | os.O_CLOEXEC)
         try:
-            os.write(descriptor, value.encode())
+            with steps.step(f"sysctl.{name.rpartition('/')[2]}"):
+                os.write(descriptor, value.encode())
         finally:
             os.close(descriptor)
     except FileNotFoundError:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self
 
+from ipamd import steps
 from ipamd.core.addresses import Address
 from ipamd.core.errors import InvalidInputError, IpamError
 from ipamd.core.ledger import Transition
@@ -93,7 +94,7 @@ class Database:
         if not transition:
             return
         encoded = [rows.encode(address) for address in transition.changed]
-        with self._transaction() as connection:
+        with self._transaction(f"commit.{'+'.join(sorted(_kinds(transition)))}") as connection:
             touched = [(entry.address["ip"],) for entry in encoded]
             connection.executemany("DELETE FROM leases WHERE ip = ?", touched)
             connection.executemany(
@@ -107,13 +108,13 @@ class Database:
 
     def put_intent(self, intent: Intent) -> None:
         """Write down a cloud write before it is made."""
-        with self._transaction() as connection:
+        with self._transaction("put_intent") as connection:
             row = (intent.token, intent.action, json.dumps(intent.arguments), intent.created_at)
             connection.execute("INSERT INTO intents VALUES (?, ?, ?, ?)", row)
 
     def drop_intent(self, token: str) -> None:
         """Strike out a cloud write whose outcome is known; an unknown token is none."""
-        with self._transaction() as connection:
+        with self._transaction("drop_intent") as connection:
             connection.execute("DELETE FROM intents WHERE token = ?", (token,))
 
     def intents(self) -> list[Intent]:
@@ -132,7 +133,7 @@ class Database:
 
     def put_fact(self, name: str, content: Any) -> None:
         """Remember a JSON value under a name."""
-        with self._transaction() as connection:
+        with self._transaction("put_fact") as connection:
             connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, json.dumps(content)))
 
     def fact(self, name: str) -> Any:
@@ -148,8 +149,8 @@ class Database:
             raise DamagedError(f"the store {self._path} holds JSON that is not valid: {e}") from e
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._guard, self._translated("write"):
+    def _transaction(self, name: str) -> Iterator[sqlite3.Connection]:
+        with self._guard, self._translated("write"), steps.step(f"store.{name}"):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -168,6 +169,14 @@ class Database:
                 f"cannot {verb} the store {self._path}: {e}",
                 advice="check free space, mount and permissions of its directory",
             ) from e
+
+
+def _kinds(transition: Transition) -> Iterator[str]:
+    """Yield what the transition writes: states and stages of EIPs by name."""
+    if transition.forgotten:
+        yield "forgotten"
+    yield from {type(address.state).__name__.lower() for address in transition.changed}
+    yield from {address.eip.stage.value for address in transition.changed if address.eip}
 
 
 def _upsert(connection: sqlite3.Connection, table: str, row: rows.Row) -> None:
@@ -246,5 +255,6 @@ def set_aside(path: Path, now: float | None = None) -> Path:
     for suffix in ("", "-wal", "-shm"):
         source = path.with_name(path.name + suffix)
         if source.exists():
-            source.rename(target.with_name(target.name + suffix))
+            with steps.step("file.store.set_aside"):
+                source.rename(target.with_name(target.name + suffix))
     return target

@@ -8,6 +8,7 @@ invariants, so that a defect above shows itself here and not in a network.
 import sqlite3
 import time
 
+from ipamd import steps
 from ipamd.core.errors import InvalidInputError
 
 MIGRATIONS: tuple[str, ...] = (
@@ -69,6 +70,7 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
         )
     for number in range(version, len(MIGRATIONS)):
         statements = f"BEGIN IMMEDIATE; {MIGRATIONS[number]}"
-        connection.executescript(statements)
-        connection.execute("INSERT INTO migrations VALUES (?, ?)", (number + 1, time.time()))
-        connection.execute("COMMIT")
+        with steps.step("store.migrate"):
+            connection.executescript(statements)
+            connection.execute("INSERT INTO migrations VALUES (?, ?)", (number + 1, time.time()))
+            connection.execute("COMMIT")

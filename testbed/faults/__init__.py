@@ -1,0 +1,1 @@
+"""Faults on purpose: what is promised about crashes, broken clouds and lost answers, tried and counted."""

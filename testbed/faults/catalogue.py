@@ -1,0 +1,122 @@
+"""The steps that the product's code has, read from the code: what some scenario has to come by.
+
+An adapter makes the names of its steps from what it is asked to send, so the names follow from who asks: the
+actions passed to the cloud's session, the verbs and resources passed to the Kubernetes client, the types of
+netlink requests, the sets and transactions of nft, the transactions of the store, the settings below
+/proc/sys, and the literal names of the rest. A call that cannot be read so is an error here, not a gap.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, get_args
+
+import ipamd
+from ipamd.core import addresses
+from ipamd.kube import resources
+from ipamd.kube.resources import Resource
+from ipamd.net import netlink, ruleset
+
+_ROOT: Final = Path(ipamd.__file__).parent
+_ACTION: Final = re.compile(
+    "(Allocate|Assign|Associate|Attach|Create|Delete|Describe|Detach|Disassociate|Migrate|Modify|Release|"
+    "Unassign)[A-Z][A-Za-z0-9]+"
+)
+_WRITES: Final = {"create", "replace", "patch", "delete"}
+_READS: Final = {"get", "list"}
+
+
+class UnreadableStepError(ValueError):
+    """A step's name cannot be told from the code; the message names file and line."""
+
+
+def atoms(step: str) -> set[str]:
+    """Return the single steps of one that does several at once: `netlink.newrule+delrule` has two."""
+    adapter, _, rest = step.partition(".")
+    if adapter == "store" and rest.startswith("commit."):
+        return {f"store.commit.{kind}" for kind in rest.removeprefix("commit.").split("+")}
+    return {f"{adapter}.{part}" for part in rest.split("+")}
+
+
+def catalogue() -> dict[str, str]:
+    """Return every single step of the product, and where it comes from."""
+    found: dict[str, str] = {}
+    for path in sorted(_ROOT.rglob("*.py")):
+        where = str(path.relative_to(_ROOT.parent))
+        nodes = ast.walk(ast.parse(path.read_text()))
+        for node in (node for node in nodes if isinstance(node, ast.Constant | ast.Call)):
+            for step in _steps_of(node, where):
+                found.setdefault(step, f"{where}:{node.lineno}")
+    return found
+
+
+def _steps_of(node: ast.Constant | ast.Call, where: str) -> Iterator[str]:
+    """Yield the steps that a piece of the product's code leads to."""
+    if isinstance(node, ast.Call):
+        yield from _steps_of_call(node, where)
+    # Actions are handed from one function to the next before they are sent.
+    elif where.startswith("ipamd/cloud/") and isinstance(node.value, str) and _ACTION.fullmatch(node.value):
+        yield f"cloud.{node.value}"
+
+
+def _steps_of_call(call: ast.Call, where: str) -> Iterator[str]:
+    function = ast.unparse(call.func)
+    place = f"{where}:{call.lineno}"
+    if function == "steps.step":
+        yield from _announced(call.args[0], place)
+    elif function in ("libnftables.run", "run") and where.endswith(("nft_table.py", "libnftables.py")):
+        yield f"nft.{_literal(call.args[2], place)}"
+    elif function == "self._transaction" and not isinstance(call.args[0], ast.JoinedStr):
+        yield f"store.{_literal(call.args[0], place)}"
+    elif function in ("sysctls.write", "sysctls.ensure"):
+        yield f"sysctl.{_last_part(call.args[0], place)}"
+    elif isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value).endswith("client"):
+        yield from _kubernetes(call, call.func.attr, place)
+
+
+def _announced(name: ast.expr, place: str) -> Iterator[str]:
+    """Yield the steps of one announcement: its literal name, or all that its adapter can make."""
+    if isinstance(name, ast.Constant):
+        yield str(name.value)
+        return
+    if "netlink.py" in place:
+        yield from (f"netlink.{kind}" for kind in netlink.CHANGES.values())
+    elif "nft_elements.py" in place:
+        for name_of_set in (ruleset.PODS, ruleset.EIP_PODS):
+            yield from (f"nft.{verb}.{name_of_set}" for verb in ("add", "delete"))
+    elif "store/database.py" in place:
+        states = (state.__name__.lower() for state in get_args(addresses.State))
+        stages = (stage.value for stage in addresses.BindStage)
+        yield from (f"store.commit.{kind}" for kind in (*states, *stages, "forgotten"))
+    elif not place.startswith(("ipamd/cloud/transport.py", "ipamd/kube/transport.py")) and not any(
+        part in place for part in ("net/libnftables.py", "net/sysctls.py")
+    ):
+        raise UnreadableStepError(f"{place}: the name {ast.unparse(name)} is made in a way nobody here knows")
+
+
+def _kubernetes(call: ast.Call, verb: str, place: str) -> Iterator[str]:
+    if verb not in _WRITES | _READS:
+        return
+    known = {name: value for name, value in vars(resources).items() if isinstance(value, Resource)}
+    resource = known.get(ast.unparse(call.args[0]).rpartition(".")[2])
+    if resource is None:
+        raise UnreadableStepError(
+            f"{place}: {ast.unparse(call.args[0])} is no Resource of ipamd.kube.resources"
+        )
+    below = [_literal(word.value, place) for word in call.keywords if word.arg == "subresource"]
+    yield ".".join(["kube", verb, resource.plural, *below])
+
+
+def _literal(node: ast.expr, place: str) -> str:
+    if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+        raise UnreadableStepError(f"{place}: {ast.unparse(node)} should be a literal, so that it can be told")
+    return node.value
+
+
+def _last_part(node: ast.expr, place: str) -> str:
+    if isinstance(node, ast.JoinedStr):
+        node = node.values[-1]
+    if isinstance(node, ast.Name):
+        node = ast.Constant({"_FORWARDING": "ip_forward"}.get(node.id))
+    return _literal(node, place).rpartition("/")[2]
