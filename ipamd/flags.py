@@ -1,9 +1,22 @@
-"""Checks that the flags of both daemons share; each names the flag, its value and what is allowed. Pure."""
+"""Checks that several programs' flags share; each names the flag, its value and what is allowed. Pure."""
 
 import re
 
 from ipamd.core import durations
 from ipamd.core.errors import InvalidInputError
+
+_CLUSTER_ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-]{0,62}")
+_REGION = re.compile(r"[a-z]+(-[a-z0-9]+)+")
+
+
+def cluster_id(value: str) -> str:
+    """Return the value of `--cluster-id` if it can be one; else InvalidInputError."""
+    return matching("--cluster-id", value, _CLUSTER_ID, "the cluster's id, for example cls-abcd1234")
+
+
+def region(value: str) -> str:
+    """Return the value of `--region` if it can be one or is empty; else InvalidInputError."""
+    return matching("--region", value, _REGION, "a region such as ap-guangzhou", optional=True)
 
 
 def matching(flag: str, value: str, pattern: re.Pattern[str], what: str, *, optional: bool = False) -> str:

@@ -25,7 +25,6 @@ DEFAULT_METADATA_URL = "http://metadata.tencentyun.com"
 EGRESSES = ("node", "eni")
 
 _NODE_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
-_CLUSTER_ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-]{0,62}")
 _SECURITY_GROUP = re.compile(r"sg-[0-9a-z]{1,32}")
 _SUBNET = re.compile(r"subnet-[0-9a-z]{1,32}")
 _LONGEST_SOCKET_PATH = 107
@@ -120,9 +119,7 @@ def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> S
     node_name = arguments.node_name or environment.get("NODE_NAME", "")
     return Settings(
         node_name=flags.matching("--node-name", node_name, _NODE_NAME, "the name of this Node object"),
-        cluster_id=flags.matching(
-            "--cluster-id", arguments.cluster_id, _CLUSTER_ID, "the cluster's id, for example cls-abcd1234"
-        ),
+        cluster_id=flags.cluster_id(arguments.cluster_id),
         socket=_socket(arguments.socket),
         state_dir=_absolute("--state-dir", arguments.state_dir),
         pending_deletes=_absolute("--pending-deletes", arguments.pending_deletes),

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from ipamd.cloud import fields
 from ipamd.cloud.fields import Row
-from ipamd.core import model
+from ipamd.core import model, timestamps
 
 _State = TypeVar("_State", bound=Enum)
 
@@ -72,6 +72,7 @@ def eip(row: Row) -> model.Eip:
         isp=fields.text(row, "InternetServiceProvider"),
         is_arrears=fields.flag(row, "IsArrears"),
         is_blocked=fields.flag(row, "IsBlocked"),
+        created_at=timestamps.from_text(fields.text(row, "CreatedTime")),
         tags=fields.tags(row),
     )
 

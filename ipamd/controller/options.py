@@ -18,8 +18,6 @@ from ipamd.kube.leases import LeaseTiming
 
 DEFAULT_METADATA_URL = "http://metadata.tencentyun.com"
 
-_CLUSTER_ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-]{0,62}")
-_REGION = re.compile(r"[a-z]+(-[a-z0-9]+)+")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
@@ -113,12 +111,8 @@ def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> S
             advice="the first must be above 0, the second at least 1",
         )
     return Settings(
-        cluster_id=flags.matching(
-            "--cluster-id", arguments.cluster_id, _CLUSTER_ID, "the cluster's id, for example cls-abcd1234"
-        ),
-        region=flags.matching(
-            "--region", arguments.region, _REGION, "a region such as ap-guangzhou", optional=True
-        ),
+        cluster_id=flags.cluster_id(arguments.cluster_id),
+        region=flags.region(arguments.region),
         kubeconfig=arguments.kubeconfig,
         master=arguments.master,
         metadata_url=arguments.metadata_url,

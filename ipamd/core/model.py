@@ -185,6 +185,8 @@ class Eip:
     isp: str = ""
     is_arrears: bool = False
     is_blocked: bool = False
+    created_at: float | None = None
+    """Seconds since the epoch; None when the cloud does not say."""
     tags: dict[str, str] = field(default_factory=dict)
 
     @property

@@ -1,91 +1,32 @@
-"""`ipamctl status|pods|enis|eips`: what the agent of this node knows, as a table or as JSON.
+"""`ipamctl`: what an operator types.
 
-Reads only, over the agent's unix socket, so it works with the API server and the cloud away.
+`status`, `pods`, `enis` and `eips` ask the agent of this node; `eip cleanup` asks the cloud, from anywhere.
 """
 
 import argparse
-import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
-import grpc
-from google.protobuf.message import Message
-
-from ipamd.ctl import plain, tables
-from ipamd.rpc import introspection_pb2 as messages
-from ipamd.rpc.introspection_pb2_grpc import IntrospectionStub
-
-DEFAULT_SOCKET = "/run/tke-eni/ipamd.sock"
-
-
-@dataclass(frozen=True, slots=True)
-class _Command:
-    help: str
-    method: str
-    request: Message
-    table: Callable[[Mapping[str, Any]], str]
-
-
-COMMANDS: Mapping[str, _Command] = {
-    "status": _Command(
-        "identity, address pool, capacity and problems of this node",
-        "GetStatus",
-        messages.GetStatusRequest(),
-        tables.status,
-    ),
-    "pods": _Command(
-        "Pods of this node with their addresses", "ListPods", messages.ListPodsRequest(), tables.pods
-    ),
-    "enis": _Command("ENIs of this node", "ListEnis", messages.ListEnisRequest(), tables.enis),
-    "eips": _Command("EIPs at addresses of this node", "ListEips", messages.ListEipsRequest(), tables.eips),
-}
+from ipamd.core.errors import InvalidInputError
+from ipamd.ctl import eip, node
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; 0 after an answer, 1 when the agent gave none, 2 for wrong usage."""
-    options = _parser().parse_args(arguments)
-    command = COMMANDS[options.command]
-    try:
-        answer = plain.from_message(_ask(options.socket, command, options.timeout))
-    except grpc.RpcError as error:
-        print(_explanation(options.socket, error), file=sys.stderr)
-        return 1
-    print(json.dumps(answer, indent=2) if options.output == "json" else command.table(answer))
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("-o", "--output", choices=("table", "json"), default="table")
-    parser = argparse.ArgumentParser(prog="ipamctl", description="Show what the agent of this node knows.")
-    parser.add_argument("--socket", default=DEFAULT_SOCKET, help="the agent's socket (%(default)s)")
-    parser.add_argument(
-        "--timeout", type=float, default=5.0, metavar="SECONDS", help="wait at most this long (%(default)s)"
+    """Run one command; 0 when it did what was asked, 1 when it could not, 2 for wrong usage."""
+    parser = argparse.ArgumentParser(
+        prog="ipamctl", description="Show what the agent of this node knows; give back EIPs of a cluster."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, command in COMMANDS.items():
-        commands.add_parser(name, parents=[shared], help=command.help, description=command.help)
-    return parser
-
-
-def _ask(socket: str, command: _Command, seconds: float) -> Message:
-    with grpc.insecure_channel(f"unix:{socket}") as channel:
-        method = getattr(IntrospectionStub(channel), command.method)
-        answer: Message = method(command.request, timeout=seconds)
-        return answer
-
-
-def _explanation(socket: str, error: grpc.RpcError) -> str:
-    code, details = error.code(), error.details()
-    if code is grpc.StatusCode.UNAVAILABLE:
-        return (
-            f"ipamctl: no agent answers at {socket}: {details}\n"
-            "Is the tke-eni-agent Pod of this node running (kubectl -n kube-system get pods -o wide)? "
-            "--socket names another socket."
-        )
-    return f"ipamctl: the agent at {socket} did not answer ({code.name}): {details}; its log says more"
+    node.add_commands(parser, commands)
+    of_cluster = commands.add_parser("eip", help="EIPs of a whole cluster, in the cloud")
+    eip.add_command(of_cluster.add_subparsers(dest="verb", required=True, metavar="VERB"))
+    options = parser.parse_args(arguments)
+    try:
+        code: int = options.run(options)
+    except InvalidInputError as e:
+        print(f"ipamctl: {e}", file=sys.stderr)
+        return 2
+    return code
 
 
 if __name__ == "__main__":

@@ -75,6 +75,31 @@ def eips(answer: Plain) -> str:
     return _table(columns, answer["eips"], empty="no EIP is bound to an address of this node")
 
 
+def cleanup(answer: Plain) -> str:
+    """One line for each EIP that the cluster's tags own, and what becomes of it."""
+    columns: Sequence[tuple[str, Callable[[Plain], str]]] = (
+        ("EIP", lambda eip: eip["eipId"]),
+        ("PUBLIC-IP", lambda eip: eip["publicIp"]),
+        ("STATE", lambda eip: eip["state"]),
+        ("BOUND-TO", lambda eip: eip["boundTo"]),
+        ("CLAIM", lambda eip: eip["claim"] or eip["claimUid"]),
+        ("AGE", lambda eip: _age(eip["ageSeconds"])),
+        ("ACTION", lambda eip: eip["action"]),
+        ("RESULT", lambda eip: ": ".join(part for part in (eip["result"], eip["message"]) if part)),
+    )
+    return _table(columns, answer["eips"], empty=f"no EIP has the tags of cluster {answer['clusterId']}")
+
+
+def _age(seconds: int | None) -> str:
+    """Return an age in its largest unit, as kubectl shows it."""
+    if seconds is None:
+        return ""
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
 def _table(
     columns: Sequence[tuple[str, Callable[[Plain], str]]], entries: Sequence[Plain], *, empty: str
 ) -> str:

@@ -1,0 +1,48 @@
+"""The flags of `ipamctl eip cleanup`; the work is in `eip_cleanup`.
+
+What loads the cloud SDK is imported only when the command runs: those that ask the agent need none of it.
+"""
+
+import argparse
+import os
+from typing import Any
+
+from ipamd.ctl import output
+
+_HELP = "show the EIPs that a cluster has created, and with --yes give them back"
+_METADATA_URL = "http://metadata.tencentyun.com"
+
+
+def add_command(verbs: "argparse._SubParsersAction[Any]") -> None:
+    """Add `cleanup` to the verbs of `ipamctl eip`."""
+    parser = verbs.add_parser("cleanup", parents=[output.flags()], help=_HELP, description=_HELP)
+    parser.add_argument("--cluster-id", default="", help="whose EIPs (cls-...); required")
+    parser.add_argument("--yes", action="store_true", help="do it; without, nothing is changed")
+    in_use = parser.add_mutually_exclusive_group()
+    in_use.add_argument(
+        "--unbind", action="store_true", help="also those that are bound: the cluster is deleted"
+    )
+    in_use.add_argument("--keep-bound", action="store_true", help="all but those that are bound")
+    parser.add_argument(
+        "--kubeconfig",
+        default="",
+        metavar="FILE",
+        help="of the cluster: keeps what its EIPClaims hold",
+    )
+    parser.add_argument("--region", default="", help="for example ap-guangzhou (default: asked of the CVM)")
+    parser.add_argument(
+        "--cloud-endpoint",
+        default="",
+        help="'internal', a root domain, or http(s)://host:port (default: tencentcloudapi.com)",
+    )
+    parser.add_argument("--metadata-url", default=_METADATA_URL, help="default %(default)s")
+    parser.add_argument(
+        "--wait", default="2m", metavar="DURATION", help="for each EIP to be gone (default %(default)s)"
+    )
+    parser.set_defaults(run=_cleanup)
+
+
+def _cleanup(options: argparse.Namespace) -> int:
+    from ipamd.ctl import eip_cleanup  # noqa: PLC0415 - see the module's docstring
+
+    return eip_cleanup.run(options, os.environ)

@@ -1,0 +1,184 @@
+"""One run of `ipamctl eip cleanup`: list, decide, show, and with --yes give back and look again.
+
+TKE does not reclaim the EIPs of a deleted cluster. This works from their tags alone, without the cluster;
+with --kubeconfig, what a claim of the cluster holds is kept. Without --yes nothing is changed.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ipamd import flags
+from ipamd.cloud import credentials, endpoints, metadata, tencent, throttling
+from ipamd.core import claims, eip_cleanup, tags, timestamps
+from ipamd.core.deadline import Deadline
+from ipamd.core.eip_cleanup import Entry
+from ipamd.core.errors import CloudError, InvalidInputError, IpamError
+from ipamd.core.model import Eip
+from ipamd.ctl import tables
+from ipamd.ctl.eip_releasing import Outcome, Releaser
+from ipamd.kube import config
+from ipamd.kube.client import KubeClient
+from ipamd.kube.errors import NotFoundError
+from ipamd.kube.resources import EIPCLAIMS
+
+_RATE_SHARE = 0.5
+"""Part of the account's API rates; the other half is left to clusters that live."""
+_LISTING_SECONDS = 60.0
+
+
+def run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    """Run the command; 0 when nothing is left that was to go, 1 for a failure or a refusal.
+
+    Errors: InvalidInputError for flags that are wrong.
+    """
+    cluster_id = flags.cluster_id(options.cluster_id)
+    patience = flags.duration("--wait", options.wait, least=1)
+    try:
+        with _cloud(options, environment) as cloud:
+            return _Cleanup(options, cloud, cluster_id, patience).run()
+    except InvalidInputError:
+        raise
+    except IpamError as e:
+        print(f"ipamctl: nothing was released: {e}", file=sys.stderr)
+        return 1
+
+
+class _Cleanup:
+    """One run over the EIPs of one cluster."""
+
+    def __init__(
+        self, options: argparse.Namespace, cloud: tencent.TencentCloud, cluster_id: str, patience: float
+    ) -> None:
+        self._options = options
+        self._cloud = cloud
+        self._cluster_id = cluster_id
+        self._patience = patience
+
+    def run(self) -> int:
+        entries = self._plan()
+        refusal = self._refusal(entries) if self._options.yes else ""
+        if not self._options.yes or refusal:
+            self._show(entries, {})
+            print(refusal or _dry_run(entries), file=sys.stderr)
+            return 1 if refusal else 0
+        outcomes = self._release([entry for entry in entries if entry.doomed])
+        self._show(entries, outcomes)
+        left = [outcome for outcome in outcomes.values() if not outcome.released]
+        busy = eip_cleanup.signs_of_life(entries) if self._options.unbind else ()
+        try:
+            new = self._created_meanwhile(entries)
+        except CloudError as e:
+            print(f"ipamctl: the last look at the cluster's EIPs failed: {e}", file=sys.stderr)
+            return 1
+        print(_summary(len(entries), len(outcomes), len(left), len(busy), new), file=sys.stderr)
+        return 1 if left or busy or new else 0
+
+    def _plan(self) -> tuple[Entry, ...]:
+        """Look at the cloud first, so that a claim of every EIP seen is there when the claims are read."""
+        eips = self._listed()
+        held_by = eip_cleanup.holders(eips, self._claims())
+        return eip_cleanup.plan(eips, self._cluster_id, held_by, unbind=self._options.unbind)
+
+    def _listed(self) -> list[Eip]:
+        deadline = Deadline.after(_LISTING_SECONDS, time.monotonic)
+        return self._cloud.describe_eips(tags=tags.of_cluster(self._cluster_id), deadline=deadline)
+
+    def _claims(self) -> Sequence[claims.Claim]:
+        if not self._options.kubeconfig:
+            return ()
+        client = KubeClient(config.load(self._options.kubeconfig, {}), component="ipamctl")
+        try:
+            return [claims.read(obj) for obj in client.list(EIPCLAIMS).items]
+        except NotFoundError:
+            return ()  # a cluster without the CRD
+        finally:
+            client.close()
+
+    def _refusal(self, entries: Sequence[Entry]) -> str:
+        alive = eip_cleanup.signs_of_life(entries)
+        if not alive or self._options.unbind or self._options.keep_bound:
+            return ""
+        first = alive[0].eip
+        where = " ".join((first.status.value, eip_cleanup.place(first))).strip()
+        return (
+            f"ipamctl: nothing was released: {len(alive)} of {len(entries)} EIPs are in use, for example "
+            f"{first.eip_id} ({where}), so cluster {self._cluster_id} may be alive.\n"
+            "If it is deleted, --unbind takes these as well. If it is not, --kubeconfig FILE keeps what its "
+            "EIPClaims hold. --keep-bound leaves these and takes the others."
+        )
+
+    def _release(self, doomed: Sequence[Entry]) -> dict[str, Outcome]:
+        interrupted = {
+            entry.eip.eip_id: Outcome(entry=entry, released=False, message="interrupted") for entry in doomed
+        }
+        releaser = Releaser(self._cloud, self._cluster_id, patience=self._patience)
+        outcomes = {}
+        try:
+            for outcome in releaser.release(doomed):
+                outcomes[outcome.entry.eip.eip_id] = outcome
+        except KeyboardInterrupt:
+            print("ipamctl: interrupted; begun releases take their course", file=sys.stderr)
+        return interrupted | outcomes
+
+    def _created_meanwhile(self, entries: Sequence[Entry]) -> int:
+        """Return how many EIPs of the cluster have come since: something still creates them."""
+        known = {entry.eip.eip_id for entry in entries}
+        return sum(eip.eip_id not in known for eip in self._listed())
+
+    def _show(self, entries: Sequence[Entry], outcomes: Mapping[str, Outcome]) -> None:
+        now = time.time()
+        rows = [_row(entry, outcomes.get(entry.eip.eip_id), now) for entry in entries]
+        answer = {"clusterId": self._cluster_id, "dryRun": not self._options.yes, "eips": rows}
+        print(json.dumps(answer, indent=2) if self._options.output == "json" else tables.cleanup(answer))
+
+
+def _row(entry: Entry, outcome: Outcome | None, now: float) -> dict[str, Any]:
+    eip = entry.eip
+    created = eip.created_at
+    return {
+        "eipId": eip.eip_id,
+        "publicIp": eip.public_ip,
+        "state": eip.status.value,
+        "boundTo": eip_cleanup.place(eip),
+        "claim": entry.claim,
+        "claimUid": entry.claim_uid,
+        "createdAt": timestamps.to_text(created) if created is not None else "",
+        "ageSeconds": max(0, int(now - created)) if created is not None else None,
+        "action": entry.fate.value,
+        "result": "" if outcome is None else "released" if outcome.released else "left",
+        "message": outcome.message if outcome is not None else "",
+    }
+
+
+def _dry_run(entries: Sequence[Entry]) -> str:
+    doomed = sum(entry.doomed for entry in entries)
+    again = "; --yes does it" if doomed else ""
+    return f"Nothing was changed: {doomed} of {len(entries)} EIPs would be released{again}."
+
+
+def _summary(total: int, doomed: int, left: int, busy: int, new: int) -> str:
+    text = f"{doomed - left} released, {left} left, {total - doomed} kept."
+    if busy:
+        text += f" {busy} of those kept are just being made or bound."
+    if left or busy:
+        text += " The same command tries again."
+    if new:
+        text += f" {new} came meanwhile: does a controller of the cluster still run?"
+    return text
+
+
+def _cloud(options: argparse.Namespace, environment: Mapping[str, str]) -> tencent.TencentCloud:
+    service = metadata.Metadata(options.metadata_url)
+    identity = credentials.from_environment(environment) or credentials.RoleCredentials(
+        service.credential, clock=time.time
+    )
+    return tencent.TencentCloud(
+        region=flags.region(options.region) or service.region(),
+        credentials=identity,
+        endpoints=endpoints.parse(options.cloud_endpoint),
+        limiter=throttling.Limiter(clock=time.monotonic, share=_RATE_SHARE),
+    )

@@ -1,0 +1,370 @@
+"""`ipamctl eip cleanup` over the wire: the SDK's requests to a simulated region, and what is left in it."""
+
+import json
+import time
+
+import pytest
+
+from ipamd.cloud import endpoints
+from ipamd.cloud.credentials import Credential, StaticCredentials
+from ipamd.cloud.session import Conduct
+from ipamd.cloud.tencent import TencentCloud
+from ipamd.cloud.throttling import Limiter
+from ipamd.core import model, tags
+from ipamd.core.deadline import Deadline
+from ipamd.ctl.__main__ import main
+from ipamd.kube.client import KubeClient
+from ipamd.kube.config import Connection
+from ipamd.kube.resources import EIPCLAIMS
+from simulator.cloud import (
+    CloudRegion,
+    CloudServer,
+    Fault,
+    FaultKind,
+    InstanceOrder,
+    Latencies,
+    RateLimits,
+    RegionConfig,
+    loopback_socket,
+)
+from simulator.cloud.config import Quotas
+from simulator.kube import KubeServer, Store, listen
+
+CLUSTER = "cls-gone"
+
+
+class Account:
+    """A region with what clusters and people have left in it, and the command that an operator types."""
+
+    def __init__(self, region, url):
+        self.region = region
+        self.url = url
+        conduct = Conduct()
+        self.cloud = TencentCloud(
+            region="ap-guangzhou",
+            credentials=StaticCredentials(Credential(secret_id="AKIDdemo", secret_key="demo-secret-key")),
+            endpoints=endpoints.parse(url),
+            conduct=conduct,
+            limiter=Limiter(clock=conduct.clock, share=1.0),
+        )
+        self._orders = 0
+
+    def allocate(self, wanted=None):
+        self._orders += 1
+        wanted = tags.of_claim(CLUSTER, f"uid-{self._orders}") if wanted is None else wanted
+        eip_id = self.cloud.allocate_eip(model.EipOrder(bandwidth_mbps=1), wanted, f"order-{self._orders}")
+        assert self.region.wait_idle(5)
+        return eip_id
+
+    def eni(self):
+        """An ENI with 4 secondary addresses on a CVM that takes 10 public IPs."""
+        instance = self.region.create_instance(InstanceOrder(instance_type="S5.16XLARGE256"))
+        assert self.region.wait_idle(5)
+        node = self.cloud.describe_instance(instance.instance_id)
+        request = model.EniRequest(
+            instance_id=node.instance_id,
+            vpc_id=node.vpc_id,
+            subnet_id=node.subnet_id,
+            security_groups=(),
+            secondary_ips=4,
+        )
+        return self.cloud.create_and_attach_eni(request, "token-eni", Deadline.after(20, time.monotonic))
+
+    def bind(self, eip_id, eni, number=0):
+        ip = [address.ip for address in eni.addresses if not address.primary][number]
+        self.cloud.associate_eip(eip_id, eni.eni_id, ip)
+        assert self.region.wait_idle(5)
+
+    def left(self):
+        assert self.region.wait_idle(5)
+        return set(self.region.snapshot()["addresses"])
+
+    def status(self, eip_id):
+        return self.region.snapshot()["addresses"][eip_id]["status"].value
+
+    def writes(self):
+        return [entry.action for entry in self.region.audit.writes()]
+
+    def cleanup(self, *arguments):
+        return main(
+            [
+                "eip",
+                "cleanup",
+                f"--cluster-id={CLUSTER}",
+                "--region=ap-guangzhou",
+                f"--cloud-endpoint={self.url}",
+                "--wait=20s",
+                *arguments,
+            ]
+        )
+
+
+@pytest.fixture
+def rate_limits():
+    return RateLimits(enabled=False)
+
+
+@pytest.fixture
+def account(rate_limits, monkeypatch):
+    monkeypatch.setenv("TENCENTCLOUD_SECRET_ID", "AKIDdemo")
+    monkeypatch.setenv("TENCENTCLOUD_SECRET_KEY", "demo-secret-key")
+    config = RegionConfig(
+        latencies=Latencies(scale=0.3),
+        rate_limits=rate_limits,
+        quotas=Quotas(total_eips=200, daily_eip_applications=400),
+    )
+    with CloudRegion(config) as region, CloudServer(region, [loopback_socket()]) as server:
+        account = Account(region, f"http://{server.endpoint}")
+        yield account
+        account.cloud.close()
+
+
+def shown(capsys):
+    """The JSON answer: EIP id to what is said of it."""
+    return {eip["eipId"]: eip for eip in json.loads(capsys.readouterr().out)["eips"]}
+
+
+def test_without_yes_nothing_is_changed_and_everything_is_told(account, capsys):
+    eip_id, bound_id = account.allocate(), account.allocate()
+    account.allocate({"team": "a"})
+    eni = account.eni()
+    account.bind(bound_id, eni)
+    before = len(account.writes())
+
+    assert account.cleanup() == 0
+
+    printed = capsys.readouterr()
+    head, *lines = printed.out.splitlines()
+    assert head.split() == ["EIP", "PUBLIC-IP", "STATE", "BOUND-TO", "CLAIM", "AGE", "ACTION", "RESULT"]
+    row = {line.split()[0]: line for line in lines}
+    assert row.keys() == {eip_id, bound_id}
+    assert "uid-1" in row[eip_id]
+    assert "release" in row[eip_id]
+    assert eni.eni_id in row[bound_id]
+    assert "keep: in use" in row[bound_id]
+    assert "1 of 2 EIPs would be released" in printed.err
+    assert len(account.writes()) == before
+
+
+def test_with_yes_all_that_the_tags_own_goes_and_nothing_else(account, capsys):
+    ours = {account.allocate() for _ in range(12)}
+    foreign = {
+        account.allocate({"team": "a"}),
+        account.allocate(tags.of_claim("cls-other", "uid-x")),
+        account.allocate({tags.CLUSTER_ID: CLUSTER}),
+    }
+
+    assert account.cleanup("--yes", "-o", "json") == 0
+
+    assert account.left() == foreign
+    answer = shown(capsys)
+    assert answer.keys() == ours
+    assert {eip["result"] for eip in answer.values()} == {"released"}
+    assert "DisassociateAddress" not in account.writes()
+
+
+def test_a_cluster_that_may_be_alive_is_not_touched(account, capsys):
+    retained, bound_id = account.allocate(), account.allocate()
+    account.bind(bound_id, account.eni())
+
+    assert account.cleanup("--yes") == 1
+
+    assert account.left() == {retained, bound_id}
+    said = capsys.readouterr().err
+    assert bound_id in said
+    for option in ("--unbind", "--keep-bound", "--kubeconfig"):
+        assert option in said
+
+
+def test_keep_bound_takes_the_others(account):
+    bound_id = account.allocate()
+    account.allocate()
+    account.bind(bound_id, account.eni())
+
+    assert account.cleanup("--yes", "--keep-bound") == 0
+
+    assert account.left() == {bound_id}
+    assert account.status(bound_id) == "BIND"
+
+
+def test_unbind_takes_those_that_are_bound_and_no_stranger_beside_them(account):
+    eni = account.eni()
+    users = account.allocate({"team": "a"})
+    for number, eip_id in enumerate([users, account.allocate(), account.allocate()]):
+        account.bind(eip_id, eni, number)
+
+    assert account.cleanup("--yes", "--unbind") == 0
+
+    assert account.left() == {users}
+    assert account.status(users) == "BIND"
+
+
+def test_throttled_lost_and_doubtful_answers_release_everything_all_the_same(account, capsys):
+    for _ in range(6):
+        account.allocate()
+    for fault in (
+        Fault(kind=FaultKind.THROTTLE, action="ReleaseAddresses", count=3),
+        Fault(kind=FaultKind.THROTTLE, action="DescribeAddresses", count=3),
+        Fault(kind=FaultKind.TIMEOUT_AFTER, action="ReleaseAddresses", count=2),
+        Fault(kind=FaultKind.HTTP_500, action="ReleaseAddresses", count=2),
+    ):
+        account.region.faults.add(fault)
+
+    assert account.cleanup("--yes", "-o", "json") == 0
+
+    assert account.left() == set()
+    assert {eip["result"] for eip in shown(capsys).values()} == {"released"}
+
+
+@pytest.mark.parametrize("rate_limits", [RateLimits()])
+def test_the_accounts_rate_limit_is_kept_to(account):
+    """At 10 a second for the whole account a release that is refused would show in the audit."""
+    for _ in range(20):
+        account.allocate()
+        time.sleep(0.1)  # the limit is on this side as well
+
+    assert account.cleanup("--yes") == 0
+
+    assert account.left() == set()
+    refusals = account.region.audit.as_dict()["refusals"]
+    assert not [name for name in refusals if "RequestLimitExceeded" in name]
+
+
+@pytest.mark.parametrize("old_looks", [1, 2])
+def test_an_eip_that_is_bound_after_it_was_listed_stays_bound(account, capsys, old_looks):
+    """The listing, and then also the look before the release, show the EIP as it was before the bind."""
+    eip_id = account.allocate()
+    eni = account.eni()
+    account.region.faults.add(
+        Fault(kind=FaultKind.STALE_READ, action="DescribeAddresses", seconds=60, count=old_looks)
+    )
+    account.bind(eip_id, eni)
+
+    assert account.cleanup("--yes", "-o", "json") == 1
+
+    assert account.status(eip_id) == "BIND"
+    assert "bound meanwhile" in shown(capsys)[eip_id]["message"]
+    assert "DisassociateAddress" not in account.writes()
+
+
+def test_an_eip_that_moves_after_it_was_listed_is_not_unbound(account, capsys):
+    eip_id = account.allocate()
+    eni = account.eni()
+    account.bind(eip_id, eni, 0)
+    account.region.faults.add(
+        Fault(kind=FaultKind.STALE_READ, action="DescribeAddresses", seconds=60, count=1)
+    )
+    account.cloud.disassociate_eip(eip_id)
+    assert account.region.wait_idle(5)
+    account.bind(eip_id, eni, 1)
+
+    assert account.cleanup("--yes", "--unbind", "-o", "json") == 1
+
+    assert account.status(eip_id) == "BIND"
+    assert "bound meanwhile" in shown(capsys)[eip_id]["message"]
+
+
+def test_an_eip_that_is_new_after_the_listing_fails_the_run(account, capsys):
+    account.region.faults.add(
+        Fault(kind=FaultKind.STALE_READ, action="DescribeAddresses", seconds=60, count=1)
+    )
+    account.allocate()
+
+    assert account.cleanup("--yes") == 1
+
+    assert "does a controller of the cluster still run?" in capsys.readouterr().err
+
+
+def test_without_permission_nothing_goes_and_the_policy_is_named(account, capsys):
+    account.allocate()
+    account.region.faults.add(
+        Fault(
+            kind=FaultKind.ERROR,
+            action="DescribeAddresses",
+            code="UnauthorizedOperation",
+            message="not allowed to perform operation (cvm:DescribeAddresses)",
+            count=None,
+        )
+    )
+
+    assert account.cleanup("--yes") == 1
+
+    said = capsys.readouterr().err
+    assert "nothing was released" in said
+    assert "QcloudAccessForIPAMDRoleInQcloudAllocateEIP" in said
+    assert len(account.left()) == 1
+
+
+class TestWithTheCluster:
+    """The cluster still answers: its claims say what is in use."""
+
+    @pytest.fixture
+    def kube(self):
+        with KubeServer(Store(), [listen()]) as server:
+            yield server
+
+    @pytest.fixture
+    def kubeconfig(self, kube, tmp_path):
+        path = tmp_path / "kubeconfig"
+        path.write_text(
+            json.dumps(
+                {
+                    "apiVersion": "v1",
+                    "kind": "Config",
+                    "clusters": [{"name": "c", "cluster": {"server": kube.url}}],
+                    "users": [{"name": "u", "user": {}}],
+                    "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+                    "current-context": "x",
+                }
+            )
+        )
+        return f"--kubeconfig={path}"
+
+    @pytest.fixture
+    def claim(self, kube):
+        client = KubeClient(Connection(server=kube.url), component="test")
+        body = {"metadata": {"namespace": "default", "name": "web-0"}, "spec": {}}
+        yield client.create(EIPCLAIMS, body)
+        client.close()
+
+    def test_an_eip_that_a_claim_holds_is_kept_whatever_is_asked_for(
+        self, account, claim, kubeconfig, capsys
+    ):
+        held = account.allocate(tags.of_claim(CLUSTER, claim["metadata"]["uid"]))
+        orphan = account.allocate()
+        account.bind(held, account.eni())
+
+        assert account.cleanup("--yes", "--unbind", kubeconfig, "-o", "json") == 0
+
+        assert account.left() == {held}
+        assert account.status(held) == "BIND"
+        answer = shown(capsys)
+        assert (answer[held]["claim"], answer[held]["action"]) == ("default/web-0", "keep: claimed")
+        assert answer[orphan]["result"] == "released"
+
+    def test_a_cluster_that_does_not_answer_stops_everything(self, account, kube, kubeconfig, capsys):
+        eip_id = account.allocate()
+        kube.close()
+
+        assert account.cleanup("--yes", kubeconfig) == 1
+
+        assert account.left() == {eip_id}
+        assert "nothing was released" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--cluster-id="], "--cluster-id is not given"),
+        (["--cluster-id=cls-1", "--region=Guangzhou"], "--region is 'Guangzhou'"),
+        (["--cluster-id=cls-1", "--wait=soon"], "--wait"),
+        (["--cluster-id=cls-1", "--region=ap-x", "--cloud-endpoint=ftp://x"], "ftp://x"),
+    ],
+)
+def test_a_wrong_flag_is_named_and_nothing_is_asked(arguments, named, capsys, monkeypatch):
+    monkeypatch.setenv("TENCENTCLOUD_SECRET_ID", "AKIDdemo")
+    monkeypatch.setenv("TENCENTCLOUD_SECRET_KEY", "demo-secret-key")
+
+    assert main(["eip", "cleanup", *arguments]) == 2
+
+    assert named in capsys.readouterr().err
