@@ -4,7 +4,7 @@ Writes are asynchronous; the methods here return when the cloud shows the effect
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ipamd.cloud import decoding, paging, tasks
 from ipamd.cloud.session import Calls, Reply
@@ -46,6 +46,25 @@ class EniCalls(Calls):
                 return None
             raise
         return next((eni for eni in found if eni.eni_id == eni_id), None)
+
+    def describe_enis_by_id(
+        self, eni_ids: Sequence[str], deadline: Deadline | None = None
+    ) -> list[model.Eni]:
+        """Return those of the ENIs that exist; whose they are does not matter.
+
+        One id that does not exist makes the cloud refuse a whole request, so its neighbours are asked for
+        again one by one.
+        """
+        deadline = self._session.deadline(deadline)
+        found: list[model.Eni] = []
+        for ids in paging.by_hundreds(eni_ids):
+            try:
+                found += paging.read_all(self._session, ENIS, {"NetworkInterfaceIds": ids}, deadline)
+            except CloudError as error:
+                if error.kind is not CloudErrorKind.NOT_FOUND:
+                    raise
+                found += filter(None, (self.describe_eni(eni_id, deadline) for eni_id in ids))
+        return found
 
     def detach_eni(self, eni_id: str, instance_id: str, deadline: Deadline) -> None:
         """Take the ENI off the CVM; return when it is off. One that is gone, or not on it, is a success.

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.controller.claim_writing import ClaimWriter
 from ipamd.controller.cluster import Cluster
+from ipamd.controller.egress_checking import EgressChecks
+from ipamd.controller.egress_routes import EgressRoutes
 from ipamd.controller.eip_listing import EipListing
 from ipamd.controller.executing import Executor
 from ipamd.controller.looking import Lookout
@@ -72,7 +74,7 @@ class Leader:
         self._settings = settings
         self._election = election
         self._queue: WorkQueue[Key] = WorkQueue(backoff=tempo.backoff)
-        self.cluster = Cluster(client, wake=self._queue.add, pace=tempo.pace)
+        self.cluster = Cluster(client, wake=self._wake, pace=tempo.pace)
         self._recorder = EventRecorder(client, COMPONENT, socket.gethostname())
         self.lost = threading.Event()
         ports = Ports(
@@ -98,6 +100,12 @@ class Leader:
             keys=self.cluster.keys,
             resync=settings.resync,
         )
+        self._egress = EgressChecks(
+            EgressRoutes(cloud),
+            ports,
+            claims=self.cluster.claims,
+            interval=settings.egress_check_interval,
+        ).rounds
 
     def start_watching(self) -> None:
         """Fill the caches and begin to write Events."""
@@ -110,7 +118,7 @@ class Leader:
 
     def stop(self) -> None:
         """End the work, then give the Lease back, so that the next leader finds nobody at work."""
-        ended = self._workers.stop(_GRACE)
+        ended = self._workers.stop(_GRACE) & self._egress.stop(_GRACE)
         if not ended:
             log.warning("a worker is still busy after %.0f s; the Lease is left to expire", _GRACE)
         self._election.stop(give_back=ended)
@@ -120,10 +128,15 @@ class Leader:
     def _on_started(self) -> None:
         if not self.lost.is_set():  # workers start once; after a loss the process ends
             self._workers.start()
+            self._egress.start()
 
     def _on_lost(self) -> None:
         self._queue.close()
         self.lost.set()
+
+    def _wake(self, key: Key) -> None:
+        self._queue.add(key)
+        self._egress.nudge()
 
     def _wake_refused(self) -> None:
         """Let claims that were refused for lack of quota try again."""

@@ -38,6 +38,7 @@ class Settings:
     lease_timing: LeaseTiming
     workers: int
     resync: float
+    egress_check_interval: float
     kube_qps: float
     kube_burst: int
     log_level: str
@@ -90,6 +91,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how often every claim is looked at without a cause (default %(default)s)",
     )
     operation.add_argument(
+        "--egress-check-interval",
+        default="5m",
+        metavar="DURATION",
+        help="how often the route tables of the Pods' subnets are read for NAT gateways in front of EIPs "
+        "(default %(default)s)",
+    )
+    operation.add_argument(
         "--kube-client-qps", type=float, default=50.0, metavar="N", help="requests/s (default %(default)s)"
     )
     operation.add_argument(
@@ -129,6 +137,9 @@ def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> S
         lease_timing=_lease_timing(arguments),
         workers=arguments.workers,
         resync=flags.duration("--resync", arguments.resync, least=10),
+        egress_check_interval=flags.duration(
+            "--egress-check-interval", arguments.egress_check_interval, least=10
+        ),
         kube_qps=arguments.kube_client_qps,
         kube_burst=arguments.kube_client_burst,
         log_level=arguments.log_level,

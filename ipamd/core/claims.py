@@ -27,6 +27,8 @@ PROVISIONED = "Provisioned"
 """Condition: the claim has its EIP; the controller's."""
 BOUND = "Bound"
 """Condition: the EIP is associated with the Pod's address; the agent's."""
+EGRESS_THROUGH_EIP = "EgressThroughEIP"
+"""Condition of a bound claim: no NAT gateway takes the Pod's packets away from its EIP; the controller's."""
 POD_UID = f"{GROUP}/pod-uid"
 """Annotation: the Pod that the claim was created for; counts until `status.pod` is written."""
 
@@ -56,6 +58,8 @@ class Reason(Enum):
     INVALID_ATTRIBUTES = "InvalidAttributes"
     AMBIGUOUS_EIP = "AmbiguousEIP"
     CLOUD_ERROR = "CloudError"
+    EIP_FIRST = "EIPFirst"
+    NAT_GATEWAY_FIRST = "NATGatewayFirst"
 
 
 FAILURES = frozenset(

@@ -90,3 +90,12 @@ def test_a_failed_task_is_told(cloud, region, node, second, soon):
         cloud.detach_eni(second.eni_id, node, soon())
     assert caught.value.kind is CloudErrorKind.TASK_FAILED
     assert caught.value.request_id
+
+
+def test_enis_are_read_by_their_ids_and_those_that_are_gone_are_left_out(cloud, region, node, second):
+    (primary,) = [eni for eni in cloud.describe_enis(node) if eni.primary]
+    known = [primary.eni_id, second.eni_id]
+
+    assert {eni.eni_id for eni in cloud.describe_enis_by_id(known)} == set(known)
+    assert {eni.eni_id for eni in cloud.describe_enis_by_id([*known, "eni-00000000"])} == set(known)
+    assert cloud.describe_enis_by_id([]) == []

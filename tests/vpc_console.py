@@ -1,0 +1,35 @@
+"""What a person does with route tables in the VPC console, by the unmodified SDK."""
+
+from typing import Any
+
+from tencentcloud.common.common_client import CommonClient
+from tencentcloud.common.credential import Credential
+from tencentcloud.common.profile.client_profile import ClientProfile
+from tencentcloud.common.profile.http_profile import HttpProfile
+
+NAT = "NAT"
+EIP = "EIP"
+
+
+class RouteTables:
+    """The route tables of the simulated region at `endpoint` (an http URL)."""
+
+    def __init__(self, endpoint: str):
+        profile = ClientProfile(
+            httpProfile=HttpProfile(protocol="http", endpoint=endpoint.removeprefix("http://"))
+        )
+        key = Credential("AKIDdemo", "demo-secret-key")
+        self._client = CommonClient("vpc", "2017-03-12", key, "ap-guangzhou", profile)
+
+    def add(self, table: str, destination: str, kind: str, gateway: str = "0") -> str:
+        """Make a route; return its item id."""
+        route = {"DestinationCidrBlock": destination, "GatewayType": kind, "GatewayId": gateway}
+        answer = self._call("CreateRoutes", {"RouteTableId": table, "Routes": [route]})
+        return str(answer["RouteTableSet"][0]["RouteSet"][0]["RouteItemId"])
+
+    def delete(self, table: str, item_id: str) -> None:
+        """Take a route away."""
+        self._call("DeleteRoutes", {"RouteTableId": table, "Routes": [{"RouteItemId": item_id}]})
+
+    def _call(self, action: str, params: dict[str, Any]) -> Any:
+        return self._client.call_json(action, params)["Response"]
