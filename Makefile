@@ -9,22 +9,31 @@ PY := $(VENV)/bin/python
 # The shim is compiled for the interpreter that will run it, so the project uses one interpreter: Debian's.
 PYTHON := /usr/bin/python3.11
 PACKAGES := python3.11 python3.11-venv iproute2 iputils-ping curl nftables libnftables1 iptables conntrack \
-	containernetworking-plugins
+	containernetworking-plugins patchelf
+IMAGE_PACKAGES := buildah mmdebstrap
+IMAGE = ccr.ccs.tencentyun.com/tke-eni/ipamd:$(shell sed -n 's/^version = //p' setup.cfg)
 PROTOS := proto/tke/eni/v1/cni.proto proto/tke/eni/v1/introspection.proto
 
 .PHONY: help
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-build/packages.ok: Makefile
+define install
 	@mkdir -p build
-	@missing=$$(for p in $(PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || echo $$p; done); \
+	@missing=$$(for p in $(1); do dpkg -s $$p >/dev/null 2>&1 || echo $$p; done); \
 	if [ -n "$$missing" ]; then \
 		echo "installing Debian packages:" $$missing; \
 		apt-get update -qq >/dev/null; \
 		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
 	fi
 	@touch $@
+endef
+
+build/packages.ok: Makefile
+	$(call install,$(PACKAGES))
+
+build/image-packages.ok: Makefile
+	$(call install,$(IMAGE_PACKAGES))
 
 $(VENV)/ok: requirements.lock setup.cfg pyproject.toml | build/packages.ok
 	@echo "making the virtual environment $(VENV)"
@@ -85,6 +94,14 @@ proto-check: $(VENV)/ok
 	@for f in build/proto/*_pb2*; do cmp -s $$f ipamd/rpc/$${f##*/} || \
 		{ echo "ipamd/rpc/$${f##*/} is not what proto/ says: run 'make proto' and commit"; exit 1; }; done
 
+build/image/ipamd.tar: $(wildcard deploy/image/*) setup.cfg pyproject.toml $(wildcard cni_plugin/*.py) \
+		$(shell find ipamd -name '*.py') | build/image-packages.ok
+	@echo "building the image $(IMAGE)"
+	@deploy/image/build.sh $(IMAGE) $@
+
+.PHONY: image
+image: build/image/ipamd.tar  ## build the container image into build/image/ipamd.tar, for docker load or ctr images import
+
 .PHONY: bench
 bench: $(VENV)/ok shim  ## ratios against ptp + host-local in one run, into build/bench.json
 	@$(PY) -m testbed.bench $(ARGS)
@@ -93,6 +110,7 @@ bench: $(VENV)/ok shim  ## ratios against ptp + host-local in one run, into buil
 lock: $(VENV)/ok  ## resolve setup.cfg again into requirements.lock
 	@$(PY) -m pip install --quiet --disable-pip-version-check uv
 	@$(VENV)/bin/uv pip compile -q --upgrade --python-version 3.11 --generate-hashes --all-extras --no-header setup.cfg -o requirements.lock
+	@$(VENV)/bin/uv pip compile -q --python-version 3.11 --generate-hashes --extra metrics --no-header -c requirements.lock setup.cfg -o deploy/image/requirements.lock
 
 .PHONY: format
 format: $(VENV)/ok  ## let ruff format and mend what it can

@@ -1,4 +1,4 @@
-"""`ipamd agent` and `ipamd controller`: the two daemons of the product.
+"""`ipamd agent` and `ipamd controller`, the two daemons of the product, and what prepares a node for them.
 
 Each has its flags and its `run` in its package's `options`; only the chosen one's dependencies are imported.
 """
@@ -10,21 +10,23 @@ from collections.abc import Sequence
 
 import ipamd
 
-_DAEMONS = {
-    "agent": "per-node daemon: addresses, Pod wiring, EIP association",
-    "controller": "one leader per cluster: EIPClaims, EIP allocation and release",
+_COMMANDS = {
+    "agent": ("agent", "per-node daemon: addresses, Pod wiring, EIP association"),
+    "controller": ("controller", "one leader per cluster: EIPClaims, EIP allocation and release"),
+    "install-plugin": ("installation", "put the CNI plugin and its interpreter on this node"),
 }
+"""Command -> the package that has its options, and what it does."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the daemon that the command line names and return its exit code."""
+    """Run what the command line names and return its exit code."""
     parser = argparse.ArgumentParser(
         prog="ipamd", description="Pod networking with public IPs for Tencent Cloud"
     )
     parser.add_argument("--version", action="version", version=f"ipamd {ipamd.__version__}")
-    commands = parser.add_subparsers(dest="daemon", required=True, metavar="{agent,controller}")
-    for name, description in _DAEMONS.items():
-        options = importlib.import_module(f"ipamd.{name}.options")
+    commands = parser.add_subparsers(dest="command", required=True, metavar=f"{{{','.join(_COMMANDS)}}}")
+    for name, (package, description) in _COMMANDS.items():
+        options = importlib.import_module(f"ipamd.{package}.options")
         command = commands.add_parser(name, help=description, description=description)
         options.add_arguments(command)
         command.set_defaults(options=options)

@@ -1,5 +1,6 @@
 """Checks that several programs' flags share; each names the flag, its value and what is allowed. Pure."""
 
+import ipaddress
 import re
 
 from ipamd.core import durations
@@ -25,6 +26,23 @@ def matching(flag: str, value: str, pattern: re.Pattern[str], what: str, *, opti
         state = f"is {value[:80]!r}" if value else "is not given"
         raise InvalidInputError(f"{flag} {state}", advice=f"give {what}")
     return value
+
+
+def address(flag: str, value: str) -> tuple[str, int] | None:
+    """Return host and port of HOST:PORT, None when it is empty; else InvalidInputError."""
+    if not value:
+        return None
+    host, _, port = value.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        host = ""
+    if not host or not port.isascii() or not port.isdigit() or not 1 <= int(port) <= 65535:
+        raise InvalidInputError(
+            f"{flag} is {value[:80]!r}", advice="give ADDRESS:PORT, for example 127.0.0.1:61680"
+        )
+    return host, int(port)
 
 
 def duration(flag: str, value: str, *, least: float = 0, most: float = 86400) -> float:

@@ -66,6 +66,13 @@ class AddressBook:
         with self._changed:
             return self._changed.wait_for(lambda: condition(self._ledger), deadline.remaining())
 
+    def is_free(self, seconds: float) -> bool:
+        """Return whether the lock could be had within the time; who holds it for longer is stuck."""
+        if not self._changed.acquire(timeout=seconds):
+            return False
+        self._changed.release()
+        return True
+
     def wake(self) -> None:
         """Have all waiters look again: something besides the ledger has changed."""
         with self._changed:

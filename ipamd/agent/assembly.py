@@ -7,6 +7,7 @@ import contextlib
 import time
 from dataclasses import dataclass
 
+from ipamd.agent import cni_conf
 from ipamd.agent.adding import Adding, AddTools
 from ipamd.agent.address_book import AddressBook
 from ipamd.agent.announcing import Announcer
@@ -20,6 +21,7 @@ from ipamd.agent.disassociating import Disassociation
 from ipamd.agent.eip_effects import EipEffects
 from ipamd.agent.eip_waiting import EipWaiting
 from ipamd.agent.enis import Adapters, NodeEnis
+from ipamd.agent.health import Health
 from ipamd.agent.introspection import Identity, IntrospectionService, Views
 from ipamd.agent.node_facts import NodeFacts
 from ipamd.agent.options import Settings
@@ -65,6 +67,7 @@ class Surroundings:
     boot_id: str
     cloud: TencentCloud
     client: KubeClient
+    health: Health
 
 
 class Agent:
@@ -75,7 +78,9 @@ class Agent:
         self._around = around
         settings = around.settings
         self._book = AddressBook(around.opened.database, around.opened.ledger)
-        self._dataplane = DataPlane(DataPlaneConfig(pod_egress=PodEgress(settings.pod_egress)))
+        self._dataplane = DataPlane(
+            DataPlaneConfig(pod_egress=PodEgress(settings.pod_egress), sysctl_root=settings.sysctl_root)
+        )
         self._turns = Turns()
         self._events = EventRecorder(around.client, COMPONENT, settings.node_name)
         self._pods = PodSource(around.client, settings.node_name, on_change=self._pod_changed)
@@ -120,6 +125,7 @@ class Agent:
             lambda: capacity.resources(around.facts.instance.vcpus, self._pool.terms.limits),
         )
         self._server = self._make_server()
+        around.health.watch(self._book)
 
     def serve(self, stack: contextlib.ExitStack) -> None:
         """Start everything in order and leave on `stack` how to stop it; return when requests are served."""
@@ -144,6 +150,8 @@ class Agent:
         stack.callback(self._upkeep.stop, _WORK_GRACE)
         self._server.start()
         stack.callback(self._server.stop, _SERVER_GRACE)
+        if self._around.settings.cni_conf is not None:
+            cni_conf.write(self._around.settings.cni_conf)
         self._pending.drain()
 
     def _make_enis(self) -> NodeEnis:

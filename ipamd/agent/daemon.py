@@ -18,8 +18,10 @@ from pathlib import Path
 import ipamd
 from ipamd.agent import memory, node_facts
 from ipamd.agent.assembly import COMPONENT, Agent, Surroundings
+from ipamd.agent.health import Health
 from ipamd.agent.options import Settings
 from ipamd.cloud.metadata import Metadata
+from ipamd.endpoint import Endpoint, probe
 from ipamd.kube import config
 from ipamd.kube.client import KubeClient
 from ipamd.store import recovery
@@ -44,7 +46,13 @@ def run(settings: Settings, environment: Mapping[str, str]) -> int:
     connection = config.load(settings.kubeconfig, environment, master=settings.master)
     boot_id = _BOOT_ID.read_text().strip()
     path = settings.state_dir / "ipamd.db"
+    health = Health(settings.socket)
     with contextlib.ExitStack() as stack:
+        if settings.health_address is not None:
+            pages = {"/livez": probe(health.alive), "/readyz": probe(health.ready)}
+            endpoint = Endpoint("--health-address", settings.health_address, pages)
+            endpoint.start()
+            stack.callback(endpoint.stop)
         opened = recovery.open_store(path, boot_id)
         stack.callback(opened.database.close)
         asking = node_facts.Asking(
@@ -67,7 +75,13 @@ def run(settings: Settings, environment: Mapping[str, str]) -> int:
         client = KubeClient(connection, component=COMPONENT)
         stack.callback(client.close)
         around = Surroundings(
-            settings=settings, facts=facts, opened=opened, boot_id=boot_id, cloud=cloud, client=client
+            settings=settings,
+            facts=facts,
+            opened=opened,
+            boot_id=boot_id,
+            cloud=cloud,
+            client=client,
+            health=health,
         )
         Agent(around).serve(stack)
         stopping.wait()

@@ -17,6 +17,7 @@ from ipamd import flags, logs
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.holding import HoldTimes
 from ipamd.core.planning import Targets
+from ipamd.net.sysctls import PROC_SYS
 
 DEFAULT_SOCKET = "/run/tke-eni/ipamd.sock"
 DEFAULT_STATE_DIR = "/var/lib/tke-eni"
@@ -58,6 +59,10 @@ class Settings:
     direct_cidrs: tuple[str, ...]
     """Reached with the Pod's own address, besides the ranges of the VPC."""
     repair_interval: float
+    sysctl_root: Path
+    cni_conf: Path | None
+    """Where to write the runtime's network configuration; None leaves that to others."""
+    health_address: tuple[str, int] | None
     log_level: str
     log_format: str
 
@@ -110,6 +115,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DURATION",
         help="how often kernel, store and cloud are compared and mended (default %(default)s)",
     )
+    operation.add_argument(
+        "--sysctl-root",
+        default=str(PROC_SYS),
+        metavar="PATH",
+        help="where the directory net of kernel settings is writable (default %(default)s)",
+    )
+    operation.add_argument(
+        "--cni-conf",
+        default="",
+        metavar="PATH",
+        help="write the runtime's network configuration there as soon as the plugin is served "
+        "(for example /etc/cni/net.d/10-tke-eni.conflist)",
+    )
+    operation.add_argument(
+        "--health-address", default="", metavar="ADDRESS:PORT", help="serve /livez and /readyz there by HTTP"
+    )
     operation.add_argument("--log-level", choices=logs.LEVELS, default="info")
     operation.add_argument("--log-format", choices=logs.FORMATS, default="text")
 
@@ -145,6 +166,9 @@ def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> S
         pod_egress=arguments.pod_egress,
         direct_cidrs=tuple(filter(None, (part.strip() for part in arguments.direct_cidrs.split(",")))),
         repair_interval=flags.duration("--repair-interval", arguments.repair_interval, least=1),
+        sysctl_root=_absolute("--sysctl-root", arguments.sysctl_root),
+        cni_conf=_absolute("--cni-conf", arguments.cni_conf) if arguments.cni_conf else None,
+        health_address=flags.address("--health-address", arguments.health_address),
         log_level=arguments.log_level,
         log_format=arguments.log_format,
     )

@@ -4,6 +4,7 @@ The watch caches run in every replica, so that the next leader begins with what 
 ends the process: it starts anew as a candidate, with nothing left over from before.
 """
 
+import contextlib
 import logging
 import signal
 import threading
@@ -15,9 +16,11 @@ from ipamd.cloud import credentials, endpoints
 from ipamd.cloud.metadata import Metadata
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.cloud.throttling import Limiter
+from ipamd.controller.health import Health
 from ipamd.controller.leading import Leader
 from ipamd.controller.options import Settings
 from ipamd.controller.telling import COMPONENT
+from ipamd.endpoint import Endpoint, probe
 from ipamd.kube import config
 from ipamd.kube.client import KubeClient
 from ipamd.kube.gate import RequestGate
@@ -45,6 +48,17 @@ def run(settings: Settings, environment: Mapping[str, str]) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
+    health = Health()
+    with contextlib.ExitStack() as stack:
+        if settings.health_address is not None:
+            pages = {"/livez": probe(health.alive), "/readyz": probe(health.ready)}
+            endpoint = Endpoint("--health-address", settings.health_address, pages)
+            endpoint.start()
+            stack.callback(endpoint.stop)
+        return _run(settings, environment, ending, health)
+
+
+def _run(settings: Settings, environment: Mapping[str, str], ending: threading.Event, health: Health) -> int:
     connection = config.load(settings.kubeconfig, environment, master=settings.master)
     gate = RequestGate(rate=settings.kube_qps, burst=settings.kube_burst)
     client = KubeClient(connection, component=COMPONENT, gate=gate)
@@ -59,6 +73,7 @@ def run(settings: Settings, environment: Mapping[str, str]) -> int:
     )
     with _cloud(settings, environment) as cloud:
         leader = Leader(settings, client=client, cloud=cloud, election=election)
+        health.watch(leader)
         try:
             return _serve(leader, ending)
         finally:

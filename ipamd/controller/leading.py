@@ -73,7 +73,7 @@ class Leader:
         tempo = tempo or Tempo()
         self._settings = settings
         self._election = election
-        self._queue: WorkQueue[Key] = WorkQueue(backoff=tempo.backoff)
+        self.queue: WorkQueue[Key] = WorkQueue(backoff=tempo.backoff)
         self.cluster = Cluster(client, wake=self._wake, pace=tempo.pace)
         self._recorder = EventRecorder(client, COMPONENT, socket.gethostname())
         self.lost = threading.Event()
@@ -94,7 +94,7 @@ class Leader:
             ports=ports,
         )
         self._workers = Workers(
-            self._queue,
+            self.queue,
             reconciler.reconcile,
             number=settings.workers,
             keys=self.cluster.keys,
@@ -131,11 +131,11 @@ class Leader:
             self._egress.start()
 
     def _on_lost(self) -> None:
-        self._queue.close()
+        self.queue.close()
         self.lost.set()
 
     def _wake(self, key: Key) -> None:
-        self._queue.add(key)
+        self.queue.add(key)
         self._egress.nudge()
 
     def _wake_refused(self) -> None:
@@ -143,4 +143,4 @@ class Leader:
         for claim in self.cluster.claims():
             refusal = condition(claim.conditions, PROVISIONED).get("reason")
             if claim.address is None and refusal == Reason.QUOTA_EXCEEDED.value:
-                self._queue.add((claim.namespace, claim.name))
+                self.queue.add((claim.namespace, claim.name))

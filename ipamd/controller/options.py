@@ -41,6 +41,7 @@ class Settings:
     egress_check_interval: float
     kube_qps: float
     kube_burst: int
+    health_address: tuple[str, int] | None
     log_level: str
     log_format: str
 
@@ -103,6 +104,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     operation.add_argument(
         "--kube-client-burst", type=int, default=100, metavar="N", help="at once (default %(default)s)"
     )
+    operation.add_argument(
+        "--health-address", default="", metavar="ADDRESS:PORT", help="serve /livez and /readyz there by HTTP"
+    )
     operation.add_argument("--log-level", choices=logs.LEVELS, default="info")
     operation.add_argument("--log-format", choices=logs.FORMATS, default="text")
 
@@ -142,6 +146,7 @@ def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> S
         ),
         kube_qps=arguments.kube_client_qps,
         kube_burst=arguments.kube_client_burst,
+        health_address=flags.address("--health-address", arguments.health_address),
         log_level=arguments.log_level,
         log_format=arguments.log_format,
     )

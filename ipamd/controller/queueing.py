@@ -101,6 +101,13 @@ class WorkQueue(Generic[K]):
             self._closed = True
             self._changed.notify_all()
 
+    def is_free(self, seconds: float) -> bool:
+        """Return whether the lock could be had within the time; who holds it for longer is stuck."""
+        if not self._changed.acquire(timeout=seconds):
+            return False
+        self._changed.release()
+        return True
+
     def __len__(self) -> int:
         """Return how many keys wait, now or for later."""
         with self._changed:

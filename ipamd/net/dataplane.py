@@ -21,7 +21,7 @@ import threading
 from typing import Final
 
 from ipamd.core import errors
-from ipamd.net import checking, enis, links, nft_table, rtnetlink, snapshot, sysctls, wiring
+from ipamd.net import checking, enis, links, nft_table, rtnetlink, snapshot, wiring
 from ipamd.net.link_removal import LinkRemoval
 from ipamd.net.links import Link
 from ipamd.net.marks import FIRST_TABLE, MarkMask
@@ -36,6 +36,7 @@ from ipamd.net.model import (
 )
 from ipamd.net.netlink import ROUTE, NetlinkSocket
 from ipamd.net.nft_elements import Elements
+from ipamd.net.sysctls import Sysctls
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ class DataPlane:
     def __init__(self, config: DataPlaneConfig) -> None:
         self._config = config
         self._mask = MarkMask(config.mark_mask)
+        self._sysctls = Sysctls(config.sysctl_root)
         self._lock = threading.Lock()
         self._elements = Elements()
         self._removal = LinkRemoval()
@@ -81,7 +83,7 @@ class DataPlane:
                 mark=self._mask.primary,
                 mtu=link.mtu,
             )
-            sysctls.ensure(_FORWARDING, "1")
+            self._sysctls.ensure(_FORWARDING, "1")
             enis.ensure_pod_rule(self._mask.mask)
             others = {other: eni for other, eni in self._enis.items() if other != mac}
             self._write(cidrs, {mac: primary, **others})
@@ -102,7 +104,7 @@ class DataPlane:
         link = links.await_mac(mac, self._config.link_wait)
         with self._lock:
             mark = self._mark_for(link)
-            eni = enis.ensure(link, gateway, mark, self._mask.mask, primary.mtu)
+            eni = enis.ensure(link, gateway, mark, self._mask.mask, primary.mtu, self._sysctls)
             self._write(self._direct_cidrs, {**self._enis, mac: eni})
             return eni
 
@@ -120,7 +122,7 @@ class DataPlane:
 
         NetnsError when CNI_NETNS is not a Pod's namespace; KernelError names the step that was refused.
         """
-        return wiring.wire(pod, self._elements)
+        return wiring.wire(pod, self._elements, self._sysctls)
 
     def connect_pod(self, pod: PodWiring) -> bool:
         """Mend the node's side of a Pod; False when its link is gone, which only another ADD can mend."""

@@ -12,11 +12,12 @@ in the network namespace of the calling thread.
 from collections.abc import Iterator
 from typing import Final
 
-from ipamd.net import rtnetlink, snapshot, sysctls
+from ipamd.net import rtnetlink, snapshot
 from ipamd.net.links import Link
 from ipamd.net.marks import FIRST_TABLE
 from ipamd.net.model import EniLink, FoundRule
 from ipamd.net.netlink import ROUTE, NetlinkSocket, Request
+from ipamd.net.sysctls import Sysctls
 
 POD_PRIORITY: Final = 512
 """Finds Pods before anything else; TKE's "to <pod> lookup main" rules have it."""
@@ -39,7 +40,7 @@ def marks_in_use(mask: int) -> set[int]:
         return {rule.mark for rule in snapshot.our_rules(channel) if rule.mask == mask}
 
 
-def ensure(link: Link, gateway: str, mark: int, mask: int, mtu: int) -> EniLink:
+def ensure(link: Link, gateway: str, mark: int, mask: int, mtu: int, sysctls: Sysctls) -> EniLink:
     """Make the ENI's link, table and rules what they have to be."""
     table = FIRST_TABLE + link.ifindex
     wanted = {

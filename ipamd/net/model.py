@@ -8,10 +8,12 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import Final
 
 from ipamd.core import errors, names
 from ipamd.net.marks import MarkMask
+from ipamd.net.sysctls import PROC_SYS
 
 _IFNAME: Final = re.compile(r"[^/:\s\x00-\x1f\x7f]{1,15}")
 _MAC: Final = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
@@ -37,6 +39,8 @@ class DataPlaneConfig:
     pod_egress: PodEgress = PodEgress.NODE
     link_wait: float = 10.0
     """Seconds that `ensure_eni` waits for the link of an ENI that was just attached."""
+    sysctl_root: Path = PROC_SYS
+    """Where the directory `net` of kernel settings is writable; elsewhere than /proc/sys in a container."""
 
     def __post_init__(self) -> None:
         MarkMask(self.mark_mask)

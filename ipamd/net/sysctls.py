@@ -2,52 +2,64 @@
 
 import errno
 import os
+from pathlib import Path
+from typing import Final
 
 from ipamd import steps
 from ipamd.core import errors
 
-
-def read(name: str) -> str:
-    """Return a setting such as ("ipv4/ip_forward"); empty when this kernel does not have it."""
-    try:
-        descriptor = os.open(_path(name), os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return ""
-    try:
-        return os.read(descriptor, 128).decode().strip()
-    finally:
-        os.close(descriptor)
+PROC_SYS: Final = Path("/proc/sys")
 
 
-def write(name: str, value: str) -> bool:
-    """Set it; return False when this kernel does not have it (IPv6 is off); KernelError when refused."""
-    try:
-        descriptor = os.open(_path(name), os.O_WRONLY | os.O_CLOEXEC)
+class Sysctls:
+    """Reads and writes settings of `net`, by names with slashes: an interface's name may hold dots.
+
+    Which namespace a file speaks of is decided when it is opened, by the thread that opens it (net_ctl_root
+    of the kernel): so a bind mount of the node's /proc/sys/net serves as well, for a container whose own
+    /proc/sys is read-only. Thread safety: any thread may call any method.
+    """
+
+    def __init__(self, root: Path = PROC_SYS) -> None:
+        """Take where the directory `net` is found."""
+        self._net = root / "net"
+
+    def read(self, name: str) -> str:
+        """Return a setting such as ("ipv4/ip_forward"); empty when this kernel does not have it."""
         try:
-            with steps.step(f"sysctl.{name.rpartition('/')[2]}"):
-                os.write(descriptor, value.encode())
+            descriptor = os.open(self._net / name, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return ""
+        try:
+            return os.read(descriptor, 128).decode().strip()
         finally:
             os.close(descriptor)
-    except FileNotFoundError:
-        return False
-    except OSError as e:
-        advice = ""
-        if e.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-            advice = "the agent's container has to be privileged, so that /proc/sys is writable"
-        raise errors.KernelError(
-            f"could not set net/{name} to {value}: {os.strerror(e.errno or 0)}",
-            errno=e.errno or 0,
-            advice=advice,
-        ) from e
-    return True
 
+    def write(self, name: str, value: str) -> bool:
+        """Set it; return False when this kernel does not have it (IPv6 is off); KernelError when refused."""
+        try:
+            descriptor = os.open(self._net / name, os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                with steps.step(f"sysctl.{name.rpartition('/')[2]}"):
+                    os.write(descriptor, value.encode())
+            finally:
+                os.close(descriptor)
+        except FileNotFoundError:
+            return False
+        except OSError as e:
+            advice = ""
+            if e.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+                advice = (
+                    f"{self._net} has to be writable: mount the node's /proc/sys/net into the agent's "
+                    "container and name the place with --sysctl-root, as deploy/daemonset.yaml does"
+                )
+            raise errors.KernelError(
+                f"could not set net/{name} to {value}: {os.strerror(e.errno or 0)}",
+                errno=e.errno or 0,
+                advice=advice,
+            ) from e
+        return True
 
-def ensure(name: str, value: str) -> None:
-    """Set it unless it has the value already."""
-    if read(name) != value:
-        write(name, value)
-
-
-def _path(name: str) -> str:
-    # An interface name may hold dots, so the parts are separated by slashes here.
-    return f"/proc/sys/net/{name}"
+    def ensure(self, name: str, value: str) -> None:
+        """Set it unless it has the value already."""
+        if self.read(name) != value:
+            self.write(name, value)

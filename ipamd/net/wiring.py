@@ -18,15 +18,16 @@ import logging
 import socket
 
 from ipamd.core import errors, names
-from ipamd.net import links, netlink, netns, nft_elements, rtnetlink, ruleset, sysctls
+from ipamd.net import links, netlink, netns, nft_elements, rtnetlink, ruleset
 from ipamd.net.model import PodLink, PodWiring, checked_host_veth, checked_ip
 from ipamd.net.netlink import ROUTE, NetlinkSocket
 from ipamd.net.nft_elements import Change, Element, Elements
+from ipamd.net.sysctls import Sysctls
 
 logger = logging.getLogger(__name__)
 
 
-def wire(pod: PodWiring, elements: Elements) -> PodLink:
+def wire(pod: PodWiring, elements: Elements, sysctls: Sysctls) -> PodLink:
     """Give the Pod its interface; NetnsError, InvalidInputError or KernelError when that is not possible.
 
     Done again for the same Pod, it makes everything anew, also when an earlier attempt was cut short or its

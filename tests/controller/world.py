@@ -95,6 +95,7 @@ class Replica:
             egress_check_interval=egress_check_interval,
             kube_qps=1000.0,
             kube_burst=1000,
+            health_address=None,
             log_level="debug",
             log_format="text",
         )

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Builds the image from deploy/image/Dockerfile with buildah, without a daemon and, if need be, without a registry.
+#
+# Usage: build.sh NAME OUTPUT.tar
+#
+# buildah keeps its layers below ${TKE_ENI_CACHE:-~/.cache/tke-eni}/image and touches no other storage. The base
+# image is pulled; where no registry can be reached it is made from Debian's packages (base.sh).
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+name=$1 output=$2
+cache=${TKE_ENI_CACHE:-$HOME/.cache/tke-eni}/image
+base=docker.io/library/debian:bookworm-slim
+store=(--root "$cache/storage" --runroot "$cache/run" --storage-driver vfs)
+mkdir -p "$cache"
+
+# Two builds at once would remove each other's containers.
+exec 9>"$cache/lock"
+flock 9
+
+if ! buildah "${store[@]}" inspect --type image "$base" >/dev/null 2>&1; then
+    timeout 30 buildah "${store[@]}" pull --quiet "$base" >/dev/null 2>&1 ||
+        deploy/image/base.sh "$base" "${store[@]}"
+fi
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+certificates=${PIP_CERT:-$(python3 -m pip config get global.cert 2>/dev/null || true)}
+index=${PIP_INDEX_URL:-$(python3 -m pip config get global.index-url 2>/dev/null || true)}
+{
+    echo '[global]'
+    [ -z "$certificates" ] || echo 'cert = /run/ca.pem'
+    [ -z "$index" ] || echo "index-url = $index"
+} >"$work/pip.conf"
+cp "${certificates:-/dev/null}" "$work/ca.pem"
+
+buildah "${store[@]}" bud --quiet --isolation chroot --layers --pull-never --format docker \
+    --secret "id=pip.conf,src=$work/pip.conf" --secret "id=ca.pem,src=$work/ca.pem" \
+    --ignorefile deploy/image/Dockerfile.dockerignore --file deploy/image/Dockerfile --tag "$name" . >/dev/null
+mkdir -p "$(dirname "$output")"
+rm -f "$output.new"
+buildah "${store[@]}" push --quiet "$name" "docker-archive:$output.new:$name"
+mv "$output.new" "$output"
+# Layers of earlier builds.
+buildah "${store[@]}" images --quiet --filter dangling=true | xargs -r buildah "${store[@]}" rmi >/dev/null 2>&1 || true

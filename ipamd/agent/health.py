@@ -1,0 +1,50 @@
+"""What the kubelet's probes of the agent ask: is it alive, does it serve the plugin.
+
+Neither asks the cloud or the API server, so that an outage of those restarts no agent and takes none out of
+service. Alive means that the ledger's lock can be had: every verb needs it, and it is held for milliseconds.
+An agent that is starting, also one that waits for the metadata service, is alive. Ready means that a call
+over the socket is answered, just as the plugin makes it.
+Thread safety: any thread may call any method.
+"""
+
+from pathlib import Path
+
+import grpc
+
+from ipamd.agent.address_book import AddressBook
+from ipamd.rpc.introspection_pb2 import GetStatusRequest
+from ipamd.rpc.introspection_pb2_grpc import IntrospectionStub
+
+_LOCK_SECONDS = 4.0
+_CALL_SECONDS = 4.0
+"""Both below the time-out of the probes (deploy/daemonset.yaml)."""
+
+
+class Health:
+    """Answers for one agent; each method returns what is wrong, empty for nothing."""
+
+    def __init__(self, socket: Path) -> None:
+        """Take the socket on which the plugin is served."""
+        self._socket = socket
+        self._book: AddressBook | None = None
+
+    def watch(self, book: AddressBook) -> None:
+        """Look at this ledger from now on."""
+        self._book = book
+
+    def alive(self) -> str:
+        """Answer the liveness probe."""
+        if self._book is None or self._book.is_free(_LOCK_SECONDS):
+            return ""
+        return f"the ledger's lock could not be had within {_LOCK_SECONDS:.0f} s"
+
+    def ready(self) -> str:
+        """Answer the readiness probe."""
+        # A channel of its own, without the back-off that earlier failures would have left.
+        options = [("grpc.use_local_subchannel_pool", 1)]
+        with grpc.insecure_channel(f"unix:{self._socket}", options=options) as channel:
+            try:
+                IntrospectionStub(channel).GetStatus(GetStatusRequest(), timeout=_CALL_SECONDS)
+            except grpc.RpcError as e:
+                return f"{self._socket} does not answer: {e.code().name}: {e.details()}"
+        return ""

@@ -1,0 +1,36 @@
+"""What the kubelet's probes of the controller ask: is it alive, has it read the cluster.
+
+Neither asks the cloud or the API server. Alive means that the work queue's lock can be had, which is held
+for microseconds; a leader that cannot renew its Lease ends by itself. Ready means that the watches had their
+first lists: a replica that waits for the Lease is ready to take it.
+Thread safety: any thread may call any method.
+"""
+
+from ipamd.controller.leading import Leader
+
+_LOCK_SECONDS = 4.0
+"""Below the time-out of the probes (deploy/controller.yaml)."""
+
+
+class Health:
+    """Answers for one replica; each method returns what is wrong, empty for nothing."""
+
+    def __init__(self) -> None:
+        """Know no leader yet: the process is starting."""
+        self._leader: Leader | None = None
+
+    def watch(self, leader: Leader) -> None:
+        """Look at this replica from now on."""
+        self._leader = leader
+
+    def alive(self) -> str:
+        """Answer the liveness probe."""
+        if self._leader is None or self._leader.queue.is_free(_LOCK_SECONDS):
+            return ""
+        return f"the work queue's lock could not be had within {_LOCK_SECONDS:.0f} s"
+
+    def ready(self) -> str:
+        """Answer the readiness probe."""
+        if self._leader is None:
+            return "starting: the region is not known yet"
+        return "" if self._leader.cluster.wait_synced(0) else "the cluster has not been read yet"

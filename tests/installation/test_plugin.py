@@ -1,0 +1,181 @@
+"""Bringing the plugin to a node: whole at every moment, and nothing is taken from one that still runs."""
+
+import os
+import shutil
+import subprocess
+import threading
+
+import pytest
+
+from ipamd.__main__ import main
+from ipamd.core.errors import InvalidInputError
+from ipamd.installation import plugin
+
+NOW = 1_800_000_000.0
+
+
+def build(directory, tree, text):
+    """A source such as the image has, with a shell in the interpreter's place."""
+    (directory / tree / "bin").mkdir(parents=True)
+    (directory / tree / "bin/python3.11").write_text("an interpreter")
+    (directory / tree / "lib").mkdir()
+    (directory / tree / "lib/libc.so.6").write_text("a library")
+    (directory / plugin.NAME).write_text(f"#!/opt/tke-eni/{tree}/bin/python3.11 -IS\n{text}\n")
+    return directory
+
+
+class Node:
+    def __init__(self, root):
+        self.bin, self.trees = root / "opt/cni/bin", root / "opt/tke-eni"
+
+    def install(self, source, now=NOW):
+        plugin.install(source, bin_directory=self.bin, trees=self.trees, now=now)
+
+    @property
+    def installed(self):
+        return (self.bin / plugin.NAME).read_text()
+
+    def tree_names(self):
+        return sorted(path.name for path in self.trees.iterdir())
+
+
+@pytest.fixture
+def node(tmp_path):
+    return Node(tmp_path / "host")
+
+
+@pytest.fixture
+def old(tmp_path):
+    return build(tmp_path / "old", "1.0-aa", "old")
+
+
+@pytest.fixture
+def new(tmp_path):
+    return build(tmp_path / "new", "1.1-bb", "new")
+
+
+def test_a_fresh_node_gets_plugin_and_tree(node, old):
+    node.install(old)
+
+    assert node.installed == (old / plugin.NAME).read_text()
+    assert (node.bin / plugin.NAME).stat().st_mode & 0o777 == 0o755
+    assert (node.trees / "1.0-aa/bin/python3.11").read_text() == "an interpreter"
+    assert (node.trees / "1.0-aa/lib/libc.so.6").exists()
+
+
+def test_a_node_that_has_it_already_is_left_as_it_is(node, old):
+    node.install(old)
+    before = [path.stat() for path in (node.bin / plugin.NAME, node.trees / "1.0-aa")]
+
+    node.install(old, NOW + 1)
+
+    after = [path.stat() for path in (node.bin / plugin.NAME, node.trees / "1.0-aa")]
+    assert [(s.st_ino, s.st_mtime) for s in after] == [(s.st_ino, s.st_mtime) for s in before]
+
+
+def test_an_upgrade_keeps_the_replaced_tree_for_an_hour(node, old, new):
+    node.install(old, NOW - 1e6)
+    os.utime(node.trees / "1.0-aa", (NOW - 1e6, NOW - 1e6))
+
+    node.install(new, NOW)
+    assert node.tree_names() == ["1.0-aa", "1.1-bb"]
+    assert "new" in node.installed
+
+    node.install(new, NOW + plugin.KEPT_SECONDS - 1)
+    assert node.tree_names() == ["1.0-aa", "1.1-bb"]
+
+    node.install(new, NOW + plugin.KEPT_SECONDS + 1)
+    assert node.tree_names() == ["1.1-bb"]
+
+
+def test_a_roll_back_installs_the_old_one_again(node, old, new):
+    node.install(old)
+    node.install(new)
+
+    node.install(old, NOW + 1e6)
+
+    assert "old" in node.installed
+    assert "1.0-aa" in node.tree_names()
+
+
+def test_what_a_killed_installation_left_aside_is_replaced(node, old):
+    half = node.trees / ".1.0-aa.new"
+    half.mkdir(parents=True)
+    (half / "rubbish").write_text("")
+    node.bin.mkdir(parents=True)
+    (node.bin / f".{plugin.NAME}.new").write_text("half")
+
+    node.install(old)
+
+    assert node.tree_names() == ["1.0-aa"]
+    assert not (node.trees / "1.0-aa/rubbish").exists()
+    assert sorted(path.name for path in node.bin.iterdir()) == [plugin.NAME]
+
+
+def test_the_plugin_can_be_executed_at_every_moment_of_an_upgrade(node, tmp_path):
+    """Executed all the while, it is always one of the two and never missing, half or without interpreter."""
+    shell = shutil.which("dash")
+    sources = []
+    for number in range(2):
+        source = build(tmp_path / str(number), f"{number}-tree", "")
+        (source / plugin.NAME).write_text(f"#!{node.trees}/{number}-tree/bin/python3.11\necho {number}\n")
+        shutil.copy(shell, source / f"{number}-tree/bin/python3.11")
+        sources.append(source)
+    pattern = plugin._INTERPRETER_LINE
+    outcomes, stop = [], threading.Event()
+
+    def execute():
+        while not stop.is_set():
+            done = subprocess.run([node.bin / plugin.NAME], capture_output=True, check=False)
+            outcomes.append((done.returncode, done.stdout))
+
+    # The trees are below a directory of the test, so the plugin files name that one; each looks like a plugin
+    # that the installation does not know, which is the harder case: no tree is spared for being replaced now.
+    assert not pattern.match(sources[0].joinpath(plugin.NAME).read_bytes())
+    node.bin.mkdir(parents=True)
+    for number, source in enumerate(sources):
+        plugin._install_tree(source / f"{number}-tree", node.trees / f"{number}-tree")
+    plugin._install_file(sources[0] / plugin.NAME, node.bin / plugin.NAME)
+    thread = threading.Thread(target=execute)
+    thread.start()
+    for turn in range(60):
+        plugin._install_file(sources[turn % 2] / plugin.NAME, node.bin / plugin.NAME)
+    stop.set()
+    thread.join()
+
+    assert set(outcomes) <= {(0, b"0\n"), (0, b"1\n")}
+    assert len(outcomes) > 1
+
+
+def test_a_plugin_of_another_kind_is_replaced(node, old):
+    node.bin.mkdir(parents=True)
+    (node.bin / plugin.NAME).write_bytes(b"\x7fELF" + bytes(200))
+
+    node.install(old)
+
+    assert "old" in node.installed
+
+
+def test_a_source_without_its_own_interpreter_is_refused(node, tmp_path):
+    (tmp_path / plugin.NAME).write_text("#!/usr/bin/python3.11 -IS\n")
+
+    with pytest.raises(InvalidInputError, match="does not name an interpreter under /opt/tke-eni"):
+        node.install(tmp_path)
+
+    assert not node.bin.exists()
+
+
+def test_a_directory_that_cannot_be_written_is_named(old, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+
+    code = main(
+        [
+            "install-plugin",
+            f"--source={old}",
+            f"--bin-dir={tmp_path / 'file'}",
+            f"--trees={tmp_path / 'trees'}",
+        ]
+    )
+
+    assert code == 2
+    assert str(tmp_path / "file") in capsys.readouterr().err
