@@ -189,6 +189,13 @@ class Listener:
         self._socket.close()
 
 
+def make_tree(output: Path, version: str = "1.2.3") -> Path:
+    """Make the plugin with an interpreter tree of its own; return the tree's directory."""
+    script = str(ROOT / "cni_plugin/tree.py")
+    command = [INTERPRETER, script, "--version", version, "--output", str(output)]
+    return Path(subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip())
+
+
 @pytest.fixture(scope="session")
 def plugin_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("cni") / "tke-route-eni"

@@ -5,17 +5,13 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import grpc
 import pytest
 
-from tests.shim.conftest import CONFIG, INTERPRETER, ROOT, Agent
+from tests.shim.conftest import CONFIG, Agent, make_tree
 
 TREES = "opt/tke-eni"
 PLUGIN = "opt/cni/bin/tke-route-eni"
-
-
-def make(output: Path, version: str = "1.2.3") -> Path:
-    command = [INTERPRETER, ROOT / "cni_plugin/tree.py", "--version", version, "--output", output]
-    return Path(subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip())
 
 
 def contents(tree: Path) -> dict[str, bytes]:
@@ -24,7 +20,7 @@ def contents(tree: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(tmp_path_factory.mktemp("tree"))
+    return make_tree(tmp_path_factory.mktemp("tree"))
 
 
 @pytest.fixture
@@ -64,7 +60,7 @@ def test_what_the_runtime_was_started_with_does_not_divert_it(bare_root: Path):
 def test_it_calls_the_agent(bare_root: Path):
     socket = bare_root / "run/a.sock"
     socket.parent.mkdir()
-    agent = Agent(socket, 0)
+    agent = Agent(socket, grpc.Compression.NoCompression)
     try:
         agent.reply_with(b'{"cniVersion": "1.0.0"}')
         outcome = run(bare_root, "ADD", TKE_ENI_SOCKET="/run/a.sock")
@@ -84,7 +80,7 @@ def test_it_queues_a_del_while_the_agent_is_away(bare_root: Path):
 
 
 def test_the_same_build_has_the_same_name_and_bytes(made: Path, tmp_path: Path):
-    again = make(tmp_path)
+    again = make_tree(tmp_path)
 
     assert again.name == made.name
     assert contents(again) == contents(made)
@@ -92,11 +88,11 @@ def test_the_same_build_has_the_same_name_and_bytes(made: Path, tmp_path: Path):
 
 
 def test_another_version_has_another_name(made: Path, tmp_path: Path):
-    assert make(tmp_path, "1.2.4").name != made.name
+    assert make_tree(tmp_path, "1.2.4").name != made.name
 
 
 def test_a_version_that_does_not_fit_into_the_interpreter_line_is_refused(tmp_path: Path):
     with pytest.raises(subprocess.CalledProcessError) as refused:
-        make(tmp_path, "1.2.3-with-a-long-suffix")
+        make_tree(tmp_path, "1.2.3-with-a-long-suffix")
 
     assert b"--version" in str(refused.value.stderr).encode()
