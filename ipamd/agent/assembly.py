@@ -79,7 +79,11 @@ class Agent:
         settings = around.settings
         self._book = AddressBook(around.opened.database, around.opened.ledger)
         self._dataplane = DataPlane(
-            DataPlaneConfig(pod_egress=PodEgress(settings.pod_egress), sysctl_root=settings.sysctl_root)
+            DataPlaneConfig(
+                pod_egress=PodEgress(settings.pod_egress),
+                eip_source_nat_exemption=settings.eip_source_nat_exemption,
+                sysctl_root=settings.sysctl_root,
+            )
         )
         self._turns = Turns()
         self._events = EventRecorder(around.client, COMPONENT, settings.node_name)

@@ -56,6 +56,7 @@ class Settings:
     ip_cooldown: float
     holds: HoldTimes
     pod_egress: str
+    eip_source_nat_exemption: bool
     direct_cidrs: tuple[str, ...]
     """Reached with the Pod's own address, besides the ranges of the VPC."""
     repair_interval: float
@@ -101,6 +102,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=EGRESSES,
         default="node",
         help="how Pods without EIP leave the VPC: by the node's primary interface, or by their own ENI",
+    )
+    pods.add_argument(
+        "--eip-source-nat-exemption",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="Pods with EIP escape the masquerading of the node (no: the controller keeps them in the "
+        "configuration of ip-masq-agent, with --ip-masq-agent-config=keep)",
     )
     pods.add_argument(
         "--direct-cidrs",
@@ -164,6 +172,7 @@ def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> S
             retained=flags.duration("--retained-ip-hold", arguments.retained_ip_hold),
         ),
         pod_egress=arguments.pod_egress,
+        eip_source_nat_exemption=_exemption(arguments),
         direct_cidrs=tuple(filter(None, (part.strip() for part in arguments.direct_cidrs.split(",")))),
         repair_interval=flags.duration("--repair-interval", arguments.repair_interval, least=1),
         sysctl_root=_absolute("--sysctl-root", arguments.sysctl_root),
@@ -243,6 +252,16 @@ def _add_pool(parser: argparse.ArgumentParser) -> None:
         metavar="SUBNET,...",
         help="of the ENIs for Pods, in the zone of the CVM (default: that of the primary ENI)",
     )
+
+
+def _exemption(arguments: argparse.Namespace) -> bool:
+    wanted: bool = arguments.eip_source_nat_exemption
+    if not wanted and arguments.pod_egress == "eni":
+        raise InvalidInputError(
+            "--no-eip-source-nat-exemption does not go with --pod-egress=eni, where no Pod is masqueraded",
+            advice="leave one of the two out",
+        )
+    return wanted
 
 
 def _absolute(flag: str, value: str) -> Path:

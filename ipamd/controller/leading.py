@@ -21,6 +21,7 @@ from ipamd.controller.egress_routes import EgressRoutes
 from ipamd.controller.eip_listing import EipListing
 from ipamd.controller.executing import Executor
 from ipamd.controller.looking import Lookout
+from ipamd.controller.masquerade_keeping import MasqueradeConfig
 from ipamd.controller.options import Settings
 from ipamd.controller.ordering import Orders
 from ipamd.controller.ports import Ports
@@ -106,11 +107,20 @@ class Leader:
             claims=self.cluster.claims,
             interval=settings.egress_check_interval,
         ).rounds
+        self._masquerade = MasqueradeConfig(
+            client,
+            settings.ip_masq_agent_config,
+            claims=self.cluster.claims,
+            fence=election,
+            teller=ports.teller,
+            pace=tempo.pace,
+        )
 
     def start_watching(self) -> None:
         """Fill the caches and begin to write Events."""
         self._recorder.start()
         self.cluster.start()
+        self._masquerade.start_watching()
 
     def stand_for_election(self) -> None:
         """Work as soon as the Lease is won."""
@@ -118,7 +128,7 @@ class Leader:
 
     def stop(self) -> None:
         """End the work, then give the Lease back, so that the next leader finds nobody at work."""
-        ended = self._workers.stop(_GRACE) & self._egress.stop(_GRACE)
+        ended = self._workers.stop(_GRACE) & self._egress.stop(_GRACE) & self._masquerade.stop(_GRACE)
         if not ended:
             log.warning("a worker is still busy after %.0f s; the Lease is left to expire", _GRACE)
         self._election.stop(give_back=ended)
@@ -129,6 +139,7 @@ class Leader:
         if not self.lost.is_set():  # workers start once; after a loss the process ends
             self._workers.start()
             self._egress.start()
+            self._masquerade.start()
 
     def _on_lost(self) -> None:
         self.queue.close()
@@ -137,6 +148,7 @@ class Leader:
     def _wake(self, key: Key) -> None:
         self.queue.add(key)
         self._egress.nudge()
+        self._masquerade.rounds.nudge()
 
     def _wake_refused(self) -> None:
         """Let claims that were refused for lack of quota try again."""

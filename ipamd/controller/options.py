@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from ipamd import flags, logs
 from ipamd.core.errors import InvalidInputError
+from ipamd.core.masquerade import Upkeep
 from ipamd.kube.leases import LeaseTiming
 
 DEFAULT_METADATA_URL = "http://metadata.tencentyun.com"
@@ -39,6 +40,7 @@ class Settings:
     workers: int
     resync: float
     egress_check_interval: float
+    ip_masq_agent_config: Upkeep
     kube_qps: float
     kube_burst: int
     health_address: tuple[str, int] | None
@@ -99,6 +101,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default %(default)s)",
     )
     operation.add_argument(
+        "--ip-masq-agent-config",
+        choices=[upkeep.value for upkeep in Upkeep],
+        default=Upkeep.OFF.value,
+        help="keep: NonMasqueradeSrcCIDRs of ConfigMap kube-system/ip-masq-agent-config names the Pods with "
+        "EIP; clear: those entries are taken out again (default %(default)s)",
+    )
+    operation.add_argument(
         "--kube-client-qps", type=float, default=50.0, metavar="N", help="requests/s (default %(default)s)"
     )
     operation.add_argument(
@@ -144,6 +153,7 @@ def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> S
         egress_check_interval=flags.duration(
             "--egress-check-interval", arguments.egress_check_interval, least=10
         ),
+        ip_masq_agent_config=Upkeep(arguments.ip_masq_agent_config),
         kube_qps=arguments.kube_client_qps,
         kube_burst=arguments.kube_client_burst,
         health_address=flags.address("--health-address", arguments.health_address),

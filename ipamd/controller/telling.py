@@ -35,6 +35,11 @@ class Teller:
             served = PodRef(namespace=claim.namespace, name=claim.name, uid=claim.pod_uid)
             self.pod(served, kind, reason, message)
 
+    def config_map(self, namespace: str, name: str, *, uid: str, reason: str, message: str) -> None:
+        """Warn on a ConfigMap, also on one that does not exist (`uid` is empty)."""
+        about = {"apiVersion": "v1", "kind": "ConfigMap", "namespace": namespace, "name": name, "uid": uid}
+        self._recorder.record(about, "Warning", reason, message)
+
 
 def _claim_reference(claim: Claim) -> dict[str, Any]:
     return {

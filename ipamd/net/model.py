@@ -37,6 +37,8 @@ class DataPlaneConfig:
     mark_mask: int = 0x3F0000
     """Bits of the packet and connection mark that are ours: must leave out kube-proxy's 0x4000 and 0x8000."""
     pod_egress: PodEgress = PodEgress.NODE
+    eip_source_nat_exemption: bool = True
+    """Whether Pods with EIP escape all masquerading; if not, ip-masq-agent has to be told of each of them."""
     link_wait: float = 10.0
     """Seconds that `ensure_eni` waits for the link of an ENI that was just attached."""
     sysctl_root: Path = PROC_SYS

@@ -53,7 +53,7 @@ def create(config: DataPlaneConfig, direct_cidrs: Sequence[str], enis: Sequence[
     chains = ["prerouting", "postrouting"]
     rules = [
         *(("prerouting", *rule) for rule in _prerouting(config)),
-        ("postrouting", *_postrouting(config)),
+        *(("postrouting", *rule) for rule in _postrouting(config)),
     ]
     for eni in enis:
         for rule in _eni_rules(config.mark_mask, eni):
@@ -159,14 +159,16 @@ def _prerouting(config: DataPlaneConfig) -> Iterator[tuple[str, list[Command]]]:
         yield "a Pod, to the VPC", [_in(_DESTINATION, _DIRECT), _vmap(_SOURCE, PODS)]
 
 
-def _postrouting(config: DataPlaneConfig) -> tuple[str, list[Command]]:
+def _postrouting(config: DataPlaneConfig) -> Iterator[tuple[str, list[Command]]]:
     if config.pod_egress is PodEgress.ENI:
         marked = {"op": "!=", "left": {"&": [_MARK, config.mark_mask]}, "right": 0}
         who: Command = {"match": marked}
-    else:
+    elif config.eip_source_nat_exemption:
         who = _in(_SOURCE, EIP_PODS)
+    else:
+        return
     outside = {"match": {"op": "!=", "left": _DESTINATION, "right": f"@{_DIRECT}"}}
-    return "keeps its address: no masquerade", [who, outside, {"snat": {"addr": _SOURCE}}]
+    yield "keeps its address: no masquerade", [who, outside, {"snat": {"addr": _SOURCE}}]
 
 
 def _eni_rules(mask: int, eni: EniLink) -> Iterator[tuple[str, str, list[Command]]]:

@@ -43,6 +43,11 @@ def test_eip_wait_can_be_turned_off():
     assert not parsed("--no-eip-wait").eip_wait
 
 
+def test_the_exemption_from_masquerading_can_be_left_to_ip_masq_agent():
+    assert parsed().eip_source_nat_exemption
+    assert not parsed("--no-eip-source-nat-exemption").eip_source_nat_exemption
+
+
 @pytest.mark.parametrize(
     ("flags", "names"),
     [
@@ -55,6 +60,7 @@ def test_eip_wait_can_be_turned_off():
         (["--pod-subnets", "vpc-1"], "--pod-subnets"),
         (["--ip-min-warm-target", "6"], "--ip-min-warm-target"),
         (["--ip-max-warm-target", "-1"], "--ip-max-warm-target"),
+        (["--no-eip-source-nat-exemption", "--pod-egress=eni"], "--no-eip-source-nat-exemption"),
         (["--add-timeout", "60"], "--add-timeout"),
         (["--add-timeout", "2h"], "--add-timeout"),
         (["--ip-cooldown", "soon"], "--ip-cooldown"),

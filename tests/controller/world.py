@@ -18,6 +18,7 @@ from ipamd.core import claim_status, claims, timestamps
 from ipamd.core.backoff import Backoff
 from ipamd.core.claim_release import ATTEMPT_WINDOW
 from ipamd.core.claims import Claim, ClaimBinding, Reason
+from ipamd.core.masquerade import Upkeep
 from ipamd.core.model import EipOrder
 from ipamd.kube import errors
 from ipamd.kube.client import KubeClient
@@ -61,6 +62,7 @@ class Replica:
         *,
         workers: int = 4,
         egress_check_interval: float = 600.0,
+        ip_masq_agent_config: Upkeep = Upkeep.OFF,
         credentials: Credentials = KEYS,
         authorization: Callable[[], str] = str,
         clock: Callable[[], float] = time.time,
@@ -93,6 +95,7 @@ class Replica:
             workers=workers,
             resync=600.0,
             egress_check_interval=egress_check_interval,
+            ip_masq_agent_config=ip_masq_agent_config,
             kube_qps=1000.0,
             kube_burst=1000,
             health_address=None,

@@ -69,6 +69,21 @@ def test_pod_with_eip_escapes_the_masquerade_that_others_get(world, flavour):
     assert source_seen(world.add_pod(OTHER), INTERNET_IP) == NODE_IP
 
 
+@pytest.mark.parametrize("config", [DataPlaneConfig(eip_source_nat_exemption=False)])
+@pytest.mark.parametrize("flavour", ["nft", "legacy"])
+def test_without_the_exemption_ip_masq_agent_decides_about_pods_with_eip(world, flavour):
+    """What it masquerades has the node's address, which the VPC drops on the ENI of the Pod."""
+    masquerade(world, flavour)
+    world.serve(world.internet, INTERNET_IP)
+    pod = world.add_pod(POD, eip=True)
+    assert source_seen(pod, INTERNET_IP, timeout=0.5) is None
+
+    # What ip-masq-agent makes of NonMasqueradeSrcCIDRs.
+    world.node.run(f"iptables-{flavour}", "-t", "nat", *f"-I IP-MASQ-AGENT -s {POD}/32 -j RETURN".split())
+
+    assert source_seen(pod, INTERNET_IP) == POD
+
+
 def test_masquerade_installed_after_the_pods_changes_nothing_for_eips(world):
     pod = world.add_pod(POD, eip=True)
     world.serve(world.internet, INTERNET_IP)
