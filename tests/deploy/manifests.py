@@ -9,9 +9,15 @@ DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 Obj = dict[str, Any]
 
 
+def read(name: str) -> Obj:
+    """Return the only document of a file."""
+    document: Obj = yaml.safe_load((DEPLOY / name).read_text())
+    return document
+
+
 def documents(*names: str) -> list[Obj]:
     """Return the objects of these files, of all files of the kustomization without names."""
-    listed = names or yaml.safe_load((DEPLOY / "kustomization.yaml").read_text())["resources"]
+    listed = names or read("kustomization.yaml")["resources"]
     return [obj for name in listed for obj in yaml.safe_load_all((DEPLOY / name).read_text())]
 
 

@@ -1,0 +1,125 @@
+"""DaemonSet and Deployment: their flags are ours, paths and ports fit together, rights are small."""
+
+import argparse
+import re
+
+import pytest
+
+from ipamd.agent import options as agent_options
+from ipamd.controller import options as controller_options
+from ipamd.installation import options as installation_options
+from tests.deploy import manifests
+
+SETTINGS = manifests.one("ConfigMap", "tke-eni-settings")["data"]
+AGENT = manifests.one("DaemonSet", "tke-eni-agent")["spec"]["template"]["spec"]
+CONTROLLER = manifests.one("Deployment", "tke-eni-ipamd")["spec"]["template"]["spec"]
+CONTAINERS = [
+    (AGENT["initContainers"][0], "install-plugin", installation_options),
+    (AGENT["containers"][0], "agent", agent_options),
+    (CONTROLLER["containers"][0], "controller", controller_options),
+]
+CHOSEN = {"CLUSTER_ID": "cls-demo"}
+NODE = {"NODE_NAME": "10.0.1.2"}
+
+
+def arguments(container, options, **changes):
+    """Parse what the container is started with, after the kubelet has put in the settings."""
+    values = {**SETTINGS, **CHOSEN, **changes}
+    _, *words = (re.sub(r"\$\((\w+)\)", lambda found: values[found[1]], word) for word in container["args"])
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    options.add_arguments(parser)
+    return parser.parse_args(words)
+
+
+@pytest.mark.parametrize(("container", "command", "options"), CONTAINERS)
+def test_the_arguments_are_flags_of_the_command(container, command, options):
+    assert container["args"][0] == command
+    arguments(container, options)
+
+
+def test_the_settings_that_are_shipped_make_valid_settings_once_the_cluster_is_named():
+    agent = agent_options.settings(arguments(AGENT["containers"][0], agent_options), NODE)
+    controller = controller_options.settings(
+        arguments(CONTROLLER["containers"][0], controller_options), {"POD_NAME": "a", "POD_NAMESPACE": "b"}
+    )
+
+    assert agent.cluster_id == controller.cluster_id == "cls-demo"
+    assert controller.lease_namespace == "b"
+
+
+def test_every_setting_is_used_by_one_of_them():
+    words = [word for container, _, _ in CONTAINERS for word in container["args"]]
+
+    assert {name for name in SETTINGS if f"$({name})" not in "".join(words)} == set()
+
+
+@pytest.mark.parametrize(
+    ("container", "options"),
+    [(AGENT["containers"][0], agent_options), (CONTROLLER["containers"][0], controller_options)],
+)
+def test_probes_ask_the_health_address_and_time_out_after_it(container, options):
+    host, port = re.match(r"(.*):(\d+)", arguments(container, options).health_address).groups()
+    for probe, path in (("livenessProbe", "/livez"), ("readinessProbe", "/readyz")):
+        asked = container[probe]
+        assert asked["httpGet"] == {"host": host, "port": int(port), "path": path}
+        assert asked["timeoutSeconds"] >= 5
+
+
+def test_agent_and_controller_of_one_node_do_not_share_a_port():
+    addresses = {arguments(container, options).health_address for container, _, options in CONTAINERS[1:]}
+    assert len(addresses) == 2
+
+
+@pytest.mark.parametrize(("container", "command", "options"), CONTAINERS)
+def test_no_container_has_more_rights_than_it_needs(container, command, options):
+    context = container["securityContext"]
+    added = context["capabilities"].get("add", [])
+
+    assert context["capabilities"]["drop"] == ["ALL"]
+    assert added == (["NET_ADMIN", "SYS_ADMIN"] if command == "agent" else [])
+    assert not context.get("privileged")
+    assert context["readOnlyRootFilesystem"]
+    assert not context["allowPrivilegeEscalation"]
+    assert container["resources"]["requests"].keys() == {"cpu", "memory"}
+
+
+def test_every_path_that_the_agent_writes_is_the_node_s():
+    agent = agent_options.settings(arguments(AGENT["containers"][0], agent_options), NODE)
+    mounts = {mount["mountPath"]: mount["name"] for mount in AGENT["containers"][0]["volumeMounts"]}
+    paths = {volume["name"]: volume["hostPath"]["path"] for volume in AGENT["volumes"]}
+
+    for inside in (agent.socket.parent, agent.state_dir, agent.pending_deletes.parent, agent.cni_conf.parent):
+        assert paths[mounts[str(inside)]] == str(inside)
+    assert paths[mounts[str(agent.sysctl_root / "net")]] == "/proc/sys/net"
+
+
+def test_the_plugin_comes_to_where_runtimes_look_for_it():
+    container = AGENT["initContainers"][0]
+    chosen = arguments(container, installation_options)
+    mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+    paths = {volume["name"]: volume["hostPath"]["path"] for volume in AGENT["volumes"]}
+
+    assert paths[mounts[chosen.bin_dir]] == "/opt/cni/bin"
+    assert paths[mounts[chosen.trees]] == "/opt/tke-eni"
+
+
+def test_new_namespaces_of_pods_are_seen_by_the_agent():
+    (mount,) = [mount for mount in AGENT["containers"][0]["volumeMounts"] if mount["name"] == "netns"]
+    assert mount["mountPropagation"] == "HostToContainer"
+
+
+@pytest.mark.parametrize("spec", [AGENT, CONTROLLER])
+def test_both_start_before_there_is_a_network_for_pods(spec):
+    assert spec["hostNetwork"]
+    assert spec["dnsPolicy"] == "Default"
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+
+
+def test_the_agent_runs_on_every_node_whatever_its_taints():
+    assert AGENT["tolerations"] == [{"operator": "Exists"}]
+    assert AGENT["priorityClassName"] == "system-node-critical"
+
+
+def test_the_grace_of_the_agent_covers_its_own():
+    # agent/assembly.py: 10 s for the server, 5 s for each of pool, binder and upkeep, 2 s for Events.
+    assert AGENT["terminationGracePeriodSeconds"] > 10 + 1 + 3 * 5 + 2
