@@ -5,6 +5,8 @@ in UTC, a quantity in canonical form) or raises WrongTypeError. Kinds name the f
 `Strategy.typed_members`.
 """
 
+import base64
+import binascii
 import datetime as dt
 import re
 from collections.abc import Callable
@@ -25,6 +27,19 @@ def _strings(value: Any, field: str) -> Any:
     for item in value.values():
         if not isinstance(item, str):
             raise WrongTypeError(_cannot(item, field, "string"))
+    return value
+
+
+def _bytes(value: Any, field: str) -> Any:
+    if not isinstance(value, dict):
+        raise WrongTypeError(_cannot(value, field, "map[string][]uint8"))
+    for item in value.values():
+        if not isinstance(item, str):
+            raise WrongTypeError(_cannot(item, field, "[]uint8"))
+        try:
+            base64.b64decode(item, validate=True)
+        except binascii.Error as error:
+            raise WrongTypeError(f"illegal base64 data: {error}") from error
     return value
 
 
@@ -85,6 +100,7 @@ def _time(value: Any, field: str) -> Any:
 
 
 FORMS: dict[str, Callable[[Any, str], Any]] = {
+    "bytes": _bytes,
     "strings": _strings,
     "text": _text,
     "number": _number,

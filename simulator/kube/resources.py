@@ -14,8 +14,10 @@ from simulator.kube.kinds.leases import LeaseStrategy
 from simulator.kube.kinds.namespaces import NamespaceStrategy
 from simulator.kube.kinds.nodes import NodeStrategy
 from simulator.kube.kinds.pods import PodStrategy
+from simulator.kube.kinds.secrets import SecretStrategy
 from simulator.kube.kinds.services import ServiceStrategy
 from simulator.kube.kinds.strategy import Strategy
+from simulator.kube.kinds.webhooks import MutatingWebhookStrategy
 from simulator.kube.kinds.workloads import DeploymentStrategy, JobStrategy, WorkloadStrategy
 from simulator.kube.status import qualified
 
@@ -148,6 +150,7 @@ BUILT_IN: tuple[Resource, ...] = (
     NAMESPACES,
     NODES,
     PODS,
+    Resource(group="", version="v1", plural="secrets", kind="Secret", strategy=SecretStrategy()),
     Resource(
         group="",
         version="v1",
@@ -183,6 +186,15 @@ BUILT_IN: tuple[Resource, ...] = (
         strategy=JobStrategy(workloads.JOB, {}),
         subresources=("status",),
         categories=("all",),
+    ),
+    Resource(
+        group="admissionregistration.k8s.io",
+        version="v1",
+        plural="mutatingwebhookconfigurations",
+        kind="MutatingWebhookConfiguration",
+        strategy=MutatingWebhookStrategy(),
+        namespaced=False,
+        categories=("api-extensions",),
     ),
     Resource(
         group="coordination.k8s.io", version="v1", plural="leases", kind="Lease", strategy=LeaseStrategy()

@@ -25,5 +25,10 @@ class ConfigMapStrategy(Strategy):
 
     def validate(self, obj: Obj) -> list[FieldError]:
         """Check the keys."""
-        keys = [key for key in obj.get("data") or {} if not _KEY.fullmatch(key)]
-        return [invalid_value(f"data[{key}]", key, _BAD_KEY) for key in keys]
+        return key_errors(obj)
+
+
+def key_errors(obj: Obj) -> list[FieldError]:
+    """List the keys of `data` that cannot be file names."""
+    keys = [key for key in obj.get("data") or {} if not _KEY.fullmatch(key)]
+    return [invalid_value(f"data[{key}]", key, _BAD_KEY) for key in keys]

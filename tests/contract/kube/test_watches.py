@@ -128,8 +128,9 @@ def test_the_last_finalizer_removed_is_seen_as_the_deletion(api, place):
 
 
 def test_the_stream_ends_in_order_when_its_time_is_over(api, place):
+    version = api.get(place.claims()).version
     started = time.monotonic()
-    with api.watch(place.claims(), timeoutSeconds=1) as events:
+    with api.watch(place.claims(), timeoutSeconds=1, resourceVersion=version) as events:
         assert events.rest() == []
     assert 0.5 < time.monotonic() - started < 5
 
@@ -161,6 +162,8 @@ def test_the_initial_list_can_be_streamed(api, place):
     }
     with api.watch(place.claims(), **query) as events:
         seen = events.rest()
+    if seen[0][0] == "ERROR" and "RequestWatchProgress is disabled" in seen[0][1]["message"]:
+        pytest.skip("the etcd behind this server is older than 3.4.25; our code does not stream lists")
     assert [kind for kind, _ in seen[:3]] == ["ADDED", "ADDED", "BOOKMARK"]
     assert seen[2][1]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
 

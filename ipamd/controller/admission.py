@@ -1,0 +1,33 @@
+"""The admission webhook of one replica: the server, and what keeps its certificate."""
+
+import time
+from typing import Self
+
+from ipamd.controller.admission_keeping import CertificateKeeper
+from ipamd.controller.admission_server import AdmissionServer
+from ipamd.core.errors import InvalidInputError
+from ipamd.kube.client import KubeClient
+
+
+class Admission:
+    """Serves from `start` to `stop`, whether or not the replica leads. For one thread."""
+
+    def __init__(self, client: KubeClient, namespace: str, host: str, port: int) -> None:
+        """Bind the address; InvalidInputError when that cannot be."""
+        try:
+            self._server = AdmissionServer(host, port)
+        except OSError as e:
+            raise InvalidInputError(
+                f"--admission-webhook: {host}:{port} cannot be listened on: {e.strerror}",
+                advice="give another address or port, and the same port in the Service's targetPort",
+            ) from e
+        self._keeper = CertificateKeeper(client, namespace, use=self._server.use, clock=time.time)
+
+    def __enter__(self) -> Self:
+        self._server.start()
+        self._keeper.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._keeper.stop()
+        self._server.close()
