@@ -110,7 +110,7 @@ bench: $(VENV)/ok shim  ## ratios against ptp + host-local in one run, into buil
 lock: $(VENV)/ok  ## resolve setup.cfg again into requirements.lock
 	@$(PY) -m pip install --quiet --disable-pip-version-check uv
 	@$(VENV)/bin/uv pip compile -q --upgrade --python-version 3.11 --generate-hashes --all-extras --no-header setup.cfg -o requirements.lock
-	@$(VENV)/bin/uv pip compile -q --python-version 3.11 --generate-hashes --extra metrics --no-header -c requirements.lock setup.cfg -o deploy/image/requirements.lock
+	@$(VENV)/bin/uv pip compile -q --python-version 3.11 --generate-hashes --extra admission --extra metrics --no-header -c requirements.lock setup.cfg -o deploy/image/requirements.lock
 
 .PHONY: format
 format: $(VENV)/ok  ## let ruff format and mend what it can

@@ -13,7 +13,8 @@ class Admission:
     """Serves from `start` to `stop`, whether or not the replica leads. For one thread."""
 
     def __init__(self, client: KubeClient, namespace: str, host: str, port: int) -> None:
-        """Bind the address; InvalidInputError when that cannot be."""
+        """Take a client of its own, and bind the address; InvalidInputError when that cannot be."""
+        self._client = client
         try:
             self._server = AdmissionServer(host, port)
         except OSError as e:
@@ -31,3 +32,4 @@ class Admission:
     def __exit__(self, *_: object) -> None:
         self._keeper.stop()
         self._server.close()
+        self._client.close()

@@ -28,6 +28,8 @@ NAME = "tke-eni-admission"
 """Of Secret, Service and MutatingWebhookConfiguration; deploy/components/admission has all three."""
 LOOK_AGAIN = 60.0
 _BACKOFF = Backoff(first=0.5, longest=30.0)
+_END_SECONDS = 5.0
+"""A request that is under way then is given up with the process."""
 _APPLY = "apply deploy/components/admission, or leave --admission-webhook out"
 
 
@@ -61,7 +63,7 @@ class CertificateKeeper:
         """End; what was written stays."""
         self._stopping.set()
         if self._thread.ident is not None:
-            self._thread.join()
+            self._thread.join(_END_SECONDS)
 
     def look(self) -> None:
         """Put Secret, CA bundle and served certificate right, in this order. Errors: KubeError."""

@@ -55,6 +55,8 @@ def run(settings: Settings, environment: Mapping[str, str]) -> int:
             endpoint = Endpoint("--health-address", settings.health_address, pages)
             endpoint.start()
             stack.callback(endpoint.stop)
+        if settings.admission_webhook is not None:
+            stack.enter_context(_admission(settings, settings.admission_webhook, environment))
         return _run(settings, environment, ending, health)
 
 
@@ -80,6 +82,17 @@ def _run(settings: Settings, environment: Mapping[str, str], ending: threading.E
             leader.stop()
             client.close()
             lease_client.close()
+
+
+def _admission(
+    settings: Settings, address: tuple[str, int], environment: Mapping[str, str]
+) -> contextlib.AbstractContextManager[object]:
+    """Return the webhook of this replica; it serves whether or not the replica leads."""
+    from ipamd.controller.admission import Admission  # noqa: PLC0415 - cryptography, where it is wanted
+
+    connection = config.load(settings.kubeconfig, environment, master=settings.master)
+    client = KubeClient(connection, component=COMPONENT)
+    return Admission(client, environment.get("POD_NAMESPACE") or "kube-system", *address)
 
 
 def _serve(leader: Leader, ending: threading.Event) -> int:

@@ -44,6 +44,8 @@ class Settings:
     kube_qps: float
     kube_burst: int
     health_address: tuple[str, int] | None
+    admission_webhook: tuple[str, int] | None = None
+    """Where to listen for the API server's reviews of new Pods; None: nowhere."""
     log_level: str
     log_format: str
 
@@ -116,6 +118,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     operation.add_argument(
         "--health-address", default="", metavar="ADDRESS:PORT", help="serve /livez and /readyz there by HTTP"
     )
+    operation.add_argument(
+        "--admission-webhook",
+        default="",
+        metavar="ADDRESS:PORT",
+        help="serve the webhook of deploy/components/admission there (default: off)",
+    )
     operation.add_argument("--log-level", choices=logs.LEVELS, default="info")
     operation.add_argument("--log-format", choices=logs.FORMATS, default="text")
 
@@ -157,6 +165,7 @@ def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> S
         kube_qps=arguments.kube_client_qps,
         kube_burst=arguments.kube_client_burst,
         health_address=flags.address("--health-address", arguments.health_address),
+        admission_webhook=flags.address("--admission-webhook", arguments.admission_webhook),
         log_level=arguments.log_level,
         log_format=arguments.log_format,
     )

@@ -11,8 +11,12 @@ import pytest
 import urllib3
 
 from ipamd.controller import admission_server
+from ipamd.controller.admission import Admission
 from ipamd.controller.admission_certificates import renewed
 from ipamd.controller.admission_server import AdmissionServer
+from ipamd.core.errors import InvalidInputError
+from ipamd.kube.client import KubeClient
+from ipamd.kube.config import Connection
 from tests.core.test_admission import review
 
 NAME = "tke-eni-admission.kube-system.svc"
@@ -196,3 +200,10 @@ def test_connections_beyond_the_most_are_closed_and_others_served_once_there_is_
 
 def threads():
     return sum(thread.name == "admission-call" for thread in threading.enumerate())
+
+
+def test_an_address_that_is_taken_is_named_with_its_flag(server):
+    client = KubeClient(Connection(server="http://127.0.0.1:1"), component="test")
+    with pytest.raises(InvalidInputError, match=f"--admission-webhook: 127.0.0.1:{server.port}"):
+        Admission(client, "kube-system", "127.0.0.1", server.port)
+    client.close()

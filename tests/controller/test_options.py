@@ -27,6 +27,7 @@ def test_the_cluster_id_is_enough_inside_a_pod():
     assert chosen.identity.startswith("tke-eni-ipamd-x_")
     assert (chosen.workers, chosen.resync, chosen.region) == (4, 300.0, "")
     assert chosen.lease_timing.duration == 15.0
+    assert chosen.admission_webhook is None
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,7 @@ def test_the_cluster_id_is_enough_inside_a_pod():
         (("--cluster-id=c", "--kube-client-qps=nan"), "--kube-client-qps is nan"),
         (("--cluster-id=c", "--kube-client-burst=0"), "--kube-client-burst 0"),
         (("--cluster-id=c", "--leader-elect-renew-deadline=15s"), "--leader-elect-lease-duration >"),
+        (("--cluster-id=c", "--admission-webhook=:61691"), "--admission-webhook is ':61691'"),
         (("--cluster-id=c", "--leader-elect-lease-duration=x"), "--leader-elect-lease-duration"),
     ],
 )
