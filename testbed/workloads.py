@@ -40,10 +40,14 @@ class Workloads:
         """The Node object."""
         return dict(self._api.get(f"/api/v1/nodes/{name}"))
 
-    def forget_capacity(self, name: str, resource: str) -> None:
-        """Take a resource off the Node's status, as a kubelet that registers again does."""
-        gone = {"capacity": {resource: None}, "allocatable": {resource: None}}
-        self._api.merge_patch(f"/api/v1/nodes/{name}/status", {"status": gone})
+    def set_capacity(self, name: str, resource: str, quantity: str | None) -> None:
+        """Overwrite a resource of the Node, as a kubelet that registers again does ("0"); None removes it."""
+        changed = {"capacity": {resource: quantity}, "allocatable": {resource: quantity}}
+        self._api.merge_patch(f"/api/v1/nodes/{name}/status", {"status": changed})
+
+    def remove_node(self, name: str) -> None:
+        """Delete the Node object, as an operator does."""
+        self._api.delete(f"/api/v1/nodes/{name}")
 
     def create_pod(
         self, name: str, *, node: str, annotations: Mapping[str, str] | None = None, eip: bool = False

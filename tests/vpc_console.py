@@ -1,4 +1,4 @@
-"""What a person does with route tables in the VPC console, by the unmodified SDK."""
+"""What a person does in the VPC console, by the unmodified SDK: routes, an ENI for another purpose."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ NAT = "NAT"
 EIP = "EIP"
 
 
-class RouteTables:
-    """The route tables of the simulated region at `endpoint` (an http URL)."""
+class VpcConsole:
+    """The console of the simulated region whose cloud API is at `endpoint` (an http URL)."""
 
     def __init__(self, endpoint: str):
         profile = ClientProfile(
@@ -21,15 +21,20 @@ class RouteTables:
         key = Credential("AKIDdemo", "demo-secret-key")
         self._client = CommonClient("vpc", "2017-03-12", key, "ap-guangzhou", profile)
 
-    def add(self, table: str, destination: str, kind: str, gateway: str = "0") -> str:
+    def add_route(self, table: str, destination: str, kind: str, gateway: str = "0") -> str:
         """Make a route; return its item id."""
         route = {"DestinationCidrBlock": destination, "GatewayType": kind, "GatewayId": gateway}
         answer = self._call("CreateRoutes", {"RouteTableId": table, "Routes": [route]})
         return str(answer["RouteTableSet"][0]["RouteSet"][0]["RouteItemId"])
 
-    def delete(self, table: str, item_id: str) -> None:
+    def delete_route(self, table: str, item_id: str) -> None:
         """Take a route away."""
         self._call("DeleteRoutes", {"RouteTableId": table, "Routes": [{"RouteItemId": item_id}]})
+
+    def attach_eni(self, instance_id: str, vpc_id: str, subnet_id: str) -> None:
+        """Make an ENI and attach it to a CVM; it is there when the cloud lists it."""
+        where = {"VpcId": vpc_id, "SubnetId": subnet_id, "InstanceId": instance_id}
+        self._call("CreateAndAttachNetworkInterface", {"NetworkInterfaceName": "by-hand", **where})
 
     def _call(self, action: str, params: dict[str, Any]) -> Any:
         return self._client.call_json(action, params)["Response"]

@@ -126,7 +126,9 @@ class Agent:
         self._resources = NodeResources(
             around.client,
             settings.node_name,
-            lambda: capacity.resources(around.facts.instance.vcpus, self._pool.terms.limits),
+            lambda: capacity.resources(
+                around.facts.instance.vcpus, self._pool.terms.limits, self._enis.other_public_ips
+            ),
         )
         self._server = self._make_server()
         around.health.watch(self._book)
@@ -250,7 +252,7 @@ class Agent:
             sweeping=self._sweeping,
             pending=self._pending,
             announcer=self._announcer,
-            nudge=self._nudge,
+            nudge=self._look_around,
             monotonic=time.monotonic,
         )
         return Upkeep(parts, interval=settings.repair_interval)
@@ -292,6 +294,10 @@ class Agent:
     def _nudge(self) -> None:
         self._pool.nudge()
         self._binder.nudge()
+
+    def _look_around(self) -> None:
+        self._nudge()
+        self._resources.nudge()
 
     def _claim_changed(self) -> None:
         self._book.wake()

@@ -63,6 +63,8 @@ class Adapters:
 class _Known:
     enis: Mapping[str, NodeEni] = field(default_factory=lambda: MappingProxyType({}))
     foreign: int = 0
+    public_ips: int = 0
+    """Bound to addresses of the instance that no Pod can have."""
 
 
 class NodeEnis:
@@ -90,6 +92,12 @@ class NodeEnis:
         """How many secondary ENIs of the instance are not ours."""
         return self._known.foreign
 
+    @property
+    def other_public_ips(self) -> int:
+        """How many public IPs of the instance are no Pod's: its own, and those that people have bound."""
+        by_hand = [a for a in self._adapters.book.ledger.addresses.values() if a.eip and not a.eip.claim]
+        return self._known.public_ips + len(by_hand)
+
     def link(self, eni_id: str) -> EniLink | None:
         """Return the kernel's side of an ENI, None when it has none."""
         eni = self._known.enis.get(eni_id)
@@ -114,7 +122,8 @@ class NodeEnis:
             enis = {eni.eni_id: self._set_up(self._node_eni(eni)) for eni in ours}
             unlisted = [eni for eni in self._known.enis.values() if eni.eni_id not in enis]
             missing = [self._missing(eni) for eni in unlisted if not self._let_go(eni)]
-            self._keep({**enis, **{eni.eni_id: eni for eni in missing}}, len(others))
+            known = {**enis, **{eni.eni_id: eni for eni in missing}}
+            self._keep(known, len(others), _public_ips(listed, {eni.eni_id for eni in ours}))
             visible = tuple(_visible(eni, enis[eni.eni_id]) for eni in ours)
             listing = observing.Listing(enis=visible, as_of=as_of)
             adapters.book.apply(lambda book: observing.observe(book, listing, adapters.book.now(), wired))
@@ -124,7 +133,7 @@ class NodeEnis:
         """Take over the ENIs that the store remembers, until the cloud answers; `mend` sets them up."""
         with self._looking:
             known = [_recalled(entry) for entry in self._adapters.database.fact(FACT) or []]
-            self._keep({eni.eni_id: eni for eni in known}, 0)
+            self._keep({eni.eni_id: eni for eni in known}, 0, 0)
 
     def mend(self) -> bool:
         """Set up again whatever an ENI has lost in the kernel; return whether one came back into service.
@@ -135,7 +144,7 @@ class NodeEnis:
         with self._looking:
             before = self._known.enis
             enis = {eni_id: self._set_up(eni) for eni_id, eni in before.items()}
-            self._keep(enis, self._known.foreign)
+            self._keep(enis, self._known.foreign, self._known.public_ips)
             lost = [eni_id for eni_id, eni in enis.items() if eni.link is None]
             if lost:
                 book.apply(lambda current: observing.lost_eni(current, lost, book.now()))
@@ -200,13 +209,23 @@ class NodeEnis:
         log.info("ENI %s is forgotten", eni.eni_id)
         return True
 
-    def _keep(self, enis: dict[str, NodeEni], foreign: int) -> None:
-        self._known = _Known(enis=MappingProxyType(enis), foreign=foreign)
+    def _keep(self, enis: dict[str, NodeEni], foreign: int, public_ips: int) -> None:
+        self._known = _Known(enis=MappingProxyType(enis), foreign=foreign, public_ips=public_ips)
 
 
 def owners_of(book: ledger.Ledger, eni_id: str) -> int:
     """Return how many addresses of the ENI somebody has."""
     return sum(a.eni_id == eni_id for a in book.in_state(Assigned, Held, Occupied))
+
+
+def _public_ips(listed: list[model.Eni], ours: set[str]) -> int:
+    """Count the public IPs at addresses that no Pod can have: of other ENIs, and the primary ones of ours."""
+    return sum(
+        bool(address.public_ip or address.eip_id)
+        for eni in listed
+        for address in eni.addresses
+        if address.primary or eni.eni_id not in ours
+    )
 
 
 def _visible(eni: model.Eni, known: NodeEni) -> model.Eni:

@@ -80,7 +80,9 @@ class IntrospectionService(introspection_pb2_grpc.IntrospectionServicer):
             pool=self._pool(),
             capacity={
                 name.partition("/")[2]: quantity
-                for name, quantity in capacity.resources(instance.vcpus, terms.limits).items()
+                for name, quantity in capacity.resources(
+                    instance.vcpus, terms.limits, self._views.enis.other_public_ips
+                ).items()
             },
         )
 

@@ -2,7 +2,8 @@
 
 `tke.cloud.tencent.com/eip` and `.../eni-ip` are written into capacity and allocatable, and again whenever
 they are gone or different: a kubelet that registers anew sets the extended resources of its Node to zero
-(kubelet_node_status.go, "zeroes out extended resources").
+(kubelet_node_status.go, "zeroes out extended resources"), a Node that was deleted comes back without any, and
+public IPs and ENIs that people bind to the CVM make them fewer.
 Thread safety: `start` and `stop` are for one thread; the work is done on threads of its own.
 """
 

@@ -106,18 +106,6 @@ def test_pod_that_went_away_without_a_del_is_swept_when_its_link_is_gone_too(nod
     node.eventually("swept", lambda: "swept" not in node.pods())
 
 
-def test_resources_of_the_node_come_back_when_a_kubelet_drops_them(node):
-    name = "tke.cloud.tencent.com/eip"
-    node.workloads.forget_capacity(node.node.name, name)
-
-    def status():
-        return node.workloads.node(node.node.name)["status"]
-
-    node.eventually("capacity", lambda: status()["capacity"].get(name) == "9")
-    assert status()["allocatable"][name] == "9"
-    assert status()["capacity"]["cpu"]
-
-
 def _nft(node):
     return node.on_node("nft", "list", "ruleset")
 

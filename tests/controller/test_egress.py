@@ -10,15 +10,15 @@ from simulator.cloud import Fault as CloudFault
 from simulator.cloud import FaultKind as CloudFaultKind
 from simulator.cloud import InstanceOrder
 from simulator.kube import Fault, FaultKind
-from tests.vpc_console import EIP, NAT, RouteTables
+from tests.vpc_console import EIP, NAT, VpcConsole
 
 RTB = "rtb-demo0001"
 ALL = "0.0.0.0/0"
 
 
 @pytest.fixture
-def tables(world):
-    return RouteTables(world.cloud_url)
+def console(world):
+    return VpcConsole(world.cloud_url)
 
 
 @pytest.fixture
@@ -60,8 +60,8 @@ def test_without_a_nat_gateway_the_claim_says_that_the_eip_is_used(world, port):
     assert world.events("NATGatewayFirst") == []
 
 
-def test_a_nat_route_is_told_on_claim_and_pod_with_what_to_add(world, port, tables, gateway):
-    tables.add(RTB, ALL, NAT, gateway)
+def test_a_nat_route_is_told_on_claim_and_pod_with_what_to_add(world, port, console, gateway):
+    console.add_route(RTB, ALL, NAT, gateway)
     world.start_controller()
     bind_pod(world, port)
 
@@ -76,20 +76,20 @@ def test_a_nat_route_is_told_on_claim_and_pod_with_what_to_add(world, port, tabl
     assert {(event["type"], event["message"]) for event in events} == {("Warning", told["message"])}
 
 
-def test_routes_that_change_later_are_noticed(world, port, tables, gateway):
+def test_routes_that_change_later_are_noticed(world, port, console, gateway):
     world.start_controller(egress_check_interval=1.0)
     bind_pod(world, port)
     world.wait(status(world, "True"))
 
-    tables.add(RTB, ALL, NAT, gateway)
+    console.add_route(RTB, ALL, NAT, gateway)
     world.wait(status(world, "False"))
-    tables.add(RTB, ALL, EIP)
+    console.add_route(RTB, ALL, EIP)
     world.wait(status(world, "True"))
 
     assert [event["count"] for event in world.events("NATGatewayFirst")] == [1, 1]
 
 
-def test_one_request_serves_all_claims(world, tables, gateway):
+def test_one_request_serves_all_claims(world, console, gateway):
     world.region.create_instance(InstanceOrder(instance_type="S5.4XLARGE32"))
     replica = world.start_controller()
     (eni,) = world.region.snapshot()["enis"].values()
@@ -103,7 +103,7 @@ def test_one_request_serves_all_claims(world, tables, gateway):
     calls = world.region.audit.calls()
     # Once when the controller began, and once more for the new bindings unless they came before.
     assert calls["DescribeSubnets"] <= 2
-    assert calls["DescribeRouteTables"] <= 2
+    assert calls["DescribeVpcConsole"] <= 2
 
 
 def test_an_unbound_claim_says_nothing_of_a_way_out(world, port):
@@ -120,18 +120,18 @@ def test_an_unbound_claim_says_nothing_of_a_way_out(world, port):
 
 
 def test_without_the_right_to_read_routes_the_rest_goes_on_and_it_is_told_once(
-    world, port, tables, gateway, caplog
+    world, port, console, gateway, caplog
 ):
-    tables.add(RTB, ALL, NAT, gateway)
-    world.region.accounts.set_policy("demo", deny=("vpc:DescribeRouteTables",))
+    console.add_route(RTB, ALL, NAT, gateway)
+    world.region.accounts.set_policy("demo", deny=("vpc:DescribeVpcConsole",))
     world.start_controller(egress_check_interval=1.0)
     bind_pod(world, port)
 
     def told():
-        return [r for r in caplog.records if "vpc:DescribeRouteTables" in r.getMessage()]
+        return [r for r in caplog.records if "vpc:DescribeVpcConsole" in r.getMessage()]
 
     def asked():
-        return world.region.audit.calls().get("DescribeRouteTables")
+        return world.region.audit.calls().get("DescribeVpcConsole")
 
     world.wait(lambda: asked() and told())
     world.create_pod("web-1")
@@ -140,25 +140,23 @@ def test_without_the_right_to_read_routes_the_rest_goes_on_and_it_is_told_once(
     assert [r.levelname for r in told() if r.levelname == "WARNING"] == ["WARNING"]
 
 
-def test_an_error_leaves_what_was_said(world, port, tables, gateway):
-    tables.add(RTB, ALL, NAT, gateway)
+def test_an_error_leaves_what_was_said(world, port, console, gateway):
+    console.add_route(RTB, ALL, NAT, gateway)
     world.start_controller(egress_check_interval=1.0)
     bind_pod(world, port)
     before = world.wait(status(world, "False"))
 
-    world.region.faults.add(
-        CloudFault(kind=CloudFaultKind.HTTP_500, action="DescribeRouteTables", count=None)
-    )
+    world.region.faults.add(CloudFault(kind=CloudFaultKind.HTTP_500, action="DescribeVpcConsole", count=None))
     world.wait(world.region.faults.injected)
 
     assert condition(world) == before
     world.region.faults.clear()
-    tables.add(RTB, ALL, EIP)
+    console.add_route(RTB, ALL, EIP)
     world.wait(status(world, "True"))
 
 
-def test_a_claim_that_changed_meanwhile_is_judged_again(world, port, tables, gateway):
-    tables.add(RTB, ALL, NAT, gateway)
+def test_a_claim_that_changed_meanwhile_is_judged_again(world, port, console, gateway):
+    console.add_route(RTB, ALL, NAT, gateway)
     world.start_controller()
     world.create_pod("web-0")
     world.wait(lambda: world.wait_provisioned("web-0").pod)

@@ -210,6 +210,20 @@ def test_eips_of_a_node_follow_the_table_of_the_cloud(vcpus, eips):
     assert capacity.pod_eips(vcpus) == eips
 
 
+@pytest.mark.parametrize(
+    ("others", "eips"),
+    [
+        (0, 2),  # one place is left for the CVM, as TKE's page has it
+        (1, 2),  # which its own public IP takes
+        (2, 1),  # one more, bound by hand, is one that no Pod can have
+        (3, 0),
+        (9, 0),
+    ],
+)
+def test_public_ips_that_are_no_pods_take_their_places(others, eips):
+    assert capacity.pod_eips(8, others) == eips
+
+
 def test_pod_ips_are_the_secondary_addresses_of_secondary_enis():
     assert capacity.resources(8, model.EniLimits(enis=6, ips_per_eni=20)) == {
         "tke.cloud.tencent.com/eip": 2,

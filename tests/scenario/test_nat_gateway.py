@@ -8,7 +8,7 @@ import pytest
 from testbed import masquerade
 from testbed.bed import Bed
 from testbed.probes import SourceReporter, seen_source
-from tests.vpc_console import EIP, NAT, RouteTables
+from tests.vpc_console import EIP, NAT, VpcConsole
 
 pytestmark = [pytest.mark.scenario, pytest.mark.netns]
 
@@ -43,8 +43,8 @@ def egress(bed: Bed) -> dict[str, Any]:
 
 
 def test_the_pod_leaves_by_the_nat_gateway_until_the_eip_route_is_added(bed: Bed):
-    tables = RouteTables(bed.endpoints.cloud)
-    tables.add(RTB, ALL, NAT, "nat-demo0001")
+    console = VpcConsole(bed.endpoints.cloud)
+    console.add_route(RTB, ALL, NAT, "nat-demo0001")
     [gateway] = bed.cloud_state()["cloud"]["nat_gateways"].values()
     sandbox, outcome = bed.add_pod("web-0", annotations={"eip-attributes": ""}, eip=True)
     outcome.result()
@@ -58,7 +58,7 @@ def test_the_pod_leaves_by_the_nat_gateway_until_the_eip_route_is_added(bed: Bed
         assert f"add to {RTB} a route of destination {ALL}" in message
         bed.wait_until("the Event on the Pod", lambda: message in said(bed))
 
-        tables.add(RTB, ALL, EIP)
+        console.add_route(RTB, ALL, EIP)
 
         assert seen_source(sandbox.netns, outside) == eip
         bed.wait_until("the condition", lambda: egress(bed).get("status") == "True")

@@ -93,7 +93,7 @@ def test_capacity_that_somebody_removes_from_the_node_comes_back(bed: Bed):
     eip = "tke.cloud.tencent.com/eip"
     expected = bed.workloads.node(bed.node.name)["status"]["allocatable"][eip]
 
-    bed.workloads.forget_capacity(bed.node.name, eip)
+    bed.workloads.set_capacity(bed.node.name, eip, "0")
 
     bed.wait_until(
         "capacity re-asserted",

@@ -1,0 +1,77 @@
+"""What the Node offers to the scheduler: the Pod IPs and EIPs that it has, whatever others write."""
+
+import pytest
+
+from ipamd.core import model
+from tests.vpc_console import VpcConsole
+
+pytestmark = [pytest.mark.netns, pytest.mark.scenario]
+
+EIP, ENI_IP = "tke.cloud.tencent.com/eip", "tke.cloud.tencent.com/eni-ip"
+
+
+def offered(node):
+    status = node.workloads.node(node.node.name)["status"]
+    shown = [(status[field].get(EIP), status[field].get(ENI_IP)) for field in ("capacity", "allocatable")]
+    assert status["capacity"]["cpu"], "what is not ours stays"
+    return shown[0] if shown[0] == shown[1] else shown
+
+
+@pytest.mark.parametrize("quantity", ["0", None])
+def test_a_kubelet_that_registers_again_does_not_make_the_node_poor(node, quantity):
+    """It sets the extended resources of its Node to zero."""
+    before = offered(node)
+    for resource in (EIP, ENI_IP):
+        node.workloads.set_capacity(node.node.name, resource, quantity)
+
+    node.eventually("the resources", lambda: offered(node) == before)
+
+
+def test_a_node_that_was_deleted_and_made_again_offers_the_same(node):
+    before, uid = offered(node), node.workloads.node(node.node.name)["metadata"]["uid"]
+    node.workloads.remove_node(node.node.name)
+    node.workloads.add_node(node.node.name)
+    assert node.workloads.node(node.node.name)["metadata"]["uid"] != uid
+
+    node.eventually("the resources", lambda: offered(node) == before)
+
+
+def test_public_ips_that_people_bind_to_the_cvm_are_places_that_pods_cannot_have(own_node):
+    """8 vCPUs have three: the node's own is the one that is left for it, a second takes another place."""
+    node = own_node.begin(region={"instances": [{"instance_type": "S5.2XLARGE16", "public_ip": True}]})
+    assert offered(node)[0] == "2"
+    _, sandbox, _ = node.pod_with_eip("has-one")
+    assert node.call("add", sandbox)[0] == 0
+    bind_by_hand(
+        node, next(eni for eni in node.cloud.describe_enis(node.node.instance_id) if not eni.primary)
+    )
+
+    node.stop(node.agent)
+    node.start_again(warm=0)
+
+    node.eventually("one place less", lambda: offered(node)[0] == "1")
+    assert node.status()["capacity"]["eip"] == 1
+
+
+def test_an_eni_that_people_attach_is_one_that_pods_cannot_have(own_node):
+    node = own_node.begin(region={"instances": [{"instance_type": "S5.2XLARGE16"}]})
+    before = int(offered(node)[1])
+    limits = node.cloud.describe_eni_limits(node.node.instance_id)
+    instance = node.cloud.describe_instance(node.node.instance_id)
+    count = len(node.cloud.describe_enis(instance.instance_id))
+    console = VpcConsole(node.endpoints.cloud)
+    console.attach_eni(instance.instance_id, instance.vpc_id, instance.subnet_id)
+    node.eventually("it", lambda: len(node.cloud.describe_enis(instance.instance_id)) == count + 1)
+
+    node.stop(node.agent)
+    node.start_again()
+
+    node.eventually("less", lambda: int(offered(node)[1]) == before - (limits.ips_per_eni - 1))
+
+
+def bind_by_hand(node, eni):
+    """Bind an EIP of the user's to the ENI's own address, as the console does."""
+    eip_id = node.cloud.allocate_eip(model.EipOrder(), {"team": "a"}, "by-hand")
+    node.eventually("there", lambda: node.eip(eip_id).status is model.EipStatus.UNBIND)
+    node.cloud.associate_eip(eip_id, eni.eni_id, eni.primary_ip)
+    node.eventually("bound", lambda: node.eip(eip_id).bound)
