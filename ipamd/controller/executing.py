@@ -25,6 +25,8 @@ _SOON = 0.5
 """Seconds until the effect of an unbind or a release is looked for."""
 _REFUSED_PAUSE = 60.0
 """Seconds between two looks at what only a person mends."""
+_STOPPED_PAUSE = 10.0
+"""Seconds between two looks at whether releases are allowed again."""
 
 Outcome = Facts | Rest
 Method = Callable[[Any, Claim], Claim | Rest]
@@ -129,6 +131,11 @@ class Executor:
 
     def _release(self, action: do.Release, claim: Claim) -> Rest:
         for eip_id in action.eip_ids:
+            stopped_by = self._ports.release_stopped()
+            if stopped_by:
+                log.warning("claim %s: %s is not released: %s", claim, eip_id, stopped_by)
+                self._ports.teller.claim(claim, "Warning", "ReleasesStopped", f"{eip_id}: {stopped_by}")
+                return Rest(after=_STOPPED_PAUSE)
             self._ports.cloud.release_eip(eip_id, self._ports.fence.deadline())
             self._ports.promises.release_accepted(claim.uid, eip_id)
             log.info("claim %s: %s is released", claim, eip_id)

@@ -12,8 +12,10 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from ipamd.cloud.tencent import TencentCloud
+from ipamd.controller.claim_losses import ClaimLosses
 from ipamd.controller.claim_writing import ClaimWriter
 from ipamd.controller.cluster import Cluster
 from ipamd.controller.egress_checking import EgressChecks
@@ -28,13 +30,18 @@ from ipamd.controller.ports import Ports
 from ipamd.controller.promises import Promises
 from ipamd.controller.queueing import WorkQueue
 from ipamd.controller.reconciling import Reconciler
+from ipamd.controller.release_gate import ReleaseGate
+from ipamd.controller.rounds import Rounds
+from ipamd.controller.sweeping import Sights, Sweep
 from ipamd.controller.telling import COMPONENT, Teller
 from ipamd.controller.workers import Workers
+from ipamd.core import claims
 from ipamd.core.backoff import Backoff
 from ipamd.core.claims import PROVISIONED, Reason, condition
 from ipamd.kube.client import KubeClient
 from ipamd.kube.events import EventRecorder
 from ipamd.kube.leases import Election
+from ipamd.kube.resources import EIPCLAIMS
 from ipamd.kube.watching import Key, WatchPace
 
 log = logging.getLogger(__name__)
@@ -85,12 +92,16 @@ class Leader:
             teller=Teller(self._recorder),
             promises=Promises(),
             on_freed=self._wake_refused,
+            release_stopped=ReleaseGate(
+                client, settings.lease_namespace, stopped=settings.stop_releases
+            ).closed,
             clock=tempo.clock,
         )
+        listing = EipListing(cloud, settings.cluster_id)
         reconciler = Reconciler(
             settings.cluster_id,
             cluster=self.cluster,
-            lookout=Lookout(client, cloud, EipListing(cloud, settings.cluster_id), self.cluster),
+            lookout=Lookout(client, cloud, listing, self.cluster),
             executor=Executor(Orders(settings.cluster_id, ports), ports),
             ports=ports,
         )
@@ -115,6 +126,22 @@ class Leader:
             teller=ports.teller,
             pace=tempo.pace,
         )
+        self.sweep = Sweep(
+            settings.sweep,
+            settings.cluster_id,
+            sights=Sights(
+                listing=listing,
+                cloud=cloud,
+                claims=self.cluster.claims,
+                live_claims=lambda: [claims.read(obj) for obj in client.list(EIPCLAIMS).items],
+                steady=time.monotonic,
+            ),
+            ports=ports,
+            losses=ClaimLosses(cloud, ports),
+            tell=partial(ports.teller.lease, settings.lease_namespace, settings.lease_name),
+        )
+        sweeping = Rounds("sweep", self.sweep.make_pass, pause=0.0, backoff=tempo.backoff)
+        self._parts = (self._workers, self._egress, self._masquerade, sweeping)
 
     def start_watching(self) -> None:
         """Fill the caches and begin to write Events."""
@@ -128,18 +155,17 @@ class Leader:
 
     def stop(self) -> None:
         """End the work, then give the Lease back, so that the next leader finds nobody at work."""
-        ended = self._workers.stop(_GRACE) & self._egress.stop(_GRACE) & self._masquerade.stop(_GRACE)
-        if not ended:
+        ended = [part.stop(_GRACE) for part in self._parts]
+        if not all(ended):
             log.warning("a worker is still busy after %.0f s; the Lease is left to expire", _GRACE)
-        self._election.stop(give_back=ended)
+        self._election.stop(give_back=all(ended))
         self.cluster.stop()
         self._recorder.stop()
 
     def _on_started(self) -> None:
         if not self.lost.is_set():  # workers start once; after a loss the process ends
-            self._workers.start()
-            self._egress.start()
-            self._masquerade.start()
+            for part in self._parts:
+                part.start()
 
     def _on_lost(self) -> None:
         self.queue.close()

@@ -10,11 +10,12 @@ import re
 import socket
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ipamd import flags, logs
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.masquerade import Upkeep
+from ipamd.core.orphans import SweepMode, SweepTerms
 from ipamd.kube.leases import LeaseTiming
 
 DEFAULT_METADATA_URL = "http://metadata.tencentyun.com"
@@ -48,6 +49,8 @@ class Settings:
     """Where to listen for the API server's reviews of new Pods; None: nowhere."""
     log_level: str
     log_format: str
+    stop_releases: bool = False
+    sweep: SweepTerms = field(default_factory=SweepTerms)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -126,6 +129,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     operation.add_argument("--log-level", choices=logs.LEVELS, default="info")
     operation.add_argument("--log-format", choices=logs.FORMATS, default="text")
+    _add_releases(parser)
 
 
 def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> Settings:
@@ -168,6 +172,12 @@ def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> S
         admission_webhook=flags.address("--admission-webhook", arguments.admission_webhook),
         log_level=arguments.log_level,
         log_format=arguments.log_format,
+        stop_releases=arguments.stop_releases,
+        sweep=SweepTerms(
+            mode=SweepMode(arguments.orphan_sweep),
+            interval=flags.duration("--sweep-interval", arguments.sweep_interval, least=10),
+            age=flags.duration("--orphan-age", arguments.orphan_age, least=600, most=30 * 86400),
+        ),
     )
 
 
@@ -201,3 +211,30 @@ def _lease_timing(arguments: argparse.Namespace) -> LeaseTiming:
             advice="give --leader-elect-lease-duration > --leader-elect-renew-deadline > "
             "--leader-elect-retry-period > 0",
         ) from e
+
+
+def _add_releases(parser: argparse.ArgumentParser) -> None:
+    safety = parser.add_argument_group("what is released")
+    safety.add_argument(
+        "--stop-releases",
+        action="store_true",
+        help="release no EIP; to stop without a restart: key RELEASES of the ConfigMap tke-eni-settings",
+    )
+    safety.add_argument(
+        "--orphan-sweep",
+        choices=[mode.value for mode in SweepMode],
+        default=SweepMode.REPORT.value,
+        help="what to do about EIPs with the cluster's tags and no EIPClaim (default %(default)s)",
+    )
+    safety.add_argument(
+        "--orphan-age",
+        default="1h",
+        metavar="DURATION",
+        help="for how long an EIP must be without EIPClaim before that (default %(default)s, at least 10m)",
+    )
+    safety.add_argument(
+        "--sweep-interval",
+        default="1m",
+        metavar="DURATION",
+        help="between two comparisons of all EIPs with all EIPClaims (default %(default)s)",
+    )

@@ -55,5 +55,7 @@ class Ports:
     promises: Promises
     on_freed: Callable[[], None]
     """Called when EIPs of a claim are gone, so that others need not wait for their back-off."""
+    release_stopped: Callable[[], str]
+    """Asked before each release: why none may be made, empty when it may. Errors: KubeError."""
     clock: Callable[[], float] = time.time
     """Seconds since the epoch, as they are written into claims."""

@@ -9,6 +9,7 @@ from ipamd.core import claims
 from ipamd.core.claims import Claim
 from ipamd.core.model import PodRef
 from ipamd.kube.events import EventRecorder
+from ipamd.kube.resources import LEASES
 
 COMPONENT = "tke-eni-ipamd"
 """The source of the Events, as users of TKE know it."""
@@ -39,6 +40,13 @@ class Teller:
         """Warn on a ConfigMap, also on one that does not exist (`uid` is empty)."""
         about = {"apiVersion": "v1", "kind": "ConfigMap", "namespace": namespace, "name": name, "uid": uid}
         self._recorder.record(about, "Warning", reason, message)
+
+    def lease(
+        self, namespace: str, name: str, kind: Literal["Normal", "Warning"], reason: str, message: str
+    ) -> None:
+        """Tell what concerns the cluster as a whole, on the Lease of the controller."""
+        about = {"apiVersion": LEASES.api_version, "kind": LEASES.kind, "namespace": namespace, "name": name}
+        self._recorder.record(about, kind, reason, message)
 
 
 def _claim_reference(claim: Claim) -> dict[str, Any]:

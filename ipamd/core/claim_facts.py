@@ -88,9 +88,10 @@ def stage_of(claim: Claim | None) -> Stage:
         return Stage.UNBINDING if claim.binding else Stage.RELEASING
     if not claim.held:
         return Stage.UNHELD
-    if claim.binding:
-        return Stage.BOUND
-    return Stage.PROVISIONED if claim.address else Stage.PENDING
+    if claim.address is None:
+        # Also while it is bound: an EIP that was lost is replaced first, and the agent then changes over.
+        return Stage.PENDING
+    return Stage.BOUND if claim.binding else Stage.PROVISIONED
 
 
 def bearer_of(claim: Claim | None, pod: PodView | None) -> Bearer:

@@ -84,6 +84,23 @@ def not_provisioned(
     return _patch(replace(claim, conditions=conditions), changes)
 
 
+def eip_lost(claim: Claim, message: str, now: float) -> dict[str, Any]:
+    """Record that the claim's EIP does not exist any more.
+
+    An owned one is forgotten, and the next order begins with an attempt, and so a ClientToken, of its own. A
+    user's stays recorded: which EIP it is to be is the user's choice.
+    """
+    conditions = with_condition(
+        claim.conditions, kind=PROVISIONED, status=False, reason=Reason.EIP_LOST, message=message, now=now
+    )
+    changes: dict[str, Any] = {"conditions": list(conditions)}
+    if claim.address is None or not claim.address.owned:
+        return _patch(replace(claim, conditions=conditions), changes)
+    attempt = claim.allocation.attempt if claim.allocation else 0
+    changes |= {"address": None, "allocation": {"attempt": attempt + 1, "startedAt": None}}
+    return _patch(replace(claim, address=None, conditions=conditions), changes)
+
+
 def binding_begun(claim: Claim, binding: ClaimBinding, now: float) -> dict[str, Any]:
     """Record where the EIP is about to be associated; before the cloud is asked, by the agent of that node.
 

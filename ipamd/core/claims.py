@@ -52,6 +52,8 @@ class Reason(Enum):
     BOUND = "Bound"
     UNBOUND = "Unbound"
     NODE_GONE = "NodeGone"
+    EIP_LOST = "EIPLost"
+    """The EIP that was recorded does not exist any more."""
     QUOTA_EXCEEDED = "QuotaExceeded"
     PERMISSION_DENIED = "PermissionDenied"
     NO_MONEY = "NoMoney"

@@ -65,6 +65,7 @@ class ClaimLife:
             teller=Teller(recorder),
             promises=Promises(monotonic=self.clock),
             on_freed=lambda: None,
+            release_stopped=str,
             clock=self.clock,
         )
         listing = EipListing(self.cloud, CLUSTER, spacing=0.0, monotonic=self.clock)

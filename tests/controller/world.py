@@ -66,6 +66,7 @@ class Replica:
         credentials: Credentials = KEYS,
         authorization: Callable[[], str] = str,
         clock: Callable[[], float] = time.time,
+        **settings_changes: Any,
     ):
         self.name = name
         connection = Connection(server=world.kube.url, authorization=authorization)
@@ -101,6 +102,7 @@ class Replica:
             health_address=None,
             log_level="debug",
             log_format="text",
+            **settings_changes,
         )
         self.election = Election(
             self.clients[1],

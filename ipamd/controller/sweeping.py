@@ -1,0 +1,190 @@
+"""Passes over the whole cluster: EIPs without claim are reported or released, claims without EIP are mended.
+
+What the work on single claims cannot see is looked for here. `ipamd.core.orphans` says what is an orphan and
+what may be done about it; a claim whose recorded EIP the cloud does not have in two passes (somebody released
+it in the console) loses its record, and so gets an EIP anew, or says why it cannot.
+Thread safety: a pass is for one thread at a time; `counts` may be read from any thread.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Literal, Protocol
+
+from ipamd.controller.claim_losses import ClaimLosses
+from ipamd.controller.ports import Ports
+from ipamd.core import model, orphans
+from ipamd.core.claims import Claim
+from ipamd.core.deadline import Deadline
+from ipamd.core.orphans import Fate, Orphan, SweepMode, SweepTerms
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 5
+"""EIPs released in one pass: whatever was wrongly taken for an orphan, a person has time to notice."""
+_REPEAT = 3600.0
+"""Seconds after which an orphan that is still there is told of again."""
+_ADVICE: Mapping[Fate, str] = {
+    Fate.BOUND: "it is left alone; if nobody needs it, unbind and release it",
+    Fate.UNSETTLED: "it is looked at again",
+    Fate.UNKNOWN_MAKER: "it is left alone; if nobody needs it, release it",
+    Fate.RELEASE: "with --orphan-sweep=release it would be released",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepCounts:
+    """What the passes of this process have come to."""
+
+    passes: int = 0
+    failures: int = 0
+    """Passes that ended early, for example because the cloud did not answer."""
+    orphans: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """EIPs without claim now, by what the last pass found them to be (values of `Fate`)."""
+    released: int = 0
+    claims_without_eip: int = 0
+    """How often a claim was found whose EIP is no more."""
+    stopped_by: str = ""
+    """Why releases were held back in the last pass."""
+
+
+class Listing(Protocol):
+    """What lists the cluster's EIPs: `EipListing`."""
+
+    def look(self) -> tuple[model.Eip, ...]:
+        """Return all EIPs that carry the cluster's tags, as of now or later."""
+
+
+class CloudReader(Protocol):
+    """What looks at single EIPs: `TencentCloud`."""
+
+    def describe_eip(self, eip_id: str, deadline: Deadline | None = None) -> model.Eip | None:
+        """Return one EIP, or None if it does not exist."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sights:
+    """Where a pass looks."""
+
+    listing: Listing
+    cloud: CloudReader
+    claims: Callable[[], list[Claim]]
+    """From the watch cache."""
+    live_claims: Callable[[], list[Claim]]
+    """From the API server, all of them. Errors: KubeError."""
+    steady: Callable[[], float]
+
+
+Tell = Callable[[Literal["Normal", "Warning"], str, str], None]
+"""Says something about the cluster as a whole: kind, reason and message of an Event."""
+
+
+class Sweep:
+    """Invariant: what a pass releases an earlier one has seen, and the API server and the cloud confirm."""
+
+    def __init__(
+        self,
+        terms: SweepTerms,
+        cluster_id: str,
+        *,
+        sights: Sights,
+        ports: Ports,
+        losses: ClaimLosses,
+        tell: Tell,
+    ) -> None:
+        self._terms = terms
+        self._cluster_id = cluster_id
+        self._sights = sights
+        self._ports = ports
+        self._losses = losses
+        self._tell = tell
+        self._before: dict[str, float] = {}
+        self._told: dict[str, tuple[Fate, float]] = {}
+        self.counts = SweepCounts()
+
+    def make_pass(self) -> float:
+        """Look at everything once; return the seconds until it is to be done again.
+
+        Errors: CloudError, KubeError, TryAgainError, NotLeaderError; what was not reached waits for the next.
+        """
+        try:
+            eips = self._sights.listing.look()
+            # The claims after the EIPs: an EIP that was listed had its claim before.
+            claims = self._sights.claims()
+            if self._terms.mode is not SweepMode.OFF:
+                self._sweep(eips, claims)
+            found = self._losses.mend(claims, eips)
+            self._count(claims_without_eip=self.counts.claims_without_eip + found)
+        except Exception:
+            self._count(failures=self.counts.failures + 1)
+            raise
+        finally:
+            self._count(passes=self.counts.passes + 1)
+        return self._terms.interval
+
+    def _sweep(self, eips: tuple[model.Eip, ...], claims: list[Claim]) -> None:
+        now = orphans.Moment(wall=self._ports.clock(), steady=self._sights.steady())
+        found = self._find(eips, claims, now)
+        if any(self._is_news(orphan, now) for orphan in found) or self._releasable(found):
+            # The cache may be behind, and what follows is told to people or cannot be undone.
+            claims = self._sights.live_claims()
+            found = self._find(eips, claims, now)
+        self._before = orphans.sightings(found)
+        self._count(orphans=MappingProxyType(Counter(orphan.fate.value for orphan in found)), stopped_by="")
+        for orphan in found:
+            if self._is_news(orphan, now):
+                self._report(orphan, now)
+        self._told = {eip_id: told for eip_id, told in self._told.items() if eip_id in self._before}
+        for orphan in self._releasable(found):
+            if not self._release(orphan, claims):
+                break
+
+    def _find(
+        self, eips: tuple[model.Eip, ...], claims: list[Claim], now: orphans.Moment
+    ) -> tuple[Orphan, ...]:
+        return orphans.find(eips, claims, self._cluster_id, before=self._before, age=self._terms.age, now=now)
+
+    def _releasable(self, found: tuple[Orphan, ...]) -> list[Orphan]:
+        if self._terms.mode is not SweepMode.RELEASE:
+            return []
+        return [orphan for orphan in found if orphan.fate is Fate.RELEASE][:AT_ONCE]
+
+    def _is_news(self, orphan: Orphan, now: orphans.Moment) -> bool:
+        fate, at = self._told.get(orphan.eip.eip_id, (Fate.YOUNG, float("-inf")))
+        return orphan.ripe and (fate is not orphan.fate or now.steady - at >= _REPEAT)
+
+    def _report(self, orphan: Orphan, now: orphans.Moment) -> None:
+        eip = orphan.eip
+        self._told[eip.eip_id] = orphan.fate, now.steady
+        place = f" to {eip.private_ip or eip.instance_id} on {eip.eni_id or 'no ENI'}" if eip.bound else ""
+        advice = _ADVICE[orphan.fate]
+        if orphan.fate is Fate.RELEASE and self._terms.mode is SweepMode.RELEASE:
+            advice = "it is released"
+        message = f"{eip.eip_id} ({eip.public_ip}) has no EIPClaim; {orphan.fate.value}{place}: {advice}"
+        log.warning("%s", message)
+        self._tell("Warning", "OrphanedEIP", message)
+
+    def _release(self, orphan: Orphan, claims: list[Claim]) -> bool:
+        """Release an orphan unless it has ceased to be one; return whether to go on with the next."""
+        eip_id = orphan.eip.eip_id
+        stopped_by = self._ports.release_stopped()
+        if stopped_by:
+            log.warning("%s is not released: %s", eip_id, stopped_by)
+            self._count(stopped_by=stopped_by)
+            return False
+        deadline = self._ports.fence.deadline()
+        if not orphans.may_release(
+            self._sights.cloud.describe_eip(eip_id, deadline), claims, self._cluster_id
+        ):
+            log.info("%s is no orphan any more", eip_id)
+            return True
+        self._ports.cloud.release_eip(eip_id, deadline)
+        self._count(released=self.counts.released + 1)
+        log.warning("%s (%s) is released: no EIPClaim answers for it", eip_id, orphan.eip.public_ip)
+        self._tell("Normal", "ReleasedOrphanedEIP", f"{eip_id} ({orphan.eip.public_ip})")
+        return True
+
+    def _count(self, **changes: object) -> None:
+        self.counts = replace(self.counts, **changes)  # type: ignore[arg-type]

@@ -1,0 +1,320 @@
+"""EIPs without claim, claims without EIP, and the switch that stops every release."""
+
+import time
+
+import pytest
+
+from ipamd.controller.sweeping import AT_ONCE
+from ipamd.core import tags
+from ipamd.core.model import EipOrder
+from ipamd.core.orphans import SweepMode, SweepTerms
+from ipamd.kube.resources import CONFIGMAPS
+from simulator.cloud import Fault as CloudFault
+from simulator.cloud import FaultKind as CloudFaultKind
+from simulator.cloud import InstanceOrder
+from simulator.kube import Fault, FaultKind
+from tests.controller.world import CLUSTER
+
+AGE = 1.5
+"""Seconds; creation times of the cloud are whole ones."""
+
+
+def terms(mode: SweepMode = SweepMode.RELEASE) -> SweepTerms:
+    return SweepTerms(mode=mode, interval=0.1, age=AGE)
+
+
+@pytest.fixture
+def controller(world):
+    return world.start_controller(sweep=terms())
+
+
+@pytest.fixture
+def port(world):
+    world.region.create_instance(InstanceOrder(instance_type="S5.LARGE8"))
+    (eni,) = world.region.snapshot()["enis"].values()
+    return eni["eni_id"], next(iter(eni["addresses"]))
+
+
+def orphan(world, controller, *, uid="a-claim-of-yesterday", cluster=CLUSTER, name="lost"):
+    """An EIP whose claim is gone before it was released: somebody took the finalizer off."""
+    marks = tags.of_claim(cluster, uid) if uid else tags.of_cluster(cluster)
+    eip_id = controller.cloud.allocate_eip(EipOrder(), marks, f"token-{name}")
+    world.wait_eip(eip_id, "UNBIND")
+    return eip_id
+
+
+def wait_passes(world, controller, more=3):
+    """Wait until so many passes have begun and ended from now on."""
+    target = controller.leader.sweep.counts.passes + more + 1
+    world.wait(lambda: controller.leader.sweep.counts.passes >= target)
+
+
+def switch(world, value):
+    world.client.create(
+        CONFIGMAPS,
+        {"metadata": {"name": "tke-eni-settings", "namespace": "kube-system"}, "data": {"RELEASES": value}},
+    )
+
+
+def turn(world, value):
+    world.client.patch(CONFIGMAPS, "tke-eni-settings", {"data": {"RELEASES": value}}, "kube-system")
+
+
+def test_an_unbound_eip_without_claim_is_released_and_told_of(world, controller):
+    world.create_pod("web-0")
+    used = world.wait_provisioned("web-0").address.eip_id
+    eip_id = orphan(world, controller)
+
+    world.wait(lambda: eip_id not in world.eips())
+
+    (event,) = world.wait(lambda: world.events("ReleasedOrphanedEIP"))
+    assert eip_id in event["message"]
+    assert event["involvedObject"]["kind"] == "Lease"
+    assert controller.leader.sweep.counts.released == 1
+    assert set(world.eips()) == {used}
+
+
+def test_by_default_it_is_reported_and_stays(world):
+    controller = world.start_controller(sweep=terms(SweepTerms().mode))
+    eip_id = orphan(world, controller)
+
+    (event,) = world.wait(lambda: world.events("OrphanedEIP"))
+
+    assert eip_id in event["message"]
+    assert "--orphan-sweep=release" in event["message"]
+    wait_passes(world, controller)
+    assert eip_id in world.eips()
+    assert controller.leader.sweep.counts.released == 0
+    (event,) = world.events("OrphanedEIP")
+    assert event["count"] == 1
+
+
+def test_switched_off_nothing_is_looked_for(world):
+    controller = world.start_controller(sweep=terms(SweepMode.OFF))
+    eip_id = orphan(world, controller)
+    world.wait(lambda: controller.leader.sweep.counts.passes > 10 * (AGE + 1))
+    assert eip_id in world.eips()
+    assert not controller.leader.sweep.counts.orphans
+    assert not world.events("OrphanedEIP")
+
+
+def test_a_bound_one_is_reported_with_its_place_and_never_touched(world, controller, port):
+    eni_id, ip = port
+    eip_id = orphan(world, controller)
+    controller.cloud.associate_eip(eip_id, eni_id, ip)
+    world.wait_eip(eip_id, "BIND")
+
+    (event,) = world.wait(lambda: world.events("OrphanedEIP"))
+
+    assert ip in event["message"]
+    wait_passes(world, controller)
+    assert world.eips()[eip_id]["status"].value == "BIND"
+
+
+@pytest.mark.parametrize("kind", ["other cluster", "no claim's", "a user's"])
+def test_what_was_not_created_for_a_claim_of_this_cluster_is_never_released(world, controller, kind):
+    if kind == "a user's":
+        eip_id = world.users_eip()
+    else:
+        eip_id = orphan(
+            world,
+            controller,
+            uid="" if kind == "no claim's" else "someone",
+            cluster="cls-other" if kind == "other cluster" else CLUSTER,
+        )
+    bait = orphan(world, controller, name="bait")
+
+    world.wait(lambda: bait not in world.eips())
+    wait_passes(world, controller)
+
+    assert eip_id in world.eips()
+    assert any(eip_id in e["message"] for e in world.events("OrphanedEIP")) is (kind == "no claim's")
+
+
+def test_a_cache_that_lacks_a_claim_does_not_cost_it_its_eip(world):
+    world.start_controller()
+    world.create_pod("web-0")
+    eip_id = world.wait_provisioned("web-0").address.eip_id
+    blind = world.new_controller(sweep=terms())  # it has begun to watch nothing
+    sweep = blind.leader.sweep
+
+    sweep.make_pass()
+    assert sweep.counts.orphans == {"waiting": 1}
+    # Come of age, it is compared with a live list; else the release would end with NotLeaderError.
+    world.wait(lambda: sweep.make_pass() and not sweep.counts.orphans)
+
+    assert eip_id in world.eips()
+
+
+def test_no_more_than_a_few_go_in_one_pass(world):
+    controller = world.start_controller(sweep=SweepTerms(mode=SweepMode.RELEASE, interval=3.0, age=AGE))
+    for number in range(AT_ONCE + 2):
+        orphan(world, controller, name=str(number))
+
+    world.wait(lambda: controller.leader.sweep.counts.released)
+    world.wait(lambda: len(world.eips()) == 2)
+    assert controller.leader.sweep.counts.released == AT_ONCE
+
+
+def test_while_the_claims_cannot_be_listed_nothing_is_released(world, controller):
+    blind = world.kube.inject(
+        Fault(kind=FaultKind.STATUS, verb="list", resource="eipclaims", code=500, user_agent=controller.name)
+    )
+    eip_id = orphan(world, controller)
+
+    world.wait(lambda: controller.leader.sweep.counts.failures > 3)
+    assert eip_id in world.eips()
+
+    world.kube.heal(blind)
+    world.wait(lambda: eip_id not in world.eips())
+
+
+def test_a_stale_listing_does_not_release_what_has_been_bound_since(world, port):
+    eni_id, ip = port
+    controller = world.start_controller(sweep=SweepTerms(mode=SweepMode.RELEASE, interval=3600.0, age=AGE))
+    sweep = controller.leader.sweep
+    eip_id = orphan(world, controller)
+    sweep.make_pass()
+    old = time.monotonic() + AGE + 1  # creation times are whole seconds
+    world.wait(lambda: time.monotonic() > old)
+    stale = CloudFault(kind=CloudFaultKind.STALE_READ, action="DescribeAddresses", seconds=60.0, count=1)
+    world.region.faults.add(stale)
+    controller.cloud.associate_eip(eip_id, eni_id, ip)
+    world.wait_eip(eip_id, "BIND")
+
+    sweep.make_pass()
+
+    assert world.region.faults.injected()
+    assert sweep.counts.orphans == {"unused": 1}  # as the list said
+    assert sweep.counts.released == 0
+    assert world.eips()[eip_id]["status"].value == "BIND"
+
+
+# -- the switch
+
+
+def test_the_switch_holds_claims_and_orphans_and_lets_them_go_on(world, controller):
+    switch(world, "stopped")
+    world.create_pod("web-0")
+    world.wait_provisioned("web-0")
+    orphan(world, controller)
+
+    world.remove_pod("web-0")
+
+    (event,) = world.wait(lambda: world.events("ReleasesStopped"))
+    assert "RELEASES in ConfigMap kube-system/tke-eni-settings is 'stopped'" in event["message"]
+    world.wait(lambda: controller.leader.sweep.counts.stopped_by)
+    wait_passes(world, controller)
+    assert len(world.eips()) == 2
+    assert world.claim("web-0").held
+
+    turn(world, "allowed")
+    world.wait(lambda: not world.eips(), seconds=45)
+    world.wait_gone("web-0")
+
+
+def test_a_value_that_is_not_known_stops_too(world, controller):
+    switch(world, "of course")
+    world.create_pod("web-0")
+    world.wait_provisioned("web-0")
+    world.remove_pod("web-0")
+    (event,) = world.wait(lambda: world.events("ReleasesStopped"))
+    assert "'of course'" in event["message"]
+    assert len(world.eips()) == 1
+
+
+def test_a_switch_that_cannot_be_read_is_no_permission(world, controller):
+    world.kube.inject(
+        Fault(kind=FaultKind.STATUS, verb="get", resource="configmaps", code=500, user_agent=controller.name)
+    )
+    world.create_pod("web-0")
+    world.wait_provisioned("web-0")
+    world.remove_pod("web-0")
+    world.wait(lambda: world.kube.traffic.count(verb="get", resource="configmaps") >= 2)
+    assert len(world.eips()) == 1
+    assert world.claim("web-0").held
+
+
+def test_the_flag_stops_releases_without_asking_anybody(world):
+    world.start_controller(stop_releases=True)
+    world.create_pod("web-0")
+    world.wait_provisioned("web-0")
+    world.remove_pod("web-0")
+    (event,) = world.wait(lambda: world.events("ReleasesStopped"))
+    assert "--stop-releases" in event["message"]
+    assert world.kube.traffic.count(verb="get", resource="configmaps") == 0
+    assert len(world.eips()) == 1
+
+
+# -- claims without EIP
+
+
+def test_a_claim_whose_eip_was_released_in_the_console_gets_another(world, controller):
+    world.create_pod("web-0")
+    first = world.wait_provisioned("web-0")
+
+    controller.cloud.release_eip(first.address.eip_id)
+    claim = world.wait(lambda: (c := world.claim("web-0")) and c.address and c.address != first.address and c)
+
+    assert claim.uid == first.uid
+    assert claim.allocation.attempt == 2
+    assert set(world.eips()) == {claim.address.eip_id}
+    messages = {e["involvedObject"]["kind"]: e["message"] for e in world.events("EIPLost")}
+    assert set(messages) == {"EIPClaim", "Pod"}
+    assert first.address.eip_id in messages["Pod"]
+
+
+def test_also_while_its_binding_is_recorded(world, controller, port):
+    eni_id, ip = port
+    world.create_pod("web-0")
+    first = world.wait_provisioned("web-0")
+    world.bind("web-0", eni_id=eni_id, ip=ip)
+
+    controller.cloud.disassociate_eip(first.address.eip_id)
+    world.wait_eip(first.address.eip_id, "UNBIND")
+    controller.cloud.release_eip(first.address.eip_id)
+    claim = world.wait(lambda: (c := world.claim("web-0")) and c.address and c.address != first.address and c)
+
+    assert claim.binding.private_ip == ip
+
+
+def test_of_a_user_s_eip_it_is_said_and_none_is_ordered_in_its_place(world, controller):
+    world.create_pod("web-0")
+    mine = world.wait_provisioned("web-0").address
+    gone = world.users_eip()
+    world._write(
+        "web-0",
+        lambda c: {
+            "metadata": {"resourceVersion": c.resource_version},
+            "status": {"address": {"id": gone, "ip": "198.18.9.9", "owned": False}},
+        },
+    )
+    controller.cloud.release_eip(gone)
+
+    condition = world.wait(lambda: (c := world.condition("web-0"))["status"] == "False" and c)
+
+    assert condition["reason"] == "EIPLost"
+    assert gone in condition["message"]
+    wait_passes(world, controller)
+    assert world.claim("web-0").address.eip_id == gone
+    assert world.orders() == 2
+    assert mine.eip_id != gone
+    assert controller.leader.sweep.counts.claims_without_eip == 1
+
+
+def test_one_listing_without_the_eip_is_not_believed(world):
+    controller = world.start_controller(sweep=SweepTerms(interval=3600.0))
+    world.create_pod("web-0")
+    first = world.wait_provisioned("web-0")
+    sweep = controller.leader.sweep
+    stale = world.region.faults.add(
+        CloudFault(kind=CloudFaultKind.STALE_READ, action="DescribeAddresses", seconds=60.0, count=None)
+    )
+    controller.cloud.release_eip(first.address.eip_id)
+    world.region.faults.remove(stale)
+    world.wait(lambda: not world.eips())
+
+    sweep.make_pass()
+    assert world.claim("web-0").address == first.address
+    sweep.make_pass()
+    world.wait(lambda: world.claim("web-0").address != first.address)
