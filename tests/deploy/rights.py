@@ -14,10 +14,16 @@ from ipamd.kube import resources
 from tests.deploy import manifests
 
 AGENT, CONTROLLER = "tke-eni-agent", "tke-eni-ipamd"
+ADMISSION = "admission webhook of tke-eni-ipamd"
 SOURCES = {
+    ADMISSION: ("ipamd/controller/admission*.py",),
     AGENT: ("ipamd/agent/*.py", "ipamd/kube/events.py"),
     CONTROLLER: ("ipamd/controller/*.py", "ipamd/kube/events.py", "ipamd/kube/leases.py"),
 }
+ROLES = {ADMISSION: "components/admission/rbac.yaml"}
+"""Where roles and bindings are, if not in rbac.yaml."""
+ACCOUNTS = {ADMISSION: CONTROLLER}
+"""The service account, if it is not called as the daemon."""
 VERBS = {
     "get": ("get",),
     "list": ("list",),
@@ -49,12 +55,13 @@ def granted(daemon: str) -> set[Right]:
 
 def needed(daemon: str) -> set[Right]:
     """Return what the daemon's code asks for."""
-    return {
-        right
-        for pattern in SOURCES[daemon]
-        for path in sorted(ROOT.glob(pattern))
-        for right in _of_module(path)
-    }
+    return {right for path in sorted(_modules(daemon)) for right in _of_module(path)}
+
+
+def _modules(daemon: str) -> set[Path]:
+    """Return the daemon's modules, without those of an optional part that has a role of its own."""
+    found = {path for pattern in SOURCES[daemon] for path in ROOT.glob(pattern)}
+    return found if daemon in ROLES else found.difference(*map(_modules, ROLES))
 
 
 @functools.cache
@@ -66,9 +73,10 @@ def group_of(resource: str) -> str:
 
 
 def _roles(daemon: str) -> Iterator[manifests.Obj]:
-    for binding in manifests.documents("rbac.yaml"):
-        if "roleRef" in binding and any(subject["name"] == daemon for subject in binding["subjects"]):
-            yield manifests.one(binding["roleRef"]["kind"], binding["roleRef"]["name"], "rbac.yaml")
+    file, account = ROLES.get(daemon, "rbac.yaml"), ACCOUNTS.get(daemon, daemon)
+    for binding in manifests.documents(file):
+        if "roleRef" in binding and any(subject["name"] == account for subject in binding["subjects"]):
+            yield manifests.one(binding["roleRef"]["kind"], binding["roleRef"]["name"], file)
 
 
 def _rights(rule: manifests.Obj) -> Iterator[Right]:

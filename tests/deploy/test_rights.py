@@ -39,6 +39,11 @@ def test_no_rule_has_a_wildcard_and_no_secret_is_read():
             assert "secrets" not in words
 
 
+def test_the_webhooks_certificate_is_kept_with_rights_on_two_named_objects():
+    roles = [obj for obj in manifests.documents("components/admission/rbac.yaml") if "rules" in obj]
+    assert [rule["resourceNames"] for role in roles for rule in role["rules"]] == [["tke-eni-admission"]] * 2
+
+
 def test_what_is_for_one_namespace_is_granted_there_only():
     cluster_wide = [
         resource

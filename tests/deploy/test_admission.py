@@ -1,0 +1,44 @@
+"""What the admission component says in several places, and must say alike."""
+
+import json
+
+from ipamd.controller.admission_keeping import NAME
+from ipamd.controller.admission_server import PATH
+from tests.deploy import manifests
+
+COMPONENT = "components/admission"
+
+
+def test_service_secret_and_configuration_have_the_name_that_the_controller_looks_for():
+    service = manifests.one("Service", NAME, f"{COMPONENT}/service.yaml")
+    secret = manifests.one("Secret", NAME, f"{COMPONENT}/service.yaml")
+    configuration = manifests.one("MutatingWebhookConfiguration", NAME, f"{COMPONENT}/webhook.yaml")
+    (webhook,) = configuration["webhooks"]
+    assert webhook["clientConfig"]["service"] == {
+        "namespace": service["metadata"]["namespace"],
+        "name": NAME,
+        "port": service["spec"]["ports"][0]["port"],
+        "path": PATH,
+    }
+    assert secret["metadata"]["namespace"] == service["metadata"]["namespace"]
+    assert "data" not in secret
+
+
+def test_the_service_leads_to_the_port_that_the_controller_is_told():
+    service = manifests.one("Service", NAME, f"{COMPONENT}/service.yaml")
+    (patch,) = manifests.read(f"{COMPONENT}/kustomization.yaml")["patches"]
+    port = service["spec"]["ports"][0]["targetPort"]
+    assert f"--admission-webhook=0.0.0.0:{port}" in patch["patch"]
+    assert f"containerPort: {port}" in patch["patch"]
+    labels = manifests.one("Deployment", "tke-eni-ipamd", "controller.yaml")["spec"]["template"]["metadata"][
+        "labels"
+    ]
+    assert service["spec"]["selector"].items() <= labels.items()
+
+
+def test_an_outage_of_the_webhook_keeps_no_pod_from_starting():
+    (webhook,) = manifests.one("MutatingWebhookConfiguration", NAME, f"{COMPONENT}/webhook.yaml")["webhooks"]
+    assert webhook["failurePolicy"] == "Ignore"
+    assert webhook["sideEffects"] == "None"
+    assert webhook["timeoutSeconds"] <= 3
+    assert "kube-system" in json.dumps(webhook["namespaceSelector"])
