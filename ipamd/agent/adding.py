@@ -27,7 +27,7 @@ from ipamd.agent.releasing import Releasing
 from ipamd.agent.seats import Seats
 from ipamd.agent.turns import Turns
 from ipamd.agent.wirings import wiring
-from ipamd.core import cni_result, eip_attributes, ledger, model, names
+from ipamd.core import cni_result, eip_annotations, ledger, model, names
 from ipamd.core.addresses import Address, BindStage
 from ipamd.core.cni import AddRequest
 from ipamd.core.cni_errors import CniError, Code
@@ -237,10 +237,10 @@ def _wants_eip(pod: PodView) -> bool:
             f"annotation {NETWORKS} of Pod {pod.ref} asks for {DIRECT_ENI}, which this release does not have",
             advice=f"ask for {ROUTE_ENI} or remove the annotation, and create the Pod again",
         )
-    if not eip_attributes.wants_eip(pod):
+    if not eip_annotations.wants_eip(pod):
         return False
     try:
-        eip_attributes.request_of(pod)
+        eip_annotations.request_of(pod)
     except InvalidInputError as e:
         raise CniError(Code.INVALID_CONFIG, e.message, advice=e.advice) from e
     return True

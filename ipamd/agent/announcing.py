@@ -50,6 +50,8 @@ class Announcer:
     def begin(self, claim: Claim, pod: model.PodRef, binding: ClaimBinding) -> Claim:
         """Write the binding into the claim before the cloud is asked; return the claim as it is then.
 
+        The claim is always written or read live: an agent that was cut off from the API server may have a
+        cache that still gives it an EIP which the controller has unbound meanwhile, for the Pod's next node.
         Errors: KubeError; TryAgainError when the claim is not the Pod's to bind any more.
         """
         eip_id = claim.address.eip_id if claim.address else ""
@@ -62,7 +64,8 @@ class Announcer:
                 return None
             return claim_status.binding_begun(current, binding, self._clock())
 
-        written = self._claims.revise(claim, revision)
+        seen = self._claims.live(claim.namespace, claim.name) if claim.binding == binding else claim
+        written = self._claims.revise(seen, revision) if seen else None
         if written is None:
             raise TryAgainError(f"EIPClaim {claim} does not exist any more")
         return written

@@ -9,7 +9,8 @@ from typing import Any
 
 from ipamd.core import claims
 from ipamd.core.claims import Claim
-from ipamd.core.eip_attributes import EipRequest
+from ipamd.core.eip_annotations import EipRequest
+from ipamd.core.owners import OwnerRef
 from ipamd.core.pods import PodView
 from ipamd.kube import errors
 from ipamd.kube.client import KubeClient
@@ -29,9 +30,9 @@ class ClaimWriter:
         except errors.NotFoundError:
             return None
 
-    def create(self, pod: PodView, request: EipRequest) -> Claim:
+    def create(self, pod: PodView, request: EipRequest, owner: OwnerRef | None = None) -> Claim:
         """Create the claim of a Pod; AlreadyExistsError when there is one of the name."""
-        return claims.read(self._client.create(EIPCLAIMS, claims.new_object(pod, request)))
+        return claims.read(self._client.create(EIPCLAIMS, claims.new_object(pod, request, owner)))
 
     def write_status(self, claim: Claim, patch: dict[str, Any]) -> Claim:
         """Apply a patch of `claim_status` and return the claim as stored."""
@@ -42,6 +43,14 @@ class ClaimWriter:
     def label(self, claim: Claim, node: str) -> Claim:
         """Set the node label; empty removes it."""
         return self._write_metadata(claim, {"labels": {claims.NODE_LABEL: node or None}})
+
+    def belong_to(self, claim: Claim, owner: OwnerRef) -> Claim:
+        """Let the claim, which has no owner, be deleted with this one."""
+        return self._write_metadata(claim, {"ownerReferences": [owner.reference()]})
+
+    def stamp(self, claim: Claim, term: str) -> Claim:
+        """Change the claim in nothing but its version and the word of who did so."""
+        return self._write_metadata(claim, {"annotations": {claims.CHOSEN_BY: term}})
 
     def hold(self, claim: Claim) -> Claim:
         """Put our finalizer on the claim."""

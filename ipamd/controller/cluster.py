@@ -12,7 +12,7 @@ from typing import Any
 
 from ipamd.core import claims, nodes, pods
 from ipamd.core.claims import Claim
-from ipamd.core.eip_attributes import wants_eip
+from ipamd.core.eip_annotations import wants_eip
 from ipamd.core.nodes import NodeView
 from ipamd.core.pods import PodView
 from ipamd.kube.client import KubeClient
@@ -93,6 +93,7 @@ class Cluster:
         if kind == "deleted":
             self._seen.pop(key, None)
             self._wake(key)
+            self._wake_who_waits_for(claim)
             return
         matters = (
             claim.uid,
@@ -107,6 +108,13 @@ class Cluster:
         if self._seen.get(key) != matters:
             self._seen[key] = matters
             self._wake(key)
+
+    def _wake_who_waits_for(self, gone: Claim) -> None:
+        """Wake the claims that have the EIP of a claim that is gone in their lists."""
+        for claim in self.claims():
+            listed = claim.request.address_ids if claim.request else ()
+            if claim.address is None and gone.address and gone.address.eip_id in listed:
+                self._wake((claim.namespace, claim.name))
 
     def _node_changed(self, kind: str, obj: dict[str, Any]) -> None:
         view = nodes.view(obj)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from ipamd.controller.choosing import Choices
 from ipamd.controller.ordering import Orders
 from ipamd.controller.ports import Ports
 from ipamd.controller.rests import Rest
@@ -36,14 +37,17 @@ Method = Callable[[Any, Claim], Claim | Rest]
 class Executor:
     """Invariant: no write begins unless the fence allows it."""
 
-    def __init__(self, orders: Orders, ports: Ports) -> None:
+    def __init__(self, orders: Orders, choices: Choices, ports: Ports) -> None:
         self._orders = orders
+        self._choices = choices
         self._ports = ports
         self._methods: dict[type, Method] = {
             do.Hold: self._hold,
             do.MoveTo: self._move_to,
+            do.BelongTo: self._belong_to,
             do.Serve: self._serve,
             do.Allocate: self._allocate,
+            do.Choose: self._choose,
             do.RecordAddress: self._record_address,
             do.Refuse: self._refuse,
             do.DeleteClaim: self._delete_claim,
@@ -71,7 +75,7 @@ class Executor:
 
     def _create(self, action: do.Create, facts: Facts) -> Outcome:
         try:
-            claim = self._ports.writer.create(action.pod, action.request)
+            claim = self._ports.writer.create(action.pod, action.request, action.owner)
         except errors.AlreadyExistsError:
             ref = action.pod.ref  # the cache did not have it yet
             return replace(facts, claim=self._ports.writer.read(ref.namespace, ref.name))
@@ -88,11 +92,21 @@ class Executor:
     def _move_to(self, action: do.MoveTo, claim: Claim) -> Claim:
         return self._ports.writer.label(claim, action.node)
 
+    def _belong_to(self, action: do.BelongTo, claim: Claim) -> Claim:
+        log.info("claim %s is deleted with %s from now on", claim, action.owner)
+        return self._ports.writer.belong_to(claim, action.owner)
+
     def _serve(self, action: do.Serve, claim: Claim) -> Claim:
         return self._ports.writer.write_status(claim, claim_status.serve(claim, action.pod))
 
     def _allocate(self, action: do.Allocate, claim: Claim) -> Rest:
         return self._orders.give(claim, action)
+
+    def _choose(self, action: do.Choose, claim: Claim) -> Claim | Rest:
+        outcome = self._choices.choose(claim, action, self._record_address)
+        if isinstance(outcome, do.Refuse):
+            return self._refuse(outcome, claim)
+        return Rest(after=outcome.seconds) if isinstance(outcome, do.Wait) else outcome
 
     def _record_address(self, action: do.RecordAddress, claim: Claim) -> Claim:
         address = action.address
@@ -117,6 +131,8 @@ class Executor:
     def _delete_claim(self, action: do.DeleteClaim, claim: Claim) -> Claim | Rest:
         self._ports.writer.delete(claim)
         log.info("claim %s is deleted: %s", claim, action.reason)
+        if action.event:
+            self._ports.teller.claim(claim, "Normal", action.event, action.reason)
         return self._ports.writer.read(claim.namespace, claim.name) or Rest()
 
     def _disassociate(self, action: do.Disassociate, claim: Claim) -> Rest:

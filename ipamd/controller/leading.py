@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ipamd.cloud.tencent import TencentCloud
+from ipamd.controller.choosing import Choices
 from ipamd.controller.claim_losses import ClaimLosses
 from ipamd.controller.claim_writing import ClaimWriter
 from ipamd.controller.cluster import Cluster
@@ -98,12 +99,17 @@ class Leader:
             clock=tempo.clock,
         )
         listing = EipListing(cloud, settings.cluster_id)
+        lookout = Lookout(client, cloud, listing, self.cluster, clock=tempo.clock)
+        choices = Choices(
+            settings.cluster_id, sight=lookout, ports=ports, tagged_only=settings.rules.tagged_only
+        )
         reconciler = Reconciler(
             settings.cluster_id,
             cluster=self.cluster,
-            lookout=Lookout(client, cloud, listing, self.cluster),
-            executor=Executor(Orders(settings.cluster_id, ports), ports),
+            lookout=lookout,
+            executor=Executor(Orders(settings.cluster_id, ports), choices, ports),
             ports=ports,
+            rules=settings.rules,
         )
         self._workers = Workers(
             self.queue,

@@ -3,18 +3,26 @@
 Thread safety: any thread may call any method.
 """
 
+import time
+from collections.abc import Callable
 from typing import Protocol
 
 from ipamd.controller.cluster import Cluster
 from ipamd.controller.eip_listing import EipListing
-from ipamd.core import model, nodes, pods, tags
+from ipamd.controller.owning import Owners
+from ipamd.core import claims, model, nodes, pods, tags
 from ipamd.core.claim_facts import LivePod, NodeFate
 from ipamd.core.claims import Claim
 from ipamd.core.deadline import Deadline
 from ipamd.core.errors import CloudError, CloudErrorKind
+from ipamd.core.owners import Workload
+from ipamd.core.pods import PodView
 from ipamd.kube import errors
 from ipamd.kube.client import KubeClient
-from ipamd.kube.resources import NODES, PODS
+from ipamd.kube.resources import EIPCLAIMS, NODES, PODS
+
+LOST_AFTER = 60.0
+"""Seconds for which a node that is not ready is taken for one that comes back."""
 
 
 class CloudReader(Protocol):
@@ -30,11 +38,22 @@ class CloudReader(Protocol):
 class Lookout:
     """Asks API server and cloud."""
 
-    def __init__(self, client: KubeClient, cloud: CloudReader, listing: EipListing, cluster: Cluster) -> None:
+    def __init__(
+        self,
+        client: KubeClient,
+        cloud: CloudReader,
+        listing: EipListing,
+        cluster: Cluster,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Take whom to ask, and a clock in seconds since the epoch."""
         self._client = client
         self._cloud = cloud
         self._listing = listing
         self._cluster = cluster
+        self._owners = Owners(client)
+        self._clock = clock
 
     def at_pod(self, claim: Claim) -> LivePod:
         """Return the Pod of the claim's name. Errors: KubeError."""
@@ -46,6 +65,7 @@ class Lookout:
     def at_node(self, name: str) -> NodeFate:
         """Return whether the node is gone for certain: its Node object, or the CVM of one that is not ready.
 
+        One that is not ready for LOST_AFTER seconds, and whose CVM exists or is not known, is lost.
         Errors: KubeError, CloudError.
         """
         cached = self._cluster.node(name)
@@ -55,15 +75,25 @@ class Lookout:
             node = nodes.view(self._client.get(NODES, name))
         except errors.NotFoundError:
             return NodeFate.GONE
-        if node.ready or not node.instance_id:
+        if node.ready:
             return NodeFate.ALIVE
-        try:
-            self._cloud.describe_instance(node.instance_id)
-        except CloudError as e:
-            if e.kind is not CloudErrorKind.NOT_FOUND:
-                raise
+        if node.instance_id and not self._cvm_exists(node.instance_id):
             return NodeFate.GONE
-        return NodeFate.ALIVE
+        since = node.not_ready_since
+        lost = since is not None and self._clock() - since >= LOST_AFTER
+        return NodeFate.LOST if lost else NodeFate.ALIVE
+
+    def at_owners(self, pod: PodView) -> Workload:
+        """Return the workload that the Pod belongs to. Errors: KubeError."""
+        return self._owners.workload_of(pod)
+
+    def at_claims(self) -> list[Claim]:
+        """Return all claims of the cluster. Errors: KubeError."""
+        return [claims.read(obj) for obj in self._client.list(EIPCLAIMS).items]
+
+    def at_eips(self, eip_ids: tuple[str, ...]) -> dict[str, model.Eip]:
+        """Return those of the EIPs that exist, by id. Errors: CloudError."""
+        return {eip.eip_id: eip for eip in self._cloud.describe_eips(eip_ids=list(eip_ids))}
 
     def at_cloud(self, claim: Claim, ordered: str) -> tuple[model.Eip, ...]:
         """Return the EIPs that carry the claim's UID, and those whose ids are known, tagged or not.
@@ -76,3 +106,12 @@ class Lookout:
             for eip in self._cloud.describe_eips(eip_ids=sorted(known)):
                 found[eip.eip_id] = eip
         return tuple(found.values())
+
+    def _cvm_exists(self, instance_id: str) -> bool:
+        try:
+            self._cloud.describe_instance(instance_id)
+        except CloudError as e:
+            if e.kind is not CloudErrorKind.NOT_FOUND:
+                raise
+            return False
+        return True

@@ -13,12 +13,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ipamd import flags, logs
+from ipamd.core.cluster_rules import ClusterRules
+from ipamd.core.eip_annotations import LEAST_EXPIRY, MOST_EXPIRY
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.masquerade import Upkeep
 from ipamd.core.orphans import SweepMode, SweepTerms
 from ipamd.kube.leases import LeaseTiming
 
 DEFAULT_METADATA_URL = "http://metadata.tencentyun.com"
+ID_LIST_RULES = ("any", "tagged")
 
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
@@ -38,6 +41,7 @@ class Settings:
     lease_name: str
     identity: str
     lease_timing: LeaseTiming
+    rules: ClusterRules
     workers: int
     resync: float
     egress_check_interval: float
@@ -67,6 +71,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cloud-endpoint",
         default="",
         help="'internal', a root domain, or http(s)://host:port (default: tencentcloudapi.com)",
+    )
+    rules = parser.add_argument_group("rules for all claims")
+    rules.add_argument(
+        "--claim-expired-duration",
+        default="",
+        metavar="DURATION",
+        help="delete a retained claim, and release its EIP, when its Pod has been gone for so long; at least "
+        "5m (default: retained for ever)",
+    )
+    rules.add_argument(
+        "--enable-ownerref",
+        action="store_true",
+        help="delete retained claims with the workload of their Pods (default: they stay)",
+    )
+    rules.add_argument(
+        "--eip-id-list-rule",
+        choices=ID_LIST_RULES,
+        default="any",
+        help="which EIPs an eip-id-list may name: 'any', or 'tagged': those whose tag tke-eip-namespaces "
+        "lists the Pod's namespace or * (default %(default)s)",
     )
     leader = parser.add_argument_group("leader election")
     leader.add_argument(
@@ -160,6 +184,7 @@ def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> S
         # The process id tells two processes of one host apart; no two may share an identity.
         identity=arguments.identity or f"{host}_{os.getpid()}",
         lease_timing=_lease_timing(arguments),
+        rules=_rules(arguments),
         workers=arguments.workers,
         resync=flags.duration("--resync", arguments.resync, least=10),
         egress_check_interval=flags.duration(
@@ -192,6 +217,17 @@ def run(arguments: argparse.Namespace) -> int:
     except InvalidInputError as e:
         print(f"ipamd controller: {e}", file=sys.stderr)
         return 2
+
+
+def _rules(arguments: argparse.Namespace) -> ClusterRules:
+    expiry = arguments.claim_expired_duration
+    return ClusterRules(
+        expire_after=flags.duration("--claim-expired-duration", expiry, least=LEAST_EXPIRY, most=MOST_EXPIRY)
+        if expiry
+        else None,
+        cascade=arguments.enable_ownerref,
+        tagged_only=arguments.eip_id_list_rule == "tagged",
+    )
 
 
 def _lease_timing(arguments: argparse.Namespace) -> LeaseTiming:

@@ -14,10 +14,11 @@ from ipamd.controller.looking import Lookout
 from ipamd.controller.ports import Ports
 from ipamd.controller.rests import Rest
 from ipamd.core import claim_actions as do
-from ipamd.core import claim_rules
-from ipamd.core.claim_facts import Facts
+from ipamd.core import claim_notes, claim_rules
+from ipamd.core.claim_facts import Bearer, Facts, bearer_of
 from ipamd.core.claims import Claim
-from ipamd.core.errors import CloudError
+from ipamd.core.cluster_rules import ClusterRules
+from ipamd.core.errors import CloudError, CloudErrorKind
 from ipamd.kube import errors
 from ipamd.kube.watching import Key
 
@@ -28,6 +29,9 @@ _MOST_STEPS = 20
 
 A round that exceeds it is a defect or a fight with another writer.
 """
+
+_LASTING = (CloudErrorKind.PERMISSION, CloudErrorKind.CREDENTIALS, CloudErrorKind.INVALID)
+"""Why a look at the cloud fails until a person acts."""
 
 
 class Reconciler:
@@ -41,7 +45,9 @@ class Reconciler:
         lookout: Lookout,
         executor: Executor,
         ports: Ports,
+        rules: ClusterRules | None = None,
     ) -> None:
+        self._rules = rules or ClusterRules()
         self._cluster_id = cluster_id
         self._cluster = cluster
         self._lookout = lookout
@@ -67,6 +73,7 @@ class Reconciler:
                 self._tell_failure(action, facts, e)
                 raise
             if isinstance(outcome, Rest):
+                self._give_hints(facts)
                 return outcome
             facts = outcome
         log.warning("claim %s/%s does not come to rest; last facts: %s", *key, facts)
@@ -75,9 +82,19 @@ class Reconciler:
     def _begin(self, claim: Claim | None, key: Key) -> Facts:
         return self._with_promises(
             Facts(
-                cluster_id=self._cluster_id, now=self._ports.clock(), claim=claim, pod=self._cluster.pod(key)
+                cluster_id=self._cluster_id,
+                now=self._ports.clock(),
+                claim=claim,
+                pod=self._cluster.pod(key),
+                rules=self._rules,
             )
         )
+
+    def _give_hints(self, facts: Facts) -> None:
+        claim, pod = facts.claim, facts.pod
+        if claim and pod and not claim.deleting and bearer_of(claim, pod) is Bearer.SAME:
+            for note in claim_notes.notes(claim, pod):
+                self._ports.teller.pod_once(pod.ref, note.reason, note.message)
 
     def _step(self, action: do.Action, facts: Facts) -> Facts | Rest:
         claim = facts.claim
@@ -89,6 +106,8 @@ class Reconciler:
             return replace(facts, node_fate=self._lookout.at_node(action.node))
         if claim and isinstance(action, do.LookAtPod):
             return replace(facts, live_pod=self._lookout.at_pod(claim))
+        if isinstance(action, do.LookAtOwners):
+            return replace(facts, workload=self._lookout.at_owners(action.pod))
         if claim and isinstance(action, do.LookAtCloud):
             return self._with_promises(replace(facts, eips=self._lookout.at_cloud(claim, facts.ordered)))
         return self._executor.execute(action, facts)
@@ -114,3 +133,5 @@ class Reconciler:
         if facts.claim and isinstance(action, do.Release | do.Disassociate):
             verb = "Release" if isinstance(action, do.Release) else "Disassociate"
             self._ports.teller.claim(facts.claim, "Warning", f"Failed{verb}EIP", str(error))
+        if facts.claim and isinstance(action, do.LookAtCloud | do.Choose) and error.kind in _LASTING:
+            self._ports.teller.both(facts.claim, "Warning", "FailedDescribeEIP", str(error))

@@ -3,6 +3,8 @@
 Thread safety: any thread may call any method; nothing here waits or fails.
 """
 
+import threading
+from collections import OrderedDict
 from typing import Any, Literal
 
 from ipamd.core import claims
@@ -14,12 +16,17 @@ from ipamd.kube.resources import LEASES
 COMPONENT = "tke-eni-ipamd"
 """The source of the Events, as users of TKE know it."""
 
+_REMEMBERED = 4096
+"""Hints; more Pods with a hint than that hear theirs again."""
+
 
 class Teller:
     """Records Events on claims and on the Pods that they serve."""
 
     def __init__(self, recorder: EventRecorder) -> None:
         self._recorder = recorder
+        self._lock = threading.Lock()
+        self._told: OrderedDict[tuple[str, str, str], None] = OrderedDict()
 
     def claim(self, claim: Claim, kind: Literal["Normal", "Warning"], reason: str, message: str) -> None:
         """Tell it on the claim."""
@@ -28,6 +35,18 @@ class Teller:
     def pod(self, pod: PodRef, kind: Literal["Normal", "Warning"], reason: str, message: str) -> None:
         """Tell it on the Pod."""
         self._recorder.record(_pod_reference(pod), kind, reason, message)
+
+    def pod_once(self, pod: PodRef, reason: str, message: str) -> None:
+        """Warn on the Pod, unless this process has said just this on it lately."""
+        said = (pod.uid, reason, message)
+        with self._lock:
+            if said in self._told:
+                self._told.move_to_end(said)
+                return
+            self._told[said] = None
+            if len(self._told) > _REMEMBERED:
+                self._told.popitem(last=False)
+        self.pod(pod, "Warning", reason, message)
 
     def both(self, claim: Claim, kind: Literal["Normal", "Warning"], reason: str, message: str) -> None:
         """Tell it on the claim and on the Pod that it serves."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from ipamd.core import pods
 from ipamd.core.capacity import EIP_RESOURCE, ENI_IP_RESOURCE
-from ipamd.core.eip_attributes import EIP_ATTRIBUTES, EIP_ID_LIST
+from ipamd.core.eip_annotations import EIP_ATTRIBUTES, EIP_ID_LIST
 from ipamd.core.errors import InvalidInputError
 
 API_VERSION = "admission.k8s.io/v1"

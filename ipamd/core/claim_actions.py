@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from ipamd.core import model
 from ipamd.core.claims import ClaimAddress, ClaimPod, Reason
-from ipamd.core.eip_attributes import EipRequest
+from ipamd.core.eip_annotations import EipRequest
+from ipamd.core.owners import OwnerRef
 from ipamd.core.pods import PodView
 
 
@@ -46,11 +47,20 @@ class LookAtCloud:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LookAtOwners:
+    """Find out, live, which workload the Pod belongs to, and whether that is being deleted."""
+
+    pod: PodView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Create:
     """Create the claim of a Pod."""
 
     pod: PodView
     request: EipRequest
+    owner: OwnerRef | None = None
+    """With whom the claim is deleted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +85,13 @@ class MoveTo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BelongTo:
+    """Let the claim be deleted with this owner."""
+
+    owner: OwnerRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Serve:
     """Record the Pod that the claim serves, or when it was found to be gone."""
 
@@ -89,6 +106,13 @@ class Allocate:
     begun: bool
     """Whether the attempt stands in the claim already."""
     order: model.EipOrder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choose:
+    """Give the claim one of these EIPs of the user's, while nobody else chooses."""
+
+    address_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +136,8 @@ class DeleteClaim:
     """Delete this very claim (by UID); the finalizer holds it until its EIP is released."""
 
     reason: str
+    event: str = ""
+    """The word for the Event that tells of it; empty when it goes with its Pod."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,12 +172,15 @@ Action = (
     | LookAtPod
     | LookAtNode
     | LookAtCloud
+    | LookAtOwners
     | Create
     | Reject
     | Hold
     | MoveTo
+    | BelongTo
     | Serve
     | Allocate
+    | Choose
     | RecordAddress
     | Refuse
     | DeleteClaim

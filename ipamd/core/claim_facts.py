@@ -4,12 +4,14 @@ A fact that has not been looked at is None or UNKNOWN, never a guess: a rule tha
 action. What comes from watch caches may be old; what was looked at in this round is live. Pure.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from ipamd.core import model, tags
 from ipamd.core.claims import Claim
-from ipamd.core.eip_attributes import wants_eip
+from ipamd.core.cluster_rules import ClusterRules
+from ipamd.core.eip_annotations import wants_eip
+from ipamd.core.owners import Workload
 from ipamd.core.pods import PodView
 
 
@@ -20,6 +22,8 @@ class NodeFate(Enum):
     ALIVE = "alive"
     GONE = "gone"
     """Its Node object or its CVM does not exist any more."""
+    LOST = "lost"
+    """Not ready for so long that its agent is not waited for, if the Pod is gone too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,10 @@ class Facts:
     claim: Claim | None
     pod: PodView | None
     """The Pod of the same name, from the watch cache."""
+    rules: ClusterRules = field(default_factory=ClusterRules)
     live_pod: LivePod | None = None
+    workload: Workload | None = None
+    """What the Pod belongs to."""
     node_fate: NodeFate = NodeFate.UNKNOWN
     eips: tuple[model.Eip, ...] | None = None
     """Those with the claim's tags or its recorded id, from the cloud in this round."""

@@ -2,7 +2,7 @@
 
 Rules in the manner of `claim_rules`, which has the table. The order is always the same: binding gone, EIP
 shown unbound by the cloud, EIP released, EIP shown to be gone, finalizer dropped. An EIP that the user
-supplied stops at "binding gone". Pure.
+supplied is let go at "binding gone". Pure.
 """
 
 from ipamd.core.claim_actions import (
@@ -13,10 +13,11 @@ from ipamd.core.claim_actions import (
     Idle,
     LookAtCloud,
     LookAtNode,
+    LookAtPod,
     Release,
     Wait,
 )
-from ipamd.core.claim_facts import Facts, NodeFate, created_eips
+from ipamd.core.claim_facts import Facts, LivePod, NodeFate, created_eips
 from ipamd.core.claims import Claim, ClaimBinding
 from ipamd.core.model import Eip, EipStatus
 
@@ -30,7 +31,11 @@ _AGENT = 30.0
 
 
 def unbind(facts: Facts, claim: Claim) -> Action:
-    """Unbind for a node that is gone; leave it to the agent of one that is not."""
+    """Unbind for a node that is gone; leave it to the agent of one that is not.
+
+    A node that is not ready for long may have a living agent, and the Pod a running container. Only a Pod
+    that is gone from the API (by force, or by the out-of-service taint) is known to be wanted no more.
+    """
     binding = claim.binding
     if binding is None or not binding.node:
         return Idle()
@@ -38,6 +43,11 @@ def unbind(facts: Facts, claim: Claim) -> Action:
         return LookAtNode(node=binding.node)
     if facts.node_fate is NodeFate.ALIVE:
         return Wait(reason=f"the agent of node {binding.node} unbinds the EIP", seconds=_AGENT)
+    if facts.node_fate is NodeFate.LOST:
+        if facts.live_pod is None:
+            return LookAtPod()
+        if _may_run(binding, facts.live_pod):
+            return Wait(reason=f"node {binding.node} is not ready, and its Pod not deleted", seconds=_AGENT)
     if facts.eips is None:
         return LookAtCloud()
     return _detach(claim, binding, facts.eips)
@@ -58,7 +68,7 @@ def release(facts: Facts) -> Action:
     claim = facts.claim
     if claim is None:
         raise ValueError("this rule is for a claim that exists")
-    if claim.address and not claim.address.owned:
+    if claim.address and not claim.address.owned and claim.allocation is None:
         return DropFinalizer()
     if facts.eips is None:
         return LookAtCloud()
@@ -88,9 +98,14 @@ def _detach(claim: Claim, binding: ClaimBinding, eips: tuple[Eip, ...]) -> Actio
         return Wait(reason=f"{eip.eip_id} is {eip.status.value}", seconds=_POLL)
     if (eip.eni_id, eip.private_ip) != (binding.eni_id, binding.private_ip):
         return ClearBinding(
-            message=f"node {binding.node} is gone; {eip.eip_id} is bound elsewhere, to {_place(eip)}"
+            message=f"node {binding.node} is gone; {eip.eip_id} is bound elsewhere, to {eip.place}"
         )
     return Disassociate(eip_id=eip.eip_id)
+
+
+def _may_run(binding: ClaimBinding, live: LivePod) -> bool:
+    """Whether the Pod that the EIP was bound for may still be wanted; on doubt it is."""
+    return not binding.pod_uid or (live.pod is not None and live.pod.ref.uid == binding.pod_uid)
 
 
 def _releasable(facts: Facts, claim: Claim) -> list[Eip]:
@@ -109,7 +124,7 @@ def _bound_without_record(facts: Facts, claim: Claim, eip: Eip) -> Action:
     if node and facts.node_fate is NodeFate.GONE:
         return Disassociate(eip_id=eip.eip_id)
     return Wait(
-        reason=f"{eip.eip_id} of the deleted claim {claim} is bound to {_place(eip)}"
+        reason=f"{eip.eip_id} of the deleted claim {claim} is bound to {eip.place}"
         + (f"; the agent of node {node} unbinds it" if node else "")
         + "; if it was bound by hand, unbind it in the console",
         seconds=_POLL,  # the agent's unbind changes nothing in the claim that would wake us
@@ -123,16 +138,12 @@ def _unsettled(facts: Facts, claim: Claim) -> float:
     Only lists that are older than the EIP can lack it: an EIP that was ordered is too young for SETTLE
     seconds after its order, one that is recorded for SETTLE seconds after it was seen.
     """
-    known = {claim.address.eip_id} if claim.address else set()
+    known = {claim.address.eip_id} if claim.address and claim.address.owned else set()
     if facts.released and known <= facts.released:
         return 0.0
-    seen = claim.provisioned_at if claim.address else None
+    seen = claim.provisioned_at if known else None
     if seen is not None:
         return seen + SETTLE - facts.now
     if claim.allocation is None or claim.allocation.started is None:
         return 0.0
     return claim.allocation.started + ATTEMPT_WINDOW + SETTLE - facts.now
-
-
-def _place(eip: Eip) -> str:
-    return f"{eip.private_ip or eip.instance_id or 'something'} on {eip.eni_id or 'no ENI'}"

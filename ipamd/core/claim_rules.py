@@ -10,36 +10,39 @@ the cloud, and a node counts as gone only after a live look at it. Pure.
 
 from collections.abc import Callable, Mapping
 
-from ipamd.core import claim_release, eip_attributes
+from ipamd.core import (
+    claim_expiry,
+    claim_provision,
+    claim_release,
+    durations,
+    eip_annotations,
+    timestamps,
+)
 from ipamd.core.claim_actions import (
     Action,
-    Allocate,
+    BelongTo,
     Create,
     DeleteClaim,
     Hold,
     Idle,
     LookAtCloud,
+    LookAtOwners,
     LookAtPod,
     MoveTo,
-    RecordAddress,
-    Refuse,
     Reject,
     Serve,
     Wait,
 )
-from ipamd.core.claim_facts import Bearer, Facts, LivePod, Stage, bearer_of, created_eips, stage_of
-from ipamd.core.claim_release import ATTEMPT_WINDOW
-from ipamd.core.claims import Claim, ClaimAddress, ClaimPod, Reason
+from ipamd.core.claim_facts import Bearer, Facts, Stage, bearer_of, stage_of
+from ipamd.core.claims import Claim, ClaimPod, Reason
+from ipamd.core.eip_annotations import DeletePolicy
 from ipamd.core.errors import InvalidInputError
-from ipamd.core.model import Eip, EipStatus
 from ipamd.core.pods import PodView
 
-USABLE = (EipStatus.UNBIND, EipStatus.BIND, EipStatus.BIND_ENI)
-"""An EIP in one of these states exists and can be recorded."""
-_POLL = 0.25
-"""Seconds between looks at an EIP that is being created."""
 _STALE_CACHE = 1.0
 """Seconds until a watch cache that lagged behind a live look is asked again."""
+_LEAVING = 30.0
+"""Seconds until the workload of a Pod is looked at again; the Pod's own change comes first in most cases."""
 
 
 def decide(facts: Facts) -> Action:
@@ -55,10 +58,18 @@ def _idle(_: Facts) -> Action:
 def _create(facts: Facts) -> Action:
     pod = _the_pod(facts)
     try:
-        request = eip_attributes.request_of(pod)
+        request = eip_annotations.request_of(pod)
     except InvalidInputError as e:
         return Reject(pod=pod, reason=Reason.INVALID_ATTRIBUTES, message=str(e))
-    return Create(pod=pod, request=request)
+    if not _cascades(facts, pod, retained=request.delete_policy is DeletePolicy.NEVER):
+        return Create(pod=pod, request=request)
+    workload = facts.workload
+    if workload is None:
+        return LookAtOwners(pod=pod)
+    if workload.leaving:
+        # Its claim may have been deleted with it, just before the Pod is: that must not order another EIP.
+        return Wait(reason=f"the workload of Pod {pod.ref} is being deleted", seconds=_LEAVING)
+    return Create(pod=pod, request=request, owner=workload.owner)
 
 
 def _hold(_: Facts) -> Action:
@@ -66,28 +77,18 @@ def _hold(_: Facts) -> Action:
 
 
 def _provision(facts: Facts) -> Action:
-    """Get the claim of a living Pod its EIP: adopt what an earlier order made, else order."""
+    """Get the claim of a living Pod its EIP."""
     claim, pod = _the_claim(facts), _the_pod(facts)
-    follow = _follow(claim, pod)
+    follow = _follow(facts, claim, pod)
     if follow:
         return follow
-    if pod.deleting:
-        return Idle()
-    if claim.request is None:
-        problem = f"{claim.problem}; correct the claim or delete it"
-        return Refuse(reason=Reason.INVALID_ATTRIBUTES, message=problem)
-    if facts.eips is None:
-        return LookAtCloud()
-    attempt, begun = _attempt(facts, claim)
-    if begun and facts.ordered and not created_eips(facts, claim):
-        return Wait(reason=f"{facts.ordered} is ordered and not listed yet", seconds=_POLL)
-    return _adopt(facts, claim) or Allocate(attempt=attempt, begun=begun, order=claim.request.order)
+    return Idle() if pod.deleting else claim_provision.provision(facts, claim, pod)
 
 
 def _keep(facts: Facts) -> Action:
     """Follow the living Pod; unbind for a node that is gone, as the Pod's new node cannot."""
     claim, pod = _the_claim(facts), _the_pod(facts)
-    follow = _follow(claim, pod)
+    follow = _follow(facts, claim, pod)
     if follow:
         return follow
     if claim.binding and pod.node and claim.binding.node != pod.node:
@@ -100,23 +101,51 @@ def _pass_on(facts: Facts) -> Action:
     claim, pod = _the_claim(facts), _the_pod(facts)
     if not claim.retained:
         return _let_go(facts)
+    if _keeps_nothing(claim) and not _says_the_same(claim, pod):
+        reason = f"it has no EIP yet, and Pod {claim} asks for something else now"
+        return _unless_wanted(facts, claim, Bearer.SAME) or DeleteClaim(reason=reason)
     return Serve(pod=ClaimPod(uid=pod.ref.uid, node=pod.node))
 
 
 def _let_go(facts: Facts) -> Action:
     """Deal with a claim whose Pod is gone; only a live look at the Pod makes that certain."""
     claim = _the_claim(facts)
-    served = claim.pod
-    if not claim.retained or served is None or served.last_seen is None:
-        if facts.live_pod is None:
-            return LookAtPod()
-        if _serves(claim, facts.live_pod):
-            return Wait(reason=f"the cache of Pods still lacks Pod {claim}", seconds=_STALE_CACHE)
     if not claim.retained:
+        return _unless_wanted(facts, claim, Bearer.SAME) or _delete_unused(claim)
+    served = claim.pod
+    if claim.pod_uid and (served is None or served.last_seen is None):
+        gone = ClaimPod(uid=claim.pod_uid, node=served.node if served else "", last_seen=facts.now)
+        return _unless_wanted(facts, claim, Bearer.SAME) or Serve(pod=gone)
+    left = claim_expiry.seconds_left(facts, claim)
+    if left is not None and left <= 0:
+        return _unless_wanted(facts, claim, Bearer.SAME, Bearer.NEXT) or _delete_expired(facts, claim)
+    return _within(left, _rest(facts, claim))
+
+
+def _unless_wanted(facts: Facts, claim: Claim, *bearers: Bearer) -> Action | None:
+    """Return None if a live look has shown that no Pod of these kinds has the claim's name."""
+    if facts.live_pod is None:
+        return LookAtPod()
+    if bearer_of(claim, facts.live_pod.pod) in bearers:
+        return Wait(reason=f"the cache of Pods still lacks Pod {claim}", seconds=_STALE_CACHE)
+    return None
+
+
+def _delete_unused(claim: Claim) -> Action:
+    if claim.pod_uid:
         return DeleteClaim(reason=f"Pod {claim} (UID {claim.pod_uid}) is gone")
-    if served and served.last_seen is None:
-        return Serve(pod=ClaimPod(uid=served.uid, node=served.node, last_seen=facts.now))
-    return _rest(facts, claim)
+    return DeleteClaim(
+        reason=f"no Pod {claim} uses it; to make a claim before its Pod, write spec.deletePolicy Never",
+        event="UnusedClaim",
+    )
+
+
+def _delete_expired(facts: Facts, claim: Claim) -> Action:
+    limit = durations.text_of(claim_expiry.limit_of(facts, claim) or 0)
+    since = timestamps.to_text(claim.pod.last_seen or 0) if claim.pod else "long"
+    return DeleteClaim(
+        reason=f"Pod {claim} is gone since {since}, and the claim is kept for {limit}", event="ExpiredClaim"
+    )
 
 
 def _rest(facts: Facts, claim: Claim) -> Action:
@@ -126,63 +155,54 @@ def _rest(facts: Facts, claim: Claim) -> Action:
     if claim.address is None and claim.allocation:
         if facts.eips is None:
             return LookAtCloud()
-        return _adopt(facts, claim) or Idle()
+        return claim_provision.adopt(facts, claim) or Idle()
     return Idle()
 
 
-def _follow(claim: Claim, pod: PodView) -> Action | None:
-    """Keep label and status.pod in step with the Pod that the claim serves."""
+def _within(seconds: float | None, action: Action) -> Action:
+    """Return an action that ends the round so that the next look is in time."""
+    if seconds is None or not isinstance(action, Idle | Wait):
+        return action
+    if isinstance(action, Wait) and action.seconds <= seconds:
+        return action
+    return Wait(reason="the claim expires then", seconds=seconds)
+
+
+def _keeps_nothing(claim: Claim) -> bool:
+    """Whether we made the claim, and no EIP came of it or can still come."""
+    ordered = claim.allocation is not None and claim.allocation.started is not None
+    return bool(claim.made_for) and claim.address is None and claim.binding is None and not ordered
+
+
+def _says_the_same(claim: Claim, pod: PodView) -> bool:
+    try:
+        return eip_annotations.request_of(pod) == claim.request
+    except InvalidInputError:
+        return False
+
+
+def _cascades(facts: Facts, pod: PodView, *, retained: bool) -> bool:
+    """Whether the claim of the Pod is to be deleted with the Pod's workload.
+
+    One that is not retained goes with its Pod, and keeps its EIP until the Pod has ended in peace.
+    """
+    return facts.rules.cascade and retained and pod.controller is not None
+
+
+def _follow(facts: Facts, claim: Claim, pod: PodView) -> Action | None:
+    """Keep label, status.pod and owner in step with the Pod that the claim serves."""
     if pod.node and claim.node != pod.node:
         return MoveTo(node=pod.node)
     wanted = ClaimPod(uid=pod.ref.uid, node=pod.node)
-    return Serve(pod=wanted) if claim.pod != wanted else None
-
-
-def _attempt(facts: Facts, claim: Claim) -> tuple[int, bool]:
-    """Return the number of the attempt to make, and whether it was begun before.
-
-    An attempt is repeated with its ClientToken for a while: if it was carried out, the repeat finds its EIP.
-    After that the token is spent (an order that was accepted and then failed would be answered with its dead
-    EIP for ever).
-    """
-    allocation = claim.allocation
-    if allocation is None:
-        return 1, False
-    if allocation.started is None:
-        return allocation.attempt, False
-    if facts.now - allocation.started <= ATTEMPT_WINDOW:
-        return allocation.attempt, True
-    return allocation.attempt + 1, False
-
-
-def _adopt(facts: Facts, claim: Claim) -> Action | None:
-    """Return what becomes of EIPs that carry the claim's tags; None when there are none."""
-    found = created_eips(facts, claim)
-    if not found:
+    if claim.pod != wanted:
+        return Serve(pod=wanted)
+    kept = claim.retained and claim.request is not None
+    if claim.owned or pod.deleting or not _cascades(facts, pod, retained=kept):
         return None
-    if len(found) > 1:
-        return _ambiguous(claim, found)
-    eip = found[0]
-    if eip.status not in USABLE or not eip.public_ip:
-        return Wait(reason=f"{eip.eip_id} is {eip.status.value}", seconds=_POLL)
-    return RecordAddress(
-        address=ClaimAddress(eip_id=eip.eip_id, public_ip=eip.public_ip, owned=True),
-        reason=Reason.ALLOCATED if eip.eip_id == facts.ordered else Reason.ADOPTED,
-    )
-
-
-def _ambiguous(claim: Claim, found: list[Eip]) -> Action:
-    listed = ", ".join(f"{eip.eip_id} ({eip.public_ip or 'no address'}, {eip.status.value})" for eip in found)
-    return Refuse(
-        reason=Reason.AMBIGUOUS_EIP,
-        message=f"{len(found)} EIPs carry the tag of claim {claim}: {listed}; "
-        "nothing is done until all but one are released in the console",
-    )
-
-
-def _serves(claim: Claim, live: LivePod) -> bool:
-    pod = live.pod
-    return pod is not None and pod.ref.uid == claim.pod_uid and not pod.finished
+    if facts.workload is None:
+        return LookAtOwners(pod=pod)
+    owner = None if facts.workload.leaving else facts.workload.owner
+    return BelongTo(owner=owner) if owner else None
 
 
 def _the_claim(facts: Facts) -> Claim:

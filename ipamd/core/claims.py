@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from ipamd.core import model, timestamps
-from ipamd.core.eip_attributes import DeletePolicy, EipRequest
+from ipamd.core import claim_spec, timestamps
+from ipamd.core.eip_annotations import DeletePolicy, EipRequest
 from ipamd.core.errors import InvalidInputError
+from ipamd.core.owners import OwnerRef
 from ipamd.core.pods import PodView
 
 GROUP = "networking.tke.cloud.tencent.com"
@@ -32,6 +33,9 @@ EGRESS_THROUGH_EIP = "EgressThroughEIP"
 POD_UID = f"{GROUP}/pod-uid"
 """Annotation: the Pod that the claim was created for; counts until `status.pod` is written."""
 
+CHOSEN_BY = f"{GROUP}/chosen-by"
+"""Annotation: the process that has last begun to choose among the user's EIPs."""
+
 
 class Phase(Enum):
     """`status.phase`: one word for people; programs read the conditions."""
@@ -48,6 +52,7 @@ class Reason(Enum):
 
     ALLOCATED = "Allocated"
     ADOPTED = "Adopted"
+    CHOSEN = "Chosen"
     BINDING = "Binding"
     BOUND = "Bound"
     UNBOUND = "Unbound"
@@ -62,6 +67,20 @@ class Reason(Enum):
     CLOUD_ERROR = "CloudError"
     EIP_FIRST = "EIPFirst"
     NAT_GATEWAY_FIRST = "NATGatewayFirst"
+    NO_SUCH_ENTRY = "NoSuchEntry"
+    EIP_NOT_FOUND = "EIPNotFound"
+    EIP_BLOCKED = "EIPBlocked"
+    EIP_IN_ARREARS = "EIPInArrears"
+    EIP_NOT_ALLOWED = "EIPNotAllowed"
+    EIP_OF_OTHER_CLUSTER = "EIPOfOtherCluster"
+    EIP_OF_OTHER_CLAIM = "EIPOfOtherClaim"
+    """It was created for a claim and goes with that one."""
+    EIP_BOUND_ELSEWHERE = "EIPBoundElsewhere"
+    """It serves something that is no Pod with a claim: a CVM, a NAT gateway, a load balancer."""
+    EIP_IN_USE = "EIPInUse"
+    """Another claim has it, and may leave it."""
+    NO_FREE_EIP = "NoFreeEIP"
+    """None of several can be had now."""
 
 
 FAILURES = frozenset(
@@ -71,6 +90,14 @@ FAILURES = frozenset(
         Reason.NO_MONEY,
         Reason.INVALID_ATTRIBUTES,
         Reason.AMBIGUOUS_EIP,
+        Reason.NO_SUCH_ENTRY,
+        Reason.EIP_NOT_FOUND,
+        Reason.EIP_BLOCKED,
+        Reason.EIP_IN_ARREARS,
+        Reason.EIP_NOT_ALLOWED,
+        Reason.EIP_OF_OTHER_CLUSTER,
+        Reason.EIP_OF_OTHER_CLAIM,
+        Reason.EIP_BOUND_ELSEWHERE,
     }
 )
 """What only a person mends; a claim in such a state is Failed, though it is tried again now and then."""
@@ -139,6 +166,8 @@ class Claim:
     binding: ClaimBinding | None
     allocation: Allocation | None
     conditions: tuple[Mapping[str, Any], ...]
+    owned: bool = False
+    """Whether it has an owner, and goes when that goes."""
 
     @property
     def pod_uid(self) -> str:
@@ -171,7 +200,7 @@ def read(obj: Mapping[str, Any]) -> Claim:
     problem = ""
     request: EipRequest | None = None
     try:
-        request = _request(_mapping(obj.get("spec")))
+        request = claim_spec.read(_mapping(obj.get("spec")))
     except InvalidInputError as e:
         problem = e.message
     return Claim(
@@ -190,19 +219,12 @@ def read(obj: Mapping[str, Any]) -> Claim:
         binding=_binding(_mapping(status.get("binding"))),
         allocation=_allocation(_mapping(status.get("allocation"))),
         conditions=tuple(c for c in _list(status.get("conditions")) if isinstance(c, Mapping)),
+        owned=bool(_list(metadata.get("ownerReferences"))),
     )
 
 
-def new_object(pod: PodView, request: EipRequest) -> dict[str, Any]:
+def new_object(pod: PodView, request: EipRequest, owner: OwnerRef | None = None) -> dict[str, Any]:
     """Return the body of the claim to create for a Pod; the finalizer is on it from its first moment."""
-    order = request.order
-    attributes: dict[str, Any] = {
-        "bandwidthMbps": order.bandwidth_mbps,
-        "isp": order.isp,
-        "chargeType": order.charge_type,
-    }
-    if order.bandwidth_package_id:
-        attributes["bandwidthPackageID"] = order.bandwidth_package_id
     return {
         "apiVersion": API_VERSION,
         "kind": KIND,
@@ -212,40 +234,15 @@ def new_object(pod: PodView, request: EipRequest) -> dict[str, Any]:
             "annotations": {POD_UID: pod.ref.uid},
             "finalizers": [FINALIZER],
             **({"labels": {NODE_LABEL: pod.node}} if pod.node else {}),
+            **({"ownerReferences": [owner.reference()]} if owner else {}),
         },
-        "spec": {"attributes": attributes, "deletePolicy": request.delete_policy.value},
+        "spec": claim_spec.write(request),
     }
 
 
 def condition(conditions: tuple[Mapping[str, Any], ...], kind: str) -> Mapping[str, Any]:
     """Return the condition of a type, empty when it is not there."""
     return next((c for c in conditions if c.get("type") == kind), {})
-
-
-def _request(spec: Mapping[str, Any]) -> EipRequest:
-    attributes = _mapping(spec.get("attributes"))
-    bandwidth = attributes.get("bandwidthMbps")
-    policy = spec.get("deletePolicy", DeletePolicy.DELETE.value)
-    if not isinstance(bandwidth, int) or isinstance(bandwidth, bool) or bandwidth < 1:
-        raise InvalidInputError(
-            f"spec.attributes.bandwidthMbps is {bandwidth!r}; allowed is a whole number from 1"
-        )
-    for field in ("isp", "chargeType"):
-        if not _text(attributes.get(field)):
-            raise InvalidInputError(
-                f"spec.attributes.{field} is {attributes.get(field)!r}; allowed is a word"
-            )
-    if policy not in [member.value for member in DeletePolicy]:
-        raise InvalidInputError(f"spec.deletePolicy is {policy!r}; allowed are Delete and Never")
-    return EipRequest(
-        order=model.EipOrder(
-            isp=attributes["isp"],
-            bandwidth_mbps=bandwidth,
-            charge_type=attributes["chargeType"],
-            bandwidth_package_id=_text(attributes.get("bandwidthPackageID")),
-        ),
-        delete_policy=DeletePolicy(policy),
-    )
 
 
 def _pod(pod: Mapping[str, Any]) -> ClaimPod | None:

@@ -194,6 +194,12 @@ class Eip:
         """Whether packets are translated for it now."""
         return self.status in (EipStatus.BIND, EipStatus.BIND_ENI)
 
+    @property
+    def place(self) -> str:
+        """Where it is bound, in words: what it serves, as far as the cloud says."""
+        address = f"{self.private_ip or 'no address'} on {self.eni_id}" if self.eni_id else self.private_ip
+        return " of ".join(part for part in (address, self.instance_id) if part) or "something unnamed"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EipOrder:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ipamd.core import timestamps
+
 _INSTANCE_ID = re.compile(r"ins-[0-9a-z]+")
 
 
@@ -14,6 +16,8 @@ class NodeView:
 
     name: str
     ready: bool
+    not_ready_since: float | None
+    """Since when it is not ready, None when it is or when that is not said."""
     instance_id: str
     """The CVM, from spec.providerID (qcloud:///<zone>/ins-...); empty when it is not said."""
 
@@ -22,9 +26,13 @@ def view(node: Mapping[str, Any]) -> NodeView:
     """Read a Node object, trimmed or not."""
     spec, status = node.get("spec") or {}, node.get("status") or {}
     instance_id = str(spec.get("providerID") or "").rpartition("/")[2]
+    conditions = _ready_conditions(status)
+    ready = any(c.get("status") == "True" for c in conditions)
+    changes = [timestamps.from_text(str(c.get("lastTransitionTime"))) for c in conditions]
     return NodeView(
         name=node["metadata"]["name"],
-        ready=any(c.get("status") == "True" for c in _ready_conditions(status)),
+        ready=ready,
+        not_ready_since=next((at for at in changes if at is not None), None) if not ready else None,
         instance_id=instance_id if _INSTANCE_ID.fullmatch(instance_id) else "",
     )
 
@@ -32,7 +40,8 @@ def view(node: Mapping[str, Any]) -> NodeView:
 def trim(node: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parts of a Node object that `view` and an object cache read."""
     metadata, spec, status = node["metadata"], node.get("spec") or {}, node.get("status") or {}
-    ready = [{"type": "Ready", "status": c.get("status")} for c in _ready_conditions(status)]
+    kept = ("type", "status", "lastTransitionTime")
+    ready = [{key: c[key] for key in kept if key in c} for c in _ready_conditions(status)]
     return {
         "metadata": {key: metadata[key] for key in ("name", "uid", "resourceVersion") if key in metadata},
         "spec": {"providerID": spec["providerID"]} if "providerID" in spec else {},

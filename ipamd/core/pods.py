@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ipamd.core import capacity, model
+from ipamd.core import capacity, model, owners
 
 ANNOTATION_PREFIX = "tke.cloud.tencent.com/"
 FINISHED = ("Succeeded", "Failed")
@@ -29,6 +29,10 @@ class PodView:
     """Those with our prefix only."""
     requests_eip: bool = False
     """Whether a container requests the extended resource `tke.cloud.tencent.com/eip`."""
+    generate_name: str = ""
+    """The beginning of a name that was or could have been generated."""
+    controller: owners.OwnerRef | None = None
+    """What made it, for example a StatefulSet or a ReplicaSet."""
 
     @property
     def finished(self) -> bool:
@@ -57,18 +61,22 @@ def view(pod: Mapping[str, Any]) -> PodView:
         pod_ip=_text(status.get("podIP")),
         annotations=_own_annotations(metadata),
         requests_eip=_requests(spec, capacity.EIP_RESOURCE),
+        generate_name=_text(metadata.get("generateName")),
+        controller=owners.controller_of(metadata),
     )
 
 
 def trim(pod: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parts of a Pod object that `view` and an object cache read."""
     metadata, spec, status = (_mapping(pod.get(part)) for part in ("metadata", "spec", "status"))
-    kept = ("name", "namespace", "uid", "resourceVersion", "deletionTimestamp")
+    kept = ("name", "namespace", "uid", "resourceVersion", "deletionTimestamp", "generateName")
+    controller = owners.controller_of(metadata)
     eip = {"resources": {"requests": {capacity.EIP_RESOURCE: "1"}}}
     return {
         "metadata": {
             **{key: metadata[key] for key in kept if key in metadata},
             "annotations": _own_annotations(metadata),
+            **({"ownerReferences": [{**controller.reference(), "controller": True}]} if controller else {}),
         },
         "spec": {
             **{key: spec[key] for key in ("nodeName", "hostNetwork") if key in spec},

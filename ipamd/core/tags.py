@@ -5,11 +5,14 @@ addition, so that an order whose answer was lost is found again. Names must stay
 """
 
 import hashlib
+import re
 from collections.abc import Mapping
 
 CLUSTER_ID = "tke-clusterId"
 CREATED_EIP = "tke-created-eip"
 CLAIM_UID = "tke-eipclaim-uid"
+NAMESPACES = "tke-eip-namespaces"
+"""On an EIP of the user's: the namespaces whose Pods may have it, as words; `*` stands for all."""
 
 _TOKEN_LIMIT = 64
 """ASCII characters of a ClientToken (API page AllocateAddresses)."""
@@ -29,6 +32,12 @@ def created_for(tags: Mapping[str, str], cluster_id: str, claim_uid: str) -> boo
     """Whether these are the tags of an EIP that was created for this claim."""
     wanted = of_claim(cluster_id, claim_uid)
     return all(tags.get(key) == value for key, value in wanted.items())
+
+
+def allows_namespace(tags: Mapping[str, str], namespace: str) -> bool:
+    """Whether these are the tags of an EIP that Pods of the namespace may name in their `eip-id-list`."""
+    words = re.split(r"[\s,;/+]+", tags.get(NAMESPACES, ""))
+    return namespace in words or "*" in words
 
 
 def client_token(claim_uid: str, attempt: int) -> str:

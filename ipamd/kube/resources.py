@@ -62,6 +62,8 @@ LEASES = Resource(group="coordination.k8s.io", version="v1", plural="leases", ki
 STATEFULSETS = Resource(group="apps", version="v1", plural="statefulsets", kind="StatefulSet")
 DEPLOYMENTS = Resource(group="apps", version="v1", plural="deployments", kind="Deployment")
 REPLICASETS = Resource(group="apps", version="v1", plural="replicasets", kind="ReplicaSet")
+DAEMONSETS = Resource(group="apps", version="v1", plural="daemonsets", kind="DaemonSet")
+JOBS = Resource(group="batch", version="v1", plural="jobs", kind="Job")
 EIPCLAIMS = Resource(
     group="networking.tke.cloud.tencent.com", version="v1", plural="eipclaims", kind="EIPClaim"
 )

@@ -13,7 +13,7 @@ from typing import Any
 
 from ipamd.core import claims, nodes, pods, tags
 from ipamd.core.cloud_errors import cloud_error
-from ipamd.core.eip_attributes import EIP_ATTRIBUTES, wants_eip
+from ipamd.core.eip_annotations import EIP_ATTRIBUTES, wants_eip
 from ipamd.core.model import Eip, EipStatus
 from ipamd.kube import errors
 from ipamd.kube.resources import EIPCLAIMS, NODES, PODS

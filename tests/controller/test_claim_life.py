@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ipamd.controller.choosing import Choices
 from ipamd.controller.claim_writing import ClaimWriter
 from ipamd.controller.eip_listing import EipListing
 from ipamd.controller.executing import Executor
@@ -69,11 +70,13 @@ class ClaimLife:
             clock=self.clock,
         )
         listing = EipListing(self.cloud, CLUSTER, spacing=0.0, monotonic=self.clock)
+        lookout = Lookout(api, self.cloud, listing, api, clock=self.clock)
+        choices = Choices(CLUSTER, sight=lookout, ports=ports, tagged_only=False, lots=self.random.random)
         return Reconciler(
             CLUSTER,
             cluster=api,
-            lookout=Lookout(api, self.cloud, listing, api),
-            executor=Executor(Orders(CLUSTER, ports), ports),
+            lookout=lookout,
+            executor=Executor(Orders(CLUSTER, ports), choices, ports),
             ports=ports,
         )
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ipamd.kube.resources import NODES
+from ipamd.kube.resources import NODES, PODS
 from simulator.cloud import InstanceOrder
 
 
@@ -61,6 +61,49 @@ def test_a_node_that_is_only_not_ready_is_waited_for(world, bound, instance):
 
     assert world.claim("web-0").binding
     assert world.eips()[eip_id]["status"].value == "BIND"
+
+
+class TestLostNode:
+    """Not ready for more than a minute, with a CVM that exists."""
+
+    @pytest.fixture
+    def node(self, world, instance):
+        world.add_node("node-b", ready=False, instance_id=instance.instance_id, since=61)
+        return "node-b"
+
+    def test_when_the_pod_is_gone_too_its_eip_is_free_for_another_node(self, world, bound, node):
+        eip_id = bound("web-0", node=node, never=True)
+
+        world.remove_pod("web-0")
+        world.create_pod("web-0", never=True, node="node-a")
+
+        world.wait(lambda: (c := world.claim("web-0")).binding is None and c.node == "node-a")
+        world.wait_eip(eip_id, "UNBIND")
+        assert world.claim("web-0").address.eip_id == eip_id
+
+    def test_while_the_pod_is_not_deleted_for_good_its_eip_stays(self, world, bound, node):
+        eip_id = bound("web-0", node=node)
+        world.client.patch(PODS, "web-0", {"metadata": {"finalizers": ["test/held"]}}, "default")
+        world.remove_pod("web-0")
+        world.delete_claim("web-0")
+
+        world.wait(lambda: world.claim("web-0").deleting)
+        world.wait(lambda: world.kube.traffic.count(verb="get", resource="pods", user_agent="ctl-"))
+
+        assert world.claim("web-0").binding
+        assert world.eips()[eip_id]["status"].value == "BIND"
+        world.client.patch(PODS, "web-0", {"metadata": {"finalizers": None}}, "default")
+
+    def test_a_node_that_is_not_ready_since_a_moment_ago_is_waited_for(self, world, bound, instance):
+        world.add_node("node-c", ready=False, instance_id=instance.instance_id, since=5)
+        eip_id = bound("web-0", node="node-c")
+
+        world.remove_pod("web-0")
+        world.wait(lambda: world.claim("web-0").deleting)
+        world.wait(lambda: world.region.audit.calls().get("DescribeInstances"))
+
+        assert world.claim("web-0").binding
+        assert world.eips()[eip_id]["status"].value == "BIND"
 
 
 def test_the_agent_of_a_living_node_unbinds_by_itself(world, bound):

@@ -8,6 +8,7 @@ import pytest
 
 from ipamd import __main__, logs
 from ipamd.controller import options
+from ipamd.core.cluster_rules import ClusterRules
 from ipamd.core.errors import InvalidInputError
 
 
@@ -47,6 +48,15 @@ def test_the_cluster_id_is_enough_inside_a_pod():
         (("--cluster-id=c", "--leader-elect-renew-deadline=15s"), "--leader-elect-lease-duration >"),
         (("--cluster-id=c", "--admission-webhook=:61691"), "--admission-webhook is ':61691'"),
         (("--cluster-id=c", "--leader-elect-lease-duration=x"), "--leader-elect-lease-duration"),
+        (
+            ("--cluster-id=c", "--claim-expired-duration=4m59s"),
+            "--claim-expired-duration is 4m59s; allowed are 5m to",
+        ),
+        (
+            ("--cluster-id=c", "--claim-expired-duration=0"),
+            "--claim-expired-duration is 0; allowed are 5m",
+        ),
+        (("--cluster-id=c", "--claim-expired-duration=1d"), "--claim-expired-duration: duration '1d'"),
     ],
 )
 def test_a_wrong_flag_is_named_with_its_value_and_what_is_allowed(flags, named):
@@ -54,6 +64,16 @@ def test_a_wrong_flag_is_named_with_its_value_and_what_is_allowed(flags, named):
         settings(*flags)
 
     assert named in str(refusal.value)
+
+
+def test_the_rules_for_claims_are_tke_s_unless_said_otherwise():
+    assert settings("--cluster-id=c").rules == ClusterRules()
+    assert settings(
+        "--cluster-id=c",
+        "--claim-expired-duration=720h",
+        "--enable-ownerref",
+        "--eip-id-list-rule=tagged",
+    ).rules == ClusterRules(expire_after=2592000.0, cascade=True, tagged_only=True)
 
 
 def test_a_wrong_flag_ends_the_process_with_2_and_one_line(capsys):

@@ -18,6 +18,7 @@ from ipamd.core import claim_status, claims, timestamps
 from ipamd.core.backoff import Backoff
 from ipamd.core.claim_release import ATTEMPT_WINDOW
 from ipamd.core.claims import Claim, ClaimBinding, Reason
+from ipamd.core.cluster_rules import ClusterRules
 from ipamd.core.masquerade import Upkeep
 from ipamd.core.model import EipOrder
 from ipamd.kube import errors
@@ -25,7 +26,7 @@ from ipamd.kube.client import KubeClient
 from ipamd.kube.config import Connection
 from ipamd.kube.gate import RequestGate
 from ipamd.kube.leases import Election, LeaseTiming
-from ipamd.kube.resources import EIPCLAIMS, EVENTS, NODES, PODS
+from ipamd.kube.resources import EIPCLAIMS, EVENTS, NODES, PODS, Resource
 from ipamd.kube.watching import WatchPace
 from simulator.cloud import CloudRegion
 from simulator.kube import KubeServer
@@ -61,6 +62,7 @@ class Replica:
         name: str,
         *,
         workers: int = 4,
+        rules: ClusterRules | None = None,
         egress_check_interval: float = 600.0,
         ip_masq_agent_config: Upkeep = Upkeep.OFF,
         credentials: Credentials = KEYS,
@@ -93,6 +95,7 @@ class Replica:
             lease_name="tke-eni-ipamd",
             identity=name,
             lease_timing=BRISK_LEASE,
+            rules=rules or ClusterRules(),
             workers=workers,
             resync=600.0,
             egress_check_interval=egress_check_interval,
@@ -168,13 +171,19 @@ class World:
 
     # -- users, scheduler, kubelet
 
-    def add_node(self, name: str, *, ready: bool = True, instance_id: str = "") -> None:
+    def add_node(
+        self, name: str, *, ready: bool = True, instance_id: str = "", since: float | None = None
+    ) -> None:
+        """A Node; `since` says for how many seconds it is as it is."""
+        changed = {"lastTransitionTime": timestamps.to_text(time.time() - since)} if since else {}
         self.client.create(
             NODES,
             {
                 "metadata": {"name": name},
                 "spec": {"providerID": f"qcloud:///100003/{instance_id}"} if instance_id else {},
-                "status": {"conditions": [{"type": "Ready", "status": "True" if ready else "Unknown"}]},
+                "status": {
+                    "conditions": [{"type": "Ready", "status": "True" if ready else "Unknown", **changed}]
+                },
             },
         )
 
@@ -187,6 +196,7 @@ class World:
         resource: bool = False,
         never: bool = False,
         host_network: bool = False,
+        owner: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         if annotations is None and not resource:
             annotations = {"eip-attributes": '{"Bandwidth":"100","ISP":"BGP"}'}
@@ -198,6 +208,7 @@ class World:
                 "metadata": {
                     "name": name,
                     "namespace": "default",
+                    **({"ownerReferences": [reference_to(owner)]} if owner else {}),
                     "annotations": {PREFIX + k: v for k, v in {**(annotations or {}), **policy}.items()},
                 },
                 "spec": {
@@ -207,6 +218,42 @@ class World:
                         {"name": "m", "image": "x", "resources": {"requests": amounts, "limits": amounts}}
                     ],
                 },
+            },
+        )
+
+    def create_workload(
+        self, resource: Resource, name: str, *, owner: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """A workload whose controller is the test."""
+        labels = {"app": name}
+        container = {"name": "m", "image": "x"}
+        references = {"ownerReferences": [reference_to(owner)]} if owner else {}
+        spec: dict[str, Any] = {
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
+        }
+        if resource.group == "apps":
+            spec |= {"selector": {"matchLabels": labels}, "serviceName": ""}
+        else:
+            spec["template"]["spec"]["restartPolicy"] = "Never"
+        return self.client.create(
+            resource,
+            {"metadata": {"name": name, "namespace": "default", **references}, "spec": spec},
+        )
+
+    def delete_workload(self, resource: Resource, name: str, *, cascade: str = "Background") -> None:
+        """What `kubectl delete --cascade=...` does."""
+        path = f"{resource.path('default', name)}?propagationPolicy={cascade}"
+        response = urllib3.request("DELETE", self.kube.url + path, retries=False)
+        assert response.status == 200, response.data
+
+    def miss_since(self, name: str, seconds: float) -> None:
+        """Let the claim look as if its Pod had been gone for so long."""
+        seen = timestamps.to_text(time.time() - seconds)
+        self._write(
+            name,
+            lambda claim: {
+                "metadata": {"resourceVersion": claim.resource_version},
+                "status": {"pod": {"lastSeen": seen}},
             },
         )
 
@@ -229,10 +276,11 @@ class World:
     def delete_claim(self, name: str) -> None:
         self.client.delete(EIPCLAIMS, name, "default")
 
-    def users_eip(self) -> str:
+    def users_eip(self, **tags: str) -> str:
         """An EIP that a person allocated in the console."""
         cloud = self.replicas[-1].cloud
-        eip_id = cloud.allocate_eip(EipOrder(bandwidth_mbps=1), {"team": "a"}, "by-hand")
+        token = f"by-hand-{next(self._numbers)}"
+        eip_id = cloud.allocate_eip(EipOrder(bandwidth_mbps=1), {"team": "a", **tags}, token)
         self.wait_eip(eip_id, "UNBIND")
         return eip_id
 
@@ -282,6 +330,16 @@ class World:
             }
 
         self._write(name, aged)
+
+    def write_address(self, name: str, eip_id: str) -> None:
+        """What an earlier leader has written."""
+        self._write(
+            name,
+            lambda claim: {
+                "metadata": {"resourceVersion": claim.resource_version},
+                "status": {"address": {"id": eip_id, "ip": "198.18.9.9", "owned": False}},
+            },
+        )
 
     def _write(self, name: str, revise: Callable[[Claim], dict[str, Any]]) -> None:
         while True:
@@ -339,3 +397,15 @@ class World:
 
     def wait_eip(self, eip_id: str, status: str) -> None:
         self.wait(lambda: self.eips()[eip_id]["status"].value == status)
+
+
+def reference_to(owner: dict[str, Any]) -> dict[str, Any]:
+    """The reference of what an object controls."""
+    return {
+        "apiVersion": owner["apiVersion"],
+        "kind": owner["kind"],
+        "name": owner["metadata"]["name"],
+        "uid": owner["metadata"]["uid"],
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }

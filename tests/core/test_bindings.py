@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ipamd.core import addresses, associations, bindings, claims, ledger, model
-from ipamd.core.eip_attributes import DeletePolicy, EipRequest
+from ipamd.core.eip_annotations import DeletePolicy, EipRequest
 
 NODE = "node-1"
 IP = "10.0.1.10"

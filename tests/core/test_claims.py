@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ipamd.core import claim_status, claims, pods
 from ipamd.core.claims import ClaimAddress, ClaimBinding, ClaimPod, Phase, Reason
-from ipamd.core.eip_attributes import DELETE_POLICY, DeletePolicy, request_of
+from ipamd.core.eip_annotations import DELETE_POLICY, DeletePolicy, request_of
 
 POD = {
     "metadata": {

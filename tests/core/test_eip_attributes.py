@@ -1,4 +1,4 @@
-"""The EIP annotations of TKE's page, as users write them and as they get them wrong."""
+"""`eip-attributes` of TKE's page, as users write it and as they get it wrong."""
 
 import json
 
@@ -7,20 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipamd.core import eip_attributes, pods
-from ipamd.core.eip_attributes import (
-    BY_BANDWIDTH,
-    BY_TRAFFIC,
-    DELETE_POLICY,
-    EIP_ATTRIBUTES,
-    EIP_ID_LIST,
-    IN_PACKAGE,
-    ISPS,
-    MOST_MBPS,
-    DeletePolicy,
-    order_of,
-    request_of,
-    wants_eip,
-)
+from ipamd.core.eip_annotations import EIP_ATTRIBUTES, DeletePolicy, request_of
+from ipamd.core.eip_attributes import BY_BANDWIDTH, BY_TRAFFIC, IN_PACKAGE, ISPS, MOST_MBPS, order_of
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.model import EipOrder
 
@@ -168,58 +156,6 @@ def test_a_field_given_twice_is_refused():
 
 def test_an_annotation_of_absurd_size_is_refused_by_its_size():
     assert "2048" in refusal({EIP_ATTRIBUTES: '{"Bandwidth":"' + "1" * 100_000 + '"}'})
-
-
-def test_only_never_keeps_the_eip():
-    assert request_of(pod({DELETE_POLICY: "Never"})).delete_policy is DeletePolicy.NEVER
-    assert request_of(pod({DELETE_POLICY: ""})).delete_policy is DeletePolicy.DELETE
-    message = refusal({DELETE_POLICY: "never"})
-    assert DELETE_POLICY in message
-    assert '"never"' in message
-    assert "Never" in message
-
-
-def test_a_list_of_eips_is_refused_and_never_answered_with_a_new_eip():
-    message = refusal({EIP_ID_LIST: "eip-1,eip-2", EIP_ATTRIBUTES: "{}"})
-
-    assert EIP_ID_LIST in message
-
-
-@pytest.mark.parametrize(
-    ("asking", "wants"),
-    [
-        (pod({EIP_ATTRIBUTES: ""}), True),
-        (pod({EIP_ID_LIST: "eip-1"}), True),
-        (pod(resource="1"), True),
-        (pod(resource="0"), False),
-        (pod(), False),
-        (pod({DELETE_POLICY: "Never"}), False),
-        (pod({"other.io/eip-attributes": "{}"}), False),
-        (pod({EIP_ATTRIBUTES: "{}"}, resource="1", host_network=True), False),
-    ],
-)
-def test_which_pods_want_an_eip(asking, wants):
-    assert wants_eip(asking) is wants
-
-
-def test_a_trimmed_pod_wants_what_the_whole_one_wanted():
-    whole = {
-        "metadata": {
-            "namespace": "a",
-            "name": "b",
-            "uid": "c",
-            "annotations": {EIP_ATTRIBUTES: "{}", "x": "y"},
-        },
-        "spec": {
-            "nodeName": "n",
-            "initContainers": [{"resources": {"limits": {"tke.cloud.tencent.com/eip": "1"}}}],
-            "containers": [{"name": "main"}],
-        },
-        "status": {"phase": "Running"},
-    }
-
-    assert pods.view(pods.trim(whole)) == pods.view(whole)
-    assert pods.view(whole).requests_eip
 
 
 json_values = st.recursive(

@@ -8,7 +8,7 @@ import pytest
 
 from ipamd.core import claim_status, claims, eip_attributes, pods, timestamps
 from ipamd.core.claims import ClaimAddress, ClaimBinding, ClaimPod, Phase, Reason
-from ipamd.core.eip_attributes import DeletePolicy, EipRequest
+from ipamd.core.eip_annotations import DeletePolicy, EipRequest
 from ipamd.core.model import EipOrder
 from tests.deploy import manifests
 

@@ -1,0 +1,75 @@
+"""How the claim of a living Pod gets its EIP: chosen from the user's, adopted, or ordered.
+
+Rules in the manner of `claim_rules`, which has the table. An EIP is ordered only after a look at the cloud:
+what an earlier order made is adopted. Pure.
+"""
+
+from ipamd.core import claim_choice
+from ipamd.core.claim_actions import Action, Allocate, LookAtCloud, RecordAddress, Refuse, Wait
+from ipamd.core.claim_facts import Facts, created_eips
+from ipamd.core.claim_release import ATTEMPT_WINDOW
+from ipamd.core.claims import Claim, ClaimAddress, Reason
+from ipamd.core.model import Eip, EipStatus
+from ipamd.core.pods import PodView
+
+USABLE = (EipStatus.UNBIND, EipStatus.BIND, EipStatus.BIND_ENI)
+"""An EIP in one of these states exists and can be recorded."""
+_POLL = 0.25
+"""Seconds between looks at an EIP that is being created."""
+
+
+def provision(facts: Facts, claim: Claim, pod: PodView) -> Action:
+    """Return the next step towards the claim's EIP."""
+    if claim.request is None:
+        problem = f"{claim.problem}; correct the claim or delete it"
+        return Refuse(reason=Reason.INVALID_ATTRIBUTES, message=problem)
+    if claim.request.order is None:
+        return claim_choice.entries_for(claim, pod)
+    if facts.eips is None:
+        return LookAtCloud()
+    attempt, begun = _attempt(facts, claim)
+    if begun and facts.ordered and not created_eips(facts, claim):
+        return Wait(reason=f"{facts.ordered} is ordered and not listed yet", seconds=_POLL)
+    return adopt(facts, claim) or Allocate(attempt=attempt, begun=begun, order=claim.request.order)
+
+
+def _attempt(facts: Facts, claim: Claim) -> tuple[int, bool]:
+    """Return the number of the attempt to make, and whether it was begun before.
+
+    An attempt is repeated with its ClientToken for a while: if it was carried out, the repeat finds its EIP.
+    After that the token is spent (an order that was accepted and then failed would be answered with its dead
+    EIP for ever).
+    """
+    allocation = claim.allocation
+    if allocation is None:
+        return 1, False
+    if allocation.started is None:
+        return allocation.attempt, False
+    if facts.now - allocation.started <= ATTEMPT_WINDOW:
+        return allocation.attempt, True
+    return allocation.attempt + 1, False
+
+
+def adopt(facts: Facts, claim: Claim) -> Action | None:
+    """Return what becomes of EIPs that carry the claim's tags; None when there are none."""
+    found = created_eips(facts, claim)
+    if not found:
+        return None
+    if len(found) > 1:
+        return _ambiguous(claim, found)
+    eip = found[0]
+    if eip.status not in USABLE or not eip.public_ip:
+        return Wait(reason=f"{eip.eip_id} is {eip.status.value}", seconds=_POLL)
+    return RecordAddress(
+        address=ClaimAddress(eip_id=eip.eip_id, public_ip=eip.public_ip, owned=True),
+        reason=Reason.ALLOCATED if eip.eip_id == facts.ordered else Reason.ADOPTED,
+    )
+
+
+def _ambiguous(claim: Claim, found: list[Eip]) -> Action:
+    listed = ", ".join(f"{eip.eip_id} ({eip.public_ip or 'no address'}, {eip.status.value})" for eip in found)
+    return Refuse(
+        reason=Reason.AMBIGUOUS_EIP,
+        message=f"{len(found)} EIPs carry the tag of claim {claim}: {listed}; "
+        "nothing is done until all but one are released in the console",
+    )

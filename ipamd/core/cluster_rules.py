@@ -1,0 +1,15 @@
+"""What the operator has decided for all claims of the cluster, by flags of the controller. Pure."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterRules:
+    """The defaults are TKE's."""
+
+    expire_after: float | None = None
+    """Seconds for which a retained claim outlives its Pod, if it says nothing itself; None: for ever."""
+    cascade: bool = False
+    """Whether retained claims are deleted with the workload of their Pods."""
+    tagged_only: bool = False
+    """Whether an EIP of an `eip-id-list` must name the Pod's namespace in its tag."""
