@@ -6,6 +6,9 @@ Nothing else in the package makes another part. No part starts a thread before i
 import contextlib
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import grpc
 
 from ipamd.agent import cni_conf
 from ipamd.agent.adding import Adding, AddTools
@@ -50,6 +53,9 @@ from ipamd.net.dataplane import DataPlane
 from ipamd.net.model import DataPlaneConfig, PodEgress
 from ipamd.store import recovery
 
+if TYPE_CHECKING:
+    from ipamd.metrics.registry import Metrics
+
 COMPONENT = "tke-eni-agent"
 _SERVER_GRACE = 10.0
 _WORK_GRACE = 5.0
@@ -68,6 +74,8 @@ class Surroundings:
     cloud: TencentCloud
     client: KubeClient
     health: Health
+    metrics: "Metrics | None"
+    """None: nobody wants to know."""
 
 
 class Agent:
@@ -289,7 +297,17 @@ class Agent:
             settings.socket,
             CniService(verbs, add_timeout=settings.add_timeout, wake=self._book.wake),
             IntrospectionService(identity, views),
+            self._interceptors(views),
         )
+
+    def _interceptors(self, views: Views) -> tuple[grpc.ServerInterceptor, ...]:
+        metrics = self._around.metrics
+        if metrics is None:
+            return ()
+        from ipamd.metrics.agent import CniRequests, NodeState  # noqa: PLC0415 - only for those who want them
+
+        metrics.registry.register(NodeState(views))
+        return (CniRequests(metrics.registry),)
 
     def _nudge(self) -> None:
         self._pool.nudge()

@@ -16,12 +16,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import ipamd
+from ipamd import monitoring
 from ipamd.agent import memory, node_facts
 from ipamd.agent.assembly import COMPONENT, Agent, Surroundings
 from ipamd.agent.health import Health
 from ipamd.agent.options import Settings
 from ipamd.cloud.metadata import Metadata
-from ipamd.endpoint import Endpoint, probe
 from ipamd.kube import config
 from ipamd.kube.client import KubeClient
 from ipamd.store import recovery
@@ -42,17 +42,19 @@ def run(settings: Settings, environment: Mapping[str, str]) -> int:
         signal.signal(number, lambda *_: stopping.set())
     log.info("ipamd agent %s for node %s", ipamd.__version__, settings.node_name)
     metadata = Metadata(settings.metadata_url)
-    cloud_of = node_facts.cloud_client(settings.cloud_endpoint, metadata, environment, time.time)
     connection = config.load(settings.kubeconfig, environment, master=settings.master)
     boot_id = _BOOT_ID.read_text().strip()
     path = settings.state_dir / "ipamd.db"
     health = Health(settings.socket)
     with contextlib.ExitStack() as stack:
-        if settings.health_address is not None:
-            pages = {"/livez": probe(health.alive), "/readyz": probe(health.ready)}
-            endpoint = Endpoint("--health-address", settings.health_address, pages)
-            endpoint.start()
-            stack.callback(endpoint.stop)
+        metrics = monitoring.begin(settings, COMPONENT, alive=health.alive, ready=health.ready, stack=stack)
+        cloud_of = node_facts.cloud_client(
+            settings.cloud_endpoint,
+            metadata,
+            environment,
+            time.time,
+            metrics.cloud.observe if metrics else None,
+        )
         opened = recovery.open_store(path, boot_id)
         stack.callback(opened.database.close)
         asking = node_facts.Asking(
@@ -82,6 +84,7 @@ def run(settings: Settings, environment: Mapping[str, str]) -> int:
             cloud=cloud,
             client=client,
             health=health,
+            metrics=metrics,
         )
         Agent(around).serve(stack)
         stopping.wait()

@@ -15,17 +15,17 @@ from ipamd.agent.address_book import AddressBook
 from ipamd.rpc.introspection_pb2 import GetStatusRequest
 from ipamd.rpc.introspection_pb2_grpc import IntrospectionStub
 
-_LOCK_SECONDS = 4.0
-_CALL_SECONDS = 4.0
-"""Both below the time-out of the probes (deploy/daemonset.yaml)."""
+_PATIENCE = 4.0
+"""Seconds for one answer, below the time-out of the probes (deploy/daemonset.yaml)."""
 
 
 class Health:
     """Answers for one agent; each method returns what is wrong, empty for nothing."""
 
-    def __init__(self, socket: Path) -> None:
-        """Take the socket on which the plugin is served."""
+    def __init__(self, socket: Path, *, patience: float = _PATIENCE) -> None:
+        """Take the socket on which the plugin is served, and the seconds that an answer may take."""
         self._socket = socket
+        self._patience = patience
         self._book: AddressBook | None = None
 
     def watch(self, book: AddressBook) -> None:
@@ -34,9 +34,9 @@ class Health:
 
     def alive(self) -> str:
         """Answer the liveness probe."""
-        if self._book is None or self._book.is_free(_LOCK_SECONDS):
+        if self._book is None or self._book.is_free(self._patience):
             return ""
-        return f"the ledger's lock could not be had within {_LOCK_SECONDS:.0f} s"
+        return f"the ledger's lock could not be had within {self._patience:g} s"
 
     def ready(self) -> str:
         """Answer the readiness probe."""
@@ -44,7 +44,7 @@ class Health:
         options = [("grpc.use_local_subchannel_pool", 1)]
         with grpc.insecure_channel(f"unix:{self._socket}", options=options) as channel:
             try:
-                IntrospectionStub(channel).GetStatus(GetStatusRequest(), timeout=_CALL_SECONDS)
+                IntrospectionStub(channel).GetStatus(GetStatusRequest(), timeout=self._patience)
             except grpc.RpcError as e:
                 return f"{self._socket} does not answer: {e.code().name}: {e.details()}"
         return ""

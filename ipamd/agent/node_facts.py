@@ -14,6 +14,7 @@ from typing import Any
 from ipamd.cloud import endpoints
 from ipamd.cloud.credentials import RoleCredentials, from_environment
 from ipamd.cloud.metadata import Metadata
+from ipamd.cloud.session import Conduct, Observer
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.core import model
 from ipamd.core.backoff import Backoff
@@ -88,12 +89,19 @@ def is_of_another(database: Database, instance_id: str) -> bool:
 
 
 def cloud_client(
-    endpoint: str, metadata: Metadata, environment: Mapping[str, str], clock: Callable[[], float]
+    endpoint: str,
+    metadata: Metadata,
+    environment: Mapping[str, str],
+    clock: Callable[[], float],
+    observe: Observer | None = None,
 ) -> Callable[[str], TencentCloud]:
     """Return what makes the API client of a region, with the environment's credential or the CVM's role."""
     where = endpoints.parse(endpoint)
     credentials = from_environment(environment) or RoleCredentials(metadata.credential, clock=clock)
-    return lambda region: TencentCloud(region=region, credentials=credentials, endpoints=where)
+    conduct = Conduct(observe=observe)
+    return lambda region: TencentCloud(
+        region=region, credentials=credentials, endpoints=where, conduct=conduct
+    )
 
 
 def _asked(asking: Asking) -> tuple[NodeFacts, TencentCloud]:

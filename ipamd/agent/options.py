@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ipamd import flags, logs
+from ipamd import flags, logs, monitoring
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.holding import HoldTimes
 from ipamd.core.planning import Targets
@@ -64,6 +64,7 @@ class Settings:
     cni_conf: Path | None
     """Where to write the runtime's network configuration; None leaves that to others."""
     health_address: tuple[str, int] | None
+    metrics_address: tuple[str, int] | None
     log_level: str
     log_format: str
 
@@ -136,9 +137,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write the runtime's network configuration there as soon as the plugin is served "
         "(for example /etc/cni/net.d/10-tke-eni.conflist)",
     )
-    operation.add_argument(
-        "--health-address", default="", metavar="ADDRESS:PORT", help="serve /livez and /readyz there by HTTP"
-    )
+    monitoring.add_arguments(operation)
     operation.add_argument("--log-level", choices=logs.LEVELS, default="info")
     operation.add_argument("--log-format", choices=logs.FORMATS, default="text")
 
@@ -177,7 +176,8 @@ def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> S
         repair_interval=flags.duration("--repair-interval", arguments.repair_interval, least=1),
         sysctl_root=_absolute("--sysctl-root", arguments.sysctl_root),
         cni_conf=_absolute("--cni-conf", arguments.cni_conf) if arguments.cni_conf else None,
-        health_address=flags.address("--health-address", arguments.health_address),
+        health_address=monitoring.health_address(arguments),
+        metrics_address=monitoring.metrics_address(arguments),
         log_level=arguments.log_level,
         log_format=arguments.log_format,
     )

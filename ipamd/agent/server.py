@@ -7,6 +7,7 @@ left is replaced; that no other agent is alive was settled by the store's lock b
 import contextlib
 import logging
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -29,12 +30,17 @@ class Server:
     """Serves CNI and introspection on one socket."""
 
     def __init__(
-        self, path: Path, cni: CniService, introspection: introspection_pb2_grpc.IntrospectionServicer
+        self,
+        path: Path,
+        cni: CniService,
+        introspection: introspection_pb2_grpc.IntrospectionServicer,
+        interceptors: Sequence[grpc.ServerInterceptor] = (),
     ) -> None:
         """Take the socket's path and the services; nothing listens yet."""
         self._path = path
         self._server = grpc.server(
             ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="rpc"),
+            interceptors=list(interceptors),
             options=[
                 ("grpc.so_reuseport", 0),
                 ("grpc.max_receive_message_length", 2 << 20),

@@ -10,21 +10,27 @@ import signal
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import FrameType
+from typing import TYPE_CHECKING
 
+from ipamd import monitoring
 from ipamd.cloud import credentials, endpoints
 from ipamd.cloud.metadata import Metadata
+from ipamd.cloud.session import Conduct
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.cloud.throttling import Limiter
 from ipamd.controller.health import Health
 from ipamd.controller.leading import Leader
 from ipamd.controller.options import Settings
 from ipamd.controller.telling import COMPONENT
-from ipamd.endpoint import Endpoint, probe
 from ipamd.kube import config
 from ipamd.kube.client import KubeClient
 from ipamd.kube.gate import RequestGate
 from ipamd.kube.leases import Election
+
+if TYPE_CHECKING:
+    from ipamd.metrics.registry import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +38,22 @@ CLOUD_SHARE = 0.5
 """Part of the account's API rates: nobody else of a cluster orders or releases EIPs."""
 _SYNC_NEWS = 10.0
 """Seconds between two log lines about a cluster that cannot be read yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the process shows of itself by HTTP."""
+
+    health: Health
+    metrics: "Metrics | None"
+
+    def watch(self, leader: Leader) -> None:
+        """Show this replica from now on."""
+        self.health.watch(leader)
+        if self.metrics is not None:
+            from ipamd.metrics.controller import LeaderState  # noqa: PLC0415 - only for those who want them
+
+            self.metrics.registry.register(LeaderState(leader))
 
 
 def run(settings: Settings, environment: Mapping[str, str]) -> int:
@@ -50,17 +72,13 @@ def run(settings: Settings, environment: Mapping[str, str]) -> int:
         signal.signal(number, end)
     health = Health()
     with contextlib.ExitStack() as stack:
-        if settings.health_address is not None:
-            pages = {"/livez": probe(health.alive), "/readyz": probe(health.ready)}
-            endpoint = Endpoint("--health-address", settings.health_address, pages)
-            endpoint.start()
-            stack.callback(endpoint.stop)
+        metrics = monitoring.begin(settings, COMPONENT, alive=health.alive, ready=health.ready, stack=stack)
         if settings.admission_webhook is not None:
             stack.enter_context(_admission(settings, settings.admission_webhook, environment))
-        return _run(settings, environment, ending, health)
+        return _run(settings, environment, ending, Shown(health, metrics))
 
 
-def _run(settings: Settings, environment: Mapping[str, str], ending: threading.Event, health: Health) -> int:
+def _run(settings: Settings, environment: Mapping[str, str], ending: threading.Event, shown: "Shown") -> int:
     connection = config.load(settings.kubeconfig, environment, master=settings.master)
     gate = RequestGate(rate=settings.kube_qps, burst=settings.kube_burst)
     client = KubeClient(connection, component=COMPONENT, gate=gate)
@@ -73,9 +91,9 @@ def _run(settings: Settings, environment: Mapping[str, str], ending: threading.E
         identity=settings.identity,
         timing=settings.lease_timing,
     )
-    with _cloud(settings, environment) as cloud:
+    with _cloud(settings, environment, shown.metrics) as cloud:
         leader = Leader(settings, client=client, cloud=cloud, election=election)
-        health.watch(leader)
+        shown.watch(leader)
         try:
             return _serve(leader, ending)
         finally:
@@ -108,7 +126,7 @@ def _serve(leader: Leader, ending: threading.Event) -> int:
     return 0
 
 
-def _cloud(settings: Settings, environment: Mapping[str, str]) -> TencentCloud:
+def _cloud(settings: Settings, environment: Mapping[str, str], metrics: "Metrics | None") -> TencentCloud:
     metadata = Metadata(settings.metadata_url)
     return TencentCloud(
         region=settings.region or metadata.region(),
@@ -116,4 +134,5 @@ def _cloud(settings: Settings, environment: Mapping[str, str]) -> TencentCloud:
         or credentials.RoleCredentials(metadata.credential, clock=time.time),
         endpoints=endpoints.parse(settings.cloud_endpoint),
         limiter=Limiter(clock=time.monotonic, share=CLOUD_SHARE),
+        conduct=Conduct(observe=metrics.cloud.observe if metrics else None),
     )

@@ -8,15 +8,16 @@ Thread safety: any thread may call any method.
 
 from ipamd.controller.leading import Leader
 
-_LOCK_SECONDS = 4.0
-"""Below the time-out of the probes (deploy/controller.yaml)."""
+_PATIENCE = 4.0
+"""Seconds for one answer, below the time-out of the probes (deploy/controller.yaml)."""
 
 
 class Health:
     """Answers for one replica; each method returns what is wrong, empty for nothing."""
 
-    def __init__(self) -> None:
-        """Know no leader yet: the process is starting."""
+    def __init__(self, *, patience: float = _PATIENCE) -> None:
+        """Take the seconds that an answer may take; know no replica yet: the process is starting."""
+        self._patience = patience
         self._leader: Leader | None = None
 
     def watch(self, leader: Leader) -> None:
@@ -25,9 +26,9 @@ class Health:
 
     def alive(self) -> str:
         """Answer the liveness probe."""
-        if self._leader is None or self._leader.queue.is_free(_LOCK_SECONDS):
+        if self._leader is None or self._leader.queue.is_free(self._patience):
             return ""
-        return f"the work queue's lock could not be had within {_LOCK_SECONDS:.0f} s"
+        return f"the work queue's lock could not be had within {self._patience:g} s"
 
     def ready(self) -> str:
         """Answer the readiness probe."""

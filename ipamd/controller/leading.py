@@ -149,6 +149,11 @@ class Leader:
         sweeping = Rounds("sweep", self.sweep.make_pass, pause=0.0, backoff=tempo.backoff)
         self._parts = (self._workers, self._egress, self._masquerade, sweeping)
 
+    @property
+    def leading(self) -> bool:
+        """Whether this replica holds the Lease now."""
+        return self._election.leading
+
     def start_watching(self) -> None:
         """Fill the caches and begin to write Events."""
         self._recorder.start()

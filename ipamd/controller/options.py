@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ipamd import flags, logs
+from ipamd import flags, logs, monitoring
 from ipamd.core.cluster_rules import ClusterRules
 from ipamd.core.eip_annotations import LEAST_EXPIRY, MOST_EXPIRY
 from ipamd.core.errors import InvalidInputError
@@ -49,6 +49,7 @@ class Settings:
     kube_qps: float
     kube_burst: int
     health_address: tuple[str, int] | None
+    metrics_address: tuple[str, int] | None
     admission_webhook: tuple[str, int] | None = None
     """Where to listen for the API server's reviews of new Pods; None: nowhere."""
     log_level: str
@@ -142,9 +143,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     operation.add_argument(
         "--kube-client-burst", type=int, default=100, metavar="N", help="at once (default %(default)s)"
     )
-    operation.add_argument(
-        "--health-address", default="", metavar="ADDRESS:PORT", help="serve /livez and /readyz there by HTTP"
-    )
+    monitoring.add_arguments(operation)
     operation.add_argument(
         "--admission-webhook",
         default="",
@@ -193,7 +192,8 @@ def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> S
         ip_masq_agent_config=Upkeep(arguments.ip_masq_agent_config),
         kube_qps=arguments.kube_client_qps,
         kube_burst=arguments.kube_client_burst,
-        health_address=flags.address("--health-address", arguments.health_address),
+        health_address=monitoring.health_address(arguments),
+        metrics_address=monitoring.metrics_address(arguments),
         admission_webhook=flags.address("--admission-webhook", arguments.admission_webhook),
         log_level=arguments.log_level,
         log_format=arguments.log_format,

@@ -103,6 +103,7 @@ class Replica:
             kube_qps=1000.0,
             kube_burst=1000,
             health_address=None,
+            metrics_address=None,
             log_level="debug",
             log_format="text",
             **settings_changes,

@@ -1,0 +1,78 @@
+"""Probes, metrics and the network configuration of an agent that runs as its DaemonSet lets it."""
+
+import json
+import subprocess
+import urllib.parse
+
+import pytest
+
+HEALTH, METRICS = "127.0.0.1:61680", "127.0.0.1:61681"
+
+
+def get(bed, address, path):
+    """Ask from the node, as the kubelet does; return the HTTP status and the body."""
+    url = urllib.parse.urlunsplit(("http", address, path, "", ""))
+    argv = ["ip", "netns", "exec", bed.node.netns, "curl", "-s", "-m", "10", "-w", "%{http_code}", url]
+    done = subprocess.run(argv, check=False, capture_output=True, text=True)
+    return int(done.stdout[-3:] or 0), done.stdout[:-3]
+
+
+def values(bed):
+    """Return the samples of /metrics by their text."""
+    lines = get(bed, METRICS, "/metrics")[1].splitlines()
+    samples = (line.rpartition(" ") for line in lines if not line.startswith("#"))
+    return {name: float(value) for name, _, value in samples}
+
+
+@pytest.fixture
+def begun(own_node, tmp_path):
+    own_node.conf = tmp_path / "net.d/10-tke-eni.conflist"
+    return own_node.begin(
+        f"--health-address={HEALTH}", f"--metrics-address={METRICS}", f"--cni-conf={own_node.conf}"
+    )
+
+
+def test_it_is_ready_when_it_serves_and_writes_the_configuration_then(begun):
+    assert get(begun, HEALTH, "/livez") == (200, "ok\n")
+    assert get(begun, HEALTH, "/readyz") == (200, "ok\n")
+    assert json.loads(begun.conf.read_text())["plugins"] == [{"type": "tke-route-eni"}]
+
+
+def test_an_agent_that_waits_for_the_cloud_is_alive_not_ready_and_announces_nothing(own_node, tmp_path):
+    conf = tmp_path / "10-tke-eni.conflist"
+    own_node.start_region()
+    nobody = "http://127.0.0.1:9"
+    own_node.start_agent(
+        options=[f"--metadata-url={nobody}", f"--health-address={HEALTH}", f"--cni-conf={conf}"]
+    )
+
+    own_node.wait_until("alive", lambda: get(own_node, HEALTH, "/livez")[0] == 200)
+    status, reason = get(own_node, HEALTH, "/readyz")
+    assert status == 503
+    assert "does not answer" in reason
+    assert not conf.exists()
+
+
+def test_without_an_agent_that_answers_the_probes_fail_and_with_the_cluster_away_they_do_not(begun):
+    begun.admin.post("/kube/faults", {"kind": "refuse"})
+    assert get(begun, HEALTH, "/readyz")[0] == 200
+
+    begun.kill(begun.agent)
+    assert get(begun, HEALTH, "/livez")[0] == 0
+
+
+def test_metrics_tell_of_requests_addresses_and_eips(begun):
+    _, sandbox, _ = begun.pod_with_eip("web-0")
+    begun.call("add", sandbox)
+    unknown = {"metadata": {"name": "unknown", "namespace": "default", "uid": "u"}}
+    begun.call("add", begun.runtime.new_sandbox(pod=unknown))
+    found = values(begun)
+
+    assert found['tke_eni_cni_requests_total{code="0",verb="ADD"}'] == 1
+    assert found['tke_eni_cni_requests_total{code="100",verb="ADD"}'] == 1
+    assert found['tke_eni_cni_request_seconds_count{verb="ADD"}'] == 2
+    assert found['tke_eni_addresses{state="assigned"}'] == 1
+    assert found['tke_eni_eips{stage="bound"}'] == 1
+    assert found["tke_eni_node_problems"] == 0
+    assert found['tke_eni_cloud_requests_total{action="AssociateAddress",code="OK"}'] == 1
+    assert found['tke_eni_kube_request_seconds_count{request="patch.eipclaims.status"}'] >= 1

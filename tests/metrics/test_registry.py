@@ -1,0 +1,86 @@
+"""What is counted of requests, and what it costs those who do not want it."""
+
+import subprocess
+import sys
+
+import pytest
+
+from ipamd import metrics, steps
+from ipamd.kube.errors import UnreachableError
+
+
+@pytest.fixture
+def counted():
+    counted = metrics.begin("tke-eni-agent")
+    yield counted
+    counted.close()
+
+
+def value(counted, name, **labels):
+    return counted.registry.get_sample_value(name, labels)
+
+
+def test_requests_to_the_cloud_are_counted_by_action_and_code(counted):
+    for code in ("OK", "OK", "RequestLimitExceeded"):
+        counted.cloud.observe("AssociateAddress", code, 0.2)
+
+    assert value(counted, "tke_eni_cloud_requests_total", action="AssociateAddress", code="OK") == 2
+    assert (
+        value(counted, "tke_eni_cloud_requests_total", action="AssociateAddress", code="RequestLimitExceeded")
+        == 1
+    )
+    assert value(counted, "tke_eni_cloud_request_seconds_sum", action="AssociateAddress") == pytest.approx(
+        0.6
+    )
+    assert value(counted, "tke_eni_cloud_request_seconds_bucket", action="AssociateAddress", le="0.1") == 0
+    assert value(counted, "tke_eni_cloud_request_seconds_bucket", action="AssociateAddress", le="0.25") == 3
+
+
+def test_requests_to_the_api_server_are_counted_also_without_an_answer(counted):
+    with steps.step("kube.patch.nodes.status"):
+        pass
+    with pytest.raises(UnreachableError), steps.step("kube.patch.nodes.status"):
+        raise UnreachableError("away")
+    with steps.step("netlink.newlink"):
+        pass
+
+    assert value(counted, "tke_eni_kube_request_seconds_count", request="patch.nodes.status") == 2
+    assert value(counted, "tke_eni_kube_requests_unanswered_total", request="patch.nodes.status") == 1
+    assert value(counted, "tke_eni_kube_request_seconds_count", request="newlink") is None
+
+
+def test_nothing_is_counted_after_close(counted):
+    counted.close()
+    with steps.step("kube.get.pods"):
+        pass
+
+    assert value(counted, "tke_eni_kube_request_seconds_count", request="get.pods") is None
+
+
+def test_the_page_is_what_prometheus_reads(counted):
+    page = counted.page()()
+
+    assert page.status == 200
+    assert page.content_type.startswith("text/plain; version=")
+    assert b'tke_eni_build_info{component="tke-eni-agent",version="' in page.body
+    assert b"process_resident_memory_bytes" in page.body
+
+
+@pytest.mark.parametrize("daemon", ["agent", "controller"])
+def test_a_daemon_without_metrics_does_not_import_the_library(daemon):
+    code = f"import sys, ipamd.{daemon}.daemon; sys.exit('prometheus_client' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_missing_library_is_named_with_the_flag():
+    code = (
+        "import sys; sys.modules['prometheus_client'] = None\n"
+        "from ipamd import metrics\n"
+        "try: metrics.begin('x')\n"
+        "except Exception as e: print(type(e).__name__, e)\n"
+    )
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+
+    assert "InvalidInputError --metrics-address needs the Python package prometheus-client" in said
+    assert "tke-eni[metrics]" in said
