@@ -1,9 +1,8 @@
 """Claims whose EIP is no more: somebody has released it in the console, or the account lost it.
 
 The agent of the claim's node has seen its bind fail by then and has said so on the Pod. Here the claim itself
-is mended: the record of an owned EIP is dropped, so that another one is ordered; of a user's EIP it is said
-that it is gone, because which one is to take its place is not ours to choose. Only what two passes in a row
-have asked for by its id counts as gone.
+is mended: its record is dropped, so that another EIP is ordered or, of a user's list, chosen. Only what two
+passes in a row have asked for by its id counts as gone.
 Thread safety: for one thread at a time.
 """
 
@@ -57,7 +56,7 @@ class ClaimLosses:
         if claim.address is None:
             return False
         eip_id, public_ip = claim.address.eip_id, claim.address.public_ip
-        doing = "another one is ordered" if claim.address.owned else "it was the user's, and is not replaced"
+        doing = "another one is ordered" if claim.address.owned else "it was the user's, and none is ordered"
         message = f"{eip_id} ({public_ip}) does not exist any more; {doing}"
         if claims.condition(claim.conditions, claims.PROVISIONED).get("message") == message:
             return False

@@ -87,14 +87,16 @@ def not_provisioned(
 def eip_lost(claim: Claim, message: str, now: float) -> dict[str, Any]:
     """Record that the claim's EIP does not exist any more.
 
-    An owned one is forgotten, and the next order begins with an attempt, and so a ClientToken, of its own. A
-    user's stays recorded: which EIP it is to be is the user's choice.
+    It is forgotten, so that the claim gets one anew: of a user's list, or by an order, which begins with an
+    attempt, and so a ClientToken, of its own. One that the user put there without a list stays recorded: none
+    is ordered in the place of a user's.
     """
     conditions = with_condition(
         claim.conditions, kind=PROVISIONED, status=False, reason=Reason.EIP_LOST, message=message, now=now
     )
     changes: dict[str, Any] = {"conditions": list(conditions)}
-    if claim.address is None or not claim.address.owned:
+    listed = claim.request is not None and claim.request.order is None
+    if claim.address is None or not (claim.address.owned or listed):
         return _patch(replace(claim, conditions=conditions), changes)
     attempt = claim.allocation.attempt if claim.allocation else 0
     changes |= {"address": None, "allocation": {"attempt": attempt + 1, "startedAt": None}}

@@ -287,28 +287,23 @@ def test_also_while_its_binding_is_recorded(world, controller, port):
     assert claim.binding.private_ip == ip
 
 
-def test_of_a_user_s_eip_it_is_said_and_none_is_ordered_in_its_place(world, controller):
-    world.create_pod("web-0")
-    mine = world.wait_provisioned("web-0").address
-    gone = world.users_eip()
-    world._write(
-        "web-0",
-        lambda c: {
-            "metadata": {"resourceVersion": c.resource_version},
-            "status": {"address": {"id": gone, "ip": "198.18.9.9", "owned": False}},
-        },
-    )
-    controller.cloud.release_eip(gone)
+def test_a_claim_with_a_list_chooses_again_and_none_is_ordered(world):
+    controller = world.start_controller(sweep=terms(SweepMode.REPORT))
+    mine = [world.users_eip() for _ in range(2)]
+    world.create_pod("web", {"eip-id-list": ",".join(mine)})
+    first = world.wait_provisioned("web").address
+    (other,) = set(mine) - {first.eip_id}
 
-    condition = world.wait(lambda: (c := world.condition("web-0"))["status"] == "False" and c)
+    controller.cloud.release_eip(first.eip_id)
+    claim = world.wait(lambda: (c := world.claim("web")) and c.address and c.address != first and c)
+    assert (claim.address.eip_id, claim.address.owned) == (other, False)
 
-    assert condition["reason"] == "EIPLost"
-    assert gone in condition["message"]
-    wait_passes(world, controller)
-    assert world.claim("web-0").address.eip_id == gone
-    assert world.orders() == 2
-    assert mine.eip_id != gone
-    assert controller.leader.sweep.counts.claims_without_eip == 1
+    controller.cloud.release_eip(other)
+    condition = world.wait(lambda: (c := world.condition("web")).get("reason") == "EIPNotFound" and c)
+    assert condition["status"] == "False"
+    assert world.claim_object("web")["status"]["phase"] == "Failed"
+    assert controller.leader.sweep.counts.claims_without_eip == 2
+    assert world.orders() == 2  # the user's own
 
 
 def test_one_listing_without_the_eip_is_not_believed(world):
