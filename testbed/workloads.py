@@ -106,6 +106,10 @@ class Workloads:
         """All EIPClaims of the namespace."""
         return list(self._api.get(f"{CLAIMS}/namespaces/{self.namespace}/eipclaims")["items"])
 
+    def delete_claim(self, name: str) -> None:
+        """Delete the EIPClaim as `kubectl delete eipc` does; it stays until its finalizer is gone."""
+        self._api.delete(f"{CLAIMS}/namespaces/{self.namespace}/eipclaims/{name}")
+
     def events(self, *, regarding: str = "") -> Sequence[dict[str, Any]]:
         """Events of the namespace, of one object by name when given."""
         query = f"?fieldSelector=involvedObject.name%3D{regarding}" if regarding else ""

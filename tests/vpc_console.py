@@ -1,4 +1,4 @@
-"""What a person does in the VPC console, by the unmodified SDK: routes, an ENI for another purpose."""
+"""What a person does in the VPC console, by the unmodified SDK: routes, EIPs, an ENI for another purpose."""
 
 from typing import Any
 
@@ -30,6 +30,11 @@ class VpcConsole:
     def delete_route(self, table: str, item_id: str) -> None:
         """Take a route away."""
         self._call("DeleteRoutes", {"RouteTableId": table, "Routes": [{"RouteItemId": item_id}]})
+
+    def allocate_eip(self, **tags: str) -> str:
+        """Buy an EIP; return its id."""
+        order = {"InternetMaxBandwidthOut": 1, "Tags": [{"Key": k, "Value": v} for k, v in tags.items()]}
+        return str(self._call("AllocateAddresses", order)["AddressSet"][0])
 
     def attach_eni(self, instance_id: str, vpc_id: str, subnet_id: str) -> None:
         """Make an ENI and attach it to a CVM; it is there when the cloud lists it."""

@@ -1,0 +1,100 @@
+"""What the agent writes into claims: never over what it has not seen."""
+
+import time
+
+import pytest
+
+from ipamd.agent.announcing import Announcer
+from ipamd.agent.claims import ClaimSource
+from ipamd.agent.pods import PodSource
+from ipamd.core import claim_status, claims, model
+from ipamd.core.claims import ClaimAddress, ClaimBinding, ClaimPod, Reason
+from ipamd.core.errors import TryAgainError
+from ipamd.kube.client import KubeClient
+from ipamd.kube.config import Connection
+from ipamd.kube.events import EventRecorder
+from ipamd.kube.resources import EIPCLAIMS
+from simulator.kube import KubeServer, Store, listen
+
+POD = model.PodRef(namespace="default", name="web-0", uid="pod-1")
+HERE = ClaimBinding(node="node-a", eni_id="eni-1", private_ip="10.0.1.5", pod_uid="pod-1", sandbox="s1")
+
+
+@pytest.fixture
+def client():
+    with KubeServer(Store(), [listen()]) as kube:
+        client = KubeClient(Connection(server=kube.url))
+        yield client
+        client.close()
+
+
+@pytest.fixture
+def announcer(client):
+    """The announcer of node-a, whose watches have not told it anything since the claim was bound."""
+    source = ClaimSource(client, "node-a", on_change=lambda: None)
+    pods = PodSource(client, "node-a", on_change=lambda _kind, _pod: None)
+    events = EventRecorder(client, "test")
+    return Announcer("node-a", client=client, claims=source, pods=pods, events=events, clock=time.time)
+
+
+@pytest.fixture
+def bound(client):
+    """A claim as the agent of node-a has last seen it: bound here."""
+    spec = {"attributes": {"bandwidthMbps": 1, "isp": "BGP", "chargeType": "TRAFFIC_POSTPAID_BY_HOUR"}}
+    client.create(
+        EIPCLAIMS,
+        {
+            "metadata": {
+                "namespace": "default",
+                "name": "web-0",
+                "labels": {claims.NODE_LABEL: "node-a"},
+                "finalizers": [claims.FINALIZER],
+            },
+            "spec": {**spec, "deletePolicy": "Never"},
+        },
+    )
+    address = ClaimAddress(eip_id="eip-1", public_ip="198.18.0.1", owned=True)
+    write(client, claim_status.serve, ClaimPod(uid="pod-1", node="node-a"))
+    write(client, claim_status.provisioned, address, Reason.ALLOCATED, 1.0)
+    return write(client, claim_status.bound, HERE, 2.0)
+
+
+def read(client):
+    return claims.read(client.get(EIPCLAIMS, "web-0", "default"))
+
+
+def write(client, function, *arguments):
+    patch = function(read(client), *arguments)
+    return claims.read(client.patch(EIPCLAIMS, "web-0", patch, "default", subresource="status"))
+
+
+def test_a_binding_that_still_stands_may_be_made_again(client, announcer, bound):
+    assert announcer.begin(bound, POD, HERE).binding == HERE
+    assert read(client).resource_version == bound.resource_version
+
+
+def test_an_agent_that_was_cut_off_does_not_take_back_what_was_unbound_meanwhile(client, announcer, bound):
+    """Its cache shows the binding; the controller has removed it, for the Pod's next node."""
+    write(client, claim_status.unbound, Reason.NODE_GONE, "node-a is lost", 3.0)
+    write(client, claim_status.serve, ClaimPod(uid="pod-2", node="node-b"))
+
+    with pytest.raises(TryAgainError, match="serves Pod UID pod-2"):
+        announcer.begin(bound, POD, HERE)
+
+    assert read(client).binding is None
+
+
+def test_nor_does_it_bind_what_another_node_has_bound(client, announcer, bound):
+    there = ClaimBinding(node="node-b", eni_id="eni-2", private_ip="10.0.1.9", pod_uid="pod-1")
+    write(client, claim_status.bound, there, 3.0)
+
+    with pytest.raises(TryAgainError, match="agent of node node-b"):
+        announcer.begin(bound, POD, HERE)
+
+
+def test_nor_for_a_claim_that_is_gone(client, announcer, bound):
+    client.patch(EIPCLAIMS, "web-0", {"metadata": {"finalizers": None}}, "default")
+    client.delete(EIPCLAIMS, "web-0", "default")
+
+    with pytest.raises(TryAgainError, match="does not exist any more"):
+        announcer.begin(bound, POD, HERE)

@@ -1,0 +1,100 @@
+"""What Events say about a Pod whose EIP is on its way: each hint once, however often it is looked at."""
+
+import pytest
+
+from ipamd.kube.resources import EIPCLAIMS, PODS
+from tests.controller.world import PREFIX
+
+
+@pytest.fixture
+def controller(world):
+    return world.start_controller()
+
+
+def annotate(world, name, **annotations):
+    changed = {PREFIX + key: value for key, value in annotations.items()}
+    world.client.patch(PODS, name, {"metadata": {"annotations": changed}}, "default")
+
+
+def test_an_annotation_without_the_resource_works_and_is_told_once(world, controller):
+    world.create_pod("web-0")
+    world.wait_provisioned("web-0")
+    (event,) = world.wait(lambda: world.events("EIPResourceMissing"))
+    assert event["type"] == "Warning"
+    assert event["involvedObject"]["kind"] == "Pod"
+    assert 'tke.cloud.tencent.com/eip: "1"' in event["message"]
+
+    annotate(world, "web-0", **{"eip-attributes": '{"Bandwidth":"5"}'})
+    world.wait(lambda: world.events("AnnotationsIgnored"))
+
+    (event,) = world.events("EIPResourceMissing")
+    assert event["count"] == 1
+
+
+def test_the_resource_without_an_annotation_needs_no_hint(world, controller):
+    world.create_pod("web-0", resource=True)
+    world.create_pod("api-0")
+    world.wait_provisioned("web-0")
+    world.wait(lambda: world.events("EIPResourceMissing"))
+
+    hinted = {event["involvedObject"]["name"] for event in world.events("EIPResourceMissing")}
+    assert hinted == {"api-0"}
+
+
+def test_a_change_of_the_annotations_is_ignored_and_told_with_how_to_apply_it(world, controller):
+    world.create_pod("web-0", {"eip-attributes": '{"Bandwidth":"5"}'}, resource=True)
+    first = world.wait_provisioned("web-0")
+
+    annotate(world, "web-0", **{"eip-attributes": '{"Bandwidth":"9"}', "eip-claim-delete-policy": "Never"})
+    (event,) = world.wait(lambda: world.events("AnnotationsIgnored"))
+    assert "'bandwidthMbps': 5" in event["message"]
+    assert "deletePolicy is Delete, not Never" in event["message"]
+    assert "kubectl delete eipc web-0 -n default" in event["message"]
+    assert world.claim("web-0").request == first.request
+
+    world.delete_claim("web-0")
+    claim = world.wait(lambda: (c := world.claim("web-0")) and c.uid != first.uid and c.address and c)
+    assert claim.request.order.bandwidth_mbps == 9
+    assert claim.retained
+
+
+def test_the_next_pod_of_a_retained_claim_that_asks_for_something_else_is_told_too(world, controller):
+    world.create_pod("web-0", {"eip-attributes": '{"Bandwidth":"5"}'}, never=True)
+    first = world.wait_provisioned("web-0")
+    world.remove_pod("web-0")
+
+    pod = world.create_pod("web-0", {"eip-attributes": '{"Bandwidth":"9"}'}, never=True)
+
+    world.wait(lambda: world.claim("web-0").pod.uid == pod["metadata"]["uid"])
+    (event,) = world.wait(lambda: world.events("AnnotationsIgnored"))
+    assert event["involvedObject"]["uid"] == pod["metadata"]["uid"]
+    assert world.claim("web-0").address == first.address
+
+
+def test_a_policy_that_a_person_writes_into_the_claim_counts_at_once(world, controller):
+    world.create_pod("web-0", resource=True)
+    world.wait_provisioned("web-0")
+
+    world.client.patch(EIPCLAIMS, "web-0", {"spec": {"deletePolicy": "Never"}}, "default")
+    world.wait(lambda: world.events("AnnotationsIgnored"))
+    world.remove_pod("web-0")
+
+    world.wait(lambda: world.claim("web-0").pod.last_seen)
+    assert not world.claim("web-0").deleting
+
+
+def test_a_claim_that_no_pod_needs_is_removed_with_a_hint(world, controller):
+    world.client.create(
+        EIPCLAIMS,
+        {
+            "metadata": {"name": "web-0", "namespace": "default"},
+            "spec": {
+                "attributes": {"bandwidthMbps": 1, "isp": "BGP", "chargeType": "TRAFFIC_POSTPAID_BY_HOUR"}
+            },
+        },
+    )
+
+    world.wait_gone("web-0")
+    (event,) = world.wait(lambda: world.events("UnusedClaim"))
+    assert "deletePolicy Never" in event["message"]
+    assert world.orders() == 0
