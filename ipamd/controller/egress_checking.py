@@ -48,7 +48,7 @@ class EgressChecks:
         self.rounds = Rounds("egress check", self.check, pause=_SOON)
 
     def check(self) -> float:
-        """Do one round: all claims if it is time, else those that nothing is said of yet.
+        """Do one round: all bound claims, if it is time or nothing is said of one of them yet.
 
         Errors: CloudError, KubeError, NotLeaderError; the claims stay as they are.
         """
@@ -56,7 +56,7 @@ class EgressChecks:
         full = now >= self._due
         every = self._claims()
         bound = [claim for claim in every if _bound(claim)]
-        judged = bound if full else [claim for claim in bound if not _judged(claim)]
+        judged = bound if full or any(not _judged(claim) for claim in bound) else []
         eni_ids = frozenset(claim.binding.eni_id for claim in judged if claim.binding)
         verdicts = self._routes.look(eni_ids, most_age=0.0 if full else _MOST_AGE)
         settled = True

@@ -103,7 +103,7 @@ def test_one_request_serves_all_claims(world, console, gateway):
     calls = world.region.audit.calls()
     # Once when the controller began, and once more for the new bindings unless they came before.
     assert calls["DescribeSubnets"] <= 2
-    assert calls["DescribeVpcConsole"] <= 2
+    assert calls["DescribeRouteTables"] <= 2
 
 
 def test_an_unbound_claim_says_nothing_of_a_way_out(world, port):
@@ -123,15 +123,15 @@ def test_without_the_right_to_read_routes_the_rest_goes_on_and_it_is_told_once(
     world, port, console, gateway, caplog
 ):
     console.add_route(RTB, ALL, NAT, gateway)
-    world.region.accounts.set_policy("demo", deny=("vpc:DescribeVpcConsole",))
+    world.region.accounts.set_policy("demo", deny=("vpc:DescribeRouteTables",))
     world.start_controller(egress_check_interval=1.0)
     bind_pod(world, port)
 
     def told():
-        return [r for r in caplog.records if "vpc:DescribeVpcConsole" in r.getMessage()]
+        return [r for r in caplog.records if "vpc:DescribeRouteTables" in r.getMessage()]
 
     def asked():
-        return world.region.audit.calls().get("DescribeVpcConsole")
+        return world.region.audit.calls().get("DescribeRouteTables")
 
     world.wait(lambda: asked() and told())
     world.create_pod("web-1")
@@ -146,7 +146,7 @@ def test_an_error_leaves_what_was_said(world, port, console, gateway):
     bind_pod(world, port)
     before = world.wait(status(world, "False"))
 
-    world.region.faults.add(CloudFault(kind=CloudFaultKind.HTTP_500, action="DescribeVpcConsole", count=None))
+    world.region.faults.add(CloudFault(kind=CloudFaultKind.HTTP_500, action="DescribeRouteTables", count=None))
     world.wait(world.region.faults.injected)
 
     assert condition(world) == before
