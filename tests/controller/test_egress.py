@@ -146,7 +146,9 @@ def test_an_error_leaves_what_was_said(world, port, console, gateway):
     bind_pod(world, port)
     before = world.wait(status(world, "False"))
 
-    world.region.faults.add(CloudFault(kind=CloudFaultKind.HTTP_500, action="DescribeRouteTables", count=None))
+    world.region.faults.add(
+        CloudFault(kind=CloudFaultKind.HTTP_500, action="DescribeRouteTables", count=None)
+    )
     world.wait(world.region.faults.injected)
 
     assert condition(world) == before
