@@ -16,6 +16,7 @@ from ipamd.core.cloud_errors import cloud_error
 from ipamd.core.eip_annotations import EIP_ATTRIBUTES, wants_eip
 from ipamd.core.model import Eip, EipStatus
 from ipamd.kube import errors
+from ipamd.kube.client import Listing
 from ipamd.kube.resources import EIPCLAIMS, NODES, PODS
 
 KEY = ("default", "web-0")
@@ -30,7 +31,7 @@ class Wire:
     """Decides about each call that leaves the controller: carried out or not, answered or not."""
 
     def __init__(self):
-        self.plan: list[str] = []
+        self.plan: list[str | Callable[[], None]] = []
         self.calls = 0
 
     def call(self, carry_out: Callable[[], Any], lost: Callable[[], Exception]):
@@ -40,6 +41,8 @@ class Wire:
             raise Crash
         if fate == "lost":
             raise lost()
+        if callable(fate):
+            fate()  # the call was on its way for long
         result = carry_out()
         if fate == "crash after":
             raise Crash
@@ -66,6 +69,13 @@ class ModelApi:
             if obj is None:
                 raise errors.NotFoundError(f"get {name}", status=404)
             return copy.deepcopy(obj)
+
+        return self._call(read)
+
+    def list(self, resource, namespace=""):
+        def read():
+            found = [copy.deepcopy(obj) for (kind, _), obj in self.objects.items() if kind == resource.kind]
+            return Listing(items=found, resource_version="1")
 
         return self._call(read)
 
@@ -155,15 +165,15 @@ class ModelApi:
         pod = self.live_pod()
         return pod if pod and not pod.finished and wants_eip(pod) else None
 
-    def put_pod(self, node, *, never, wants=True):
+    def put_pod(self, node, *, never, wants=True, name=KEY[1], wish=None):
         policy = {"tke.cloud.tencent.com/eip-claim-delete-policy": "Never"} if never else {}
         self.put(
             PODS,
             {
                 "metadata": {
                     "namespace": KEY[0],
-                    "name": KEY[1],
-                    "annotations": {EIP_ATTRIBUTES: "", **policy} if wants else {},
+                    "name": name,
+                    "annotations": {**(wish or {EIP_ATTRIBUTES: ""}), **policy} if wants else {},
                 },
                 "spec": {"nodeName": node} if node else {},
             },
