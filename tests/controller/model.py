@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ipamd.core import claims, nodes, pods, tags
+from ipamd.core import claims, nodes, pods, tags, timestamps
 from ipamd.core.cloud_errors import cloud_error
 from ipamd.core.eip_annotations import EIP_ATTRIBUTES, wants_eip
 from ipamd.core.model import Eip, EipStatus
@@ -180,10 +180,18 @@ class ModelApi:
         )
 
     def put_node(self, name):
-        self.put(
-            NODES,
-            {"metadata": {"name": name}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}},
-        )
+        self.put(NODES, {"metadata": {"name": name}})
+        self.set_ready(name, since=0.0)
+
+    def set_ready(self, name, *, since, ready=True):
+        """What the node controller writes about a node."""
+        changed = {"status": "True" if ready else "Unknown", "lastTransitionTime": timestamps.to_text(since)}
+        node = self.objects["Node", name]
+        self.store(NODES, {**node, "status": {"conditions": [{"type": "Ready", **changed}]}})
+
+    def is_ready(self, name):
+        obj = self.objects.get(("Node", name))
+        return obj is not None and nodes.view(obj).ready
 
     def write_status(self, claim, patch):
         body = copy.deepcopy(patch)
@@ -207,6 +215,8 @@ class ModelCloud:
         self.refuse = ""
         self.created_for = {}
         """Every claim UID with the EIPs ever created for it."""
+        self.on_disassociate = lambda eip: None
+        """Is told of every unbind that the controller begins."""
 
     # -- what the controller calls
 
@@ -248,6 +258,7 @@ class ModelCloud:
         def write():
             eip = self.eips.get(eip_id)
             if eip and eip.bound:
+                self.on_disassociate(eip)
                 self.eips[eip_id] = replace(eip, status=EipStatus.UNBINDING)
             return ""
 

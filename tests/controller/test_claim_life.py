@@ -22,6 +22,7 @@ from ipamd.controller.reconciling import Reconciler
 from ipamd.controller.telling import Teller
 from ipamd.core import claim_status, tags
 from ipamd.core.claims import ClaimBinding, Reason
+from ipamd.core.cluster_rules import ClusterRules
 from ipamd.core.deadline import Deadline
 from ipamd.core.errors import CloudError
 from ipamd.core.model import EipStatus
@@ -51,6 +52,7 @@ class ClaimLife:
         self.wire = Wire()
         self.api = ModelApi(self.wire)
         self.cloud = ModelCloud(self.wire)
+        self.cloud.on_disassociate = self.nobody_is_robbed
         for name in NODE_NAMES:
             self.api.put_node(name)
         self.api.refresh()
@@ -78,6 +80,7 @@ class ClaimLife:
             lookout=lookout,
             executor=Executor(Orders(CLUSTER, ports), choices, ports),
             ports=ports,
+            rules=ClusterRules(expire_after=3600.0),
         )
 
     def clock(self):
@@ -123,7 +126,7 @@ class ClaimLife:
     def time_passes(self, seconds=None):
         self.cloud.settle()
         self.cloud.past = dict(self.cloud.eips)  # a list is never older than that
-        self.now += seconds or self.random.choice((1.0, 31.0, 61.0, 130.0))
+        self.now += seconds or self.random.choice((1.0, 31.0, 61.0, 130.0, 130.0, 3700.0))
 
     def the_account_refuses_or_not(self):
         self.cloud.refuse = self.random.choice(CODES)
@@ -167,6 +170,13 @@ class ClaimLife:
         name = self.random.choice(NODE_NAMES)
         if ("Node", name) not in self.api.objects:
             self.api.put_node(name)
+        elif not self.api.is_ready(name):
+            self.api.set_ready(name, since=self.now)
+
+    def a_node_is_cut_off(self):
+        name = self.random.choice(NODE_NAMES)
+        if self.api.is_ready(name):
+            self.api.set_ready(name, since=self.now, ready=False)
 
     # -- the agents
 
@@ -174,7 +184,7 @@ class ClaimLife:
         claim, pod = self.api.live_claim(), self.api.live_pod()
         if not (claim and pod and claim.address and claim.pod) or claim.deleting or claim.binding:
             return
-        if claim.pod.uid != pod.ref.uid or not pod.node or ("Node", pod.node) not in self.api.objects:
+        if claim.pod.uid != pod.ref.uid or not self.api.is_ready(pod.node):
             return
         eip = self.cloud.eips.get(claim.address.eip_id)
         if eip is None or eip.status is not EipStatus.UNBIND:
@@ -189,7 +199,7 @@ class ClaimLife:
 
     def the_agents_unbind(self):
         claim = self.api.live_claim()
-        if not claim or not claim.binding or ("Node", claim.binding.node) not in self.api.objects:
+        if not claim or not claim.binding or not self.api.is_ready(claim.binding.node):
             return
         pod = self.api.live_pod()
         served = pod and not pod.finished and pod.ref.uid == claim.binding.pod_uid
@@ -202,6 +212,16 @@ class ClaimLife:
         self.api.write_status(claim, claim_status.unbound(claim, Reason.UNBOUND, "done", self.now))
 
     # -- what always holds
+
+    def nobody_is_robbed(self, eip):
+        """The controller unbinds for a node that exists only when the Pod is gone for certain."""
+        claim, pod = self.api.live_claim(), self.api.live_pod()
+        assert claim
+        node = claim.binding.node if claim.binding else ""
+        if ("Node", node) in self.api.objects:
+            assert not self.api.is_ready(node)
+            assert pod is None or pod.ref.uid != claim.binding.pod_uid
+            assert (eip.eni_id, eip.private_ip) == (claim.binding.eni_id, claim.binding.private_ip)
 
     def no_claim_has_two_eips(self):
         owners = [eip.tags[tags.CLAIM_UID] for eip in self.cloud.eips.values()]
@@ -229,6 +249,8 @@ class ClaimLife:
         for name in NODE_NAMES:
             if ("Node", name) not in self.api.objects and self.often():
                 self.api.put_node(name)
+            elif ("Node", name) in self.api.objects:
+                self.api.set_ready(name, since=self.now)
         for _ in range(40):
             self.api.refresh()
             self.round()
@@ -259,6 +281,7 @@ WEIGHTS = {
     ClaimLife.a_person_deletes_the_claim: 1,
     ClaimLife.a_node_goes: 1,
     ClaimLife.a_node_comes: 2,
+    ClaimLife.a_node_is_cut_off: 1,
     ClaimLife.the_agent_binds: 6,
     ClaimLife.the_agents_unbind: 5,
 }
