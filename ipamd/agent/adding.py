@@ -27,21 +27,18 @@ from ipamd.agent.releasing import Releasing
 from ipamd.agent.seats import Seats
 from ipamd.agent.turns import Turns
 from ipamd.agent.wirings import wiring
-from ipamd.core import cni_result, eip_annotations, ledger, model, names
+from ipamd.core import cni_result, eip_annotations, ledger, model, names, networks
 from ipamd.core.addresses import Address, BindStage
 from ipamd.core.cni import AddRequest
 from ipamd.core.cni_errors import CniError, Code
 from ipamd.core.deadline import Deadline
 from ipamd.core.errors import InvalidInputError, IpamError, TryAgainError
-from ipamd.core.pods import ANNOTATION_PREFIX, PodView
+from ipamd.core.pods import PodView
 from ipamd.net.dataplane import DataPlane
 from ipamd.net.model import PodWiring
 
 log = logging.getLogger(__name__)
 
-NETWORKS = ANNOTATION_PREFIX + "networks"
-ROUTE_ENI = "tke-route-eni"
-DIRECT_ENI = "tke-direct-eni"
 _ROLLBACK_SECONDS = 10.0
 
 
@@ -229,17 +226,10 @@ class Adding:
 
 def _wants_eip(pod: PodView) -> bool:
     """Return whether the Pod asks for an EIP; CniError (INVALID_CONFIG) when its annotations are wrong."""
-    value = pod.annotations.get(NETWORKS, "")
-    networks = [name.strip().partition("@")[0] for name in value.split(",")]
-    if DIRECT_ENI in networks and ROUTE_ENI not in networks:
-        raise CniError(
-            Code.INVALID_CONFIG,
-            f"annotation {NETWORKS} of Pod {pod.ref} asks for {DIRECT_ENI}, which this release does not have",
-            advice=f"ask for {ROUTE_ENI} or remove the annotation, and create the Pod again",
-        )
-    if not eip_annotations.wants_eip(pod):
-        return False
     try:
+        networks.check(pod)
+        if not eip_annotations.wants_eip(pod):
+            return False
         eip_annotations.request_of(pod)
     except InvalidInputError as e:
         raise CniError(Code.INVALID_CONFIG, e.message, advice=e.advice) from e

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 
-from ipamd.core import durations, eip_attributes, eip_id_list, model
+from ipamd.core import durations, eip_attributes, eip_id_list, model, networks
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.pods import ANNOTATION_PREFIX, PodView
 from ipamd.core.quoting import shown
@@ -56,6 +56,7 @@ def request_of(pod: PodView) -> EipRequest:
 
     Errors: InvalidInputError, which a retry without a change of the annotations meets again.
     """
+    networks.check(pod)
     order: model.EipOrder | None = None
     address_ids: tuple[str, ...] = ()
     if EIP_ID_LIST in pod.annotations:
