@@ -1,0 +1,42 @@
+"""The CAM policy: the actions that the code calls, and no other."""
+
+import ast
+import json
+
+from tests.deploy import manifests
+
+POLICY = json.loads((manifests.DEPLOY / "cam-policy.json").read_text())
+
+
+def called():
+    """Names of actions that stand in the adapter, which is where all calls are made."""
+    actions = set()
+    for path in (manifests.DEPLOY.parent / "ipamd/cloud").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and is_action(node.value):
+                actions.add(node.value)
+    return actions
+
+
+def is_action(text):
+    verbs = ("Allocate", "Associate", "Assign", "Attach", "Create", "Delete", "Describe", "Detach")
+    more = ("Disassociate", "Migrate", "Modify", "Release", "Unassign")
+    verb = next((verb for verb in verbs + more if text.startswith(verb)), "")
+    noun = text.removeprefix(verb)
+    return bool(verb) and noun.isalpha() and noun[0].isupper()
+
+
+def test_it_allows_what_the_code_calls_and_nothing_else():
+    allowed = [action for statement in POLICY["statement"] for action in statement["action"]]
+
+    assert {action.rpartition(":")[2] for action in allowed} == called()
+    assert len(allowed) == len(set(allowed))
+
+
+def test_actions_on_eips_are_in_the_name_space_where_cam_looks_for_them():
+    """CAM checks them as cvm:..., though the API is that of vpc; its refusals say so."""
+    for statement in POLICY["statement"]:
+        for action in statement["action"]:
+            product, name = action.removeprefix("name/").split(":")
+            if name.endswith(("Address", "Addresses", "AddressQuota")) and "PrivateIp" not in name:
+                assert product == "cvm", name
