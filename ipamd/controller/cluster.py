@@ -104,6 +104,7 @@ class Cluster:
             claim.pod,
             claim.address,
             claim.binding,
+            claim.has_owner,
         )
         if self._seen.get(key) != matters:
             self._seen[key] = matters
@@ -111,9 +112,11 @@ class Cluster:
 
     def _wake_who_waits_for(self, gone: Claim) -> None:
         """Wake the claims that have the EIP of a claim that is gone in their lists."""
+        if gone.address is None or gone.address.owned:
+            return
         for claim in self.claims():
             listed = claim.request.address_ids if claim.request else ()
-            if claim.address is None and gone.address and gone.address.eip_id in listed:
+            if claim.address is None and gone.address.eip_id in listed:
                 self._wake((claim.namespace, claim.name))
 
     def _node_changed(self, kind: str, obj: dict[str, Any]) -> None:

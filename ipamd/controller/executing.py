@@ -106,7 +106,7 @@ class Executor:
         outcome = self._choices.choose(claim, action, self._record_address)
         if isinstance(outcome, do.Refuse):
             return self._refuse(outcome, claim)
-        return Rest(after=outcome.seconds) if isinstance(outcome, do.Wait) else outcome
+        return Rest(after=outcome.seconds, failed=True) if isinstance(outcome, do.Wait) else outcome
 
     def _record_address(self, action: do.RecordAddress, claim: Claim) -> Claim:
         address = action.address

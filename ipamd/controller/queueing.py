@@ -14,6 +14,8 @@ from typing import Generic, TypeVar
 
 from ipamd.core.backoff import Backoff
 
+_LONGEST_WAIT = 3600.0
+"""Seconds until a worker without work looks at the clock."""
 _ECHO = 1.0
 """Seconds until a key that failed is worked on again because it changed meanwhile."""
 
@@ -138,4 +140,7 @@ class WorkQueue(Generic[K]):
                 self._add(key)
 
     def _seconds_to_next(self) -> float | None:
-        return max(0.0, self._heap[0][0] - self._monotonic()) if self._heap else None
+        if not self._heap:
+            return None
+        # Bounded, because a condition cannot wait for centuries, which a wrong date may ask for.
+        return min(max(0.0, self._heap[0][0] - self._monotonic()), _LONGEST_WAIT)

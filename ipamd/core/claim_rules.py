@@ -197,7 +197,7 @@ def _follow(facts: Facts, claim: Claim, pod: PodView) -> Action | None:
     if claim.pod != wanted:
         return Serve(pod=wanted)
     kept = claim.retained and claim.request is not None
-    if claim.owned or pod.deleting or not _cascades(facts, pod, retained=kept):
+    if claim.has_owner or pod.deleting or not _cascades(facts, pod, retained=kept):
         return None
     if facts.workload is None:
         return LookAtOwners(pod=pod)

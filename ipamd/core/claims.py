@@ -166,8 +166,8 @@ class Claim:
     binding: ClaimBinding | None
     allocation: Allocation | None
     conditions: tuple[Mapping[str, Any], ...]
-    owned: bool = False
-    """Whether it has an owner, and goes when that goes."""
+    has_owner: bool = False
+    """Whether it goes when its workload goes."""
 
     @property
     def pod_uid(self) -> str:
@@ -219,7 +219,7 @@ def read(obj: Mapping[str, Any]) -> Claim:
         binding=_binding(_mapping(status.get("binding"))),
         allocation=_allocation(_mapping(status.get("allocation"))),
         conditions=tuple(c for c in _list(status.get("conditions")) if isinstance(c, Mapping)),
-        owned=bool(_list(metadata.get("ownerReferences"))),
+        has_owner=bool(_list(metadata.get("ownerReferences"))),
     )
 
 

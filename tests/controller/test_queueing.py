@@ -116,6 +116,20 @@ def test_a_change_after_a_failed_round_is_worked_on_at_once(queue):
     assert ready(queue) == ["a"]
 
 
+def test_a_delay_of_centuries_does_not_stop_a_worker():
+    """A person may write any date into a claim."""
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add_after("far", 1e12)
+    taken = []
+    worker = threading.Thread(target=lambda: taken.append(queue.get()))
+    worker.start()
+
+    queue.add("near")
+    worker.join(5)
+
+    assert taken == ["near"]
+
+
 def test_closing_ends_waiting_workers():
     queue: WorkQueue[str] = WorkQueue()
     got = []

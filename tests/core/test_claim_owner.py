@@ -60,7 +60,7 @@ def test_a_claim_from_before_is_adopted_while_its_pod_lives():
 @pytest.mark.parametrize(
     ("kept", "asking", "rules"),
     [
-        (replace(KEPT, owned=True), owned_pod(), CASCADE),
+        (replace(KEPT, has_owner=True), owned_pod(), CASCADE),
         (KEPT, owned_pod(), ClusterRules()),
         (KEPT, pod(), CASCADE),
         (KEPT, owned_pod(deleting=True), CASCADE),
