@@ -4,6 +4,7 @@ import argparse
 import re
 
 import pytest
+import yaml
 
 from ipamd.agent import options as agent_options
 from ipamd.controller import options as controller_options
@@ -123,3 +124,30 @@ def test_the_agent_runs_on_every_node_whatever_its_taints():
 def test_the_grace_of_the_agent_covers_its_own():
     # agent/assembly.py: 10 s for the server, 5 s for each of pool, binder and upkeep, 2 s for Events.
     assert AGENT["terminationGracePeriodSeconds"] > 10 + 1 + 3 * 5 + 2
+
+
+COMPONENTS = sorted(
+    path.parent.name for path in (manifests.DEPLOY / "components").glob("*/kustomization.yaml")
+)
+TARGETS = {"tke-eni-agent": CONTAINERS[1], "tke-eni-ipamd": CONTAINERS[2]}
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_what_a_component_adds_are_flags_of_its_target_and_no_address_twice(component):
+    for patch in manifests.read(f"components/{component}/kustomization.yaml").get("patches", ()):
+        if patch["target"]["name"] not in TARGETS or "patch" not in patch:
+            continue
+        container, _, options = TARGETS[patch["target"]["name"]]
+        added = [step["value"] for step in yaml.safe_load(patch["patch"]) if step["path"].endswith("/args/-")]
+        extended = {**container, "args": [*container["args"], *added]}
+        chosen = arguments(extended, options, HOST_IP="10.0.1.2")
+
+        ports = [
+            str(value).rpartition(":")[2]
+            for name, value in vars(chosen).items()
+            if name in ADDRESSES and value
+        ]
+        assert len(ports) == len(set(ports))
+
+
+ADDRESSES = {"health_address", "metrics_address", "admission_webhook"}
