@@ -1,5 +1,6 @@
 """Bringing the plugin to a node: whole at every moment, and nothing is taken from one that still runs."""
 
+import itertools
 import os
 import subprocess
 import threading
@@ -128,14 +129,15 @@ def test_the_plugin_can_be_executed_at_every_moment_of_an_upgrade(tmp_path):
     runtime = threading.Thread(target=execute)
     runtime.start()
     try:
-        for turn in range(1, 60):
+        for turn in itertools.count(1):
             node.install(sources[turn % 2], NOW + turn)
+            if turn >= 60 and len(outcomes) >= 30:
+                break
     finally:
         stop.set()
         runtime.join()
 
     assert set(outcomes) == {(0, b"")}
-    assert len(outcomes) > 10
 
 
 def test_a_plugin_of_another_kind_is_replaced(node, old):
