@@ -59,6 +59,10 @@ demo: $(VENV)/ok shim  ## a region, a node and three Pods on this machine; ARGS=
 test: lint shim  ## lint, unit, netns and scenario tests
 	@$(PY) -m pytest -q $(ARGS)
 
+.PHONY: contract
+contract: $(VENV)/ok  ## tccli and the Go SDK drive the simulated cloud; the first run installs both (2 minutes)
+	@$(PY) -m pytest -q tests/contract/cloud/clients $(ARGS)
+
 .PHONY: test-failed
 test-failed: shim  ## only the tests that failed last; an error when none did
 	@$(PY) -m pytest -q --last-failed --last-failed-no-failures none $(ARGS)

@@ -5,54 +5,18 @@ make, so that they can run in a test account: set CONTRACT_CLOUD to the path of 
 of `account.Endpoint`. It costs some minutes of a few EIPs.
 """
 
-import contextlib
-import json
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from simulator.cloud import (
-    CloudRegion,
-    CloudServer,
-    InstanceOrder,
-    Latencies,
-    RegionConfig,
-    loopback_socket,
-)
-from simulator.metadata import MetadataServer
+from tests.contract.cloud import endpoints
 from tests.contract.cloud.account import Account, Endpoint
 
 
 @pytest.fixture
 def endpoint() -> Iterator[Endpoint]:
-    if given := os.environ.get("CONTRACT_CLOUD"):
-        yield Endpoint(**json.loads(Path(given).read_text(encoding="utf-8")))
-    else:
-        with _simulated() as simulated:
-            yield simulated
-
-
-@contextlib.contextmanager
-def _simulated() -> Iterator[Endpoint]:
-    config = RegionConfig(latencies=Latencies(scale=0.3))
-    with CloudRegion(config) as region, CloudServer(region, [loopback_socket()]) as server:
-        node = region.create_instance(InstanceOrder(instance_type="S5.LARGE8"))
-        user = config.account.users[0]
-        with MetadataServer(region, [loopback_socket()], node.instance_id) as metadata:
-            yield Endpoint(
-                protocol="http",
-                host=server.endpoint,
-                region=config.region,
-                secret_id=user.secret_id,
-                secret_key=user.secret_key,
-                instance_id=node.instance_id,
-                vpc_id=config.vpc.vpc_id,
-                subnet_id=config.vpc.subnets[0].subnet_id,
-                metadata=f"http://{metadata.endpoint}",
-                pause=0.06,
-            )
+    with endpoints.under_test() as endpoint:
+        yield endpoint
 
 
 @pytest.fixture

@@ -140,7 +140,7 @@ def test_a_bookmark_tells_the_version_without_an_event(api, place):
     version = api.create(place.core("configmaps"), config_map("later")).version
     query = {
         "allowWatchBookmarks": "true",
-        "timeoutSeconds": 3,
+        "timeoutSeconds": 5,
         "resourceVersion": api.get(place.claims()).version,
     }
     with api.watch(place.claims(), **query) as events:
