@@ -110,6 +110,10 @@ image: build/image/ipamd.tar  ## build the container image into build/image/ipam
 bench: $(VENV)/ok shim  ## ratios against ptp + host-local in one run, into build/bench.json
 	@$(PY) -m testbed.bench $(ARGS)
 
+.PHONY: faults
+faults: $(VENV)/ok shim  ## kill, break and lose on purpose; prints the matrix, counts into build/faults.json
+	@$(PY) -m testbed.faults $(ARGS)
+
 .PHONY: lock
 lock: $(VENV)/ok  ## resolve setup.cfg again into requirements.lock
 	@$(PY) -m pip install --quiet --disable-pip-version-check uv

@@ -23,6 +23,8 @@ from testbed.runtime import Outcome, Runtime, Sandbox
 from testbed.workloads import EIP_RESOURCE, Workloads
 
 PLUGIN = Path("build/cni/tke-route-eni")
+LAUNCHER = ("-m", "ipamd")
+"""Arguments of the interpreter that make it a daemon of the product; `testbed.faults` has another."""
 NETWORK = {"cniVersion": "1.1.0", "name": "tke-eni", "type": "tke-route-eni"}
 
 
@@ -127,14 +129,13 @@ class Bed:
         self.workloads = Workloads(kube)
         self.workloads.add_node(self.node.name)
 
-    def start_controller(self, *, options: Sequence[str] = ()) -> None:
+    def start_controller(self, *, options: Sequence[str] = (), launcher: Sequence[str] = LAUNCHER) -> None:
         """Run `ipamd controller` outside of the VPC, with the account's key."""
         self.controller = self._children.start(
             "controller",
             [
                 sys.executable,
-                "-m",
-                "ipamd",
+                *launcher,
                 "controller",
                 "--cluster-id",
                 "cls-demo",
@@ -152,7 +153,7 @@ class Bed:
             },
         )
 
-    def start_agent(self, *, options: Sequence[str] = ()) -> None:
+    def start_agent(self, *, options: Sequence[str] = (), launcher: Sequence[str] = LAUNCHER) -> None:
         """Run `ipamd agent` in the node's namespace, with the CVM's role, and wait until it can take Pods."""
         self.agent = self._children.start(
             "agent",
@@ -160,8 +161,7 @@ class Bed:
                 "nsenter",
                 f"--net=/run/netns/{self.node.netns}",
                 sys.executable,
-                "-m",
-                "ipamd",
+                *launcher,
                 "agent",
                 "--node-name",
                 self.node.name,
@@ -176,7 +176,7 @@ class Bed:
                 "--socket",
                 str(self.socket),
                 "--state-dir",
-                str(self._run_directory / "state"),
+                str(self.state_dir),
                 "--pending-deletes",
                 str(self.pending_deletes),
                 *options,
@@ -187,6 +187,11 @@ class Bed:
     def socket(self) -> Path:
         """The agent's socket."""
         return self._run_directory / "ipamd.sock"
+
+    @property
+    def state_dir(self) -> Path:
+        """Where the agent keeps its store."""
+        return self._run_directory / "state"
 
     @property
     def pending_deletes(self) -> Path:

@@ -82,6 +82,10 @@ class Workloads:
         """The Pod object; HttpError 404 when it is gone."""
         return dict(self._api.get(self._pods(name)))
 
+    def pods(self) -> Sequence[dict[str, Any]]:
+        """All Pods of the namespace."""
+        return list(self._api.get(self._pods())["items"])
+
     def pod_is_running(self, name: str, ip: str) -> None:
         """Report what kubelet reports once the sandbox has its network."""
         status = {"phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}]}
@@ -107,13 +111,9 @@ class Workloads:
         return list(self._api.get(f"{CLAIMS}/namespaces/{self.namespace}/eipclaims")["items"])
 
     def delete_claim(self, name: str) -> None:
-        """Delete the EIPClaim as `kubectl delete eipc` does; it stays until its finalizer is gone."""
-        self._api.delete(f"{CLAIMS}/namespaces/{self.namespace}/eipclaims/{name}")
-
-    def events(self, *, regarding: str = "") -> Sequence[dict[str, Any]]:
-        """Events of the namespace, of one object by name when given."""
-        query = f"?fieldSelector=involvedObject.name%3D{regarding}" if regarding else ""
-        return list(self._api.get(f"/api/v1/namespaces/{self.namespace}/events{query}")["items"])
-
-    def _pods(self, name: str = "") -> str:
-        return f"/api/v1/namespaces/{self.namespace}/pods" + (f"/{name}" if name else "")
+        """Delete an EIPClaim as an operator does; it stays until its EIP is released."""
+        try:
+            self._api.delete(f"{CLAIMS}/namespaces/{self.namespace}/eipclaims/{name}")
+        except HttpError as error:
+            if error.status != 404:
+                raise

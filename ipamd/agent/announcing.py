@@ -71,7 +71,10 @@ class Announcer:
         return written
 
     def bound(self, claim: Claim, pod: model.PodRef, binding: ClaimBinding, note: str = "") -> None:
-        """Write that the EIP is bound; tell the Pod. `note` ends the Event. Errors: KubeError."""
+        """Write that the EIP is bound; tell the Pod. `note` ends the Event. Errors: KubeError.
+
+        The Pod's annotations come first: once the claim says Bound, nobody comes back to write them.
+        """
 
         def revision(current: Claim) -> dict[str, object] | None:
             told = condition(current.conditions, BOUND).get("status") == "True"
@@ -80,12 +83,12 @@ class Announcer:
                 return None
             return claim_status.bound(current, binding, self._clock())
 
-        was_bound = condition(claim.conditions, BOUND).get("status") == "True"
-        self._claims.revise(claim, revision)
         if claim.address is None:
             return
+        was_bound = condition(claim.conditions, BOUND).get("status") == "True"
         eip_id, public_ip = claim.address.eip_id, claim.address.public_ip
         self._annotate(pod, {EIP_ID: eip_id, EIP_PUBLIC_IP: public_ip})
+        self._claims.revise(claim, revision)
         if not was_bound or note:
             message = f"EIP {public_ip} ({eip_id}) is bound to {binding.private_ip} on {binding.eni_id}{note}"
             self.event(pod, "AssociatedEIP", message)

@@ -1,7 +1,8 @@
 """Compares the kernel with the ledger and mends the difference, touching only what is ours.
 
 What a Pod misses on the node's side is made again; what nobody owns is taken away; what cannot be mended (a
-Pod whose link is gone) is reported. Young Pods are left alone, they are just being wired.
+Pod whose link is gone) is reported. Young Pods are left alone, they are just being wired; what an earlier
+process of the agent has begun is not young, because nobody goes on with it.
 Thread safety: `repair` is for one thread at a time; ADDs and DELs may run beside it.
 """
 
@@ -58,6 +59,7 @@ class Repairing:
         self._turns = turns
         self._is_under_way = is_under_way
         self._cooldown = cooldown
+        self._born = book.now()
 
     def repair(self) -> Found:
         """Compare once and mend; errors of single Pods are logged and left to the next time.
@@ -83,9 +85,10 @@ class Repairing:
 
     def _is_young(self, address: Address) -> bool:
         state = address.state
-        return isinstance(state, Assigned) and (
-            self._book.now() - state.since < _YOUNG or self._is_under_way(state.key)
-        )
+        if not isinstance(state, Assigned):
+            return False
+        ours = state.since >= self._born
+        return (ours and self._book.now() - state.since < _YOUNG) or self._is_under_way(state.key)
 
     def _mend(self, address: Address, kernel: "_Kernel") -> bool:
         """Make what the Pod misses on the node's side; return whether it missed something."""

@@ -8,7 +8,7 @@ netlink requests, the sets and transactions of nft, the transactions of the stor
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, get_args
 
@@ -17,6 +17,7 @@ from ipamd.core import addresses
 from ipamd.kube import resources
 from ipamd.kube.resources import Resource
 from ipamd.net import netlink, ruleset
+from testbed.faults.points import is_read
 
 _ROOT: Final = Path(ipamd.__file__).parent
 _ACTION: Final = re.compile(
@@ -25,6 +26,16 @@ _ACTION: Final = re.compile(
 )
 _WRITES: Final = {"create", "replace", "patch", "delete"}
 _READS: Final = {"get", "list"}
+
+
+NEVER_TAKEN: Final[Mapping[str, str]] = {
+    "cloud.DetachNetworkInterface": "no daemon gives an ENI back",
+    "cloud.DeleteNetworkInterface": "no daemon gives an ENI back",
+    "kube.patch.events": "an Event that repeats itself; nothing of ours reads Events back",
+    "nft.forget_eni": "only after two looks at a cloud that does not list an ENI any more",
+    "nft.remove_table": "an uninstall, which no daemon does by itself",
+}
+"""Effects that no scenario comes by, and why."""
 
 
 class UnreadableStepError(ValueError):
@@ -51,6 +62,20 @@ def catalogue() -> dict[str, str]:
     return found
 
 
+def gaps(exercised: Iterable[str]) -> list[str]:
+    """Return what is wrong with what was exercised, one sentence each.
+
+    An effect that no scenario comes by, one that is excused and yet taken, a step that the catalogue lacks.
+    """
+    known, taken = catalogue(), set(exercised)
+    missed = {step for step in known if not is_read(step)} - taken
+    return [
+        *(f"{step} ({known[step]}) is in no scenario" for step in sorted(missed - set(NEVER_TAKEN))),
+        *(f"{step} is taken and stands in NEVER_TAKEN" for step in sorted(set(NEVER_TAKEN) - missed)),
+        *(f"{step} is taken and the catalogue does not know it" for step in sorted(taken - set(known))),
+    ]
+
+
 def _steps_of(node: ast.Constant | ast.Call, where: str) -> Iterator[str]:
     """Yield the steps that a piece of the product's code leads to."""
     if isinstance(node, ast.Call):
@@ -71,6 +96,9 @@ def _steps_of_call(call: ast.Call, where: str) -> Iterator[str]:
         yield f"store.{_literal(call.args[0], place)}"
     elif function in ("sysctls.write", "sysctls.ensure"):
         yield f"sysctl.{_last_part(call.args[0], place)}"
+    elif function == "ObjectCache":
+        resource = _resource(call.args[1], place)
+        yield from (f"kube.{verb}.{resource.plural}" for verb in ("list", "watch"))
     elif isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value).endswith("client"):
         yield from _kubernetes(call, call.func.attr, place)
 
@@ -98,14 +126,15 @@ def _announced(name: ast.expr, place: str) -> Iterator[str]:
 def _kubernetes(call: ast.Call, verb: str, place: str) -> Iterator[str]:
     if verb not in _WRITES | _READS:
         return
-    known = {name: value for name, value in vars(resources).items() if isinstance(value, Resource)}
-    resource = known.get(ast.unparse(call.args[0]).rpartition(".")[2])
-    if resource is None:
-        raise UnreadableStepError(
-            f"{place}: {ast.unparse(call.args[0])} is no Resource of ipamd.kube.resources"
-        )
     below = [_literal(word.value, place) for word in call.keywords if word.arg == "subresource"]
-    yield ".".join(["kube", verb, resource.plural, *below])
+    yield ".".join(["kube", verb, _resource(call.args[0], place).plural, *below])
+
+
+def _resource(node: ast.expr, place: str) -> Resource:
+    found = getattr(resources, ast.unparse(node).rpartition(".")[2], None)
+    if not isinstance(found, Resource):
+        raise UnreadableStepError(f"{place}: {ast.unparse(node)} is no Resource of ipamd.kube.resources")
+    return found
 
 
 def _literal(node: ast.expr, place: str) -> str:

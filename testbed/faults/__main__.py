@@ -1,0 +1,76 @@
+"""`make faults`: everything that can go wrong on purpose, and build/faults.json with the counts.
+
+Each part returns its counts and the goals that it answers for; their sum is written and judged. The exit code
+is 0 only if every goal is met, nothing was leaked, stolen, granted twice or left unmended, and no effect of
+the product is missing from the scenarios.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from testbed.bed import PLUGIN
+from testbed.faults import catalogue, crashes, report
+from testbed.faults.report import Counts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What one part of the run has found."""
+
+    counts: Counts
+    goals: Mapping[str, int]
+    """The least that this part had to try, by the name of the count."""
+    complaints: Sequence[str] = field(default=())
+    """What is wrong besides the counts."""
+
+
+def crash_points(arguments: argparse.Namespace) -> Part:
+    """Kill both daemons at every point of every scenario."""
+    found = crashes.all_points(arguments.logs, arguments.jobs, arguments.only, arguments.points)
+    print(f"{crashes.matrix(found.trials)}\n\n{crashes.summary(found.trials)}")
+    for violation in found.others:
+        print(f"at the end of a run: {violation}")
+    is_whole = not arguments.only and not arguments.points
+    return Part(
+        counts=found.counts(),
+        goals={"crash_points": report.GOALS["crash_points"]} if is_whole else {},
+        complaints=catalogue.gaps(found.exercised) if is_whole else (),
+    )
+
+
+PARTS: Final[Mapping[str, Callable[[argparse.Namespace], Part]]] = {"crashes": crash_points}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the parts, write the counts, return 0 if all is as it has to be."""
+    parser = argparse.ArgumentParser(prog="testbed.faults", description=__doc__)
+    parser.add_argument("--parts", nargs="*", choices=PARTS, default=list(PARTS), help="default: all")
+    parser.add_argument("--only", default="", metavar="TEXT", help="scenarios whose name contains it")
+    parser.add_argument("--points", default="", metavar="TEXT", help="points that contain it")
+    parser.add_argument("--jobs", type=int, default=min(4, os.cpu_count() or 1), help="default %(default)s")
+    parser.add_argument("--logs", type=Path, default=Path("build/faults"), help="default %(default)s")
+    parser.add_argument("--output", type=Path, default=Path("build/faults.json"), help="default %(default)s")
+    arguments = parser.parse_args(argv)
+    if not PLUGIN.exists():
+        parser.error(f"{PLUGIN} is missing: run `make shim`")
+    shutil.rmtree(arguments.logs, ignore_errors=True)
+    arguments.logs.mkdir(parents=True)
+    parts = [PARTS[name](arguments) for name in arguments.parts]
+    counts = sum((part.counts for part in parts), Counts())
+    report.write(counts, arguments.output)
+    print(f"\n{report.table_of(counts)}\n{arguments.output}")
+    goals = {name: least for part in parts for name, least in part.goals.items()}
+    complaints = [*report.shortfalls(counts, goals), *(text for part in parts for text in part.complaints)]
+    for complaint in complaints:
+        print(f"not good enough: {complaint}")
+    return 1 if complaints else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,209 @@
+"""The run over all crash points: record each scenario, kill at each point, print the matrix.
+
+Scenarios of the same flags share a node, which goes on from one kill to the next, as a real one does. After a
+failure the node is thrown away and the trial is repeated alone on a new one: that tells whether the point
+itself is at fault or what happened before. It counts as a failure in any case.
+"""
+
+import itertools
+import multiprocessing
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from testbed import table
+from testbed.faults.catalogue import atoms
+from testbed.faults.crashing import Outcome, Performance, Trial
+from testbed.faults.invariants import Violation
+from testbed.faults.kubelet import Retry
+from testbed.faults.points import Point, points_of
+from testbed.faults.report import Counts, count_kinds
+from testbed.faults.scenarios import SCENARIOS, Add, Scenario
+
+_SIGNS: Final[Mapping[Outcome, str]] = {
+    Outcome.CONVERGED: "✓",
+    Outcome.LATER: "l",
+    Outcome.NOT_REACHED: "·",
+    Outcome.FAILED: "✗",
+}
+_LEGEND: Final = (
+    "One sign for each time that the step was taken: ✓ converged; l converged later, after what is kept for\n"
+    "a time by design; · not reached in this run, and not counted; ✗ failed."
+)
+
+
+@dataclass(slots=True)
+class Run:
+    """What a run has found so far."""
+
+    trials: list[Trial] = field(default_factory=list)
+    exercised: set[str] = field(default_factory=set)
+    """Single steps that some scenario came by."""
+    others: list[Violation] = field(default_factory=list)
+    """Violations at the end that belong to no single trial."""
+
+    def counts(self) -> Counts:
+        """Return the counts for the report."""
+        killed = [trial for trial in self.trials if trial.outcome is not Outcome.NOT_REACHED]
+        found = [v for trial in killed for v in trial.violations] + self.others
+        return Counts(crash_points=len(killed), faults_injected=len(killed), **count_kinds(found))
+
+
+Say = Callable[[str], None]
+Choice = Callable[[Sequence[Point]], Iterable[Point]]
+"""Which of a scenario's points are tried."""
+
+
+def run(
+    directory: Path, scenarios: Iterable[type[Scenario]], *, choose: Choice = iter, say: Say = print
+) -> Run:
+    """Perform the scenarios and kill at their points; never raises for what a kill has done."""
+    found = Run()
+    shared: dict[tuple[str, ...], list[type[Scenario]]] = defaultdict(list)
+    for scenario in scenarios:
+        if scenario.needs_new_node:
+            _on_new_nodes(directory, scenario, found, choose, say)
+        else:
+            shared[tuple(scenario.agent_options)].append(scenario)
+    for options, group in shared.items():
+        _Series(directory, options, found, say).perform(group, choose)
+    return found
+
+
+class _Series:
+    """Trials on one node, and on the next one when a trial has failed."""
+
+    def __init__(self, directory: Path, options: Sequence[str], found: Run, say: Say) -> None:
+        self._directory = directory
+        self._options = options
+        self._found = found
+        self._say = say
+        self._node: Performance | None = None
+
+    def perform(self, scenarios: Iterable[type[Scenario]], choose: Choice) -> None:
+        """Record each scenario, then try its points."""
+        try:
+            for scenario in scenarios:
+                recorded = self._current().record(scenario())
+                self._say(f"{scenario.name}: {sum(map(len, recorded.values()))} steps")
+                _note(recorded, self._found)
+                for trial in _trials(scenario, recorded, choose):
+                    self._try(scenario, trial)
+        finally:
+            self._end_node()
+
+    def _try(self, scenario: type[Scenario], trial: Trial) -> None:
+        self._current().attempt(scenario(), trial)
+        self._found.trials.append(trial)
+        if trial.outcome is Outcome.FAILED:
+            self._end_node()
+            again = Trial(scenario=trial.scenario, daemon=trial.daemon, point=trial.point, retry=trial.retry)
+            self._current().attempt(scenario(), again)
+            trial.alone = again.outcome.value
+            if again.outcome is Outcome.FAILED:
+                self._end_node()
+            _tell(trial, self._say)
+
+    def _current(self) -> Performance:
+        if self._node is None:
+            self._node = Performance(
+                Path(tempfile.mkdtemp(dir=self._directory, prefix="node-")), agent_options=self._options
+            )
+            self._node.open()
+        return self._node
+
+    def _end_node(self) -> None:
+        node, self._node = self._node, None
+        if node is None:
+            return
+        try:
+            failed_before = any(t.outcome is Outcome.FAILED for t in self._found.trials[-1:])
+            rest = node.finish()
+            if not failed_before:  # else it is the failed trial's, which has been told
+                self._found.others += rest
+        finally:
+            node.close()
+
+
+def _on_new_nodes(directory: Path, scenario: type[Scenario], found: Run, choose: Choice, say: Say) -> None:
+    """Let a daemon die in its first start, each time in a region of its own."""
+    daemon = scenario.doomed[0]
+    with _new_node(directory) as node:
+        node.open()
+        recorded = node.record_start(daemon)
+    say(f"{scenario.name}: {len(recorded)} steps")
+    _note({daemon: recorded}, found)
+    for trial in _trials(scenario, {daemon: recorded}, choose):
+        with _new_node(directory) as node:
+            node.attempt_start(trial)
+        found.trials.append(trial)
+        if trial.outcome is Outcome.FAILED:
+            trial.alone = trial.outcome.value
+            _tell(trial, say)
+
+
+def _new_node(directory: Path) -> Performance:
+    return Performance(Path(tempfile.mkdtemp(dir=directory, prefix="node-")))
+
+
+def _note(recorded: Mapping[str, Sequence[str]], found: Run) -> None:
+    for step in itertools.chain.from_iterable(recorded.values()):
+        found.exercised |= atoms(step)
+
+
+def _trials(
+    scenario: type[Scenario], recorded: Mapping[str, Sequence[str]], choose: Choice
+) -> Iterator[Trial]:
+    """Yield a trial for each chosen point; what follows a failed ADD changes from one to the next."""
+    retries = list(Retry) if issubclass(scenario, Add) else [Retry.NEW_SANDBOX]
+    for daemon, steps in recorded.items():
+        points = list(points_of(steps))
+        for point in choose(points):
+            index = points.index(point)
+            retry = retries[(index + index // len(retries)) % len(retries)]
+            yield Trial(scenario=scenario.name, daemon=daemon, point=point, retry=retry)
+
+
+def _tell(trial: Trial, say: Say) -> None:
+    say(f"FAILED {trial.scenario}, {trial.daemon} at {trial.point}, then {trial.retry.value}")
+    for violation in trial.violations:
+        say(f"    {violation}")
+    say(f"    repeated alone: {trial.alone}")
+
+
+def matrix(trials: Iterable[Trial]) -> str:
+    """Return points x outcome as a table: one row for each step of a daemon in a scenario."""
+    rows: dict[tuple[str, str, str], dict[str, str]] = defaultdict(lambda: {"before": "", "after": ""})
+    for trial in trials:
+        row = rows[trial.scenario, trial.daemon, trial.point.step]
+        row[trial.point.phase] += _SIGNS[trial.outcome]
+    lines = [[*key, signs["before"], signs["after"]] for key, signs in rows.items()]
+    return table.render(["SCENARIO", "DAEMON", "STEP", "BEFORE", "AFTER"], lines) + f"\n\n{_LEGEND}"
+
+
+def summary(trials: Sequence[Trial]) -> str:
+    """Return how many trials ended how."""
+    outcomes = [trial.outcome for trial in trials]
+    return ", ".join(f"{outcomes.count(outcome)} {outcome.value}" for outcome in Outcome)
+
+
+def all_points(directory: Path, jobs: int, only: str, points: str) -> Run:
+    """Perform every scenario whose name contains `only` in so many processes, one node each at a time."""
+    names = [scenario.name for scenario in SCENARIOS if only in scenario.name]
+    shares = [names[job::jobs] for job in range(jobs)]
+    found = Run()
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as processes:
+        for share in processes.map(_share, itertools.repeat(directory), shares, itertools.repeat(points)):
+            found.trials += share.trials
+            found.exercised |= share.exercised
+            found.others += share.others
+    return found
+
+
+def _share(directory: Path, names: Sequence[str], points: str) -> Run:
+    scenarios = [scenario for scenario in SCENARIOS if scenario.name in names]
+    return run(directory, scenarios, choose=lambda all_: [point for point in all_ if points in str(point)])

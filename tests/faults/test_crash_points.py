@@ -1,0 +1,85 @@
+"""Daemons are killed in the middle of their work; the bounded part of `make faults`."""
+
+import pytest
+
+from testbed.bed import PLUGIN
+from testbed.faults import catalogue, crashes
+from testbed.faults.crashing import Outcome, Performance, Trial
+from testbed.faults.kubelet import Retry
+from testbed.faults.points import parse
+from testbed.faults.scenarios import (
+    SCENARIOS,
+    Add,
+    AddWithEip,
+    AgentStart,
+    ControllerStart,
+    DeleteWithEip,
+    FirstStart,
+    NewSandbox,
+    Retained,
+)
+from testbed.faults.stage import AGENT, CONTROLLER
+
+pytestmark = [pytest.mark.scenario, pytest.mark.netns, pytest.mark.timeout(300)]
+
+BAD_MOMENTS = [
+    # An EIP or a link exists, and nobody but the dead process knows of it.
+    (Add, AGENT, "netlink.newlink:after:1", Retry.GONE),
+    (Add, AGENT, "store.commit.assigned:after:1", Retry.DELETED),
+    (AddWithEip, AGENT, "cloud.AssociateAddress:after:1", Retry.NEW_SANDBOX),
+    (AddWithEip, AGENT, "cloud.AssociateAddress:before:1", Retry.SAME_SANDBOX),
+    (AddWithEip, CONTROLLER, "cloud.AllocateAddresses:after:1", Retry.SAME_SANDBOX),
+    (AddWithEip, CONTROLLER, "cloud.AllocateAddresses:before:1", Retry.SAME_SANDBOX),
+    (DeleteWithEip, AGENT, "cloud.DisassociateAddress:after:1", Retry.NEW_SANDBOX),
+    (DeleteWithEip, CONTROLLER, "cloud.ReleaseAddresses:before:1", Retry.NEW_SANDBOX),
+    (NewSandbox, AGENT, "netlink.dellink:after:1", Retry.NEW_SANDBOX),
+    (Retained, CONTROLLER, "kube.patch.eipclaims.status:before:1", Retry.NEW_SANDBOX),
+    (ControllerStart, CONTROLLER, "kube.create.eipclaims:after:1", Retry.NEW_SANDBOX),
+    # Once failed: the annotations of a Pod were never written when the claim said Bound already.
+    (AddWithEip, AGENT, "kube.patch.pods:before:1", Retry.NEW_SANDBOX),
+    (AddWithEip, AGENT, "kube.patch.eipclaims.status:after:2", Retry.NEW_SANDBOX),
+    # Once failed: a route that was gone at the start was mended only when its Pod was ten seconds old.
+    (AgentStart, AGENT, "nft.write_table:after:1", Retry.NEW_SANDBOX),
+]
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory):
+    if not PLUGIN.exists():
+        pytest.fail(f"{PLUGIN} is missing: run `make shim`")
+    with Performance(tmp_path_factory.mktemp("crashes")) as node:
+        node.open()
+        yield node
+
+
+@pytest.mark.parametrize(
+    ("scenario", "daemon", "point", "retry"),
+    [
+        pytest.param(*moment, id=f"{moment[0].__name__}-{moment[1]}-{moment[2]}-{moment[3].name}")
+        for moment in BAD_MOMENTS
+    ],
+)
+def test_nothing_is_lost_when_a_daemon_is_killed_at_a_bad_moment(node, scenario, daemon, point, retry):
+    trial = Trial(scenario=scenario.name, daemon=daemon, point=parse(point), retry=retry)
+
+    node.attempt(scenario(), trial)
+
+    assert [str(violation) for violation in trial.violations] == []
+    assert trial.outcome in (Outcome.CONVERGED, Outcome.LATER), "the scenario does not come by this point"
+
+
+def test_an_eni_whose_creation_was_cut_short_is_found_again(tmp_path):
+    point = parse("cloud.CreateAndAttachNetworkInterface:after:1")
+    trial = Trial(scenario=FirstStart.name, daemon=AGENT, point=point, retry=Retry.NEW_SANDBOX)
+
+    with Performance(tmp_path) as node:
+        node.attempt_start(trial)
+
+    assert [str(violation) for violation in trial.violations] == []
+    assert trial.outcome is Outcome.CONVERGED
+
+
+def test_every_effect_of_the_product_is_in_some_scenario(tmp_path):
+    recorded = crashes.run(tmp_path, SCENARIOS, choose=lambda _: ())
+
+    assert catalogue.gaps(recorded.exercised) == []
