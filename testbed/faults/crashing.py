@@ -5,6 +5,7 @@ its Pod and waited for at the end: a claim whose order may still deliver an EIP 
 sandbox that went without a DEL is left alone while it is young.
 """
 
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -130,6 +131,7 @@ class Performance:
                 scenario.act(scene)
             self._judge(trial, scene)
             if trial.outcome is not Outcome.FAILED:
+                self._disarm(trial.daemon)
                 self._clean_up()
                 self._judge(trial, scene)
         except Exception as error:  # noqa: BLE001 - whatever went wrong is the outcome of this kill
@@ -167,6 +169,11 @@ class Performance:
                 trial.fail([violation])
         writes = self.stage.bed.admin.get("/audit")["writes"]
         return nobodys + invariants.repeated_orders(writes)
+
+    def _disarm(self, daemon: str) -> None:
+        """A point that was not reached must not be hit later, in the middle of something else."""
+        with contextlib.suppress(OSError):  # it dies of it at this very moment, which is tended
+            self.stage.remote(daemon).arm(None)
 
     def _judge(self, trial: Trial, scene: Scene) -> None:
         late = self._settle(SOON)
