@@ -19,7 +19,7 @@ class Workloads:
     """One cluster as its users see it. Not thread-safe."""
 
     def __init__(self, api: JsonEndpoint, *, namespace: str = "default") -> None:
-        self._api = api
+        self.api = api
         self.namespace = namespace
 
     def add_node(self, name: str) -> None:
@@ -31,23 +31,23 @@ class Workloads:
             "status": {"capacity": {"cpu": "8", "pods": "256"}, "allocatable": {"cpu": "8", "pods": "256"}},
         }
         try:
-            self._api.post("/api/v1/nodes", node)
+            self.api.post("/api/v1/nodes", node)
         except HttpError as error:
             if error.status != 409:
                 raise
 
     def node(self, name: str) -> dict[str, Any]:
         """The Node object."""
-        return dict(self._api.get(f"/api/v1/nodes/{name}"))
+        return dict(self.api.get(f"/api/v1/nodes/{name}"))
 
     def set_capacity(self, name: str, resource: str, quantity: str | None) -> None:
         """Overwrite a resource of the Node, as a kubelet that registers again does ("0"); None removes it."""
         changed = {"capacity": {resource: quantity}, "allocatable": {resource: quantity}}
-        self._api.merge_patch(f"/api/v1/nodes/{name}/status", {"status": changed})
+        self.api.merge_patch(f"/api/v1/nodes/{name}/status", {"status": changed})
 
     def remove_node(self, name: str) -> None:
         """Delete the Node object, as an operator does."""
-        self._api.delete(f"/api/v1/nodes/{name}")
+        self.api.delete(f"/api/v1/nodes/{name}")
 
     def create_pod(
         self, name: str, *, node: str, annotations: Mapping[str, str] | None = None, eip: bool = False
@@ -76,20 +76,20 @@ class Workloads:
                 ],
             },
         }
-        return dict(self._api.post(self._pods(), pod))
+        return dict(self.api.post(self._pods(), pod))
 
     def pod(self, name: str) -> dict[str, Any]:
         """The Pod object; HttpError 404 when it is gone."""
-        return dict(self._api.get(self._pods(name)))
+        return dict(self.api.get(self._pods(name)))
 
     def pods(self) -> Sequence[dict[str, Any]]:
         """All Pods of the namespace."""
-        return list(self._api.get(self._pods())["items"])
+        return list(self.api.get(self._pods())["items"])
 
     def pod_is_running(self, name: str, ip: str) -> None:
         """Report what kubelet reports once the sandbox has its network."""
         status = {"phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}]}
-        self._api.merge_patch(f"{self._pods(name)}/status", {"status": status})
+        self.api.merge_patch(f"{self._pods(name)}/status", {"status": status})
 
     def delete_pod(self, name: str) -> None:
         """Delete the Pod as a user does: it gets a deletionTimestamp and stays until kubelet is done."""
@@ -101,19 +101,27 @@ class Workloads:
 
     def _delete(self, name: str, query: str) -> None:
         try:
-            self._api.delete(self._pods(name) + query)
+            self.api.delete(self._pods(name) + query)
         except HttpError as error:
             if error.status != 404:
                 raise
 
     def claims(self) -> Sequence[dict[str, Any]]:
         """All EIPClaims of the namespace."""
-        return list(self._api.get(f"{CLAIMS}/namespaces/{self.namespace}/eipclaims")["items"])
+        return list(self.api.get(f"{CLAIMS}/namespaces/{self.namespace}/eipclaims")["items"])
 
     def delete_claim(self, name: str) -> None:
         """Delete an EIPClaim as an operator does; it stays until its EIP is released."""
         try:
-            self._api.delete(f"{CLAIMS}/namespaces/{self.namespace}/eipclaims/{name}")
+            self.api.delete(f"{CLAIMS}/namespaces/{self.namespace}/eipclaims/{name}")
         except HttpError as error:
             if error.status != 404:
                 raise
+
+    def events(self, *, regarding: str = "") -> Sequence[dict[str, Any]]:
+        """Events of the namespace, of one object by name when given."""
+        query = f"?fieldSelector=involvedObject.name%3D{regarding}" if regarding else ""
+        return list(self.api.get(f"/api/v1/namespaces/{self.namespace}/events{query}")["items"])
+
+    def _pods(self, name: str = "") -> str:
+        return f"/api/v1/namespaces/{self.namespace}/pods" + (f"/{name}" if name else "")

@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 from typing import Final
 
+from ipamd import steps
 from ipamd.core.cni_errors import SUPPORTED_VERSIONS
 from ipamd.core.errors import InvalidInputError
 
@@ -36,11 +37,13 @@ def write(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
         try:
-            os.write(descriptor, content)
-            os.fsync(descriptor)
+            with steps.step("file.cni_conf.write"):
+                os.write(descriptor, content)
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        aside.rename(path)
+        with steps.step("file.cni_conf.rename"):
+            aside.rename(path)
     except OSError as e:
         raise InvalidInputError(
             f"--cni-conf is {path}, which cannot be written: {e.strerror or e}",

@@ -20,6 +20,9 @@ from ipamd.net import netlink, ruleset
 from testbed.faults.points import is_read
 
 _ROOT: Final = Path(ipamd.__file__).parent
+_DAEMONS: Final = ("agent", "cloud", "controller", "kube", "net", "store")
+"""The packages that the daemons are made of."""
+_FILE_CHANGES: Final = {"rename", "symlink_to", "unlink", "write_bytes", "write_text"}
 _ACTION: Final = re.compile(
     "(Allocate|Assign|Associate|Attach|Create|Delete|Describe|Detach|Disassociate|Migrate|Modify|Release|"
     "Unassign)[A-Z][A-Za-z0-9]+"
@@ -53,13 +56,40 @@ def atoms(step: str) -> set[str]:
 def catalogue() -> dict[str, str]:
     """Return every single step of the product, and where it comes from."""
     found: dict[str, str] = {}
-    for path in sorted(_ROOT.rglob("*.py")):
-        where = str(path.relative_to(_ROOT.parent))
-        nodes = ast.walk(ast.parse(path.read_text()))
-        for node in (node for node in nodes if isinstance(node, ast.Constant | ast.Call)):
+    for where, tree in _modules():
+        for node in (node for node in ast.walk(tree) if isinstance(node, ast.Constant | ast.Call)):
             for step in _steps_of(node, where):
                 found.setdefault(step, f"{where}:{node.lineno}")
     return found
+
+
+def unannounced() -> list[str]:
+    """Return where a daemon changes a file outside of a `with steps.step(...)`."""
+    found = []
+    for where, tree in _modules():
+        announced = {id(inner) for node in ast.walk(tree) if _announces(node) for inner in ast.walk(node)}
+        found += [
+            f"{where}:{node.lineno}: {ast.unparse(node.func)}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in _FILE_CHANGES
+            and id(node) not in announced
+        ]
+    return found
+
+
+def _announces(node: ast.AST) -> bool:
+    return isinstance(node, ast.With) and any(
+        isinstance(item.context_expr, ast.Call) and ast.unparse(item.context_expr.func) == "steps.step"
+        for item in node.items
+    )
+
+
+def _modules() -> Iterator[tuple[str, ast.Module]]:
+    for package in _DAEMONS:
+        for path in sorted((_ROOT / package).rglob("*.py")):
+            yield str(path.relative_to(_ROOT.parent)), ast.parse(path.read_text())
 
 
 def gaps(exercised: Iterable[str]) -> list[str]:
@@ -94,7 +124,7 @@ def _steps_of_call(call: ast.Call, where: str) -> Iterator[str]:
         yield f"nft.{_literal(call.args[2], place)}"
     elif function == "self._transaction" and not isinstance(call.args[0], ast.JoinedStr):
         yield f"store.{_literal(call.args[0], place)}"
-    elif function in ("sysctls.write", "sysctls.ensure"):
+    elif function.endswith(("sysctls.write", "sysctls.ensure")):
         yield f"sysctl.{_last_part(call.args[0], place)}"
     elif function == "ObjectCache":
         resource = _resource(call.args[1], place)
@@ -126,15 +156,22 @@ def _announced(name: ast.expr, place: str) -> Iterator[str]:
 def _kubernetes(call: ast.Call, verb: str, place: str) -> Iterator[str]:
     if verb not in _WRITES | _READS:
         return
+    if verb in _READS and _named_resource(call.args[0]) is None:
+        return  # one of several, by a table
     below = [_literal(word.value, place) for word in call.keywords if word.arg == "subresource"]
     yield ".".join(["kube", verb, _resource(call.args[0], place).plural, *below])
 
 
 def _resource(node: ast.expr, place: str) -> Resource:
-    found = getattr(resources, ast.unparse(node).rpartition(".")[2], None)
-    if not isinstance(found, Resource):
+    found = _named_resource(node)
+    if found is None:
         raise UnreadableStepError(f"{place}: {ast.unparse(node)} is no Resource of ipamd.kube.resources")
     return found
+
+
+def _named_resource(node: ast.expr) -> Resource | None:
+    found = getattr(resources, ast.unparse(node).rpartition(".")[2], None)
+    return found if isinstance(found, Resource) else None
 
 
 def _literal(node: ast.expr, place: str) -> str:

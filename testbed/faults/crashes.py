@@ -23,6 +23,7 @@ from testbed.faults.kubelet import Retry
 from testbed.faults.points import Point, points_of
 from testbed.faults.report import Counts, count_kinds
 from testbed.faults.scenarios import SCENARIOS, Add, Scenario
+from testbed.faults.stage import Flags
 
 _SIGNS: Final[Mapping[Outcome, str]] = {
     Outcome.CONVERGED: "✓",
@@ -63,23 +64,23 @@ def run(
 ) -> Run:
     """Perform the scenarios and kill at their points; never raises for what a kill has done."""
     found = Run()
-    shared: dict[tuple[str, ...], list[type[Scenario]]] = defaultdict(list)
+    shared: dict[Flags, list[type[Scenario]]] = defaultdict(list)
     for scenario in scenarios:
         if scenario.needs_new_node:
             _on_new_nodes(directory, scenario, found, choose, say)
         else:
-            shared[tuple(scenario.agent_options)].append(scenario)
-    for options, group in shared.items():
-        _Series(directory, options, found, say).perform(group, choose)
+            shared[scenario.flags].append(scenario)
+    for flags, group in shared.items():
+        _Series(directory, flags, found, say).perform(group, choose)
     return found
 
 
 class _Series:
     """Trials on one node, and on the next one when a trial has failed."""
 
-    def __init__(self, directory: Path, options: Sequence[str], found: Run, say: Say) -> None:
+    def __init__(self, directory: Path, flags: Flags, found: Run, say: Say) -> None:
         self._directory = directory
-        self._options = options
+        self._flags = flags
         self._found = found
         self._say = say
         self._node: Performance | None = None
@@ -110,9 +111,8 @@ class _Series:
 
     def _current(self) -> Performance:
         if self._node is None:
-            self._node = Performance(
-                Path(tempfile.mkdtemp(dir=self._directory, prefix="node-")), agent_options=self._options
-            )
+            logs = Path(tempfile.mkdtemp(dir=self._directory, prefix="node-"))
+            self._node = Performance(logs, self._flags)
             self._node.open()
         return self._node
 
@@ -161,7 +161,8 @@ def _trials(
     """Yield a trial for each chosen point; what follows a failed ADD changes from one to the next."""
     retries = list(Retry) if issubclass(scenario, Add) else [Retry.NEW_SANDBOX]
     for daemon, steps in recorded.items():
-        points = list(points_of(steps))
+        wanted = tuple(scenario.only_steps) or ("",)
+        points = [point for point in points_of(steps) if point.step.startswith(wanted)]
         for point in choose(points):
             index = points.index(point)
             retry = retries[(index + index // len(retries)) % len(retries)]

@@ -7,7 +7,7 @@ sandbox that went without a DEL is left alone while it is young.
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -20,9 +20,9 @@ from testbed.faults.invariants import Expectation, Violation, Wanted
 from testbed.faults.kubelet import Kubelet, Retry
 from testbed.faults.points import Point
 from testbed.faults.scenarios import PATIENT, Scenario, Scene, StartScenario
-from testbed.faults.stage import AGENT, CLUSTER_ID, MIN_WARM, Stage
+from testbed.faults.stage import AGENT, CLUSTER_ID, MIN_WARM, Flags, Stage
 
-SOON: Final = 6.0
+SOON: Final = 8.0
 """Seconds in which everything that waits for nothing by design has come right."""
 LATE: Final = 150.0
 """Seconds in which everything has: two minutes for an order, and some rounds of the daemons."""
@@ -65,10 +65,11 @@ class Performance:
     Invariant: between two trials nothing is left of the last one but what is in `_late`.
     """
 
-    def __init__(self, directory: Path, *, agent_options: Sequence[str] = PATIENT) -> None:
-        """Take where logs go, and the flags of the agent."""
-        self._agent_options = agent_options
-        self.stage = Stage(directory, agent_options=agent_options)
+    def __init__(self, directory: Path, flags: Flags = PATIENT) -> None:
+        """Take where logs go, and what the daemons are told."""
+        self._flags = flags
+        self.stage = Stage(directory, flags)
+        self._lacks: Callable[[], list[str]] = list
         self._kubelet = Kubelet(stage=self.stage)
         self._late: dict[str, Trial] = {}  # by the prefix of its Pods' names
         self._number = 0
@@ -98,6 +99,7 @@ class Performance:
     def record(self, scenario: Scenario) -> dict[str, list[str]]:
         """Perform the scenario without a kill; return the steps of each doomed daemon."""
         scene = self._scene(Retry.SAME_SANDBOX)
+        self._lacks = lambda: scenario.lacks(scene)
         scenario.prepare(scene)
         self._settle(SOON)
         if isinstance(scenario, StartScenario):
@@ -119,6 +121,7 @@ class Performance:
         """Perform the scenario with a kill and write the outcome into the trial."""
         began = time.monotonic()
         scene = self._scene(trial.retry)
+        self._lacks = lambda: scenario.lacks(scene)
         try:
             scenario.prepare(scene)
             self._settle(SOON)
@@ -222,6 +225,7 @@ class Performance:
     def _violations(self, *, forgive: bool) -> list[Violation]:
         seen = evidence.gather(self.stage.bed)
         found = invariants.violations(seen, self._expectation())
+        found += [Violation(kind="unmended", text=text) for text in self._lacks()]
         if not forgive:
             return found
         return [v for v in found if not any(v.pod.startswith(prefix) for prefix in self._late)]
@@ -237,11 +241,10 @@ class Performance:
             )
             for pod in self._kubelet.running.values()
         }
-        most = 200 if self._agent_options == PATIENT else MIN_WARM
         return Expectation(
             pods=pods,
             retained=frozenset(self._kubelet.retained),
-            warm=range(MIN_WARM, most + 1),
+            warm=range(MIN_WARM, self._flags.most_warm + 1),
             enis=1,
             cluster_id=CLUSTER_ID,
         )

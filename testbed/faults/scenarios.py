@@ -10,15 +10,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from testbed.faults import evidence
+from testbed.faults import evidence, foreign
 from testbed.faults.kubelet import EIP, RETAINED_EIP, Kubelet, Retry, RunningPod
 from testbed.faults.points import Point
-from testbed.faults.stage import AGENT, CONTROLLER, DAEMONS, MIN_WARM
+from testbed.faults.stage import AGENT, CONTROLLER, DAEMONS, MIN_WARM, Flags
 
-PATIENT: Final = ("--ip-max-warm-target", "200")
+PATIENT: Final = Flags(agent=("--ip-max-warm-target", "200"), most_warm=200)
 """No address is given back."""
-EXACT: Final = ("--ip-max-warm-target", str(MIN_WARM), "--enable-quick-release")
+EXACT: Final = Flags(
+    agent=("--ip-max-warm-target", str(MIN_WARM), "--enable-quick-release"), most_warm=MIN_WARM
+)
 """Every address too many is given back at once."""
+HELPFUL: Final = Flags(
+    agent=PATIENT.agent,
+    controller=("--ip-masq-agent-config", "keep", "--admission-webhook", "127.0.0.1:0"),
+    most_warm=PATIENT.most_warm,
+)
+"""The controller writes into objects of others too."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,8 +56,10 @@ class Scenario(ABC):
     doomed: ClassVar[Sequence[str]] = DAEMONS
     """Whose deaths make a difference."""
     needs_new_node: ClassVar[bool] = False
-    agent_options: ClassVar[Sequence[str]] = PATIENT
-    """Scenarios of the same options are performed on one node, one after the other."""
+    only_steps: ClassVar[Sequence[str]] = ()
+    """Beginnings of the steps at which to kill, where the others are another scenario's; empty: all."""
+    flags: ClassVar[Flags] = PATIENT
+    """Scenarios of the same flags are performed on one node, one after the other."""
 
     @abstractmethod
     def prepare(self, scene: Scene) -> None:
@@ -58,6 +68,11 @@ class Scenario(ABC):
     @abstractmethod
     def act(self, scene: Scene) -> None:
         """Do it."""
+
+    def lacks(self, scene: Scene) -> list[str]:
+        """Return what is not as the scenario leaves it, besides what holds at any time."""
+        del scene
+        return []
 
 
 class StartScenario(Scenario):
@@ -174,7 +189,7 @@ class Burst(Scenario):
 
     name = "pool grows"
     doomed: ClassVar[Sequence[str]] = (AGENT,)
-    agent_options = EXACT
+    flags = EXACT
 
     def prepare(self, scene: Scene) -> None:
         """Have the Pods created."""
@@ -191,7 +206,7 @@ class Drain(Scenario):
 
     name = "pool shrinks"
     doomed: ClassVar[Sequence[str]] = (AGENT,)
-    agent_options = EXACT
+    flags = EXACT
 
     def prepare(self, scene: Scene) -> None:
         """Have them run."""
@@ -299,6 +314,32 @@ class FirstLease(FirstStart):
     doomed: ClassVar[Sequence[str]] = (CONTROLLER,)
 
 
+class ObjectsOfOthers(ControllerStart):
+    """A controller starts that also keeps ip-masq-agent's configuration and its webhook's certificate."""
+
+    name = "controller starts, writes objects of others"
+    flags = HELPFUL
+    only_steps = ("kube.patch.configmaps", "kube.patch.secrets", "kube.patch.mutatingwebhook")
+
+    def prepare(self, scene: Scene) -> None:
+        """Make the objects what an installation has before a controller has run."""
+        self._objects = foreign.Objects(scene.kubelet.stage.bed.workloads.api)
+        self._objects.reset()
+        super().prepare(scene)
+
+    def interrupt(self, scene: Scene) -> None:
+        """Put the objects back to what they were before."""
+        super().interrupt(scene)
+        self._objects.reset()
+
+    def lacks(self, scene: Scene) -> list[str]:
+        """Compare the objects with the Pods that run."""
+        if not scene.kubelet.stage.is_ready():
+            return []
+        ips = sorted(pod.ip for pod in scene.kubelet.running.values() if pod.eip)
+        return self._objects.lacks(ips)
+
+
 SCENARIOS: Final[Sequence[type[Scenario]]] = (
     FirstStart,
     FirstLease,
@@ -315,6 +356,7 @@ SCENARIOS: Final[Sequence[type[Scenario]]] = (
     StoreLost,
     TableOfAnother,
     ControllerStart,
+    ObjectsOfOthers,
 )
 
 

@@ -7,8 +7,9 @@ thread only, as processes die with the thread that started them.
 import contextlib
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -58,18 +59,33 @@ _AGENT_OPTIONS: Final = (
 _CONTROLLER_OPTIONS: Final = ("--identity", "doomed", "--resync", "10s")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flags:
+    """What the daemons of a node are told besides what all are told."""
+
+    agent: tuple[str, ...]
+    controller: tuple[str, ...] = ()
+    """Port 0 stands for one that is free."""
+    most_warm: int
+    """How many addresses may be free; more are given back at once."""
+
+
 class Stage:
     """One region, node, agent and controller.
 
     Invariant: while `is_tended`, whatever waits starts a dead daemon again.
     """
 
-    def __init__(self, directory: Path, *, agent_options: Sequence[str] = ()) -> None:
-        """Take where logs go and more flags for the agent; `open` starts everything."""
+    def __init__(self, directory: Path, flags: "Flags") -> None:
+        """Take where logs go and what the daemons are told; `open` starts everything."""
         self.bed = Bed(directory)
         self.is_tended = True
         self.deaths: list[str] = []
-        self._agent_options = (*_AGENT_OPTIONS, *agent_options)
+        configuration = self.bed.state_dir.parent / "cni" / "10-tke-eni.conflist"
+        self._options = {
+            AGENT: (*_AGENT_OPTIONS, "--cni-conf", str(configuration), *flags.agent),
+            CONTROLLER: (*_CONTROLLER_OPTIONS, *(_with_port(flag) for flag in flags.controller)),
+        }
         self._caller = ThreadPoolExecutor(1, thread_name_prefix="runtime")
         self._sockets = {name: self.bed.state_dir.parent / f"{name}.orders" for name in DAEMONS}
 
@@ -104,9 +120,9 @@ class Stage:
         if at is not None:
             launcher += ["--at", str(at)]
         if name == AGENT:
-            self.bed.start_agent(options=self._agent_options, launcher=[*launcher, "--"])
+            self.bed.start_agent(options=self._options[name], launcher=[*launcher, "--"])
         else:
-            self.bed.start_controller(options=_CONTROLLER_OPTIONS, launcher=[*launcher, "--"])
+            self.bed.start_controller(options=self._options[name], launcher=[*launcher, "--"])
 
     def stop(self, name: str) -> None:
         """End one daemon in order and leave it so, until it is started."""
@@ -174,3 +190,10 @@ class Stage:
             except OSError:
                 return False
             return True
+
+
+def _with_port(flag: str) -> str:
+    if not flag.endswith(":0"):
+        return flag
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"{flag[:-1]}{listener.getsockname()[1]}"

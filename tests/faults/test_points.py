@@ -2,7 +2,8 @@
 
 import pytest
 
-from testbed.faults.catalogue import atoms, catalogue
+from testbed.faults import catalogue
+from testbed.faults.catalogue import atoms
 from testbed.faults.points import Point, parse, points_of
 
 
@@ -39,8 +40,12 @@ def test_a_step_that_does_several_things_is_taken_apart():
     assert atoms("kube.patch.eipclaims.status") == {"kube.patch.eipclaims.status"}
 
 
+def test_daemons_change_no_file_without_announcing_it():
+    assert catalogue.unannounced() == []
+
+
 def test_the_catalogue_knows_the_steps_of_every_adapter():
-    known = catalogue()
+    known = catalogue.catalogue()
 
     assert {step.partition(".")[0] for step in known} == {
         "cloud",
