@@ -18,6 +18,7 @@ from ipamd.agent.associating import BindTools
 from ipamd.agent.binding import Binder
 from ipamd.agent.checking import Checking
 from ipamd.agent.claims import ClaimSource
+from ipamd.agent.cloud_check import CloudCheck
 from ipamd.agent.collecting import Collecting
 from ipamd.agent.deleting import Deleting
 from ipamd.agent.disassociating import Disassociation
@@ -130,6 +131,14 @@ class Agent:
             pods=self._pods,
         )
         self._pending = PendingDeletes(settings.pending_deletes, self._deleting)
+        self._cloud_check = CloudCheck(
+            self._reconciler,
+            book=self._book,
+            enis=self._enis,
+            announcer=self._announcer,
+            interval=settings.cloud_check_interval,
+            monotonic=time.monotonic,
+        )
         self._upkeep = self._make_upkeep()
         self._resources = NodeResources(
             around.client,
@@ -260,8 +269,8 @@ class Agent:
             sweeping=self._sweeping,
             pending=self._pending,
             announcer=self._announcer,
+            cloud_check=self._cloud_check,
             nudge=self._look_around,
-            monotonic=time.monotonic,
         )
         return Upkeep(parts, interval=settings.repair_interval)
 
@@ -273,7 +282,7 @@ class Agent:
             pool=self._pool,
             watches=self._watches_behind,
             drift=self._upkeep.drift,
-            cut_off=self._upkeep.cut_off,
+            cut_off=lambda: [*self._upkeep.cut_off(), *self._cloud_check.missing()],
         )
         verbs = Verbs(
             adding=self._adding,

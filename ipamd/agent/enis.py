@@ -13,11 +13,12 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from ipamd.agent.address_book import AddressBook
+from ipamd.agent.associating import is_at
 from ipamd.agent.wirings import gateway_of
 from ipamd.cloud.eni_creation import NODE_TAG
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.core import ledger, model, observing
-from ipamd.core.addresses import Assigned, Held, Occupied
+from ipamd.core.addresses import Address, Assigned, Held, Occupied
 from ipamd.core.deadline import Deadline
 from ipamd.core.errors import IpamError
 from ipamd.net.dataplane import DataPlane
@@ -114,7 +115,7 @@ class NodeEnis:
         """
         adapters = self._adapters
         with self._looking:
-            as_of = adapters.book.now()
+            as_of, asked = adapters.book.now(), adapters.book.ledger
             listed = adapters.cloud.describe_enis(self._instance.instance_id, deadline)
             ours = [eni for eni in listed if self._is_ours(eni)]
             others = [eni for eni in listed if not eni.primary and not self._is_ours(eni)]
@@ -125,7 +126,8 @@ class NodeEnis:
             known = {**enis, **{eni.eni_id: eni for eni in missing}}
             self._keep(known, len(others), _public_ips(listed, {eni.eni_id for eni in ours}))
             visible = tuple(_visible(eni, enis[eni.eni_id]) for eni in ours)
-            listing = observing.Listing(enis=visible, as_of=as_of)
+            loose = self._loose(observing.doubtful(asked, visible), deadline)
+            listing = observing.Listing(enis=visible, as_of=as_of, loose=loose)
             adapters.book.apply(lambda book: observing.observe(book, listing, adapters.book.now(), wired))
             adapters.database.put_fact(FACT, [_remembered(eni) for eni in enis.values()])
 
@@ -143,12 +145,27 @@ class NodeEnis:
         book = self._adapters.book
         with self._looking:
             before = self._known.enis
-            enis = {eni_id: self._set_up(eni) for eni_id, eni in before.items()}
+            # A link that was there is not waited for when it is gone: that would hold up the other repairs.
+            enis = {
+                i: self._set_up(eni, wait=eni.link is None and not eni.problem) for i, eni in before.items()
+            }
             self._keep(enis, self._known.foreign, self._known.public_ips)
             lost = [eni_id for eni_id, eni in enis.items() if eni.link is None]
             if lost:
                 book.apply(lambda current: observing.lost_eni(current, lost, book.now()))
             return any(before[eni_id].link is None and eni.link is not None for eni_id, eni in enis.items())
+
+    def _loose(self, doubtful: Mapping[str, Address], deadline: Deadline) -> frozenset[str]:
+        """Return which EIPs are not (any more) at the addresses that have them by our record."""
+        if not doubtful:
+            return frozenset()
+        found = {
+            eip.eip_id: eip
+            for eip in self._adapters.cloud.describe_eips(eip_ids=sorted(doubtful), deadline=deadline)
+        }
+        return frozenset(
+            eip_id for eip_id, address in doubtful.items() if not is_at(found.get(eip_id), address)
+        )
 
     def _is_ours(self, eni: model.Eni) -> bool:
         tagged = eni.tags.get(NODE_TAG) == self._instance.instance_id
@@ -174,11 +191,11 @@ class NodeEnis:
             for subnet in self._adapters.cloud.describe_subnets(sorted(unknown), deadline):
                 self._gateways[subnet.subnet_id] = gateway_of(subnet.cidr)
 
-    def _set_up(self, eni: NodeEni) -> NodeEni:
+    def _set_up(self, eni: NodeEni, *, wait: bool = True) -> NodeEni:
         if eni.state == _MISSING:
             return eni
         try:
-            link = self._adapters.dataplane.ensure_eni(eni.mac, eni.gateway)
+            link = self._adapters.dataplane.ensure_eni(eni.mac, eni.gateway, wait=wait)
         except IpamError as e:
             if e.message != eni.problem:
                 log.warning("ENI %s cannot carry Pods: %s", eni.eni_id, e)

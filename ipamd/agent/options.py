@@ -60,6 +60,7 @@ class Settings:
     direct_cidrs: tuple[str, ...]
     """Reached with the Pod's own address, besides the ranges of the VPC."""
     repair_interval: float
+    cloud_check_interval: float
     sysctl_root: Path
     cni_conf: Path | None
     """Where to write the runtime's network configuration; None leaves that to others."""
@@ -125,6 +126,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how often kernel, store and cloud are compared and mended (default %(default)s)",
     )
     operation.add_argument(
+        "--cloud-check-interval",
+        default="30s",
+        metavar="DURATION",
+        help="how often the cloud is asked for the node's ENIs, at most (default %(default)s)",
+    )
+    operation.add_argument(
         "--sysctl-root",
         default=str(PROC_SYS),
         metavar="PATH",
@@ -174,6 +181,9 @@ def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> S
         eip_source_nat_exemption=_exemption(arguments),
         direct_cidrs=tuple(filter(None, (part.strip() for part in arguments.direct_cidrs.split(",")))),
         repair_interval=flags.duration("--repair-interval", arguments.repair_interval, least=1),
+        cloud_check_interval=flags.duration(
+            "--cloud-check-interval", arguments.cloud_check_interval, least=1
+        ),
         sysctl_root=_absolute("--sysctl-root", arguments.sysctl_root),
         cni_conf=_absolute("--cni-conf", arguments.cni_conf) if arguments.cni_conf else None,
         health_address=monitoring.health_address(arguments),

@@ -156,7 +156,8 @@ class _Kernel:
 
     def has(self, pod: PodWiring) -> bool:
         """Whether the node's side of the Pod is complete."""
-        routed = (f"{pod.ip}/32", self.links[pod.ip].ifindex) in self.routes
+        link = self.links[pod.ip]
+        routed = link.up and (f"{pod.ip}/32", link.ifindex) in self.routes
         return routed and self.marks.get(pod.ip) == pod.eni_mark and (pod.ip in self.eip_pods) == pod.eip
 
     def traces(self) -> dict[str, str]:

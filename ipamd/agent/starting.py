@@ -73,17 +73,17 @@ class Reconciler:
         """Whether the ledger can be true: after a lost store not before the first look at the cloud."""
         return self._past is not Past.NONE
 
-    def look(self, deadline: Deadline) -> bool:
-        """Compare with the cloud; return whether it answered. Errors: KernelError, StoreError."""
+    def look(self, deadline: Deadline) -> CloudError | None:
+        """Compare with the cloud; return why it did not answer, if so. Errors: KernelError, StoreError."""
         with self._looking:
             try:
                 self._enis.look(deadline, self._wired())
             except CloudError as e:
                 log.warning("the ENIs cannot be listed, the pool stays as it is known: %s", e)
-                return False
+                return e
             if self._past is Past.NONE:
                 self._settle()
-            return True
+            return None
 
     def _settle(self) -> None:
         self._settled()

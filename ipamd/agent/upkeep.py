@@ -11,20 +11,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ipamd.agent.announcing import Announcer
+from ipamd.agent.cloud_check import CloudCheck
 from ipamd.agent.enis import NodeEnis
 from ipamd.agent.pending import PendingDeletes
 from ipamd.agent.repairing import Found, Repairing
 from ipamd.agent.starting import Reconciler
 from ipamd.agent.sweeping import Sweeping
-from ipamd.core.deadline import Deadline
 from ipamd.core.errors import IpamError
 from ipamd.net.dataplane import DataPlane
 
 log = logging.getLogger(__name__)
 
-_LOOK_EVERY = 300.0
-"""Seconds between two looks at the cloud without a cause, halved and doubled at random."""
-_LOOK_SECONDS = 60.0
+_SPREAD = 0.1
+"""Part of the interval that is left to chance: nodes that were started at one moment drift apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +39,9 @@ class UpkeepParts:
     sweeping: Sweeping
     pending: PendingDeletes
     announcer: Announcer
+    cloud_check: CloudCheck
     nudge: Callable[[], None]
     """Has pool and binder look again."""
-    monotonic: Callable[[], float]
 
 
 class Upkeep:
@@ -57,7 +56,6 @@ class Upkeep:
         self._interval = interval
         self._drift: dict[str, str] = {}
         self._cut_off: dict[str, str] = {}
-        self._look_at = float("-inf")
         self._wanted = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
@@ -86,8 +84,9 @@ class Upkeep:
         parts = self._parts
         self._attempt("node", lambda: parts.dataplane.ensure_node(parts.primary_mac, parts.direct_cidrs))
         self._attempt("ENIs", self._mend_enis)
-        if parts.monotonic() >= self._look_at:
-            self._attempt("cloud", self._look)
+        if parts.cloud_check.is_due:
+            self._attempt("cloud", parts.cloud_check.look)
+        self._attempt("addresses", parts.cloud_check.report)
         if parts.reconciler.is_settled:
             # Before that, every Pod of a lost store would look like something that nobody owns.
             self._attempt("Pods", self._repair)
@@ -96,7 +95,7 @@ class Upkeep:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self._wanted.wait(self._interval)
+            self._wanted.wait(self._interval * (1 - _SPREAD * random.random()))  # noqa: S311 - no secret
             self._wanted.clear()
             if not self._stopping.is_set():
                 self.round()
@@ -117,7 +116,7 @@ class Upkeep:
     def _mend_enis(self) -> None:
         if self._parts.enis.mend():
             # An ENI is usable again: what was put in quarantine with it is looked at now.
-            self._look_at = float("-inf")
+            self._parts.cloud_check.hasten()
 
     def _repair(self) -> None:
         found = self._parts.repairing.repair()
@@ -136,9 +135,3 @@ class Upkeep:
                 self._parts.announcer.warning(address.pod, "NetworkLost", text)
             cut_off[address.ip] = f"Pod {address.pod}: {message}"
         self._cut_off = cut_off
-
-    def _look(self) -> None:
-        parts = self._parts
-        answered = parts.reconciler.look(Deadline.after(_LOOK_SECONDS, parts.monotonic))
-        wait = _LOOK_EVERY * random.uniform(0.5, 1.5) if answered else self._interval  # noqa: S311 - no secret
-        self._look_at = parts.monotonic() + wait

@@ -36,6 +36,8 @@ class Listing:
     enis: tuple[model.Eni, ...]
     as_of: float
     """When the question was sent: what was learned later is not contradicted by it."""
+    loose: frozenset[str] = frozenset()
+    """EIPs that `doubtful` named, and that DescribeAddresses shows not to be where they are recorded."""
 
 
 def observe(
@@ -46,8 +48,8 @@ def observe(
     New addresses come in: Warm, or with the owner that `wired` names (what the kernel shows of a lost
     store), or Unbinding when they carry an EIP that nobody here knows. Known ones that are not listed go to
     quarantine, and are forgotten after FORGET_AFTER if they are free. EIPs are compared: what was believed
-    bound and is not listed so is put back to BINDING; what is listed and was not known is recorded, unless
-    it is recorded at another address: then the listing was overtaken, or binding there will find out.
+    bound and is known to be loose is put back to BINDING; what is listed and was not known is recorded,
+    unless it is recorded at another address: then the listing was overtaken, or binding there will find out.
     """
     recorded = {a.eip.eip_id: a.ip for a in ledger.addresses.values() if a.eip is not None}
     listed = {
@@ -61,7 +63,7 @@ def observe(
     for address in ledger.addresses.values():
         found = listed.get(address.ip)
         if found is not None:
-            after = _seen(address, *found, now=now)
+            after = _seen(address, *found, loose=listing.loose, now=now)
         elif address.added_at >= listing.as_of:
             continue
         elif _gone(address, now):
@@ -75,6 +77,21 @@ def observe(
         if ip not in ledger.addresses and entry.state is model.IpState.AVAILABLE:
             changed.append(_new(eni_id, entry, (wired or {}).get(ip), now))
     return ledger.changed(*changed, forget=forget)
+
+
+def doubtful(asked: Ledger, enis: Iterable[model.Eni]) -> dict[str, Address]:
+    """Return the addresses whose EIP was bound when a listing was asked for, and is not in it, by EIP.
+
+    An ENI's listing may lag behind, and a record is not given up for one: these are looked at by their ids.
+    """
+    listed = {a.ip: a.eip_id for eni in enis for a in eni.addresses}
+    return {
+        address.eip.eip_id: address
+        for address in asked.addresses.values()
+        if address.eip is not None
+        and address.eip.stage is BindStage.BOUND
+        and listed.get(address.ip, address.eip.eip_id) != address.eip.eip_id
+    }
 
 
 def rebooted(ledger: Ledger, hold: float, now: float) -> Transition:
@@ -129,17 +146,17 @@ def _new(eni_id: str, entry: model.EniAddress, occupant: Assigned | Occupied | N
     return Address(ip=entry.ip, eni_id=eni_id, state=state, added_at=now, eip=binding)
 
 
-def _seen(address: Address, eni_id: str, entry: model.EniAddress, now: float) -> Address:
+def _seen(
+    address: Address, eni_id: str, entry: model.EniAddress, *, loose: frozenset[str], now: float
+) -> Address:
     address = replace(address, eni_id=eni_id, missing_since=None)
     listed = _listed_binding(entry)
     if isinstance(address.state, Unassigning | Unbinding):
         return address
     if address.eip is not None:
-        # The record is never replaced by a listing, which may be stale: it is only put up for another look.
-        doubtful = address.eip.stage is BindStage.BOUND and (
-            listed is None or listed.eip_id != address.eip.eip_id
-        )
-        return address.staged(BindStage.BINDING) if doubtful else address
+        # The record is never replaced by what is listed: binding it again finds out what is in the way.
+        unbound = address.eip.stage is BindStage.BOUND and address.eip.eip_id in loose
+        return address.staged(BindStage.BINDING) if unbound else address
     if listed is None:
         return address
     known = replace(address, eip=listed)

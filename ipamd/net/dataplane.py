@@ -89,8 +89,8 @@ class DataPlane:
             self._write(cidrs, {mac: primary, **others})
             return primary
 
-    def ensure_eni(self, mac: str, gateway: str) -> EniLink:
-        """Make a secondary ENI usable for Pods; wait for its link for as long as configured.
+    def ensure_eni(self, mac: str, gateway: str, *, wait: bool = True) -> EniLink:
+        """Make a secondary ENI usable for Pods; wait for its link for as long as configured, or not at all.
 
         `gateway` is the subnet's, as the metadata service gives it. TryAgainError when no link has this MAC.
         """
@@ -101,7 +101,7 @@ class DataPlane:
                 raise errors.IpamError("ensure_node has to come before ensure_eni")
             if mac == primary.mac:
                 return primary
-        link = links.await_mac(mac, self._config.link_wait)
+        link = links.await_mac(mac, self._config.link_wait if wait else 0.0)
         with self._lock:
             mark = self._mark_for(link)
             eni = enis.ensure(link, gateway, mark, self._mask.mask, primary.mtu, self._sysctls)

@@ -51,7 +51,7 @@ def wire(pod: PodWiring, elements: Elements, sysctls: Sysctls) -> PodLink:
 
 
 def connect(pod: PodWiring, elements: Elements) -> bool:
-    """Mend the node's side: route and nft elements; False when the link is gone and only ADD can help."""
+    """Mend the node's side, link to nft elements; False when the link is gone and only ADD can help."""
     with NetlinkSocket(ROUTE) as channel:
         link = links.by_name(channel, pod.host_veth)
     if link is None or link.mac != names.host_mac(pod.ip):
@@ -133,12 +133,13 @@ def _configure(pod: PodWiring) -> int:
 
 
 def _connect(pod: PodWiring, host_ifindex: int, elements: Elements) -> None:
-    requests = [rtnetlink.set_host_route(pod.ip, host_ifindex, f"add route {pod.ip}/32 dev {pod.host_veth}")]
-    if pod.alias:
-        alias = [("IFLA_IFALIAS", pod.alias)]
-        requests.append(rtnetlink.set_link(host_ifindex, alias, f"set the alias of {pod.host_veth}"))
+    attributes = [("IFLA_IFALIAS", pod.alias)] if pod.alias else []
     with NetlinkSocket(ROUTE) as channel:
-        channel.change(*requests)
+        channel.change(
+            # First: a link that is down takes no route.
+            rtnetlink.set_link(host_ifindex, attributes, f"bring up {pod.host_veth}, with its alias"),
+            rtnetlink.set_host_route(pod.ip, host_ifindex, f"add route {pod.ip}/32 dev {pod.host_veth}"),
+        )
     to_eni = nft_elements.add(ruleset.PODS, Element(pod.ip, ruleset.pod_chain(pod.eni_mark)))
     elements.apply([to_eni, *_eip_changes(pod.ip, elements, wanted=pod.eip)])
 

@@ -1,7 +1,7 @@
 """A node with a real agent process in a simulated region, and the tests in the place of the controller.
 
 There is no controller, so that a test decides when a claim exists, has its EIP, moves or goes away. Times are
-short: addresses cool 1 s and are held 5 s, the repair runs every second.
+short: addresses cool 1 s and are held 5 s, repair and look at the cloud run every second.
 """
 
 import json
@@ -26,6 +26,7 @@ OPTIONS = [
     "--ip-hold=5s",
     "--retained-ip-hold=5s",
     "--repair-interval=1s",
+    "--cloud-check-interval=1s",
     "--add-timeout=6s",
     "--log-level=debug",
 ]

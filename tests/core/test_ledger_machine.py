@@ -64,7 +64,9 @@ class NodeMachine(RuleBasedStateMachine):
             instance_id="",
             addresses=entries,
         )
-        return observing.Listing(enis=(eni,), as_of=self.now)
+        doubtful = observing.doubtful(self.book, (eni,))
+        loose = {eip_id for eip_id, a in doubtful.items() if self.cloud_eips.get(a.ip) != eip_id}
+        return observing.Listing(enis=(eni,), as_of=self.now, loose=frozenset(loose))
 
     def record_freed(self):
         for address in self.book.in_state(addresses.Cooling):

@@ -8,7 +8,7 @@ POD = model.PodRef(namespace="default", name="web-0", uid="u1")
 IP = "10.0.1.10"
 
 
-def listing(*entries, as_of=NOW, eni_id="eni-1"):
+def listing(*entries, as_of=NOW, eni_id="eni-1", loose=()):
     eni = model.Eni(
         eni_id=eni_id,
         mac="52:54:00:00:00:01",
@@ -19,7 +19,7 @@ def listing(*entries, as_of=NOW, eni_id="eni-1"):
         instance_id="ins-1",
         addresses=(entry("10.0.1.2", primary=True), *entries),
     )
-    return observing.Listing(enis=(eni,), as_of=as_of)
+    return observing.Listing(enis=(eni,), as_of=as_of, loose=frozenset(loose))
 
 
 def entry(ip=IP, *, primary=False, state=model.IpState.AVAILABLE, eip_id=""):
@@ -96,13 +96,35 @@ def test_listing_asked_for_before_the_address_was_assigned_proves_nothing():
 
 
 def test_eip_that_was_unbound_from_outside_is_to_be_bound_again():
-    book = observed(assigned(eip_id="eip-1"), listing(entry()))
+    book = assigned(eip_id="eip-1")
+    seen = listing(entry(), loose=["eip-1"])
 
-    assert book.addresses[IP].eip.stage is addresses.BindStage.BINDING
+    assert set(observing.doubtful(book, seen.enis)) == {"eip-1"}
+    assert observed(book, seen).addresses[IP].eip.stage is addresses.BindStage.BINDING
+
+
+def test_a_listing_that_lags_behind_a_bind_unbinds_nothing():
+    """The EIP is looked at by its id; only what that shows to be loose is bound again."""
+    book = assigned(eip_id="eip-1")
+
+    assert observed(book, listing(entry())) == book
+
+
+def test_an_eip_that_was_bound_after_the_question_is_not_doubted():
+    asked = assigned(eip_id="eip-1")
+    asked = associations.begin_unbind(asked, IP, "eip-1").ledger
+
+    assert observing.doubtful(asked, listing(entry()).enis) == {}
+    assert observing.doubtful(assigned(), listing(entry()).enis) == {}
+    assert observing.doubtful(assigned(eip_id="eip-1"), listing(entry(eip_id="eip-1")).enis) == {}
+
+
+def test_an_address_that_is_not_listed_at_all_says_nothing_of_its_eip():
+    assert observing.doubtful(assigned(eip_id="eip-1"), listing().enis) == {}
 
 
 def test_listing_never_replaces_a_recorded_eip():
-    book = observed(assigned(eip_id="eip-1"), listing(entry(eip_id="eip-2")))
+    book = observed(assigned(eip_id="eip-1"), listing(entry(eip_id="eip-2"), loose=["eip-1"]))
 
     assert book.addresses[IP].eip.eip_id == "eip-1"
     assert book.addresses[IP].eip.stage is addresses.BindStage.BINDING
@@ -162,10 +184,12 @@ def test_detached_eni_puts_its_addresses_in_quarantine_at_once():
 def test_a_listing_that_was_overtaken_does_not_put_an_eip_at_two_addresses():
     book = ledger.adopt(assigned(eip_id="eip-1"), "eni-1", ["10.0.1.11"], NOW - 100).ledger
 
-    book = observed(book, listing(entry(), entry("10.0.1.11", eip_id="eip-1")))
+    seen = listing(entry(), entry("10.0.1.11", eip_id="eip-1"))
+    book = observed(book, seen)
 
+    assert set(observing.doubtful(book, seen.enis)) == {"eip-1"}
     assert book.addresses["10.0.1.11"].eip is None
-    assert book.addresses[IP].eip.stage is addresses.BindStage.BINDING
+    assert book.addresses[IP].eip.stage is addresses.BindStage.BOUND
     assert ledger.violations(book) == []
 
 
