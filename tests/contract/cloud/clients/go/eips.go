@@ -7,16 +7,14 @@ import (
 	vpc "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/vpc/v20170312"
 )
 
-func (r *Region) order(token string, bandwidth int64, tags map[string]string) (*vpc.AllocateAddressesResponse, error) {
+func (r *Region) order(token string, bandwidth int64, tags ...*vpc.Tag) (*vpc.AllocateAddressesResponse, error) {
 	request := vpc.NewAllocateAddressesRequest()
 	request.AddressCount = pointer(int64(1))
 	request.InternetMaxBandwidthOut = &bandwidth
 	request.InternetChargeType = pointer("TRAFFIC_POSTPAID_BY_HOUR")
 	request.AddressName = pointer("contract-go")
 	request.ClientToken = &token
-	for key, value := range tags {
-		request.Tags = append(request.Tags, &vpc.Tag{Key: &key, Value: &value})
-	}
+	request.Tags = tags
 	answer, err := r.vpc.AllocateAddresses(request)
 	if err == nil {
 		for _, id := range answer.Response.AddressSet {
@@ -48,14 +46,14 @@ func (r *Region) unbind(id string) (*vpc.DisassociateAddressResponse, error) {
 func eips(r *Region) Seen {
 	seen := Seen{}
 	token := fmt.Sprintf("contract-go-%d", time.Now().UnixNano())
-	tags := map[string]string{"tke-clusterId": "cls-contract-go", "tke-eipclaim-uid": token}
+	tags := []*vpc.Tag{tag("tke-clusterId", "cls-contract-go"), tag("tke-eipclaim-uid", token)}
 
-	ordered := must(r.order(token, 7, tags)).Response
+	ordered := must(r.order(token, 7, tags...)).Response
 	id := *ordered.AddressSet[0]
 	seen["ordered"] = len(ordered.AddressSet)
 	seen["order_task"] = r.eipTask(ordered.TaskId)
-	seen["repeat_is_the_same"] = *must(r.order(token, 7, tags)).Response.AddressSet[0] == id
-	seen["other_order_same_token"] = code(r.order(token, 8, tags))
+	seen["repeat_is_the_same"] = *must(r.order(token, 7, tags...)).Response.AddressSet[0] == id
+	seen["other_order_same_token"] = code(r.order(token, 8, tags...))
 	free := r.untilStatus(id, "UNBIND")
 	seen["free"] = Seen{
 		"bandwidth": *free.Bandwidth, "isp": *free.InternetServiceProvider, "type": *free.AddressType,
@@ -98,5 +96,7 @@ func filter(name string, values ...string) *vpc.Filter {
 	}
 	return made
 }
+
+func tag(key, value string) *vpc.Tag { return &vpc.Tag{Key: &key, Value: &value} }
 
 func pointer[T any](value T) *T { return &value }

@@ -8,7 +8,7 @@ import (
 // refusals is what the cloud says to wrong requests and callers; nothing is made.
 func refusals(r *Region) Seen {
 	seen := Seen{}
-	seen["bandwidth_101"] = code(r.order("contract-go-refused", 101, nil))
+	seen["bandwidth_101"] = code(r.order("contract-go-refused", 101))
 	seen["bind_of_an_unknown_eip"] = code(r.bind("eip-00000000", "eni-00000000", "10.0.0.9"))
 	seen["release_of_an_unknown_eip"] = code(r.release("eip-00000000"))
 	seen["release_of_a_malformed_id"] = code(r.release("not an id"))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common"
 	sdkerrors "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/errors"
@@ -24,6 +25,9 @@ func open(access Access) *Region {
 	settings.HttpProfile.Scheme = access.Protocol
 	settings.HttpProfile.Endpoint = access.Host
 	settings.Language = "en-US"
+	// The SDK's own answer to throttling, which polling at this pace may meet.
+	settings.RateLimitExceededMaxRetries = 5
+	settings.RateLimitExceededRetryDuration = profile.ConstantDurationFunc(time.Second)
 	credential := common.NewCredential(access.SecretID, access.SecretKey)
 	return &Region{
 		access: access,
