@@ -107,7 +107,7 @@ class Disassociation:
             and not claim.deleting
             and claim.address is not None
             and claim.address.eip_id == record.eip_id
-            and claim.node in ("", self._node)
+            and bindings.wanted_on(claim) in ("", self._node)
             and (claim.retained or claim.pod_uid == pod.uid)
         )
 

@@ -90,7 +90,7 @@ def waited_for(claim: Claim | None, pod: model.PodRef, node: str) -> str:
     For errors and Events: "the Pod's EIP waits for ...".
     """
     if claim is None:
-        return "the controller to create its EIPClaim"
+        return "the controller to create its EIPClaim or to bring it to this node"
     if claim.deleting:
         return "the controller to release the EIP of the EIPClaim that is being deleted"
     if claim.address is None:
@@ -137,6 +137,14 @@ def wanted_binding(address: Address, pod: model.PodRef, node: str) -> ClaimBindi
     )
 
 
+def wanted_on(claim: Claim) -> str:
+    """Return the node where the claim wants its EIP: that of the Pod it serves; empty for any.
+
+    The label follows only when the EIP has left the node that had it, so that its agent sees the claim.
+    """
+    return (claim.pod.node if claim.pod else "") or claim.node
+
+
 def is_here(ledger: Ledger, claim: Claim) -> bool:
     """Whether an address of this node has, or may have, the EIP of the claim, whatever the claim says."""
     known = any(a.eip is not None and a.eip.claim == str(claim) for a in ledger.addresses.values())
@@ -179,8 +187,9 @@ def _unwanted(scene: Scene, address: Address, pod: model.PodRef, claim: Claim | 
         return Disassociate(address=address, why="its EIPClaim is not this node's", certain=False)
     if claim.deleting:
         return Disassociate(address=address, why="its EIPClaim is being deleted", certain=True)
-    if claim.node not in ("", scene.node):
-        return Disassociate(address=address, why=f"its EIPClaim is for node {claim.node}", certain=True)
+    if wanted_on(claim) not in ("", scene.node):
+        why = f"its EIPClaim is for node {wanted_on(claim)}"
+        return Disassociate(address=address, why=why, certain=True)
     if claim.address is not None and claim.address.eip_id != recorded:
         why = f"its EIPClaim has {claim.address.eip_id}"
         return Disassociate(address=address, why=why, certain=False)

@@ -30,6 +30,15 @@ _AGENT = 30.0
 """Seconds between looks while the agent of a living node is expected to unbind."""
 
 
+def home(claim: Claim, pod_node: str) -> str:
+    """Return the node whose agent has to do with the claim: the Pod's, but first the one that has to unbind.
+
+    An agent sees the claims with the label of its node only, so the label stays until its binding is gone.
+    """
+    bound = claim.binding.node if claim.binding else ""
+    return bound or pod_node
+
+
 def unbind(facts: Facts, claim: Claim) -> Action:
     """Unbind for a node that is gone; leave it to the agent of one that is not.
 

@@ -191,8 +191,9 @@ def _cascades(facts: Facts, pod: PodView, *, retained: bool) -> bool:
 
 def _follow(facts: Facts, claim: Claim, pod: PodView) -> Action | None:
     """Keep label, status.pod and owner in step with the Pod that the claim serves."""
-    if pod.node and claim.node != pod.node:
-        return MoveTo(node=pod.node)
+    home = claim_release.home(claim, pod.node)
+    if home and claim.node != home:
+        return MoveTo(node=home)
     wanted = ClaimPod(uid=pod.ref.uid, node=pod.node)
     if claim.pod != wanted:
         return Serve(pod=wanted)

@@ -105,14 +105,15 @@ def test_retained_eip_goes_when_the_hold_is_over_and_comes_back_to_any_address(n
     node.delete_pod(new)
 
 
-def test_retained_claim_that_moves_to_another_node_is_let_go_at_once(node):
+def test_retained_claim_that_serves_a_pod_of_another_node_is_let_go_at_once_and_its_binding_too(node):
     _, sandbox, eip = node.pod_with_eip("moves", retained=True)
     node.call("add", sandbox)
     node.delete_pod(sandbox)
 
-    node.label("moves", "node-2")
+    node.status_of({"metadata": {"name": "moves"}}, {"pod": {"uid": "its-successor", "node": "node-2"}})
 
     node.eventually("EIP unbound", lambda: node.eip(eip.eip_id).status is model.EipStatus.UNBIND, seconds=4)
+    node.eventually("binding gone", lambda: node.read_claim("moves").binding is None, seconds=4)
     forgotten = lambda: not [e for e in node.ctl("eips")["eips"] if e["eipId"] == eip.eip_id]  # noqa: E731
     node.eventually("EIP forgotten", forgotten)
 

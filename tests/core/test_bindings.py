@@ -127,7 +127,15 @@ def test_unknown_eip_on_a_free_address_is_looked_into_first():
 
 def test_claim_that_is_deleted_or_serves_another_node_loses_its_binding():
     assert one(assigned(BOUND), claim(deleting=True)).certain
-    assert one(assigned(BOUND), claim(node="node-2")).certain
+    assert one(assigned(BOUND), claim(node="node-2", pod=None)).certain
+    # The label follows when the binding is gone: until then it shows the claim to the agent that has it.
+    assert one(assigned(BOUND), claim(pod=claims.ClaimPod(uid="u2", node="node-2"), retained=True)).certain
+
+
+def test_binding_is_withdrawn_though_the_claim_already_serves_a_pod_of_another_node():
+    moving = claim(pod=claims.ClaimPod(uid="u2", node="node-2"), retained=True, **told())
+
+    assert decided(ledger.Ledger(), moving) == [bindings.Withdraw(claim=moving)]
 
 
 def test_claim_that_vanished_from_the_cache_is_looked_into_first():

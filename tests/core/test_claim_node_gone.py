@@ -15,7 +15,6 @@ MOVED = claim(
     never=True,
     address=OWN,
     binding=ON_A,
-    node="node-b",
     pod=ClaimPod(uid="pod-2", node="node-b"),
 )
 ABANDONED = claim(

@@ -48,6 +48,15 @@ def test_a_retained_claim_serves_the_next_pod_of_its_name():
     assert moved == do.MoveTo(node="node-b")
 
 
+def test_a_claim_stays_in_sight_of_the_node_that_has_its_eip_until_that_has_let_it_go():
+    successor = pod("pod-2", node="node-b")
+    served = claim(never=True, address=OWN, binding=ON_A, pod=ClaimPod(uid="pod-2", node="node-b"))
+
+    assert decide(facts(served, successor)) == do.LookAtNode(node="node-a")
+    assert decide(facts(replace(served, node="node-b"), successor)) == do.MoveTo(node="node-a")
+    assert decide(facts(replace(served, binding=None), successor)) == do.MoveTo(node="node-b")
+
+
 def test_a_retained_claim_without_an_eip_gives_way_to_a_pod_that_asks_for_something_else():
     empty = claim(never=True, pod=ClaimPod(uid="pod-1", last_seen=NOW))
     same = replace(pod("pod-2"), annotations={EIP_ATTRIBUTES: "", DELETE_POLICY: "Never"})
