@@ -10,6 +10,7 @@ from ipamd.agent import failures
 from ipamd.agent.address_book import AddressBook
 from ipamd.agent.enis import NodeEnis
 from ipamd.agent.wirings import wiring
+from ipamd.core import cni_result, names
 from ipamd.core.addresses import Address, Assigned
 from ipamd.core.cni import CheckRequest
 from ipamd.core.cni_errors import CniError, Code
@@ -48,10 +49,11 @@ class Checking:
             )
 
     def _differences(self, request: CheckRequest, address: Address) -> list[str]:
-        found = []
-        if request.previous.addresses and address.ip not in request.previous.addresses:
-            told = ", ".join(request.previous.addresses)
-            found.append(f"ADD's result says {told}, the agent says {address.ip}")
+        state = address.state
+        if not isinstance(state, Assigned):
+            return []
+        host_veth = names.host_veth(state.pod.namespace, state.pod.name)
+        found = cni_result.differences(address.ip, state.key.ifname, host_veth, request.previous)
         if address.quarantined:
             found.append(f"the cloud does not list {address.ip} at this node any more")
         link = self.enis.link(address.eni_id)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ipamd.core import names
-from ipamd.core.cni_errors import CniError, Code
+from ipamd.core.cni_errors import CniError, Code, shown
 from ipamd.core.netconf import NetConf
 
 _MAX_ENTRIES: Final = 64
@@ -70,6 +70,28 @@ class PreviousResult:
     interfaces: tuple[PreviousInterface, ...]
     addresses: tuple[str, ...]
     """Without prefix length."""
+
+
+def differences(ip: str, ifname: str, host_veth: str, previous: PreviousResult) -> list[str]:
+    """Return what a prevResult says otherwise than the sandbox has it, one sentence each.
+
+    A later plugin of a chain may have added interfaces and addresses, and changed MACs; so only what we made
+    has to be listed. A result without addresses or interfaces is of a runtime that does not keep them.
+    """
+    found = []
+    if previous.addresses and ip not in previous.addresses:
+        found.append(f"ADD's result has the address {', '.join(previous.addresses)}, the Pod has {ip}")
+    inside = [interface.name for interface in previous.interfaces if interface.sandbox]
+    outside = [interface.name for interface in previous.interfaces if not interface.sandbox]
+    if previous.interfaces and ifname not in inside:
+        found.append(f"ADD's result has {_list(inside)} in the sandbox, the Pod has {ifname}")
+    if previous.interfaces and host_veth not in outside:
+        found.append(f"ADD's result has {_list(outside)} on the node, the Pod has {host_veth}")
+    return found
+
+
+def _list(names_: list[str]) -> str:
+    return ", ".join(shown(name) for name in names_) or "no interface"
 
 
 def parse_previous(conf: NetConf) -> PreviousResult:

@@ -3,12 +3,14 @@
 from collections import Counter as Count
 from collections.abc import Iterator
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from ipamd.controller.leading import Leader
+from ipamd.controller.sweeping import SweepCounts
 from ipamd.core import claim_status
 from ipamd.core.claims import Phase
+from ipamd.core.orphans import Fate
 
 
 class LeaderState(Collector):
@@ -33,3 +35,26 @@ class LeaderState(Collector):
             "Claims and Pods that wait to be looked at, now or after a back-off.",
             value=len(self._leader.queue),
         )
+        yield from _sweep(self._leader.sweep.counts)
+
+
+def _sweep(counts: SweepCounts) -> Iterator[Metric]:
+    """Yield what the passes over all EIPs have found; of a replica that does not lead, nothing but zeros."""
+    orphans = GaugeMetricFamily(
+        "tke_eni_orphaned_eips", "EIPs of the cluster that no EIPClaim answers for.", labels=["state"]
+    )
+    for fate in Fate:
+        orphans.add_metric([fate.value], counts.orphans.get(fate.value, 0))
+    yield orphans
+    for name, text, value in (
+        ("tke_eni_sweeps", "Passes over all EIPs and EIPClaims.", counts.passes),
+        ("tke_eni_sweeps_failed", "Passes that ended early.", counts.failures),
+        ("tke_eni_orphaned_eips_released", "EIPs without EIPClaim that were released.", counts.released),
+        ("tke_eni_claims_without_eip", "EIPClaims found whose EIP was gone.", counts.claims_without_eip),
+    ):
+        yield CounterMetricFamily(name, text, value=value)
+    yield GaugeMetricFamily(
+        "tke_eni_releases_stopped",
+        "1 if the last pass held releases back because of the switch.",
+        value=int(bool(counts.stopped_by)),
+    )

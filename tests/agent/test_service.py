@@ -2,6 +2,8 @@
 
 import pytest
 
+from ipamd.core import model
+
 pytestmark = [pytest.mark.netns, pytest.mark.scenario]
 
 
@@ -92,6 +94,70 @@ def test_check_of_an_unknown_sandbox_and_of_another_result(node):
 
     code, error = node.call("check", node.runtime.new_sandbox(), conf={"prevResult": result})
     assert (code, error["code"]) == (1, 3)
+    node.delete_pod(sandbox)
+
+
+def test_check_names_another_interface_in_the_result(node):
+    _, sandbox = node.pod_and_sandbox("other-name")
+    _, result = node.call("add", sandbox)
+    result["interfaces"][1]["name"] = "net7"
+
+    code, error = node.call("check", sandbox, conf={"prevResult": result})
+
+    assert (code, error["code"]) == (1, 101)
+    assert "net7" in error["msg"]
+    assert "eth0" in error["msg"]
+    node.delete_pod(sandbox)
+
+
+DAMAGE = {
+    "address": "ip address del {ip}/32 dev eth0",
+    "neighbour entry": "ip neigh del 169.254.1.1 dev eth0",
+    "is down": "ip link set eth0 down",
+    "MTU": "ip link set eth0 mtu 1300",
+    "MAC": "ip link set eth0 address 02:00:00:00:00:01",
+}
+
+
+@pytest.mark.parametrize("named", DAMAGE)
+def test_check_names_each_difference_of_the_pods_side(node, named):
+    _, sandbox = node.pod_and_sandbox("damaged")
+    _, result = node.call("add", sandbox)
+    command = DAMAGE[named].format(ip=ip_of(result))
+    node.on_node("ip", "netns", "exec", sandbox.netns, *command.split())
+
+    code, error = node.call("check", sandbox, conf={"prevResult": result})
+
+    assert (code, error["code"]) == (1, 101)
+    assert named in error["msg"]
+    node.delete_pod(sandbox)
+
+
+def test_gc_unbinds_the_eip_of_what_is_not_listed(node):
+    _, sandbox, eip = node.pod_with_eip("lost-with-eip")
+    assert node.call("add", sandbox)[0] == 0
+    node.workloads.remove_pod("lost-with-eip")
+    node.delete_claim("lost-with-eip")
+
+    assert node.call("gc", conf={"cni.dev/valid-attachments": []}) == (0, {})
+
+    node.eventually("unbound", lambda: node.eip(eip.eip_id).status is model.EipStatus.UNBIND)
+    node.let_claim_go("lost-with-eip")
+    node.runtime.remove_sandbox(sandbox)
+
+
+@pytest.mark.parametrize(
+    "listed", [..., "all", [{"containerID": "", "ifname": "eth0"}], [1], [{"containerID": "abc"}]]
+)
+def test_a_gc_that_is_not_understood_frees_nothing(node, listed):
+    _, sandbox = node.pod_and_sandbox("spared")
+    node.call("add", sandbox)
+    conf = {} if listed is ... else {"cni.dev/valid-attachments": listed}
+
+    code, error = node.call("gc", conf=conf)
+
+    assert (code, error["code"]) == (1, 7)
+    assert "spared" in node.pods()
     node.delete_pod(sandbox)
 
 

@@ -3,7 +3,11 @@
 import pytest
 
 from ipamd import metrics
+from ipamd.core import tags
+from ipamd.core.model import EipOrder
+from ipamd.core.orphans import SweepMode, SweepTerms
 from ipamd.metrics.controller import LeaderState
+from tests.controller.world import CLUSTER
 
 
 @pytest.fixture
@@ -27,3 +31,18 @@ def test_claims_are_counted_by_phase_and_the_leader_is_known(world, counted):
     assert value("tke_eni_claims", {"phase": "Failed"}) == 0
     assert value("tke_eni_leader") == 1
     world.wait(lambda: value("tke_eni_work_queue_length") == 0)
+
+
+def test_the_sweep_is_counted(world, counted):
+    terms = SweepTerms(mode=SweepMode.RELEASE, interval=0.1, age=1.5)
+    replica = world.start_controller(sweep=terms)
+    counted.registry.register(LeaderState(replica.leader))
+    value = counted.registry.get_sample_value
+    replica.cloud.allocate_eip(EipOrder(), tags.of_claim(CLUSTER, "gone"), "token")
+
+    world.wait(lambda: value("tke_eni_orphaned_eips", {"state": "waiting"}) == 1)
+    world.wait(lambda: value("tke_eni_orphaned_eips_released_total") == 1)
+    world.wait(lambda: value("tke_eni_orphaned_eips", {"state": "unused"}) == 0)
+    assert value("tke_eni_sweeps_total") > 1
+    assert value("tke_eni_sweeps_failed_total") == 0
+    assert value("tke_eni_releases_stopped") == 0

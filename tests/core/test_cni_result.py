@@ -73,3 +73,39 @@ def test_an_error_object_carries_what_to_do_as_details():
         "msg": "pool is empty",
         "details": "wait",
     }
+
+
+def previous(*, addresses=("10.0.1.5",), interfaces=None):
+    named = [("eni0123456789a", ""), ("eth0", "/run/netns/1")] if interfaces is None else interfaces
+    return cni_result.PreviousResult(
+        interfaces=tuple(
+            cni_result.PreviousInterface(name=name, mac="", sandbox=sandbox) for name, sandbox in named
+        ),
+        addresses=tuple(addresses),
+    )
+
+
+def differences(result):
+    return cni_result.differences("10.0.1.5", "eth0", "eni0123456789a", result)
+
+
+def test_what_later_plugins_of_a_chain_have_added_is_no_difference():
+    assert differences(previous()) == []
+    assert differences(previous(addresses=["fd00::5", "10.0.1.5"])) == []
+    assert (
+        differences(previous(interfaces=[("eni0123456789a", ""), ("lo", "/n"), ("eth0", "/n"), ("br0", "")]))
+        == []
+    )
+    assert differences(previous(addresses=[], interfaces=[])) == []
+
+
+def test_what_the_result_says_otherwise_is_named():
+    (address,) = differences(previous(addresses=["10.0.1.250"]))
+    assert "10.0.1.250" in address
+    assert "10.0.1.5" in address
+    (inside,) = differences(previous(interfaces=[("eni0123456789a", ""), ("net1", "/n")]))
+    assert "net1" in inside
+    assert "eth0" in inside
+    (outside,) = differences(previous(interfaces=[("eth0", "/n")]))
+    assert "no interface" in outside
+    assert "eni0123456789a" in outside
