@@ -123,7 +123,7 @@ class Announcer:
         body = {"metadata": {"uid": pod.uid, "annotations": annotations}}
         try:
             self._client.patch(resources.PODS, pod.name, body, pod.namespace)
-        except (errors.NotFoundError, errors.ConflictError):
+        except (errors.NotFoundError, errors.InvalidObjectError):  # invalid: another UID
             log.debug("Pod %s was gone before it got its annotations", pod)
         except errors.KubeError as e:
             log.warning("Pod %s has no annotations %s: %s", pod, ", ".join(annotations), e)
