@@ -11,6 +11,7 @@ PYTHON := /usr/bin/python3.11
 PACKAGES := python3.11 python3.11-venv iproute2 iputils-ping curl nftables libnftables1 iptables conntrack \
 	containernetworking-plugins patchelf
 IMAGE_PACKAGES := buildah mmdebstrap
+E2E_PACKAGES := $(IMAGE_PACKAGES) containerd runc etcd-server docker-registry skopeo busybox-static
 IMAGE = ccr.ccs.tencentyun.com/tke-eni/ipamd:$(shell sed -n 's/^version = //p' setup.cfg)
 PROTOS := proto/tke/eni/v1/cni.proto proto/tke/eni/v1/introspection.proto
 
@@ -18,13 +19,16 @@ PROTOS := proto/tke/eni/v1/cni.proto proto/tke/eni/v1/introspection.proto
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
+# Somebody else's apt may be at work.
+APT := -o DPkg::Lock::Timeout=300
+
 define install
 	@mkdir -p build
 	@missing=$$(for p in $(1); do dpkg -s $$p >/dev/null 2>&1 || echo $$p; done); \
 	if [ -n "$$missing" ]; then \
 		echo "installing Debian packages:" $$missing; \
-		apt-get update -qq >/dev/null; \
-		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+		apt-get $(APT) update -qq >/dev/null; \
+		DEBIAN_FRONTEND=noninteractive apt-get $(APT) install -y -qq --no-install-recommends $$missing >/dev/null; \
 	fi
 	@touch $@
 endef
@@ -34,6 +38,9 @@ build/packages.ok: Makefile
 
 build/image-packages.ok: Makefile
 	$(call install,$(IMAGE_PACKAGES))
+
+build/e2e-packages.ok: Makefile
+	$(call install,$(E2E_PACKAGES))
 
 $(VENV)/ok: requirements.lock setup.cfg pyproject.toml | build/packages.ok
 	@echo "making the virtual environment $(VENV)"
@@ -105,6 +112,18 @@ build/image/ipamd.tar: $(wildcard deploy/image/*) setup.cfg pyproject.toml $(wil
 
 .PHONY: image
 image: build/image/ipamd.tar  ## build the container image into build/image/ipamd.tar, for docker load or ctr images import
+
+.PHONY: kubernetes
+kubernetes: $(VENV)/ok  ## build the Kubernetes programs from the Go module proxy, once for each release
+	@$(PY) -m testbed.kubernetes
+
+.PHONY: e2e
+e2e: $(VENV)/ok build/e2e-packages.ok kubernetes image  ## tests on a real cluster on this machine; ARGS goes to pytest
+	@$(PY) -m pytest -q -o timeout=400 --junitxml=build/e2e.xml tests/e2e $(ARGS)
+
+.PHONY: cluster
+cluster: $(VENV)/ok build/e2e-packages.ok kubernetes image  ## the cluster of the e2e tests, until Ctrl-C
+	@$(PY) -m testbed.cluster --deploy --image $(IMAGE)=build/image/ipamd.tar $(ARGS)
 
 .PHONY: bench
 bench: $(VENV)/ok shim  ## ratios against ptp + host-local in one run, into build/bench.json

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import threading
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -64,3 +65,28 @@ class JsonEndpoint:
         if not 200 <= response.status < 300:
             raise HttpError(method, path, response.status, decoded)
         return decoded
+
+
+class ThreadEndpoints:
+    """One server for many threads: a `JsonEndpoint` for each of them. Thread-safe; `close` closes them all."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._all: list[JsonEndpoint] = []
+
+    def mine(self) -> JsonEndpoint:
+        """Give the calling thread's own."""
+        if not hasattr(self._local, "endpoint"):
+            self._local.endpoint = JsonEndpoint(self._url)
+            with self._lock:
+                self._all.append(self._local.endpoint)
+        endpoint: JsonEndpoint = self._local.endpoint
+        return endpoint
+
+    def close(self) -> None:
+        """Close the connections of all threads; a thread that goes on opens a new one."""
+        with self._lock:
+            for endpoint in self._all:
+                endpoint.close()

@@ -25,7 +25,7 @@ def new_prefix() -> str:
 
 def sweep() -> list[str]:
     """Delete the namespaces that dead simulators left and give their names."""
-    orphans = [name for name in netns.names() if _is_orphan(name)]
+    orphans = [name for name in netns.names() if is_orphan(name)]
     for name in orphans:
         netns.delete(name)
     return orphans
@@ -38,7 +38,8 @@ def delete_all(prefix: str) -> None:
             netns.delete(name)
 
 
-def _is_orphan(name: str) -> bool:
+def is_orphan(name: str) -> bool:
+    """Whether the name is one of a run that has ended without removing what it made."""
     match = _NAME.fullmatch(name)
     return match is not None and _start_time(int(match["pid"])) != match["start"]
 

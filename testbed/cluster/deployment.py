@@ -1,0 +1,60 @@
+"""tke-eni on the cluster: `deploy/` as it is shipped, below an overlay with the settings of this cluster."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+CLUSTER_ID = "cls-e2e00001"
+NAMESPACE = "kube-system"
+AGENT = "daemonset/tke-eni-agent"
+CONTROLLER = "deployment/tke-eni-ipamd"
+SETTINGS = "tke-eni-settings"
+IMAGE = "ccr.ccs.tencentyun.com/tke-eni/ipamd"
+
+_DEPLOY = Path("deploy").absolute()
+
+
+def version() -> str:
+    """Give the version of the image that deploy/ names."""
+    found = re.search(r"newTag: (\S+)", (_DEPLOY / "kustomization.yaml").read_text())
+    assert found is not None
+    return found[1]
+
+
+def settings(region: Mapping[str, Any]) -> dict[str, str]:
+    """Give the settings of a cluster in the simulated region: its id, and where cloud and metadata are."""
+    return {
+        "CLUSTER_ID": CLUSTER_ID,
+        "REGION": region["region"],
+        "CLOUD_ENDPOINT": region["fabric"]["cloud"],
+        "METADATA_URL": region["fabric"]["metadata"],
+    }
+
+
+def deploy(kubectl: Callable[..., str], directory: Path, values: Mapping[str, str]) -> None:
+    """Write an overlay to `directory`, `kubectl apply -k` it, wait until agents and controller are ready."""
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "kustomization.yaml").write_text(json.dumps(_overlay(directory, values), indent=2))
+    kubectl("apply", f"--kustomize={directory}")
+    for workload in (AGENT, CONTROLLER):
+        kubectl("rollout", "status", workload, f"--namespace={NAMESPACE}", "--timeout=120s", seconds=130.0)
+
+
+def _overlay(directory: Path, values: Mapping[str, str]) -> dict[str, object]:
+    config_map = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": SETTINGS, "namespace": NAMESPACE},
+        "data": dict(values),
+    }
+    # kustomize takes no absolute path for a base.
+    base = _DEPLOY.relative_to(Path("/"))
+    up = "/".join([".."] * (len(directory.absolute().parts) - 1))
+    return {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": [f"{up}/{base}"],
+        "patches": [{"patch": json.dumps(config_map)}],
+    }

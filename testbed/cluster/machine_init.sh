@@ -1,0 +1,43 @@
+#!/bin/sh
+# Process 1 of a machine of the cluster: arranges its mounts, says so, and reaps orphans for as long as it lives.
+# Runs in a mount and process-id namespace of its own (testbed/cluster/machine.py); $1 is the machine's disk.
+#
+# What a node writes goes to its disk, which outlives a reboot, or to a fresh /run, which does not. The rest of the
+# file system is the host's, except for Python: a node of a real cluster need not have one.
+set -eu
+disk=$1
+
+mount -t proc proc /proc
+
+# This network namespace's devices instead of the host's; the control groups stay.
+mkdir -p "$disk/cgroup"
+mount --rbind /sys/fs/cgroup "$disk/cgroup"
+mount -t sysfs sysfs /sys
+mount --move "$disk/cgroup" /sys/fs/cgroup
+
+mount -t tmpfs -o mode=755 tmpfs /run
+mkdir -p /run/netns /run/lock
+mount -t tmpfs -o mode=1777 tmpfs /tmp
+for directory in etc opt; do
+	mount -t overlay -o "lowerdir=/$directory,upperdir=$disk/$directory,workdir=$disk/work-$directory" overlay "/$directory"
+done
+mount --bind "$disk/var-lib" /var/lib
+mount --bind "$disk/var-log" /var/log
+
+for program in /usr/bin/python3* /usr/local/bin/python3*; do
+	[ -f "$program" ] && mount --bind "$disk/no-program" "$(readlink -f "$program")"
+done
+
+# Kubelet sets these for the whole machine, which is not ours: it finds them set.
+for setting in "$disk"/sysctl/*; do
+	mount --bind "$setting" "/proc/sys/$(basename "$setting" | tr . /)"
+done
+
+# Mounts that containers make are seen by others on this machine, and nowhere else.
+mount --make-rshared /
+
+touch "$disk/ready"
+while :; do
+	sleep 1000000 &
+	wait $! || :
+done

@@ -1,0 +1,140 @@
+"""A worker node: containerd, kubelet and kube-proxy, as a TKE node has them before any of ours is installed.
+
+The Node's name is its private address and its providerID names the CVM, as in TKE; ip-masq-agent's rule is
+there.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+from testbed import masquerade
+from testbed.cluster.certificates import Authority
+from testbed.cluster.kubeconfig import kubeconfig
+from testbed.cluster.layout import CLUSTER_DNS, CONFIGURATION, NODE_LEASE_SECONDS, Cvm
+from testbed.cluster.machine import Machine
+from testbed.cluster.proxy import KubeProxy
+from testbed.kubernetes import locate
+
+PAUSE_IMAGE = "registry.k8s.io/pause:3.10"
+_PLUGINS = Path("/usr/lib/cni")
+_BASE_PLUGINS = "loopback", "host-local", "ptp", "portmap"
+"""Plugins that every node has; containerd itself needs loopback."""
+_SOCKET = "/run/containerd/containerd.sock"
+
+
+class Worker:
+    """The programs of one node; they live and end with their machine."""
+
+    def __init__(
+        self, machine: Machine, cvm: Cvm, authority: Authority, *, server: str, registry: str
+    ) -> None:
+        """Write keys and configuration onto the machine, which is still off."""
+        self.machine = machine
+        self.cvm = cvm
+        user = f"system:node:{cvm.private_ip}"
+        pair = authority.issue(user, groups=["system:nodes"], addresses=[cvm.private_ip])
+        access = kubeconfig(server, authority=authority.certificate, user=user, identity=pair)
+        machine.write(f"{CONFIGURATION}/kubelet.conf", access, mode=0o600)
+        machine.write(f"{CONFIGURATION}/kubelet.yaml", json.dumps(self._kubelet_configuration(), indent=2))
+        machine.write(f"{CONFIGURATION}/pki/ca.crt", authority.certificate)
+        machine.write(f"{CONFIGURATION}/pki/kubelet.crt", pair.certificate)
+        machine.write(f"{CONFIGURATION}/pki/kubelet.key", pair.key, mode=0o600)
+        machine.write("/etc/resolv.conf", "")
+        machine.write("/etc/containerd/config.toml", _CONTAINERD)
+        machine.write("/etc/containerd/certs.d/_default/hosts.toml", _hosts(registry))
+        self._proxy_access = authority.issue("system:kube-proxy")
+        proxy = kubeconfig(
+            server, authority=authority.certificate, user="system:kube-proxy", identity=self._proxy_access
+        )
+        self._proxy = KubeProxy(machine, cvm, proxy)
+        plugins = machine.path("/opt/cni/bin")
+        plugins.mkdir(parents=True)
+        machine.path("/etc/cni/net.d").mkdir(parents=True)
+        for name in _BASE_PLUGINS:
+            shutil.copy2(_PLUGINS / name, plugins / name)
+
+    def start(self, *, vpc_cidrs: list[str]) -> None:
+        """Start everything; the node registers itself when the API server answers."""
+        masquerade.install(self.machine.netns, vpc_cidrs=vpc_cidrs)
+        self.machine.add("containerd", "containerd", "--config=/etc/containerd/config.toml")
+        labels = {
+            "node.kubernetes.io/instance-type": self.cvm.instance_type,
+            "topology.kubernetes.io/zone": self.cvm.zone,
+        }
+        self.machine.add(
+            "kubelet",
+            str(locate("kubelet")),
+            f"--config={CONFIGURATION}/kubelet.yaml",
+            f"--kubeconfig={CONFIGURATION}/kubelet.conf",
+            f"--hostname-override={self.cvm.private_ip}",
+            f"--node-ip={self.cvm.private_ip}",
+            "--node-labels=" + ",".join(f"{key}={value}" for key, value in labels.items()),
+            after=f"[ -S {_SOCKET} ]",
+        )
+        self._proxy.start()
+
+    def _kubelet_configuration(self) -> dict[str, object]:
+        pki = f"{CONFIGURATION}/pki"
+        return {
+            "apiVersion": "kubelet.config.k8s.io/v1beta1",
+            "kind": "KubeletConfiguration",
+            "authentication": {"anonymous": {"enabled": False}, "x509": {"clientCAFile": f"{pki}/ca.crt"}},
+            "authorization": {"mode": "Webhook"},
+            "tlsCertFile": f"{pki}/kubelet.crt",
+            "tlsPrivateKeyFile": f"{pki}/kubelet.key",
+            "providerID": f"qcloud:///{self.cvm.zone}/{self.cvm.instance_id}",
+            "containerRuntimeEndpoint": f"unix://{_SOCKET}",
+            "clusterDomain": "cluster.local",
+            "clusterDNS": [CLUSTER_DNS],
+            "resolvConf": "/etc/resolv.conf",
+            "volumePluginDir": "/var/lib/kubelet/plugins-exec",
+            "cgroupDriver": "cgroupfs",
+            "cgroupRoot": self.machine.group.path,
+            "failCgroupV1": False,
+            "failSwapOn": False,
+            # All nodes share the host's disk and memory: what is scarce there is not theirs to act on.
+            "evictionHard": {
+                "memory.available": "0%",
+                "nodefs.available": "0%",
+                "nodefs.inodesFree": "0%",
+                "imagefs.available": "0%",
+                "imagefs.inodesFree": "0%",
+            },
+            "imageGCHighThresholdPercent": 100,
+            "nodeStatusUpdateFrequency": "2s",
+            "nodeLeaseDurationSeconds": NODE_LEASE_SECONDS,
+            "serializeImagePulls": False,
+            "registryPullQPS": 0,
+            "eventRecordQPS": 0,
+        }
+
+
+_CONTAINERD = f"""\
+version = 2
+disabled_plugins = [
+  "io.containerd.snapshotter.v1.aufs",
+  "io.containerd.snapshotter.v1.btrfs",
+  "io.containerd.snapshotter.v1.devmapper",
+  "io.containerd.snapshotter.v1.zfs",
+  "io.containerd.tracing.processor.v1.otlp",
+  "io.containerd.internal.v1.tracing",
+]
+
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "{PAUSE_IMAGE}"
+  restrict_oom_score_adj = true
+  [plugins."io.containerd.grpc.v1.cri".containerd]
+    snapshotter = "overlayfs"
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "/opt/cni/bin"
+    conf_dir = "/etc/cni/net.d"
+  [plugins."io.containerd.grpc.v1.cri".registry]
+    config_path = "/etc/containerd/certs.d"
+"""
+
+
+def _hosts(registry: str) -> str:
+    """Let every image, whatever registry its name says, come from the one in the VPC."""
+    url = f"http://{registry}"
+    return f'server = "{url}"\n\n[host."{url}"]\n  capabilities = ["pull", "resolve"]\n'
