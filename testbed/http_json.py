@@ -68,7 +68,7 @@ class JsonEndpoint:
 
 
 class ThreadEndpoints:
-    """One server for many threads: a `JsonEndpoint` for each of them. Thread-safe; `close` closes them all."""
+    """One server for many threads: a `JsonEndpoint` for each of them. Thread-safe; `close` ends them all."""
 
     def __init__(self, url: str) -> None:
         self._url = url

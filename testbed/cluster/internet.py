@@ -24,7 +24,9 @@ class Internet:
         """
         try:
             url = f"http://{host or self.hosts[0]}/"
-            return self._execute(namespace, pod, "wget", "-q", "-T", "3", "-O", "-", url).strip()
+            # Not wget's own option: it crashes Debian's static busybox.
+            limited = ("timeout", "4", "wget")
+            return self._execute(namespace, pod, *limited, "-q", "-O", "-", url).strip()
         except AssertionError:
             return ""
 

@@ -124,9 +124,18 @@ class ClusterUnderTest:
         """The Pod, None when there is none."""
         return self.get(f"/api/v1/namespaces/{namespace}/pods/{name}")
 
+    @staticmethod
+    def claim_path(namespace: str, name: str) -> str:
+        """Path of an EIPClaim in the API."""
+        return f"/apis/networking.tke.cloud.tencent.com/v1/namespaces/{namespace}/eipclaims/{name}"
+
     def claim(self, namespace: str, name: str) -> dict[str, Any] | None:
         """The EIPClaim, None when there is none."""
-        return self.get(f"/apis/networking.tke.cloud.tencent.com/v1/namespaces/{namespace}/eipclaims/{name}")
+        return self.get(self.claim_path(namespace, name))
+
+    def must_get_claim(self, namespace: str, name: str) -> dict[str, Any]:
+        """The EIPClaim, which has to be there."""
+        return self.must_get(self.claim_path(namespace, name))
 
     def events(self, namespace: str, name: str) -> list[dict[str, Any]]:
         """The events about the objects of that name."""
@@ -184,13 +193,18 @@ class ClusterUnderTest:
         """Wait until there is no object at `path`."""
         self.wait(f"{path} is gone", lambda: self.get(path) is None, seconds=seconds)
 
-    def remove_namespace(self, name: str) -> None:
-        """Delete a namespace and wait until it is gone with all that was in it; Pods get a second to end."""
+    def empty_namespace(self, name: str) -> None:
+        """Delete workloads, Pods (which get a second to end) and claims, and wait until nothing holds an EIP.
+
+        The namespace itself goes some seconds later; nobody waits for it.
+        """
         workloads = ["statefulsets,deployments,daemonsets,replicasets,jobs", "--all"]
         self.kubectl("delete", *workloads, *_in(name), "--cascade=orphan", "--wait=false")
         self.kubectl("delete", "pods", "--all", *_in(name), "--grace-period=1", "--wait=false")
+        self.kubectl("delete", "eipclaims", "--all", *_in(name), "--wait=false")
+        left = ["get", "pods,eipclaims", *_in(name), "--output=name"]
+        self.wait(f"{name} is empty", lambda: not self.kubectl(*left), seconds=120.0)
         self.kubectl("delete", "namespace", name, "--wait=false")
-        self.wait_until_gone(f"/api/v1/namespaces/{name}", seconds=120.0)
 
     def dump(self, directory: Path) -> None:
         """Write what helps to understand a failure: objects, events, logs of our containers."""

@@ -6,6 +6,7 @@ a failed test saw of the cluster is written to build/e2e-logs/<test>.
 
 import re
 import shutil
+import uuid
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -40,7 +41,8 @@ def cluster() -> Iterator[ClusterUnderTest]:
 @pytest.fixture
 def namespace(cluster: ClusterUnderTest, request: pytest.FixtureRequest) -> Iterator[str]:
     """A fresh namespace, named after the test. At its end everything in it is deleted, with its claims."""
-    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower().removeprefix("test_"))[:50].strip("-")
+    words = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower().removeprefix("test_"))
+    name = f"{words[:50].strip('-')}-{uuid.uuid4().hex[:4]}"
     cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     # Admission refuses Pods before it is there.
     cluster.wait(
@@ -50,7 +52,7 @@ def namespace(cluster: ClusterUnderTest, request: pytest.FixtureRequest) -> Iter
     yield name
     if request.node.stash.get(_failed, False):
         cluster.dump(LOGS / request.node.name)
-    cluster.remove_namespace(name)
+    cluster.empty_namespace(name)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -43,10 +43,9 @@ def test_a_pod_reaches_the_api_server_by_its_service(cluster: ClusterUnderTest, 
     cluster.apply(POD, namespace=namespace)
     cluster.wait_for_pod(namespace, "plain")
 
-    url = "https://10.96.0.1/version"
-    assert '"major": "1"' in cluster.exec(
-        namespace, "plain", "wget", "-q", "-T", "5", "--no-check-certificate", "-O", "-", url
-    )
+    command = ["timeout", "5", "wget", "-q", "--no-check-certificate", "-O", "-"]
+    answer = cluster.exec(namespace, "plain", *command, "https://10.96.0.1/version")
+    assert '"major": "1"' in answer
 
 
 def test_a_pod_without_eip_leaves_with_its_nodes_address(cluster: ClusterUnderTest, namespace: str):

@@ -1,0 +1,58 @@
+"""Pods that end-to-end tests start: busybox that serves its Pod's name at port 80. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+ANNOTATION = "tke.cloud.tencent.com/"
+EIP = "tke.cloud.tencent.com/eip"
+ENI_IP = "tke.cloud.tencent.com/eni-ip"
+SERVE = "mkdir /www && hostname > /www/index.html && exec httpd -f -p 80 -h /www"
+Json = dict[str, Any]
+
+
+def plain_pod(name: str, *, node: str = "") -> Json:
+    """Give a Pod without an EIP; with `node` the scheduler may take that one only."""
+    return {"apiVersion": "v1", "kind": "Pod", **_pod({"name": name}, {ENI_IP: "1"}, node)}
+
+
+def eip_pod(name: str, *, annotations: Mapping[str, str] | None = None, node: str = "") -> Json:
+    """Give a Pod with an EIP; `annotations` without their prefix, by default an EIP with defaults."""
+    wishes = {"eip-attributes": "", **(annotations or {})}
+    metadata = {"name": name, "annotations": _annotations(wishes)}
+    return {"apiVersion": "v1", "kind": "Pod", **_pod(metadata, {ENI_IP: "1", EIP: "1"}, node)}
+
+
+def eip_stateful_set(name: str, replicas: int, *, annotations: Mapping[str, str] | None = None) -> Json:
+    """Give a StatefulSet whose Pods have EIPs; `annotations` as for `eip_pod`."""
+    labels = {"app": name}
+    wishes = {"eip-attributes": "", **(annotations or {})}
+    metadata = {"labels": labels, "annotations": _annotations(wishes)}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": {"name": name},
+        "spec": {
+            "replicas": replicas,
+            "podManagementPolicy": "Parallel",
+            "selector": {"matchLabels": labels},
+            "template": _pod(metadata, {ENI_IP: "1", EIP: "1"}, ""),
+        },
+    }
+
+
+def _annotations(wishes: Mapping[str, str]) -> dict[str, str]:
+    wishes = {"networks": "tke-route-eni", **wishes}
+    return {f"{ANNOTATION}{key}": value for key, value in wishes.items()}
+
+
+def _pod(metadata: Mapping[str, Any], resources: Mapping[str, str], node: str) -> Json:
+    container = {
+        "name": "web",
+        "image": "busybox",
+        "command": ["sh", "-c", SERVE],
+        "resources": {"requests": dict(resources), "limits": dict(resources)},
+    }
+    spec: Json = {"terminationGracePeriodSeconds": 1, "containers": [container]}
+    if node:
+        spec["nodeSelector"] = {"kubernetes.io/hostname": node}
+    return {"metadata": dict(metadata), "spec": spec}
