@@ -11,7 +11,8 @@ import ipaddress
 import re
 from typing import Final
 
-HOST_VETH: Final = re.compile(r"eni[0-9a-f]{11}")
+HOST_VETH_PREFIX: Final = "eni"
+HOST_VETH: Final = re.compile(HOST_VETH_PREFIX + r"[0-9a-f]{11}")
 """Matches (fullmatch) the names of host ends; 14 characters, one below the kernel's limit of 15."""
 
 GATEWAY_IP: Final = "169.254.1.1"
@@ -25,7 +26,7 @@ _POD_MAC_PREFIX: Final = "0a:e1"
 def host_veth(namespace: str, pod: str) -> str:
     """Return the name of the host's end of the Pod's veth."""
     digest = hashlib.sha1(f"{namespace}.{pod}".encode(), usedforsecurity=False).hexdigest()
-    return f"eni{digest[:11]}"
+    return f"{HOST_VETH_PREFIX}{digest[:11]}"
 
 
 def host_mac(ip: str) -> str:

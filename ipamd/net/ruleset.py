@@ -5,6 +5,8 @@ connection stays on its way when the Pod gets or loses its EIP later, and all ot
 The chain runs after destination NAT (priority dstnat + 10), because what matters is where a packet goes, not
 the Service address that it was sent to.
 
+    sources      from a Pod's link: dropped unless the route back to its source leads to that very link, so
+                 that no Pod speaks as another one, whatever it does in its namespace (raw: before all else)
     prerouting   from outside, by an ENI: remember the ENI (arrive_<mark>)
                  connection with an ENI's mark, packet not from outside: mark it (leave_<mark>)
                  other packets of known connections: the node's own routing
@@ -19,6 +21,7 @@ import ipaddress
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from ipamd.core import names
 from ipamd.net.marks import FIRST_TABLE
 from ipamd.net.model import DataPlaneConfig, EniLink, PodEgress
 from ipamd.net.nft_elements import TABLE
@@ -28,6 +31,7 @@ EIP_PODS: Final = "eip_pods"
 _DIRECT: Final = "direct_cidrs"
 _ARRIVALS: Final = "eni_arrivals"
 _RETURNS: Final = "eni_returns"
+_SOURCES: Final = "sources"
 _POD_CHAIN: Final = "pod_"
 
 Command = dict[str, Any]
@@ -50,8 +54,9 @@ def mark_of(chain: str) -> int:
 
 def create(config: DataPlaneConfig, direct_cidrs: Sequence[str], enis: Sequence[EniLink]) -> list[Command]:
     """Return the commands that make the table what it has to be; elements of Pods stay as they are."""
-    chains = ["prerouting", "postrouting"]
+    chains = [_SOURCES, "prerouting", "postrouting"]
     rules = [
+        (_SOURCES, "a Pod speaks as itself", _of_another),
         *(("prerouting", *rule) for rule in _prerouting(config)),
         *(("postrouting", *rule) for rule in _postrouting(config)),
     ]
@@ -81,11 +86,12 @@ def outdated(listing: Sequence[Command], enis: Sequence[EniLink]) -> list[Comman
 
     What it has for other ENIs stays: after a restart they are made known one by one, and their Pods run.
     """
-    names = {name: _arrive(eni.mark) for eni in enis for name in (eni.name, eni.ifindex)}
+    arrivals = {name: _arrive(eni.mark) for eni in enis for name in (eni.name, eni.ifindex)}
     found = [
         [key, verdict]
         for key, verdict in _map_elements(listing, _ARRIVALS)
-        if names.get(key) != _target(verdict) and (key in names or _target(verdict) in names.values())
+        if arrivals.get(key) != _target(verdict)
+        and (key in arrivals or _target(verdict) in arrivals.values())
     ]
     return list(_elements("delete", _ARRIVALS, found))
 
@@ -134,9 +140,17 @@ def destroy() -> list[Command]:
 
 
 _HOOKS: Final[dict[str, Command]] = {
+    "sources": {"type": "filter", "hook": "prerouting", "prio": -300, "policy": "accept"},
     "prerouting": {"type": "filter", "hook": "prerouting", "prio": -90, "policy": "accept"},
     "postrouting": {"type": "nat", "hook": "postrouting", "prio": 99, "policy": "accept"},
 }
+
+
+_of_another: Final[list[Command]] = [
+    {"match": {"op": "==", "left": {"meta": {"key": "iifname"}}, "right": f"{names.HOST_VETH_PREFIX}*"}},
+    {"match": {"op": "==", "left": {"fib": {"result": "oif", "flags": ["saddr", "iif"]}}, "right": False}},
+    {"drop": None},
+]
 
 
 def _sets() -> Iterator[Command]:
