@@ -6,7 +6,8 @@ be: one process makes one call at a time.
 """
 
 import time
-from _socket import AF_UNIX, SO_SNDTIMEO, SOCK_CLOEXEC, SOCK_STREAM, SOL_SOCKET, socket
+from _socket import AF_UNIX, SO_PEERCRED, SO_SNDTIMEO, SOCK_CLOEXEC, SOCK_STREAM, SOL_SOCKET, socket
+from posix import geteuid
 from sys import byteorder
 
 from cni_plugin import exchange, status
@@ -30,7 +31,17 @@ def connect(path: bytes, deadline: float) -> socket:
     except OSError as error:
         connection.close()
         raise UnreachableError(error.strerror or str(error)) from None
+    _check_peer(connection)
     return connection
+
+
+def _check_peer(connection: socket) -> None:
+    """Refuse a socket that is neither root's nor our own: whoever made it is not the agent."""
+    # struct ucred: pid, uid, gid, of whoever called listen().
+    uid = int.from_bytes(connection.getsockopt(SOL_SOCKET, SO_PEERCRED, 12)[4:8], byteorder)
+    if uid not in (0, geteuid()):
+        connection.close()
+        raise UnreachableError(f"it is served by user {uid}, not by root")
 
 
 def call(connection: socket, path: bytes, message: bytes, deadline: float) -> bytes:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import ipamd
 from ipamd import monitoring
-from ipamd.agent import memory, node_facts
+from ipamd.agent import memory, node_facts, own_directories
 from ipamd.agent.assembly import COMPONENT, Agent, Surroundings
 from ipamd.agent.health import Health
 from ipamd.agent.options import Settings
@@ -41,6 +41,12 @@ def run(settings: Settings, environment: Mapping[str, str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     log.info("ipamd agent %s for node %s", ipamd.__version__, settings.node_name)
+    for flag, directory in (
+        ("--socket", settings.socket.parent),
+        ("--state-dir", settings.state_dir),
+        ("--pending-deletes", settings.pending_deletes),
+    ):
+        own_directories.ensure(directory, flag)
     metadata = Metadata(settings.metadata_url)
     connection = config.load(settings.kubeconfig, environment, master=settings.master)
     boot_id = _BOOT_ID.read_text().strip()

@@ -1,6 +1,7 @@
 """The agent's gRPC server on its unix socket.
 
-The socket exists with mode 0600 from its first moment and is removed at the end. One that an earlier agent
+The socket exists with mode 0600 from its first moment and is removed at the end; its directory is checked by
+`ipamd.agent.own_directories`. One that an earlier agent
 left is replaced; that no other agent is alive was settled by the store's lock before.
 """
 
@@ -52,7 +53,6 @@ class Server:
     def start(self) -> None:
         """Listen and serve; InvalidInputError when the socket cannot be made."""
         try:
-            self._path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             self._remove_socket()
             before = os.umask(0o177)
             try:

@@ -2,6 +2,8 @@
 
 import json
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -27,6 +29,27 @@ def test_a_socket_that_a_dead_agent_left_is_refused(plugin):
         left.bind(str(plugin.socket))
 
     assert "Connection refused" in plugin.run("ADD").error["msg"]
+
+
+def test_a_socket_of_somebody_else_is_not_spoken_to(plugin):
+    """Who has made it could answer ADD with any address."""
+    listen = "import socket, sys; s = socket.socket(fileno=int(sys.argv[1])); s.listen(); print(flush=True); "
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(plugin.socket))
+        number = str(bound.fileno())
+        command = [sys.executable, "-I", "-c", listen + "s.accept()[0].recv(1)", number]
+        stranger = subprocess.Popen(
+            command, stdout=subprocess.PIPE, pass_fds=[bound.fileno()], user=65534, cwd="/"
+        )
+        with stranger:
+            stranger.stdout.readline()
+            try:
+                error = plugin.run("ADD").error
+            finally:
+                stranger.kill()
+
+    assert error["code"] == 11
+    assert "it is served by user 65534, not by root" in error["msg"]
 
 
 def test_a_socket_path_that_cannot_be_one_is_an_error(plugin):
