@@ -119,7 +119,8 @@ kubernetes: $(VENV)/ok  ## build the Kubernetes programs from the Go module prox
 
 .PHONY: e2e
 e2e: $(VENV)/ok build/e2e-packages.ok kubernetes image  ## tests on a real cluster on this machine; ARGS goes to pytest
-	@$(PY) -m pytest -q -o timeout=400 --junitxml=build/e2e.xml tests/e2e $(ARGS)
+	@CONTRACT_KUBERNETES=real $(PY) -m pytest -q -o timeout=400 --junitxml=build/e2e.xml \
+		tests/contract/kube tests/e2e $(ARGS)
 
 .PHONY: cluster
 cluster: $(VENV)/ok build/e2e-packages.ok kubernetes image  ## the cluster of the e2e tests, until Ctrl-C

@@ -1,20 +1,23 @@
 """The API server that the contract tests talk to: the simulator, or a real one.
 
-Set CONTRACT_KUBECONFIG to the path of a kubeconfig whose user is a cluster administrator, and the same tests
-run against that server (with its kube-controller-manager: garbage collection and the deletion of namespaces
-are part of the contract). KUBECONFIG itself is not looked at, so that nobody's cluster is written to by
-accident. Every test works in a namespace of its own; cluster-wide objects carry its name.
+With CONTRACT_KUBERNETES=real (`make e2e` does this) it is a kube-apiserver with etcd and the controller
+manager (garbage collection and the deletion of namespaces are part of the contract), started here. With
+CONTRACT_KUBECONFIG it is the server of that kubeconfig, whose user must be an administrator. KUBECONFIG
+itself is not looked at, so that nobody's cluster is written to by accident. Every test works in a namespace
+of its own; cluster-wide objects carry its name.
 """
 
 import os
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import kubernetes
 import pytest
 
 from simulator.kube import KubeServer, Store, listen
+from testbed.cluster.running import running_cluster
 from tests.contract.kube.endpoint import CLAIM_GROUP, Endpoint, Obj, wait_for
 
 CLAIM_CRD: Obj = {
@@ -64,12 +67,21 @@ class Place:
 
 
 @pytest.fixture(scope="session")
-def kube_endpoint() -> Iterator[Endpoint]:
+def kubeconfig() -> Iterator[str]:
+    """The kubeconfig of the real server under test, empty for the simulator."""
+    if os.environ.get("CONTRACT_KUBERNETES") == "real":
+        with running_cluster(Path("build/contract"), "--control-plane-only") as access:
+            yield access["kubeconfig"]
+    else:
+        yield os.environ.get("CONTRACT_KUBECONFIG", "")
+
+
+@pytest.fixture(scope="session")
+def kube_endpoint(kubeconfig: str) -> Iterator[Endpoint]:
     """The server under test, as an administrator."""
-    path = os.environ.get("CONTRACT_KUBECONFIG")
-    if path:
+    if kubeconfig:
         configuration = kubernetes.client.Configuration()
-        kubernetes.config.load_kube_config(path, client_configuration=configuration)
+        kubernetes.config.load_kube_config(kubeconfig, client_configuration=configuration)
         api = Endpoint(configuration)
         _install_claims(api)
         yield api

@@ -4,7 +4,6 @@ What they need of a server is checked request by request in the other modules; h
 """
 
 import functools
-import os
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -26,10 +25,11 @@ BRISK = LeaseTiming(duration=3.0, renew_within=2.0, retry=0.2)
 
 
 @pytest.fixture(scope="session")
-def connection(kube_endpoint) -> Connection:
+def connection(kube_endpoint, kubeconfig) -> Connection:
     """The way to the server as our own kubeconfig reader finds it."""
-    path = os.environ.get("CONTRACT_KUBECONFIG")
-    return config.load(path, {}) if path else Connection(server=kube_endpoint.configuration.host)
+    if kubeconfig:
+        return config.load(kubeconfig, {})
+    return Connection(server=kube_endpoint.configuration.host)
 
 
 @pytest.fixture
