@@ -22,6 +22,8 @@ class AuditEntry:
     request_id: str
     params: Mapping[str, Any]
     code: str
+    source: str = ""
+    """Address that the call came from (CloudAudit calls it sourceIPAddress)."""
     replayed: bool = False
     """Whether a ClientToken was met again and nothing was done."""
 

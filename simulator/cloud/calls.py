@@ -31,6 +31,8 @@ class ApiRequest:
     request_id: str
     pause: Callable[[float], object]
     """Waits so many seconds in the thread of the request, for injected delays."""
+    source: str = ""
+    """Address of the client."""
 
 
 class Actor(Protocol):
@@ -65,6 +67,7 @@ class Calls:
             request_id=request.request_id,
             params=request.params,
             code="",
+            source=request.source,
         )
         try:
             response, replayed = self._admitted(request)

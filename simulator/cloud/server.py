@@ -75,6 +75,7 @@ class CloudServer(HttpServer):
             params=_parameters(http, action),
             request_id=request_id,
             pause=self.stopping.wait,
+            source=http.peer,
         )
 
     def _perform(self, request: ApiRequest) -> HttpReply | None:

@@ -1,5 +1,6 @@
 """A node as tests treat it: its programs are ended and started, its power is cut, its files looked at."""
 
+import subprocess
 from pathlib import Path
 
 from testbed.http_json import JsonEndpoint
@@ -55,9 +56,10 @@ class Daemon:
 class Node:
     """A worker node."""
 
-    def __init__(self, name: str, machine: str, control: str) -> None:
+    def __init__(self, name: str, machine: str, *, netns: str, control: str) -> None:
         """`name` is the Node's, `machine` the machine's, `control` the URL of the switches."""
         self.name = name
+        self.netns = netns
         self._machine = machine
         self._control = control
         self._power = _Switch(control, f"/{machine}")
@@ -72,6 +74,11 @@ class Node:
     def boot(self) -> None:
         """Switch the node on again, as it was installed."""
         self._power.do("boot")
+
+    def run(self, *command: str) -> str:
+        """Run a program of the host in the node's network, such as ip or nft, and give what it printed."""
+        enter = ["nsenter", f"--net=/run/netns/{self.netns}"]
+        return subprocess.run([*enter, *command], check=True, capture_output=True, text=True).stdout
 
     def path(self, path: str) -> Path:
         """Where this process sees a path of the node's file system, while the node is on."""

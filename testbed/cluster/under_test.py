@@ -65,7 +65,11 @@ class ClusterUnderTest:
         self._proxy, url = self._open_proxy()
         self._endpoints = ThreadEndpoints(url)
         control = str(access.get("control", ""))
-        self.nodes = [Node(name, machine, control) for name, machine in access["nodes"].items()]
+        netns = {cvm["private_ip"]: cvm["netns"] for cvm in access["region"]["instances"]}
+        self.nodes = [
+            Node(name, machine, netns=netns[name], control=control)
+            for name, machine in access["nodes"].items()
+        ]
         """The worker nodes, by name in order."""
         self.internet = Internet(self.region.document["internet"], self.exec)
 
@@ -149,6 +153,20 @@ class ClusterUnderTest:
     def must_get(self, path: str) -> dict[str, Any]:
         """An object that has to be there; HttpError when it is not."""
         return dict(self.client.get(path))
+
+    @staticmethod
+    def processes_of(pod: Mapping[str, Any]) -> list[int]:
+        """Ids, on this host, of the processes of a Pod that runs on one of the cluster's machines."""
+        mark = f"pod{pod['metadata']['uid']}"
+        found = []
+        for directory in Path("/proc").glob("[0-9]*"):
+            try:
+                groups = (directory / "cgroup").read_text()
+            except OSError:
+                continue
+            if mark in groups:
+                found.append(int(directory.name))
+        return sorted(found)
 
     def node(self, name: str) -> Node:
         """The node with that name."""
