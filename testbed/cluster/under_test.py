@@ -137,6 +137,10 @@ class ClusterUnderTest:
         """The EIPClaim, None when there is none."""
         return self.get(self.claim_path(namespace, name))
 
+    def must_get_pod(self, namespace: str, name: str) -> dict[str, Any]:
+        """The Pod, which has to be there."""
+        return self.must_get(f"/api/v1/namespaces/{namespace}/pods/{name}")
+
     def must_get_claim(self, namespace: str, name: str) -> dict[str, Any]:
         """The EIPClaim, which has to be there."""
         return self.must_get(self.claim_path(namespace, name))
