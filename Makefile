@@ -13,7 +13,7 @@ PACKAGES := python3.11 python3.11-venv iproute2 iputils-ping curl nftables libnf
 IMAGE_PACKAGES := buildah mmdebstrap
 E2E_PACKAGES := $(IMAGE_PACKAGES) containerd runc etcd-server docker-registry skopeo busybox-static
 IMAGE = ccr.ccs.tencentyun.com/tke-eni/ipamd:$(shell sed -n 's/^version = //p' setup.cfg)
-PROTOS := proto/tke/eni/v1/cni.proto proto/tke/eni/v1/introspection.proto
+PROTOS := $(addprefix proto/tke/eni/v1/,cni.proto introspection.proto maintenance.proto)
 
 .PHONY: help
 help:  ## list the targets

@@ -42,9 +42,11 @@ def configure(level: str, form: str) -> None:
     handler.setFormatter(_JsonFormatter() if form == "json" else _TextFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level.upper())
-    # The transport logs each request and connection; our own modules say what matters of them.
-    logging.getLogger("urllib3").setLevel(logging.WARNING)
+    # Libraries log whole requests and answers at debug level, headers with credentials among them; our own
+    # modules say what matters of both.
+    chosen = logging.getLevelNamesMapping()[level.upper()]
+    root.setLevel(max(chosen, logging.WARNING))
+    logging.getLogger("ipamd").setLevel(chosen)
 
 
 def _time(record: logging.LogRecord) -> str:

@@ -27,6 +27,7 @@ from ipamd.agent.eip_waiting import EipWaiting
 from ipamd.agent.enis import Adapters, NodeEnis
 from ipamd.agent.health import Health
 from ipamd.agent.introspection import Identity, IntrospectionService, Views
+from ipamd.agent.maintenance import MaintenanceParts, MaintenanceService
 from ipamd.agent.node_facts import NodeFacts
 from ipamd.agent.options import Settings
 from ipamd.agent.pending import PendingDeletes
@@ -284,10 +285,11 @@ class Agent:
             drift=self._upkeep.drift,
             cut_off=lambda: [*self._upkeep.cut_off(), *self._cloud_check.missing()],
         )
+        checking = Checking(book=self._book, enis=self._enis, dataplane=self._dataplane)
         verbs = Verbs(
             adding=self._adding,
             deleting=self._deleting,
-            checking=Checking(book=self._book, enis=self._enis, dataplane=self._dataplane),
+            checking=checking,
             collecting=Collecting(
                 book=self._book, deleting=self._deleting, is_under_way=self._adding.is_under_way
             ),
@@ -302,10 +304,18 @@ class Agent:
         views = Views(
             book=self._book, pool=self._pool, enis=self._enis, binder=self._binder, readiness=readiness
         )
+        maintenance = MaintenanceParts(
+            book=self._book,
+            checking=checking,
+            readiness=readiness,
+            upkeep=self._upkeep,
+            snapshot=self._dataplane.snapshot,
+        )
         return Server(
             settings.socket,
             CniService(verbs, add_timeout=settings.add_timeout, wake=self._book.wake),
             IntrospectionService(identity, views),
+            MaintenanceService(maintenance),
             self._interceptors(views),
         )
 

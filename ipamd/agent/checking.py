@@ -36,10 +36,13 @@ class Checking:
                 advice="the Pod needs a new sandbox",
                 version=request.conf.version,
             )
+        state = address.state
+        host_veth = names.host_veth(state.pod.namespace, state.pod.name)
+        found = cni_result.differences(address.ip, state.key.ifname, host_veth, request.previous)
         try:
-            found = self._differences(request, address)
+            found += self._differences(address)
         except IpamError as e:
-            raise failures.of_verb("CHECK", address.state.pod, e, request.conf.version) from e
+            raise failures.of_verb("CHECK", state.pod, e, request.conf.version) from e
         if found:
             raise CniError(
                 Code.DRIFTED,
@@ -48,12 +51,15 @@ class Checking:
                 version=request.conf.version,
             )
 
-    def _differences(self, request: CheckRequest, address: Address) -> list[str]:
-        state = address.state
-        if not isinstance(state, Assigned):
-            return []
-        host_veth = names.host_veth(state.pod.namespace, state.pod.name)
-        found = cni_result.differences(address.ip, state.key.ifname, host_veth, request.previous)
+    def look(self, address: Address) -> list[str]:
+        """Return one sentence for each difference of a sandbox, or why it could not be looked at."""
+        try:
+            return self._differences(address)
+        except IpamError as e:
+            return [e.message]
+
+    def _differences(self, address: Address) -> list[str]:
+        found = []
         if address.quarantined:
             found.append(f"the cloud does not list {address.ip} at this node any more")
         link = self.enis.link(address.eni_id)

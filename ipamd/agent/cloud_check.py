@@ -3,11 +3,12 @@
 One DescribeNetworkInterfaces shows all ENIs of the node with their addresses and the EIPs at them; how often
 is decided by `ipamd.core.look_pace`. What was lost is taken in by the ledger, mended by pool and binder where
 they can, and told here in any case: to the log and to the Pod.
-Thread safety: `look` and `report` are for one thread; `missing` may be called from any thread.
+Thread safety: `look` and `report` are for one thread, the rest for any.
 """
 
 import logging
 import random
+import threading
 from collections.abc import Callable
 
 from ipamd.agent.address_book import AddressBook
@@ -44,19 +45,21 @@ class CloudCheck:
         self._monotonic = monotonic
         self._pace = LookPace(interval=interval)
         self._due_at = float("-inf")
+        self._hastened = threading.Event()
         self._told: frozenset[model.PodRef] = frozenset()
 
     @property
     def is_due(self) -> bool:
         """Whether it is time."""
-        return self._monotonic() >= self._due_at
+        return self._hastened.is_set() or self._monotonic() >= self._due_at
 
     def hasten(self) -> None:
         """Make it due now: there is a cause."""
-        self._due_at = float("-inf")
+        self._hastened.set()
 
     def look(self) -> None:
         """Compare with the cloud, tell Pods of what they have lost there. Errors: KernelError, StoreError."""
+        self._hastened.clear()
         before = self._book.ledger
         self._look()
         if set(self._missing()) - self._told:

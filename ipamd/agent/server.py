@@ -17,7 +17,7 @@ import grpc
 from ipamd import steps
 from ipamd.agent.service import CniService
 from ipamd.core.errors import InvalidInputError
-from ipamd.rpc import cni_pb2_grpc, introspection_pb2_grpc
+from ipamd.rpc import cni_pb2_grpc, introspection_pb2_grpc, maintenance_pb2_grpc
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +35,7 @@ class Server:
         path: Path,
         cni: CniService,
         introspection: introspection_pb2_grpc.IntrospectionServicer,
+        maintenance: maintenance_pb2_grpc.MaintenanceServicer,
         interceptors: Sequence[grpc.ServerInterceptor] = (),
     ) -> None:
         """Take the socket's path and the services; nothing listens yet."""
@@ -49,6 +50,7 @@ class Server:
         )
         cni_pb2_grpc.add_CniServicer_to_server(cni, self._server)
         introspection_pb2_grpc.add_IntrospectionServicer_to_server(introspection, self._server)
+        maintenance_pb2_grpc.add_MaintenanceServicer_to_server(maintenance, self._server)
 
     def start(self) -> None:
         """Listen and serve; InvalidInputError when the socket cannot be made."""

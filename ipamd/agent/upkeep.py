@@ -17,6 +17,7 @@ from ipamd.agent.pending import PendingDeletes
 from ipamd.agent.repairing import Found, Repairing
 from ipamd.agent.starting import Reconciler
 from ipamd.agent.sweeping import Sweeping
+from ipamd.core.deadline import Deadline
 from ipamd.core.errors import IpamError
 from ipamd.net.dataplane import DataPlane
 
@@ -47,7 +48,8 @@ class UpkeepParts:
 class Upkeep:
     """Keeps kernel, store and cloud in step.
 
-    Invariant: `_drift` says what is wrong with the node's own network since the last round.
+    Invariant: `_drift` says what is wrong with the node's own network since the last round; `_begun` and
+    `_ended` count rounds of the thread.
     """
 
     def __init__(self, parts: UpkeepParts, *, interval: float) -> None:
@@ -57,6 +59,9 @@ class Upkeep:
         self._drift: dict[str, str] = {}
         self._cut_off: dict[str, str] = {}
         self._wanted = threading.Event()
+        self._progress = threading.Condition()
+        self._begun = 0
+        self._ended = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
 
@@ -70,6 +75,14 @@ class Upkeep:
         self._wanted.set()
         if self._thread.ident is not None:
             self._thread.join(timeout)
+
+    def round_now(self, deadline: Deadline) -> bool:
+        """Have a round made that begins now or later, with a look at the cloud; whether it ended in time."""
+        with self._progress:
+            wanted = self._begun + 1
+            self._parts.cloud_check.hasten()
+            self._wanted.set()
+            return self._progress.wait_for(lambda: self._ended >= wanted, deadline.remaining())
 
     def drift(self) -> list[str]:
         """Return what is wrong with the node's network and could not be mended."""
@@ -98,7 +111,12 @@ class Upkeep:
             self._wanted.wait(self._interval * (1 - _SPREAD * random.random()))  # noqa: S311 - no secret
             self._wanted.clear()
             if not self._stopping.is_set():
+                with self._progress:
+                    self._begun += 1
                 self.round()
+                with self._progress:
+                    self._ended = self._begun
+                    self._progress.notify_all()
 
     def _attempt(self, what: str, work: Callable[[], object]) -> None:
         try:

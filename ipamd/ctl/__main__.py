@@ -1,6 +1,7 @@
 """`ipamctl`: what an operator types.
 
-`status`, `pods`, `enis` and `eips` ask the agent of this node; `eip cleanup` asks the cloud, from anywhere.
+`status`, `pods`, `enis` and `eips` ask the agent of this node, `check` and `repair` have it compare and mend,
+`bundle` collects all of it; `eip cleanup` asks the cloud, from anywhere.
 """
 
 import argparse
@@ -8,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from ipamd.core.errors import InvalidInputError
-from ipamd.ctl import eip, node
+from ipamd.ctl import agent_calls, bundle, eip, maintenance, node
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,7 +18,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="ipamctl", description="Show what the agent of this node knows; give back EIPs of a cluster."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    node.add_commands(parser, commands)
+    agent_calls.add_flags(parser)
+    node.add_commands(commands)
+    maintenance.add_commands(commands)
+    bundle.add_command(commands)
     of_cluster = commands.add_parser("eip", help="EIPs of a whole cluster, in the cloud")
     eip.add_command(of_cluster.add_subparsers(dest="verb", required=True, metavar="VERB"))
     options = parser.parse_args(arguments)

@@ -1,0 +1,86 @@
+"""The gRPC service `Maintenance`: what an operator has the agent do now, instead of at its next round.
+
+Thread safety: methods run on the server's threads; a repair is carried out by the upkeep's own thread.
+"""
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import grpc
+
+from ipamd.agent.address_book import AddressBook
+from ipamd.agent.checking import Checking
+from ipamd.agent.status import Readiness
+from ipamd.agent.upkeep import Upkeep
+from ipamd.core.addresses import Assigned
+from ipamd.core.deadline import Deadline
+from ipamd.core.errors import IpamError
+from ipamd.net import nft_table
+from ipamd.net.model import Snapshot
+from ipamd.rpc import maintenance_pb2 as messages
+from ipamd.rpc import maintenance_pb2_grpc
+
+_MOST_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaintenanceParts:
+    """Who does what."""
+
+    book: AddressBook
+    checking: Checking
+    readiness: Readiness
+    upkeep: Upkeep
+    snapshot: Callable[[], Snapshot]
+
+
+class MaintenanceService(maintenance_pb2_grpc.MaintenanceServicer):
+    """Answers `ipamctl check`, `repair` and `bundle`."""
+
+    def __init__(self, parts: MaintenanceParts) -> None:
+        """Take the parts that do the work."""
+        self._parts = parts
+
+    def Check(  # noqa: N802 - the name in the contract
+        self,
+        request: messages.CheckRequest,  # noqa: ARG002 - the signature in the contract
+        context: grpc.ServicerContext,  # noqa: ARG002 - the signature in the contract
+    ) -> messages.Findings:
+        """Compare every Pod, and say what keeps the node from taking more."""
+        return self._findings()
+
+    def Repair(  # noqa: N802 - the name in the contract
+        self,
+        request: messages.RepairRequest,  # noqa: ARG002 - the signature in the contract
+        context: grpc.ServicerContext,
+    ) -> messages.Findings:
+        """Have a round made, then compare."""
+        seconds = min(_MOST_SECONDS, context.time_remaining())
+        if not self._parts.upkeep.round_now(Deadline.after(seconds, time.monotonic)):
+            context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the round has begun and takes longer")
+        return self._findings()
+
+    def DumpKernel(  # noqa: N802 - the name in the contract
+        self,
+        request: messages.DumpKernelRequest,  # noqa: ARG002 - the signature in the contract
+        context: grpc.ServicerContext,
+    ) -> messages.KernelDump:
+        """Show what is ours in the kernel."""
+        try:
+            snapshot, table = self._parts.snapshot(), nft_table.listed()
+        except IpamError as e:
+            context.abort(grpc.StatusCode.INTERNAL, str(e))
+        shown = dataclasses.asdict(snapshot)
+        return messages.KernelDump(
+            snapshot=json.dumps(shown, indent=1, default=sorted), nft=json.dumps(table, indent=1)
+        )
+
+    def _findings(self) -> messages.Findings:
+        pods = [a for a in self._parts.book.ledger.in_state(Assigned) if a.pod is not None]
+        problems = list(self._parts.readiness.problems())
+        for address in sorted(pods, key=lambda a: str(a.pod)):
+            problems += (f"Pod {address.pod}: {text}" for text in self._parts.checking.look(address))
+        return messages.Findings(pods=len(pods), problems=problems)

@@ -1,0 +1,88 @@
+"""ipamctl check, repair and bundle against a real agent: what is wrong is named, and mended on request."""
+
+import json
+import subprocess
+import sys
+import tarfile
+
+import pytest
+
+from tests.agent.conftest import AgentBed
+
+pytestmark = [pytest.mark.netns, pytest.mark.scenario]
+
+
+def ip_of(result):
+    return result["ips"][0]["address"].removesuffix("/32")
+
+
+def ctl(node, *arguments):
+    argv = [sys.executable, "-m", "ipamd.ctl", "--socket", str(node.socket), *arguments]
+    return subprocess.run(argv, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def slow_node(tmp_path_factory):
+    """A node whose own rounds are far apart."""
+    with AgentBed(tmp_path_factory.mktemp("slow")) as bed:
+        yield bed.begin("--repair-interval=1h", "--cloud-check-interval=1h")
+
+
+def test_a_node_that_is_well_is_said_to_be(slow_node):
+    done = ctl(slow_node, "check")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "all is well" in done.stdout
+
+
+def test_check_names_what_is_wrong_and_repair_mends_it(slow_node):
+    _, sandbox = slow_node.pod_and_sandbox("broken")
+    _, result = slow_node.call("add", sandbox)
+    ip = ip_of(result)
+    slow_node.eventually("settled", lambda: ctl(slow_node, "check").returncode == 0)
+    slow_node.on_node("ip", "route", "del", f"{ip}/32")
+    slow_node.on_node("nft", "flush", "map", "ip", "tke_eni", "pods")
+
+    found = ctl(slow_node, "check", "-o", "json")
+
+    assert found.returncode == 1
+    problems = json.loads(found.stdout)["problems"]
+    assert any("default/broken" in p and f"no route {ip}/32" in p for p in problems)
+    assert any("nft map" in p for p in problems)
+
+    # A young Pod is left alone by the repair, as it may just be being wired.
+    slow_node.eventually("mended", lambda: ctl(slow_node, "repair").returncode == 0, seconds=30)
+    assert f"{ip} dev" in slow_node.on_node("ip", "route")
+    slow_node.delete_pod(sandbox)
+
+
+def test_repair_looks_at_the_cloud_too(slow_node):
+    before = slow_node.admin.get("/audit")["calls"].get("DescribeNetworkInterfaces", 0)
+
+    assert ctl(slow_node, "repair").returncode == 0
+
+    assert slow_node.admin.get("/audit")["calls"]["DescribeNetworkInterfaces"] > before
+
+
+def test_a_bundle_has_what_the_agent_sees_of_the_kernel(slow_node, tmp_path):
+    _, sandbox = slow_node.pod_and_sandbox("bundled")
+    _, result = slow_node.call("add", sandbox)
+    path = tmp_path / "b.tar.gz"
+
+    assert ctl(slow_node, "bundle", "--file", str(path)).returncode == 0
+
+    with tarfile.open(path) as archive:
+        parts = {
+            m.name.partition("/")[2]: archive.extractfile(m).read().decode() for m in archive.getmembers()
+        }
+    kernel = json.loads(parts["kernel.json"])
+    assert ip_of(result) in kernel["pod_marks"]
+    assert json.loads(parts["nft.json"])
+    assert any(p["name"] == "bundled" for p in json.loads(parts["pods.json"])["pods"])
+    slow_node.delete_pod(sandbox)
+
+
+def test_without_an_agent_the_command_says_so(tmp_path):
+    argv = [sys.executable, "-m", "ipamd.ctl", "--socket", str(tmp_path / "none"), "repair"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "no agent answers" in done.stderr

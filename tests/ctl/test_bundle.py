@@ -1,0 +1,57 @@
+"""A bundle is made also where nothing works, is for its owner alone, and has no secrets in it."""
+
+import tarfile
+
+from ipamd.ctl.__main__ import main
+
+SECRET = "Gu5t9xGARNpq86cd98joQYCN3EXAMPLE"
+
+
+def contents(path):
+    with tarfile.open(path) as archive:
+        return {
+            m.name.partition("/")[2]: archive.extractfile(m).read().decode() for m in archive.getmembers()
+        }
+
+
+def bundle(tmp_path, *arguments):
+    path = tmp_path / "b.tar.gz"
+    code = main(["--socket", str(tmp_path / "none.sock"), "bundle", "--file", str(path), *arguments])
+    return code, path
+
+
+def test_without_an_agent_the_rest_is_there_and_the_reason(tmp_path, capsys):
+    code, path = bundle(tmp_path)
+
+    assert code == 0
+    found = contents(path)
+    assert "no agent answers" in found["status.json"]
+    assert "no agent answers" in found["kernel.json"]
+    assert '"tke-eni"' in found["versions.json"]
+    assert {"ip-rule.txt", "ip-route.txt", "nft.txt", "check.json"} <= set(found)
+    assert str(path) in capsys.readouterr().out
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_logs_are_taken_by_their_end_and_cleaned(tmp_path, monkeypatch):
+    monkeypatch.setenv("TENCENTCLOUD_SECRET_KEY", SECRET)
+    log = tmp_path / "agent.log"
+    log.write_text("old\n" * 2_000_000 + f"signed with {SECRET}\nX-TC-Token: abc/def\nthe end\n")
+
+    _, path = bundle(tmp_path, "--log", f"{tmp_path}/*.log")
+
+    (text,) = [text for name, text in contents(path).items() if name.startswith("log/")]
+    assert text.endswith("the end\n")
+    assert len(text) <= 4 << 20
+    assert SECRET not in text
+    assert "abc/def" not in text
+
+
+def test_a_file_that_exists_is_not_written_over(tmp_path, capsys):
+    (tmp_path / "b.tar.gz").write_text("mine")
+
+    code, path = bundle(tmp_path)
+
+    assert code == 1
+    assert path.read_text() == "mine"
+    assert "exists" in capsys.readouterr().err
