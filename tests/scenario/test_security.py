@@ -135,13 +135,12 @@ def test_no_secret_is_in_any_log_event_object_answer_store_or_bundle(bed, tmp_pa
     known = secrets(bed)
     served, outcome = bed.add_pod("web-0", annotations={"eip-attributes": ""}, eip=True)
     outcome.result()
-    # Refusals are told at length: a key that is not accepted, a right that is missing, a broken answer.
-    errors = [
-        {"kind": "error", "code": code} for code in ("AuthFailure.SignatureFailure", "UnauthorizedOperation")
-    ]
+    # Refusals are told at length: a key that is not accepted, a broken answer, a right that is missing.
+    refused = {"kind": "error", "code": "UnauthorizedOperation"}  # the last: it is believed for a minute
+    kinds = ({"kind": "error", "code": "AuthFailure.SignatureFailure"}, {"kind": "broken_json"}, refused)
     faults = [
         {**fault, "action": action, "count": 1}
-        for fault in (*errors, {"kind": "broken_json"})
+        for fault in kinds
         for action in ("DescribeNetworkInterfaces", "DescribeAddresses")  # the agent's, and the controller's
     ]
     bed.admin.post("/faults", {"add": faults})
