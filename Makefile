@@ -67,8 +67,9 @@ test: lint shim  ## lint, unit, netns and scenario tests
 	@$(PY) -m pytest -q $(ARGS)
 
 .PHONY: contract
-contract: $(VENV)/ok  ## tccli and the Go SDK drive the simulated cloud; the first run installs both (2 minutes)
-	@$(PY) -m pytest -q tests/contract/cloud/clients $(ARGS)
+contract: $(VENV)/ok build/e2e-packages.ok kubernetes  ## the simulators against tccli, the Go SDK and a real API server, and deploy/ on the latter
+	@$(PY) -m pytest -q tests/contract/cloud/clients tests/apiserver $(ARGS)
+	@$(PY) -m testbed.apiserver $(PY) -m pytest -q tests/contract/kube $(ARGS)
 
 .PHONY: test-failed
 test-failed: shim  ## only the tests that failed last; an error when none did

@@ -14,13 +14,16 @@ hypothesis.settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 
-_E2E = Path(__file__).parent / "e2e"
+_TESTS = Path(__file__).parent
+_NAMED_ONLY = [_TESTS / "e2e", _TESTS / "apiserver", _TESTS / "contract" / "cloud" / "clients"]
+"""What needs programs that take minutes to get; `make e2e` and `make contract` name them."""
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave the tests that need a whole cluster out, unless they are named (`make e2e` does)."""
+    """Leave these tests out unless a path within them is named."""
+    if collection_path not in _NAMED_ONLY:
+        return None
     named = [
         (config.invocation_params.dir / argument.partition("::")[0]).resolve() for argument in config.args
     ]
-    wanted = any(path.is_relative_to(_E2E) for path in named)
-    return True if collection_path == _E2E and not wanted else None
+    return None if any(path.is_relative_to(collection_path) for path in named) else True

@@ -24,6 +24,11 @@ class Admission:
             ) from e
         self._keeper = CertificateKeeper(client, namespace, use=self._server.use, clock=time.time)
 
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        return self._server.port
+
     def __enter__(self) -> Self:
         self._server.start()
         self._keeper.start()

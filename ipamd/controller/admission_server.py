@@ -60,11 +60,12 @@ class AdmissionServer:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop listening; requests that are under way are answered or cut off with the process."""
+        """Stop listening and reading; a request that is complete is still answered."""
         if self._thread.ident is not None:
             self._listener.shutdown()
             self._thread.join()
         self._listener.server_close()
+        self._listener.end_connections()
 
 
 class _Listener(HTTPServer):
@@ -77,6 +78,8 @@ class _Listener(HTTPServer):
         self.address_family = family
         self.context: ssl.SSLContext | None = None
         self._seats = threading.BoundedSemaphore(MOST_CONNECTIONS)
+        self._open: set[ssl.SSLSocket] = set()
+        self._lock = threading.Lock()
         super().__init__((host, port), _Handler)
 
     def process_request(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
@@ -89,12 +92,31 @@ class _Listener(HTTPServer):
         )
         thread.start()
 
+    def end_connections(self) -> None:
+        """Let every open connection come to its end as if the client had closed it."""
+        with self._lock:
+            for connection in self._open:
+                with contextlib.suppress(OSError):
+                    # Not the method of SSLSocket, which would give up the encryption of an answer as well.
+                    socket.socket.shutdown(connection, socket.SHUT_RD)
+
+    @contextlib.contextmanager
+    def _known(self, connection: ssl.SSLSocket) -> Iterator[None]:
+        with self._lock:
+            self._open.add(connection)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._open.discard(connection)
+
     def _serve(self, request: socket.socket, client_address: object, context: ssl.SSLContext) -> None:
         try:
             request.settimeout(_HANDSHAKE_SECONDS)
             with context.wrap_socket(request, server_side=True) as encrypted:
                 encrypted.settimeout(IDLE_SECONDS)
-                _Handler(encrypted, client_address, self)
+                with self._known(encrypted):
+                    _Handler(encrypted, client_address, self)
         except OSError as e:  # a scanner, a client that does not trust us, one that went away
             log.debug("a connection from %s ended: %s", client_address, e)
         except Exception:

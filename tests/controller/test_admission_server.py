@@ -166,6 +166,20 @@ def test_a_new_certificate_is_served_to_new_connections_while_old_ones_go_on(ser
     assert before.num_connections == 1
 
 
+def test_a_server_that_ends_ends_its_idle_connections(identity, server, connect):
+    pool = connect()
+    assert post(pool, review()).status == 200
+
+    server.close()
+
+    with pytest.raises(urllib3.exceptions.HTTPError):
+        post(pool, review())
+    deadline = time.monotonic() + 10
+    while threads():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def test_nothing_is_answered_before_there_is_a_certificate():
     server = AdmissionServer("127.0.0.1", 0)
     server.start()

@@ -1,0 +1,117 @@
+"""What our code writes into EIPClaims, stored whole by a real API server with the CRD of deploy/.
+
+A field that the schema does not know would be dropped without a word, and one that it forbids would stop the
+controller.
+"""
+
+import itertools
+import time
+
+import pytest
+
+from ipamd.core import claim_status, claims, pods
+from ipamd.core.claims import ClaimAddress, ClaimBinding, Reason
+from ipamd.core.eip_annotations import request_of
+from ipamd.kube import errors
+from ipamd.kube.resources import EIPCLAIMS
+
+PREFIX = "tke.cloud.tencent.com/"
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def client(cluster):
+    client = cluster.client(cluster.token("tke-eni-ipamd"))
+    yield client
+    client.close()
+
+
+def pod(**annotations):
+    """A Pod that asks, as the controller sees it."""
+    name = f"claim-{next(_numbers)}"
+    named = {PREFIX + key.replace("_", "-"): value for key, value in annotations.items()}
+    metadata = {"namespace": "default", "name": name, "uid": f"uid-{name}", "annotations": named}
+    return pods.view({"metadata": metadata, "spec": {"nodeName": "node-a"}})
+
+
+@pytest.mark.parametrize(
+    "annotations",
+    [
+        {"eip_attributes": ""},
+        {"eip_attributes": '{"Bandwidth":"100","ISP":"BGP"}'},
+        {"eip_attributes": '{"Bandwidth":7,"ISP":"CMCC","InternetChargeType":"BANDWIDTH_POSTPAID_BY_HOUR"}'},
+        {
+            "eip_attributes": '{"InternetMaxBandwidthOut":2000,"InternetChargeType":"BANDWIDTH_PACKAGE",'
+            '"BandwidthPackageId":"bwp-12345678"}'
+        },
+        {"eip_attributes": "", "eip_claim_delete_policy": "Never"},
+        {"eip_attributes": "", "eip_claim_delete_policy": "Never", "claim_expired_duration": "1h30m"},
+        {"eip_id_list": "eip-aaaa1111,eip-bbbb2222"},
+    ],
+    ids=str,
+)
+def test_every_claim_that_a_pod_can_ask_for_is_stored_as_it_was_written(client, annotations):
+    view = pod(**annotations)
+    written = claims.new_object(view, request_of(view))
+
+    stored = client.create(EIPCLAIMS, written)
+
+    assert stored["spec"] == written["spec"]
+    assert claims.read(stored).request == request_of(view)
+    assert claims.read(stored).problem == ""
+
+
+def test_every_status_that_is_written_is_stored_as_it_was_written(client):
+    view = pod(eip_attributes="")
+    claim = claims.read(client.create(EIPCLAIMS, claims.new_object(view, request_of(view))))
+    binding = ClaimBinding(
+        node="node-a", eni_id="eni-1", private_ip="10.0.1.4", pod_uid=view.ref.uid, sandbox="s"
+    )
+    address = ClaimAddress(eip_id="eip-1", public_ip="198.18.0.1", owned=True)
+    now = time.time()
+    writes = [
+        lambda c: claim_status.serve(c, claims.ClaimPod(uid=view.ref.uid, node="node-a")),
+        lambda c: claim_status.begin_attempt(c, 1, now),
+        lambda c: claim_status.not_provisioned(c, Reason.QUOTA_EXCEEDED, "m", now, certain=True),
+        lambda c: claim_status.provisioned(c, address, Reason.ALLOCATED, now),
+        lambda c: claim_status.binding_begun(c, binding, now),
+        lambda c: claim_status.bound(c, binding, now),
+        lambda c: claim_status.unbound(c, Reason.UNBOUND, "m", now),
+        lambda c: claim_status.serve(c, claims.ClaimPod(uid=view.ref.uid, node="node-a", last_seen=now)),
+        lambda c: claim_status.eip_lost(c, "it is gone", now),
+    ]
+    for write in writes:
+        body = write(claim)
+        stored = client.patch(EIPCLAIMS, claim.name, body, claim.namespace, subresource="status")
+        assert _holds(stored["status"], body["status"]), (stored["status"], body["status"])
+        claim = claims.read(stored)
+    assert claim.pod.last_seen == int(now)
+
+
+def _holds(stored, written):
+    """Whether all that a merge patch says is in what was stored."""
+    if not isinstance(written, dict):
+        return stored == written
+    return all(
+        key not in stored if value is None else key in stored and _holds(stored[key], value)
+        for key, value in written.items()
+    )
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        ({"attributes": {"bandwidthMbps": 0}}, "spec.attributes.bandwidthMbps"),
+        ({"attributes": {"bandwidthMbps": 101}}, "spec.attributes"),
+        ({"attributes": {"isp": "XYZ"}}, "spec.attributes.isp"),
+        ({"attributes": {}, "addressIDs": ["eip-aaaa1111"]}, "spec"),
+        ({"attributes": {}, "deletePolicy": "Maybe"}, "spec.deletePolicy"),
+        ({"attributes": {}, "expireAfter": "4m"}, "spec.expireAfter"),
+        ({"addressIDs": ["no id"]}, "spec.addressIDs"),
+    ],
+    ids=str,
+)
+def test_what_a_person_writes_wrongly_is_refused_by_the_field(client, spec, field):
+    body = {"metadata": {"namespace": "default", "name": f"wrong-{next(_numbers)}"}, "spec": spec}
+    with pytest.raises(errors.InvalidObjectError, match=field):
+        client.create(EIPCLAIMS, body)
