@@ -130,6 +130,8 @@ class NodeEnis:
             listing = observing.Listing(enis=visible, as_of=as_of, loose=loose)
             adapters.book.apply(lambda book: observing.observe(book, listing, adapters.book.now(), wired))
             adapters.database.put_fact(FACT, [_remembered(eni) for eni in enis.values()])
+            if all(eni.link is not None for eni in known.values()):
+                self._forget_detached()
 
     def recall(self) -> None:
         """Take over the ENIs that the store remembers, until the cloud answers; `mend` sets them up."""
@@ -225,6 +227,14 @@ class NodeEnis:
             self._adapters.dataplane.forget_eni(eni.link.mark)
         log.info("ENI %s is forgotten", eni.eni_id)
         return True
+
+    def _forget_detached(self) -> None:
+        """Clear the kernel of ENIs whose links went before the cloud said so; their marks are not known."""
+        try:
+            for mark in self._adapters.dataplane.forget_others():
+                log.info("what a detached ENI, mark %#x, had in the kernel is removed", mark)
+        except IpamError as e:
+            log.warning("what a detached ENI has left in the kernel stays: %s", e)
 
     def _keep(self, enis: dict[str, NodeEni], foreign: int, public_ips: int) -> None:
         self._known = _Known(enis=MappingProxyType(enis), foreign=foreign, public_ips=public_ips)

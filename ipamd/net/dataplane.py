@@ -1,7 +1,7 @@
 """The node's data plane: what the agent calls, and nothing else of this package.
 
     ensure_node    once, then as repair: rules, forwarding, nft table
-    ensure_eni     for each secondary ENI, then as repair
+    ensure_eni     for each secondary ENI, then as repair; forget_others after the last one
     wire_pod       for each ADD; connect_pod mends its node side
     cut_pod        for each DEL
     unwire_pod     after a failed ADD, and as repair
@@ -117,6 +117,21 @@ class DataPlane:
             self._table.forget(mark)
             self._write(self._direct_cidrs, {mac: eni for mac, eni in self._enis.items() if eni.mark != mark})
 
+    def forget_others(self) -> list[int]:
+        """Remove what was made for ENIs that this process has not set up and no Pod uses; return their marks.
+
+        For a caller that has set up every ENI that there is: what is left is of ENIs that have been detached,
+        in this process or before it, whose links and MACs are gone.
+        """
+        found = self.snapshot()
+        with self._lock:
+            known = {self._mask.primary, *(eni.mark for eni in self._enis.values() if self._exists(eni))}
+        marks = {rule.mark for rule in found.rules if rule.mark} | found.eni_marks
+        others = sorted(marks - known - set(found.pod_marks.values()))
+        for mark in others:
+            self.forget_eni(mark)
+        return others
+
     def wire_pod(self, pod: PodWiring) -> PodLink:
         """Give a Pod its interface; nothing stays behind when it fails.
 
@@ -167,6 +182,10 @@ class DataPlane:
                 ", ".join(direct_cidrs),
             )
         self._enis, self._direct_cidrs = known, direct_cidrs
+
+    def _exists(self, eni: EniLink) -> bool:
+        with NetlinkSocket(ROUTE) as channel:
+            return links.by_mac(channel, eni.mac) is not None
 
     def _mark_for(self, link: Link) -> int:
         """Return the mark that this ENI has had, in this process or before it, or a free one."""

@@ -35,7 +35,6 @@ NEVER_TAKEN: Final[Mapping[str, str]] = {
     "cloud.DetachNetworkInterface": "no daemon gives an ENI back",
     "cloud.DeleteNetworkInterface": "no daemon gives an ENI back",
     "kube.patch.events": "an Event that repeats itself; nothing of ours reads Events back",
-    "nft.forget_eni": "only after two looks at a cloud that does not list an ENI any more",
     "nft.remove_table": "an uninstall, which no daemon does by itself",
 }
 """Effects that no scenario comes by, and why."""

@@ -20,6 +20,8 @@ KINDS: Final = ("leaked", "stolen", "duplicate", "unmended")
 _CLUSTER_TAG: Final = "tke-clusterId"
 _UID_TAG: Final = "tke-eipclaim-uid"
 _NODE_TAG: Final = "tke-eni-node"
+_UNOWNED: Final = ("warm", "cooling", "unassigning")
+"""States of an address that nobody has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,17 +150,18 @@ def _addresses(seen: Evidence, expected: Expectation) -> Iterator[Violation]:
     }
     for ip in sorted(listed - set(seen.leases)):
         yield Violation(kind="leaked", text=f"{ip} is assigned by the cloud and not in the store")
-    for ip in sorted(set(seen.leases) - listed):
+    unowned = {ip: row for ip, row in seen.leases.items() if row["state"] in _UNOWNED}
+    # What is in quarantine is known not to be listed, and given to nobody.
+    free = {ip for ip, row in unowned.items() if row["missing_since"] is None}
+    for ip in sorted(set(seen.leases) - (set(unowned) - free) - listed):
         yield Violation(kind="unmended", text=f"{ip} is in the store and not assigned by the cloud")
-    free = [row for row in seen.leases.values() if row["state"] in ("warm", "cooling", "unassigning")]
     if len(free) not in expected.warm:
         kind = "leaked" if len(free) >= expected.warm.stop else "unmended"
         yield Violation(kind=kind, text=f"{len(free)} addresses are free, {_range(expected.warm)} should be")
     for ip, row in seen.leases.items():
         name = str(row["name"] or "")
-        owned = row["state"] not in ("warm", "cooling", "unassigning")
         holds = row["state"] == "held" and name in expected.retained
-        if owned and not holds and (name not in expected.pods or expected.pods[name].ip != ip):
+        if ip not in unowned and not holds and (name not in expected.pods or expected.pods[name].ip != ip):
             text = f"{ip} is {row['state']} for Pod {name or 'of no name'}, which does not have it"
             yield Violation(kind="leaked", text=text, pod=name)
 

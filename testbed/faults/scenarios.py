@@ -243,6 +243,29 @@ class AgentStart(StartScenario):
         _in(netns, "ip", "rule", "add", "priority", "1000", "lookup", "main", "protocol", "116")
 
 
+class EniLost(StartScenario):
+    """Somebody has detached the ENI for Pods while the agent was down; the node gets another one."""
+
+    name = "agent starts, ENI detached"
+    doomed: ClassVar[Sequence[str]] = (AGENT,)
+    # Each takes long, as an agent waits for a link that may be plugged in late.
+    only_steps = ("nft.forget_eni", "netlink.del", "store.commit", "store.put_intent")
+
+    def prepare(self, scene: Scene) -> None:
+        """Need nothing: no Pod is to lose its network."""
+
+    def interrupt(self, scene: Scene) -> None:
+        """Take away the agent, then the ENI."""
+        scene.kubelet.stage.stop(AGENT)
+        scene.kubelet.stage.detach_enis()
+
+    def meanwhile(self, scene: Scene) -> None:
+        """Run a Pod as soon as that is possible."""
+        stage = scene.kubelet.stage
+        stage.until("the agent serves", stage.is_ready, seconds=30)
+        scene.kubelet.run(scene.kubelet.create(scene.name()))
+
+
 class StoreLost(AgentStart):
     """The store is damaged while the agent is down; one Pod's link does not say whose it is."""
 
@@ -353,6 +376,7 @@ SCENARIOS: Final[Sequence[type[Scenario]]] = (
     Burst,
     Drain,
     AgentStart,
+    EniLost,
     StoreLost,
     TableOfAnother,
     ControllerStart,

@@ -13,6 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from ipamd.cloud import endpoints
+from ipamd.cloud.credentials import Credential, StaticCredentials
+from ipamd.cloud.tencent import TencentCloud
+from ipamd.core.deadline import Deadline
 from testbed import processes
 from testbed.bed import Bed
 from testbed.faults.doomed import Remote
@@ -177,6 +181,18 @@ class Stage:
             if time.monotonic() > end:
                 return False
             time.sleep(_TICK)
+
+    def detach_enis(self) -> None:
+        """Detach and delete the node's secondary ENIs, as a person in the console does."""
+        ends = self.bed.endpoints
+        key = StaticCredentials(Credential(secret_id=ends.secret_id, secret_key=ends.secret_key))
+        region = str(self.bed.region["region"])
+        with TencentCloud(region=region, credentials=key, endpoints=endpoints.parse(ends.cloud)) as cloud:
+            for eni in cloud.describe_enis(self.bed.node.instance_id):
+                if not eni.primary:
+                    until = Deadline.after(_READY_SECONDS, time.monotonic)
+                    cloud.detach_eni(eni.eni_id, self.bed.node.instance_id, until)
+                    cloud.delete_eni(eni.eni_id, until)
 
     def is_ready(self) -> bool:
         """Whether agent and controller live and the agent takes requests."""

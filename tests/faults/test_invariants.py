@@ -34,8 +34,8 @@ ENI = {
     },
 }
 PRIMARY = {"eni_id": "eni-0", "primary": True, "tags": {}, "addresses": {"10.0.1.2": {"primary": True}}}
-ASSIGNED = {"state": "assigned", "name": "web", "container_id": "c1"}
-WARM = {"state": "warm", "name": None, "container_id": None}
+ASSIGNED = {"state": "assigned", "name": "web", "container_id": "c1", "missing_since": None}
+WARM = {"state": "warm", "name": None, "container_id": None, "missing_since": None}
 POD = {"metadata": {"annotations": {"tke.cloud.tencent.com/eip-public-ip": "198.18.0.2"}}}
 
 GOOD = Evidence(
@@ -64,6 +64,12 @@ NOBODY = replace(EXPECTED, pods={})
 
 def test_a_node_at_rest_has_nothing_wrong():
     assert violations(GOOD, EXPECTED) == []
+
+
+def test_a_free_address_in_quarantine_is_known_not_to_be_there():
+    quarantined = {**GOOD.leases, "10.0.1.6": {**WARM, "missing_since": 1.0}}
+
+    assert violations(replace(GOOD, leases=quarantined), EXPECTED) == []
 
 
 def test_an_eip_of_another_cluster_is_nobodys_business():

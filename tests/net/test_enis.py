@@ -170,6 +170,36 @@ def test_a_forgotten_eni_leaves_nothing_and_the_others_stay(world, detached, res
     assert f"{mark:#010x}" not in world.node.run("nft", "list", "table", "tke_eni")
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_what_a_detached_eni_left_is_removed_without_knowing_its_mark(world, restarted):
+    before = world.snapshot()
+    world.attach_eni("p5", "eth2", THIRD_MAC)
+    mark = ensure_eni(world, THIRD_MAC).mark
+    world.node.run("ip", "link", "delete", "eth2")
+    if restarted:
+        world.restart_agent()
+        world.ensure()
+
+    forgotten = world.on_node(world.dataplane.forget_others)
+    after = world.snapshot()
+
+    assert forgotten == [mark]
+    assert (after.rules, after.eni_marks) == (before.rules, before.eni_marks)
+
+
+def test_an_eni_that_is_there_or_that_a_pod_uses_is_not_taken_for_detached(world):
+    world.attach_eni("p5", "eth2", THIRD_MAC)
+    mark = ensure_eni(world, THIRD_MAC).mark
+    world.add_pod("10.0.1.101", eni_mark=mark)
+    world.node.run("ip", "link", "delete", "eth2")
+    world.restart_agent()
+    world.ensure()
+    before = state(world)
+
+    assert world.on_node(world.dataplane.forget_others) == []
+    assert state(world) == before
+
+
 def test_forgetting_an_unknown_eni_is_no_error(world):
     before = state(world)
     world.on_node(lambda: world.dataplane.forget_eni(0x3F0000))
