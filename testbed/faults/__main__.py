@@ -32,7 +32,7 @@ class Part:
 
 def crash_points(arguments: argparse.Namespace) -> Part:
     """Kill both daemons at every point of every scenario."""
-    found = crashes.all_points(arguments.logs, arguments.jobs, arguments.only, arguments.points)
+    found = crashes.all_points(arguments.logs, arguments.jobs, only=arguments.only, points=arguments.points)
     print(f"{crashes.matrix(found.trials)}\n\n{crashes.summary(found.trials)}")
     for violation in found.others:
         print(f"at the end of a run: {violation}")

@@ -20,9 +20,11 @@ from testbed.faults.catalogue import atoms
 from testbed.faults.crashing import Outcome, Performance, Trial
 from testbed.faults.invariants import Violation
 from testbed.faults.kubelet import Retry
+from testbed.faults.pod_scenarios import Add
 from testbed.faults.points import Point, points_of
 from testbed.faults.report import Counts, count_kinds
-from testbed.faults.scenarios import SCENARIOS, Add, Scenario
+from testbed.faults.scenario import Scenario
+from testbed.faults.scenarios import SCENARIOS
 from testbed.faults.stage import Flags
 
 _SIGNS: Final[Mapping[Outcome, str]] = {
@@ -192,8 +194,11 @@ def summary(trials: Sequence[Trial]) -> str:
     return ", ".join(f"{outcomes.count(outcome)} {outcome.value}" for outcome in Outcome)
 
 
-def all_points(directory: Path, jobs: int, only: str, points: str) -> Run:
-    """Perform every scenario whose name contains `only` in so many processes, one node each at a time."""
+def all_points(directory: Path, jobs: int, *, only: str = "", points: str | None = "") -> Run:
+    """Perform every scenario whose name contains `only` in so many processes, one node each at a time.
+
+    Killed is at the points whose text contains `points`; with None nothing is killed, only recorded.
+    """
     names = [scenario.name for scenario in SCENARIOS if only in scenario.name]
     shares = [names[job::jobs] for job in range(jobs)]
     found = Run()
@@ -205,6 +210,10 @@ def all_points(directory: Path, jobs: int, only: str, points: str) -> Run:
     return found
 
 
-def _share(directory: Path, names: Sequence[str], points: str) -> Run:
+def _share(directory: Path, names: Sequence[str], points: str | None) -> Run:
     scenarios = [scenario for scenario in SCENARIOS if scenario.name in names]
-    return run(directory, scenarios, choose=lambda all_: [point for point in all_ if points in str(point)])
+    return run(
+        directory,
+        scenarios,
+        choose=lambda all_: [point for point in all_ if points is not None and points in str(point)],
+    )

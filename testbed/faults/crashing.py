@@ -19,7 +19,7 @@ from testbed.faults import evidence, invariants
 from testbed.faults.invariants import Expectation, Violation, Wanted
 from testbed.faults.kubelet import Kubelet, Retry
 from testbed.faults.points import Point
-from testbed.faults.scenarios import PATIENT, Scenario, Scene, StartScenario
+from testbed.faults.scenario import PATIENT, Scenario, Scene, StartScenario
 from testbed.faults.stage import AGENT, CLUSTER_ID, MIN_WARM, Flags, Stage
 
 SOON: Final = 8.0

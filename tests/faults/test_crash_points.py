@@ -6,19 +6,10 @@ from testbed.bed import PLUGIN
 from testbed.faults import catalogue, crashes
 from testbed.faults.crashing import Outcome, Performance, Trial
 from testbed.faults.kubelet import Retry
+from testbed.faults.pod_scenarios import Add, AddWithEip, DeleteWithEip, NewSandbox, Retained
 from testbed.faults.points import parse
-from testbed.faults.scenarios import (
-    SCENARIOS,
-    Add,
-    AddWithEip,
-    AgentStart,
-    ControllerStart,
-    DeleteWithEip,
-    FirstStart,
-    NewSandbox,
-    Retained,
-)
 from testbed.faults.stage import AGENT, CONTROLLER
+from testbed.faults.start_scenarios import AgentStart, ControllerStart, FirstStart
 
 pytestmark = [pytest.mark.scenario, pytest.mark.netns, pytest.mark.timeout(300)]
 
@@ -80,6 +71,6 @@ def test_an_eni_whose_creation_was_cut_short_is_found_again(tmp_path):
 
 
 def test_every_effect_of_the_product_is_in_some_scenario(tmp_path):
-    recorded = crashes.run(tmp_path, SCENARIOS, choose=lambda _: ())
+    recorded = crashes.all_points(tmp_path, jobs=2, points=None)
 
     assert catalogue.gaps(recorded.exercised) == []

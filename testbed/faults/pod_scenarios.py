@@ -1,0 +1,133 @@
+"""Pods come and go: ADD, DEL, new sandboxes, retained claims, and the pool that follows them."""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from testbed.faults.kubelet import EIP, RETAINED_EIP, Retry, RunningPod
+from testbed.faults.scenario import EXACT, Scenario, Scene
+from testbed.faults.stage import AGENT, DAEMONS
+
+
+class Add(Scenario):
+    """A Pod without EIP."""
+
+    name = "ADD"
+    doomed: ClassVar[Sequence[str]] = (AGENT,)
+    annotations: ClassVar[Mapping[str, str] | None] = None
+
+    def prepare(self, scene: Scene) -> None:
+        """Need nothing."""
+
+    def act(self, scene: Scene) -> None:
+        """ADD, until the Pod runs or is gone."""
+        scene.kubelet.run(scene.kubelet.create(scene.name(), self.annotations), scene.retry)
+
+
+class AddWithEip(Add):
+    """A Pod whose EIP is ordered, bound and waited for: provision and bind."""
+
+    name = "ADD with EIP"
+    doomed = DAEMONS
+    annotations = EIP
+
+
+class Delete(Scenario):
+    """DEL of a Pod without EIP."""
+
+    name = "DEL"
+    doomed: ClassVar[Sequence[str]] = (AGENT,)
+    annotations: ClassVar[Mapping[str, str] | None] = None
+
+    def prepare(self, scene: Scene) -> None:
+        """Have it run."""
+        self.pod = scene.run(annotations=self.annotations)
+
+    def act(self, scene: Scene) -> None:
+        """Delete it."""
+        scene.kubelet.delete(self.pod.sandbox)
+
+
+class DeleteWithEip(Delete):
+    """DEL of a Pod with EIP: unbind and release."""
+
+    name = "DEL with EIP"
+    doomed = DAEMONS
+    annotations = EIP
+
+
+class NewSandbox(Scenario):
+    """A running Pod with EIP gets a new sandbox before the old one is torn down."""
+
+    name = "sandbox replaced"
+
+    def prepare(self, scene: Scene) -> None:
+        """Have it run."""
+        self.pod = scene.run(annotations=EIP)
+
+    def act(self, scene: Scene) -> None:
+        """Replace its sandbox; the addresses stay the Pod's."""
+        self.check(scene.kubelet.replace(self.pod))
+
+    def check(self, successor: RunningPod | None) -> None:
+        """Compare the addresses."""
+        if successor is not None and successor.ip != self.pod.ip:
+            raise RuntimeError(f"{self.pod.name} had {self.pod.ip} and has {successor.ip}")
+
+
+class SandboxDied(NewSandbox):
+    """A running Pod with EIP loses its sandbox and gets another one: the address is held in between."""
+
+    name = "sandbox died"
+
+    def act(self, scene: Scene) -> None:
+        """Tear the old one down, then ADD; the addresses stay the Pod's."""
+        self.check(scene.kubelet.recreate(self.pod))
+
+
+class Retained(Scenario):
+    """A Pod whose claim is retained goes and comes back by its name."""
+
+    name = "retained Pod re-created"
+
+    def prepare(self, scene: Scene) -> None:
+        """Have had it, and have its claim."""
+        pod = scene.run(annotations=RETAINED_EIP)
+        scene.kubelet.delete(pod.sandbox)
+
+    def act(self, scene: Scene) -> None:
+        """Create it again."""
+        scene.kubelet.run(scene.kubelet.create(scene.name(), RETAINED_EIP), Retry.NEW_SANDBOX)
+
+
+class Burst(Scenario):
+    """More Pods than there are warm addresses: the pool grows while they wait."""
+
+    name = "pool grows"
+    doomed: ClassVar[Sequence[str]] = (AGENT,)
+    flags = EXACT
+
+    def prepare(self, scene: Scene) -> None:
+        """Have the Pods created."""
+        self.sandboxes = [scene.kubelet.create(scene.name(n)) for n in range(5)]
+
+    def act(self, scene: Scene) -> None:
+        """ADD one after the other, faster than addresses come."""
+        for sandbox in self.sandboxes:
+            scene.kubelet.run(sandbox)
+
+
+class Drain(Scenario):
+    """Pods go, and their addresses are given back."""
+
+    name = "pool shrinks"
+    doomed: ClassVar[Sequence[str]] = (AGENT,)
+    flags = EXACT
+
+    def prepare(self, scene: Scene) -> None:
+        """Have them run."""
+        self.pods = [scene.run(n) for n in range(2)]
+
+    def act(self, scene: Scene) -> None:
+        """Delete them; the rest comes with time."""
+        for pod in self.pods:
+            scene.kubelet.delete(pod.sandbox)
