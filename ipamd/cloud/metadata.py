@@ -28,6 +28,10 @@ _VPC_ID = re.compile(r"vpc-[0-9a-z]{1,32}")
 _SUBNET_ID = re.compile(r"subnet-[0-9a-z]{1,32}")
 _PLACE = re.compile(r"[a-z]{2,}(-[a-z0-9]+){1,4}")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+_SECRET = re.compile(r"[!-~]{1,8192}")
+"""Printable ASCII: it goes into a header of each request."""
+_LATEST = 1e11
+"""Seconds since 1970; NaN and infinity would be good for ever."""
 _ROLE = re.compile(r"[\w+=,.@-]{1,128}", re.ASCII)
 
 
@@ -102,10 +106,12 @@ class Metadata:
             raise _unlikely(path, "no credential: its Code is not Success")
         texts = [answer.get(name) for name in ("TmpSecretId", "TmpSecretKey", "Token")]
         expires_at = answer.get("ExpiredTime")
-        if not all(isinstance(text, str) and text.isascii() and text for text in texts):
-            raise _unlikely(path, "a credential without TmpSecretId, TmpSecretKey and Token")
+        if not all(isinstance(text, str) and _SECRET.fullmatch(text) for text in texts):
+            raise _unlikely(path, "a credential without a proper TmpSecretId, TmpSecretKey and Token")
         if isinstance(expires_at, bool) or not isinstance(expires_at, int | float):
             raise _unlikely(path, "a credential whose ExpiredTime is no number")
+        if not 0 <= expires_at <= _LATEST:
+            raise _unlikely(path, "a credential whose ExpiredTime is no time")
         secret_id, secret_key, token = (str(text) for text in texts)
         return Credential(
             secret_id=secret_id, secret_key=secret_key, token=token, expires_at=float(expires_at)

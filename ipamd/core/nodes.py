@@ -24,7 +24,7 @@ class NodeView:
 
 def view(node: Mapping[str, Any]) -> NodeView:
     """Read a Node object, trimmed or not."""
-    spec, status = node.get("spec") or {}, node.get("status") or {}
+    spec, status = _mapping(node.get("spec")), _mapping(node.get("status"))
     instance_id = str(spec.get("providerID") or "").rpartition("/")[2]
     conditions = _ready_conditions(status)
     ready = any(c.get("status") == "True" for c in conditions)
@@ -39,7 +39,7 @@ def view(node: Mapping[str, Any]) -> NodeView:
 
 def trim(node: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parts of a Node object that `view` and an object cache read."""
-    metadata, spec, status = node["metadata"], node.get("spec") or {}, node.get("status") or {}
+    metadata, spec, status = node["metadata"], _mapping(node.get("spec")), _mapping(node.get("status"))
     kept = ("type", "status", "lastTransitionTime")
     ready = [{key: c[key] for key in kept if key in c} for c in _ready_conditions(status)]
     return {
@@ -50,4 +50,10 @@ def trim(node: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _ready_conditions(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [c for c in status.get("conditions") or () if c.get("type") == "Ready"]
+    conditions = status.get("conditions")
+    found = conditions if isinstance(conditions, list) else []
+    return [c for c in found if isinstance(c, Mapping) and c.get("type") == "Ready"]
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

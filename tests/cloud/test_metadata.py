@@ -1,9 +1,13 @@
 """What a node believes of its metadata service, and what it refuses to believe."""
 
+import contextlib
 import json
+import math
 import time
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ipamd.cloud.metadata import Metadata
 from ipamd.core.errors import CloudError, CloudErrorKind, InvalidInputError
@@ -218,3 +222,56 @@ def test_the_address_may_be_given_with_or_without_its_root(serve, suffix):
 def test_an_address_that_is_none_is_refused(address):
     with pytest.raises(InvalidInputError, match="is not understood"):
         Metadata(address)
+
+
+ANSWERS = (
+    st.binary(max_size=120)
+    | st.text(max_size=60).map(str.encode)
+    | st.sampled_from(
+        [
+            b"ins-1a2b3c4d/../../x",
+            b"\n" * 2000,
+            b"10.0.1.4/\n" * 2000,
+            b"20:90:6F:2A:11:3D/\n" * 3,
+            b'{"Code":"Success","TmpSecretId":"a","TmpSecretKey":"b","Token":"c","ExpiredTime":1e999}',
+            b'{"Code":"Success","TmpSecretId":"a\\nb","TmpSecretKey":"b","Token":"c","ExpiredTime":1}',
+            b"[" * 60000,
+            b"x" * (65 << 10),
+        ]
+    )
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(page=st.sampled_from(sorted(PAGES)), answer=ANSWERS)
+def test_any_answer_is_believed_as_far_as_it_can_be_true_or_refused(metadata, page, answer):
+    service = metadata(pages={page: answer})
+    for ask in (service.instance_id, service.region, service.zone, service.mac, service.interfaces):
+        with contextlib.suppress(CloudError):
+            ask()
+    with contextlib.suppress(CloudError):
+        credential = service.credential()
+        assert math.isfinite(credential.expires_at)
+        assert credential.secret_id.isprintable()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"ExpiredTime": math.inf},
+        {"ExpiredTime": math.nan},
+        {"ExpiredTime": -1},
+        {"TmpSecretId": "AKID\r\nX-Other: header"},
+        {"Token": "t" * 9000},
+        {"TmpSecretKey": "\x00"},
+    ],
+    ids="".join,
+)
+def test_a_credential_that_could_do_harm_is_refused(metadata, changes):
+    """It goes into a header, and decides when it is asked for again."""
+    page = "cam/security-credentials/IPAMDofTKE_QCSRole"
+    given_out = {**json.loads(PAGES[page]), **changes}
+    service = metadata(pages={page: json.dumps(given_out)})
+    with pytest.raises(CloudError) as refused:
+        service.credential()
+    assert refused.value.kind is CloudErrorKind.INTERNAL

