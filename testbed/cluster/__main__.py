@@ -65,14 +65,13 @@ def _run(options: argparse.Namespace, stop: _Stop) -> None:
         if options.deploy:
             cluster.deploy()
         with ControlServer(cluster.machines) as control:
-            ready = cluster.directory / "cluster.json"
             stop.starting = False
-            access_files.write(ready, {**access, "control": f"http://{control.endpoint}"})
+            access_files.write(cluster.access_file, {**access, "control": f"http://{control.endpoint}"})
             try:
                 print(_summary(access["kubeconfig"]), flush=True)
                 control.work(stop)
             finally:
-                ready.unlink(missing_ok=True)
+                cluster.access_file.unlink(missing_ok=True)
         print("taking the cluster down", flush=True)
 
 

@@ -1,8 +1,9 @@
-"""The part of the host's control groups that belongs to one machine of the cluster.
+"""The part of the host's control groups that is all that one machine of the cluster sees.
 
-One directory `<run>/<machine>` in each hierarchy of cgroup v1, or in the one of v2. The machine's programs
-are in its leaf `daemons`; kubelet makes its Pods' groups beside that. The run's name tells its owner, as
-those of the simulator's network namespaces do, so that the next run removes what a killed one left.
+One directory `<run>/<machine>` in each hierarchy of cgroup v1, or in the one of v2: the root of the
+machine's cgroup namespace. Its programs are in the leaf `daemons`; kubelet makes its Pods' groups beside
+that. The run's name tells its owner, as those of the simulator's network namespaces do, so that the next run
+removes what a killed one left.
 """
 
 import contextlib
@@ -35,21 +36,27 @@ class MachineGroup:
     """The control groups of one machine. Invariant: everything that runs on the machine is in them."""
 
     def __init__(self, run_name: str, machine: str) -> None:
-        """Make the groups; `run_name` tells the owner (see `simulator.fabric.ownership`)."""
-        self.path = f"/{run_name}/{machine}"
-        """As kubelet's cgroupRoot wants it."""
+        """`run_name` tells the owner (see `simulator.fabric.ownership`)."""
         self._directories = [root / run_name / machine for root in hierarchies()]
+
+    def create(self) -> None:
+        """Make the groups, empty, as after a boot."""
         for directory in self._directories:
             (directory / DAEMONS).mkdir(parents=True, exist_ok=True)
             _hand_down(directory)
+
+    @property
+    def roots(self) -> list[Path]:
+        """Files to which the process writes its id that makes the cgroup namespace."""
+        return [directory / "cgroup.procs" for directory in self._directories]
 
     @property
     def members(self) -> list[Path]:
         """Files to which a process writes its id to become one of the machine's programs."""
         return [directory / DAEMONS / "cgroup.procs" for directory in self._directories]
 
-    def close(self) -> None:
-        """End what is left in the groups and remove them."""
+    def remove(self) -> None:
+        """End what is left in the groups and remove them; safe to repeat."""
         for directory in self._directories:
             remove(directory)
             with contextlib.suppress(OSError):

@@ -6,6 +6,7 @@ For the main thread only: its children die with the thread that starts them.
 import contextlib
 import fcntl
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from testbed.cluster.certificates import Authority
 from testbed.cluster.control_plane import ControlPlane
 from testbed.cluster.forwarder import Forwarder
 from testbed.cluster.images import Image, base_images
-from testbed.cluster.layout import API_PORT, Cvm
+from testbed.cluster.layout import API_PORT, Cvm, Site
 from testbed.cluster.machine import Machine
 from testbed.cluster.program import MachineError
 from testbed.cluster.registry import Registry
@@ -72,17 +73,15 @@ class Cluster:
         authority = Authority("kubernetes")
         plane = ControlPlane(self._machine(control), control, authority)
         registry = Registry(self.machines[control.name], control)
-        nodes = [
-            Worker(self._machine(cvm), cvm, authority, server=plane.server, registry=registry.address)
-            for cvm in workers
-        ]
+        site = Site(server=plane.server, registry=registry.address, vpc_cidrs=self._region["vpc_cidrs"])
+        nodes = [Worker(self._machine(cvm), cvm, authority, site) for cvm in workers]
         for machine in self.machines.values():
             machine.boot()
         plane.start()
         plane.start_scheduling()
         registry.start()
         for node in nodes:
-            node.start(vpc_cidrs=self._region["vpc_cidrs"])
+            node.start()
         self._say("region, machines, programs started")
         for image in images:
             registry.push(image.name, image.archive)
@@ -116,11 +115,21 @@ class Cluster:
         return done.stdout
 
     @property
+    def access_file(self) -> Path:
+        """Where those who use the cluster look for it; written by whoever runs it."""
+        return self.directory / "cluster.json"
+
+    @property
     def _kubeconfig(self) -> Path:
         return self.directory / "kubeconfig"
 
     def _access(self) -> dict[str, Any]:
-        return {"kubeconfig": str(self._kubeconfig), "region": self._region, "logs": str(self._logs)}
+        return {
+            "kubeconfig": str(self._kubeconfig),
+            "region": self._region,
+            "logs": str(self._logs),
+            "pid": os.getpid(),
+        }
 
     def _prepare_directories(self, stack: contextlib.ExitStack) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -129,6 +138,8 @@ class Cluster:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise MachineError(f"a cluster runs in {self.directory} already: end it first") from error
+        # What a killed run left.
+        self.access_file.unlink(missing_ok=True)
         for leftover in _RUNS.glob("tkesim-*"):
             if ownership.is_orphan(leftover.name):
                 shutil.rmtree(leftover, ignore_errors=True)

@@ -1,8 +1,7 @@
 """Addresses, names and times that the parts of the cluster share. Pure constants and values."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-
-from testbed.cluster.certificates import KeyPair
 
 API_PORT = 6443
 REGISTRY_PORT = 5000
@@ -36,8 +35,11 @@ class Cvm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """Who a program is to the API server, with the certificate that proves it."""
+class Site:
+    """What a worker has to know of its surroundings."""
 
-    user: str
-    pair: KeyPair
+    server: str
+    """URL of the API server in the VPC."""
+    registry: str
+    """HOST:PORT that every image comes from."""
+    vpc_cidrs: Sequence[str]

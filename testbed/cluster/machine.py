@@ -10,9 +10,10 @@ For the main thread only: a machine dies with the thread that started it.
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from testbed.cluster import reboot
 from testbed.cluster.cgroups import MachineGroup
 from testbed.cluster.program import MachineError, Program, await_child
 
@@ -44,6 +45,7 @@ class Machine:
         self.group = MachineGroup(run_name, name)
         self.disk = directory / name
         self.programs: dict[str, Program] = {}
+        self.at_boot: list[Callable[[], None]] = []
         self._logs = logs
         self._holder: subprocess.Popen[bytes] | None = None
         self._init = 0
@@ -81,15 +83,18 @@ class Machine:
         return self._holder is not None and self._holder.poll() is None
 
     def boot(self) -> None:
-        """Switch the machine on and start the programs it had before, or nothing on the first boot."""
+        """Switch the machine on: call what `at_boot` has, then start the programs that it had before."""
         if self.is_on:
             return
+        if self._init:
+            reboot.forget(self.netns)
+        self.group.create()
         (self.disk / "ready").unlink(missing_ok=True)
-        namespaces = ["nsenter", f"--net=/run/netns/{self.netns}", "unshare", "--mount", "--pid", "--fork"]
-        command = [*namespaces, "--kill-child", "/bin/sh", str(_INIT), str(self.disk)]
+        namespaces = ["nsenter", f"--net=/run/netns/{self.netns}", "unshare", "--mount", "--pid", "--cgroup"]
+        command = [*namespaces, "--fork", "--kill-child", "/bin/sh", str(_INIT), str(self.disk)]
         with (self._logs / f"{self.name}-init.log").open("ab") as log:
             self._holder = subprocess.Popen(
-                member_command(self.group, command),
+                _joining(self.group.roots, command),
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -98,6 +103,8 @@ class Machine:
             )
         self._init = await_child(self._holder, seconds=_BOOT_SECONDS)
         self._wait((self.disk / "ready").exists, "process 1 did not arrange its mounts")
+        for prepare in self.at_boot:
+            prepare()
         for program in self.programs.values():
             program.start()
 
@@ -109,6 +116,7 @@ class Machine:
             self._holder = None
             for program in self.programs.values():
                 program.forget()
+        self.group.remove()
 
     def add(self, name: str, *command: str, after: str = "") -> Program:
         """Install a program and start it, each time as soon as the shell condition `after` is true."""
@@ -123,8 +131,8 @@ class Machine:
         """Give the command that runs `argv` on the machine, as a member of its control groups."""
         if not self.is_on:
             raise MachineError(f"machine {self.name} is off")
-        enter = ["nsenter", f"--target={self._init}", "--mount", "--net", "--pid", "--"]
-        return member_command(self.group, [*enter, *argv])
+        enter = ["nsenter", f"--target={self._init}", "--mount", "--net", "--pid", "--cgroup", "--"]
+        return _joining(self.group.members, [*enter, *argv])
 
     def run(self, *argv: str, seconds: float = 60.0) -> str:
         """Run a short command on the machine and give what it printed; MachineError when it fails."""
@@ -136,9 +144,8 @@ class Machine:
         return done.stdout
 
     def close(self) -> None:
-        """Switch the machine off and remove its control groups and disk; safe to repeat."""
+        """Switch the machine off and remove its disk; safe to repeat."""
         self.power_off()
-        self.group.close()
         shutil.rmtree(self.disk, ignore_errors=True)
 
     def _wait(self, done: Callable[[], bool], failure: str) -> None:
@@ -150,8 +157,8 @@ class Machine:
             time.sleep(0.01)
 
 
-def member_command(group: MachineGroup, argv: list[str]) -> list[str]:
-    """Give the command that joins the control groups, dies with its parent, and becomes `argv`."""
+def _joining(groups: Sequence[Path], argv: list[str]) -> list[str]:
+    """Give the command that joins control groups, dies with its parent, and becomes `argv`."""
     join = 'while [ "$1" != -- ]; do echo $$ > "$1"; shift; done; shift; exec "$@"'
-    members = [str(path) for path in group.members]
-    return ["setpriv", "--pdeathsig", "KILL", "/bin/sh", "-ec", join, "join", *members, "--", *argv]
+    files = [str(path) for path in groups]
+    return ["setpriv", "--pdeathsig", "KILL", "/bin/sh", "-ec", join, "join", *files, "--", *argv]

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Process 1 of a machine of the cluster: arranges its mounts, says so, and reaps orphans for as long as it lives.
-# Runs in a mount and process-id namespace of its own (testbed/cluster/machine.py); $1 is the machine's disk.
+# Runs in mount, process-id and cgroup namespaces of its own (testbed/cluster/machine.py); $1 is the machine's disk.
 #
 # What a node writes goes to its disk, which outlives a reboot, or to a fresh /run, which does not. The rest of the
 # file system is the host's, except for Python: a node of a real cluster need not have one.
@@ -9,11 +9,15 @@ disk=$1
 
 mount -t proc proc /proc
 
-# This network namespace's devices instead of the host's; the control groups stay.
-mkdir -p "$disk/cgroup"
-mount --rbind /sys/fs/cgroup "$disk/cgroup"
+# This network namespace's devices and this cgroup namespace's groups instead of the host's.
+awk '$(NF - 2) ~ /^cgroup2?$/ { print $5, $(NF - 2), $NF }' /proc/self/mountinfo >"$disk/hierarchies"
 mount -t sysfs sysfs /sys
-mount --move "$disk/cgroup" /sys/fs/cgroup
+grep -q '^/sys/fs/cgroup ' "$disk/hierarchies" || mount -t tmpfs -o mode=755 tmpfs /sys/fs/cgroup
+while read -r point type options; do
+	mkdir -p "$point"
+	mount -t "$type" -o "$options" "$type" "$point"
+	echo $$ >"$point/daemons/cgroup.procs"
+done <"$disk/hierarchies"
 
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /run/netns /run/lock

@@ -11,7 +11,7 @@ from pathlib import Path
 from testbed import masquerade
 from testbed.cluster.certificates import Authority
 from testbed.cluster.kubeconfig import kubeconfig
-from testbed.cluster.layout import CLUSTER_DNS, CONFIGURATION, NODE_LEASE_SECONDS, Cvm
+from testbed.cluster.layout import CLUSTER_DNS, CONFIGURATION, NODE_LEASE_SECONDS, Cvm, Site
 from testbed.cluster.machine import Machine
 from testbed.cluster.proxy import KubeProxy
 from testbed.kubernetes import locate
@@ -22,19 +22,27 @@ _BASE_PLUGINS = "loopback", "host-local", "ptp", "portmap"
 """Plugins that every node has; containerd itself needs loopback."""
 _SOCKET = "/run/containerd/containerd.sock"
 
+_RUNTIME_SERVES = (
+    "printf '\\0\\0\\0\\0\\0' | curl --silent --http2-prior-knowledge --max-time 2"
+    f" --unix-socket {_SOCKET} --header 'content-type: application/grpc' --header 'te: trailers'"
+    " --data-binary @- --dump-header - --output /dev/null http://cri/runtime.v1.RuntimeService/Version"
+    " | grep -q 'grpc-status: 0'"
+)
+"""Shell condition: containerd answers an empty gRPC call. When only its socket is there, kubelet ends."""
+
 
 class Worker:
     """The programs of one node; they live and end with their machine."""
 
-    def __init__(
-        self, machine: Machine, cvm: Cvm, authority: Authority, *, server: str, registry: str
-    ) -> None:
+    def __init__(self, machine: Machine, cvm: Cvm, authority: Authority, site: Site) -> None:
         """Write keys and configuration onto the machine, which is still off."""
         self.machine = machine
         self.cvm = cvm
+        server = site.server
         user = f"system:node:{cvm.private_ip}"
         pair = authority.issue(user, groups=["system:nodes"], addresses=[cvm.private_ip])
         access = kubeconfig(server, authority=authority.certificate, user=user, identity=pair)
+        machine.at_boot.append(lambda: masquerade.install(machine.netns, vpc_cidrs=site.vpc_cidrs))
         machine.write(f"{CONFIGURATION}/kubelet.conf", access, mode=0o600)
         machine.write(f"{CONFIGURATION}/kubelet.yaml", json.dumps(self._kubelet_configuration(), indent=2))
         machine.write(f"{CONFIGURATION}/pki/ca.crt", authority.certificate)
@@ -42,7 +50,7 @@ class Worker:
         machine.write(f"{CONFIGURATION}/pki/kubelet.key", pair.key, mode=0o600)
         machine.write("/etc/resolv.conf", "")
         machine.write("/etc/containerd/config.toml", _CONTAINERD)
-        machine.write("/etc/containerd/certs.d/_default/hosts.toml", _hosts(registry))
+        machine.write("/etc/containerd/certs.d/_default/hosts.toml", _hosts(site.registry))
         self._proxy_access = authority.issue("system:kube-proxy")
         proxy = kubeconfig(
             server, authority=authority.certificate, user="system:kube-proxy", identity=self._proxy_access
@@ -54,9 +62,8 @@ class Worker:
         for name in _BASE_PLUGINS:
             shutil.copy2(_PLUGINS / name, plugins / name)
 
-    def start(self, *, vpc_cidrs: list[str]) -> None:
+    def start(self) -> None:
         """Start everything; the node registers itself when the API server answers."""
-        masquerade.install(self.machine.netns, vpc_cidrs=vpc_cidrs)
         self.machine.add("containerd", "containerd", "--config=/etc/containerd/config.toml")
         labels = {
             "node.kubernetes.io/instance-type": self.cvm.instance_type,
@@ -70,7 +77,7 @@ class Worker:
             f"--hostname-override={self.cvm.private_ip}",
             f"--node-ip={self.cvm.private_ip}",
             "--node-labels=" + ",".join(f"{key}={value}" for key, value in labels.items()),
-            after=f"[ -S {_SOCKET} ]",
+            after=_RUNTIME_SERVES,
         )
         self._proxy.start()
 
@@ -90,7 +97,6 @@ class Worker:
             "resolvConf": "/etc/resolv.conf",
             "volumePluginDir": "/var/lib/kubelet/plugins-exec",
             "cgroupDriver": "cgroupfs",
-            "cgroupRoot": self.machine.group.path,
             "failCgroupV1": False,
             "failSwapOn": False,
             # All nodes share the host's disk and memory: what is scarce there is not theirs to act on.

@@ -1,10 +1,17 @@
 """The cluster is what it claims to be: before anything of ours is judged by it."""
 
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+from testbed.cluster import cgroups
+from testbed.cluster.running import running_cluster
 from testbed.cluster.under_test import ClusterUnderTest
 
-POD = {
+POD: dict[str, Any] = {
     "apiVersion": "v1",
     "kind": "Pod",
     "metadata": {"name": "plain"},
@@ -52,8 +59,57 @@ def test_a_pod_without_eip_leaves_with_its_nodes_address(cluster: ClusterUnderTe
     cluster.apply(POD, namespace=namespace)
     pod = cluster.wait_for_pod(namespace, "plain")
 
-    public = {i["private_ip"]: i["public_ip"] for i in cluster.region.document["instances"]}
-    assert cluster.internet.source_seen_from(namespace, "plain") == public[pod["spec"]["nodeName"]]
+    node = pod["spec"]["nodeName"]
+    assert cluster.internet.source_seen_from(namespace, "plain") == public_ip(cluster, node)
+
+
+def test_a_node_whose_power_was_cut_comes_back_with_its_disk(cluster: ClusterUnderTest, namespace: str):
+    node = cluster.nodes[1]
+    mark = node.path("/var/lib/kubelet/mark")
+    mark.write_text("before")
+    pod = {**POD, "spec": {**POD["spec"], "nodeSelector": {"kubernetes.io/hostname": node.name}}}
+    cluster.apply(pod, namespace=namespace)
+    cluster.wait_for_pod(namespace, "plain")
+
+    node.power_off()
+    assert not mark.exists()
+    node.boot()
+
+    # A new sandbox for the same Pod, as after a reboot of a node that nobody missed yet.
+    cluster.wait("the Pod runs again", lambda: started(cluster, namespace) == 2, seconds=120.0)
+    cluster.wait_for_pod(namespace, "plain")
+    assert node.path("/var/lib/kubelet/mark").read_text() == "before"
+    assert "IP-MASQ-AGENT" in node.run("iptables", "-t", "nat", "-S")
+    assert cluster.internet.source_seen_from(namespace, "plain") == public_ip(cluster, node.name)
+
+
+def test_nothing_is_left_of_a_cluster_that_was_killed(tmp_path: Path):
+    killed = tmp_path / "killed"
+    with running_cluster(killed, "--control-plane-only") as access:
+        pid = access["pid"]
+        run = f"tkesim-{pid}-"
+        assert leftovers(run)
+        os.kill(pid, signal.SIGKILL)
+
+    with running_cluster(tmp_path / "next", "--control-plane-only"):
+        assert leftovers(run) == []
+
+
+def leftovers(run: str) -> list[str]:
+    """Give what is named after a run: network namespaces, disks, control groups."""
+    places = [Path("/run/netns"), Path("/var/tmp"), *cgroups.hierarchies()]
+    return [str(path) for place in places for path in place.glob(f"{run}*")]
+
+
+def started(cluster: ClusterUnderTest, namespace: str) -> int:
+    """How often the container of the Pod was started."""
+    [status] = cluster.must_get_pod(namespace, "plain")["status"]["containerStatuses"]
+    return int(status["restartCount"]) + 1
+
+
+def public_ip(cluster: ClusterUnderTest, node: str) -> str:
+    cvms = cluster.region.document["instances"]
+    return next(str(cvm["public_ip"]) for cvm in cvms if cvm["private_ip"] == node)
 
 
 def test_nothing_of_the_host_is_on_a_node_that_the_plugin_could_lean_on(cluster: ClusterUnderTest):
