@@ -19,8 +19,6 @@ from ipamd.kube import errors
 
 _SOON = 2.0
 """Seconds between two rounds at least; in that time what was bound meanwhile gathers."""
-_MOST_AGE = 30.0
-"""Seconds for which routes that were read serve new bindings; a full round reads them again."""
 
 
 class EgressChecks:
@@ -58,15 +56,13 @@ class EgressChecks:
         bound = [claim for claim in every if _bound(claim)]
         judged = bound if full or any(not _judged(claim) for claim in bound) else []
         eni_ids = frozenset(claim.binding.eni_id for claim in judged if claim.binding)
-        verdicts = self._routes.look(eni_ids, most_age=0.0 if full else _MOST_AGE)
+        verdicts = self._routes.look(eni_ids) if judged else {}
         settled = True
         for claim in chain(judged, (c for c in every if c.binding is None)):
             verdict = verdicts.get(claim.binding.eni_id) if claim.binding else None
             # Of an ENI that is gone nothing is known; the agent, or the end of the node, will tell.
             if verdict or claim.binding is None:
                 settled &= self._settle(claim, verdict)
-        if full:
-            self._routes.forget_others(eni_ids)
         if full and settled:
             self._due = now + self._interval
         being_bound = any(claim.binding and not claim.deleting and not _bound(claim) for claim in every)

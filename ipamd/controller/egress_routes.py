@@ -37,40 +37,32 @@ class RouteReader(Protocol):
 
 
 class EgressRoutes:
-    """Invariant: `_verdicts` holds for each subnet when its routes were read, and what they amount to."""
+    """Invariant: `_subnets` has only ENIs that existed when they were asked for."""
 
     def __init__(self, cloud: RouteReader, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._cloud = cloud
         self._monotonic = monotonic
         self._subnets: dict[str, str] = {}
-        self._verdicts: dict[str, tuple[float, Verdict]] = {}
 
-    def look(self, eni_ids: frozenset[str], *, most_age: float) -> dict[str, Verdict]:
-        """Return the verdict for each ENI that exists; what is known is used up to `most_age` seconds.
+    def look(self, eni_ids: frozenset[str]) -> dict[str, Verdict]:
+        """Return the verdict for each of the ENIs that exists; other ENIs are forgotten.
 
         Errors: CloudError.
         """
         deadline = Deadline.after(_PATIENCE, self._monotonic)
+        self._subnets = {eni_id: s for eni_id, s in self._subnets.items() if eni_id in eni_ids}
         for eni in self._cloud.describe_enis_by_id(sorted(eni_ids - self._subnets.keys()), deadline):
             self._subnets[eni.eni_id] = eni.subnet_id
-        places = {eni_id: self._subnets[eni_id] for eni_id in eni_ids if eni_id in self._subnets}
-        now = self._monotonic()
-        old = [s for s in sorted(set(places.values())) if now - self._read_at(s) >= most_age]
-        subnets = self._cloud.describe_subnets(old, deadline) if old else []
+        subnets = self._cloud.describe_subnets(sorted(set(self._subnets.values())), deadline)
         wanted = sorted({subnet.route_table_id for subnet in subnets})
         tables = {t.route_table_id: t for t in self._cloud.describe_route_tables(wanted, deadline)}
-        for subnet in subnets:
-            if table := tables.get(subnet.route_table_id):
-                self._verdicts[subnet.subnet_id] = (now, egress.judge(subnet.subnet_id, table))
-        return {
-            eni_id: self._verdicts[subnet_id][1]
-            for eni_id, subnet_id in places.items()
-            if subnet_id in self._verdicts
+        verdicts = {
+            subnet.subnet_id: egress.judge(subnet.subnet_id, tables[subnet.route_table_id])
+            for subnet in subnets
+            if subnet.route_table_id in tables
         }
-
-    def forget_others(self, eni_ids: frozenset[str]) -> None:
-        """Forget all ENIs but these: nodes come and go."""
-        self._subnets = {eni_id: s for eni_id, s in self._subnets.items() if eni_id in eni_ids}
-
-    def _read_at(self, subnet_id: str) -> float:
-        return self._verdicts[subnet_id][0] if subnet_id in self._verdicts else float("-inf")
+        return {
+            eni_id: verdicts[subnet_id]
+            for eni_id, subnet_id in self._subnets.items()
+            if subnet_id in verdicts
+        }
