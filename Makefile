@@ -131,6 +131,10 @@ cluster: $(VENV)/ok build/e2e-packages.ok kubernetes image  ## the cluster of th
 bench: $(VENV)/ok shim  ## ratios against ptp + host-local in one run, into build/bench.json
 	@$(PY) -m testbed.bench $(ARGS)
 
+.PHONY: soak
+soak: $(VENV)/ok shim  ## Pods come and go for minutes: what grows? ARGS="--minutes 10"; into build/soak.json
+	@$(PY) -m testbed.soak $(ARGS)
+
 .PHONY: faults
 faults: $(VENV)/ok shim  ## kill, break and lose on purpose; prints the matrix, counts into build/faults.json
 	@$(PY) -m testbed.faults $(ARGS)

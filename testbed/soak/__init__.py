@@ -1,0 +1,1 @@
+"""Endurance: the same work again and again, and what of both daemons and the node must not grow by it."""
