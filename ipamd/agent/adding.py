@@ -203,7 +203,13 @@ class Adding:
         with failures.step("waiting for its EIP"):
             if not eips.is_ready(key, pod):
                 with self._tools.seats.taken("its EIP"):
-                    eips.wait(key, pod, attempt.deadline, attempt.given_up)
+                    # A Pod on its way out must not be held up by an EIP that it will not use.
+                    over = lambda: attempt.given_up() or self._is_leaving(pod)  # noqa: E731
+                    eips.wait(key, pod, attempt.deadline, over)
+
+    def _is_leaving(self, pod: model.PodRef) -> bool:
+        known = self._tools.pods.known(pod)
+        return known is not None and known.ref == pod and not known.wants_sandbox
 
     def _roll_back(self, attempt: _Attempt) -> None:
         """Leave no kernel state; the address of a Pod with EIP waits for the next attempt."""

@@ -343,6 +343,8 @@ class Agent:
     def _pod_changed(self, kind: str, pod: PodView) -> None:
         if kind == "deleted":
             self._sweeping.pod_is_gone(pod.ref)
+        if not pod.wants_sandbox:
+            self._book.wake()  # its ADD need not wait any longer
         self._binder.nudge()
 
     def _watches_behind(self) -> list[str]:

@@ -73,7 +73,7 @@ class EipWaiting:
         waiting = bindings.waited_for(claim, pod, self.node) or "the cloud to bind it"
         last = self.binder.error(str(pod))
         said = f" (last attempt: {last})" if last else ""
-        why = "not bound in time" if not in_time else "not bound when the runtime gave up"
+        why = "not bound in time" if not in_time else "not bound, and nobody waits for it any more"
         raise TryAgainError(
             f"its EIP is {why}, it waits for {waiting}{said}",
             advice="it goes on in the background and the next ADD finds it",

@@ -1,5 +1,7 @@
 """EIPs of Pods, from the claim to the cloud and back: what is bound, kept, moved and given back."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from ipamd.core import model
@@ -140,6 +142,20 @@ def test_add_that_waits_in_vain_says_for_what_and_the_next_one_finds_the_eip(nod
     assert code == 0
     assert node.eip(eip.eip_id).private_ip == ip_of(result)
     node.delete_pod(second)
+
+
+def test_add_of_a_pod_that_is_deleted_meanwhile_does_not_wait_for_its_eip(own_node):
+    node = own_node.begin("--add-timeout=50s")
+    _, sandbox = node.pod_and_sandbox("short-lived", annotations=eip_annotations(), eip=True)
+    with ThreadPoolExecutor(1) as runtime:
+        adding = runtime.submit(node.call, "add", sandbox, timeout=60.0)
+        node.eventually("it is wired and waits", lambda: "short-lived" in node.pods())
+
+        node.workloads.delete_pod("short-lived")
+        code, error = adding.result(20)
+
+    assert (code, error["code"]) == (1, 11)
+    assert "nobody waits for it any more" in error["msg"]
 
 
 def test_failed_add_leaves_nothing_in_the_kernel(node):
