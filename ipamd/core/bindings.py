@@ -189,7 +189,8 @@ def _unwanted(scene: Scene, address: Address, pod: model.PodRef, claim: Claim | 
         return Disassociate(address=address, why="its EIPClaim is being deleted", certain=True)
     if wanted_on(claim) not in ("", scene.node):
         why = f"its EIPClaim is for node {wanted_on(claim)}"
-        return Disassociate(address=address, why=why, certain=True)
+        # Not certain: the first list after a restart may be older than what this node has bound since.
+        return Disassociate(address=address, why=why, certain=False)
     if claim.address is not None and claim.address.eip_id != recorded:
         why = f"its EIPClaim has {claim.address.eip_id}"
         return Disassociate(address=address, why=why, certain=False)

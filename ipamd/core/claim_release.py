@@ -14,6 +14,7 @@ from ipamd.core.claim_actions import (
     LookAtCloud,
     LookAtNode,
     LookAtPod,
+    MoveTo,
     Release,
     Wait,
 )
@@ -50,6 +51,8 @@ def unbind(facts: Facts, claim: Claim) -> Action:
         return Idle()
     if facts.node_fate is NodeFate.UNKNOWN:
         return LookAtNode(node=binding.node)
+    if facts.node_fate is NodeFate.ALIVE and claim.node != binding.node:
+        return MoveTo(node=binding.node)
     if facts.node_fate is NodeFate.ALIVE:
         return Wait(reason=f"the agent of node {binding.node} unbinds the EIP", seconds=_AGENT)
     if facts.node_fate is NodeFate.LOST:

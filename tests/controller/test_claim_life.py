@@ -20,8 +20,8 @@ from ipamd.controller.ports import Ports
 from ipamd.controller.promises import Promises
 from ipamd.controller.reconciling import Reconciler
 from ipamd.controller.telling import Teller
-from ipamd.core import claim_status, tags
-from ipamd.core.claims import ClaimBinding, Reason
+from ipamd.core import bindings, claim_status, tags
+from ipamd.core.claims import NODE_LABEL, ClaimBinding, Reason
 from ipamd.core.cluster_rules import ClusterRules
 from ipamd.core.deadline import Deadline
 from ipamd.core.errors import CloudError
@@ -147,6 +147,12 @@ class ClaimLife:
             obj = self.api.objects["Pod", KEY[1]]
             self.api.store(PODS, {**obj, "spec": {"nodeName": self.random.choice(NODE_NAMES)}})
 
+    def a_person_changes_the_label(self):
+        if self.api.live_claim():
+            obj = self.api.objects["EIPClaim", KEY[1]]
+            labels = {NODE_LABEL: self.random.choice(NODE_NAMES)}
+            self.api.store(EIPCLAIMS, {**obj, "metadata": {**obj["metadata"], "labels": labels}})
+
     def the_pod_goes(self):
         self.api.remove(PODS, KEY[1])
 
@@ -184,7 +190,8 @@ class ClaimLife:
         claim, pod = self.api.live_claim(), self.api.live_pod()
         if not (claim and pod and claim.address and claim.pod) or claim.deleting or claim.binding:
             return
-        if claim.pod.uid != pod.ref.uid or not self.api.is_ready(pod.node):
+        seen = claim.node == pod.node and self.api.is_ready(pod.node)
+        if claim.pod.uid != pod.ref.uid or not seen:
             return
         eip = self.cloud.eips.get(claim.address.eip_id)
         if eip is None or eip.status is not EipStatus.UNBIND:
@@ -201,9 +208,11 @@ class ClaimLife:
         claim = self.api.live_claim()
         if not claim or not claim.binding or not self.api.is_ready(claim.binding.node):
             return
+        if claim.node != claim.binding.node:
+            return  # its watch does not show the claims of other nodes
         pod = self.api.live_pod()
         served = pod and not pod.finished and pod.ref.uid == claim.binding.pod_uid
-        if served and not claim.deleting and claim.node == claim.binding.node:
+        if served and not claim.deleting and bindings.wanted_on(claim) == claim.binding.node:
             return
         eip = self.cloud.eips.get(claim.address.eip_id) if claim.address else None
         if eip and eip.eni_id == claim.binding.eni_id and eip.status is not EipStatus.UNBIND:
@@ -279,6 +288,7 @@ WEIGHTS = {
     ClaimLife.the_pod_goes: 2,
     ClaimLife.the_pod_ends: 1,
     ClaimLife.a_person_deletes_the_claim: 1,
+    ClaimLife.a_person_changes_the_label: 1,
     ClaimLife.a_node_goes: 1,
     ClaimLife.a_node_comes: 2,
     ClaimLife.a_node_is_cut_off: 1,

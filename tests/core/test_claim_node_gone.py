@@ -47,6 +47,12 @@ def test_on_a_node_that_is_lost_the_pod_has_to_be_gone_too(stuck, bearer):
         assert decide(replace(lost, live_pod=gone, eips=at_place)) == do.Disassociate(eip_id="eip-1")
 
 
+def test_a_claim_without_the_label_of_the_node_that_has_to_unbind_gets_it():
+    relabelled = replace(DELETED, node="node-b")
+
+    assert decide(facts(relabelled, None, node_fate=NodeFate.ALIVE)) == do.MoveTo(node="node-a")
+
+
 def test_a_binding_that_names_no_pod_is_left_alone_on_a_node_that_is_lost():
     unnamed = replace(ABANDONED, binding=replace(ON_A, pod_uid=""))
 
