@@ -36,6 +36,10 @@ class VpcConsole:
         order = {"InternetMaxBandwidthOut": 1, "Tags": [{"Key": k, "Value": v} for k, v in tags.items()]}
         return str(self._call("AllocateAddresses", order)["AddressSet"][0])
 
+    def release_eip(self, eip_id: str) -> None:
+        """Give an unbound EIP back."""
+        self._call("ReleaseAddresses", {"AddressIds": [eip_id]})
+
     def attach_eni(self, instance_id: str, vpc_id: str, subnet_id: str) -> None:
         """Make an ENI and attach it to a CVM; it is there when the cloud lists it."""
         where = {"VpcId": vpc_id, "SubnetId": subnet_id, "InstanceId": instance_id}

@@ -24,18 +24,23 @@ def eip_pod(name: str, *, annotations: Mapping[str, str] | None = None, node: st
 
 def eip_stateful_set(name: str, replicas: int, *, annotations: Mapping[str, str] | None = None) -> Json:
     """Give a StatefulSet whose Pods have EIPs; `annotations` as for `eip_pod`."""
-    labels = {"app": name}
     wishes = {"eip-attributes": "", **(annotations or {})}
+    return eip_workload("StatefulSet", name, wishes, replicas=replicas, podManagementPolicy="Parallel")
+
+
+def eip_workload(kind: str, name: str, wishes: Mapping[str, str], *, replicas: int = 1, **spec: Any) -> Json:
+    """Give a workload of the group apps whose Pods have just these annotations, without their prefix."""
+    labels = {"app": name}
     metadata = {"labels": labels, "annotations": _annotations(wishes)}
     return {
         "apiVersion": "apps/v1",
-        "kind": "StatefulSet",
+        "kind": kind,
         "metadata": {"name": name},
         "spec": {
             "replicas": replicas,
-            "podManagementPolicy": "Parallel",
             "selector": {"matchLabels": labels},
             "template": _pod(metadata, {ENI_IP: "1", EIP: "1"}, ""),
+            **spec,
         },
     }
 
