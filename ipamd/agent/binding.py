@@ -116,6 +116,8 @@ class Binder:
         informed = self._claims.has_synced and self._pods.has_synced
         due = [a for a in bindings.decide(scene) if informed or _needs_no_claim(a)]
         self._closures.keep_only({_subject_of(action) for action in due})
+        for name in set(self._loose).difference(claims):
+            self._loose.pop(name, None)  # its claim went without a Withdraw
         for action in due:
             self._begin(action)
 
