@@ -11,7 +11,9 @@ cd "$(dirname "$0")/../.."
 name=$1 output=$2
 cache=${TKE_ENI_CACHE:-$HOME/.cache/tke-eni}/image
 base=docker.io/library/debian:bookworm-slim
-store=(--root "$cache/storage" --runroot "$cache/run" --storage-driver vfs)
+# The vfs driver works everywhere and copies the whole image for each layer: three times as slow.
+if grep -qw overlay /proc/filesystems || modprobe overlay 2>/dev/null; then driver=overlay; else driver=vfs; fi
+store=(--root "$cache/$driver" --runroot "$cache/run-$driver" --storage-driver "$driver")
 mkdir -p "$cache"
 
 # Two builds at once would remove each other's containers.

@@ -51,8 +51,8 @@ def _build(dockerfile: Path, name: str, archive: Path, scratch: Path) -> None:
     context = scratch / "context"
     _lay_out(context)
     # A storage of our own: nothing is left in the host's.
-    storage = ["--root", str(scratch / "root"), "--runroot", str(scratch / "run"), "--storage-driver", "vfs"]
-    buildah = ["buildah", *storage]
+    places = ["--root", str(scratch / "root"), "--runroot", str(scratch / "run")]
+    buildah = ["buildah", *places, "--storage-driver", "overlay"]
     _run(*buildah, "build", "--isolation", "chroot", "--tag", name, "--file", str(dockerfile), str(context))
     partial = archive.with_suffix(".partial")
     partial.unlink(missing_ok=True)
