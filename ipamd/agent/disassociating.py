@@ -55,13 +55,17 @@ class Disassociation:
             self._unbind(record.eip_id, address, deadline)
         elif record.stage is BindStage.BINDING:
             self._settle(record.eip_id, address, deadline)
+        self._forget(address, record)
+        log.info("%s is unbound from %s", record.eip_id, address.ip)
+
+    def _forget(self, address: Address, record: Binding) -> None:
+        tools = self._tools
         freed = tools.book.apply(
             lambda book: associations.confirm_unbound(
                 book, address.ip, record.eip_id, self._cooldown, tools.book.now()
             )
         ).address
         show_in_kernel(freed, tools)
-        log.info("%s is unbound from %s", record.eip_id, address.ip)
 
     def _begin(self, book: Ledger, before: Address, record: Binding) -> Transition:
         """Record the unbind; a hold ends with it, because its Pod comes back elsewhere or not at all."""
@@ -77,19 +81,48 @@ class Disassociation:
         return ledger.vacate(begun.ledger, address.ip, self._cooldown, self._tools.book.now())
 
     def _is_unwanted(self, address: Address, record: Binding) -> bool:
-        """Look at claim and EIP live; whether it may be unbound. IpamError when it is somebody else's."""
+        """Look at claim and EIP live; whether it may be unbound. IpamError when it is somebody else's.
+
+        Ours are those that this agent has bound, that a claim names, or that were created for the cluster.
+        """
         claim = self._live_claim(address, record)
         if claim is not None and self._wants_it_here(claim, address, record):
             return False
-        if record.claim or claim is not None:
+        if record.claim or (claim is not None and _has(claim, record.eip_id)):
+            return True
+        # That the Pod has a claim says nothing about an EIP that an operator put at its address.
+        if any(_has(known, record.eip_id) for known in self._claims.all().values()):
             return True
         eip = self._tools.cloud.describe_eip(record.eip_id)
         if eip is None or eip.tags.get(tags.CLUSTER_ID) == self._cluster_id:
             return True
-        raise IpamError(
-            f"EIP {record.eip_id} is bound to {address.ip}, which is no Pod's, and was not created for "
-            f"cluster {self._cluster_id}; it is left alone and the address is not used",
-            advice="unbind it, if nobody needs it there",
+        if not is_at(eip, address):
+            # Whoever bound it has unbound it. It is not ours to unbind should it come back this instant.
+            self._forget(address, record)
+            return False
+        raise self._not_ours(address, record, claim)
+
+    def _not_ours(self, address: Address, record: Binding, claim: Claim | None) -> IpamError:
+        """Say that the EIP is left alone, and what to do, to whom the address belongs."""
+        foreign = (
+            f"EIP {record.eip_id} ({record.public_ip or 'no public IP listed'}) is bound to {address.ip} on "
+            f"{address.eni_id}, was neither bound by tke-eni nor created for cluster {self._cluster_id}, "
+            "and is left alone"
+        )
+        if address.pod is None:
+            return IpamError(
+                f"{foreign}; the address is no Pod's and is not used",
+                advice="unbind it, if nobody needs it there",
+            )
+        if claim is None or claim.address is None:
+            return IpamError(
+                f"{foreign}: Pod {address.pod} has no claim for it",
+                advice="unbind it, if the Pod is not meant to have it",
+            )
+        return IpamError(
+            f"{foreign}: Pod {address.pod} cannot get {claim.address.eip_id} while it is there",
+            advice=f"unbind {record.eip_id} in the console or with DisassociateAddress; "
+            f"{claim.address.eip_id} is bound by itself then",
         )
 
     def _live_claim(self, address: Address, record: Binding) -> Claim | None:
@@ -134,3 +167,7 @@ class Disassociation:
             action="DisassociateAddress",
             task_id=task_id,
         )
+
+
+def _has(claim: Claim, eip_id: str) -> bool:
+    return claim.address is not None and claim.address.eip_id == eip_id

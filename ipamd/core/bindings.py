@@ -182,11 +182,13 @@ def _for_recorded(scene: Scene, address: Address) -> Action | None:
 def _unwanted(scene: Scene, address: Address, pod: model.PodRef, claim: Claim | None) -> Disassociate | None:
     """Return the unbind if the Pod's claim does not want this EIP here."""
     recorded = address.eip.eip_id if address.eip else ""
+    # One that was found there, and not bound by this agent, may be an operator's.
+    ours = address.eip is not None and bool(address.eip.claim)
     if claim is None:
         # Deleted, or moved to another node; or the cache is behind.
         return Disassociate(address=address, why="its EIPClaim is not this node's", certain=False)
     if claim.deleting:
-        return Disassociate(address=address, why="its EIPClaim is being deleted", certain=True)
+        return Disassociate(address=address, why="its EIPClaim is being deleted", certain=ours)
     if wanted_on(claim) not in ("", scene.node):
         why = f"its EIPClaim is for node {wanted_on(claim)}"
         # Not certain: the first list after a restart may be older than what this node has bound since.
@@ -195,7 +197,7 @@ def _unwanted(scene: Scene, address: Address, pod: model.PodRef, claim: Claim | 
         why = f"its EIPClaim has {claim.address.eip_id}"
         return Disassociate(address=address, why=why, certain=False)
     if claim.pod_uid not in ("", pod.uid) and not claim.retained:
-        return Disassociate(address=address, why="its EIPClaim serves another Pod", certain=True)
+        return Disassociate(address=address, why="its EIPClaim serves another Pod", certain=ours)
     return None
 
 

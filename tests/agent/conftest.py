@@ -123,9 +123,9 @@ class AgentBed(Bed):
 
     # ---- in the place of the controller
 
-    def allocate(self, uid="claim-uid"):
+    def allocate(self, uid="claim-uid", cluster="cls-demo"):
         order = model.EipOrder()
-        eip_id = self.cloud.allocate_eip(order, tags.of_claim("cls-demo", uid), f"{uid}-{time.time_ns()}")
+        eip_id = self.cloud.allocate_eip(order, tags.of_claim(cluster, uid), f"{uid}-{time.time_ns()}")
         self.eventually(
             f"{eip_id} is there",
             lambda: (eip := self.eip(eip_id)) is not None and eip.status is model.EipStatus.UNBIND,

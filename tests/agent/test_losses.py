@@ -74,6 +74,32 @@ def test_an_eip_that_was_released_from_outside_is_reported_and_its_successor_tak
     node.delete_pod(sandbox)
 
 
+def test_an_eip_that_somebody_else_bound_to_a_pods_address_is_left_alone_until_they_take_it(node):
+    pod, sandbox = node.pod_and_sandbox("by-hand")
+    code, result = node.call("add", sandbox)
+    assert code == 0
+    (eni_id,) = [a["eniId"] for a in node.ctl("pods")["pods"] if a["name"] == "by-hand"]
+    foreign = node.allocate("strange", cluster="cls-other")
+    node.cloud.associate_eip(foreign.eip_id, eni_id, ip_of(result))
+    node.eventually(
+        "it is recorded", lambda: foreign.eip_id in {e["eipId"] for e in node.ctl("eips")["eips"]}
+    )
+    own = node.allocate("by-hand")
+
+    node.claim(pod, eip=own)
+
+    def told():
+        return [m for m in messages(node, "by-hand", "FailedDisassociateEIP") if own.eip_id in m]
+
+    node.eventually("the Pod is told", told, seconds=60)
+    for part in (f"unbind {foreign.eip_id}", ip_of(result), "left alone"):
+        assert part in told()[0]
+    assert node.eip(foreign.eip_id).private_ip == ip_of(result)
+    node.cloud.disassociate_eip(foreign.eip_id)
+    node.eventually("its own is bound", lambda: node.eip(own.eip_id).status in BIND, seconds=60)
+    node.delete_pod(sandbox)
+
+
 def test_an_address_that_was_taken_away_is_reported_and_given_to_nobody(node):
     sandbox, ip = add(node, "robbed")
     (entry,) = [p for p in node.ctl("pods")["pods"] if p["name"] == "robbed"]

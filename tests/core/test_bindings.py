@@ -125,6 +125,15 @@ def test_unknown_eip_on_a_free_address_is_looked_into_first():
     assert not one(book).certain
 
 
+def test_an_eip_that_this_agent_has_not_bound_is_looked_at_whatever_the_pods_claim_says():
+    found = assigned(BOUND, eip_id="eip-x", claim_name="")
+
+    for known in (claim(), claim(deleting=True), claim(address=None, pod=claims.ClaimPod(uid="u2"))):
+        action = one(found, known)
+        assert isinstance(action, bindings.Disassociate)
+        assert not action.certain
+
+
 def test_claim_that_is_deleted_or_serves_another_node_loses_its_binding():
     assert one(assigned(BOUND), claim(deleting=True)).certain
     assert not one(assigned(BOUND), claim(node="node-2", pod=None)).certain
