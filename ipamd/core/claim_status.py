@@ -31,7 +31,7 @@ def phase_of(claim: Claim) -> Phase:
     """Return the phase that the rest of the claim amounts to."""
     if claim.deleting:
         return Phase.RELEASING
-    if claim.binding and condition(claim.conditions, BOUND).get("status") == "True":
+    if claim.address and claim.binding and condition(claim.conditions, BOUND).get("status") == "True":
         return Phase.BOUND
     if claim.address:
         return Phase.PROVISIONED

@@ -232,3 +232,14 @@ def test_whatever_stands_in_a_claim_it_can_be_read_and_its_status_written(
 
     assert patch["status"]["phase"] in {phase.value for phase in Phase}
     assert claim.request is None or isinstance(claim.request.delete_policy, DeletePolicy)
+
+
+def test_a_claim_whose_bound_eip_is_lost_is_not_called_bound():
+    obj = write(stored(), claim_status.provisioned, ADDRESS, Reason.ALLOCATED, 1.0)
+    obj = write(obj, claim_status.bound, BINDING, 2.0)
+
+    obj = write(obj, claim_status.eip_lost, "eip-1 does not exist any more", 3.0)
+
+    assert claims.read(obj).address is None
+    assert claims.read(obj).binding == BINDING
+    assert obj["status"]["phase"] == "Pending"
