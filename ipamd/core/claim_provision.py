@@ -7,7 +7,7 @@ what an earlier order made is adopted. Pure.
 from ipamd.core import claim_choice
 from ipamd.core.claim_actions import Action, Allocate, LookAtCloud, RecordAddress, Refuse, Wait
 from ipamd.core.claim_facts import Facts, created_eips
-from ipamd.core.claim_release import ATTEMPT_WINDOW
+from ipamd.core.claim_release import ATTEMPT_WINDOW, SETTLE
 from ipamd.core.claims import Claim, ClaimAddress, Reason
 from ipamd.core.model import Eip, EipStatus
 from ipamd.core.pods import PodView
@@ -16,6 +16,8 @@ USABLE = (EipStatus.UNBIND, EipStatus.BIND, EipStatus.BIND_ENI)
 """An EIP in one of these states exists and can be recorded."""
 _POLL = 0.25
 """Seconds between looks at an EIP that is being created."""
+_LATE = 5.0
+"""Seconds between looks for the EIP of an attempt that is not repeated any more."""
 
 
 def provision(facts: Facts, claim: Claim, pod: PodView) -> Action:
@@ -27,10 +29,19 @@ def provision(facts: Facts, claim: Claim, pod: PodView) -> Action:
         return claim_choice.entries_for(claim, pod)
     if facts.eips is None:
         return LookAtCloud()
+    found = adopt(facts, claim)
+    if found is not None:
+        return found
+    late = _late(facts, claim)
+    if late > 0:
+        return Wait(
+            reason="an order that was begun may still deliver an EIP; another is ordered if it does not",
+            seconds=min(late, _LATE),
+        )
     attempt, begun = _attempt(facts, claim)
-    if begun and facts.ordered and not created_eips(facts, claim):
+    if begun and facts.ordered:
         return Wait(reason=f"{facts.ordered} is ordered and not listed yet", seconds=_POLL)
-    return adopt(facts, claim) or Allocate(attempt=attempt, begun=begun, order=claim.request.order)
+    return Allocate(attempt=attempt, begun=begun, order=claim.request.order)
 
 
 def _attempt(facts: Facts, claim: Claim) -> tuple[int, bool]:
@@ -48,6 +59,19 @@ def _attempt(facts: Facts, claim: Claim) -> tuple[int, bool]:
     if facts.now - allocation.started <= ATTEMPT_WINDOW:
         return allocation.attempt, True
     return allocation.attempt + 1, False
+
+
+def _late(facts: Facts, claim: Claim) -> float:
+    """Return the seconds in which a spent attempt may still deliver; at most 0 when another may be made.
+
+    The last repeat may have been carried out and its answer lost, and lists may lack its EIP for SETTLE
+    seconds: an order with another token would make a second one. An attempt that was refused for certain has
+    no start any more, and one whose token the cloud called spent has been replaced: both go on at once.
+    """
+    started = claim.allocation.started if claim.allocation else None
+    if started is None or facts.now - started <= ATTEMPT_WINDOW:
+        return 0.0
+    return started + ATTEMPT_WINDOW + SETTLE - facts.now
 
 
 def adopt(facts: Facts, claim: Claim) -> Action | None:

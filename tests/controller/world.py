@@ -16,7 +16,7 @@ from ipamd.controller.leading import Leader, Tempo
 from ipamd.controller.options import Settings
 from ipamd.core import claim_status, claims, timestamps
 from ipamd.core.backoff import Backoff
-from ipamd.core.claim_release import ATTEMPT_WINDOW
+from ipamd.core.claim_release import ATTEMPT_WINDOW, SETTLE
 from ipamd.core.claims import Claim, ClaimBinding, Reason
 from ipamd.core.cluster_rules import ClusterRules
 from ipamd.core.masquerade import Upkeep
@@ -310,7 +310,7 @@ class World:
 
     def skip_attempt_window(self, name: str) -> None:
         """Let the order look as if it had been begun long ago."""
-        allocation = {"startedAt": timestamps.to_text(time.time() - ATTEMPT_WINDOW - 1)}
+        allocation = {"startedAt": timestamps.to_text(time.time() - ATTEMPT_WINDOW - SETTLE)}
         self._write(
             name,
             lambda claim: {

@@ -6,7 +6,7 @@ import pytest
 
 from ipamd.core import claim_actions as do
 from ipamd.core import tags
-from ipamd.core.claim_release import ATTEMPT_WINDOW
+from ipamd.core.claim_release import ATTEMPT_WINDOW, SETTLE
 from ipamd.core.claim_rules import decide
 from ipamd.core.claims import Allocation, Reason
 from ipamd.core.model import EipOrder, EipStatus
@@ -63,7 +63,7 @@ def test_what_another_created_is_not_adopted(strange):
 
 def test_an_attempt_keeps_its_number_while_its_token_is_good_and_gets_another_after():
     begun = claim(allocation=Allocation(attempt=2, started=NOW - ATTEMPT_WINDOW))
-    spent = claim(allocation=Allocation(attempt=2, started=NOW - ATTEMPT_WINDOW - 1))
+    spent = claim(allocation=Allocation(attempt=2, started=NOW - ATTEMPT_WINDOW - SETTLE))
     refused = claim(allocation=Allocation(attempt=2, started=None))
 
     assert decide(facts(begun, pod(), eips=())) == do.Allocate(attempt=2, begun=True, order=EipOrder())
@@ -71,9 +71,26 @@ def test_an_attempt_keeps_its_number_while_its_token_is_good_and_gets_another_af
     assert decide(facts(refused, pod(), eips=())) == do.Allocate(attempt=2, begun=False, order=EipOrder())
 
 
+@pytest.mark.parametrize("age", [ATTEMPT_WINDOW + 0.1, ATTEMPT_WINDOW + SETTLE - 0.1])
+@pytest.mark.parametrize("ordered", ["", "eip-1"])
+def test_no_other_token_is_used_while_the_spent_one_may_still_deliver(age, ordered):
+    late = claim(allocation=Allocation(attempt=2, started=NOW - age))
+
+    action = decide(facts(late, pod(), eips=(), ordered=ordered))
+
+    assert isinstance(action, do.Wait)
+    assert 0 < action.seconds <= ATTEMPT_WINDOW + SETTLE - age + 1e-6
+
+
+def test_what_a_spent_token_delivers_late_is_adopted():
+    late = claim(allocation=Allocation(attempt=2, started=NOW - ATTEMPT_WINDOW - 1))
+
+    assert isinstance(decide(facts(late, pod(), eips=(eip(),))), do.RecordAddress)
+
+
 def test_an_eip_that_was_promised_is_waited_for_but_not_for_ever():
     begun = claim(allocation=Allocation(attempt=1, started=NOW - 1))
-    spent = claim(allocation=Allocation(attempt=1, started=NOW - ATTEMPT_WINDOW - 1))
+    spent = claim(allocation=Allocation(attempt=1, started=NOW - ATTEMPT_WINDOW - SETTLE))
 
     assert isinstance(decide(facts(begun, pod(), eips=(), ordered="eip-1")), do.Wait)
     assert isinstance(decide(facts(spent, pod(), eips=(), ordered="eip-1")), do.Allocate)
