@@ -11,10 +11,10 @@ from collections.abc import Callable
 
 from ipamd.agent.claims import ClaimSource
 from ipamd.agent.pods import PodSource
-from ipamd.core import claim_status, model
+from ipamd.core import claim_failures, claim_status, model
 from ipamd.core.bindings import waited_for
 from ipamd.core.claims import BOUND, Claim, ClaimBinding, Reason, condition
-from ipamd.core.errors import TryAgainError
+from ipamd.core.errors import IpamError, TryAgainError
 from ipamd.core.pods import ANNOTATION_PREFIX
 from ipamd.kube import errors, resources
 from ipamd.kube.client import KubeClient
@@ -104,6 +104,20 @@ class Announcer:
             return claim_status.unbound(current, Reason.UNBOUND, message, self._clock())
 
         self._claims.revise(claim, revision)
+
+    def bind_failed(self, claim: Claim, pod: model.PodRef, error: IpamError) -> None:
+        """Write why the Pod's EIP is not bound, if the claim is still the Pod's; a loss is only logged."""
+
+        def revision(current: Claim) -> dict[str, object] | None:
+            if waited_for(current, pod, self._node) or current.address != claim.address:
+                return None  # changed meanwhile: the failure is none of its present state
+            reason = claim_failures.bind_reason(error)
+            return claim_status.bind_failed(current, reason, str(error), self._clock())
+
+        try:
+            self._claims.revise(claim, revision)
+        except errors.KubeError as e:
+            log.warning("EIPClaim %s does not say why its EIP is not bound: %s", claim, e)
 
     def event(self, pod: model.PodRef, reason: str, message: str) -> None:
         """Record an ordinary Event on the Pod."""

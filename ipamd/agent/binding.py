@@ -26,6 +26,7 @@ from ipamd.core.claims import Claim
 from ipamd.core.deadline import Deadline
 from ipamd.core.errors import CloudErrorKind, IpamError, TryAgainError
 from ipamd.core.ledger import Ledger
+from ipamd.kube.errors import KubeError
 
 log = logging.getLogger(__name__)
 
@@ -195,6 +196,21 @@ class Binder:
         if pod is not None:
             reason = "FailedAssociateEIP" if isinstance(action, _BINDS) else "FailedDisassociateEIP"
             self._tools.announcer.warning(pod, reason, str(error))
+            claim = self._kept_waiting(action, pod)
+            if claim is not None and not isinstance(error, KubeError):
+                self._tools.announcer.bind_failed(claim, pod, error)
+
+    def _kept_waiting(self, action: bindings.Action, pod: model.PodRef) -> Claim | None:
+        """Return the claim whose EIP is not bound because the action failed."""
+        if isinstance(action, bindings.Associate):
+            return action.claim
+        claim = self._claims.known(pod)
+        if not isinstance(action, bindings.Disassociate) or claim is None or claim.address is None:
+            return None
+        record = action.address.eip
+        if record is None:
+            return None
+        return claim if claim.address.eip_id != record.eip_id else None
 
 
 _BINDS = (bindings.Associate, bindings.Announce)

@@ -1,4 +1,4 @@
-"""What a failed order of an EIP means for its claim: the condition's reason, and when to try again.
+"""What a failed order or bind of an EIP means for its claim: the condition's reason, and the next attempt.
 
 One table.
 """
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ipamd.core.claims import Reason
-from ipamd.core.errors import CloudErrorKind
+from ipamd.core.errors import CloudError, CloudErrorKind, IpamError
 
 
 class Meaning(NamedTuple):
@@ -38,3 +38,12 @@ _TRANSIENT = Meaning(Reason.CLOUD_ERROR, 0.0, refused=False)
 def meaning(kind: CloudErrorKind) -> Meaning:
     """Return what a failure of this kind means for the claim whose EIP was ordered."""
     return _TABLE.get(kind, _TRANSIENT)
+
+
+_BIND = frozenset({Reason.QUOTA_EXCEEDED, Reason.PERMISSION_DENIED, Reason.NO_MONEY})
+
+
+def bind_reason(error: IpamError) -> Reason:
+    """Return the reason of the condition Bound after an EIP could not be bound."""
+    reason = meaning(error.kind).reason if isinstance(error, CloudError) else Reason.BIND_FAILED
+    return reason if reason in _BIND else Reason.BIND_FAILED

@@ -5,6 +5,7 @@ The patch names the resourceVersion that it was computed from, so that a claim t
 with a conflict and read again: the agent and the controller never overwrite each other. Pure.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -23,6 +24,7 @@ from ipamd.core.claims import (
     condition,
 )
 
+_REQUEST_ID = re.compile(r" \(RequestId [^)]*\)")
 _MESSAGE_LIMIT = 1024
 """Characters; metav1.Condition allows 32768, people read less."""
 
@@ -136,6 +138,22 @@ def bound(claim: Claim, binding: ClaimBinding, now: float) -> dict[str, Any]:
         replace(claim, binding=binding, conditions=conditions),
         {"binding": _binding_fields(binding), "conditions": list(conditions)},
     )
+
+
+def bind_failed(claim: Claim, reason: Reason, message: str, now: float) -> dict[str, Any] | None:
+    """Record why the EIP could not be bound; None when the claim says so, but for the RequestId.
+
+    Each repeat has a RequestId of its own, and one that changes nothing else is not worth a write.
+    """
+    message = message[:_MESSAGE_LIMIT]
+    old = condition(claim.conditions, BOUND)
+    same = _REQUEST_ID.sub("", str(old.get("message"))) == _REQUEST_ID.sub("", message)
+    if old.get("status") == "False" and old.get("reason") == reason.value and same:
+        return None
+    conditions = with_condition(
+        claim.conditions, kind=BOUND, status=False, reason=reason, message=message, now=now
+    )
+    return _patch(replace(claim, conditions=conditions), {"conditions": list(conditions)})
 
 
 def unbound(claim: Claim, reason: Reason, message: str, now: float) -> dict[str, Any]:

@@ -55,6 +55,8 @@ class Reason(Enum):
     CHOSEN = "Chosen"
     BINDING = "Binding"
     BOUND = "Bound"
+    BIND_FAILED = "BindFailed"
+    """The EIP could not be bound; the message says why, and the agent tries again."""
     UNBOUND = "Unbound"
     NODE_GONE = "NodeGone"
     EIP_LOST = "EIPLost"

@@ -9,6 +9,7 @@ from ipamd.agent.claims import ClaimSource
 from ipamd.agent.pods import PodSource
 from ipamd.core import claim_status, claims, model
 from ipamd.core.claims import ClaimAddress, ClaimBinding, ClaimPod, Reason
+from ipamd.core.cloud_errors import cloud_error
 from ipamd.core.errors import TryAgainError
 from ipamd.kube.client import KubeClient
 from ipamd.kube.config import Connection
@@ -98,3 +99,32 @@ def test_nor_for_a_claim_that_is_gone(client, announcer, bound):
 
     with pytest.raises(TryAgainError, match="does not exist any more"):
         announcer.begin(bound, POD, HERE)
+
+
+def refused(request_id):
+    return cloud_error(
+        "AssociateAddress", "LimitExceeded.InstanceAddressQuota", "no room at ins-1", request_id=request_id
+    )
+
+
+def test_a_failed_bind_is_in_the_claim_and_its_repeats_are_no_writes(client, announcer, bound):
+    announcer.bind_failed(bound, POD, refused("r-1"))
+
+    told = read(client)
+    said = claims.condition(told.conditions, claims.BOUND)
+    assert (said["status"], said["reason"]) == ("False", "QuotaExceeded")
+    for part in ("LimitExceeded.InstanceAddressQuota", "r-1", "no room at ins-1"):
+        assert part in said["message"]
+    assert client.get(EIPCLAIMS, "web-0", "default")["status"]["phase"] == "Provisioned"
+    announcer.bind_failed(told, POD, refused("r-2"))
+    assert read(client).resource_version == told.resource_version
+
+
+def test_a_failed_bind_is_not_written_over_what_the_next_node_has_written(client, announcer, bound):
+    there = ClaimBinding(node="node-b", eni_id="eni-2", private_ip="10.0.1.9", pod_uid="pod-2")
+    write(client, claim_status.serve, ClaimPod(uid="pod-2", node="node-b"))
+    newer = write(client, claim_status.bound, there, 3.0)
+
+    announcer.bind_failed(bound, POD, refused("r-1"))
+
+    assert read(client).resource_version == newer.resource_version

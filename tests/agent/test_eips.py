@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from ipamd.core import model
+from ipamd.core.claims import BOUND, condition
 from tests.agent.conftest import eip_annotations
 
 pytestmark = [pytest.mark.netns, pytest.mark.scenario]
@@ -270,6 +271,9 @@ def test_node_without_room_for_another_eip_says_so_and_binds_when_one_has_left(o
 
     assert (code, error["code"]) == (1, 11)
     assert "LimitExceeded.InstanceAddressQuota" in error["msg"]
+    said = lambda: condition(node.read_claim("second").conditions, BOUND)  # noqa: E731
+    node.eventually("the claim says why", lambda: said().get("reason") == "QuotaExceeded")
+    assert "LimitExceeded.InstanceAddressQuota" in said()["message"]
     node.call("del", second)
     node.delete_pod(first)
     node.eventually("bound", lambda: node.eip(eip.eip_id).status in BIND, seconds=20)

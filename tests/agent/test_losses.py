@@ -5,6 +5,7 @@ import time
 import pytest
 
 from ipamd.core import model
+from ipamd.core.claims import BOUND, condition
 from ipamd.core.deadline import Deadline
 from testbed.probes import SourceReporter, seen_source
 
@@ -94,6 +95,8 @@ def test_an_eip_that_somebody_else_bound_to_a_pods_address_is_left_alone_until_t
     node.eventually("the Pod is told", told, seconds=60)
     for part in (f"unbind {foreign.eip_id}", ip_of(result), "left alone"):
         assert part in told()[0]
+    said = lambda: condition(node.read_claim("by-hand").conditions, BOUND)  # noqa: E731
+    node.eventually("the claim says why", lambda: said().get("reason") == "BindFailed")
     assert node.eip(foreign.eip_id).private_ip == ip_of(result)
     node.cloud.disassociate_eip(foreign.eip_id)
     node.eventually("its own is bound", lambda: node.eip(own.eip_id).status in BIND, seconds=60)
