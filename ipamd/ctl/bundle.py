@@ -1,7 +1,9 @@
 """`ipamctl bundle`: everything about this node that whoever helps will ask for, in one file, without secrets.
 
 Each part stands for itself: one that cannot be had (no agent, no `ip` in the container) is replaced by the
-reason. Parts are bounded in size, and every one passes `ipamd.core.redaction`.
+reason. Parts are bounded in size, and every one passes `ipamd.core.redaction`. In the agent's
+container nothing but the state directory can be written, so the file is made there, or goes to standard
+output for `kubectl exec`.
 """
 
 import argparse
@@ -16,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import grpc
 
@@ -40,13 +42,21 @@ _COMMANDS: Final[Mapping[str, str]] = {
     "nft-tables.txt": "nft list tables",
     "sysctl.txt": "sysctl net.ipv4.ip_forward net.ipv4.conf.all.rp_filter net.ipv4.conf.default.rp_filter",
 }
+_DIRECTORY: Final = Path("/var/lib/tke-eni")
+"""Where a bundle goes without --file: the agent's state directory, the one place it may write to."""
+_STDOUT: Final = "-"
+_ADVICE: Final = "look through it before you give it away; secrets that were known are taken out"
 _SECRETS: Final = ("TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY")
 
 
 def add_command(commands: "argparse._SubParsersAction[Any]") -> None:
     """Add the command."""
     added = commands.add_parser("bundle", help=_HELP, description=_HELP)
-    added.add_argument("--file", default="", help="where to write it (default: tke-eni-<node>-<time>.tar.gz)")
+    added.add_argument(
+        "--file",
+        default="",
+        help=f"where to write it, - for standard output (default: {_DIRECTORY}/tke-eni-<node>-<time>.tar.gz)",
+    )
     added.add_argument(
         "--log", action="append", default=[], metavar="GLOB", help=f"log files of the agent ({_LOGS})"
     )
@@ -55,19 +65,45 @@ def add_command(commands: "argparse._SubParsersAction[Any]") -> None:
 
 def _run(options: argparse.Namespace) -> int:
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    path = Path(options.file or f"tke-eni-{platform.node()}-{stamp}.tar.gz")
-    known = [os.environ.get(name, "") for name in _SECRETS]
+    name = f"tke-eni-{platform.node()}-{stamp}.tar.gz"
+    if options.file == _STDOUT:
+        return _to_stdout(options, name)
+    path = Path(options.file) if options.file else _DIRECTORY / name
     try:
         # Others on the machine need not read what is in it.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file, tarfile.open(fileobj=file, mode="w:gz") as archive:
-            for name, text in _parts(options):
-                _add(archive, f"{path.name.removesuffix('.tar.gz')}/{name}", redaction.redacted(text, known))
+        with os.fdopen(descriptor, "wb") as file:
+            _write(options, file, path.name)
     except OSError as e:
-        print(f"ipamctl: the bundle {path} cannot be written: {e.strerror}", file=sys.stderr)
+        print(
+            f"ipamctl: the bundle {path} cannot be written: {e.strerror}; give another place with "
+            "--file PATH, or --file - for standard output",
+            file=sys.stderr,
+        )
         return 1
-    print(f"{path}: look through it before you give it away; secrets that were known are taken out")
+    print(f"{path}: {_ADVICE}")
     return 0
+
+
+def _to_stdout(options: argparse.Namespace, name: str) -> int:
+    if sys.stdout.isatty():
+        print("ipamctl: the bundle is no text: send it to a file with > bundle.tar.gz", file=sys.stderr)
+        return 1
+    try:
+        _write(options, sys.stdout.buffer, name)
+        sys.stdout.buffer.flush()
+    except OSError as e:
+        print(f"ipamctl: the bundle cannot be written to standard output: {e.strerror}", file=sys.stderr)
+        return 1
+    print(f"ipamctl: {_ADVICE}", file=sys.stderr)
+    return 0
+
+
+def _write(options: argparse.Namespace, file: IO[bytes], name: str) -> None:
+    known = [os.environ.get(secret, "") for secret in _SECRETS]
+    with tarfile.open(fileobj=file, mode="w|gz") as archive:
+        for part, text in _parts(options):
+            _add(archive, f"{name.removesuffix('.tar.gz')}/{part}", redaction.redacted(text, known))
 
 
 def _parts(options: argparse.Namespace) -> Iterator[tuple[str, str]]:
@@ -132,9 +168,16 @@ def _printed(line: str) -> str:
 
 
 def _logs(patterns: list[str]) -> Iterator[tuple[str, str]]:
-    for pattern in patterns:
+    for index, pattern in enumerate(patterns):
         root = Path(pattern).anchor or "."
-        for number, file in enumerate(sorted(Path(root).glob(pattern.removeprefix(root)))):
+        files = sorted(Path(root).glob(pattern.removeprefix(root)))
+        if not files:
+            missing = (
+                f"no file matches {pattern}: where it is run, the node's logs may not be mounted; add what "
+                "kubectl -n kube-system logs <pod of tke-eni-agent> prints, or name files with --log\n"
+            )
+            yield f"log/none-{index}.txt", missing
+        for number, file in enumerate(files):
             name = f"log/{number}-{file.name}"
             try:
                 with file.open("rb") as log:

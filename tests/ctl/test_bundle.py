@@ -1,5 +1,7 @@
 """A bundle is made also where nothing works, is for its owner alone, and has no secrets in it."""
 
+import subprocess
+import sys
 import tarfile
 
 from ipamd.ctl.__main__ import main
@@ -55,3 +57,37 @@ def test_a_file_that_exists_is_not_written_over(tmp_path, capsys):
     assert code == 1
     assert path.read_text() == "mine"
     assert "exists" in capsys.readouterr().err
+
+
+def test_a_bundle_goes_to_standard_output_and_its_notice_elsewhere(tmp_path):
+    path = tmp_path / "streamed.tar.gz"
+    argv = [
+        sys.executable,
+        "-m",
+        "ipamd.ctl",
+        "--socket",
+        str(tmp_path / "none.sock"),
+        "bundle",
+        "--file",
+        "-",
+    ]
+    with path.open("wb") as file:
+        done = subprocess.run(argv, stdout=file, stderr=subprocess.PIPE, check=True, text=True, timeout=60)
+
+    assert {"versions.json", "check.json"} <= set(contents(path))
+    assert "look through it" in done.stderr
+
+
+def test_logs_that_are_not_there_are_said_to_be_missing(tmp_path):
+    _, path = bundle(tmp_path, "--log", f"{tmp_path}/nothing/*.log")
+
+    (text,) = [text for name, text in contents(path).items() if name.startswith("log/")]
+    assert f"no file matches {tmp_path}/nothing/*.log" in text
+    assert "kubectl" in text
+
+
+def test_a_place_that_cannot_be_written_names_another(tmp_path, capsys):
+    code = main(["--socket", str(tmp_path / "none.sock"), "bundle", "--file", str(tmp_path / "no" / "b")])
+
+    assert code == 1
+    assert "--file -" in capsys.readouterr().err
