@@ -1,8 +1,8 @@
 """What the cluster is told about EIPs: status of the EIPClaim, annotations and Events of the Pod.
 
 The claim is written before an EIP is associated and after it is confirmed, so that whoever reads it never
-finds less than there is. Annotations and Events are for people and programs in the Pod; their loss is
-logged and changes nothing.
+finds less than there is. The Pod's annotations are written before the claim says Bound, so that they come
+late rather than never. Events are for people; their loss is logged and changes nothing.
 Thread safety: any thread may call any method.
 """
 
@@ -71,7 +71,7 @@ class Announcer:
         return written
 
     def bound(self, claim: Claim, pod: model.PodRef, binding: ClaimBinding, note: str = "") -> None:
-        """Write that the EIP is bound; tell the Pod. `note` ends the Event. Errors: KubeError.
+        """Write that the EIP is bound; tell the Pod. `note` ends the Event. Errors: KubeError, TryAgainError.
 
         The Pod's annotations come first: once the claim says Bound, nobody comes back to write them.
         """
@@ -128,19 +128,20 @@ class Announcer:
         self._events.record(_reference(pod), "Warning", reason, message)
 
     def _annotate(self, pod: model.PodRef, annotations: dict[str, str]) -> None:
+        """Write the annotations, unless the watch shows them; TryAgainError when it may work later."""
         known = self._pods.known(pod)
-        if known is None or known.ref != pod:
+        if known is not None and known.ref == pod and annotations.items() <= known.annotations.items():
             return
-        if all(known.annotations.get(name) == value for name, value in annotations.items()):
-            return
-        # With the UID in it the patch is refused for a later Pod of the name.
+        # With the UID in it the patch is refused for another Pod of the name.
         body = {"metadata": {"uid": pod.uid, "annotations": annotations}}
         try:
             self._client.patch(resources.PODS, pod.name, body, pod.namespace)
         except (errors.NotFoundError, errors.InvalidObjectError):  # invalid: another UID
             log.debug("Pod %s was gone before it got its annotations", pod)
-        except errors.KubeError as e:
+        except errors.ForbiddenError as e:
             log.warning("Pod %s has no annotations %s: %s", pod, ", ".join(annotations), e)
+        except errors.KubeError as e:
+            raise TryAgainError(f"Pod {pod} has no annotations yet: {e.message}", advice=e.advice) from e
 
 
 def _reference(pod: model.PodRef) -> dict[str, str]:

@@ -12,6 +12,8 @@ pytestmark = [pytest.mark.netns, pytest.mark.scenario]
 
 BIND = (model.EipStatus.BIND, model.EipStatus.BIND_ENI)
 
+PREFIX = "tke.cloud.tencent.com/"
+
 
 def ip_of(result):
     return result["ips"][0]["address"].removesuffix("/32")
@@ -42,16 +44,32 @@ def test_add_returns_with_the_eip_bound_and_everybody_told(node):
     def annotations():
         return node.workloads.pod("told")["metadata"]["annotations"]
 
-    prefix = "tke.cloud.tencent.com/"
-    node.eventually("annotations", lambda: f"{prefix}eip-id" in annotations())
-    assert annotations()[f"{prefix}eip-id"] == eip.eip_id
-    assert annotations()[f"{prefix}eip-public-ip"] == eip.public_ip
+    node.eventually("annotations", lambda: f"{PREFIX}eip-id" in annotations())
+    assert annotations()[f"{PREFIX}eip-id"] == eip.eip_id
+    assert annotations()[f"{PREFIX}eip-public-ip"] == eip.public_ip
     events = lambda: [e["reason"] for e in node.workloads.events(regarding="told")]  # noqa: E731
     node.eventually("an Event", lambda: "AssociatedEIP" in events())
     assert node.pods()["told"]["publicIp"] == eip.public_ip
     node.delete_pod(sandbox)
     node.eventually("EIP unbound", lambda: node.eip(eip.eip_id).status is model.EipStatus.UNBIND)
     node.eventually("binding gone", lambda: node.read_claim("told").binding is None)
+
+
+def test_annotations_that_the_api_server_refused_come_later(node):
+    for fault in ({"kind": "status", "code": 503}, {"kind": "lost-answer"}, {"kind": "conflict", "every": 1}):
+        node.admin.post("/kube/faults", {**fault, "verb": "patch", "resource": "pods", "times": 1})
+    _, sandbox, eip = node.pod_with_eip("annotated-late")
+
+    assert node.call("add", sandbox)[0] == 0
+
+    def annotation():
+        return node.workloads.pod("annotated-late")["metadata"]["annotations"].get(f"{PREFIX}eip-id")
+
+    node.eventually("annotations", lambda: annotation() == eip.eip_id)
+    bound = lambda: "Bound" in [c["type"] for c in node.read_claim("annotated-late").conditions]  # noqa: E731
+    node.eventually("the claim says so too", bound)
+    node.admin.delete("/kube/faults")
+    node.delete_pod(sandbox)
 
 
 def test_new_sandbox_of_the_pod_keeps_address_and_eip_without_a_cloud_call(node):
