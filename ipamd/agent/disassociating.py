@@ -1,7 +1,8 @@
 """Unbinds one EIP from one address, and only if it is there and nobody wants it there.
 
 The cloud is looked at before it is asked: an EIP that went elsewhere is not ours to unbind any more. The
-address is released only when the cloud no longer shows the EIP at it.
+address is released only when the cloud no longer shows the EIP at it, and one look is not believed: lists of
+the cloud may be some seconds old.
 Thread safety: one call for an EIP at a time; calls for different EIPs run in parallel.
 """
 
@@ -10,7 +11,7 @@ import logging
 from ipamd.agent.associating import SECONDS, BindTools, is_at, show_in_kernel
 from ipamd.agent.claims import ClaimSource
 from ipamd.core import associations, bindings, ledger, model, tags
-from ipamd.core.addresses import Address, Binding, BindStage, Held
+from ipamd.core.addresses import Address, Binding, Held
 from ipamd.core.claims import Claim
 from ipamd.core.deadline import Deadline
 from ipamd.core.errors import IpamError
@@ -19,7 +20,7 @@ from ipamd.core.ledger import Ledger, Transition
 log = logging.getLogger(__name__)
 
 _SETTLE = 3.0
-"""Seconds for which an EIP has to be seen loose when a request to bind it may still be under way."""
+"""Seconds for which an EIP has to be seen loose that is recorded and was not unbound by us just now."""
 
 
 class Disassociation:
@@ -53,7 +54,7 @@ class Disassociation:
         eip = tools.cloud.describe_eip(record.eip_id, deadline)
         if is_at(eip, address):
             self._unbind(record.eip_id, address, deadline)
-        elif record.stage is BindStage.BINDING:
+        else:
             self._settle(record.eip_id, address, deadline)
         self._forget(address, record)
         log.info("%s is unbound from %s", record.eip_id, address.ip)
@@ -145,7 +146,10 @@ class Disassociation:
         )
 
     def _settle(self, eip_id: str, address: Address, deadline: Deadline) -> None:
-        """Wait for a request to bind that may have been sent: done with, or come true and undone."""
+        """See the EIP loose for a while, as the first look may be older than the binding; else unbind it.
+
+        A request to bind that may have been sent has come true or is done with after that.
+        """
         effects, monotonic = self._tools.effects, self._tools.monotonic
         quiet_until = monotonic() + _SETTLE
         seen = effects.wait(
@@ -166,7 +170,11 @@ class Disassociation:
             deadline,
             action="DisassociateAddress",
             task_id=task_id,
+            certain=True,
         )
+        if not task_id:
+            # Not asked, because the cloud showed it unbound or on its way; which may have been an old answer.
+            self._settle(eip_id, address, deadline)
 
 
 def _has(claim: Claim, eip_id: str) -> bool:

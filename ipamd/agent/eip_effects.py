@@ -35,21 +35,29 @@ class EipEffects:
         *,
         action: str,
         task_id: str,
+        certain: bool = False,
     ) -> model.Eip | None:
         """Return the EIP once `done` holds for it.
 
-        `action` and `task_id` name the write; its task is not known if the id is empty. Errors: CloudError
+        `action` and `task_id` name the write; its task is not known if the id is empty. A list may be older
+        than the write: with `certain` its task has to be over as well, if it is known. Errors: CloudError
         (TASK_FAILED, and those of the watch); TryAgainError when the time is over or when the write was not
         the one that has to be waited for.
         """
         while True:
             patience = deadline.within(_PATIENCE)
+            shown = False
             try:
-                return self._watch.wait_until(eip_id, done, patience)
+                eip = self._watch.wait_until(eip_id, done, patience)
+                shown = True
             except TryAgainError:
                 if deadline.expired or not patience.expired:
                     raise
+            if shown and not certain:
+                return eip
             state = self._cloud.describe_eip_task(task_id, deadline)
+            if shown and state in (TaskState.SUCCESS, TaskState.UNKNOWN):
+                return eip
             if state is TaskState.FAILED:
                 detail = f"it was accepted for {eip_id}, and its task {task_id} failed"
                 raise cloud_error(action, "ClientTaskFailed", detail)

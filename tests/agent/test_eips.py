@@ -1,5 +1,6 @@
 """EIPs of Pods, from the claim to the cloud and back: what is bound, kept, moved and given back."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -260,6 +261,30 @@ def test_eip_of_another_pod_is_never_taken(node):
     node.eventually("the loser is gone", lambda: "thief" not in node.pods())
     assert node.eip(eip.eip_id).private_ip == ip_of(result)
     node.delete_pod(first)
+
+
+def test_old_answer_does_not_make_an_address_free_whose_eip_is_still_bound(node):
+    history = {"kind": "stale_read", "action": "DescribeVpcs", "seconds": 60}
+    node.admin.post("/faults", {"add": [history]})
+    _, sandbox, eip = node.pod_with_eip("short-lived")
+    before = time.monotonic()
+    ip = ip_of(node.call("add", sandbox)[1])
+
+    # What it shows is from before the EIP was bound.
+    age = time.monotonic() - before + 0.5
+    node.admin.post(
+        "/faults",
+        {"add": [{"kind": "stale_read", "action": "DescribeAddresses", "seconds": age, "count": 1}]},
+    )
+    node.delete_pod(sandbox)
+
+    def truth():
+        return {e["AddressId"]: e["AddressStatus"] for e in node.admin.get("/state")["eips"]}[eip.eip_id]
+
+    forgotten = lambda: ip not in [e["privateIp"] for e in node.ctl("eips")["eips"]]  # noqa: E731
+    node.eventually("the agent knows of no EIP there", forgotten)
+    assert truth() == "UNBIND"
+    assert node.admin.post("/faults", {"clear": True})["injected"]["stale_read:DescribeAddresses"] == 1
 
 
 def test_association_that_was_accepted_and_failed_is_asked_for_again(node):
