@@ -48,6 +48,8 @@ class AdminServer(HttpServer):
             ("POST", "/account", '{"balance_ok": bool}', self._set_account),
             ("GET", "/policies", "CAM policies by user and role", lambda _: region.cloud.accounts.policies()),
             ("POST", "/policies/*", '{"allow": [globs], "deny": [globs]}', self._set_policy),
+            ("POST", "/keys", '{"expire": role}: its temporary keys are valid no more', self._expire_keys),
+            ("POST", "/clock", '{"error": seconds}: how far the clients\' clocks are ahead', self._set_clock),
             ("POST", "/faults", '{"clear": true, "add": [{"kind": ...}]}; {} only looks', self._cloud_faults),
             ("GET", "/kube", "faults in force and requests so far", lambda _: self._kube()),
             ("POST", "/kube/faults", 'one fault, such as {"kind": "status", "code": 429}', self._kube_fault),
@@ -118,6 +120,13 @@ class AdminServer(HttpServer):
             name, allow=tuple(body.get("allow", ["*"])), deny=tuple(body.get("deny", []))
         )
         return self._region.cloud.accounts.policies()
+
+    def _expire_keys(self, body: Body) -> dict[str, Any]:
+        return {"expired": self._region.cloud.accounts.expire_keys(str(_required(body, "expire")))}
+
+    def _set_clock(self, body: Body) -> dict[str, Any]:
+        self._region.cloud.set_clock_error(float(_required(body, "error")))
+        return {}
 
     def _cloud_faults(self, body: Body) -> dict[str, Any]:
         return cloud_faults.apply(self._region.cloud.faults, body)

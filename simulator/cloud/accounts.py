@@ -9,7 +9,7 @@ import fnmatch
 import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simulator.cloud import situations
 from simulator.cloud.config import AccountConfig
@@ -96,6 +96,22 @@ class Accounts:
             self._sessions[role] = key
             self._keys[key.secret_id] = _Key(role, key.secret_key, key.token, key.expires)
             return key
+
+    def expire_keys(self, role: str) -> int:
+        """End the temporary keys of `role` before their time, as a change of the role may; give how many.
+
+        Raises KeyError when no key was issued for such a role.
+        """
+        with self._lock:
+            now = self._wall()
+            del self._sessions[role]
+            live = {
+                secret_id: key
+                for secret_id, key in self._keys.items()
+                if key.principal == role and key.expires is not None and key.expires > now
+            }
+            self._keys |= {secret_id: replace(key, expires=now) for secret_id, key in live.items()}
+            return len(live)
 
     def secret_key(self, secret_id: str) -> str:
         """Give the key to verify a signature with; raise ApiError (SecretIdNotFound)."""

@@ -52,10 +52,11 @@ class CloudRegion:
         checked against, because clients sign with the machine's time.
         """
         self.config = config or RegionConfig()
-        self.wall = wall
+        self._wall = wall
+        self._clock_error = 0.0
         self.clock = clock or SystemClock()
         self.faults = FaultPlan(fault_seed)
-        self.accounts = Accounts(self.config.account, wall)
+        self.accounts = Accounts(self.config.account, self.wall)
         self.calls = Calls(self.config, self.clock, self.faults, self)
         self.audit = self.calls.audit
         self._fabric = fabric or NullFabric()
@@ -164,6 +165,10 @@ class CloudRegion:
                 lambda: all(t.status is not TaskStatus.RUNNING for t in self._world.tasks.values()), timeout
             )
 
+    def wall(self) -> float:
+        """Give the time by which signatures and temporary keys are checked."""
+        return self._wall() + self._clock_error
+
     # What the region's operator does.
 
     def read(self, question: Callable[[World], T]) -> T:
@@ -222,6 +227,10 @@ class CloudRegion:
         """Let the account have money for new EIPs, or not."""
         with self._changed:
             self._world.balance_ok = ok
+
+    def set_clock_error(self, seconds: float) -> None:
+        """Let the clocks of all clients be wrong by so much: the region's own moves away from them."""
+        self._clock_error = -seconds
 
     def snapshot(self) -> dict[str, Any]:
         """Give the whole state as plain JSON, for leak checks and bug reports."""

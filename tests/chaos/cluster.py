@@ -1,0 +1,369 @@
+"""A whole cluster in this process: nodes with agents, a controller, and Pods with lives of their own.
+
+    simulator (a process)  <-  agents, controller (threads here)  <-  Pods: their kubelets and runtimes
+
+The test makes things happen; the daemons do what they do; the Watchman looks all the time at what must never
+be so, and `settle` says in the end what is left, after all troubles are over and everything had its time.
+Thread safety: what the test calls is for one thread; the rest is called by the threads of Pods.
+"""
+
+import contextlib
+import itertools
+import json
+import logging
+import threading
+import time
+
+from ipamd.core import addresses, claims
+from tests.chaos.agent_node import AgentNode, Lifeline
+from tests.chaos.pod_lives import Kind, PodLife
+from tests.chaos.surroundings import PODS_WITH_EIP, TEAM, USERS_EIPS, Surroundings, until
+from tests.chaos.verdicts import Verdicts
+from tests.chaos.watching import Watchman
+from tests.controller.world import KEYS, Replica
+
+log = logging.getLogger(__name__)
+
+MOST_PODS = 24
+"""Pods on a node at once."""
+MINUTES = 180.0
+"""Seconds that the controller's clock is put on at the end: longer than any wait of a claim."""
+
+
+class Cluster:
+    """Invariant: every Pod that was created is in `lives` until it has ended."""
+
+    def __init__(self, directory):
+        self.verdicts = Verdicts()
+        self.lives = {}
+        self.ended = 0
+        self._names = itertools.count(1)
+        self._guard = threading.Lock()
+        self._owners = {}
+        self._clock_ahead = 0.0
+        self._troubles = []
+        with contextlib.ExitStack() as stack:
+            self.around = Surroundings(directory)
+            stack.callback(self.around.close)
+            self.nodes = [AgentNode(i, self.around.region) for i in self.around.region["instances"]]
+            for node in self.nodes:
+                stack.callback(node.close)
+                node.start()
+            self._start_controller()
+            stack.callback(self._stop_controller)
+            self.watchman = Watchman(self)
+            self.watchman.start()
+            stack.callback(self.watchman.stop)
+            self._stack = stack.pop_all()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._stack.close()
+
+    # ---- what the threads of Pods ask and tell
+
+    def create_pod(self, name, node, kind):
+        return self.around.create_pod(name, node, kind)
+
+    def delete_pod(self, name, *, now, uid):
+        self.around.delete_pod(name, now=now, uid=uid)
+
+    def report_running(self, life, ip):
+        self.around.pod_runs(life.name, ip, life.pod["metadata"]["uid"])
+
+    def owns(self, ip, life):
+        """Note that a Pod runs with an address; two that do are one of the worst things that can be."""
+        with self._guard:
+            other, self._owners[ip] = self._owners.get(ip), life
+        if other is not None and other is not life and other.running and other.running.ip == ip:
+            self.verdicts.duplicate(f"{ip} was given to {life} while it is that of {other}")
+
+    def life_ended(self, life):
+        with self._guard:
+            self.ended += 1
+            if self.lives.get(life.name) is life:
+                del self.lives[life.name]
+
+    def defect(self, life, error):
+        log.error("%s", life, exc_info=error)
+        self.verdicts.unmended(f"{life} ended by {error!r}")
+
+    # ---- what the test makes happen
+
+    def pods_come(self, kind, node, count):
+        """Create Pods as far as the scheduler finds room for them."""
+        node = self.nodes[node]
+        for _ in range(count):
+            if self._has_room(node, kind):
+                # No number at the end: that would choose the entry of an `eip-id-list`.
+                self._create(f"{kind.value}-{next(self._names)}-x", node, kind)
+        self.time_passes(0.1)
+
+    def successor_comes(self, pick, node, forced):
+        """Delete a Pod and create one of its name, on any node, as soon as the name is free."""
+        node = self.nodes[node]
+        life = self._picked(pick, lambda life: life.kind.wants_eip)
+        if life is None or not self._has_room(node, life.kind):
+            return
+        life.end(forced=forced)
+        if forced or life.ended.wait(20.0):
+            self._create(life.name, node, life.kind)
+
+    def pods_go(self, pick, count, forced):
+        for number in range(count):
+            life = self._picked(pick + number)
+            if life is not None:
+                life.end(forced=forced)
+        self.time_passes(0.1)
+
+    def sandboxes_die(self, pick, count):
+        for number in range(count):
+            life = self._picked(pick + number, lambda life: life.running)
+            if life is not None:
+                life.sandbox_dies()
+
+    def agent_ends(self, node, killed):
+        """End an agent and start it again."""
+        node = self.nodes[node]
+        (node.kill if killed else node.stop)()
+        node.start()
+
+    def node_reboots(self, node):
+        node = self.nodes[node]
+        node.kill()
+        there = self._on(node)
+        for life in there:
+            life.node_goes_down()
+        node.reboot()
+        node.start()
+        for life in there:
+            life.node_comes_up()
+
+    def node_is_lost(self, number):
+        """Take a node away with all that runs on it, and let another one come."""
+        node = self.nodes[number]
+        node.kill()
+        there = self._on(node)
+        for life in there:
+            life.node_is_lost()
+        self.around.remove_node(node)
+        for life in there:
+            life.ended.wait(20.0)
+        node.close()
+        self.nodes[number] = AgentNode(self.around.boot_node(), self.around.region)
+        self._stack.callback(self.nodes[number].close)
+        self.nodes[number].start()
+
+    def controller_ends(self, killed):
+        if killed:
+            self._lifeline.cut()
+        self._controller.stop()
+        self._start_controller()
+
+    def weather(self, faults):
+        """Let these faults be there until the end."""
+        numbers = self.around.add_faults(faults)
+        with self._guard:
+            self._troubles.append((float("inf"), numbers, []))
+
+    def trouble(self, trouble, seconds):
+        """Let something be wrong for some seconds."""
+        trouble = trouble.value
+        numbers = self.around.add_faults(trouble.cloud)
+        kube = [self.around.add_kube_fault(fault) for fault in trouble.kube]
+        if trouble.clock_error:
+            self.around.set_clock_error(trouble.clock_error)
+        if trouble.expires_keys:
+            self.around.expire_keys()
+        if trouble.cuts_watches:
+            self.around.disturb_watches(trouble.cuts_watches)
+        with self._guard:
+            self._troubles.append((time.monotonic() + seconds, numbers, kube))
+        self.time_passes(seconds / 2)
+
+    def time_passes(self, seconds):
+        time.sleep(seconds)
+
+    def end_troubles(self, now):
+        """Let the troubles end whose time has come; the Watchman calls it, as the test may be held up."""
+        with self._guard:
+            due = [trouble for trouble in self._troubles if trouble[0] <= now]
+            self._troubles = [trouble for trouble in self._troubles if trouble not in due]
+        for _, numbers, kube in due:
+            self.around.remove_faults(numbers)
+            for number in kube:
+                self.around.remove_kube_fault(number)
+        if due:
+            self.around.set_clock_error(0.0)
+
+    # ---- the end
+
+    def settle(self):
+        """Let all troubles end and everything come to rest; what does not is a verdict."""
+        self.end_troubles(float("inf"))
+        for node in self.nodes:
+            if node.agent is None:
+                node.start()
+        if self._controller.leader.lost.is_set():
+            self.controller_ends(False)
+        self._all_pods_run()
+        self._all_pods_go()
+        self._retained_claims_rest()
+        self._nothing_is_left()
+
+    def _all_pods_run(self):
+        living = lambda: [life for life in self._living() if not life.running]  # noqa: E731
+        if not until(lambda: not living(), 60.0):
+            for life in living():
+                self.verdicts.unmended(f"{life} does not run")
+        self.watchman.look()
+        for life in self._living():
+            if life.running and life.kind.wants_eip:
+                until(lambda life=life: self._told(life), 30.0)
+                if not self._told(life):
+                    self.verdicts.unmended(f"{life}: its claim or annotations do not tell of its EIP")
+
+    def _told(self, life):
+        """Whether claim and Pod say what is bound."""
+        claim = self.around.claims().get(life.name)
+        if claim is None or life.running is None:
+            return False
+        view = claims.read(claim)
+        bound = claims.condition(view.conditions, claims.BOUND).get("status") == "True"
+        said = self.around.pod(life.name)["metadata"]["annotations"].get("tke.cloud.tencent.com/eip-id")
+        return (
+            bound
+            and view.binding is not None
+            and (view.binding.private_ip, view.binding.sandbox)
+            == (life.running.ip, life.running.container_id)
+            and view.address is not None
+            and view.address.eip_id == life.eip_id == said
+        )
+
+    def _all_pods_go(self):
+        for life in self._living():
+            life.end()
+        if not until(lambda: not self.lives, 60.0):
+            for life in list(self.lives.values()):
+                self.verdicts.unmended(f"{life} does not end")
+
+    def _retained_claims_rest(self):
+        """Kept claims keep their EIP, unbound; then a person deletes them."""
+
+        def restless():
+            eips = {e["AddressId"]: e for e in self.around.state()["eips"]}
+            return [
+                name
+                for name, claim in self.around.claims().items()
+                if claim["spec"]["deletePolicy"] == "Never"
+                and not claim["metadata"].get("deletionTimestamp")
+                and not self._rests(claim.get("status", {}), eips)
+            ]
+
+        if not until(lambda: not restless(), 60.0, tick=0.3):
+            for name in restless():
+                self.verdicts.unmended(f"retained claim does not rest: {self.around.claims()[name]}")
+        for name in self.around.claims():
+            self.around.delete_claim(name)
+
+    def _rests(self, status, eips):
+        eip_id = status.get("address", {}).get("id")
+        unbound = eip_id is None or eips.get(eip_id, {}).get("AddressStatus") == "UNBIND"
+        return unbound and not status.get("binding")
+
+    def _nothing_is_left(self):
+        if not until(lambda: not self._claims_and_eips(), 4.0, tick=0.3):
+            # What waits for late answers of the cloud waits no longer than this.
+            self._clock_ahead += MINUTES
+            self.controller_ends(False)
+            if not until(lambda: not self._claims_and_eips(), 60.0, tick=0.3):
+                for left in self._claims_and_eips():
+                    self.verdicts.leaked(left)
+        for node in self.nodes:
+            if not until(lambda node=node: not self._left_on(node), 30.0, tick=0.3):
+                for left in self._left_on(node):
+                    self.verdicts.unmended(f"node {node.name}: {left}")
+
+    def _claims_and_eips(self):
+        eips = self.around.state()["eips"]
+        ours = [
+            e
+            for e in eips
+            if "tke-eipclaim-uid" in e["Tags"] or (e["Tags"] == TEAM and e["AddressStatus"] != "UNBIND")
+        ]
+        claimed = self.around.claims()
+        return [f"EIP {json.dumps(e)}" for e in ours] + [f"claim {json.dumps(c)}" for c in claimed.values()]
+
+    def _left_on(self, node):
+        """What a node has of Pods although none is there, and where store and cloud differ."""
+        links, elements = node.pods_in_kernel()
+        ledger = node.ledger
+        taken = [a for a in ledger.addresses.values() if not isinstance(a.state, _FREE) or a.quarantined]
+        enis = self.around.state()["cloud"]["enis"].values()
+        listed = {
+            ip
+            for eni in enis
+            if eni["instance_id"] == node.instance_id and not eni["primary"]
+            for ip, private in eni["addresses"].items()
+            if not private["primary"]
+        }
+        return (
+            [f"link {name}" for name in links]
+            + [f"nft element {ip}" for ip in elements]
+            + [f"address {address}" for address in taken]
+            + [f"{ip} is only in the cloud" for ip in listed - set(ledger.addresses)]
+            + [f"{ip} is only in the store" for ip in set(ledger.addresses) - listed]
+            + [f"{what} is not worked off" for what in node.pending.glob("*.del")]
+        )
+
+    # ---- small things
+
+    def _start_controller(self):
+        self._lifeline = Lifeline()
+        ahead = self._clock_ahead
+        self._controller = Replica(
+            self.around,
+            f"tke-eni-ipamd-{next(self._names)}",
+            credentials=self._lifeline.credentials(KEYS),
+            authorization=self._lifeline.authorization,
+            clock=lambda: time.time() + ahead,
+        )
+        self._controller.leader.start_watching()
+        self._controller.leader.stand_for_election()
+
+    def _stop_controller(self):
+        self._controller.stop()
+
+    def _create(self, name, node, kind):
+        life = PodLife(self, node, name, kind)
+        with self._guard:
+            if not life.ended.is_set():
+                self.lives[name] = life
+
+    def _living(self):
+        with self._guard:
+            return [life for life in self.lives.values() if not life._ending]
+
+    def _on(self, node):
+        with self._guard:
+            return [life for life in self.lives.values() if life.node is node]
+
+    def _has_room(self, node, kind):
+        there = self._on(node)
+        with_eip = sum(life.kind.wants_eip for life in there)
+        if kind is Kind.LISTED and self._listed() >= USERS_EIPS:
+            return False
+        return len(there) < MOST_PODS and (not kind.wants_eip or with_eip < PODS_WITH_EIP)
+
+    def _listed(self):
+        with self._guard:
+            return sum(life.kind is Kind.LISTED for life in self.lives.values())
+
+    def _picked(self, pick, suitable=lambda _: True):
+        living = [life for life in self._living() if suitable(life)]
+        return living[pick % len(living)] if living else None
+
+
+_FREE = (addresses.Warm, addresses.Cooling, addresses.Unassigning)

@@ -1,0 +1,200 @@
+"""The region, cluster and users around the daemons under test: a simulator in a process of its own.
+
+Everything here is the far side: Pods and Nodes are written as users and kubelets write them, faults are set
+where they happen in life, and what is true in the cloud is read from its operator's side, where no fault is.
+Thread safety: any thread may call any method, after `start`.
+"""
+
+import collections
+import json
+import time
+from typing import Any
+
+import urllib3
+
+from ipamd.cloud import endpoints
+from ipamd.cloud.tencent import TencentCloud
+from ipamd.core.capacity import EIP_RESOURCE, ENI_IP_RESOURCE
+from ipamd.core.model import EipOrder
+from ipamd.kube.resources import EIPCLAIMS, NODES, PODS
+from testbed.bed import Bed
+from testbed.http_json import HttpError
+from tests.controller.world import KEYS
+
+INSTANCE = {"instance_type": "S5.16XLARGE256", "public_ip": True}
+"""64 vCPUs: seven ENIs for Pods, and nine Pods with EIP."""
+PODS_WITH_EIP = 9
+USERS_EIPS = 6
+"""EIPs that a person bought before, for Pods to choose from."""
+TEAM = {"team": "a"}
+REGION = {
+    "instances": [INSTANCE, INSTANCE],
+    "vpc": {"subnets": [{"cidr": "10.0.0.0/20"}]},
+    "quotas": {"total_eips": 200, "daily_eip_applications": 1_000_000},
+    "latencies": {"scale": 0.05},
+    "rate_limits": {"enabled": False},
+}
+BOUND = ("BIND", "BIND_ENI")
+
+
+class Surroundings:
+    """A region with its Kubernetes API, and its users' and operator's hands."""
+
+    def __init__(self, directory, config=None):
+        self._bed = Bed(directory)
+        self._http = urllib3.PoolManager(maxsize=16, retries=False)
+        try:
+            self._bed.start_region({**REGION, **(config or {})})
+        except BaseException:
+            self._bed.close()
+            raise
+        self.region = self._bed.region
+        self.url = self._bed.endpoints.kube
+        self.cloud_url = self._bed.endpoints.cloud
+        self._admin = self._bed.endpoints.admin
+        self.users_eips = self._buy_eips(USERS_EIPS)
+
+    @property
+    def kube(self):
+        """Where controllers find the API server."""
+        return self
+
+    def close(self):
+        self._http.clear()
+        self._bed.close()
+
+    def _buy_eips(self, count):
+        """Order EIPs as a person does in the console; return their ids when they can be used."""
+        with TencentCloud(
+            region=self.region["region"], credentials=KEYS, endpoints=endpoints.parse(self.cloud_url)
+        ) as cloud:
+            ids = [cloud.allocate_eip(EipOrder(), TEAM, f"by-hand-{number}") for number in range(count)]
+        usable = lambda: [e["AddressId"] for e in self.state()["eips"] if e["AddressStatus"] == "UNBIND"]  # noqa: E731
+        if not until(lambda: set(ids) <= set(usable()), 10.0):
+            raise AssertionError(f"the EIPs {ids} did not come: {self.state()['eips']}")
+        return ids
+
+    # ---- users, kubelets, node controller
+
+    def create_pod(self, name, node, kind):
+        resources = {ENI_IP_RESOURCE: "1", **({EIP_RESOURCE: "1"} if kind.wants_eip else {})}
+        container = {"name": "m", "image": "x", "resources": {"requests": resources, "limits": resources}}
+        metadata = {"name": name, "namespace": "default", "annotations": kind.annotations(self.users_eips)}
+        pod = {"metadata": metadata, "spec": {"nodeName": node, "containers": [container]}}
+        return self.ask("POST", PODS.path("default"), pod)
+
+    def pod(self, name):
+        return self.ask("GET", PODS.path("default", name))
+
+    def delete_pod(self, name, *, now, uid):
+        """Delete this very Pod; one that is gone, or another of the name, is left to itself."""
+        options: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
+        if now:
+            options["gracePeriodSeconds"] = 0
+        try:
+            self.ask("DELETE", PODS.path("default", name), options)
+        except HttpError as e:
+            if e.status not in (404, 409):
+                raise
+
+    def pod_runs(self, name, ip, uid):
+        """Write what a kubelet reports; nothing for a Pod that is gone, or another of its name (422)."""
+        status = {"phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}]}
+        try:
+            body = {"metadata": {"uid": uid}, "status": status}
+            self.ask("PATCH", PODS.path("default", name, "status"), body)
+        except HttpError as e:
+            if e.status not in (404, 409, 422):
+                raise
+
+    def claims(self):
+        """All EIPClaims by name."""
+        listed = self.ask("GET", EIPCLAIMS.path("default"))["items"]
+        return {claim["metadata"]["name"]: claim for claim in listed}
+
+    def delete_claim(self, name):
+        try:
+            self.ask("DELETE", EIPCLAIMS.path("default", name))
+        except HttpError as e:
+            if e.status != 404:
+                raise
+
+    def remove_node(self, node):
+        """Take a CVM and its Node object away for good."""
+        self.operate("DELETE", f"/instances/{node.instance_id}")
+        self.ask("DELETE", NODES.path("", node.name))
+
+    def boot_node(self):
+        """Boot another CVM; return its description."""
+        return self.operate("POST", "/instances", INSTANCE)
+
+    # ---- the operator of the region
+
+    def state(self):
+        """What is true in the cloud."""
+        return self.operate("GET", "/state")
+
+    def add_faults(self, faults):
+        """Put faults of the cloud in force; return their numbers."""
+        return self.operate("POST", "/faults", {"add": list(faults)})["added"] if faults else []
+
+    def remove_faults(self, numbers):
+        self.operate("POST", "/faults", {"remove": list(numbers)})
+
+    def add_kube_fault(self, fault):
+        return self.operate("POST", "/kube/faults", fault)["id"]
+
+    def remove_kube_fault(self, number):
+        self.operate("DELETE", f"/kube/faults/{number}")
+
+    def disturb_watches(self, how):
+        return self.operate("POST", "/kube/watches", {"do": how})["watches"]
+
+    def set_clock_error(self, seconds):
+        self.operate("POST", "/clock", {"error": seconds})
+
+    def expire_keys(self):
+        return self.operate("POST", "/keys", {"expire": "IPAMDofTKE_QCSRole"})["expired"]
+
+    def faults_injected(self):
+        """Count what faults have done so far, by kind."""
+        injected: collections.Counter[str] = collections.Counter()
+        for name, count in self.operate("POST", "/faults", {})["injected"].items():
+            injected[f"cloud {name.partition(':')[0]}"] += count
+        for name, count in self.operate("GET", "/kube")["faults"]["hits"].items():
+            injected[f"API server {name}"] += count
+        return injected
+
+    # ---- on the wire
+
+    def ask(self, method, path, body=None):
+        """Ask the API server; HttpError unless it is content."""
+        return self._call(method, self.url, path, body)
+
+    def operate(self, method, path, body=None):
+        """Ask the region's admin API."""
+        return self._call(method, self._admin, path, body)
+
+    def _call(self, method, url, path, body):
+        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        response = self._http.request(
+            method,
+            url + path,
+            body=None if body is None else json.dumps(body),
+            headers={"Content-Type": kind},
+            timeout=30.0,
+        )
+        answer = json.loads(response.data) if response.data else None
+        if not 200 <= response.status < 300:
+            raise HttpError(method, path, response.status, answer)
+        return answer
+
+
+def until(condition, seconds, tick=0.05):
+    """Wait for a condition; return whether it came about."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(tick)
+    return True

@@ -1,0 +1,97 @@
+"""Looks again and again at what must hold at every moment, whatever is going wrong.
+
+- A Pod that runs has the EIP that it started with, at its address, until somebody ends it.
+- A Pod that asked for no EIP has none at its address: it would get another's packets.
+- A claim has one EIP at most. EIPs of users are never released.
+- The ledger of each agent keeps its own invariants.
+
+The cloud is looked at from its operator's side. A Pod is judged only if it was the same before and after
+the look.
+"""
+
+import collections
+import threading
+import time
+
+from ipamd.core import ledger
+from tests.chaos.pod_lives import Kind
+from tests.chaos.surroundings import BOUND, TEAM
+
+_EVERY = 0.2
+
+
+class Watchman:
+    """Looks at a cluster, from a thread of its own."""
+
+    def __init__(self, cluster):
+        self._cluster = cluster
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watchman", daemon=True)
+        self.looks = 0
+
+    def start(self):
+        self._thread.start()
+
+    def stop(self):
+        self._stopping.set()
+        self._thread.join()
+
+    def look(self):
+        """Look once, now."""
+        before = self._running()
+        eips = self._cluster.around.state()["eips"]
+        running = {life: was for life, was in self._running().items() if before.get(life) is was}
+        self._judge_pods(running, eips)
+        self._judge_claims(eips)
+        self._judge_ledgers()
+        self.looks += 1
+
+    def _run(self):
+        while not self._stopping.wait(_EVERY):
+            try:
+                self._cluster.end_troubles(time.monotonic())
+                self.look()
+            except Exception as e:  # noqa: BLE001 - a finding, whatever it is
+                self._cluster.verdicts.unmended(f"the watchman could not look: {e!r}")
+
+    def _running(self):
+        return {life: life.running for life in self._cluster._living() if life.running is not None}
+
+    def _judge_pods(self, running, eips):
+        at = collections.defaultdict(list)
+        for eip in eips:
+            if eip["PrivateAddressIp"]:
+                at[eip["PrivateAddressIp"]].append(eip)
+        for life, network in running.items():
+            there = at[network.ip]
+            if not life.kind.wants_eip:
+                if there:
+                    self._cluster.verdicts.stolen(f"{life} gets the packets of {there}")
+            elif [eip["AddressStatus"] in BOUND for eip in there] != [True]:
+                self._cluster.verdicts.stolen(f"{life} has lost {life.eip_id}, there is {there}")
+            elif life.eip_id not in ("", there[0]["AddressId"]):
+                self._cluster.verdicts.stolen(f"{life} had {life.eip_id} and has {there}")
+            elif (there[0]["Tags"] == TEAM) != (life.kind is Kind.LISTED):
+                self._cluster.verdicts.stolen(f"{life} has what it did not ask for, {there}")
+            else:
+                life.eip_id = there[0]["AddressId"]
+
+    def _judge_claims(self, eips):
+        of_claim = collections.defaultdict(list)
+        for eip in eips:
+            uid = eip["Tags"].get("tke-eipclaim-uid")
+            if uid and eip["AddressStatus"] != "OFFLINING":
+                of_claim[uid].append(eip["AddressId"])
+        for uid, ids in of_claim.items():
+            if len(ids) > 1:
+                self._cluster.verdicts.duplicate(f"claim {uid} has {ids}")
+        users = {e["AddressId"] for e in eips if e["Tags"] == TEAM and e["AddressStatus"] != "OFFLINING"}
+        for eip_id in set(self._cluster.around.users_eips) - users:
+            self._cluster.verdicts.stolen(f"{eip_id}, which is a user's, is gone")
+
+    def _judge_ledgers(self):
+        for node in list(self._cluster.nodes):
+            agent = node.agent
+            if agent is not None:
+                for sentence in ledger.violations(agent._book.ledger):
+                    self._cluster.verdicts.duplicate(f"node {node.name}: {sentence}")
