@@ -52,6 +52,7 @@ class AdminServer(HttpServer):
             ("POST", "/clock", '{"error": seconds}: how far the clients\' clocks are ahead', self._set_clock),
             ("POST", "/faults", '{"clear": true, "add": [{"kind": ...}]}; {} only looks', self._cloud_faults),
             ("GET", "/kube", "faults in force and requests so far", lambda _: self._kube()),
+            ("DELETE", "/kube/traffic", "count requests anew", lambda _: self._kube_count_anew()),
             ("POST", "/kube/faults", 'one fault, such as {"kind": "status", "code": 429}', self._kube_fault),
             ("DELETE", "/kube/faults", "end all faults", lambda _: self._kube_heal()),
             ("DELETE", "/kube/faults/*", "end one fault", lambda _, number: self._kube_heal(number)),
@@ -133,6 +134,10 @@ class AdminServer(HttpServer):
 
     def _kube(self) -> dict[str, Any]:
         return {"faults": self._region.kube.faults.as_json(), "traffic": self._region.kube.traffic.as_json()}
+
+    def _kube_count_anew(self) -> dict[str, Any]:
+        self._region.kube.traffic.reset()
+        return {}
 
     def _kube_fault(self, body: Body) -> dict[str, Any]:
         return {"id": self._region.kube.inject(kube_faults.from_json(dict(body)))}

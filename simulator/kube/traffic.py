@@ -77,8 +77,12 @@ class Traffic:
     def as_json(self) -> Obj:
         """Return the counts for the admin API."""
         with self._lock:
+            agents = sorted({agent for _, _, agent in self._totals})
+        busiest = {agent: self.busiest_second(agent) for agent in agents}
+        with self._lock:
             requests = [
                 {"verb": verb, "resource": resource, "userAgent": agent, "count": number}
                 for (verb, resource, agent), number in sorted(self._totals.items())
             ]
-            return {"requests": requests, "codes": {str(code): n for code, n in sorted(self._codes.items())}}
+            codes = {str(code): count for code, count in sorted(self._codes.items())}
+            return {"requests": requests, "codes": codes, "busiestSecond": busiest}

@@ -39,3 +39,4 @@ def test_the_busiest_second_is_found():
         traffic.record("get", "pods", "someone else")
     assert traffic.busiest_second("agent") == 4
     assert traffic.busiest_second("nobody") == 0
+    assert traffic.as_json()["busiestSecond"] == {"agent": 4, "someone else": 4}

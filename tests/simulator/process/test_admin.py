@@ -1,6 +1,7 @@
 """The admin API: look, change, break, heal; and what it answers to nonsense."""
 
 import json
+import time
 
 import pytest
 from tencentcloud.common.common_client import CommonClient
@@ -8,6 +9,8 @@ from tencentcloud.common.credential import Credential
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 from tencentcloud.common.profile.client_profile import ClientProfile
 from tencentcloud.common.profile.http_profile import HttpProfile
+
+from simulator.cloud.situations import ApiError
 
 
 @pytest.fixture
@@ -126,6 +129,27 @@ def test_kubernetes_faults_are_set_and_healed(admin, region):
     assert kube.get("/api/v1/pods")[0] == 200
 
 
+def test_keys_of_a_role_expire_before_their_time_and_it_gets_new_ones(admin, region):
+    accounts = region.cloud.accounts
+    old = accounts.temporary_key("IPAMDofTKE_QCSRole")
+
+    _, answer = admin.post("/keys", {"expire": "IPAMDofTKE_QCSRole"})
+
+    assert answer["expired"] >= 1
+    with pytest.raises(ApiError, match="expired"):
+        accounts.principal(old.secret_id, old.token)
+    new = accounts.temporary_key("IPAMDofTKE_QCSRole")
+    assert accounts.principal(new.secret_id, new.token).name == "IPAMDofTKE_QCSRole"
+
+
+def test_clocks_of_the_clients_are_wrong_and_right_again(admin, region):
+    admin.post("/clock", {"error": 900})
+    assert time.time() - region.cloud.wall() == pytest.approx(900, abs=1)
+
+    admin.post("/clock", {"error": 0})
+    assert time.time() - region.cloud.wall() == pytest.approx(0, abs=1)
+
+
 def test_watches_are_cut_and_expired(admin):
     assert admin.post("/kube/watches", {"do": "cut"}) == (200, {"watches": 0})
     assert admin.post("/kube/watches", {"do": "expire", "resource": "pods"}) == (200, {"watches": 0})
@@ -149,6 +173,8 @@ def test_watches_are_cut_and_expired(admin):
         ("POST", "/kube/watches", {"do": "paint"}, 400, "paint"),
         ("POST", "/kube/watches", [], 400, "JSON object"),
         ("POST", "/account", {}, 400, "balance_ok"),
+        ("POST", "/keys", {"expire": "nobody"}, 404, "nobody"),
+        ("POST", "/clock", {}, 400, "error"),
     ],
 )
 def test_nonsense_is_named(admin, method, path, body, status, named):
