@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from testbed.bed import PLUGIN
-from testbed.faults import catalogue, crashes, report
+from testbed.faults import catalogue, crashes, lives, report
 from testbed.faults.report import Counts
 
 
@@ -44,7 +44,22 @@ def crash_points(arguments: argparse.Namespace) -> Part:
     )
 
 
-PARTS: Final[Mapping[str, Callable[[argparse.Namespace], Part]]] = {"crashes": crash_points}
+def life_cycles(arguments: argparse.Namespace) -> Part:
+    """Let Pods come and go while cloud and API server are broken."""
+    found = lives.all_shards(arguments.logs, arguments.lives, seed=arguments.seed)
+    print(lives.table_of(found))
+    is_whole = arguments.lives >= report.GOALS["life_cycles"]
+    return Part(
+        counts=sum((shard.counts for shard in found), Counts()),
+        goals={"life_cycles": report.GOALS["life_cycles"]} if is_whole else {},
+        complaints=[text for shard in found for text in shard.complaints],
+    )
+
+
+PARTS: Final[Mapping[str, Callable[[argparse.Namespace], Part]]] = {
+    "crashes": crash_points,
+    "lives": life_cycles,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,6 +68,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--parts", nargs="*", choices=PARTS, default=list(PARTS), help="default: all")
     parser.add_argument("--only", default="", metavar="TEXT", help="scenarios whose name contains it")
     parser.add_argument("--points", default="", metavar="TEXT", help="points that contain it")
+    goal = report.GOALS["life_cycles"]
+    parser.add_argument("--lives", type=int, default=goal, metavar="N", help="Pods; default %(default)s")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the lives; default %(default)s")
     parser.add_argument("--jobs", type=int, default=min(4, os.cpu_count() or 1), help="default %(default)s")
     parser.add_argument("--logs", type=Path, default=Path("build/faults"), help="default %(default)s")
     parser.add_argument("--output", type=Path, default=Path("build/faults.json"), help="default %(default)s")

@@ -86,7 +86,7 @@ class _CutCredentials:
 class AgentNode:
     """One CVM with its agent. Invariant: `agent` is None exactly while none runs."""
 
-    def __init__(self, instance, region, *, add_timeout=8, gate=None):
+    def __init__(self, instance, region, *, add_timeout=8):
         """Take the instance and the region as the ready file describes them."""
         self.name = instance["node_name"]
         self.instance_id = instance["instance_id"]
@@ -96,7 +96,7 @@ class AgentNode:
         self.pending = self._directory / "pending"
         self._boot_id = str(uuid.uuid4())
         self._add_timeout = add_timeout
-        self._gate = gate or (lambda: RequestGate(rate=1000, burst=1000))
+        self.gate = lambda: RequestGate(rate=1000, burst=1000)
         self._stack = contextlib.ExitStack()
         self._lifeline = Lifeline()
         self.agent = None
@@ -167,7 +167,7 @@ class AgentNode:
                 Connection(server=self._region["fabric"]["kube"], authorization=self._lifeline.authorization),
                 component=self.user_agent,
                 timeout=5.0,
-                gate=self._gate(),
+                gate=self.gate(),
             )
             stack.callback(client.close)
             around = Surroundings(

@@ -103,13 +103,17 @@ class Cluster:
 
     def successor_comes(self, pick, node, forced):
         """Delete a Pod and create one of its name, on any node, as soon as the name is free."""
-        node = self.nodes[node]
         life = self._picked(pick, lambda life: life.kind.wants_eip)
-        if life is None or not self._has_room(node, life.kind):
-            return
+        if life is not None and self._has_room(self.nodes[node], life.kind):
+            self.replace(life, self.nodes[node], forced=forced)
+
+    def replace(self, life, node, *, forced):
+        """Let a Pod of the same name follow a Pod, at once if it is forced; return whether it came."""
         life.end(forced=forced)
-        if forced or life.ended.wait(20.0):
-            self._create(life.name, node, life.kind)
+        if not forced and not life.ended.wait(20.0):
+            return False
+        self._create(life.name, node, life.kind)
+        return True
 
     def pods_go(self, pick, count, forced):
         for number in range(count):
@@ -169,6 +173,11 @@ class Cluster:
             self._troubles.append((float("inf"), numbers, []))
 
     def trouble(self, trouble, seconds):
+        """Let something be wrong for some seconds, and wait for half of them."""
+        self.begin_trouble(trouble, seconds)
+        self.time_passes(seconds / 2)
+
+    def begin_trouble(self, trouble, seconds):
         """Let something be wrong for some seconds."""
         trouble = trouble.value
         numbers = self.around.add_faults(trouble.cloud)
@@ -181,7 +190,6 @@ class Cluster:
             self.around.disturb_watches(trouble.cuts_watches)
         with self._guard:
             self._troubles.append((time.monotonic() + seconds, numbers, kube))
-        self.time_passes(seconds / 2)
 
     def time_passes(self, seconds):
         time.sleep(seconds)
@@ -214,12 +222,12 @@ class Cluster:
         self._nothing_is_left()
 
     def _all_pods_run(self):
-        living = lambda: [life for life in self._living() if not life.running]  # noqa: E731
+        living = lambda: [life for life in self.living() if not life.running]  # noqa: E731
         if not until(lambda: not living(), 60.0):
             for life in living():
                 self.verdicts.unmended(f"{life} does not run")
         self.watchman.look()
-        for life in self._living():
+        for life in self.living():
             if life.running and life.kind.wants_eip:
                 until(lambda life=life: self._told(life), 30.0)
                 if not self._told(life):
@@ -243,7 +251,7 @@ class Cluster:
         )
 
     def _all_pods_go(self):
-        for life in self._living():
+        for life in self.living():
             life.end()
         if not until(lambda: not self.lives, 60.0):
             for life in list(self.lives.values()):
@@ -342,7 +350,8 @@ class Cluster:
             if not life.ended.is_set():
                 self.lives[name] = life
 
-    def _living(self):
+    def living(self):
+        """The Pods that nobody has ended."""
         with self._guard:
             return [life for life in self.lives.values() if not life._ending]
 
@@ -362,7 +371,7 @@ class Cluster:
             return sum(life.kind is Kind.LISTED for life in self.lives.values())
 
     def _picked(self, pick, suitable=lambda _: True):
-        living = [life for life in self._living() if suitable(life)]
+        living = [life for life in self.living() if suitable(life)]
         return living[pick % len(living)] if living else None
 
 

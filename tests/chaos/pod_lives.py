@@ -58,10 +58,11 @@ class PodLife:
         self.kind = kind
         self.running = None
         self.eip_id = ""
+        self.last_ip = ""
         self.adds = 0
         self.last_error = ""
         self._habits = random.Random(zlib.crc32(name.encode()))
-        self._sandbox = None
+        self.sandbox = None
         self._left_over = []
         self._told = threading.Condition()
         self._ending = False
@@ -76,7 +77,7 @@ class PodLife:
         self._thread.start()
 
     def __repr__(self):
-        where = self._sandbox.container_id[:8] if self._sandbox else "no sandbox"
+        where = self.sandbox.container_id[:8] if self.sandbox else "no sandbox"
         return (
             f"Pod {self.name} ({self.kind.value}, {self.pod['metadata']['uid'][:8]}, {where}) on "
             f"{self.node.name}: {self.running}, {self.adds} ADDs, last error {self.last_error!r}"
@@ -144,9 +145,9 @@ class PodLife:
             self._sit_out_reboot()
         elif self._dying:
             self._dying = False
-            self._left_over.append(self._sandbox)
-            self._sandbox = None
-        elif self._sandbox is None:
+            self._left_over.append(self.sandbox)
+            self.sandbox = None
+        elif self.sandbox is None:
             # Some kubelets clean up first, some last.
             if self._left_over and self._habits.random() < 0.5:
                 self._clean_up()
@@ -157,12 +158,12 @@ class PodLife:
                 self._told.wait_for(lambda: not self._unchanged, 5.0)
 
     def _sit_out_reboot(self):
-        for sandbox in (*self._left_over, self._sandbox):
+        for sandbox in (*self._left_over, self.sandbox):
             if sandbox is not None:
                 sandbox.remove()
-        if self._sandbox is not None:
-            self._left_over.append(self._sandbox)
-            self._sandbox = None
+        if self.sandbox is not None:
+            self._left_over.append(self.sandbox)
+            self.sandbox = None
         self._aside.set()
         with self._told:
             self._told.wait_for(lambda: not self._rebooting, _PATIENCE)
@@ -180,8 +181,8 @@ class PodLife:
             with self._told:
                 self._told.wait_for(lambda: not self._unchanged, 0.05 + 0.3 * self._habits.random())
             return
-        self._sandbox = sandbox
-        ip = answer["ips"][0]["address"].removesuffix("/32")
+        self.sandbox = sandbox
+        self.last_ip = ip = answer["ips"][0]["address"].removesuffix("/32")
         with self._told:
             if self._unchanged:
                 self.running = Running(ip, sandbox.container_id)
@@ -213,9 +214,9 @@ class PodLife:
         sandbox.remove()
 
     def _finish(self):
-        if self._sandbox is not None:
-            self._left_over.append(self._sandbox)
-            self._sandbox = None
+        if self.sandbox is not None:
+            self._left_over.append(self.sandbox)
+            self.sandbox = None
         while self._left_over and not self._lost:
             if self._rebooting:
                 self._sit_out_reboot()

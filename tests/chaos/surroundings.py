@@ -165,6 +165,16 @@ class Surroundings:
             injected[f"API server {name}"] += count
         return injected
 
+    def count_requests_anew(self):
+        self.operate("DELETE", "/kube/traffic")
+
+    def requests(self, user_agent):
+        """How many requests a client has made of the API server, and how many in its busiest second."""
+        traffic = self.operate("GET", "/kube")["traffic"]
+        counts = [r["count"] for r in traffic["requests"] if user_agent in r["userAgent"]]
+        busiest = [count for agent, count in traffic["busiestSecond"].items() if user_agent in agent]
+        return sum(counts), max(busiest, default=0)
+
     # ---- on the wire
 
     def ask(self, method, path, body=None):

@@ -35,6 +35,7 @@ WEIGHTS = {
     "agent_ends": 5,
     "controller_ends": 3,
     "node_reboots": 2,
+    "node_is_lost": 1,
 }
 """How often what happens; the names are methods of Cluster."""
 
@@ -55,6 +56,7 @@ def event(number, step):
         "agent_ends": (node, not rarely),
         "controller_ends": (not rarely,),
         "node_reboots": (node,),
+        "node_is_lost": (node,),
     }
     return name, *arguments[name]
 

@@ -55,7 +55,7 @@ class Watchman:
                 self._cluster.verdicts.unmended(f"the watchman could not look: {e!r}")
 
     def _running(self):
-        return {life: life.running for life in self._cluster._living() if life.running is not None}
+        return {life: life.running for life in self._cluster.living() if life.running is not None}
 
     def _judge_pods(self, running, eips):
         at = collections.defaultdict(list)
