@@ -56,6 +56,8 @@ class AddTools:
     releasing: Releasing
     turns: Turns
     seats: Seats
+    supersede: Callable[[model.SandboxKey], None]
+    """Drops what is queued to end an earlier sandbox of the same id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +123,7 @@ class Adding:
             pod = self._tools.pods.find(request.pod, deadline)
         with failures.step("reading the Pod's annotations"):
             wants_eip = _wants_eip(pod)
+        self._tools.supersede(request.key)
         return _Attempt(request=request, pod=pod, wants_eip=wants_eip, deadline=deadline, given_up=given_up)
 
     def _serve(self, attempt: _Attempt) -> cni_result.PodInterface:

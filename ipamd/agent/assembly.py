@@ -119,6 +119,7 @@ class Agent:
             cooldown=settings.ip_cooldown,
         )
         self._deleting = Deleting(book=self._book, releasing=self._releasing, turns=self._turns)
+        self._pending = PendingDeletes(settings.pending_deletes, self._deleting)
         self._adding = self._make_adding()
         self._sweeping = Sweeping(
             book=self._book, pods=self._pods, deleting=self._deleting, cooldown=settings.ip_cooldown
@@ -131,7 +132,6 @@ class Agent:
             dataplane=self._dataplane,
             pods=self._pods,
         )
-        self._pending = PendingDeletes(settings.pending_deletes, self._deleting)
         self._cloud_check = CloudCheck(
             self._reconciler,
             book=self._book,
@@ -247,6 +247,7 @@ class Agent:
             releasing=self._releasing,
             turns=self._turns,
             seats=Seats(WAITING),
+            supersede=self._pending.supersede,
         )
         return Adding(tools, cooldown=settings.ip_cooldown, eip_wait=settings.eip_wait)
 

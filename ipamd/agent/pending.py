@@ -8,6 +8,7 @@ Thread safety: the lock also keeps two drains apart.
 
 import contextlib
 import fcntl
+import hashlib
 import logging
 import os
 import time
@@ -18,10 +19,10 @@ from google.protobuf.message import DecodeError
 
 from ipamd import steps
 from ipamd.agent.deleting import Deleting
-from ipamd.core import cni
+from ipamd.core import cni, model
 from ipamd.core.cni_errors import CniError
 from ipamd.core.deadline import Deadline
-from ipamd.core.errors import IpamError
+from ipamd.core.errors import IpamError, TryAgainError
 from ipamd.rpc import cni_pb2
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,24 @@ class PendingDeletes:
             log.info("worked off %d of %d queued DELs", len(files) - len(left), len(files))
         return len(left)
 
+    def supersede(self, key: model.SandboxKey) -> None:
+        """Drop a queued DEL of a sandbox that is being added now: it was about an earlier life of the name.
+
+        Errors: TryAgainError when the queue cannot be changed, as the DEL would end the new sandbox later.
+        """
+        file = self._directory / _name_of(key)
+        if not file.exists():
+            return
+        try:
+            with self._locked():
+                _remove(file)
+        except OSError as e:
+            raise TryAgainError(
+                f"a queued DEL of sandbox {key.container_id:.13} cannot be dropped: {e}",
+                advice=f"check the directory {self._directory}",
+            ) from e
+        log.info("a queued DEL of sandbox %.13s is dropped: it is added again", key.container_id)
+
     def _done(self, file: Path) -> bool:
         """Serve one file; return whether it is done with."""
         try:
@@ -85,6 +104,11 @@ class PendingDeletes:
 def _remove(file: Path) -> None:
     with steps.step("file.queued_del.remove"):
         file.unlink(missing_ok=True)
+
+
+def _name_of(key: model.SandboxKey) -> str:
+    """Return the name of a DEL's file, as the plugin makes it."""
+    return f"{hashlib.sha256(f'{key.container_id}/{key.ifname}'.encode()).hexdigest()}.del"
 
 
 def _take(descriptor: int) -> None:

@@ -1,0 +1,279 @@
+"""Verbs of one sandbox, of sandboxes of one Pod, and of several Pods at once and in every order.
+
+A runtime may call DEL while ADD is under way, ADD for a new sandbox before the DEL of the old one, and either
+twice; a list for GC may be older than an ADD. Whatever happens, the kernel and the ledger tell the same, and
+after the last DEL nothing is left.
+"""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ipamd.core import ledger, names
+from ipamd.core.addresses import Assigned
+from tests.chaos.cluster import Cluster
+from tests.chaos.pod_lives import Kind
+from tests.chaos.sandboxes import Sandbox
+from tests.chaos.surroundings import BOUND, until
+
+pytestmark = [pytest.mark.netns, pytest.mark.scenario]
+
+SANDBOXES = 4
+"""Numbers 0 and 1 are of the first Pod, 2 and 3 of the second."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """One verb that was called, and when."""
+
+    verb: str
+    sandbox: int
+    listed: frozenset[int]
+    code: int
+    began: float
+    ended: float
+
+
+class Scene:
+    """Two Pods with two sandboxes each, whose verbs may be called from any thread."""
+
+    numbers = iter(range(10**6))
+
+    def __init__(self, cluster, kind):
+        self.cluster = cluster
+        self.node = cluster.nodes[0]
+        self.around = cluster.around
+        self.pods = [
+            self.around.create_pod(f"mixed-{next(Scene.numbers)}-x", self.node.name, kind) for _ in range(2)
+        ]
+        self.sandboxes = [Sandbox.of(self.pods[n // 2], self.node) for n in range(SANDBOXES)]
+        self.results = {}
+
+    def call(self, verb, number, listed=frozenset(), **options):
+        began = time.monotonic()
+        if verb == "gc":
+            valid = [{"containerID": self.sandboxes[n].container_id, "ifname": "eth0"} for n in listed]
+            code, answer = self.node.call("gc", conf={"cni.dev/valid-attachments": valid})
+        else:
+            code, answer = self.node.call(verb, self.sandboxes[number], **options)
+        if verb == "add" and code == 0:
+            self.results[number] = answer
+        return Done(verb, number, frozenset(listed), code, began, time.monotonic())
+
+    def owners(self):
+        """The numbers of the sandboxes that own an address."""
+        keys = {a.state.key.container_id for a in self.node.ledger.in_state(Assigned)}
+        return {n for n, sandbox in enumerate(self.sandboxes) if sandbox.container_id in keys}
+
+    def links(self):
+        ours = {names.host_veth("default", pod["metadata"]["name"]) for pod in self.pods}
+        return ours & self.node.pods_in_kernel()[0]
+
+    def check(self):
+        """The ledger holds, and each owner's kernel is as its ADD has said."""
+        assert ledger.violations(self.node.ledger) == []
+        for number in self.owners():
+            if number in self.results:
+                conf = {"prevResult": self.results[number]}
+                assert self.node.call("check", self.sandboxes[number], conf=conf) == (0, {})
+
+    def end(self):
+        """What a kubelet does in the end; nothing may be left."""
+        for number, sandbox in enumerate(self.sandboxes):
+            assert self.call("del", number).code == 0
+            sandbox.remove()
+        for pod in self.pods:
+            metadata = pod["metadata"]
+            self.around.delete_pod(metadata["name"], now=True, uid=metadata["uid"])
+        assert self.owners() == set()
+        assert until(lambda: not self.links(), 5.0)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    with Cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        assert until(lambda: len(cluster.nodes[0].ledger.available) >= 6, 10.0)
+        yield cluster
+        cluster.settle()
+        assert cluster.verdicts.sentences() == []
+
+
+@pytest.fixture
+def scene(cluster):
+    scene = Scene(cluster, Kind.PLAIN)
+    yield scene
+    scene.end()
+
+
+@pytest.fixture
+def with_eip(cluster):
+    scene = Scene(cluster, Kind.EIP)
+    yield scene
+    scene.end()
+
+
+NONE: frozenset[int] = frozenset()
+verbs = st.sampled_from(["add", "add", "del"])
+calls = st.tuples(verbs, st.integers(0, SANDBOXES - 1), st.just(NONE))
+collections_of_garbage = st.tuples(
+    st.just("gc"), st.just(0), st.frozensets(st.integers(0, SANDBOXES - 1), max_size=SANDBOXES)
+)
+threads = st.lists(
+    st.lists(st.one_of(calls, calls, calls, calls, collections_of_garbage), min_size=1, max_size=4),
+    min_size=2,
+    max_size=3,
+)
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(plan=threads)
+def test_whatever_order_the_verbs_come_in_kernel_and_ledger_agree(cluster, plan):
+    scene = Scene(cluster, Kind.PLAIN)
+    try:
+        start = threading.Barrier(len(plan))
+
+        def follow(steps):
+            start.wait(10)
+            return [scene.call(*step) for step in steps]
+
+        with ThreadPoolExecutor(len(plan)) as pool:
+            done = [call for calls in pool.map(follow, plan) for call in calls]
+
+        scene.check()
+        owners = scene.owners()
+        for call in done:
+            if call.verb != "add" or call.code:
+                continue
+            later = [other for other in done if other.ended > call.began and other is not call]
+            disturbed = any(
+                other.sandbox // 2 == call.sandbox // 2
+                if other.verb != "gc"
+                else call.sandbox not in other.listed
+                for other in later
+            )
+            assert disturbed or call.sandbox in owners, f"{call} lost its address; {done}"
+        for call in done:
+            if call.verb == "del":
+                again = [o for o in done if o.verb == "add" and o.sandbox == call.sandbox]
+                if not any(o.ended > call.began for o in again):
+                    assert call.sandbox not in owners, f"{call} left the address; {done}"
+    finally:
+        scene.end()
+
+
+def test_add_and_del_of_one_sandbox_at_once_end_in_one_state(scene):
+    for _ in range(20):
+        with ThreadPoolExecutor(2) as pool:
+            calls = [pool.submit(scene.call, verb, 0) for verb in ("add", "del")]
+            assert calls[1].result().code == 0
+        assert until(lambda: (0 in scene.owners()) == bool(scene.links()), 5.0)
+        scene.check()
+
+
+def test_del_while_its_add_waits_for_an_eip_ends_the_wait(with_eip):
+    scene = with_eip
+    outage = scene.around.add_faults([{"kind": "timeout_before", "action": "*", "count": None}])
+    with ThreadPoolExecutor(1) as pool:
+        add = pool.submit(scene.call, "add", 0)
+        assert until(lambda: 0 in scene.owners(), 5.0)
+
+        assert scene.call("del", 0).code == 0
+
+        assert add.result(timeout=5.0).code == 1
+    scene.around.remove_faults(outage)
+    assert scene.owners() == set()
+
+
+def test_new_sandbox_that_comes_before_the_del_of_the_old_keeps_address_and_eip(with_eip):
+    scene = with_eip
+    assert scene.call("add", 0).code == 0
+    [eip] = bound_at(scene, 0)
+
+    assert scene.call("add", 1).code == 0
+    assert scene.call("del", 0).code == 0
+
+    assert scene.results[1]["ips"] == scene.results[0]["ips"]
+    assert bound_at(scene, 1) == [eip]
+    scene.check()
+
+
+def test_add_that_gives_up_while_the_bind_succeeds_leaves_the_eip_to_the_next_one(with_eip):
+    """The deadline of the caller falls into each part of the bind in turn."""
+    scene = with_eip
+    for tenths in range(1, 8):
+        scene.call("add", 0, timeout=0.5 + tenths / 10)
+        scene.call("del", 0)
+
+    assert until(lambda: scene.call("add", 1).code == 0, 20.0)
+
+    assert len(bound_at(scene, 1)) == 1
+    pod = scene.pods[0]["metadata"]["name"]
+    assert [e["AddressId"] for e in bound_at(scene, 1)] == [
+        scene.around.claims()[pod]["status"]["address"]["id"]
+    ]
+
+
+def test_garbage_collection_spares_the_sandbox_whose_add_is_under_way(with_eip):
+    scene = with_eip
+    outage = scene.around.add_faults([{"kind": "timeout_before", "action": "*", "count": None}])
+    with ThreadPoolExecutor(1) as pool:
+        add = pool.submit(scene.call, "add", 0)
+        assert until(lambda: 0 in scene.owners(), 5.0)
+
+        assert scene.call("gc", 0, listed=[]).code == 0
+
+        assert scene.owners() == {0}
+        scene.around.remove_faults(outage)
+        assert add.result(timeout=20.0).code == 0 or until(lambda: scene.call("add", 0).code == 0, 10.0)
+
+
+def test_queued_del_of_a_sandbox_that_is_added_again_does_not_end_it(scene):
+    assert scene.call("add", 0).code == 0
+    scene.node.stop()
+    assert scene.call("del", 0).code == 0
+    [queued] = scene.node.pending.glob("*.del")
+    content = queued.read_bytes()
+    scene.node.start()
+    assert scene.owners() == set()
+    # As if it had failed then: it stays in the queue.
+    queued.write_bytes(content)
+
+    assert scene.call("add", 0).code == 0
+
+    assert not queued.exists()
+    scene.node.agent._pending.drain()
+    assert scene.owners() == {0}
+    scene.check()
+
+
+def test_dels_of_before_a_reboot_free_nothing_of_after_it(scene):
+    assert scene.call("add", 0).code == 0
+    first = scene.results[0]["ips"]
+    scene.node.kill()
+    scene.sandboxes[0].remove()
+    scene.node.reboot()
+    scene.node.start()
+
+    assert scene.call("add", 1).code == 0
+    for _ in range(2):
+        assert scene.call("del", 0).code == 0
+
+    assert scene.results[1]["ips"] == first
+    assert scene.owners() == {1}
+    scene.check()
+
+
+def bound_at(scene, number):
+    """The EIPs that the cloud has at the address of a sandbox."""
+    ip = scene.results[number]["ips"][0]["address"].removesuffix("/32")
+    eips = scene.around.state()["eips"]
+    return [e for e in eips if e["PrivateAddressIp"] == ip and e["AddressStatus"] in BOUND]
