@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ NAMESPACE = "kube-system"
 AGENT = "daemonset/tke-eni-agent"
 CONTROLLER = "deployment/tke-eni-ipamd"
 SETTINGS = "tke-eni-settings"
+COMPONENTS = ("own-node-only",)
+"""Applied beside deploy/ unless a test says otherwise: every test shows them to be in nobody's way."""
 IMAGE = "ccr.ccs.tencentyun.com/tke-eni/ipamd"
 
 _DEPLOY = Path("deploy").absolute()
@@ -33,16 +35,26 @@ def settings(region: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def deploy(kubectl: Callable[..., str], directory: Path, values: Mapping[str, str]) -> None:
-    """Write an overlay to `directory`, `kubectl apply -k` it, wait until agents and controller are ready."""
+def deploy(
+    kubectl: Callable[..., str],
+    directory: Path,
+    values: Mapping[str, str],
+    *,
+    components: Sequence[str] = COMPONENTS,
+) -> None:
+    """Write an overlay to `directory`, `kubectl apply -k` it, wait until agents and controller are ready.
+
+    `components` are folders below deploy/components.
+    """
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / "kustomization.yaml").write_text(json.dumps(_overlay(directory, values), indent=2))
+    overlay = _overlay(directory, values, components)
+    (directory / "kustomization.yaml").write_text(json.dumps(overlay, indent=2))
     kubectl("apply", f"--kustomize={directory}")
     for workload in (AGENT, CONTROLLER):
         kubectl("rollout", "status", workload, f"--namespace={NAMESPACE}", "--timeout=120s", seconds=130.0)
 
 
-def _overlay(directory: Path, values: Mapping[str, str]) -> dict[str, object]:
+def _overlay(directory: Path, values: Mapping[str, str], components: Sequence[str]) -> dict[str, object]:
     config_map = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -56,5 +68,6 @@ def _overlay(directory: Path, values: Mapping[str, str]) -> dict[str, object]:
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "resources": [f"{up}/{base}"],
+        "components": [f"{up}/{base}/components/{name}" for name in components],
         "patches": [{"patch": json.dumps(config_map)}],
     }

@@ -22,6 +22,13 @@ def eip_pod(name: str, *, annotations: Mapping[str, str] | None = None, node: st
     return {"apiVersion": "v1", "kind": "Pod", **_pod(metadata, {ENI_IP: "1", EIP: "1"}, node)}
 
 
+def forgetful_pod(name: str, *, annotations: Mapping[str, str] | None = None) -> Json:
+    """Give a Pod with the annotations of `eip_pod` and none of the resources."""
+    wishes = {"eip-attributes": "", **(annotations or {})}
+    metadata = {"name": name, "annotations": _annotations(wishes)}
+    return {"apiVersion": "v1", "kind": "Pod", **_pod(metadata, {}, "")}
+
+
 def eip_stateful_set(name: str, replicas: int, *, annotations: Mapping[str, str] | None = None) -> Json:
     """Give a StatefulSet whose Pods have EIPs; `annotations` as for `eip_pod`."""
     wishes = {"eip-attributes": "", **(annotations or {})}
