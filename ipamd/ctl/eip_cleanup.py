@@ -180,5 +180,6 @@ def _cloud(options: argparse.Namespace, environment: Mapping[str, str]) -> tence
         region=flags.region(options.region) or service.region(),
         credentials=identity,
         endpoints=endpoints.parse(options.cloud_endpoint),
-        limiter=throttling.Limiter(clock=time.monotonic, share=_RATE_SHARE),
+        # Saved turns and those of the same second together stay within what a second allows.
+        limiter=throttling.Limiter(clock=time.monotonic, share=_RATE_SHARE, burst_seconds=1.0),
     )
