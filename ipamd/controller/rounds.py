@@ -2,7 +2,8 @@
 
 A round looks at everything and says in how many seconds the next is due; a nudge brings it forward. Nudges
 that come in a burst make one round, and two rounds are `pause` seconds apart, so whatever a round costs or
-writes is bounded. What goes wrong ends the round, not the thread: the next comes after a growing delay.
+writes is bounded. What goes wrong ends the round, not the thread: the next comes after a growing delay. That holds for a Lease
+that is not believed in at the moment, too: only `stop` ends the thread.
 """
 
 import logging
@@ -58,9 +59,10 @@ class Rounds:
             self._nudged.clear()
             try:
                 wait = self._work()
-            except NotLeaderError as e:
-                log.debug("%s: left to the leader: %s", self._name, e)
-                return
+            except NotLeaderError as e:  # a late renewal may yet succeed; who has lost for good is stopped
+                failures += 1
+                wait = self._backoff.delay(failures, random.random)
+                log.debug("%s: left to the leader: %s; again in %.0f s", self._name, e, wait)
             except IpamError as e:
                 failures += 1
                 wait = self._backoff.delay(failures, random.random)

@@ -185,14 +185,12 @@ class Election:
 
     def _take_or_renew(self, now: float) -> bool | None:
         """Return whether the Lease is ours, or None when somebody wrote it at the same moment."""
-        # Half of what is left, because connecting and reading each may take it.
-        patience = self._timing.renew_within / 2
-        if self.leading:
-            patience = max(0.1, (self._valid_until - now) / 2)
+        # One deadline for both requests: a renewal must not end after the time the last one is good for.
+        until = self._valid_until if self.leading else now + self._timing.renew_within
         try:
-            lease = self._client.get(LEASES, self._name, self._namespace, timeout=patience)
+            lease = self._client.get(LEASES, self._name, self._namespace, timeout=self._patience(until))
         except errors.NotFoundError:
-            return self._create(patience)
+            return self._create(self._patience(until))
         self._record = observe(self._record, lease, now)
         if not self._record.free_for(self._identity, now):
             return False
@@ -200,7 +198,11 @@ class Election:
         if spec.get("holderIdentity") != self._identity:
             spec["leaseTransitions"] = int(spec.get("leaseTransitions") or 0) + 1
             spec["acquireTime"] = _micro_now()
-        return self._replace(lease, {**spec, **self._claim()}, patience)
+        return self._replace(lease, {**spec, **self._claim()}, self._patience(until))
+
+    def _patience(self, until: float) -> float:
+        """Return half of the seconds that are left, because connecting and reading each may take it."""
+        return max(0.1, (until - self._monotonic()) / 2)
 
     def _create(self, patience: float) -> bool | None:
         lease = {

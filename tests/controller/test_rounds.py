@@ -1,5 +1,6 @@
 """Work beside the queue: when a round comes, what errors do to it, and how it ends."""
 
+import logging
 import threading
 import time
 
@@ -124,15 +125,15 @@ def test_an_error_that_comes_back_after_a_success_is_told_again(run, caplog):
     ]
 
 
-def test_who_lost_the_lease_makes_no_further_round(run):
-    work = Work(NotLeaderError("lost"))
+def test_a_lease_that_is_renewed_late_costs_a_round_and_not_the_thread(run, caplog):
+    work = Work(NotLeaderError("the renewal is under way"), NotLeaderError("still"))
     rounds = run(work)
-    eventually(lambda: work.done == 1)
+    eventually(lambda: work.done == 3)
 
     rounds.nudge()
 
-    assert rounds.stop(10)
-    assert work.done == 1
+    eventually(lambda: work.done == 4)
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 def test_a_round_that_does_not_end_is_reported_and_one_that_never_began_is_no_matter():
