@@ -10,7 +10,10 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-hypothesis.settings.register_profile("ci", derandomize=True)
+# How fast examples are drawn says how busy the machine is, and nothing about what is tested.
+hypothesis.settings.register_profile(
+    "ci", derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 

@@ -2,8 +2,8 @@
 
 A round looks at everything and says in how many seconds the next is due; a nudge brings it forward. Nudges
 that come in a burst make one round, and two rounds are `pause` seconds apart, so whatever a round costs or
-writes is bounded. What goes wrong ends the round, not the thread: the next comes after a growing delay. That holds for a Lease
-that is not believed in at the moment, too: only `stop` ends the thread.
+writes is bounded. What goes wrong ends the round, not the thread: the next comes after a growing delay. That
+holds for a Lease that is not believed in at the moment, too: only `stop` ends the thread.
 """
 
 import logging
