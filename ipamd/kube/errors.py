@@ -107,7 +107,9 @@ def _error(request: str, *, status: int, reason: str, said: str, retry_after: fl
     elif status == 401:
         kind, advice = ForbiddenError, "check the service account's token or the kubeconfig's user"
     elif status == 403:
-        kind, advice = ForbiddenError, "grant it in the RBAC role of tke-eni"
+        policy = "ValidatingAdmissionPolicy" in said
+        kind = ForbiddenError
+        advice = "see docs/rights.md" if policy else "grant it in the RBAC role of tke-eni"
     elif not 400 <= status < 500:
         kind = UnreachableError
     return kind(message, status=status, reason=reason, advice=advice)

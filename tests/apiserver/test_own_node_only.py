@@ -157,6 +157,7 @@ def refused(call, *words):
     with pytest.raises(errors.KubeError) as caught:
         call()
     assert caught.value.status == 403, caught.value
+    assert "grant it" not in str(caught.value), "a policy is not to be answered with more rights"
     for word in ("ValidatingAdmissionPolicy", *words):
         assert word in str(caught.value)
 
