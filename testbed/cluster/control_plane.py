@@ -15,9 +15,8 @@ from testbed.cluster.layout import (
     SERVICE_CIDR,
     Cvm,
 )
-from testbed.cluster.machine import Machine
+from testbed.cluster.machine import Machine, installed
 from testbed.cluster.proxy import KubeProxy
-from testbed.kubernetes import locate
 
 _PKI = f"{CONFIGURATION}/pki"
 _ETCD = "https://127.0.0.1:2379"
@@ -37,6 +36,7 @@ class ControlPlane:
         self._proxy = KubeProxy(machine, cvm, self.kubeconfig("system:kube-proxy"))
         names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost"]
         addresses = [*names, "127.0.0.1", API_SERVICE, cvm.private_ip]
+        machine.install("etcd", "kube-apiserver", *_CONTROLLERS)
         self._write_key("apiserver", authority.issue("kube-apiserver", addresses=addresses))
         self._write_key("kubelet-client", authority.issue("kube-apiserver", groups=["system:masters"]))
         self._write_key("etcd", authority.issue("etcd", addresses=["127.0.0.1", "localhost"]))
@@ -76,7 +76,7 @@ class ControlPlane:
         ready = f"curl --silent --fail --cacert {_PKI}/ca.crt {self.server}/readyz >/dev/null"
         self._machine.add(
             name,
-            str(locate(name)),
+            installed(name),
             f"--kubeconfig={CONFIGURATION}/{name}.conf",
             "--bind-address=127.0.0.1",
             "--leader-elect=false",
@@ -87,7 +87,7 @@ class ControlPlane:
     def _start_etcd(self) -> None:
         self._machine.add(
             "etcd",
-            str(locate("etcd")),
+            installed("etcd"),
             "--data-dir=/var/lib/etcd",
             f"--listen-client-urls={_ETCD}",
             f"--advertise-client-urls={_ETCD}",
@@ -101,7 +101,7 @@ class ControlPlane:
     def _start_apiserver(self) -> None:
         self._machine.add(
             "kube-apiserver",
-            str(locate("kube-apiserver")),
+            installed("kube-apiserver"),
             f"--advertise-address={self._cvm.private_ip}",
             f"--secure-port={API_PORT}",
             f"--etcd-servers={_ETCD}",

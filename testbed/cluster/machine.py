@@ -16,6 +16,7 @@ from pathlib import Path
 from testbed.cluster import reboot
 from testbed.cluster.cgroups import MachineGroup
 from testbed.cluster.program import MachineError, Program, await_child
+from testbed.kubernetes import locate
 
 _INIT = Path(__file__).with_name("machine_init.sh")
 _SYSCTLS = {
@@ -27,7 +28,7 @@ _SYSCTLS = {
     "kernel.keys.root_maxbytes": "25000000",
 }
 """What kubelet expects (setupKernelTunables), shown to it instead of set by it."""
-_DISK = ("etc", "opt", "work-etc", "work-opt", "var-lib", "var-log", "sysctl")
+_DISK = ("etc", "opt", "work-etc", "work-opt", "var-lib", "var-log", "sysctl", "programs")
 _BOOT_SECONDS = 20.0
 
 
@@ -71,6 +72,12 @@ class Machine:
         raise MachineError(
             f"{path} cannot be laid out on {self.name}: only /etc, /opt, /var/lib, /var/log can"
         )
+
+    def install(self, *programs: str) -> None:
+        """Let programs of the cluster be found at `installed`, wherever the host has them; while off only."""
+        for name in programs:
+            (self.disk / "programs" / name).symlink_to(locate(name))
+            self.write(installed(name), "")
 
     @property
     def root(self) -> Path:
@@ -155,6 +162,11 @@ class Machine:
                 log = (self._logs / f"{self.name}-init.log").read_text(errors="replace")
                 raise MachineError(f"machine {self.name} did not boot: {failure}\n{log}")
             time.sleep(0.01)
+
+
+def installed(program: str) -> str:
+    """Give the path on a machine of a program that `Machine.install` was asked for."""
+    return f"/opt/kubernetes/{program}"
 
 
 def _joining(groups: Sequence[Path], argv: list[str]) -> list[str]:

@@ -19,12 +19,16 @@ while read -r point type options; do
 	echo $$ >"$point/daemons/cgroup.procs"
 done <"$disk/hierarchies"
 
-mount -t tmpfs -o mode=755 tmpfs /run
-mkdir -p /run/netns /run/lock
-mount -t tmpfs -o mode=1777 tmpfs /tmp
 for directory in etc opt; do
 	mount -t overlay -o "lowerdir=/$directory,upperdir=$disk/$directory,workdir=$disk/work-$directory" overlay "/$directory"
 done
+# Before anything is hidden: the programs are wherever the host has them.
+for program in "$disk"/programs/*; do
+	[ -e "$program" ] && mount --bind "$(readlink -f "$program")" "/opt/kubernetes/$(basename "$program")"
+done
+mount -t tmpfs -o mode=755 tmpfs /run
+mkdir -p /run/netns /run/lock
+mount -t tmpfs -o mode=1777 tmpfs /tmp
 mount --bind "$disk/var-lib" /var/lib
 mount --bind "$disk/var-log" /var/log
 

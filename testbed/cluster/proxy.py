@@ -3,8 +3,7 @@
 import json
 
 from testbed.cluster.layout import CONFIGURATION, Cvm
-from testbed.cluster.machine import Machine
-from testbed.kubernetes import locate
+from testbed.cluster.machine import Machine, installed
 
 
 class KubeProxy:
@@ -13,13 +12,14 @@ class KubeProxy:
     def __init__(self, machine: Machine, cvm: Cvm, kubeconfig: str) -> None:
         """Write the configuration onto the machine, which is still off."""
         self._machine = machine
+        machine.install("kube-proxy")
         machine.write(f"{CONFIGURATION}/kube-proxy.conf", kubeconfig, mode=0o600)
         machine.write(f"{CONFIGURATION}/kube-proxy.yaml", json.dumps(_configuration(cvm), indent=2))
 
     def start(self) -> None:
         """Start it; it waits for the API server by itself."""
         configuration = f"--config={CONFIGURATION}/kube-proxy.yaml"
-        self._machine.add("kube-proxy", str(locate("kube-proxy")), configuration)
+        self._machine.add("kube-proxy", installed("kube-proxy"), configuration)
 
 
 def _configuration(cvm: Cvm) -> dict[str, object]:

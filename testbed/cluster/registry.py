@@ -11,7 +11,6 @@ from pathlib import Path
 from testbed.cluster.layout import REGISTRY_PORT, Cvm
 from testbed.cluster.machine import Machine
 from testbed.cluster.program import MachineError, Program
-from testbed.kubernetes import locate
 
 _CONFIGURATION = "/etc/docker-registry.yaml"
 
@@ -28,8 +27,7 @@ class Registry:
 
     def start(self) -> None:
         """Start it; `push` waits until it answers."""
-        program = str(locate("docker-registry"))
-        self._program = self._machine.add("registry", program, "serve", _CONFIGURATION)
+        self._program = self._machine.add("registry", "docker-registry", "serve", _CONFIGURATION)
 
     def push(self, name: str, archive: Path) -> None:
         """Put the image of a docker archive into the registry, by its name without its registry's."""

@@ -12,9 +12,8 @@ from testbed import masquerade
 from testbed.cluster.certificates import Authority
 from testbed.cluster.kubeconfig import kubeconfig
 from testbed.cluster.layout import CLUSTER_DNS, CONFIGURATION, NODE_LEASE_SECONDS, Cvm, Site
-from testbed.cluster.machine import Machine
+from testbed.cluster.machine import Machine, installed
 from testbed.cluster.proxy import KubeProxy
-from testbed.kubernetes import locate
 
 PAUSE_IMAGE = "registry.k8s.io/pause:3.10"
 _PLUGINS = Path("/usr/lib/cni")
@@ -39,6 +38,7 @@ class Worker:
         self.machine = machine
         self.cvm = cvm
         server = site.server
+        machine.install("kubelet")
         user = f"system:node:{cvm.private_ip}"
         pair = authority.issue(user, groups=["system:nodes"], addresses=[cvm.private_ip])
         access = kubeconfig(server, authority=authority.certificate, user=user, identity=pair)
@@ -71,7 +71,7 @@ class Worker:
         }
         self.machine.add(
             "kubelet",
-            str(locate("kubelet")),
+            installed("kubelet"),
             f"--config={CONFIGURATION}/kubelet.yaml",
             f"--kubeconfig={CONFIGURATION}/kubelet.conf",
             f"--hostname-override={self.cvm.private_ip}",

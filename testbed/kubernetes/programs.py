@@ -34,16 +34,16 @@ class MissingProgramError(RuntimeError):
     """A program is nowhere; the message says what makes it."""
 
 
-def locate(name: str, environment: Mapping[str, str] = os.environ) -> Path:
+def locate(name: str, environment: Mapping[str, str] = os.environ, *, cache: Path = CACHE) -> Path:
     """Give the path of a program of the cluster; MissingProgramError when there is none."""
     assets = environment.get("KUBEBUILDER_ASSETS")
     if assets and name in _ASSETS and (Path(assets) / name).exists():
         return (Path(assets) / name).absolute()
     if name in PROGRAMS:
-        if not (CACHE / name).exists():
-            raise MissingProgramError(f"{CACHE / name} is missing: run `make kubernetes`")
-        return CACHE / name
+        if not (cache / name).exists():
+            raise MissingProgramError(f"{cache / name} is missing: run `make kubernetes`")
+        return cache / name
     found = shutil.which(name)
     if found is None:
-        raise MissingProgramError(f"{name} is not in PATH: run `make e2e-packages`")
+        raise MissingProgramError(f"{name} is not in PATH: `make e2e` installs it")
     return Path(found)
