@@ -181,10 +181,28 @@ class Binder:
         self._loose.pop(str(claim), None)
 
     def _see_loose(self, claim: Claim, eip_id: str) -> None:
+        """Return when the claim's EIP is at no address that this node has or had; else TryAgainError.
+
+        A new CVM may come to the name of one that is gone (names are private IPs, which are used again): what
+        is still bound to an ENI of that one, which nobody has now, is unbound in its place.
+        """
         eip = self._tools.cloud.describe_eip(eip_id)
-        if eip is not None and eip.eni_id in self._enis.enis and eip.bound:
+        if eip is None or not eip.bound:
+            return
+        if eip.eni_id in self._enis.enis:
             self._enis.look(Deadline.after(_LOOK_SECONDS, self._tools.monotonic))
             raise TryAgainError(f"{eip_id} of EIPClaim {claim} is bound to {eip.private_ip}: recorded now")
+        if self._was_left(claim, eip):
+            self._tools.cloud.disassociate_eip(eip_id)
+            raise TryAgainError(f"{eip_id} of EIPClaim {claim} is unbound from {eip.place}, which no CVM has")
+
+    def _was_left(self, claim: Claim, eip: model.Eip) -> bool:
+        """Whether the EIP is where the claim says that this node bound it, on an ENI that no CVM has now."""
+        binding = claim.binding
+        if binding is None or (binding.eni_id, binding.private_ip) != (eip.eni_id, eip.private_ip):
+            return False
+        eni = self._tools.cloud.describe_eni(eip.eni_id)
+        return eni is None or not eni.instance_id
 
     def _is_here(self, claim: Claim) -> bool:
         return bindings.is_here(self._tools.book.ledger, claim)

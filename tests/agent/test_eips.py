@@ -140,6 +140,28 @@ def test_retained_claim_that_serves_a_pod_of_another_node_is_let_go_at_once_and_
     node.eventually("EIP forgotten", forgotten)
 
 
+def test_eip_that_a_former_cvm_of_the_node_s_name_left_bound_is_unbound_in_its_place(node):
+    """Nodes are named by their private IP, and the next CVM of the subnet may get it."""
+    pod, _ = node.pod_and_sandbox("survivor", annotations=eip_annotations(retained=True), eip=True)
+    eip = node.allocate("survivor")
+    status = node.status()
+    order = {"VpcId": status["vpcId"], "SubnetId": status["subnetId"], "NetworkInterfaceName": "left"}
+    reply = node.cloud._session.call("CreateNetworkInterface", order)
+    eni_id = reply.body["NetworkInterface"]["NetworkInterfaceId"]
+    available = lambda: node.cloud.describe_eni(eni_id).state is model.EniState.AVAILABLE  # noqa: E731
+    node.eventually("the ENI is there", available)
+    ip = node.cloud.describe_eni(eni_id).primary_ip
+    node.cloud.associate_eip(eip.eip_id, eni_id, ip)
+    node.eventually("bound", lambda: node.eip(eip.eip_id).status in BIND)
+    node.workloads.remove_pod("survivor")
+
+    node.claim(pod, retained=True, eip=eip)
+    node.status_of(pod, {"binding": {"node": node.node.name, "eniID": eni_id, "privateIP": ip}})
+
+    node.eventually("EIP unbound", lambda: node.eip(eip.eip_id).status is model.EipStatus.UNBIND)
+    node.eventually("binding gone", lambda: node.read_claim("survivor").binding is None)
+
+
 def test_add_that_waits_in_vain_says_for_what_and_the_next_one_finds_the_eip(node):
     pod, first = node.pod_and_sandbox("patient", annotations=eip_annotations(), eip=True)
 
