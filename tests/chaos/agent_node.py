@@ -136,7 +136,7 @@ class AgentNode:
 
     def close(self):
         self.kill()
-        shutil.rmtree(self._directory)
+        shutil.rmtree(self._directory, ignore_errors=True)  # a node that was lost is closed twice
 
     def _end(self):
         self._stack = contextlib.ExitStack()
