@@ -9,15 +9,14 @@ Thread safety: what the test calls is for one thread; the rest is called by the 
 
 import contextlib
 import itertools
-import json
 import logging
 import threading
 import time
 
-from ipamd.core import addresses, claims
 from tests.chaos.agent_node import AgentNode, Lifeline
 from tests.chaos.pod_lives import Kind, PodLife
-from tests.chaos.surroundings import PODS_WITH_EIP, TEAM, USERS_EIPS, Surroundings, until
+from tests.chaos.settling import Settling
+from tests.chaos.surroundings import PODS_WITH_EIP, USERS_EIPS, Surroundings
 from tests.chaos.verdicts import Verdicts
 from tests.chaos.watching import Watchman
 from tests.controller.world import KEYS, Replica
@@ -206,8 +205,6 @@ class Cluster:
         if due:
             self.around.set_clock_error(0.0)
 
-    # ---- the end
-
     def settle(self):
         """Let all troubles end and everything come to rest; what does not is a verdict."""
         self.end_troubles(float("inf"))
@@ -216,115 +213,12 @@ class Cluster:
                 node.start()
         if self._controller.leader.lost.is_set():
             self.controller_ends(False)
-        self._all_pods_run()
-        self._all_pods_go()
-        self._retained_claims_rest()
-        self._nothing_is_left()
+        Settling(self).settle()
 
-    def _all_pods_run(self):
-        living = lambda: [life for life in self.living() if not life.running]  # noqa: E731
-        if not until(lambda: not living(), 60.0):
-            for life in living():
-                self.verdicts.unmended(f"{life} does not run")
-        self.watchman.look()
-        for life in self.living():
-            if life.running and life.kind.wants_eip:
-                until(lambda life=life: self._told(life), 30.0)
-                if not self._told(life):
-                    self.verdicts.unmended(f"{life}: its claim or annotations do not tell of its EIP")
-
-    def _told(self, life):
-        """Whether claim and Pod say what is bound."""
-        claim = self.around.claims().get(life.name)
-        if claim is None or life.running is None:
-            return False
-        view = claims.read(claim)
-        bound = claims.condition(view.conditions, claims.BOUND).get("status") == "True"
-        said = self.around.pod(life.name)["metadata"]["annotations"].get("tke.cloud.tencent.com/eip-id")
-        return (
-            bound
-            and view.binding is not None
-            and (view.binding.private_ip, view.binding.sandbox)
-            == (life.running.ip, life.running.container_id)
-            and view.address is not None
-            and view.address.eip_id == life.eip_id == said
-        )
-
-    def _all_pods_go(self):
-        for life in self.living():
-            life.end()
-        if not until(lambda: not self.lives, 60.0):
-            for life in list(self.lives.values()):
-                self.verdicts.unmended(f"{life} does not end")
-
-    def _retained_claims_rest(self):
-        """Kept claims keep their EIP, unbound; then a person deletes them."""
-
-        def restless():
-            eips = {e["AddressId"]: e for e in self.around.state()["eips"]}
-            return [
-                name
-                for name, claim in self.around.claims().items()
-                if claim["spec"]["deletePolicy"] == "Never"
-                and not claim["metadata"].get("deletionTimestamp")
-                and not self._rests(claim.get("status", {}), eips)
-            ]
-
-        if not until(lambda: not restless(), 60.0, tick=0.3):
-            for name in restless():
-                self.verdicts.unmended(f"retained claim does not rest: {self.around.claims()[name]}")
-        for name in self.around.claims():
-            self.around.delete_claim(name)
-
-    def _rests(self, status, eips):
-        eip_id = status.get("address", {}).get("id")
-        unbound = eip_id is None or eips.get(eip_id, {}).get("AddressStatus") == "UNBIND"
-        return unbound and not status.get("binding")
-
-    def _nothing_is_left(self):
-        if not until(lambda: not self._claims_and_eips(), 4.0, tick=0.3):
-            # What waits for late answers of the cloud waits no longer than this.
-            self._clock_ahead += MINUTES
-            self.controller_ends(False)
-            if not until(lambda: not self._claims_and_eips(), 60.0, tick=0.3):
-                for left in self._claims_and_eips():
-                    self.verdicts.leaked(left)
-        for node in self.nodes:
-            if not until(lambda node=node: not self._left_on(node), 30.0, tick=0.3):
-                for left in self._left_on(node):
-                    self.verdicts.unmended(f"node {node.name}: {left}")
-
-    def _claims_and_eips(self):
-        eips = self.around.state()["eips"]
-        ours = [
-            e
-            for e in eips
-            if "tke-eipclaim-uid" in e["Tags"] or (e["Tags"] == TEAM and e["AddressStatus"] != "UNBIND")
-        ]
-        claimed = self.around.claims()
-        return [f"EIP {json.dumps(e)}" for e in ours] + [f"claim {json.dumps(c)}" for c in claimed.values()]
-
-    def _left_on(self, node):
-        """What a node has of Pods although none is there, and where store and cloud differ."""
-        links, elements = node.pods_in_kernel()
-        ledger = node.ledger
-        taken = [a for a in ledger.addresses.values() if not isinstance(a.state, _FREE) or a.quarantined]
-        enis = self.around.state()["cloud"]["enis"].values()
-        listed = {
-            ip
-            for eni in enis
-            if eni["instance_id"] == node.instance_id and not eni["primary"]
-            for ip, private in eni["addresses"].items()
-            if not private["primary"]
-        }
-        return (
-            [f"link {name}" for name in links]
-            + [f"nft element {ip}" for ip in elements]
-            + [f"address {address}" for address in taken]
-            + [f"{ip} is only in the cloud" for ip in listed - set(ledger.addresses)]
-            + [f"{ip} is only in the store" for ip in set(ledger.addresses) - listed]
-            + [f"{what} is not worked off" for what in node.pending.glob("*.del")]
-        )
+    def minutes_pass(self):
+        """Let the controller start again, by its clock later than any wait of a claim lasts."""
+        self._clock_ahead += MINUTES
+        self.controller_ends(False)
 
     # ---- small things
 
@@ -373,6 +267,3 @@ class Cluster:
     def _picked(self, pick, suitable=lambda _: True):
         living = [life for life in self.living() if suitable(life)]
         return living[pick % len(living)] if living else None
-
-
-_FREE = (addresses.Warm, addresses.Cooling, addresses.Unassigning)
