@@ -108,6 +108,7 @@ def _holds(stored, written):
         ({"attributes": {}, "deletePolicy": "Maybe"}, "spec.deletePolicy"),
         ({"attributes": {}, "expireAfter": "4m"}, "spec.expireAfter"),
         ({"addressIDs": ["no id"]}, "spec.addressIDs"),
+        ({"addressIDs": ["eip-aaaa1111", "eip-bbbb2222", "eip-aaaa1111"]}, "spec.addressIDs"),
     ],
     ids=str,
 )
@@ -115,3 +116,13 @@ def test_what_a_person_writes_wrongly_is_refused_by_the_field(client, spec, fiel
     body = {"metadata": {"namespace": "default", "name": f"wrong-{next(_numbers)}"}, "spec": spec}
     with pytest.raises(errors.InvalidObjectError, match=field):
         client.create(EIPCLAIMS, body)
+
+
+def test_the_order_of_a_list_cannot_be_changed_because_it_says_who_gets_which_eip(client):
+    listed = [f"eip-{number:08d}" for number in range(100)]
+    name = f"ordered-{next(_numbers)}"
+    body = {"metadata": {"namespace": "default", "name": name}, "spec": {"addressIDs": listed}}
+    client.create(EIPCLAIMS, body)
+
+    with pytest.raises(errors.InvalidObjectError, match="addressIDs cannot be changed"):
+        client.patch(EIPCLAIMS, name, {"spec": {"addressIDs": listed[::-1]}}, "default")
