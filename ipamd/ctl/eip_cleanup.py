@@ -22,12 +22,14 @@ from ipamd.ctl import tables
 from ipamd.ctl.eip_releasing import Outcome, Releaser
 from ipamd.kube import config
 from ipamd.kube.client import KubeClient
-from ipamd.kube.errors import NotFoundError
-from ipamd.kube.resources import EIPCLAIMS
+from ipamd.kube.errors import ForbiddenError, NotFoundError
+from ipamd.kube.resources import CONFIGMAPS, EIPCLAIMS
 
 _RATE_SHARE = 0.5
 """Part of the account's API rates; the other half is left to clusters that live."""
 _LISTING_SECONDS = 60.0
+_SETTINGS_NAMESPACE, _SETTINGS = "kube-system", "tke-eni-settings"
+"""The ConfigMap in which a cluster says its id (deploy/settings.yaml)."""
 
 
 def run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
@@ -92,11 +94,30 @@ class _Cleanup:
             return ()
         client = KubeClient(config.load(self._options.kubeconfig, {}), component="ipamctl")
         try:
+            self._check_is_the_cluster(client)
             return [claims.read(obj) for obj in client.list(EIPCLAIMS).items]
-        except NotFoundError:
-            return ()  # a cluster without the CRD
+        except NotFoundError as e:
+            raise InvalidInputError(
+                f"--kubeconfig is {self._options.kubeconfig}: that cluster has no EIPClaims, so it cannot "
+                f"say which EIPs of {self._cluster_id} are in use",
+                advice="give the kubeconfig of that cluster, or none if it is deleted",
+            ) from e
         finally:
             client.close()
+
+    def _check_is_the_cluster(self, client: KubeClient) -> None:
+        """Refuse the kubeconfig of another cluster, whose claims would protect nothing."""
+        try:
+            settings = client.get(CONFIGMAPS, _SETTINGS, _SETTINGS_NAMESPACE)
+        except (ForbiddenError, NotFoundError):
+            return  # it does not say who it is
+        other = str((settings.get("data") or {}).get("CLUSTER_ID") or "")
+        if other not in ("", self._cluster_id):
+            raise InvalidInputError(
+                f"--kubeconfig is {self._options.kubeconfig}: that is cluster {other[:64]}, not "
+                f"{self._cluster_id} (ConfigMap {_SETTINGS_NAMESPACE}/{_SETTINGS})",
+                advice=f"give the kubeconfig of {self._cluster_id}, or none if it is deleted",
+            )
 
     def _refusal(self, entries: Sequence[Entry]) -> str:
         alive = eip_cleanup.signs_of_life(entries)

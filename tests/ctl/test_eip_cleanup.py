@@ -15,7 +15,7 @@ from ipamd.core.deadline import Deadline
 from ipamd.ctl.__main__ import main
 from ipamd.kube.client import KubeClient
 from ipamd.kube.config import Connection
-from ipamd.kube.resources import EIPCLAIMS
+from ipamd.kube.resources import CONFIGMAPS, EIPCLAIMS
 from simulator.cloud import (
     CloudRegion,
     CloudServer,
@@ -28,6 +28,8 @@ from simulator.cloud import (
     loopback_socket,
 )
 from simulator.cloud.config import Quotas
+from simulator.kube import Fault as KubeFault
+from simulator.kube import FaultKind as KubeFaultKind
 from simulator.kube import KubeServer, Store, listen
 
 CLUSTER = "cls-gone"
@@ -340,6 +342,29 @@ class TestWithTheCluster:
         answer = shown(capsys)
         assert (answer[held]["claim"], answer[held]["action"]) == ("default/web-0", "keep: claimed")
         assert answer[orphan]["result"] == "released"
+
+    def test_a_cluster_without_eipclaims_cannot_be_the_one_and_stops_everything(
+        self, account, kube, kubeconfig, capsys
+    ):
+        eip_id = account.allocate()
+        kube.faults.add(KubeFault(kind=KubeFaultKind.STATUS, verb="list", resource="eipclaims", code=404))
+
+        assert account.cleanup("--yes", "--unbind", kubeconfig) == 2
+
+        assert account.left() == {eip_id}
+        assert "has no EIPClaims" in capsys.readouterr().err
+
+    def test_the_kubeconfig_of_another_cluster_stops_everything(self, account, kube, kubeconfig, capsys):
+        eip_id = account.allocate()
+        client = KubeClient(Connection(server=kube.url), component="test")
+        settings = {"metadata": {"namespace": "kube-system", "name": "tke-eni-settings"}}
+        client.create(CONFIGMAPS, {**settings, "data": {"CLUSTER_ID": "cls-other"}})
+        client.close()
+
+        assert account.cleanup("--yes", "--unbind", kubeconfig) == 2
+
+        assert account.left() == {eip_id}
+        assert "that is cluster cls-other, not cls-gone" in capsys.readouterr().err
 
     def test_a_cluster_that_does_not_answer_stops_everything(self, account, kube, kubeconfig, capsys):
         eip_id = account.allocate()
