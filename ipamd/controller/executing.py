@@ -79,6 +79,15 @@ class Executor:
         except errors.AlreadyExistsError:
             ref = action.pod.ref  # the cache did not have it yet
             return replace(facts, claim=self._ports.writer.read(ref.namespace, ref.name))
+        except (errors.ForbiddenError, errors.InvalidObjectError) as e:
+            # Only a person mends that: a quota of the namespace, an admission policy, a missing right.
+            log.warning("Pod %s gets no EIPClaim: %s", action.pod.ref, e)
+            self._ports.teller.pod_once(
+                action.pod.ref,
+                "FailedCreateEIPClaim",
+                f"the API server refuses the EIPClaim of this Pod: {e}; it is tried again every minute",
+            )
+            return Rest(after=_REFUSED_PAUSE, failed=True)
         log.info("claim %s is created for Pod UID %s", claim, action.pod.ref.uid)
         return replace(facts, claim=claim)
 

@@ -3,6 +3,7 @@
 import pytest
 
 from ipamd.kube.resources import EIPCLAIMS, PODS
+from simulator.kube import Fault, FaultKind
 from tests.controller.world import PREFIX
 
 
@@ -98,3 +99,15 @@ def test_a_claim_that_no_pod_needs_is_removed_with_a_hint(world, controller):
     (event,) = world.wait(lambda: world.events("UnusedClaim"))
     assert "deletePolicy Never" in event["message"]
     assert world.orders() == 0
+
+
+def test_a_claim_that_the_api_server_refuses_is_told_on_the_pod(world, controller):
+    world.kube.faults.add(Fault(kind=FaultKind.STATUS, verb="create", resource="eipclaims", code=403))
+    world.create_pod("web-0")
+
+    (event,) = world.wait(lambda: world.events("FailedCreateEIPClaim"))
+    assert event["type"] == "Warning"
+    assert event["involvedObject"]["kind"] == "Pod"
+    assert "EIPClaim" in event["message"]
+    assert "tried again" in event["message"]
+    assert world.claim("web-0") is None
