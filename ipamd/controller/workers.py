@@ -7,10 +7,12 @@ Thread safety: any thread may call any method.
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable
 
 from ipamd.controller.queueing import WorkQueue
 from ipamd.controller.rests import Rest
+from ipamd.core.deadline import Deadline
 from ipamd.core.errors import CloudError, TryAgainError
 from ipamd.kube.errors import KubeError
 from ipamd.kube.leases import NotLeaderError
@@ -48,12 +50,13 @@ class Workers:
             thread.start()
 
     def stop(self, timeout: float) -> bool:
-        """Let each worker end what it has begun; return whether all have within about `timeout` seconds."""
+        """Let each worker end what it has begun; return whether all have within `timeout` seconds."""
         self._stopping.set()
         self._queue.close()
+        deadline = Deadline.after(timeout, time.monotonic)
         for thread in self._threads:
             if thread.ident is not None:
-                thread.join(timeout)
+                thread.join(deadline.remaining())
         return not any(thread.is_alive() for thread in self._threads)
 
     def _work(self) -> None:
