@@ -10,7 +10,7 @@ from ipamd.kube.client import KubeClient
 
 
 class Admission:
-    """Serves from `start` to `stop`, whether or not the replica leads. For one thread."""
+    """Serves while it is entered, whether or not the replica leads. For one thread; `ready` is for all."""
 
     def __init__(self, client: KubeClient, namespace: str, host: str, port: int) -> None:
         """Take a client of its own, and bind the address; InvalidInputError when that cannot be."""
@@ -28,6 +28,14 @@ class Admission:
     def port(self) -> int:
         """The port that is listened on."""
         return self._server.port
+
+    def ready(self) -> str:
+        """Return why Pods sent here would be admitted unchanged; empty when they are answered."""
+        return (
+            ""
+            if self._server.has_certificate
+            else "the admission webhook has no certificate yet; see the log"
+        )
 
     def __enter__(self) -> Self:
         self._server.start()

@@ -10,6 +10,7 @@ import os
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -22,14 +23,22 @@ log = logging.getLogger(__name__)
 PATH = "/pods"
 LONGEST_BODY = 4 << 20
 """Bytes; the API server takes no request above 3 MiB, and a review holds one Pod."""
-MOST_CONNECTIONS = 32
-IDLE_SECONDS = 60.0
-"""After which a connection without a request is closed; also the longest that one read may wait."""
+MOST_CONNECTIONS = 64
+IDLE_SECONDS = 120.0
+"""After which a connection without a request is closed; also the longest that one read may wait.
+
+Longer than Go's HTTP client keeps one (90 s), so that it is the API server that closes: a review sent into a
+connection that is just being closed here would be lost, and is not sent again.
+"""
 _HANDSHAKE_SECONDS = 5.0
+_ROOM_SECONDS = 1.0
+"""How long a new connection waits for the seat of an idle one."""
 
 
 class AdmissionServer:
-    """Invariant: at most MOST_CONNECTIONS are served at once, each by a thread of its own; more are closed.
+    """Invariant: at most MOST_CONNECTIONS are served at once, each by a thread of its own.
+
+    One more takes the seat of the connection that is idle for longest; when none is idle, it is closed.
 
     Thread safety: any thread may call `use`; `start` and `close` are for one.
     """
@@ -46,6 +55,11 @@ class AdmissionServer:
     def port(self) -> int:
         """The port that it listens on."""
         return int(self._listener.server_address[1])
+
+    @property
+    def has_certificate(self) -> bool:
+        """Whether connections are served: before the first `use` they are closed."""
+        return self._listener.context is not None
 
     def use(self, certificate: bytes, key: bytes) -> None:
         """Serve new connections with this certificate chain and key (PEM)."""
@@ -78,13 +92,13 @@ class _Listener(HTTPServer):
         self.address_family = family
         self.context: ssl.SSLContext | None = None
         self._seats = threading.BoundedSemaphore(MOST_CONNECTIONS)
-        self._open: set[ssl.SSLSocket] = set()
+        self._open: dict[ssl.SSLSocket, float | None] = {}  # idle since when; None with a request in hand
         self._lock = threading.Lock()
         super().__init__((host, port), _Handler)
 
     def process_request(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
         context = self.context
-        if context is None or not self._seats.acquire(blocking=False):
+        if context is None or not self._take_seat():
             self.shutdown_request(request)
             return
         thread = threading.Thread(
@@ -96,19 +110,36 @@ class _Listener(HTTPServer):
         """Let every open connection come to its end as if the client had closed it."""
         with self._lock:
             for connection in self._open:
-                with contextlib.suppress(OSError):
-                    # Not the method of SSLSocket, which would give up the encryption of an answer as well.
-                    socket.socket.shutdown(connection, socket.SHUT_RD)
+                _end(connection)
+
+    def busy(self, connection: ssl.SSLSocket) -> None:
+        """Note that a request has begun to come."""
+        with self._lock:
+            self._open[connection] = None
+
+    def idle(self, connection: ssl.SSLSocket) -> None:
+        """Note that the request is answered."""
+        with self._lock:
+            self._open[connection] = time.monotonic()
+
+    def _take_seat(self) -> bool:
+        if self._seats.acquire(blocking=False):
+            return True
+        with self._lock:
+            idle = {connection: since for connection, since in self._open.items() if since is not None}
+            if not idle:
+                return False
+            _end(min(idle, key=idle.__getitem__))
+        return self._seats.acquire(timeout=_ROOM_SECONDS)
 
     @contextlib.contextmanager
     def _known(self, connection: ssl.SSLSocket) -> Iterator[None]:
-        with self._lock:
-            self._open.add(connection)
+        self.idle(connection)
         try:
             yield
         finally:
             with self._lock:
-                self._open.discard(connection)
+                del self._open[connection]
 
     def _serve(self, request: socket.socket, client_address: object, context: ssl.SSLContext) -> None:
         try:
@@ -126,10 +157,29 @@ class _Listener(HTTPServer):
             self.shutdown_request(request)
 
 
+def _end(connection: ssl.SSLSocket) -> None:
+    """Let a connection come to its end as if the client had closed it; an answer still goes out."""
+    with contextlib.suppress(OSError):
+        # Not the method of SSLSocket, which would give up the encryption of an answer as well.
+        socket.socket.shutdown(connection, socket.SHUT_RD)
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "tke-eni-ipamd"
     sys_version = ""
+    server: _Listener
+    connection: ssl.SSLSocket
+
+    def handle_one_request(self) -> None:
+        """Wait for a request and answer it."""
+        super().handle_one_request()
+        self.server.idle(self.connection)
+
+    def parse_request(self) -> bool:
+        """Read the request, whose first line is there."""
+        self.server.busy(self.connection)
+        return super().parse_request()
 
     def do_POST(self) -> None:
         """Answer one review."""

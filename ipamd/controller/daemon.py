@@ -30,6 +30,7 @@ from ipamd.kube.gate import RequestGate
 from ipamd.kube.leases import Election
 
 if TYPE_CHECKING:
+    from ipamd.controller.admission import Admission
     from ipamd.metrics.registry import Metrics
 
 log = logging.getLogger(__name__)
@@ -74,7 +75,8 @@ def run(settings: Settings, environment: Mapping[str, str]) -> int:
     with contextlib.ExitStack() as stack:
         metrics = monitoring.begin(settings, COMPONENT, alive=health.alive, ready=health.ready, stack=stack)
         if settings.admission_webhook is not None:
-            stack.enter_context(_admission(settings, settings.admission_webhook, environment))
+            webhook = stack.enter_context(_admission(settings, settings.admission_webhook, environment))
+            health.require(webhook.ready)
         return _run(settings, environment, ending, Shown(health, metrics))
 
 
@@ -102,9 +104,7 @@ def _run(settings: Settings, environment: Mapping[str, str], ending: threading.E
             lease_client.close()
 
 
-def _admission(
-    settings: Settings, address: tuple[str, int], environment: Mapping[str, str]
-) -> contextlib.AbstractContextManager[object]:
+def _admission(settings: Settings, address: tuple[str, int], environment: Mapping[str, str]) -> "Admission":
     """Return the webhook of this replica; it serves whether or not the replica leads."""
     from ipamd.controller.admission import Admission  # noqa: PLC0415 - cryptography, where it is wanted
 

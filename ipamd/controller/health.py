@@ -2,9 +2,11 @@
 
 Neither asks the cloud or the API server. Alive means that the work queue's lock can be had, which is held
 for microseconds; a leader that cannot renew its Lease ends by itself. Ready means that the watches had their
-first lists: a replica that waits for the Lease is ready to take it.
+first lists, and what else was `required`: a replica that waits for the Lease is ready to take it.
 Thread safety: any thread may call any method.
 """
+
+from collections.abc import Callable
 
 from ipamd.controller.leading import Leader
 
@@ -19,6 +21,11 @@ class Health:
         """Take the seconds that an answer may take; know no replica yet: the process is starting."""
         self._patience = patience
         self._leader: Leader | None = None
+        self._required: Callable[[], str] = lambda: ""
+
+    def require(self, ready: Callable[[], str]) -> None:
+        """Ask this as well for readiness; it returns what is wrong, empty for nothing."""
+        self._required = ready
 
     def watch(self, leader: Leader) -> None:
         """Look at this replica from now on."""
@@ -34,4 +41,6 @@ class Health:
         """Answer the readiness probe."""
         if self._leader is None:
             return "starting: the region is not known yet"
-        return "" if self._leader.cluster.wait_synced(0) else "the cluster has not been read yet"
+        return (
+            self._required() if self._leader.cluster.wait_synced(0) else "the cluster has not been read yet"
+        )

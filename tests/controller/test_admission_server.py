@@ -1,6 +1,7 @@
 """The webhook's server over TLS: what the API server sends, and what others do."""
 
 import datetime as dt
+import http.client
 import json
 import socket
 import ssl
@@ -210,6 +211,48 @@ def test_connections_beyond_the_most_are_closed_and_others_served_once_there_is_
         assert time.monotonic() < deadline
         time.sleep(0.01)
     assert post(connect(), review()).status == 200
+
+
+def test_a_connection_more_takes_the_seat_of_the_one_that_is_idle_for_longest(server, identity):
+    open_ones = []
+    try:
+        for _ in range(admission_server.MOST_CONNECTIONS + 1):
+            connection = kept_open(server, identity)
+            open_ones.append(connection)
+            assert ask(connection) == 200
+        first, *others = open_ones
+        with pytest.raises((http.client.HTTPException, OSError)):
+            ask(first)
+        assert [ask(connection) for connection in others] == [200] * admission_server.MOST_CONNECTIONS
+    finally:
+        for connection in open_ones:
+            connection.close()
+
+
+def kept_open(server, identity):
+    """A connection that speaks until it is closed from the other side, and is not opened again."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
+    connection.sock = raw(server, identity)
+    connection.auto_open = 0
+    return connection
+
+
+def ask(connection):
+    connection.request("POST", "/pods", body=review(), headers={"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    answer.read()
+    return answer.status
+
+
+def test_it_has_a_certificate_once_one_is_in_use(identity):
+    server = AdmissionServer("127.0.0.1", 0)
+    try:
+        assert not server.has_certificate
+        data = identity.data()
+        server.use(data["tls.crt"], data["tls.key"])
+        assert server.has_certificate
+    finally:
+        server.close()
 
 
 def threads():
