@@ -11,11 +11,9 @@ import hypothesis
 import pytest
 
 # How fast examples are drawn says how busy the machine is, and nothing about what is tested.
-hypothesis.settings.register_profile(
-    "ci", derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
-if os.environ.get("CI"):
-    hypothesis.settings.load_profile("ci")
+hypothesis.settings.register_profile("here", suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile("ci", hypothesis.settings.get_profile("here"), derandomize=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 _TESTS = Path(__file__).parent
 _NAMED_ONLY = [_TESTS / "e2e", _TESTS / "apiserver", _TESTS / "contract" / "cloud" / "clients"]
