@@ -5,6 +5,7 @@ with all troubles over, everything mended and nothing left.
 """
 
 import http.client
+import time
 
 import pytest
 
@@ -93,6 +94,7 @@ def test_an_agent_asks_a_failing_api_server_a_few_times_a_second_at_most(cluster
     cluster.around.disturb_watches("cut")
     cluster.begin_trouble(trouble, LONG)
     cluster.around.count_requests_anew()
+    began = time.monotonic()
     # The watches fail, and so does what each of these Pods makes an agent write.
     cluster.pods_come(Kind.EIP, 0, 4)
     cluster.sandboxes_die(0, 3)
@@ -100,9 +102,10 @@ def test_an_agent_asks_a_failing_api_server_a_few_times_a_second_at_most(cluster
 
     total, busiest = cluster.around.requests(node.user_agent)
 
-    assert total > 0
-    assert total <= 5 * 3
-    assert busiest <= 5
+    # One a second, after those that are on their way when the first of them fails: the watches, ADDs and
+    # Events of the Pods, and the two that may follow at once.
+    assert 0 < total <= 12 + (time.monotonic() - began)
+    assert busiest <= 10
 
 
 def test_a_pod_that_was_made_while_the_watches_are_frozen_is_found_by_asking(cluster, pods):

@@ -52,7 +52,8 @@ def test_the_pod_leaves_by_the_nat_gateway_until_the_eip_route_is_added(bed: Bed
 
     with SourceReporter(bed.internet_netns):
         outside = bed.internet_hosts[0]
-        assert seen_source(sandbox.netns, outside) == gateway["public_ip"]
+        # The VPC takes a moment to follow its route tables.
+        bed.wait_until("the gateway", lambda: seen_source(sandbox.netns, outside) == gateway["public_ip"])
         bed.wait_until("the condition", lambda: egress(bed).get("reason") == "NATGatewayFirst")
         message = egress(bed)["message"]
         assert f"add to {RTB} a route of destination {ALL}" in message
@@ -60,7 +61,7 @@ def test_the_pod_leaves_by_the_nat_gateway_until_the_eip_route_is_added(bed: Bed
 
         console.add_route(RTB, ALL, EIP)
 
-        assert seen_source(sandbox.netns, outside) == eip
+        bed.wait_until("the EIP", lambda: seen_source(sandbox.netns, outside) == eip)
         bed.wait_until("the condition", lambda: egress(bed).get("status") == "True")
         assert claim(bed)["status"]["phase"] == "Bound"
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,9 @@ def _wait(condition, seconds=15.0):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_it_with_nothing_left(start, tmp_path, number):
+def test_a_signal_ends_it_with_nothing_left(start, tmp_path, number, request):
+    # What this process ignores its children ignore too: under nohup that is SIGHUP.
+    request.addfinalizer(partial(signal.signal, number, signal.signal(number, signal.default_int_handler)))
     simulator = start("--kubeconfig", str(tmp_path / "kubeconfig"))
     assert len(_namespaces_of(simulator.process.pid)) == 3
 
