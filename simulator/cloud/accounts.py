@@ -100,11 +100,13 @@ class Accounts:
     def expire_keys(self, role: str) -> int:
         """End the temporary keys of `role` before their time, as a change of the role may; give how many.
 
-        Raises KeyError when no key was issued for such a role.
+        Raises KeyError when there is no such role.
         """
         with self._lock:
             now = self._wall()
-            del self._sessions[role]
+            if role not in self._roles:
+                raise KeyError(role)
+            self._sessions.pop(role, None)
             live = {
                 secret_id: key
                 for secret_id, key in self._keys.items()

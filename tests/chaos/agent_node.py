@@ -99,6 +99,7 @@ class AgentNode:
         self.gate = lambda: RequestGate(rate=1000, burst=1000)
         self._stack = contextlib.ExitStack()
         self._lifeline = Lifeline()
+        self._dataplanes = []
         self.agent = None
         self.user_agent = ""
 
@@ -136,6 +137,9 @@ class AgentNode:
 
     def close(self):
         self.kill()
+        for dataplane in self._dataplanes:
+            # A request that outlived its agent may have opened the socket again.
+            dataplane.close()
         shutil.rmtree(self._directory, ignore_errors=True)  # a node that was lost is closed twice
 
     def _end(self):
@@ -181,6 +185,7 @@ class AgentNode:
                 metrics=None,
             )
             agent = Agent(around)
+            self._dataplanes.append(agent._dataplane)
             stack.callback(agent._dataplane.close)
             agent.serve(stack)
             self.database = opened.database

@@ -13,13 +13,13 @@ import logging
 import threading
 import time
 
-from tests.chaos.agent_node import AgentNode, Lifeline
+from tests.chaos.agent_node import AgentNode
+from tests.chaos.controller_pod import ControllerPod
 from tests.chaos.pod_lives import Kind, PodLife
 from tests.chaos.settling import Settling
 from tests.chaos.surroundings import PODS_WITH_EIP, USERS_EIPS, Surroundings
 from tests.chaos.verdicts import Verdicts
 from tests.chaos.watching import Watchman
-from tests.controller.world import KEYS, Replica
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,6 @@ class Cluster:
         self._names = itertools.count(1)
         self._guard = threading.Lock()
         self._owners = {}
-        self._clock_ahead = 0.0
         self._troubles = []
         with contextlib.ExitStack() as stack:
             self.around = Surroundings(directory)
@@ -48,8 +47,9 @@ class Cluster:
             for node in self.nodes:
                 stack.callback(node.close)
                 node.start()
-            self._start_controller()
-            stack.callback(self._stop_controller)
+            self.controller = ControllerPod(self.around)
+            self.controller.start()
+            stack.callback(self.controller.close)
             self.watchman = Watchman(self)
             self.watchman.start()
             stack.callback(self.watchman.stop)
@@ -160,10 +160,7 @@ class Cluster:
         self.nodes[number].start()
 
     def controller_ends(self, killed):
-        if killed:
-            self._lifeline.cut()
-        self._controller.stop()
-        self._start_controller()
+        self.controller.end(killed=killed)
 
     def weather(self, faults):
         """Let these faults be there until the end."""
@@ -211,32 +208,13 @@ class Cluster:
         for node in self.nodes:
             if node.agent is None:
                 node.start()
-        if self._controller.leader.lost.is_set():
-            self.controller_ends(False)
         Settling(self).settle()
 
     def minutes_pass(self):
         """Let the controller start again, by its clock later than any wait of a claim lasts."""
-        self._clock_ahead += MINUTES
-        self.controller_ends(False)
+        self.controller.put_clock_on(MINUTES)
 
     # ---- small things
-
-    def _start_controller(self):
-        self._lifeline = Lifeline()
-        ahead = self._clock_ahead
-        self._controller = Replica(
-            self.around,
-            f"tke-eni-ipamd-{next(self._names)}",
-            credentials=self._lifeline.credentials(KEYS),
-            authorization=self._lifeline.authorization,
-            clock=lambda: time.time() + ahead,
-        )
-        self._controller.leader.start_watching()
-        self._controller.leader.stand_for_election()
-
-    def _stop_controller(self):
-        self._controller.stop()
 
     def _create(self, name, node, kind):
         life = PodLife(self, node, name, kind)
