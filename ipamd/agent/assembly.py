@@ -326,7 +326,7 @@ class Agent:
             return ()
         from ipamd.metrics.agent import CniRequests, NodeState  # noqa: PLC0415 - only for those who want them
 
-        metrics.registry.register(NodeState(views))
+        metrics.registry.register(NodeState(views, self._upkeep.repairs))
         return (CniRequests(metrics.registry),)
 
     def _nudge(self) -> None:

@@ -47,6 +47,8 @@ class CloudCheck:
         self._due_at = float("-inf")
         self._hastened = threading.Event()
         self._told: frozenset[model.PodRef] = frozenset()
+        self.unbound = 0
+        """How many EIPs were found unbound by somebody else; pool and binder bind them again."""
 
     @property
     def is_due(self) -> bool:
@@ -66,6 +68,7 @@ class CloudCheck:
             # One listing may be short; people are told of what two do not show.
             self._look()
         for pod, message in drift.unbound(before, self._book.ledger).items():
+            self.unbound += 1
             log.warning("Pod %s: %s", pod, message)
             self._announcer.warning(pod, "EIPUnbound", message)
 

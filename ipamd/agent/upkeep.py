@@ -49,7 +49,7 @@ class Upkeep:
     """Keeps kernel, store and cloud in step.
 
     Invariant: `_drift` says what is wrong with the node's own network since the last round; `_begun` and
-    `_ended` count rounds of the thread.
+    `_ended` count rounds of the thread; `_connected` and `_removed` only grow.
     """
 
     def __init__(self, parts: UpkeepParts, *, interval: float) -> None:
@@ -58,6 +58,8 @@ class Upkeep:
         self._interval = interval
         self._drift: dict[str, str] = {}
         self._cut_off: dict[str, str] = {}
+        self._connected = 0
+        self._removed = 0
         self._wanted = threading.Event()
         self._progress = threading.Condition()
         self._begun = 0
@@ -91,6 +93,15 @@ class Upkeep:
     def cut_off(self) -> list[str]:
         """Return one sentence for each Pod without a link that still exists."""
         return list(self._cut_off.values())
+
+    def repairs(self) -> dict[str, int]:
+        """Return how often since the start something that others had done was mended, by what it was."""
+        return {
+            "node": self._parts.dataplane.mended,
+            "pod": self._connected,
+            "leftover": self._removed,
+            "eip": self._parts.cloud_check.unbound,
+        }
 
     def round(self) -> None:
         """Make one round now, on the caller's thread: before the first request is served."""
@@ -138,6 +149,8 @@ class Upkeep:
 
     def _repair(self) -> None:
         found = self._parts.repairing.repair()
+        self._connected += found.mended
+        self._removed += found.removed
         self._parts.sweeping.sweep(found.cut_off)
         self._report(found)
 

@@ -3,12 +3,12 @@
 import json
 import time
 from collections import Counter as Count
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import grpc
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from ipamd.agent.introspection import Views
@@ -67,9 +67,10 @@ class CniRequests(grpc.ServerInterceptor):
 class NodeState(Collector):
     """Reads the node's state when it is asked for."""
 
-    def __init__(self, views: Views) -> None:
-        """Take where the state is."""
+    def __init__(self, views: Views, repairs: Callable[[], Mapping[str, int]]) -> None:
+        """Take where the state is, and how often what was mended."""
         self._views = views
+        self._repairs = repairs
 
     def collect(self) -> Iterator[Metric]:
         """Yield the gauges."""
@@ -95,6 +96,12 @@ class NodeState(Collector):
             "Reasons why the node cannot take Pods, or not all kinds (ipamctl status).",
             value=len(self._views.readiness.problems()),
         )
+        repairs = CounterMetricFamily(
+            "tke_eni_repairs", "What others had removed or changed and was mended.", labels=["what"]
+        )
+        for what, number in self._repairs().items():
+            repairs.add_metric([what], number)
+        yield repairs
 
 
 def _code(reply: cni_pb2.CniReply) -> str:

@@ -60,6 +60,13 @@ class DataPlane:
         self._table = nft_table.NftTable(self._elements)
         self._enis: dict[str, EniLink] = {}
         self._direct_cidrs: tuple[str, ...] = ()
+        self._mended = 0
+
+    @property
+    def mended(self) -> int:
+        """How many calls have found that something of the node or an ENI, once made, was gone or changed."""
+        with self._lock:
+            return self._mended
 
     def close(self) -> None:
         """Finish the removal of links and let go of the one socket that is kept open; what was made stays."""
@@ -83,10 +90,12 @@ class DataPlane:
                 mark=self._mask.primary,
                 mtu=link.mtu,
             )
-            self._sysctls.ensure(_FORWARDING, "1")
-            enis.ensure_pod_rule(self._mask.mask)
+            known = self._enis.get(mac) == primary and self._direct_cidrs == cidrs
+            changed = self._sysctls.ensure(_FORWARDING, "1")
+            changed |= enis.ensure_pod_rule(self._mask.mask)
             others = {other: eni for other, eni in self._enis.items() if other != mac}
-            self._write(cidrs, {mac: primary, **others})
+            changed |= self._write(cidrs, {mac: primary, **others})
+            self._mended += known and changed
             return primary
 
     def ensure_eni(self, mac: str, gateway: str, *, wait: bool = True) -> EniLink:
@@ -104,8 +113,10 @@ class DataPlane:
         link = links.await_mac(mac, self._config.link_wait if wait else 0.0)
         with self._lock:
             mark = self._mark_for(link)
-            eni = enis.ensure(link, gateway, mark, self._mask.mask, primary.mtu, self._sysctls)
-            self._write(self._direct_cidrs, {**self._enis, mac: eni})
+            eni, changed = enis.ensure(link, gateway, mark, self._mask.mask, primary.mtu, self._sysctls)
+            known = self._enis.get(mac) == eni
+            changed |= self._write(self._direct_cidrs, {**self._enis, mac: eni})
+            self._mended += known and changed
             return eni
 
     def forget_eni(self, mark: int) -> None:
@@ -174,14 +185,16 @@ class DataPlane:
                 channel.change(*(rtnetlink.delete_link(link.name) for link in snapshot.our_links(channel)))
             self._enis, self._direct_cidrs = {}, ()
 
-    def _write(self, direct_cidrs: tuple[str, ...], known: dict[str, EniLink]) -> None:
-        if self._table.ensure(self._config, direct_cidrs, tuple(known.values())):
+    def _write(self, direct_cidrs: tuple[str, ...], known: dict[str, EniLink]) -> bool:
+        written = self._table.ensure(self._config, direct_cidrs, tuple(known.values()))
+        if written:
             logger.info(
                 "nft table written: ENIs %s, direct %s",
                 ", ".join(f"{eni.name}={eni.mark:#x}" for eni in known.values()),
                 ", ".join(direct_cidrs),
             )
         self._enis, self._direct_cidrs = known, direct_cidrs
+        return written
 
     def _exists(self, eni: EniLink) -> bool:
         with NetlinkSocket(ROUTE) as channel:

@@ -40,8 +40,10 @@ def marks_in_use(mask: int) -> set[int]:
         return {rule.mark for rule in snapshot.our_rules(channel) if rule.mask == mask}
 
 
-def ensure(link: Link, gateway: str, mark: int, mask: int, mtu: int, sysctls: Sysctls) -> EniLink:
-    """Make the ENI's link, table and rules what they have to be."""
+def ensure(
+    link: Link, gateway: str, mark: int, mask: int, mtu: int, sysctls: Sysctls
+) -> tuple[EniLink, bool]:
+    """Make the ENI's link, table and rules what they have to be; return them, and whether they were not."""
     table = FIRST_TABLE + link.ifindex
     wanted = {
         FoundRule(priority=ARRIVAL_PRIORITY, table=rtnetlink.MAIN_TABLE, mark=mark, mask=mask, iif=link.name),
@@ -53,16 +55,18 @@ def ensure(link: Link, gateway: str, mark: int, mask: int, mtu: int, sysctls: Sy
         if not link.up or link.mtu != mtu:
             attributes = [("IFLA_MTU", mtu)]
             requests.append(rtnetlink.set_link(link.ifindex, attributes, f"bring up {link.name}"))
-        what = f"add route default via {gateway} dev {link.name} table {table}"
-        requests.append(rtnetlink.set_default_route(gateway, link.ifindex, table, what))
         requests += [_add(rule) for rule in wanted.difference(present)]
         requests += [_delete(rule) for rule in present if rule not in wanted]
         requests += _connected_routes(channel, link)
-        channel.change(*requests)
+        changed = bool(requests) or not _has_default_route(channel, gateway, link.ifindex, table)
+        what = f"add route default via {gateway} dev {link.name} table {table}"
+        # Written in any case, as a route may differ in what is not looked at; after the link is up.
+        channel.change(*requests, rtnetlink.set_default_route(gateway, link.ifindex, table, what))
     # The reverse path filter asks for a route back by the link that a packet came by. On a link without
     # address even the loose one does, and finds it by the mark only.
-    sysctls.ensure(f"ipv4/conf/{link.name}/src_valid_mark", "1")
-    return EniLink(mac=link.mac, name=link.name, ifindex=link.ifindex, table=table, mark=mark, mtu=mtu)
+    changed |= sysctls.ensure(f"ipv4/conf/{link.name}/src_valid_mark", "1")
+    eni = EniLink(mac=link.mac, name=link.name, ifindex=link.ifindex, table=table, mark=mark, mtu=mtu)
+    return eni, changed
 
 
 def forget(mark: int, mask: int) -> None:
@@ -77,8 +81,8 @@ def forget(mark: int, mask: int) -> None:
         )
 
 
-def ensure_pod_rule(mask: int) -> None:
-    """Make the rule that finds Pods, and remove what another configuration had left.
+def ensure_pod_rule(mask: int) -> bool:
+    """Make the rule that finds Pods, and remove what another configuration had left; return if it was so.
 
     suppress_prefixlength 31 lets only /32 routes of main decide. With 0, as is common, main's route to the
     node's own subnet would take packets to VPC neighbours away from the Pod's ENI, and the VPC drops what
@@ -87,10 +91,10 @@ def ensure_pod_rule(mask: int) -> None:
     wanted = FoundRule(priority=POD_PRIORITY, table=rtnetlink.MAIN_TABLE, mark=0, mask=0)
     with NetlinkSocket(ROUTE) as channel:
         present = list(snapshot.our_rules(channel))
-        channel.change(
-            *([] if wanted in present else [_add(wanted)]),
-            *(_delete(rule) for rule in present if rule != wanted and rule.mask != mask),
-        )
+        requests = [] if wanted in present else [_add(wanted)]
+        requests += [_delete(rule) for rule in present if rule != wanted and rule.mask != mask]
+        channel.change(*requests)
+        return bool(requests)
 
 
 def remove_all_rules_and_routes() -> None:
@@ -119,6 +123,15 @@ def _match(rule: FoundRule) -> rtnetlink.Attributes:
     if rule.priority == POD_PRIORITY:
         match.append(("FRA_SUPPRESS_PREFIXLEN", 31))
     return match
+
+
+def _has_default_route(channel: NetlinkSocket, gateway: str, ifindex: int, table: int) -> bool:
+    return any(
+        rtnetlink.table_of(route) == table
+        and route["dst_len"] == 0
+        and (route.get_attr("RTA_GATEWAY"), route.get_attr("RTA_OIF")) == (gateway, ifindex)
+        for route in snapshot.our_routes(channel)
+    )
 
 
 def _connected_routes(channel: NetlinkSocket, link: Link) -> Iterator[Request]:

@@ -59,7 +59,6 @@ class Sysctls:
             ) from e
         return True
 
-    def ensure(self, name: str, value: str) -> None:
-        """Set it unless it has the value already."""
-        if self.read(name) != value:
-            self.write(name, value)
+    def ensure(self, name: str, value: str) -> bool:
+        """Set it unless it has the value already; return whether it was set."""
+        return self.read(name) != value and self.write(name, value)

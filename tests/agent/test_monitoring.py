@@ -61,6 +61,25 @@ def test_without_an_agent_that_answers_the_probes_fail_and_with_the_cluster_away
     assert get(begun, HEALTH, "/livez")[0] == 0
 
 
+def test_metrics_tell_how_often_what_was_mended(begun):
+    def repairs():
+        found = values(begun)
+        return {what: found[f'tke_eni_repairs_total{{what="{what}"}}'] for what in ("node", "pod", "eip")}
+
+    _, sandbox, eip = begun.pod_with_eip("web-0")
+    code, result = begun.call("add", sandbox)
+    assert code == 0
+    assert repairs() == {"node": 0, "pod": 0, "eip": 0}
+
+    begun.on_node("ip", "rule", "del", "priority", "512")
+    begun.cloud.disassociate_eip(eip.eip_id)
+    begun.eventually("both", lambda: repairs() == {"node": 1, "pod": 0, "eip": 1})
+
+    # A Pod is left alone for its first ten seconds.
+    begun.on_node("ip", "route", "del", result["ips"][0]["address"])
+    begun.eventually("all", lambda: repairs() == {"node": 1, "pod": 1, "eip": 1}, seconds=20)
+
+
 def test_metrics_tell_of_requests_addresses_and_eips(begun):
     _, sandbox, _ = begun.pod_with_eip("web-0")
     begun.call("add", sandbox)

@@ -50,6 +50,21 @@ def seen(world, with_eip, without):
     )
 
 
+@pytest.mark.parametrize("damage", [name for name in DAMAGE if name != "routes of Pods deleted"])
+def test_damage_to_the_node_is_counted_once(world, damage):
+    world.ensure()
+    assert world.dataplane.mended == 0
+
+    for command in DAMAGE[damage]:
+        world.node.run(*command.split())
+    world.ensure()
+
+    counted = world.dataplane.mended
+    assert counted >= 1
+    world.ensure()
+    assert world.dataplane.mended == counted
+
+
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_damage_is_mended(world, damage):
     rule = "-t nat -A POSTROUTING -o eth+ ! -d 10.0.0.0/16 -j MASQUERADE"
