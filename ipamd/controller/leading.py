@@ -31,6 +31,7 @@ from ipamd.controller.ordering import Orders
 from ipamd.controller.ports import Ports
 from ipamd.controller.promises import Promises
 from ipamd.controller.queueing import WorkQueue
+from ipamd.controller.quota_checking import QuotaChecks
 from ipamd.controller.reconciling import Reconciler
 from ipamd.controller.release_gate import ReleaseGate
 from ipamd.controller.rounds import Rounds
@@ -152,7 +153,8 @@ class Leader:
             tell=partial(ports.teller.lease, settings.lease_namespace, settings.lease_name),
         )
         sweeping = Rounds("sweep", self.sweep.make_pass, pause=0.0, backoff=tempo.backoff)
-        self._parts = (self._workers, self._egress, self._masquerade, sweeping)
+        self.quota = QuotaChecks(cloud, tempo.backoff)
+        self._parts = (self._workers, self._egress, self._masquerade, sweeping, self.quota.rounds)
 
     @property
     def leading(self) -> bool:

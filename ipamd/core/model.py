@@ -221,8 +221,3 @@ class EipQuota:
     quota_id: str
     used: int
     limit: int
-
-    @property
-    def left(self) -> int:
-        """How many more the account may take."""
-        return max(0, self.limit - self.used)

@@ -1,4 +1,4 @@
-"""The metrics of a controller: claims by phase, its queue, and whether it leads."""
+"""The metrics of a controller: claims by phase, its queue, its lead, orphans, quotas of EIPs."""
 
 from collections import Counter as Count
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from prometheus_client.registry import Collector
 
 from ipamd.controller.leading import Leader
 from ipamd.controller.sweeping import SweepCounts
-from ipamd.core import claim_status
+from ipamd.core import claim_status, model
 from ipamd.core.claims import Phase
 from ipamd.core.orphans import Fate
 
@@ -36,6 +36,7 @@ class LeaderState(Collector):
             value=len(self._leader.queue),
         )
         yield from _sweep(self._leader.sweep.counts)
+        yield from _quotas(self._leader.quota.quotas)
 
 
 def _sweep(counts: SweepCounts) -> Iterator[Metric]:
@@ -58,3 +59,14 @@ def _sweep(counts: SweepCounts) -> Iterator[Metric]:
         "1 if the last pass held releases back because of the switch.",
         value=int(bool(counts.stopped_by)),
     )
+
+
+def _quotas(quotas: tuple[model.EipQuota, ...]) -> Iterator[Metric]:
+    """Yield the account's quotas of EIPs; only the leader reads them."""
+    used = GaugeMetricFamily("tke_eni_eip_quota_used", "EIP quotas: how much is used.", labels=["quota"])
+    limit = GaugeMetricFamily("tke_eni_eip_quota_limit", "EIP quotas: how much there is.", labels=["quota"])
+    for quota in quotas:
+        used.add_metric([quota.quota_id], quota.used)
+        limit.add_metric([quota.quota_id], quota.limit)
+    yield used
+    yield limit

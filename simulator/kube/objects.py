@@ -67,11 +67,6 @@ def is_deleting(obj: Mapping[str, Any]) -> bool:
     return bool(metadata(obj).get("deletionTimestamp"))
 
 
-def revision_of(obj: Mapping[str, Any]) -> int:
-    """Return metadata.resourceVersion of a stored object as the number that it is here."""
-    return int(metadata(obj)["resourceVersion"])
-
-
 def timestamp(now: float) -> str:
     """Write seconds since the epoch as metav1.Time does: RFC 3339 in UTC, whole seconds."""
     return dt.datetime.fromtimestamp(now, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

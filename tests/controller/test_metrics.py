@@ -46,3 +46,29 @@ def test_the_sweep_is_counted(world, counted):
     assert value("tke_eni_sweeps_total") > 1
     assert value("tke_eni_sweeps_failed_total") == 0
     assert value("tke_eni_releases_stopped") == 0
+
+
+def test_quotas_of_the_account_are_shown_by_the_leader(world, counted):
+    replica = world.new_controller()
+    counted.registry.register(LeaderState(replica.leader))
+    value = counted.registry.get_sample_value
+    total = {"quota": "TOTAL_EIP_QUOTA"}
+    assert value("tke_eni_eip_quota_limit", total) is None
+    replica.cloud.allocate_eip(EipOrder(), tags.of_cluster(CLUSTER), "token")
+
+    replica.start()
+
+    world.wait(lambda: value("tke_eni_eip_quota_used", total) == 1)
+    assert value("tke_eni_eip_quota_limit", total) == world.region.config.quotas.total_eips
+    assert value("tke_eni_eip_quota_used", {"quota": "DAILY_EIP_APPLY"}) == 1
+
+
+def test_a_role_that_may_not_read_quotas_costs_only_the_metric(world, counted):
+    world.region.accounts.set_policy("demo", deny=("*:DescribeAddressQuota",))
+    replica = world.start_controller()
+    counted.registry.register(LeaderState(replica.leader))
+
+    world.create_pod("web-0")
+
+    assert world.wait_provisioned("web-0").address is not None
+    assert counted.registry.get_sample_value("tke_eni_eip_quota_limit", {"quota": "TOTAL_EIP_QUOTA"}) is None

@@ -70,7 +70,7 @@ def test_a_pod_is_provisioned_before_it_is_scheduled_and_labelled_after(world, c
     world.schedule("web-0", "node-a")
 
     world.wait(lambda: world.claim("web-0").node == "node-a")
-    assert world.claim("web-0").pod.node == "node-a"
+    world.wait(lambda: world.claim("web-0").pod.node == "node-a")
 
 
 def test_many_pods_at_once_get_one_eip_each_with_few_looks(world, controller):
