@@ -31,8 +31,8 @@ class EipCalls(Calls):
         tags: Mapping[str, str],
         client_token: str,
         deadline: Deadline | None = None,
-    ) -> str:
-        """Order one EIP and return its id; it is CREATING, then UNBIND.
+    ) -> model.AcceptedOrder:
+        """Order one EIP; it is CREATING, then UNBIND, or never there if the task fails.
 
         AllocateAddresses (API document 215/16699). With the same `client_token` a repeat returns the EIP of
         the first try. Raises CloudError: QUOTA, MONEY, PERMISSION; NEW_TOKEN when only another token can
@@ -48,7 +48,7 @@ class EipCalls(Calls):
                 f"one EIP was ordered and {len(eip_ids)} were delivered: {', '.join(eip_ids)}",
                 reply.request_id,
             )
-        return eip_ids[0]
+        return model.AcceptedOrder(eip_id=eip_ids[0], task_id=tasks.task_id(reply))
 
     def describe_eips(
         self,

@@ -3,10 +3,12 @@
 Thread safety: any thread may call any method.
 """
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Protocol
 
+from ipamd.cloud.tasks import TaskState
 from ipamd.controller.cluster import Cluster
 from ipamd.controller.eip_listing import EipListing
 from ipamd.controller.owning import Owners
@@ -21,6 +23,8 @@ from ipamd.kube import errors
 from ipamd.kube.client import KubeClient
 from ipamd.kube.resources import EIPCLAIMS, NODES, PODS
 
+log = logging.getLogger(__name__)
+
 LOST_AFTER = 60.0
 """Seconds for which a node that is not ready is taken for one that comes back."""
 
@@ -30,6 +34,9 @@ class CloudReader(Protocol):
 
     def describe_eips(self, *, eip_ids: list[str], deadline: Deadline | None = None) -> list[model.Eip]:
         """Return those of the EIPs that exist."""
+
+    def describe_eip_task(self, task_id: str, deadline: Deadline | None = None) -> TaskState:
+        """Return how far an accepted write has come."""
 
     def describe_instance(self, instance_id: str, deadline: Deadline | None = None) -> model.Instance:
         """Return the CVM; CloudError NOT_FOUND when there is none."""
@@ -94,6 +101,17 @@ class Lookout:
     def at_eips(self, eip_ids: tuple[str, ...]) -> dict[str, model.Eip]:
         """Return those of the EIPs that exist, by id. Errors: CloudError."""
         return {eip.eip_id: eip for eip in self._cloud.describe_eips(eip_ids=list(eip_ids))}
+
+    def at_order(self, order: model.AcceptedOrder) -> bool:
+        """Return whether the order's task is known to have failed: its EIP never comes.
+
+        Only a shortcut: where the cloud does not say, the order is given up after its time.
+        """
+        try:
+            return self._cloud.describe_eip_task(order.task_id) is TaskState.FAILED
+        except CloudError as e:
+            log.debug("what became of the order of %s is not known: %s", order.eip_id, e)
+            return False
 
     def at_cloud(self, claim: Claim, ordered: str) -> tuple[model.Eip, ...]:
         """Return the EIPs that carry the claim's UID, and those whose ids are known, tagged or not.

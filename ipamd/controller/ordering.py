@@ -39,8 +39,9 @@ class Orders:
         if not action.begun:
             intent = claim_status.begin_attempt(claim, action.attempt, self._ports.clock())
             claim = self._ports.writer.write_status(claim, intent)
+            self._ports.promises.order_begun(claim.uid)
         try:
-            eip_id = self._ports.cloud.allocate_eip(
+            order = self._ports.cloud.allocate_eip(
                 dataclasses.replace(action.order, name=f"{claim.namespace}-{claim.name}"[:_NAME_LIMIT]),
                 tags.of_claim(self._cluster_id, claim.uid),
                 tags.client_token(claim.uid, action.attempt),
@@ -48,8 +49,8 @@ class Orders:
             )
         except CloudError as e:
             return self._refused(claim, action, e)
-        log.info("claim %s: %s is ordered", claim, eip_id)
-        self._ports.promises.order_accepted(claim.uid, eip_id)
+        log.info("claim %s: %s is ordered", claim, order.eip_id)
+        self._ports.promises.order_accepted(claim.uid, order)
         return Rest(after=_SOON)
 
     def _refused(self, claim: Claim, action: Allocate, error: CloudError) -> Rest:

@@ -31,8 +31,8 @@ class CloudWriter(Protocol):
 
     def allocate_eip(
         self, order: model.EipOrder, tags: dict[str, str], client_token: str, deadline: Deadline | None = None
-    ) -> str:
-        """Order one EIP and return its id."""
+    ) -> model.AcceptedOrder:
+        """Order one EIP."""
 
     def disassociate_eip(self, eip_id: str, deadline: Deadline | None = None) -> str:
         """Start to unbind it."""

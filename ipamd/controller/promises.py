@@ -8,6 +8,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from ipamd.core.model import AcceptedOrder
+
 RELEASE_AGAIN = 10.0
 """Seconds after which an EIP that was released and is still listed is released once more."""
 
@@ -21,23 +23,28 @@ class Promises:
     def __init__(self, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._ordered: dict[str, str] = {}
+        self._ordered: dict[str, AcceptedOrder] = {}
         self._released: dict[str, dict[str, float]] = {}
 
-    def order_accepted(self, claim_uid: str, eip_id: str) -> None:
-        """Note that an EIP of this id was promised."""
+    def order_accepted(self, claim_uid: str, order: AcceptedOrder) -> None:
+        """Note that an EIP was promised."""
         with self._lock:
-            self._ordered[claim_uid] = eip_id
+            self._ordered[claim_uid] = order
+
+    def order_begun(self, claim_uid: str) -> None:
+        """Forget what an earlier order of the claim has promised: another one is about to be given."""
+        with self._lock:
+            self._ordered.pop(claim_uid, None)
 
     def release_accepted(self, claim_uid: str, eip_id: str) -> None:
         """Note that the EIP is on its way out."""
         with self._lock:
             self._released.setdefault(claim_uid, {})[eip_id] = self._monotonic()
 
-    def ordered(self, claim_uid: str) -> str:
-        """Return the id of the EIP that was promised, empty for none."""
+    def ordered(self, claim_uid: str) -> AcceptedOrder | None:
+        """Return the order whose EIP was promised, if there is one."""
         with self._lock:
-            return self._ordered.get(claim_uid, "")
+            return self._ordered.get(claim_uid)
 
     def released(self, claim_uid: str, listed: frozenset[str]) -> frozenset[str]:
         """Return whose release was accepted; one that is still `listed` after a while is forgotten."""

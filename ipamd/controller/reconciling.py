@@ -109,8 +109,15 @@ class Reconciler:
         if isinstance(action, do.LookAtOwners):
             return replace(facts, workload=self._lookout.at_owners(action.pod))
         if claim and isinstance(action, do.LookAtCloud):
-            return self._with_promises(replace(facts, eips=self._lookout.at_cloud(claim, facts.ordered)))
+            return self._look_at_cloud(claim, facts)
         return self._executor.execute(action, facts)
+
+    def _look_at_cloud(self, claim: Claim, facts: Facts) -> Facts:
+        eips = self._lookout.at_cloud(claim, facts.ordered)
+        order = self._ports.promises.ordered(claim.uid)
+        missing = order is not None and order.eip_id not in {eip.eip_id for eip in eips}
+        failed = missing and order is not None and self._lookout.at_order(order)
+        return self._with_promises(replace(facts, eips=eips, order_failed=failed))
 
     def _wait(self, action: do.Wait, facts: Facts) -> Rest:
         log.debug("claim %s waits %.1f s: %s", facts.claim, action.seconds, action.reason)
@@ -122,9 +129,10 @@ class Reconciler:
         if facts.claim is None:
             return facts
         listed = frozenset(eip.eip_id for eip in facts.eips or ())
+        order = self._ports.promises.ordered(facts.claim.uid)
         return replace(
             facts,
-            ordered=self._ports.promises.ordered(facts.claim.uid),
+            ordered=order.eip_id if order else "",
             released=self._ports.promises.released(facts.claim.uid, listed),
         )
 

@@ -51,6 +51,8 @@ class Facts:
     """Those with the claim's tags or its recorded id, from the cloud in this round."""
     ordered: str = ""
     """EIP that the cloud has promised to this process for the claim, not yet recorded."""
+    order_failed: bool = False
+    """Whether the cloud says that `ordered` will not come, and does not list it: its task has failed."""
     released: frozenset[str] = frozenset()
     """EIPs of this claim whose release the cloud has accepted from this process."""
 

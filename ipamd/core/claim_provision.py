@@ -32,6 +32,8 @@ def provision(facts: Facts, claim: Claim, pod: PodView) -> Action:
     found = adopt(facts, claim)
     if found is not None:
         return found
+    if facts.order_failed and claim.allocation:
+        return Allocate(attempt=claim.allocation.attempt + 1, begun=False, order=claim.request.order)
     late = _late(facts, claim)
     if late > 0:
         return Wait(
@@ -48,8 +50,8 @@ def _attempt(facts: Facts, claim: Claim) -> tuple[int, bool]:
     """Return the number of the attempt to make, and whether it was begun before.
 
     An attempt is repeated with its ClientToken for a while: if it was carried out, the repeat finds its EIP.
-    After that the token is spent (an order that was accepted and then failed would be answered with its dead
-    EIP for ever).
+    After that the token is spent: an order that was accepted and then failed would be answered with its dead
+    EIP for ever. (Mostly that is known before, by its task.)
     """
     allocation = claim.allocation
     if allocation is None:

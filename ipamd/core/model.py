@@ -215,6 +215,15 @@ class EipOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptedOrder:
+    """What the cloud has answered to an order: the EIP that is to come, unless its task fails."""
+
+    eip_id: str
+    task_id: str
+    """Empty when the answer names none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EipQuota:
     """One row of DescribeAddressQuota, for example TOTAL_EIP_QUOTA or DAILY_EIP_APPLY."""
 

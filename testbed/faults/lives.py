@@ -66,7 +66,9 @@ def _start(logs: Path, life_cycles: int, seed: int) -> "subprocess.Popen[bytes]"
         "TKE_ENI_SEED": str(seed),
         "TKE_ENI_FAULTS_REPORT": str(_report(logs, seed).absolute()),
     }
-    argv = [sys.executable, "-m", "pytest", "-q", "--show-capture=no", f"--timeout={_SECONDS}", TEST]
+    # What the daemons said stays in a file of its own: an end without rest has its cause minutes before.
+    log = [f"--log-file={_said(logs, seed)}", "--log-file-level=DEBUG", "--log-level=DEBUG"]
+    argv = [sys.executable, "-m", "pytest", "-q", "--show-capture=no", f"--timeout={_SECONDS}", *log, TEST]
     with _log(logs, seed).open("wb") as output:
         return subprocess.Popen(argv, stdout=output, stderr=subprocess.STDOUT, env=environment)
 
@@ -95,3 +97,7 @@ def _report(logs: Path, seed: int) -> Path:
 
 def _log(logs: Path, seed: int) -> Path:
     return logs / f"lives-{seed}.log"
+
+
+def _said(logs: Path, seed: int) -> Path:
+    return logs / f"lives-{seed}.daemons.log"

@@ -125,7 +125,7 @@ class AgentBed(Bed):
 
     def allocate(self, uid="claim-uid", cluster="cls-demo"):
         order = model.EipOrder()
-        eip_id = self.cloud.allocate_eip(order, tags.of_claim(cluster, uid), f"{uid}-{time.time_ns()}")
+        eip_id = self.cloud.allocate_eip(order, tags.of_claim(cluster, uid), f"{uid}-{time.time_ns()}").eip_id
         self.eventually(
             f"{eip_id} is there",
             lambda: (eip := self.eip(eip_id)) is not None and eip.status is model.EipStatus.UNBIND,

@@ -71,7 +71,7 @@ def test_an_eni_that_people_attach_is_one_that_pods_cannot_have(own_node):
 
 def bind_by_hand(node, eni):
     """Bind an EIP of the user's to the ENI's own address, as the console does."""
-    eip_id = node.cloud.allocate_eip(model.EipOrder(), {"team": "a"}, "by-hand")
+    eip_id = node.cloud.allocate_eip(model.EipOrder(), {"team": "a"}, "by-hand").eip_id
     node.eventually("there", lambda: node.eip(eip_id).status is model.EipStatus.UNBIND)
     node.cloud.associate_eip(eip_id, eni.eni_id, eni.primary_ip)
     node.eventually("bound", lambda: node.eip(eip_id).bound)

@@ -28,8 +28,9 @@ class Settling:
     def _all_pods_run(self):
         living = lambda: [life for life in self._cluster.living() if not life.running]  # noqa: E731
         if not until(lambda: not living(), 60.0):
+            claims = self._around.claims()
             for life in living():
-                self._verdicts.unmended(f"{life} does not run")
+                self._verdicts.unmended(f"{life} does not run; its claim: {claims.get(life.name)}")
         self._cluster.watchman.look()
         for life in self._cluster.living():
             if life.running and life.kind.wants_eip:

@@ -68,7 +68,8 @@ class Surroundings:
         with TencentCloud(
             region=self.region["region"], credentials=KEYS, endpoints=endpoints.parse(self.cloud_url)
         ) as cloud:
-            ids = [cloud.allocate_eip(EipOrder(), TEAM, f"by-hand-{number}") for number in range(count)]
+            orders = [cloud.allocate_eip(EipOrder(), TEAM, f"by-hand-{number}") for number in range(count)]
+        ids = [order.eip_id for order in orders]
         usable = lambda: [e["AddressId"] for e in self.state()["eips"] if e["AddressStatus"] == "UNBIND"]  # noqa: E731
         if not until(lambda: set(ids) <= set(usable()), 10.0):
             raise AssertionError(f"the EIPs {ids} did not come: {self.state()['eips']}")

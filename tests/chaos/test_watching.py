@@ -49,7 +49,7 @@ def test_theft_a_second_eip_and_a_leak_are_seen(cluster, console):
     assert until(lambda: counts(cluster).get("stolen") == 1, 5.0)
 
     claim = cluster.around.claims()[with_eip.name]["metadata"]["uid"]
-    twin = console.allocate_eip(EipOrder(), tags.of_claim(CLUSTER, claim), "twin")
+    twin = console.allocate_eip(EipOrder(), tags.of_claim(CLUSTER, claim), "twin").eip_id
     assert until(lambda: counts(cluster).get("duplicate") == 1, 5.0)
     assert any(twin in left for left in Settling(cluster)._claims_and_eips())
 

@@ -25,7 +25,7 @@ def ips(cloud, eni, soon):
 
 @pytest.fixture
 def eips(cloud, region):
-    found = [cloud.allocate_eip(model.EipOrder(), {"k": "v"}, f"token-{n}") for n in range(5)]
+    found = [cloud.allocate_eip(model.EipOrder(), {"k": "v"}, f"token-{n}").eip_id for n in range(5)]
     assert region.wait_idle(5)
     return found
 

@@ -13,7 +13,7 @@ TAGS = {"tke-clusterId": "cls-1", "tke-created-eip": "true", "tke-eipclaim-uid":
 @pytest.fixture
 def allocate(cloud, region):
     def allocate(token, order=None, tags=None):
-        eip_id = cloud.allocate_eip(order or model.EipOrder(), tags or TAGS, token)
+        eip_id = cloud.allocate_eip(order or model.EipOrder(), tags or TAGS, token).eip_id
         assert region.wait_idle(5)
         return eip_id
 
@@ -75,7 +75,7 @@ def test_a_used_up_quota_is_remembered_until_an_eip_is_released(open_cloud):
         CloudServer(region, [loopback_socket()]) as server,
         open_cloud(f"http://{server.endpoint}") as cloud,
     ):
-        held = cloud.allocate_eip(model.EipOrder(), TAGS, "token-1")
+        held = cloud.allocate_eip(model.EipOrder(), TAGS, "token-1").eip_id
         region.wait_idle(5)
         for _ in range(3):
             with pytest.raises(CloudError) as caught:

@@ -33,7 +33,9 @@ def test_more_eips_than_one_page_holds_are_all_listed(open_cloud):
         CloudServer(region, [loopback_socket()]) as server,
         open_cloud(f"http://{server.endpoint}") as cloud,
     ):
-        ordered = [cloud.allocate_eip(model.EipOrder(), {"of": "us"}, f"token-{n}") for n in range(125)]
+        ordered = [
+            cloud.allocate_eip(model.EipOrder(), {"of": "us"}, f"token-{n}").eip_id for n in range(125)
+        ]
         assert sorted(eip.eip_id for eip in cloud.describe_eips(tags={"of": "us"})) == sorted(ordered)
         found = cloud.describe_eips(eip_ids=[*ordered, *ordered[:30], "eip-00000000"])
         assert sorted(eip.eip_id for eip in found) == sorted(ordered)

@@ -259,7 +259,7 @@ def test_against_a_region_a_burst_of_binds_is_seen_by_few_calls(open_cloud, api_
     with EipWatch(cloud, pace=Pace(gather=0.05, shortest=0.1)) as watch, ThreadPoolExecutor(8) as threads:
 
         def provide(n):
-            eip_id = cloud.allocate_eip(model.EipOrder(), {"k": "v"}, f"token-{n}")
+            eip_id = cloud.allocate_eip(model.EipOrder(), {"k": "v"}, f"token-{n}").eip_id
             watch.wait_until(
                 eip_id, lambda eip: eip is not None and eip.status is model.EipStatus.UNBIND, soon()
             )

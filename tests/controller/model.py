@@ -11,10 +11,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from ipamd.cloud.tasks import TaskState
 from ipamd.core import claims, nodes, pods, tags, timestamps
 from ipamd.core.cloud_errors import cloud_error
 from ipamd.core.eip_annotations import EIP_ATTRIBUTES, wants_eip
-from ipamd.core.model import Eip, EipStatus
+from ipamd.core.model import AcceptedOrder, Eip, EipStatus
 from ipamd.kube import errors
 from ipamd.kube.client import Listing
 from ipamd.kube.resources import EIPCLAIMS, NODES, PODS
@@ -210,6 +211,7 @@ class ModelCloud:
         self.ids = itertools.count(1)
         self.eips = {}
         self.tokens = {}
+        self.failed_tasks = set()
         self.past = {}
         self.stale_lists = 0
         self.refuse = ""
@@ -227,7 +229,7 @@ class ModelCloud:
             if self.refuse:
                 raise cloud_error("AllocateAddresses", self.refuse, "refused")
             eip_id = f"eip-{next(self.ids)}"
-            self.tokens[client_token] = eip_id
+            self.tokens[client_token] = AcceptedOrder(eip_id=eip_id, task_id=f"task of {eip_id}")
             self.eips[eip_id] = Eip(
                 eip_id=eip_id,
                 public_ip=f"198.18.0.{eip_id[4:]}",
@@ -235,7 +237,7 @@ class ModelCloud:
                 tags=dict(wanted_tags),
             )
             self.created_for.setdefault(wanted_tags[tags.CLAIM_UID], []).append(eip_id)
-            return eip_id
+            return self.tokens[client_token]
 
         return self._call("AllocateAddresses", write)
 
@@ -250,6 +252,12 @@ class ModelCloud:
             return [e for e in shown.values() if all(e.tags.get(k) == v for k, v in tags.items())]
 
         return self._call("DescribeAddresses", read)
+
+    def describe_eip_task(self, task_id, deadline=None):
+        def read():
+            return TaskState.FAILED if task_id in self.failed_tasks else TaskState.RUNNING
+
+        return self._call("DescribeTaskResult", read)
 
     def describe_instance(self, instance_id, deadline=None):
         raise AssertionError("the model's nodes name no CVM")
@@ -291,6 +299,14 @@ class ModelCloud:
                 self.eips[eip_id] = replace(eip, status=EipStatus.UNBIND, eni_id="", private_ip="")
             elif eip.status is EipStatus.BINDING:
                 self.eips[eip_id] = replace(eip, status=EipStatus.BIND)
+
+    def fail_orders(self):
+        """Let the tasks of all orders fail that are not delivered; such an EIP has never been."""
+        for eip_id, eip in list(self.eips.items()):
+            if eip.status is EipStatus.CREATING:
+                del self.eips[eip_id]
+                self.created_for[eip.tags[tags.CLAIM_UID]].remove(eip_id)
+                self.failed_tasks.add(f"task of {eip_id}")
 
     def _call(self, action, carry_out):
         return self.wire.call(carry_out, lambda: cloud_error(action, "ClientNetworkError", "lost"))

@@ -62,9 +62,7 @@ def test_old_lists_double_and_leak_nothing(world, controller):
 def test_an_order_that_is_accepted_and_fails_is_given_anew_with_another_token(world, controller):
     world.region.faults.add(CloudFault(kind=CloudFaultKind.TASK_FAILURE, action="AllocateAddresses"))
     world.create_pod("web-0")
-    world.wait(world.orders)
 
-    world.skip_attempt_window("web-0")
     world.wait_provisioned("web-0")
 
     tokens = [
@@ -73,6 +71,18 @@ def test_an_order_that_is_accepted_and_fails_is_given_anew_with_another_token(wo
         if entry.action == "AllocateAddresses"
     ]
     assert len(set(tokens)) == 2
+    assert len(world.eips()) == 1
+
+
+def test_a_failed_order_whose_end_the_cloud_does_not_tell_is_given_up_after_a_while(world, controller):
+    world.region.accounts.set_policy("demo", deny=("*:DescribeTaskResult",))
+    world.region.faults.add(CloudFault(kind=CloudFaultKind.TASK_FAILURE, action="AllocateAddresses"))
+    world.create_pod("web-0")
+    world.wait(world.orders)
+
+    world.skip_attempt_window("web-0")
+
+    assert world.wait_provisioned("web-0").address
     assert len(world.eips()) == 1
 
 
@@ -143,7 +153,7 @@ def test_two_eips_with_the_claim_s_tag_stop_it_until_a_person_chose(world):
     world.region.accounts.set_policy("demo")
     controller = Replica(world, "by-hand")
     twins = [
-        controller.cloud.allocate_eip(EipOrder(), tags.of_claim("cls-test", claim.uid), f"twin-{n}")
+        controller.cloud.allocate_eip(EipOrder(), tags.of_claim("cls-test", claim.uid), f"twin-{n}").eip_id
         for n in range(2)
     ]
     for eip_id in twins:

@@ -38,7 +38,7 @@ def port(world):
 def orphan(world, controller, *, uid="a-claim-of-yesterday", cluster=CLUSTER, name="lost"):
     """An EIP whose claim is gone before it was released: somebody took the finalizer off."""
     marks = tags.of_claim(cluster, uid) if uid else tags.of_cluster(cluster)
-    eip_id = controller.cloud.allocate_eip(EipOrder(), marks, f"token-{name}")
+    eip_id = controller.cloud.allocate_eip(EipOrder(), marks, f"token-{name}").eip_id
     world.wait_eip(eip_id, "UNBIND")
     return eip_id
 

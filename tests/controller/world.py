@@ -281,7 +281,7 @@ class World:
         """An EIP that a person allocated in the console."""
         cloud = self.replicas[-1].cloud
         token = f"by-hand-{next(self._numbers)}"
-        eip_id = cloud.allocate_eip(EipOrder(bandwidth_mbps=1), {"team": "a", **tags}, token)
+        eip_id = cloud.allocate_eip(EipOrder(bandwidth_mbps=1), {"team": "a", **tags}, token).eip_id
         self.wait_eip(eip_id, "UNBIND")
         return eip_id
 

@@ -96,6 +96,23 @@ def test_an_eip_that_was_promised_is_waited_for_but_not_for_ever():
     assert isinstance(decide(facts(spent, pod(), eips=(), ordered="eip-1")), do.Allocate)
 
 
+@pytest.mark.parametrize("age", [0.0, 1.0, ATTEMPT_WINDOW + 1])
+def test_an_order_that_failed_for_certain_is_given_again_at_once_with_another_token(age):
+    failed = claim(allocation=Allocation(attempt=2, started=NOW - age))
+
+    action = decide(facts(failed, pod(), eips=(), ordered="eip-1", order_failed=True))
+
+    assert action == do.Allocate(attempt=3, begun=False, order=EipOrder())
+
+
+def test_what_the_cloud_shows_counts_more_than_a_failed_task():
+    failed = claim(allocation=Allocation(attempt=2, started=NOW - 1))
+
+    action = decide(facts(failed, pod(), eips=(eip(),), ordered="eip-1", order_failed=True))
+
+    assert isinstance(action, do.RecordAddress)
+
+
 def test_a_pod_on_its_way_out_gets_no_new_eip():
     assert decide(facts(claim(), pod(deleting=True))) == do.Idle()
 

@@ -54,7 +54,9 @@ class Account:
     def allocate(self, wanted=None):
         self._orders += 1
         wanted = tags.of_claim(CLUSTER, f"uid-{self._orders}") if wanted is None else wanted
-        eip_id = self.cloud.allocate_eip(model.EipOrder(bandwidth_mbps=1), wanted, f"order-{self._orders}")
+        eip_id = self.cloud.allocate_eip(
+            model.EipOrder(bandwidth_mbps=1), wanted, f"order-{self._orders}"
+        ).eip_id
         assert self.region.wait_idle(5)
         return eip_id
 

@@ -55,7 +55,7 @@ class Account:
             credentials=StaticCredentials(credential),
             endpoints=endpoints.parse(self._region["cloud"]),
         ) as cloud:
-            eip_id = cloud.allocate_eip(model.EipOrder(), {"team": "a"}, f"console-{uuid.uuid4()}")
+            eip_id = cloud.allocate_eip(model.EipOrder(), {"team": "a"}, f"console-{uuid.uuid4()}").eip_id
             self._cluster.wait(f"{eip_id} is there", lambda: eip_id in self.eips())
             return eip_id
 

@@ -46,7 +46,7 @@ def test_an_eni_an_address_and_an_eip_come_and_go(account, cloud, endpoint):
     (ip,) = cloud.assign_ips(eni.eni_id, 1, account.token(), soon())
 
     order = model.EipOrder(bandwidth_mbps=1)
-    eip_id = cloud.allocate_eip(order, {"tke-clusterId": "cls-contract"}, account.token())
+    eip_id = cloud.allocate_eip(order, {"tke-clusterId": "cls-contract"}, account.token()).eip_id
     account.eip_ids.append(eip_id)
     with EipWatch(cloud) as watch:
         watch.wait_until(eip_id, has(EipStatus.UNBIND), soon())
