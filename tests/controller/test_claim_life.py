@@ -317,3 +317,28 @@ def test_no_order_of_events_leaks_doubles_or_steals_an_eip(seeds):
             for invariant in INVARIANTS:
                 invariant(life)
         life.comes_to_rest()
+
+
+@pytest.mark.parametrize("fate", FATES[2:])
+@pytest.mark.parametrize("call", range(14))
+def test_an_order_after_one_that_failed_is_given_once_whatever_becomes_of_its_answer(call, fate):
+    life = ClaimLife(3)
+    life.api.put_pod("node-a", never=False, wants=True)
+    while not life.cloud.eips:
+        life.api.refresh()
+        life.round()
+    life.cloud.past = {}
+    life.orders_fail()
+
+    life.round(["ok"] * call + [fate])
+    for _ in range(6):
+        # The lists of the cloud do not show it for some more looks.
+        life.cloud.stale_lists = 5
+        life.api.refresh()
+        life.round()
+        life.now += 1.0
+        life.no_claim_has_two_eips()
+        life.a_claim_costs_one_order()
+
+    life.cloud.stale_lists = 0
+    life.comes_to_rest()
