@@ -26,17 +26,32 @@ class Settling:
         self._nothing_is_left()
 
     def _all_pods_run(self):
-        living = lambda: [life for life in self._cluster.living() if not life.running]  # noqa: E731
-        if not until(lambda: not living(), 60.0):
-            claims = self._around.claims()
-            for life in living():
-                self._verdicts.unmended(f"{life} does not run; its claim: {claims.get(life.name)}")
+        if not until(lambda: not self._waiting(), 60.0) and self._waiting_for_late_orders():
+            self._cluster.minutes_pass()
+            until(lambda: not self._waiting(), 60.0)
+        claimed = self._around.claims()
+        for life in self._waiting():
+            self._verdicts.unmended(f"{life} does not run; its claim: {claimed.get(life.name)}")
         self._cluster.watchman.look()
         for life in self._cluster.living():
             if life.running and life.kind.wants_eip:
                 until(lambda life=life: self._told(life), 30.0)
                 if not self._told(life):
                     self._verdicts.unmended(f"{life}: its claim or annotations do not tell of its EIP")
+
+    def _waiting(self):
+        return [life for life in self._cluster.living() if not life.running]
+
+    def _waiting_for_late_orders(self):
+        """Successors of Pods that went with their EIPs on order, if nobody knows what became of it."""
+        claimed = self._around.claims()
+        return [
+            life
+            for life in self._waiting()
+            if (claim := claimed.get(life.name))
+            and claim["metadata"].get("deletionTimestamp")
+            and claim.get("status", {}).get("allocation", {}).get("startedAt")
+        ]
 
     def _told(self, life):
         """Whether claim and Pod say what is bound."""
