@@ -11,7 +11,7 @@ from ipamd.agent.address_book import AddressBook
 from ipamd.agent.enis import NodeEnis
 from ipamd.agent.wirings import wiring
 from ipamd.core import cni_result, names
-from ipamd.core.addresses import Address, Assigned
+from ipamd.core.addresses import Address, Assigned, BindStage
 from ipamd.core.cni import CheckRequest
 from ipamd.core.cni_errors import CniError, Code
 from ipamd.core.errors import IpamError
@@ -66,7 +66,9 @@ class Checking:
         if link is None:
             found.append(f"ENI {address.eni_id} has no link on the node")
             return found
-        # What has to be so for its EIP is the binder's business and may just be changing.
         with_eip = self.dataplane.check_pod(wiring(address, link, eip=True))
+        if address.eip is not None and address.eip.stage is BindStage.BOUND:
+            return found + with_eip
+        # Else what has to be so for its EIP is the binder's business and may just be changing.
         without = self.dataplane.check_pod(wiring(address, link, eip=False))
         return found + [difference for difference in with_eip if difference in without]

@@ -157,7 +157,7 @@ class _Kernel:
     def has(self, pod: PodWiring) -> bool:
         """Whether the node's side of the Pod is complete."""
         link = self.links[pod.ip]
-        routed = link.up and (f"{pod.ip}/32", link.ifindex) in self.routes
+        routed = link.up and not link.accepts_ra and (f"{pod.ip}/32", link.ifindex) in self.routes
         return routed and self.marks.get(pod.ip) == pod.eni_mark and (pod.ip in self.eip_pods) == pod.eip
 
     def traces(self) -> dict[str, str]:

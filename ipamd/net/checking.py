@@ -13,15 +13,16 @@ from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from ipamd.core import errors, names
-from ipamd.net import links, netns, rtnetlink, ruleset
+from ipamd.net import links, netns, rtnetlink, ruleset, wiring
 from ipamd.net.model import PodWiring
 from ipamd.net.netlink import ROUTE, NetlinkSocket
 from ipamd.net.nft_elements import TABLE, Elements
+from ipamd.net.sysctls import Sysctls
 
 
-def differences(pod: PodWiring, elements: Elements) -> list[str]:
+def differences(pod: PodWiring, elements: Elements, sysctls: Sysctls) -> list[str]:
     """Return one sentence for each difference; none when the Pod is wired as it has to be."""
-    found = list(_on_the_node(pod, elements))
+    found = list(_on_the_node(pod, elements, sysctls))
     try:
         with netns.opened(pod.netns_path) as namespace:
             found += netns.run_inside(namespace, lambda: list(_in_the_pod(pod)))
@@ -30,7 +31,7 @@ def differences(pod: PodWiring, elements: Elements) -> list[str]:
     return found
 
 
-def _on_the_node(pod: PodWiring, elements: Elements) -> Iterator[str]:
+def _on_the_node(pod: PodWiring, elements: Elements, sysctls: Sysctls) -> Iterator[str]:
     with NetlinkSocket(ROUTE) as channel:
         link = links.by_name(channel, pod.host_veth)
         routes = _host_routes(channel, pod.ip)
@@ -40,6 +41,8 @@ def _on_the_node(pod: PodWiring, elements: Elements) -> Iterator[str]:
         yield from _link(link, f"link {pod.host_veth} on the node", names.host_mac(pod.ip), pod.mtu)
         if not any(route.get_attr("RTA_OIF") == link.ifindex for route in routes):
             yield f"main has no route {pod.ip}/32 dev {pod.host_veth}"
+        if sysctls.read(wiring.accept_ra(pod.host_veth)) not in ("", "0"):
+            yield f"link {pod.host_veth} on the node accepts router advertisements"
     wanted = ruleset.pod_chain(pod.eni_mark)
     chain = elements.lookup(ruleset.PODS, pod.ip)
     if chain != wanted:

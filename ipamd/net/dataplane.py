@@ -152,7 +152,7 @@ class DataPlane:
 
     def connect_pod(self, pod: PodWiring) -> bool:
         """Mend the node's side of a Pod; False when its link is gone, which only another ADD can mend."""
-        return wiring.connect(pod, self._elements)
+        return wiring.connect(pod, self._elements, self._sysctls)
 
     def unwire_pod(self, ip: str, host_veth: str) -> None:
         """Take a Pod's interface away; what is gone already, its namespace included, is no error."""
@@ -166,7 +166,7 @@ class DataPlane:
 
     def check_pod(self, pod: PodWiring) -> list[str]:
         """Return what differs from how the Pod has to be wired, one sentence each."""
-        return checking.differences(pod, self._elements)
+        return checking.differences(pod, self._elements, self._sysctls)
 
     def set_eip_pod(self, ip: str, *, wanted: bool) -> None:
         """Say whether a Pod has an EIP; connections that exist stay on their way."""
@@ -174,7 +174,7 @@ class DataPlane:
 
     def snapshot(self) -> Snapshot:
         """Return all that is ours in the kernel."""
-        return snapshot.taken(self._elements)
+        return snapshot.taken(self._elements, self._sysctls)
 
     def remove_all(self) -> None:
         """Remove all that is ours, the links of running Pods included: for an uninstall."""

@@ -135,6 +135,8 @@ class FoundLink:
     mac: str
     up: bool
     alias: str
+    accepts_ra: bool = False
+    """Whether the Pod could give the node a route by a router advertisement; only `taken` looks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

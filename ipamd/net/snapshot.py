@@ -5,26 +5,31 @@ the nft table `tke_eni`. Listing costs some milliseconds at 250 Pods; nothing is
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 from pyroute2.netlink.rtnl.fibmsg import fibmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from ipamd.core import names
-from ipamd.net import links, nft_table, rtnetlink, ruleset
+from ipamd.net import links, nft_table, rtnetlink, ruleset, wiring
 from ipamd.net.model import FoundLink, FoundRoute, FoundRule, Snapshot
 from ipamd.net.netlink import ROUTE, NetlinkSocket
 from ipamd.net.nft_elements import Elements
+from ipamd.net.sysctls import Sysctls
 
 _OUR_MACS: Final = names.host_mac("0.0.0.0")[:6]
 
 
-def taken(elements: Elements) -> Snapshot:
+def taken(elements: Elements, sysctls: Sysctls) -> Snapshot:
     """Return what is ours, as it is now."""
     with NetlinkSocket(ROUTE) as channel:
         rules = tuple(our_rules(channel))
         routes = tuple(_found_route(route) for route in our_routes(channel))
-        found = tuple(our_links(channel))
+        found = tuple(
+            replace(link, accepts_ra=sysctls.read(wiring.accept_ra(link.name)) not in ("", "0"))
+            for link in our_links(channel)
+        )
     listing = nft_table.listed()
     marks = (ruleset.mark_of(chain) for chain in ruleset.chains(listing or []))
     return Snapshot(

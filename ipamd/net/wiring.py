@@ -37,8 +37,7 @@ def wire(pod: PodWiring, elements: Elements, sysctls: Sysctls) -> PodLink:
         undo.callback(_take_back, pod, elements)
         _make_veth(pod, namespace)
         host_ifindex = _ifindex(pod.host_veth)
-        # A Pod must not be able to give the node a route by a router advertisement (CVE-2020-10749).
-        sysctls.write(f"ipv6/conf/{pod.host_veth}/accept_ra", "0")
+        sysctls.write(accept_ra(pod.host_veth), "0")
         pod_ifindex = netns.run_inside(namespace, lambda: _configure(pod))
         _connect(pod, host_ifindex, elements)
         undo.pop_all()
@@ -50,12 +49,21 @@ def wire(pod: PodWiring, elements: Elements, sysctls: Sysctls) -> PodLink:
     )
 
 
-def connect(pod: PodWiring, elements: Elements) -> bool:
+def accept_ra(host_veth: str) -> str:
+    """Return the setting by which a Pod could give the node a route (router advertisement, CVE-2020-10749).
+
+    0 it has to be; a kernel without IPv6 does not have it.
+    """
+    return f"ipv6/conf/{host_veth}/accept_ra"
+
+
+def connect(pod: PodWiring, elements: Elements, sysctls: Sysctls) -> bool:
     """Mend the node's side, link to nft elements; False when the link is gone and only ADD can help."""
     with NetlinkSocket(ROUTE) as channel:
         link = links.by_name(channel, pod.host_veth)
     if link is None or link.mac != names.host_mac(pod.ip):
         return False
+    sysctls.ensure(accept_ra(pod.host_veth), "0")
     _connect(pod, link.ifindex, elements)
     return True
 

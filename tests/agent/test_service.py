@@ -83,6 +83,21 @@ def test_check_names_what_is_missing_in_the_kernel(node):
     node.delete_pod(sandbox)
 
 
+def test_check_names_an_eip_that_the_kernel_does_not_know_of(node):
+    _, sandbox, _ = node.pod_with_eip("checked-eip")
+    _, result = node.call("add", sandbox)
+    ip = ip_of(result)
+    prev = {"prevResult": result}
+    assert node.call("check", sandbox, conf=prev) == (0, {})
+
+    node.on_node("nft", "delete", "element", "ip", "tke_eni", "eip_pods", f"{{ {ip} }}")
+
+    code, error = node.call("check", sandbox, conf=prev)
+    assert (code, error["code"]) == (1, 101)
+    assert f"{ip} is missing from nft set tke_eni eip_pods" in error["msg"]
+    node.delete_pod(sandbox)
+
+
 def test_check_of_an_unknown_sandbox_and_of_another_result(node):
     _, sandbox = node.pod_and_sandbox("other-result")
     _, result = node.call("add", sandbox)

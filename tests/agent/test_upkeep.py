@@ -66,6 +66,19 @@ def test_forwarding_that_was_switched_off_is_switched_on_again(node, pod):
     node.eventually("forwarding", lambda: node.on_node("sysctl", "-n", "net.ipv4.ip_forward").strip() == "1")
 
 
+def test_a_link_that_was_made_to_accept_router_advertisements_refuses_them_again(node, pod):
+    sandbox, _, result = pod
+    (host,) = [i["name"] for i in result["interfaces"] if not i.get("sandbox")]
+    setting = f"net.ipv6.conf.{host}.accept_ra"
+    assert node.on_node("sysctl", "-n", setting).strip() == "0"
+    node.on_node("sysctl", "-qw", f"{setting}=2")
+
+    code, error = node.call("check", sandbox, conf={"prevResult": result})
+    assert (code, error["code"]) == (1, 101)
+    assert "router advertisements" in error["msg"]
+    node.eventually("refused", lambda: node.on_node("sysctl", "-n", setting).strip() == "0", seconds=20)
+
+
 def test_leftovers_of_nobody_are_removed_and_strangers_are_not_touched(node, pod):
     node.on_node("ip", "route", "add", "192.0.2.77", "dev", "lo")
     node.on_node("nft", "add", "table", "ip", "somebody_elses")

@@ -24,6 +24,7 @@ def test_a_pod_that_was_just_wired_has_no_differences(world, eip):
         ("node", f"ip link set {VETH} down", f"link {VETH} on the node is down"),
         ("node", f"ip link set {VETH} address 02:00:00:00:00:01", "has MAC 02:00:00:00:00:01, not 0a:e0:"),
         ("node", f"ip link set {VETH} mtu 1400", "has MTU 1400, not 1500"),
+        ("node", f"sysctl -qw net.ipv6.conf.{VETH}.accept_ra=1", f"link {VETH} on the node accepts router"),
         ("node", f"ip link delete {VETH}", f"link {VETH} does not exist on the node"),
         ("node", f"ip route delete {POD}", f"main has no route {POD}/32 dev {VETH}"),
         ("node", f"ip route replace {POD}/32 dev eth0 scope link", f"main has no route {POD}/32 dev {VETH}"),

@@ -32,6 +32,10 @@ DAMAGE = {
     ],
     "link down": ["ip link set eth1 down"],
     "forwarding off": ["sysctl -qw net.ipv4.ip_forward=0"],
+    "reverse path by the mark off": [
+        "sysctl -qw net.ipv4.conf.eth1.rp_filter=2",
+        "sysctl -qw net.ipv4.conf.eth1.src_valid_mark=0",
+    ],
 }
 
 
