@@ -110,7 +110,7 @@ def _admission(settings: Settings, address: tuple[str, int], environment: Mappin
 
     connection = config.load(settings.kubeconfig, environment, master=settings.master)
     client = KubeClient(connection, component=COMPONENT)
-    return Admission(client, environment.get("POD_NAMESPACE") or "kube-system", *address)
+    return Admission(client, settings.namespace, *address)
 
 
 def _serve(leader: Leader, ending: threading.Event) -> int:

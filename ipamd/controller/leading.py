@@ -99,9 +99,7 @@ class Leader:
             teller=Teller(self._recorder),
             promises=Promises(),
             on_freed=self._wake_refused,
-            release_stopped=ReleaseGate(
-                client, settings.lease_namespace, stopped=settings.stop_releases
-            ).closed,
+            release_stopped=ReleaseGate(client, settings.namespace, stopped=settings.stop_releases).closed,
             clock=tempo.clock,
         )
         listing = EipListing(cloud, settings.cluster_id)

@@ -1,7 +1,8 @@
 """The flags of `ipamd controller`, in TKE's manner, and the checked settings that they make.
 
 Everything is checked before anything is started: a wrong flag ends the process with a sentence that names the
-flag, its value and what is allowed. Reads the environment only for POD_NAME and POD_NAMESPACE (downward API).
+flag, its value and what is allowed. Reads the environment only for POD_NAME and POD_NAMESPACE (downward API),
+and without the latter the file beside the service account's token.
 """
 
 import argparse
@@ -13,11 +14,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ipamd import flags, logs, monitoring
+from ipamd.core import cluster_settings
 from ipamd.core.cluster_rules import ClusterRules
 from ipamd.core.eip_annotations import LEAST_EXPIRY, MOST_EXPIRY
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.masquerade import Upkeep
 from ipamd.core.orphans import SweepMode, SweepTerms
+from ipamd.kube import config
 from ipamd.kube.leases import LeaseTiming
 
 DEFAULT_METADATA_URL = "http://metadata.tencentyun.com"
@@ -37,6 +40,8 @@ class Settings:
     master: str
     metadata_url: str
     cloud_endpoint: str
+    namespace: str
+    """Of the controller itself, and so of the ConfigMap of its settings."""
     lease_namespace: str
     lease_name: str
     identity: str
@@ -95,7 +100,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     leader = parser.add_argument_group("leader election")
     leader.add_argument(
-        "--lease-namespace", default="", help="of the Lease (default: $POD_NAMESPACE, else kube-system)"
+        "--lease-namespace", default="", help="of the Lease (default: that of the Pod, else kube-system)"
     )
     leader.add_argument("--lease-name", default="tke-eni-ipamd", help="default %(default)s")
     leader.add_argument(
@@ -166,6 +171,7 @@ def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> S
             f"{arguments.kube_client_burst}",
             advice="the first must be above 0, the second at least 1",
         )
+    namespace = config.own_namespace(arguments.kubeconfig, environment) or cluster_settings.NAMESPACE
     return Settings(
         cluster_id=flags.cluster_id(arguments.cluster_id),
         region=flags.region(arguments.region),
@@ -173,9 +179,10 @@ def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> S
         master=arguments.master,
         metadata_url=arguments.metadata_url,
         cloud_endpoint=arguments.cloud_endpoint,
+        namespace=namespace,
         lease_namespace=flags.matching(
             "--lease-namespace",
-            arguments.lease_namespace or environment.get("POD_NAMESPACE") or "kube-system",
+            arguments.lease_namespace or namespace,
             _NAMESPACE,
             "the name of a namespace",
         ),

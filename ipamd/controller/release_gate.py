@@ -6,17 +6,14 @@ It is read live before each release, so it takes effect with the next one and ne
 is no permission: while the API server does not say that releases are allowed, there are none. What is held
 back is kept: claims wait with their finalizer, orphans are reported, and all go on when the switch is turned
 back.
-`ipamctl eip cleanup` is a person's own hand and is not stopped by it.
+It is looked for where the controller itself runs, wherever its Lease is: there deploy/ has put the ConfigMap.
 Thread safety: any thread may ask.
 """
 
+from ipamd.core import cluster_settings
 from ipamd.kube import errors
 from ipamd.kube.client import KubeClient
 from ipamd.kube.resources import CONFIGMAPS
-
-CONFIG_MAP = "tke-eni-settings"
-KEY = "RELEASES"
-_ALLOWED = ("", "allowed")
 
 
 class ReleaseGate:
@@ -36,14 +33,7 @@ class ReleaseGate:
         if self._stopped:
             return "the controller runs with --stop-releases"
         try:
-            data = self._client.get(CONFIGMAPS, CONFIG_MAP, self._namespace).get("data")
+            config_map = self._client.get(CONFIGMAPS, cluster_settings.CONFIG_MAP, self._namespace)
         except errors.NotFoundError:
             return ""
-        said = data.get(KEY, "") if isinstance(data, dict) else ""
-        if said in _ALLOWED:
-            return ""
-        # A value that is not understood was meant to change something: it stops, as far as can be told.
-        return (
-            f"{KEY} in ConfigMap {self._namespace}/{CONFIG_MAP} is {str(said)[:40]!r}; "
-            "releases go on when it is removed or 'allowed'"
-        )
+        return cluster_settings.releases_stopped(config_map, self._namespace)

@@ -83,6 +83,26 @@ def in_cluster(environ: Mapping[str, str], directory: Path = SERVICE_ACCOUNT) ->
     )
 
 
+def own_namespace(kubeconfig: str, environ: Mapping[str, str], directory: Path = SERVICE_ACCOUNT) -> str:
+    """Return the namespace of the Pod we run in, empty outside of one.
+
+    POD_NAMESPACE says it (downward API), else the kubelet's file beside the service account's token; that
+    file is not asked with a kubeconfig, whose cluster need not be the one we run in.
+    Errors: InvalidInputError for a file that is there and cannot be read.
+    """
+    told = environ.get("POD_NAMESPACE", "")
+    path = directory / "namespace"
+    if told or kubeconfig or not path.exists():
+        return told
+    try:
+        return path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as e:
+        raise InvalidInputError(
+            f"the service account file {path} cannot be read: {e}",
+            advice="give the Pod's namespace in the environment as POD_NAMESPACE",
+        ) from e
+
+
 def from_kubeconfig(path: str, context: str = "") -> Connection:
     """Return the connection of a kubeconfig's current or named context; its exec plug-ins work."""
     from ipamd.kube import kubeconfig  # noqa: PLC0415 - YAML that only users of a kubeconfig pay

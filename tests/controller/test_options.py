@@ -8,8 +8,10 @@ import pytest
 
 from ipamd import __main__, logs
 from ipamd.controller import options
+from ipamd.core import cluster_settings
 from ipamd.core.cluster_rules import ClusterRules
 from ipamd.core.errors import InvalidInputError
+from tests.deploy import manifests
 
 
 def settings(*flags, environment=None):
@@ -24,11 +26,23 @@ def test_the_cluster_id_is_enough_inside_a_pod():
     )
 
     assert chosen.cluster_id == "cls-1"
-    assert chosen.lease_namespace == "tke"
+    assert (chosen.namespace, chosen.lease_namespace) == ("tke", "tke")
     assert chosen.identity.startswith("tke-eni-ipamd-x_")
     assert (chosen.workers, chosen.resync, chosen.region) == (4, 300.0, "")
     assert chosen.lease_timing.duration == 15.0
     assert chosen.admission_webhook is None
+
+
+def test_a_lease_elsewhere_does_not_move_the_settings():
+    chosen = settings("--cluster-id=c", "--lease-namespace=leases", environment={"POD_NAMESPACE": "tke"})
+    assert (chosen.namespace, chosen.lease_namespace) == ("tke", "leases")
+
+
+def test_outside_of_a_pod_the_settings_are_looked_for_where_they_are_shipped():
+    chosen = settings("--cluster-id=c", "--kubeconfig=/home/me/.kube/config")
+    assert (
+        chosen.namespace == manifests.one("ConfigMap", cluster_settings.CONFIG_MAP)["metadata"]["namespace"]
+    )
 
 
 @pytest.mark.parametrize(

@@ -222,6 +222,19 @@ def test_the_switch_holds_claims_and_orphans_and_lets_them_go_on(world, controll
     world.wait_gone("web-0")
 
 
+def test_it_is_looked_for_beside_the_controller_wherever_its_lease_is(world):
+    switch(world, "stopped")
+    world.start_controller(lease_namespace="default")
+    world.create_pod("web-0")
+    world.wait_provisioned("web-0")
+
+    world.remove_pod("web-0")
+
+    (event,) = world.wait(lambda: world.events("ReleasesStopped"))
+    assert "kube-system/tke-eni-settings" in event["message"]
+    assert len(world.eips()) == 1
+
+
 def test_a_value_that_is_not_known_stops_too(world, controller):
     switch(world, "of course")
     world.create_pod("web-0")

@@ -62,6 +62,7 @@ class Replica:
         name: str,
         *,
         workers: int = 4,
+        lease_namespace: str = "kube-system",
         rules: ClusterRules | None = None,
         egress_check_interval: float = 600.0,
         ip_masq_agent_config: Upkeep = Upkeep.OFF,
@@ -91,7 +92,8 @@ class Replica:
             master="",
             metadata_url="",
             cloud_endpoint="",
-            lease_namespace="kube-system",
+            namespace="kube-system",
+            lease_namespace=lease_namespace,
             lease_name="tke-eni-ipamd",
             identity=name,
             lease_timing=BRISK_LEASE,
@@ -110,7 +112,7 @@ class Replica:
         )
         self.election = Election(
             self.clients[1],
-            namespace="kube-system",
+            namespace=lease_namespace,
             name="tke-eni-ipamd",
             identity=name,
             timing=BRISK_LEASE,

@@ -52,6 +52,28 @@ def test_an_ipv6_service_address_is_bracketed(account):
     assert connection.server == "https://[fd00::1]:443"
 
 
+def test_the_own_namespace_is_that_of_the_downward_api_before_that_of_the_service_account(account):
+    assert config.own_namespace("", {}, account) == ""
+    (account / "namespace").write_text("team-net\n")
+
+    assert config.own_namespace("", {}, account) == "team-net"
+    assert config.own_namespace("", {"POD_NAMESPACE": "tke"}, account) == "tke"
+
+
+def test_a_kubeconfig_may_be_of_another_cluster_than_the_service_account(account):
+    (account / "namespace").write_text("ci-jobs")
+
+    assert config.own_namespace("/home/me/.kube/config", {}, account) == ""
+    assert config.own_namespace("/home/me/.kube/config", {"POD_NAMESPACE": "tke"}, account) == "tke"
+
+
+def test_a_namespace_that_cannot_be_read_is_not_guessed(account):
+    (account / "namespace").mkdir()
+
+    with pytest.raises(InvalidInputError, match=f"{account}/namespace .*POD_NAMESPACE"):
+        config.own_namespace("", {}, account)
+
+
 def test_outside_a_pod_without_a_kubeconfig_the_way_out_is_named(account):
     with pytest.raises(InvalidInputError, match="--kubeconfig"):
         config.load("", {})
