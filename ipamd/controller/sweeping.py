@@ -1,8 +1,9 @@
 """Passes over the whole cluster: EIPs without claim are reported or released, claims without EIP are mended.
 
-What the work on single claims cannot see is looked for here. `ipamd.core.orphans` says what is an orphan and
-what may be done about it; a claim whose recorded EIP the cloud does not have in two passes (somebody released
-it in the console) loses its record, and so gets an EIP anew, or says why it cannot.
+What the work on single claims cannot see is looked for here, and each pass notes whether the switch holds
+releases back. `ipamd.core.orphans` says what is an orphan and what may be done about it; a claim whose
+recorded EIP the cloud does not have in two passes (somebody released it in the console) loses its record, and
+so gets an EIP anew, or says why it cannot.
 Thread safety: a pass is for one thread at a time; `counts` may be read from any thread.
 """
 
@@ -19,6 +20,7 @@ from ipamd.core import model, orphans
 from ipamd.core.claims import Claim
 from ipamd.core.deadline import Deadline
 from ipamd.core.orphans import Fate, Orphan, SweepMode, SweepTerms
+from ipamd.kube.errors import KubeError
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +49,7 @@ class SweepCounts:
     claims_without_eip: int = 0
     """How often a claim was found whose EIP is no more."""
     stopped_by: str = ""
-    """Why releases were held back in the last pass."""
+    """Why releases were held back when the last pass asked; those of claims are as well."""
 
 
 class Listing(Protocol):
@@ -109,6 +111,7 @@ class Sweep:
 
         Errors: CloudError, KubeError, TryAgainError, NotLeaderError; what was not reached waits for the next.
         """
+        self._count(stopped_by=self._stopped_by())
         try:
             eips = self._sights.listing.look()
             # The claims after the EIPs: an EIP that was listed had its claim before.
@@ -124,6 +127,14 @@ class Sweep:
             self._count(passes=self.counts.passes + 1)
         return self._terms.interval
 
+    def _stopped_by(self) -> str:
+        """Return by what all releases are held back now: also by a switch that cannot be read."""
+        try:
+            return self._ports.release_stopped()
+        except KubeError as e:
+            log.debug("whether releases are stopped could not be asked: %s", e)
+            return f"it could not be asked whether they are stopped: {e}"
+
     def _sweep(self, eips: tuple[model.Eip, ...], claims: list[Claim]) -> None:
         now = orphans.Moment(wall=self._ports.clock(), steady=self._sights.steady())
         found = self._find(eips, claims, now)
@@ -132,7 +143,7 @@ class Sweep:
             claims = self._sights.live_claims()
             found = self._find(eips, claims, now)
         self._before = orphans.sightings(found)
-        self._count(orphans=MappingProxyType(Counter(orphan.fate.value for orphan in found)), stopped_by="")
+        self._count(orphans=MappingProxyType(Counter(orphan.fate.value for orphan in found)))
         for orphan in found:
             if self._is_news(orphan, now):
                 self._report(orphan, now)
@@ -170,7 +181,7 @@ class Sweep:
         """Release an orphan unless it has ceased to be one; return whether to go on with the next."""
         eip_id = orphan.eip.eip_id
         stopped_by = self._ports.release_stopped()
-        if stopped_by:
+        if stopped_by:  # since the pass began
             log.warning("%s is not released: %s", eip_id, stopped_by)
             self._count(stopped_by=stopped_by)
             return False

@@ -56,7 +56,7 @@ def _sweep(counts: SweepCounts) -> Iterator[Metric]:
         yield CounterMetricFamily(name, text, value=value)
     yield GaugeMetricFamily(
         "tke_eni_releases_stopped",
-        "1 if the last pass held releases back because of the switch.",
+        "1 on the leader while the switch, or one that cannot be read, holds releases back (last pass).",
         value=int(bool(counts.stopped_by)),
     )
 

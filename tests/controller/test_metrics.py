@@ -1,12 +1,16 @@
 """The metrics of a replica."""
 
+from functools import partial
+
 import pytest
 
 from ipamd import metrics
-from ipamd.core import tags
+from ipamd.core import cluster_settings, tags
 from ipamd.core.model import EipOrder
 from ipamd.core.orphans import SweepMode, SweepTerms
+from ipamd.kube.resources import CONFIGMAPS
 from ipamd.metrics.controller import LeaderState
+from simulator.kube import Fault, FaultKind
 from tests.controller.world import CLUSTER
 
 
@@ -46,6 +50,42 @@ def test_the_sweep_is_counted(world, counted):
     assert value("tke_eni_sweeps_total") > 1
     assert value("tke_eni_sweeps_failed_total") == 0
     assert value("tke_eni_releases_stopped") == 0
+
+
+def test_releases_are_shown_as_stopped_while_a_claim_s_are(world, counted):
+    replica = world.start_controller(sweep=SweepTerms(interval=0.1))
+    counted.registry.register(LeaderState(replica.leader))
+    stopped = partial(counted.registry.get_sample_value, "tke_eni_releases_stopped")
+    world.create_pod("web-0")
+    world.wait_provisioned("web-0")
+    world.wait(lambda: counted.registry.get_sample_value("tke_eni_sweeps_total") > 0)
+    assert stopped() == 0
+
+    settings = {"metadata": {"name": cluster_settings.CONFIG_MAP, "namespace": cluster_settings.NAMESPACE}}
+    world.client.create(CONFIGMAPS, {**settings, "data": {cluster_settings.RELEASES: "stopped"}})
+    world.remove_pod("web-0")
+
+    world.wait(lambda: world.events("ReleasesStopped"))
+    world.wait(lambda: stopped() == 1)
+    world.client.delete(CONFIGMAPS, cluster_settings.CONFIG_MAP, cluster_settings.NAMESPACE)
+    world.wait(lambda: stopped() == 0)
+
+
+def test_releases_are_shown_as_stopped_while_the_switch_cannot_be_read_and_passes_go_on(world, counted):
+    replica = world.new_controller(sweep=SweepTerms(interval=0.1))
+    counted.registry.register(LeaderState(replica.leader))
+    value = counted.registry.get_sample_value
+    denied = world.kube.inject(
+        Fault(kind=FaultKind.STATUS, verb="get", resource="configmaps", code=403, user_agent=replica.name)
+    )
+
+    replica.start()
+
+    world.wait(lambda: value("tke_eni_releases_stopped") == 1)
+    world.wait(lambda: value("tke_eni_sweeps_total") > 3)
+    assert value("tke_eni_sweeps_failed_total") == 0
+    world.kube.heal(denied)
+    world.wait(lambda: value("tke_eni_releases_stopped") == 0)
 
 
 def test_quotas_of_the_account_are_shown_by_the_leader(world, counted):
