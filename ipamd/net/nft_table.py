@@ -1,9 +1,9 @@
 """Our nftables table in the kernel: made, compared with what was made, mended.
 
 nft prints rules in a normal form of its own that differs between versions, so the table is not compared with
-the commands that made it but with how it was listed right after; a difference, or the first call of a
-process, writes everything again in one transaction, which no packet can see half done. Elements of Pods are
-left alone.
+the commands that made it but with how it was listed right after, if all was there. A difference, or the first
+call of a process, writes everything again in one transaction, which no packet can see half done. Elements of
+Pods are left alone.
 """
 
 import errno
@@ -21,8 +21,8 @@ logger = logging.getLogger(__name__)
 class NftTable:
     """The table of one node.
 
-    Invariant: `_listed` is how the kernel listed the table right after `_commands` were carried out. Used
-    under the data plane's lock, never by two threads at once.
+    Invariant: `_listed` is how the kernel listed the table right after `_commands` were carried out, or empty
+    if it lacked something by then. Used under the data plane's lock, never by two threads at once.
     """
 
     def __init__(self, elements: Elements) -> None:
@@ -44,7 +44,9 @@ class NftTable:
                 raise
             logger.exception("nft table %s does not take the change and is made anew", TABLE)
             self._replace(commands)
-        self._commands, self._listed = commands, ruleset.fixed(listed() or [])
+        now = listed() or []
+        # Who flushed something before it was listed would have that believed; the next call writes again.
+        self._commands, self._listed = commands, ruleset.fixed(now) if ruleset.is_whole(now, commands) else []
         return True
 
     def forget(self, mark: int) -> None:

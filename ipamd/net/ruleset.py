@@ -33,6 +33,7 @@ _ARRIVALS: Final = "eni_arrivals"
 _RETURNS: Final = "eni_returns"
 _SOURCES: Final = "sources"
 _POD_CHAIN: Final = "pod_"
+_KEEPS: Final = ("map", "set")
 
 Command = dict[str, Any]
 _HERE: Final = {"family": "ip", "table": TABLE}
@@ -126,6 +127,31 @@ def fixed(listing: Sequence[Command]) -> list[Command]:
         for kind, entry in command.items()
         if kind != "metainfo"
     ]
+
+
+def is_whole(listing: Sequence[Command], commands: Sequence[Command]) -> bool:
+    """Whether a listing has every rule that the commands added, in its order, and no map or set emptied."""
+    made = [added for command in commands for kind, added in command.items() if kind == "add"]
+    elements = {
+        entry["name"]: entry.get("elem")
+        for found in listing
+        for kind, entry in found.items()
+        if kind in _KEEPS
+    }
+    filled = {added["element"]["name"] for added in made if "element" in added}
+    listed = _comments(listing)
+    return all(listed.get(chain) == rules for chain, rules in _comments(made).items()) and all(
+        elements.get(name) for name in filled
+    )
+
+
+def _comments(entries: Sequence[Command]) -> dict[str, list[str]]:
+    """Return the comments of the rules of each chain that has rules."""
+    found: dict[str, list[str]] = {}
+    for entry in entries:
+        if "rule" in entry:
+            found.setdefault(entry["rule"]["chain"], []).append(entry["rule"].get("comment", ""))
+    return found
 
 
 def show() -> list[Command]:

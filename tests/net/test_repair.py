@@ -2,6 +2,7 @@
 
 import pytest
 
+from ipamd import steps
 from ipamd.net.nft_elements import Element, Elements, add
 from tests.net.world import DIRECT, INTERNET_IP, NEIGHBOUR_IP, PRIMARY_MAC, source_seen
 
@@ -111,6 +112,41 @@ def test_a_table_of_another_form_is_replaced_with_its_pods_kept(world):
     assert found.pod_marks == {"10.0.1.100": 0x10000}
     assert found.eip_pods == {"10.0.1.100"}
     assert "priority dstnat + 10" in world.node.run("nft", "list", "table", "tke_eni")
+
+
+class Meddler:
+    """Flushes a part of the table as soon as it was written, before anybody can look at it."""
+
+    def __init__(self, world, part):
+        self._world = world
+        self._part = part
+
+    def before(self, step):
+        pass
+
+    def after(self, step, seconds, error):
+        if step == "nft.write_table":
+            self._world.node.run("nft", "flush", *self._part)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [("chain", "ip", "tke_eni", "sources"), ("map", "ip", "tke_eni", "eni_returns")],
+    ids=lambda part: part[-1],
+)
+def test_what_is_flushed_at_the_moment_of_a_repair_is_not_taken_for_how_it_should_be(world, part):
+    whole = world.node.run("nft", "-s", "list", part[0], *part[1:])
+    world.node.run("nft", "flush", "chain", "ip", "tke_eni", "postrouting")
+    leave = steps.listen(Meddler(world, part))
+    try:
+        world.ensure_node()
+    finally:
+        leave()
+    assert world.node.run("nft", "-s", "list", part[0], *part[1:]) != whole
+
+    world.ensure()
+
+    assert world.node.run("nft", "-s", "list", part[0], *part[1:]) == whole
 
 
 def foreign(world):
