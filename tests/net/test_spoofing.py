@@ -5,76 +5,19 @@ Watched is what comes out on the other side, by a socket that sees every IP pack
 """
 
 import contextlib
-import fcntl
 import ipaddress
 import socket
 import struct
-import time
 
 import pytest
 
 from ipamd.core import names
+from tests.net.frames import ARP, EXPERIMENT, IP, arrived, frame, ip_packet, mac, watched
 from tests.net.world import INTERNET_IP, NEIGHBOUR_IP, NODE_IP, Server, source_seen
 
 pytestmark = pytest.mark.netns
 ATTACKER, VICTIM = "10.0.1.100", "10.0.1.101"
 TARGETS = {"internet": INTERNET_IP, "neighbour": NEIGHBOUR_IP}
-_IP, _ARP = 0x0800, 0x0806
-
-
-@contextlib.contextmanager
-def watched(namespace):
-    """Give a function that returns the sources of all IP packets since it was last asked."""
-    tap = namespace.do(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_IP)))
-    with tap:
-        tap.setblocking(False)
-
-        def sources():
-            found = set()
-            with contextlib.suppress(BlockingIOError):
-                while True:
-                    packet = tap.recv(2048)
-                    found.add(str(ipaddress.IPv4Address(packet[12:16])))
-            return found
-
-        yield sources
-
-
-def ip_packet(source, destination, payload=b"spoof", protocol=253):
-    """An IP packet of an experimental protocol, with a right checksum."""
-    header = struct.pack(
-        "!BBHHHBBH4s4s",
-        0x45,
-        0,
-        20 + len(payload),
-        1,
-        0,
-        64,
-        protocol,
-        0,
-        ipaddress.IPv4Address(source).packed,
-        ipaddress.IPv4Address(destination).packed,
-    )
-    total = sum(struct.unpack("!10H", header))
-    total = (total & 0xFFFF) + (total >> 16)
-    checksum = ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
-    return header[:10] + struct.pack("!H", checksum) + header[12:] + payload
-
-
-def frame(namespace, kind, payload, destination):
-    """Send one frame by the Pod's interface."""
-
-    def send():
-        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
-            raw.bind(("eth0", 0))
-            request = fcntl.ioctl(raw, 0x8927, struct.pack("256s", b"eth0"))  # SIOCGIFHWADDR
-            raw.send(_mac(destination) + request[18:24] + struct.pack("!H", kind) + payload)
-
-    namespace.do(send)
-
-
-def _mac(text):
-    return bytes.fromhex(text.replace(":", ""))
 
 
 def gateway_of(ip):
@@ -86,16 +29,6 @@ def pods(world, *, victim_eip):
     return world.add_pod(ATTACKER), world.add_pod(VICTIM, eip=victim_eip)
 
 
-def arrived(sources, wanted, seconds=0.4):
-    """Whether a packet of a source comes within a moment; the others are forgotten."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if wanted in sources():
-            return True
-        time.sleep(0.01)
-    return False
-
-
 @pytest.mark.parametrize("eip", [False, True], ids=["no EIP", "EIP"])
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_packet_with_the_address_of_another_pod_does_not_leave(world, target, eip):
@@ -103,11 +36,11 @@ def test_a_packet_with_the_address_of_another_pod_does_not_leave(world, target, 
     with watched(getattr(world, target)) as sources:
         send = ip_packet(VICTIM, TARGETS[target])
 
-        frame(attacker, _IP, send, gateway_of(ATTACKER))
+        frame(attacker, IP, send, gateway_of(ATTACKER))
         assert not arrived(sources, VICTIM)
 
         # The same packet from its owner does, or is masqueraded: the watch works.
-        frame(victim, _IP, send, gateway_of(VICTIM))
+        frame(victim, IP, send, gateway_of(VICTIM))
         assert arrived(sources, VICTIM) or not eip
 
 
@@ -118,19 +51,19 @@ def test_nobody_on_the_node_hears_a_packet_with_a_source_that_is_not_the_pods(wo
         if address == source:
             continue
         with watched(listener) as sources:
-            frame(attacker, _IP, ip_packet(source, address), gateway_of(ATTACKER))
+            frame(attacker, IP, ip_packet(source, address), gateway_of(ATTACKER))
             # On the node the frame itself is seen, as it comes out of the veth; nobody gets it.
             assert listener is world.node or not arrived(sources, source)
     with received(world.node, NODE_IP) as packets:
-        frame(attacker, _IP, ip_packet(source, NODE_IP), gateway_of(ATTACKER))
-        frame(attacker, _IP, ip_packet(ATTACKER, NODE_IP), gateway_of(ATTACKER))
+        frame(attacker, IP, ip_packet(source, NODE_IP), gateway_of(ATTACKER))
+        frame(attacker, IP, ip_packet(ATTACKER, NODE_IP), gateway_of(ATTACKER))
         assert packets() == {ATTACKER}
 
 
 @contextlib.contextmanager
 def received(namespace, ip):
     """Give a function that returns the sources of all packets of the protocol that a program would get."""
-    listener = namespace.do(lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 253))
+    listener = namespace.do(lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, EXPERIMENT))
     with listener:
         listener.bind((ip, 0))
         listener.settimeout(0.5)
@@ -187,12 +120,12 @@ def test_a_pod_does_not_get_what_is_sent_to_another_by_claiming_its_address(worl
 
 def claim(attacker, ip, told):
     """Tell the node by ARP, unasked and as an answer, that an address is at the Pod."""
-    mine, node = _mac(names.pod_mac(ATTACKER)), _mac(names.host_mac(ATTACKER))
+    mine, node = mac(names.pod_mac(ATTACKER)), mac(names.host_mac(ATTACKER))
     for operation in (1, 2):
-        arp = struct.pack("!HHBBH", 1, _IP, 6, 4, operation)
+        arp = struct.pack("!HHBBH", 1, IP, 6, 4, operation)
         arp += mine + ipaddress.IPv4Address(ip).packed + node + ipaddress.IPv4Address(told).packed
         for destination in ("ff:ff:ff:ff:ff:ff", names.host_mac(ATTACKER)):
-            frame(attacker, _ARP, arp, destination)
+            frame(attacker, ARP, arp, destination)
 
 
 def test_a_pod_with_the_mac_of_another_takes_nothing_from_it(world):
@@ -202,7 +135,7 @@ def test_a_pod_with_the_mac_of_another_takes_nothing_from_it(world):
 
     assert source_seen(world.neighbour, VICTIM) == NEIGHBOUR_IP
     with watched(world.internet) as sources:
-        frame(attacker, _IP, ip_packet(VICTIM, INTERNET_IP), gateway_of(ATTACKER))
+        frame(attacker, IP, ip_packet(VICTIM, INTERNET_IP), gateway_of(ATTACKER))
         assert not arrived(sources, VICTIM)
 
 
@@ -218,5 +151,5 @@ def test_without_the_rule_the_packets_would_leave(world):
     attacker, _ = pods(world, victim_eip=True)
     world.node.run("nft", "flush", "chain", "ip", "tke_eni", "sources")
     with watched(world.internet) as sources:
-        frame(attacker, _IP, ip_packet(VICTIM, INTERNET_IP), gateway_of(ATTACKER))
+        frame(attacker, IP, ip_packet(VICTIM, INTERNET_IP), gateway_of(ATTACKER))
         assert arrived(sources, VICTIM, 2.0)
