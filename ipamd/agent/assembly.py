@@ -45,6 +45,7 @@ from ipamd.agent.status import Readiness
 from ipamd.agent.sweeping import Sweeping
 from ipamd.agent.turns import Turns
 from ipamd.agent.upkeep import Upkeep, UpkeepParts
+from ipamd.cloud import metadata
 from ipamd.cloud.polling import EipWatch
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.core import capacity
@@ -92,6 +93,9 @@ class Agent:
             DataPlaneConfig(
                 pod_egress=PodEgress(settings.pod_egress),
                 eip_source_nat_exemption=settings.eip_source_nat_exemption,
+                closed_to_pods=frozenset()
+                if settings.pod_metadata_access
+                else metadata.addresses(settings.metadata_url),
                 sysctl_root=settings.sysctl_root,
             )
         )

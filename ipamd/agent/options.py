@@ -57,6 +57,8 @@ class Settings:
     holds: HoldTimes
     pod_egress: str
     eip_source_nat_exemption: bool
+    pod_metadata_access: bool
+    """Whether Pods reach the metadata service, and so the keys of the CVM's role."""
     direct_cidrs: tuple[str, ...]
     """Reached with the Pod's own address, besides the ranges of the VPC."""
     repair_interval: float
@@ -111,6 +113,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=True,
         help="Pods with EIP escape the masquerading of the node (no: the controller keeps them in the "
         "configuration of ip-masq-agent, with --ip-masq-agent-config=keep)",
+    )
+    pods.add_argument(
+        "--pod-metadata-access",
+        action="store_true",
+        help="let Pods ask the metadata service, which gives them the keys of the CVM's role",
     )
     pods.add_argument(
         "--direct-cidrs",
@@ -179,6 +186,7 @@ def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> S
         ),
         pod_egress=arguments.pod_egress,
         eip_source_nat_exemption=_exemption(arguments),
+        pod_metadata_access=arguments.pod_metadata_access,
         direct_cidrs=tuple(filter(None, (part.strip() for part in arguments.direct_cidrs.split(",")))),
         repair_interval=flags.duration("--repair-interval", arguments.repair_interval, least=1),
         cloud_check_interval=flags.duration(

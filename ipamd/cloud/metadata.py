@@ -19,6 +19,8 @@ from ipamd.core.cloud_errors import cloud_error
 from ipamd.core.errors import InvalidInputError
 
 DEFAULT_URL = "http://metadata.tencentyun.com"
+ADDRESS = "169.254.0.23"
+"""What that name means on CVMs. The document names no address; other programs have this one built in."""
 _ROOT = "/latest/meta-data/"
 _LONGEST_BODY = 64 << 10
 _MOST_LINES = 512
@@ -181,6 +183,18 @@ class Metadata:
             return body.decode("ascii").strip()
         except UnicodeDecodeError as e:
             raise _unlikely(path, "text that is not ASCII") from e
+
+
+def addresses(base_url: str) -> frozenset[str]:
+    """Return where CVMs reach the service: the known address, and that of the URL if it is a link-local one.
+
+    Others are left out: a stand-in for the service, at the node's own address for example, has other ports.
+    """
+    try:
+        host = ipaddress.IPv4Address(urllib.parse.urlsplit(base_url).hostname or "")
+    except ValueError:
+        return frozenset({ADDRESS})
+    return frozenset({ADDRESS, str(host)} if host.is_link_local else {ADDRESS})
 
 
 def _question(path: str) -> str:

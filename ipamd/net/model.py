@@ -39,6 +39,9 @@ class DataPlaneConfig:
     pod_egress: PodEgress = PodEgress.NODE
     eip_source_nat_exemption: bool = True
     """Whether Pods with EIP escape all masquerading; if not, ip-masq-agent has to be told of each of them."""
+    closed_to_pods: frozenset[str] = frozenset()
+    """IPv4 addresses that no packet of a Pod gets to: the metadata service's, which tells the keys of the
+    node's role to all who ask."""
     link_wait: float = 10.0
     """Seconds that `ensure_eni` waits for the link of an ENI that was just attached."""
     sysctl_root: Path = PROC_SYS
@@ -46,6 +49,8 @@ class DataPlaneConfig:
 
     def __post_init__(self) -> None:
         MarkMask(self.mark_mask)
+        for address in self.closed_to_pods:
+            checked_ip(address, "address closed to Pods")
         if not 0 <= self.link_wait <= 600:
             raise errors.InvalidInputError(
                 f"link_wait is {self.link_wait}", advice="0 to 600 seconds are allowed"
@@ -160,14 +165,14 @@ class Snapshot:
         return not (self.rules or self.routes or self.links or self.table_exists)
 
 
-def checked_ip(ip: str) -> str:
-    """Return the address, if it is an IPv4 address that a Pod may have."""
+def checked_ip(ip: str, field: str = "Pod IP") -> str:
+    """Return the address, if it is an IPv4 address that a Pod, or one that Pods talk to, may have."""
     try:
         address = ipaddress.IPv4Address(ip)
     except ValueError as e:
-        raise _refused("Pod IP", ip, "an IPv4 address") from e
+        raise _refused(field, ip, "an IPv4 address") from e
     if address.is_multicast or address.is_loopback or address.is_unspecified or str(address) != ip:
-        raise _refused("Pod IP", ip, "a unicast IPv4 address of the VPC")
+        raise _refused(field, ip, "a unicast IPv4 address")
     return ip
 
 

@@ -7,12 +7,16 @@ the Service address that it was sent to.
 
     sources      from a Pod's link: dropped unless the route back to its source leads to that very link, so
                  that no Pod speaks as another one, whatever it does in its namespace (raw: before all else)
-    prerouting   from outside, by an ENI: remember the ENI (arrive_<mark>)
+    prerouting   from a Pod's link to an address that is closed to Pods: dropped
+                 from outside, by an ENI: remember the ENI (arrive_<mark>)
                  connection with an ENI's mark, packet not from outside: mark it (leave_<mark>)
                  other packets of known connections: the node's own routing
                  first packet of a Pod with EIP, or to a direct CIDR: choose the Pod's ENI (pod_<mark>)
     postrouting  a Pod with EIP keeps its address outside of the direct CIDRs: the decision is made before
                  (srcnat - 1) the MASQUERADE of ip-masq-agent, which is then never asked
+
+What is closed to Pods is looked for in every packet, by one comparison: a connection from before ends too.
+And after destination NAT: no Service leads around it, and a proxy that the node has in its place is reached.
 
 Only constants are or-ed into marks, one chain for each ENI: kernels before 6.13 cannot combine two registers.
 """
@@ -172,8 +176,11 @@ _HOOKS: Final[dict[str, Command]] = {
 }
 
 
+_FROM_A_POD: Final[Command] = {
+    "match": {"op": "==", "left": {"meta": {"key": "iifname"}}, "right": f"{names.HOST_VETH_PREFIX}*"}
+}
 _of_another: Final[list[Command]] = [
-    {"match": {"op": "==", "left": {"meta": {"key": "iifname"}}, "right": f"{names.HOST_VETH_PREFIX}*"}},
+    _FROM_A_POD,
     {"match": {"op": "==", "left": {"fib": {"result": "oif", "flags": ["saddr", "iif"]}}, "right": False}},
     {"drop": None},
 ]
@@ -188,6 +195,11 @@ def _sets() -> Iterator[Command]:
 
 
 def _prerouting(config: DataPlaneConfig) -> Iterator[tuple[str, list[Command]]]:
+    if config.closed_to_pods:
+        closed = {
+            "match": {"op": "==", "left": _DESTINATION, "right": {"set": sorted(config.closed_to_pods)}}
+        }
+        yield "closed to Pods", [closed, _FROM_A_POD, {"drop": None}]
     yield "arrived on an ENI", [_vmap({"meta": {"key": "iif"}}, _ARRIVALS)]
     yield "the connection has an ENI", [_vmap({"&": [_CT_MARK, config.mark_mask]}, _RETURNS)]
     known = {"op": "in", "left": {"ct": {"key": "state"}}, "right": ["established", "related"]}

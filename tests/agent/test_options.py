@@ -48,6 +48,11 @@ def test_the_exemption_from_masquerading_can_be_left_to_ip_masq_agent():
     assert not parsed("--no-eip-source-nat-exemption").eip_source_nat_exemption
 
 
+def test_pods_reach_the_metadata_service_only_where_a_flag_says_so():
+    assert not parsed().pod_metadata_access
+    assert parsed("--pod-metadata-access").pod_metadata_access
+
+
 @pytest.mark.parametrize(
     ("flags", "names"),
     [

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ipamd.cloud.metadata import Metadata
+from ipamd.cloud.metadata import ADDRESS, DEFAULT_URL, Metadata, addresses
 from ipamd.core.errors import CloudError, CloudErrorKind, InvalidInputError
 from tests.cloud.scripted_http import always, http
 
@@ -275,3 +275,19 @@ def test_a_credential_that_could_do_harm_is_refused(metadata, changes):
     with pytest.raises(CloudError) as refused:
         service.credential()
     assert refused.value.kind is CloudErrorKind.INTERNAL
+
+
+@pytest.mark.parametrize(
+    ("url", "more"),
+    [
+        (DEFAULT_URL, set()),
+        (f"http://{ADDRESS}", set()),
+        ("http://169.254.0.99:8080/latest/meta-data", {"169.254.0.99"}),
+        ("http://127.0.0.1:18080", set()),
+        ("http://10.0.1.2", set()),
+        ("http://[fe80::23]", set()),
+        ("", set()),
+    ],
+)
+def test_the_service_is_at_its_known_address_and_at_a_link_local_one_of_the_url(url, more):
+    assert addresses(url) == {ADDRESS} | more

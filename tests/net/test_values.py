@@ -68,7 +68,16 @@ def test_hostile_cidrs_are_refused(cidrs):
         checked_cidrs(cidrs)
 
 
-@pytest.mark.parametrize("changes", [{"mark_mask": 0xFFFF}, {"link_wait": -1}, {"link_wait": 601}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"mark_mask": 0xFFFF},
+        {"link_wait": -1},
+        {"link_wait": 601},
+        {"closed_to_pods": frozenset({"metadata.tencentyun.com"})},
+        {"closed_to_pods": frozenset({"127.0.0.1"})},
+    ],
+)
 def test_settings_out_of_range_are_refused(changes):
     with pytest.raises(errors.InvalidInputError):
         DataPlaneConfig(**changes)
