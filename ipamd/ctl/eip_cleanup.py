@@ -1,10 +1,12 @@
 """One run of `ipamctl eip cleanup`: list, decide, show, and with --yes give back and look again.
 
 TKE does not reclaim the EIPs of a deleted cluster. This works from their tags alone, without the cluster;
-with --kubeconfig, what a claim of the cluster holds is kept. Without --yes nothing is changed.
+with --kubeconfig, what a claim of the cluster holds is kept, and the cluster's switch is asked before each
+release. Without --yes nothing is changed.
 """
 
 import argparse
+import contextlib
 import json
 import sys
 import time
@@ -13,23 +15,19 @@ from typing import Any
 
 from ipamd import flags
 from ipamd.cloud import credentials, endpoints, metadata, tencent, throttling
-from ipamd.core import claims, eip_cleanup, tags, timestamps
+from ipamd.core import cluster_settings, eip_cleanup, tags, timestamps
 from ipamd.core.deadline import Deadline
 from ipamd.core.eip_cleanup import Entry
 from ipamd.core.errors import CloudError, InvalidInputError, IpamError
 from ipamd.core.model import Eip
 from ipamd.ctl import tables
+from ipamd.ctl.cluster import Cluster
 from ipamd.ctl.eip_releasing import Outcome, Releaser
-from ipamd.kube import config
-from ipamd.kube.client import KubeClient
-from ipamd.kube.errors import ForbiddenError, NotFoundError
-from ipamd.kube.resources import CONFIGMAPS, EIPCLAIMS
+from ipamd.kube.errors import KubeError
 
 _RATE_SHARE = 0.5
 """Part of the account's API rates; the other half is left to clusters that live."""
 _LISTING_SECONDS = 60.0
-_SETTINGS_NAMESPACE, _SETTINGS = "kube-system", "tke-eni-settings"
-"""The ConfigMap in which a cluster says its id (deploy/settings.yaml)."""
 
 
 def run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
@@ -40,8 +38,11 @@ def run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     cluster_id = flags.cluster_id(options.cluster_id)
     patience = flags.duration("--wait", options.wait, least=1)
     try:
-        with _cloud(options, environment) as cloud:
-            return _Cleanup(options, cloud, cluster_id, patience).run()
+        with _cloud(options, environment) as cloud, contextlib.ExitStack() as stack:
+            cluster = Cluster(options.kubeconfig, cluster_id) if options.kubeconfig else None
+            if cluster is not None:
+                stack.callback(cluster.close)
+            return _Cleanup(options, cloud, cluster_id, patience, cluster).run()
     except InvalidInputError:
         raise
     except IpamError as e:
@@ -53,19 +54,25 @@ class _Cleanup:
     """One run over the EIPs of one cluster."""
 
     def __init__(
-        self, options: argparse.Namespace, cloud: tencent.TencentCloud, cluster_id: str, patience: float
+        self,
+        options: argparse.Namespace,
+        cloud: tencent.TencentCloud,
+        cluster_id: str,
+        patience: float,
+        cluster: Cluster | None,
     ) -> None:
         self._options = options
         self._cloud = cloud
         self._cluster_id = cluster_id
         self._patience = patience
+        self._cluster = cluster
 
     def run(self) -> int:
         entries = self._plan()
         refusal = self._refusal(entries) if self._options.yes else ""
         if not self._options.yes or refusal:
             self._show(entries, {})
-            print(refusal or _dry_run(entries), file=sys.stderr)
+            print(refusal or _dry_run(entries, self._outlook()), file=sys.stderr)
             return 1 if refusal else 0
         outcomes = self._release([entry for entry in entries if entry.doomed])
         self._show(entries, outcomes)
@@ -82,44 +89,28 @@ class _Cleanup:
     def _plan(self) -> tuple[Entry, ...]:
         """Look at the cloud first, so that a claim of every EIP seen is there when the claims are read."""
         eips = self._listed()
-        held_by = eip_cleanup.holders(eips, self._claims())
+        held_by = eip_cleanup.holders(eips, self._cluster.claims() if self._cluster else ())
         return eip_cleanup.plan(eips, self._cluster_id, held_by, unbind=self._options.unbind)
 
     def _listed(self) -> list[Eip]:
         deadline = Deadline.after(_LISTING_SECONDS, time.monotonic)
         return self._cloud.describe_eips(tags=tags.of_cluster(self._cluster_id), deadline=deadline)
 
-    def _claims(self) -> Sequence[claims.Claim]:
-        if not self._options.kubeconfig:
-            return ()
-        client = KubeClient(config.load(self._options.kubeconfig, {}), component="ipamctl")
-        try:
-            self._check_is_the_cluster(client)
-            return [claims.read(obj) for obj in client.list(EIPCLAIMS).items]
-        except NotFoundError as e:
-            raise InvalidInputError(
-                f"--kubeconfig is {self._options.kubeconfig}: that cluster has no EIPClaims, so it cannot "
-                f"say which EIPs of {self._cluster_id} are in use",
-                advice="give the kubeconfig of that cluster, or none if it is deleted",
-            ) from e
-        finally:
-            client.close()
+    def _stopped_by(self) -> str:
+        """Return by what releases are stopped, as far as there is a cluster to ask. Errors: KubeError."""
+        return self._cluster.releases_stopped() if self._cluster else ""
 
-    def _check_is_the_cluster(self, client: KubeClient) -> None:
-        """Refuse the kubeconfig of another cluster, whose claims would protect nothing."""
+    def _outlook(self) -> str:
+        """Return what --yes would be refused for."""
         try:
-            settings = client.get(CONFIGMAPS, _SETTINGS, _SETTINGS_NAMESPACE)
-        except (ForbiddenError, NotFoundError):
-            return  # it does not say who it is
-        other = str((settings.get("data") or {}).get("CLUSTER_ID") or "")
-        if other not in ("", self._cluster_id):
-            raise InvalidInputError(
-                f"--kubeconfig is {self._options.kubeconfig}: that is cluster {other[:64]}, not "
-                f"{self._cluster_id} (ConfigMap {_SETTINGS_NAMESPACE}/{_SETTINGS})",
-                advice=f"give the kubeconfig of {self._cluster_id}, or none if it is deleted",
-            )
+            return self._stopped_by()
+        except KubeError as e:
+            return str(e)
 
     def _refusal(self, entries: Sequence[Entry]) -> str:
+        stopped_by = self._stopped_by()
+        if stopped_by:
+            return _held_back(stopped_by)
         alive = eip_cleanup.signs_of_life(entries)
         if not alive or self._options.unbind or self._options.keep_bound:
             return ""
@@ -136,7 +127,7 @@ class _Cleanup:
         interrupted = {
             entry.eip.eip_id: Outcome(entry=entry, released=False, message="interrupted") for entry in doomed
         }
-        releaser = Releaser(self._cloud, self._cluster_id, patience=self._patience)
+        releaser = Releaser(self._cloud, self._cluster_id, patience=self._patience, stopped=self._stopped_by)
         outcomes = {}
         try:
             for outcome in releaser.release(doomed):
@@ -175,10 +166,22 @@ def _row(entry: Entry, outcome: Outcome | None, now: float) -> dict[str, Any]:
     }
 
 
-def _dry_run(entries: Sequence[Entry]) -> str:
+def _dry_run(entries: Sequence[Entry], stopped_by: str) -> str:
     doomed = sum(entry.doomed for entry in entries)
-    again = "; --yes does it" if doomed else ""
-    return f"Nothing was changed: {doomed} of {len(entries)} EIPs would be released{again}."
+    again = "; --yes does it" if doomed and not stopped_by else ""
+    text = f"Nothing was changed: {doomed} of {len(entries)} EIPs would be released{again}."
+    return f"{text}\n--yes would be refused: {stopped_by}." if stopped_by else text
+
+
+def _held_back(stopped_by: str) -> str:
+    allow = json.dumps({"data": {cluster_settings.RELEASES: "allowed"}}, separators=(",", ":"))
+    return (
+        f"ipamctl: nothing was released: {stopped_by}.\n"
+        "Somebody has stopped all releases of the cluster: ask why. When the reason is gone, allow them and "
+        "repeat this command:\n"
+        f"  kubectl -n {cluster_settings.NAMESPACE} patch configmap {cluster_settings.CONFIG_MAP} "
+        f"--type merge -p '{allow}'"
+    )
 
 
 def _summary(total: int, doomed: int, left: int, busy: int, new: int) -> str:

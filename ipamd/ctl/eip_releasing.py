@@ -1,7 +1,8 @@
 """Gives EIPs back, several at once, and sees each of them gone.
 
 Each step is decided by `core.eip_cleanup` from a look at the EIP that is made just before it, so an EIP that
-came into use after it was listed is left alone; the cloud itself refuses to release one that is bound.
+came into use after it was listed is left alone; the cloud itself refuses to release one that is bound. The
+switch of the cluster is asked before that look.
 """
 
 import threading
@@ -14,7 +15,7 @@ from typing import Protocol
 from ipamd.cloud.polling import EipWatch
 from ipamd.core.deadline import Deadline
 from ipamd.core.eip_cleanup import Entry, Step, next_step
-from ipamd.core.errors import CloudError, CloudErrorKind, TryAgainError
+from ipamd.core.errors import CloudError, CloudErrorKind, IpamError, TryAgainError
 from ipamd.core.model import Eip, EipStatus
 
 _AT_ONCE = 8
@@ -68,13 +69,18 @@ class Releaser:
         cluster_id: str,
         *,
         patience: float,
+        stopped: Callable[[], str] = str,
         act_again: float = _ACT_AGAIN,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take the seconds that one EIP may take."""
+        """Take the seconds that one EIP may take, and what says why nothing may be released.
+
+        `stopped` returns an empty text when it may; an IpamError is no permission.
+        """
         self._cloud = cloud
         self._cluster_id = cluster_id
         self._patience = patience
+        self._stopped = stopped
         self._act_again = act_again
         self._monotonic = monotonic
         self._stopping = threading.Event()
@@ -101,12 +107,15 @@ class Releaser:
         failures = 0
         unbound = False
         while not self._stopping.is_set():
+            stopped_by = self._stopped_by()  # before the look, as nothing comes between look and write
             try:
                 now = self._cloud.describe_eip(entry.eip.eip_id, deadline)
                 following = next_step(entry, now, self._cluster_id, unbound=unbound)
                 gone = following.step is Step.DONE
                 if gone or following.step is Step.LEAVE:
                     return Outcome(entry=entry, released=gone, message=following.reason)
+                if stopped_by and following.step is not Step.WAIT:
+                    return Outcome(entry=entry, released=False, message=stopped_by)
                 self._take(following.step, entry.eip.eip_id, watch, deadline)
                 unbound = unbound or following.step is Step.UNBIND
             except TryAgainError as e:
@@ -118,6 +127,12 @@ class Releaser:
                     return Outcome(entry=entry, released=False, message=str(e))
                 self._stopping.wait(deadline.cap(_PAUSE))
         return Outcome(entry=entry, released=False, message="interrupted")
+
+    def _stopped_by(self) -> str:
+        try:
+            return self._stopped()
+        except IpamError as e:
+            return str(e)
 
     def _take(self, step: Step, eip_id: str, watch: EipWatch, deadline: Deadline) -> None:
         """Take a step and wait for its effect; TryAgainError when it does not come about soon."""

@@ -2,6 +2,8 @@
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -15,6 +17,7 @@ from ipamd.core.deadline import Deadline
 from ipamd.ctl.__main__ import main
 from ipamd.kube.client import KubeClient
 from ipamd.kube.config import Connection
+from ipamd.kube.errors import NotFoundError
 from ipamd.kube.resources import CONFIGMAPS, EIPCLAIMS
 from simulator.cloud import (
     CloudRegion,
@@ -330,6 +333,21 @@ class TestWithTheCluster:
         yield client.create(EIPCLAIMS, body)
         client.close()
 
+    @pytest.fixture
+    def settings(self, kube):
+        """Writes the ConfigMap of the cluster's settings."""
+        client = KubeClient(Connection(server=kube.url), component="test")
+        metadata = {"namespace": "kube-system", "name": "tke-eni-settings"}
+
+        def write(**data):
+            try:
+                client.patch(CONFIGMAPS, metadata["name"], {"data": data}, metadata["namespace"])
+            except NotFoundError:
+                client.create(CONFIGMAPS, {"metadata": metadata, "data": data})
+
+        yield write
+        client.close()
+
     def test_an_eip_that_a_claim_holds_is_kept_whatever_is_asked_for(
         self, account, claim, kubeconfig, capsys
     ):
@@ -356,17 +374,87 @@ class TestWithTheCluster:
         assert account.left() == {eip_id}
         assert "has no EIPClaims" in capsys.readouterr().err
 
-    def test_the_kubeconfig_of_another_cluster_stops_everything(self, account, kube, kubeconfig, capsys):
+    def test_the_kubeconfig_of_another_cluster_stops_everything(self, account, settings, kubeconfig, capsys):
         eip_id = account.allocate()
-        client = KubeClient(Connection(server=kube.url), component="test")
-        settings = {"metadata": {"namespace": "kube-system", "name": "tke-eni-settings"}}
-        client.create(CONFIGMAPS, {**settings, "data": {"CLUSTER_ID": "cls-other"}})
-        client.close()
+        settings(CLUSTER_ID="cls-other")
 
         assert account.cleanup("--yes", "--unbind", kubeconfig) == 2
 
         assert account.left() == {eip_id}
         assert "that is cluster cls-other, not cls-gone" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("value", ["stopped", "until Monday"])
+    def test_while_the_cluster_s_switch_says_stop_nothing_goes(
+        self, account, settings, kubeconfig, capsys, value
+    ):
+        eip_id = account.allocate()
+        settings(CLUSTER_ID=CLUSTER, RELEASES=value)
+
+        assert account.cleanup("--yes", "--unbind", kubeconfig) == 1
+
+        assert account.left() == {eip_id}
+        said = capsys.readouterr().err
+        assert f"RELEASES in ConfigMap kube-system/tke-eni-settings is '{value}'" in said
+        assert (
+            """patch configmap tke-eni-settings --type merge -p '{"data":{"RELEASES":"allowed"}}'""" in said
+        )
+
+    def test_a_look_says_that_the_switch_would_refuse(self, account, settings, kubeconfig, capsys):
+        account.allocate()
+        settings(RELEASES="stopped")
+
+        assert account.cleanup(kubeconfig) == 0
+
+        said = capsys.readouterr().err
+        assert "1 of 1 EIPs would be released." in said
+        assert "--yes would be refused: RELEASES in ConfigMap" in said
+
+    def test_a_look_does_not_need_the_switch(self, account, kube, kubeconfig, capsys):
+        eip_id = account.allocate()
+        kube.faults.add(KubeFault(kind=KubeFaultKind.STATUS, verb="get", resource="configmaps", code=403))
+
+        assert account.cleanup(kubeconfig) == 0
+
+        printed = capsys.readouterr()
+        assert eip_id in printed.out
+        assert "--yes would be refused: get ConfigMap kube-system/tke-eni-settings" in printed.err
+
+    @pytest.mark.parametrize("code", [403, 500])
+    def test_a_switch_that_cannot_be_read_is_no_permission(self, account, kube, kubeconfig, capsys, code):
+        eip_id = account.allocate()
+        kube.faults.add(KubeFault(kind=KubeFaultKind.STATUS, verb="get", resource="configmaps", code=code))
+
+        assert account.cleanup("--yes", kubeconfig) == 1
+
+        assert account.left() == {eip_id}
+        assert "tke-eni-settings" in capsys.readouterr().err
+
+    def test_a_switch_that_is_allowed_or_not_there_lets_them_go(self, account, settings, kubeconfig):
+        for prepare in (lambda: None, settings, partial(settings, RELEASES="allowed")):
+            account.allocate()
+            prepare()
+            assert account.cleanup("--yes", kubeconfig) == 0
+            assert account.left() == set()
+
+    def test_the_switch_is_asked_before_each_release(self, account, settings, kubeconfig, capsys):
+        """It is turned while the cloud is slow about the first EIPs; the others stay."""
+        ours = {account.allocate() for _ in range(24)}
+        account.region.faults.add(
+            Fault(kind=FaultKind.LATENCY, action="ReleaseAddresses", seconds=1.0, count=None)
+        )
+        with ThreadPoolExecutor(1) as elsewhere:
+            run = elsewhere.submit(account.cleanup, "--yes", kubeconfig, "-o", "json")
+            while "ReleaseAddresses" not in account.writes():
+                assert not run.done()
+                time.sleep(0.02)
+            settings(RELEASES="stopped")
+            assert run.result(60) == 1
+
+        left = account.left()
+        assert set() < left < ours
+        answer = shown(capsys)
+        assert {eip_id for eip_id in answer if answer[eip_id]["result"] == "left"} == left
+        assert all("is 'stopped'" in answer[eip_id]["message"] for eip_id in left)
 
     def test_a_cluster_that_does_not_answer_stops_everything(self, account, kube, kubeconfig, capsys):
         eip_id = account.allocate()
