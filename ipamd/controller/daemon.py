@@ -6,6 +6,7 @@ ends the process: it starts anew as a candidate, with nothing left over from bef
 
 import contextlib
 import logging
+import random
 import signal
 import threading
 import time
@@ -24,6 +25,8 @@ from ipamd.controller.health import Health
 from ipamd.controller.leading import Leader
 from ipamd.controller.options import Settings
 from ipamd.controller.telling import COMPONENT
+from ipamd.core.backoff import Backoff
+from ipamd.core.errors import CloudError
 from ipamd.kube import config
 from ipamd.kube.client import KubeClient
 from ipamd.kube.gate import RequestGate
@@ -37,6 +40,8 @@ log = logging.getLogger(__name__)
 
 CLOUD_SHARE = 0.5
 """Part of the account's API rates: nobody else of a cluster orders or releases EIPs."""
+_ASK_AGAIN = Backoff(first=0.5, longest=15.0)
+"""Of the metadata service."""
 _SYNC_NEWS = 10.0
 """Seconds between two log lines about a cluster that cannot be read yet."""
 
@@ -93,7 +98,11 @@ def _run(settings: Settings, environment: Mapping[str, str], ending: threading.E
         identity=settings.identity,
         timing=settings.lease_timing,
     )
-    with _cloud(settings, environment, shown.metrics) as cloud:
+    metadata = Metadata(settings.metadata_url)
+    region = settings.region or _asked_region(metadata, ending)
+    if not region:
+        return 0
+    with _cloud(settings, region, metadata, environment, shown.metrics) as cloud:
         leader = Leader(settings, client=client, cloud=cloud, election=election)
         shown.watch(leader)
         try:
@@ -126,10 +135,33 @@ def _serve(leader: Leader, ending: threading.Event) -> int:
     return 0
 
 
-def _cloud(settings: Settings, environment: Mapping[str, str], metrics: "Metrics | None") -> TencentCloud:
-    metadata = Metadata(settings.metadata_url)
+def _asked_region(metadata: Metadata, ending: threading.Event) -> str:
+    """Return the region of the CVM, asked for until there is an answer; empty when told to end meanwhile."""
+    attempt = 0
+    while not ending.is_set():
+        attempt += 1
+        try:
+            return metadata.region()
+        except CloudError as e:
+            pause = _ASK_AGAIN.delay(attempt, random.random)
+            log.warning(
+                "waiting for the region of this CVM, which --region would say; asked again in %.1f s: %s",
+                pause,
+                e,
+            )
+            ending.wait(pause)
+    return ""
+
+
+def _cloud(
+    settings: Settings,
+    region: str,
+    metadata: Metadata,
+    environment: Mapping[str, str],
+    metrics: "Metrics | None",
+) -> TencentCloud:
     return TencentCloud(
-        region=settings.region or metadata.region(),
+        region=region,
         credentials=credentials.from_environment(environment)
         or credentials.RoleCredentials(metadata.credential, clock=time.time),
         endpoints=endpoints.parse(settings.cloud_endpoint),

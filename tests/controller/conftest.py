@@ -1,4 +1,4 @@
-"""A simulated cluster and region for controllers."""
+"""A simulated cluster and region for controllers, and what starts controllers as processes."""
 
 from collections.abc import Iterator
 
@@ -14,6 +14,7 @@ from simulator.cloud import (
 )
 from simulator.cloud.config import Quotas
 from simulator.kube import KubeServer, Store, listen
+from tests.controller.process import Process
 from tests.controller.world import World
 
 
@@ -35,3 +36,17 @@ def world(quotas) -> Iterator[World]:
         world = World(kube, region, f"http://{cloud.endpoint}")
         yield world
         world.close()
+
+
+@pytest.fixture
+def start(world, tmp_path):
+    """Returns what starts controllers with changed flags; those that are left are killed."""
+    started = []
+
+    def start(**flags):
+        started.append(Process(world, tmp_path, **flags))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()

@@ -4,80 +4,11 @@ Real processes with their flags. A step is caught by holding its request: the si
 or not, and does not answer; then the process dies by SIGKILL.
 """
 
-import json
-import os
-import subprocess
-import sys
-
 import pytest
 
 from simulator.cloud import Fault as CloudFault
 from simulator.cloud import FaultKind as CloudFaultKind
 from simulator.kube import Fault, FaultKind
-
-
-class Process:
-    """`ipamd controller` as the Deployment runs it, with a short Lease."""
-
-    def __init__(self, world, directory):
-        kubeconfig = directory / "kubeconfig"
-        kubeconfig.write_text(
-            json.dumps(
-                {
-                    "apiVersion": "v1",
-                    "kind": "Config",
-                    "current-context": "c",
-                    "clusters": [{"name": "c", "cluster": {"server": world.kube.url}}],
-                    "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-                    "users": [{"name": "u", "user": {}}],
-                }
-            )
-        )
-        self.log = (directory / "controller.log").open("a")
-        flags = {
-            "cluster-id": "cls-test",
-            "region": "ap-guangzhou",
-            "kubeconfig": kubeconfig,
-            "cloud-endpoint": world.cloud_url,
-            "leader-elect-lease-duration": "1s",
-            "leader-elect-renew-deadline": "900ms",
-            "leader-elect-retry-period": "100ms",
-            "log-level": "debug",
-        }
-        self._popen = subprocess.Popen(
-            [sys.executable, "-m", "ipamd", "controller", *(f"--{k}={v}" for k, v in flags.items())],
-            stderr=self.log,
-            env={
-                **os.environ,
-                "TENCENTCLOUD_SECRET_ID": "AKIDdemo",
-                "TENCENTCLOUD_SECRET_KEY": "demo-secret-key",
-            },
-        )
-
-    def kill(self):
-        self._popen.kill()
-        self._popen.wait()
-        self.log.close()
-
-    def end(self):
-        self._popen.terminate()
-        code = self._popen.wait(20)
-        self.log.close()
-        return code
-
-
-@pytest.fixture
-def start(world, tmp_path):
-    """Returns what starts controllers; those that are left are killed."""
-    started = []
-
-    def start():
-        started.append(Process(world, tmp_path))
-        return started[-1]
-
-    yield start
-    for process in started:
-        process.kill()
 
 
 def held_by_cluster(verb, resource):
@@ -171,5 +102,5 @@ def test_it_ends_with_code_1_when_it_loses_the_lease_and_names_it(world, start, 
 
     world.kube.inject(Fault(kind=FaultKind.HANG, user_agent="tke-eni-ipamd"))
 
-    assert process._popen.wait(40) == 1
+    assert process.wait(40) == 1
     assert "kube-system/tke-eni-ipamd" in (tmp_path / "controller.log").read_text()
