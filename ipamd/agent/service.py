@@ -68,10 +68,7 @@ class CniService(cni_pb2_grpc.CniServicer):
         self, request: cni_pb2.CniRequest, context: grpc.ServicerContext
     ) -> cni_pb2.CniReply:
         """Serve DEL."""
-        return self.delete(request, _deadline(context, _DELETE_SECONDS))
-
-    def delete(self, request: cni_pb2.CniRequest, deadline: Deadline) -> cni_pb2.CniReply:
-        """Serve a DEL, from a caller or from the queue of those that came while the agent was away."""
+        deadline = _deadline(context, _DELETE_SECONDS)
 
         def serve() -> bytes:
             self._verbs.deleting.delete(cni.parse_del(request.environment, request.stdin), deadline)

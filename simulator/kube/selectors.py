@@ -62,9 +62,6 @@ class Selector:
         )
 
 
-EVERYTHING = Selector()
-
-
 def parse_labels(text: str) -> tuple[Requirement, ...]:
     """Read a labelSelector parameter. Raises ApiError 400."""
     return _LabelParser(text).parse()

@@ -28,7 +28,6 @@ _MERGE_KEYS = {
 }
 _PRIMITIVE_SETS = {"finalizers", "podCIDRs"}
 _DELETE_FROM = "$deleteFromPrimitiveList/"
-_ORDER = "$setElementOrder/"
 
 
 def merge(original: Any, patch: Obj) -> Any:
