@@ -2,8 +2,9 @@
 
 A thread compares ledger and claims after every change of either, and hands what is to be done to a few
 workers, one at a time for each claim. What fails is told to the Pod and comes again after a pause; nothing
-is remembered of it but its last error. While the watches have not caught up, only what needs no claim is
-done: EIPs of freed addresses are unbound.
+is remembered of it but its last error. What succeeds and is due as before, because a watch is behind, waits
+as well. While the watches have not caught up, only what needs no claim is done: EIPs of freed addresses are
+unbound.
 """
 
 import logging
@@ -19,6 +20,7 @@ from ipamd.agent.closures import Closures
 from ipamd.agent.disassociating import Disassociation
 from ipamd.agent.enis import NodeEnis
 from ipamd.agent.pods import PodSource
+from ipamd.agent.repeats import Repeats
 from ipamd.agent.workers import Workers
 from ipamd.core import bindings, model
 from ipamd.core.addresses import BindStage, Held, Unbinding
@@ -65,6 +67,7 @@ class Binder:
         self._guard = threading.Lock()
         self._under_way: set[str] = set()
         self._closures = Closures(clock=tools.book.now, random=random.random)
+        self._repeats = Repeats(clock=tools.book.now, random=random.random)
         self._loose: dict[str, str] = {}  # by claim: the EIP that this process has just seen unbound
         self._nudged = threading.Event()
         self._stopping = threading.Event()
@@ -116,7 +119,9 @@ class Binder:
         scene = bindings.Scene(node=self._node, ledger=ledger, claims=claims, expected=self._expected(ledger))
         informed = self._claims.has_synced and self._pods.has_synced
         due = [a for a in bindings.decide(scene) if informed or _needs_no_claim(a)]
-        self._closures.keep_only({_subject_of(action) for action in due})
+        subjects = {_subject_of(action) for action in due}
+        self._closures.keep_only(subjects)
+        self._repeats.keep_only(subjects)
         for name in set(self._loose).difference(claims):
             self._loose.pop(name, None)  # its claim went without a Withdraw
         for action in due:
@@ -132,6 +137,8 @@ class Binder:
         with self._guard:
             if subject in self._under_way or self._closures.is_closed(subject):
                 return
+            if self._repeats.is_early(subject, action):
+                return
             self._under_way.add(subject)
         self._workers.submit(partial(self._carry_out, subject, action))
 
@@ -139,6 +146,7 @@ class Binder:
         try:
             self._execute(action)
             self._closures.succeeded(subject)
+            self._repeats.done(subject, action)
         except TryAgainError as e:
             log.info("EIP of %s: %s", subject, e)
             self._closures.failed(subject, e)

@@ -7,6 +7,7 @@ import pytest
 
 from ipamd.agent.address_book import AddressBook
 from ipamd.agent.closures import Closures
+from ipamd.agent.repeats import Repeats
 from ipamd.agent.seats import Seats
 from ipamd.agent.turns import Turns
 from ipamd.agent.workers import Workers
@@ -173,3 +174,22 @@ def test_lasting_refusal_closes_for_its_window_and_others_for_a_growing_pause():
     assert closures.error("eni") is None
     closures.keep_only({"eni"})
     assert not closures.is_closed("subnet")
+
+
+def test_what_succeeds_and_is_due_unchanged_comes_again_more_and_more_seldom():
+    now = [0.0]
+    repeats = Repeats(clock=lambda: now[0], random=lambda: 1.0)
+    pauses = []
+    for _ in range(8):
+        repeats.done("claim", "announce")
+        began = now[0]
+        while repeats.is_early("claim", "announce"):
+            now[0] += 0.5
+        pauses.append(now[0] - began)
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
+
+    repeats.done("claim", "announce")
+    assert not repeats.is_early("claim", "withdraw")
+    assert not repeats.is_early("other claim", "announce")
+    repeats.keep_only({"other claim"})
+    assert not repeats.is_early("claim", "announce")
