@@ -131,7 +131,7 @@ class Kubelet:
         bed = self.stage.bed
         bed.workloads.pod_is_running(sandbox.pod_name, ip)
         annotations = bed.workloads.pod(sandbox.pod_name)["metadata"]["annotations"]
-        has_eip = any(key.endswith("/eip-attributes") for key in annotations)
+        has_eip = any(key.endswith(("/eip-attributes", "/eip-id-list")) for key in annotations)
         pod = RunningPod(name=sandbox.pod_name, eip=has_eip, sandbox=sandbox, ip=ip)
         self.running[pod.name] = pod
         return pod

@@ -1,7 +1,7 @@
 """Pods come and go: ADD, DEL, new sandboxes, retained claims, and the pool that follows them."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from testbed.faults.kubelet import EIP, RETAINED_EIP, Retry, RunningPod
 from testbed.faults.scenario import EXACT, Scenario, Scene
@@ -29,6 +29,55 @@ class AddWithEip(Add):
     name = "ADD with EIP"
     doomed = DAEMONS
     annotations = EIP
+
+
+class AddWithEipOfList(Scenario):
+    """A Pod that names an EIP which its user has bought: chosen, stamped and bound, and never released."""
+
+    name = "ADD with EIP of a list"
+
+    def prepare(self, scene: Scene) -> None:
+        """Have the EIP."""
+        self.eip_id = scene.kubelet.stage.buy_eip()
+
+    def act(self, scene: Scene) -> None:
+        """ADD, until the Pod runs or is gone."""
+        annotations = {"eip-id-list": self.eip_id}
+        scene.kubelet.run(scene.kubelet.create(scene.name(), annotations), scene.retry)
+
+    def lacks(self, scene: Scene) -> list[str]:
+        """Look for the user's EIP: bound while its Pod runs, else free."""
+        wanted = "BIND" if scene.name() in scene.kubelet.running else "UNBIND"
+        status = scene.kubelet.stage.eip_status(self.eip_id)
+        return [] if status == wanted else [f"the user's {self.eip_id} is {status or 'gone'}, not {wanted}"]
+
+
+class ClaimDeleted(Scenario):
+    """Somebody deletes the claim of a running Pod: its EIP is unbound and released, and another one bound."""
+
+    name = "claim deleted by hand"
+    # What it takes to bind and to release is in other scenarios; here the two follow one another.
+    only_steps = ("kube.create.eipclaims", "kube.patch.eipclaims", "cloud.Disassociate", "cloud.Release")
+
+    def prepare(self, scene: Scene) -> None:
+        """Have the Pod run."""
+        scene.run(annotations=EIP)
+        self.uid = self._claim(scene)["metadata"]["uid"]
+
+    def act(self, scene: Scene) -> None:
+        """Delete the claim, and wait for its successor."""
+        stage = scene.kubelet.stage
+        stage.bed.workloads.delete_claim(scene.name())
+        # A claim whose release is in doubt stays for a minute after its EIP came.
+        stage.until("another claim bound", lambda: self._is_replaced(scene), seconds=150)
+
+    def _is_replaced(self, scene: Scene) -> bool:
+        claim = self._claim(scene)
+        return claim.get("metadata", {}).get("uid") != self.uid and "binding" in claim.get("status", {})
+
+    def _claim(self, scene: Scene) -> dict[str, Any]:
+        claims = scene.kubelet.stage.bed.workloads.claims()
+        return next((claim for claim in claims if claim["metadata"]["name"] == scene.name()), {})
 
 
 class Delete(Scenario):

@@ -7,6 +7,7 @@ thread only, as processes die with the thread that started them.
 import contextlib
 import socket
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from ipamd.cloud import endpoints
 from ipamd.cloud.credentials import Credential, StaticCredentials
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.core.deadline import Deadline
+from ipamd.core.model import EipOrder
 from testbed import processes
 from testbed.bed import Bed
 from testbed.faults.doomed import Remote
@@ -182,12 +184,27 @@ class Stage:
                 return False
             time.sleep(_TICK)
 
-    def detach_enis(self) -> None:
-        """Detach and delete the node's secondary ENIs, as a person in the console does."""
+    def buy_eip(self) -> str:
+        """Order an EIP as a person in the console does; return its id when it can be used."""
+        with self._console() as cloud:
+            eip_id = cloud.allocate_eip(EipOrder(), {"team": "a"}, f"by-hand-{uuid.uuid4()}").eip_id
+        self.until(f"{eip_id} usable", lambda: self.eip_status(eip_id) == "UNBIND", seconds=10)
+        return eip_id
+
+    def eip_status(self, eip_id: str) -> str:
+        """Return the state of an EIP in the cloud, empty when it is gone."""
+        eips = self.bed.admin.get("/state")["eips"]
+        return next((str(eip["AddressStatus"]) for eip in eips if eip["AddressId"] == eip_id), "")
+
+    def _console(self) -> TencentCloud:
         ends = self.bed.endpoints
         key = StaticCredentials(Credential(secret_id=ends.secret_id, secret_key=ends.secret_key))
         region = str(self.bed.region["region"])
-        with TencentCloud(region=region, credentials=key, endpoints=endpoints.parse(ends.cloud)) as cloud:
+        return TencentCloud(region=region, credentials=key, endpoints=endpoints.parse(ends.cloud))
+
+    def detach_enis(self) -> None:
+        """Detach and delete the node's secondary ENIs, as a person in the console does."""
+        with self._console() as cloud:
             for eni in cloud.describe_enis(self.bed.node.instance_id):
                 if not eni.primary:
                     until = Deadline.after(_READY_SECONDS, time.monotonic)
