@@ -41,7 +41,7 @@ def _on_the_node(pod: PodWiring, elements: Elements, sysctls: Sysctls) -> Iterat
         yield from _link(link, f"link {pod.host_veth} on the node", names.host_mac(pod.ip), pod.mtu)
         if not any(route.get_attr("RTA_OIF") == link.ifindex for route in routes):
             yield f"main has no route {pod.ip}/32 dev {pod.host_veth}"
-        if sysctls.read(wiring.accept_ra(pod.host_veth)) not in ("", "0"):
+        if wiring.accepts_ra(pod.host_veth, sysctls):
             yield f"link {pod.host_veth} on the node accepts router advertisements"
     wanted = ruleset.pod_chain(pod.eni_mark)
     chain = elements.lookup(ruleset.PODS, pod.ip)

@@ -27,8 +27,7 @@ def taken(elements: Elements, sysctls: Sysctls) -> Snapshot:
         rules = tuple(our_rules(channel))
         routes = tuple(_found_route(route) for route in our_routes(channel))
         found = tuple(
-            replace(link, accepts_ra=sysctls.read(wiring.accept_ra(link.name)) not in ("", "0"))
-            for link in our_links(channel)
+            replace(link, accepts_ra=wiring.accepts_ra(link.name, sysctls)) for link in our_links(channel)
         )
     listing = nft_table.listed()
     marks = (ruleset.mark_of(chain) for chain in ruleset.chains(listing or []))

@@ -37,7 +37,7 @@ def wire(pod: PodWiring, elements: Elements, sysctls: Sysctls) -> PodLink:
         undo.callback(_take_back, pod, elements)
         _make_veth(pod, namespace)
         host_ifindex = _ifindex(pod.host_veth)
-        sysctls.write(accept_ra(pod.host_veth), "0")
+        _refuse_ra(pod.host_veth, sysctls)
         pod_ifindex = netns.run_inside(namespace, lambda: _configure(pod))
         _connect(pod, host_ifindex, elements)
         undo.pop_all()
@@ -49,12 +49,10 @@ def wire(pod: PodWiring, elements: Elements, sysctls: Sysctls) -> PodLink:
     )
 
 
-def accept_ra(host_veth: str) -> str:
-    """Return the setting by which a Pod could give the node a route (router advertisement, CVE-2020-10749).
-
-    0 it has to be; a kernel without IPv6 does not have it.
-    """
-    return f"ipv6/conf/{host_veth}/accept_ra"
+def accepts_ra(host_veth: str, sysctls: Sysctls) -> bool:
+    """Whether the Pod behind the link could give the node a route (router advertisement, CVE-2020-10749)."""
+    # A kernel without IPv6 does not have the setting.
+    return sysctls.read(f"ipv6/conf/{host_veth}/accept_ra") not in ("", "0")
 
 
 def connect(pod: PodWiring, elements: Elements, sysctls: Sysctls) -> bool:
@@ -63,7 +61,7 @@ def connect(pod: PodWiring, elements: Elements, sysctls: Sysctls) -> bool:
         link = links.by_name(channel, pod.host_veth)
     if link is None or link.mac != names.host_mac(pod.ip):
         return False
-    sysctls.ensure(accept_ra(pod.host_veth), "0")
+    _refuse_ra(pod.host_veth, sysctls)
     _connect(pod, link.ifindex, elements)
     return True
 
@@ -99,6 +97,10 @@ def cut(ip: str, host_veth: str, elements: Elements) -> int | None:
 def set_eip(ip: str, elements: Elements, *, wanted: bool) -> None:
     """Say whether a wired Pod has an EIP; new connections follow, those that exist stay on their way."""
     elements.apply(_eip_changes(checked_ip(ip), elements, wanted=wanted))
+
+
+def _refuse_ra(host_veth: str, sysctls: Sysctls) -> None:
+    sysctls.ensure(f"ipv6/conf/{host_veth}/accept_ra", "0")
 
 
 def _make_veth(pod: PodWiring, namespace: int) -> None:
