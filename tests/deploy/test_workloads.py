@@ -19,6 +19,7 @@ CONTAINERS = [
     (AGENT["containers"][0], "agent", agent_options),
     (CONTROLLER["containers"][0], "controller", controller_options),
 ]
+MANUAL = (manifests.DEPLOY.parent / "docs/install.md").read_text()
 CHOSEN = {"CLUSTER_ID": "cls-demo"}
 NODE = {"NODE_NAME": "10.0.1.2"}
 
@@ -119,6 +120,56 @@ def test_both_start_before_there_is_a_network_for_pods(spec):
 def test_the_agent_runs_on_every_node_whatever_its_taints():
     assert AGENT["tolerations"] == [{"operator": "Exists"}]
     assert AGENT["priorityClassName"] == "system-node-critical"
+
+
+@pytest.mark.parametrize(
+    "workload",
+    [manifests.one("DaemonSet", "tke-eni-agent"), manifests.one("Deployment", "tke-eni-ipamd")],
+    ids=lambda workload: workload["kind"],
+)
+def test_each_workload_selects_its_own_pods(workload):
+    spec = workload["spec"]
+    assert selects(spec["selector"], spec["template"]["metadata"]["labels"])
+
+
+def test_a_drain_may_evict_one_controller_and_not_the_last():
+    budget = manifests.one("PodDisruptionBudget", "tke-eni-ipamd")
+    deployment = manifests.one("Deployment", "tke-eni-ipamd")
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    agents = manifests.one("DaemonSet", "tke-eni-agent")["spec"]["template"]["metadata"]["labels"]
+
+    assert budget["metadata"]["namespace"] == deployment["metadata"]["namespace"]
+    assert selects(budget["spec"]["selector"], labels)
+    assert not selects(budget["spec"]["selector"], agents)
+    # With as many as there are no node of a controller could ever be drained.
+    assert 0 < budget["spec"]["minAvailable"] < deployment["spec"]["replicas"]
+
+
+def test_a_roll_out_replaces_as_many_agents_at_a_time_as_the_manual_says():
+    strategy = manifests.one("DaemonSet", "tke-eni-agent")["spec"]["updateStrategy"]
+    (percent,) = re.findall(r"The DaemonSet replaces (\d+) % of the agents at a time\.", MANUAL)
+
+    # No surge: the new agent would come to the socket, the store and the port of the old one.
+    assert strategy == {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": f"{percent}%"}}
+
+
+def test_a_roll_out_of_the_controller_leaves_one_and_needs_no_third_node():
+    spec = manifests.one("Deployment", "tke-eni-ipamd")["spec"]
+    assert spec["strategy"] == {
+        "type": "RollingUpdate",
+        "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1},
+    }
+    assert spec["replicas"] > 1
+
+
+def test_the_controller_is_put_before_other_pods_too():
+    assert CONTROLLER["priorityClassName"] == "system-cluster-critical"
+
+
+def selects(selector, labels):
+    """Whether a label selector matches; only `matchLabels` is used here."""
+    assert set(selector) == {"matchLabels"}
+    return selector["matchLabels"].items() <= labels.items()
 
 
 def test_the_grace_of_the_agent_covers_its_own():
