@@ -102,7 +102,7 @@ def test_without_a_number_it_is_chosen_at_random_and_on_conflict_only_one_pod_is
     claims.outside_sees(heir, address(cluster, contested))
 
 
-def test_an_unknown_and_a_used_eip_have_each_their_own_message(
+def test_an_unknown_and_a_blocked_eip_have_each_their_own_message(
     cluster: ClusterUnderTest, own: list[str], namespace: str, claims: Claims
 ):
     cluster.region.admin.post(f"/eips/{own[0]}", {"blocked": True})
