@@ -102,15 +102,25 @@ def test_without_a_number_it_is_chosen_at_random_and_on_conflict_only_one_pod_is
     claims.outside_sees(heir, address(cluster, contested))
 
 
-def test_an_unknown_and_a_blocked_eip_have_each_their_own_message(
+def test_an_unknown_a_blocked_an_unpaid_and_a_used_eip_have_each_their_own_message(
     cluster: ClusterUnderTest, own: list[str], namespace: str, claims: Claims
 ):
-    cluster.region.admin.post(f"/eips/{own[0]}", {"blocked": True})
+    first, second = own
+    admin = cluster.region.admin
+    admin.post(f"/eips/{first}", {"blocked": True})
+    admin.post(f"/eips/{second}", {"arrears": True})
     try:
-        for name, eip_id in (("unknown", "eip-00000000"), ("blocked", own[0])):
+        for name, eip_id in (("unknown", "eip-00000000"), ("blocked", first), ("unpaid", second)):
             cluster.apply(eip_workload("StatefulSet", name, {"eip-id-list": eip_id}), namespace=namespace)
 
         assert "does not exist" in claims.says("unknown-0", "EIPNotFound")
         assert "is blocked" in claims.says("blocked-0", "EIPBlocked")
+        assert "top up the account" in claims.says("unpaid-0", "EIPInArrears")
     finally:
-        cluster.region.admin.post(f"/eips/{own[0]}", {"blocked": False})
+        admin.post(f"/eips/{first}", {"blocked": False})
+        admin.post(f"/eips/{second}", {"arrears": False})
+
+    # What is in order again is taken without anybody's help, and then it is used.
+    assert claims.bound("blocked-0")[0] == first
+    cluster.apply(eip_workload("StatefulSet", "late", {"eip-id-list": first}), namespace=namespace)
+    assert f"held by EIPClaim {namespace}/blocked-0" in claims.says("late-0", "EIPInUse")
