@@ -5,6 +5,7 @@ that hosts of the internet see it, is what the resource is for.
 """
 
 import functools
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -24,6 +25,8 @@ def webhook(cluster: ClusterUnderTest, tmp_path_factory: pytest.TempPathFactory)
     directory = tmp_path_factory.mktemp("overlay")
     deployment.deploy(cluster.kubectl, directory / "with", values, components=COMPONENTS)
     cluster.wait("the API server trusts the webhook", functools.partial(_trusted, cluster))
+    # Until the API server has heard of it, Pods pass as they are: a webhook that helps must not hinder.
+    cluster.wait("the API server asks the webhook", functools.partial(_asked, cluster))
     yield
     deployment.deploy(cluster.kubectl, directory / "without", values)
     for kind in ("mutatingwebhookconfiguration", "clusterrole", "clusterrolebinding"):
@@ -36,6 +39,12 @@ def _trusted(cluster: ClusterUnderTest) -> bool:
     path = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/tke-eni-admission"
     (configured,) = cluster.must_get(path)["webhooks"]
     return bool(configured["clientConfig"].get("caBundle"))
+
+
+def _asked(cluster: ClusterUnderTest) -> bool:
+    pod = json.dumps(forgetful_pod("nobody"))
+    answer = cluster.kubectl("create", "--dry-run=server", "--output=json", "--filename=-", stdin=pod)
+    return resources(json.loads(answer)) == {"requests": BOTH, "limits": BOTH}
 
 
 def resources(pod: Json | None) -> Json:
