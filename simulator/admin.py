@@ -163,6 +163,7 @@ def _eips(world: World) -> list[dict[str, Any]]:
             "AddressStatus": address.status,
             "NetworkInterfaceId": address.eni_id,
             "PrivateAddressIp": address.private_ip,
+            "Bandwidth": address.bandwidth,
             "Tags": dict(address.tags),
         }
         for address in world.addresses.values()
