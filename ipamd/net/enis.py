@@ -12,6 +12,8 @@ in the network namespace of the calling thread.
 from collections.abc import Iterator
 from typing import Final
 
+from pyroute2.netlink.rtnl.rtmsg import rtmsg
+
 from ipamd.net import rtnetlink, snapshot
 from ipamd.net.links import Link
 from ipamd.net.marks import FIRST_TABLE
@@ -126,12 +128,14 @@ def _match(rule: FoundRule) -> rtnetlink.Attributes:
 
 
 def _has_default_route(channel: NetlinkSocket, gateway: str, ifindex: int, table: int) -> bool:
-    return any(
-        rtnetlink.table_of(route) == table
-        and route["dst_len"] == 0
-        and (route.get_attr("RTA_GATEWAY"), route.get_attr("RTA_OIF")) == (gateway, ifindex)
-        for route in snapshot.our_routes(channel)
-    )
+    answers = channel.dump(rtnetlink.list_routes(), "list routes")
+    # A node has a route of ours for each Pod: only the few of its ENIs are worth decoding.
+    routes = [rtnetlink.decode(rtmsg, a) for a in answers if not rtnetlink.prefix_length_of(a)]
+    wanted = (table, gateway, ifindex)
+    return wanted in [
+        (rtnetlink.table_of(route), route.get_attr("RTA_GATEWAY"), route.get_attr("RTA_OIF"))
+        for route in routes
+    ]
 
 
 def _connected_routes(channel: NetlinkSocket, link: Link) -> Iterator[Request]:

@@ -214,6 +214,11 @@ def protocol_of(route: bytes) -> int:
     return route[21]
 
 
+def prefix_length_of(route: bytes) -> int:
+    """Return the length of a listed route's destination, before decoding it; 0 is a default route."""
+    return route[17]
+
+
 def table_of(route: Any) -> int:
     """Return the table of a listed route or rule; the header's field holds 8 bits only."""
     table = route.get_attr("RTA_TABLE" if isinstance(route, rtmsg) else "FRA_TABLE")

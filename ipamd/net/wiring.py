@@ -37,7 +37,8 @@ def wire(pod: PodWiring, elements: Elements, sysctls: Sysctls) -> PodLink:
         undo.callback(_take_back, pod, elements)
         _make_veth(pod, namespace)
         host_ifindex = _ifindex(pod.host_veth)
-        _refuse_ra(pod.host_veth, sysctls)
+        # Without a look first: a new link has the node's default, and ADD is the hot path.
+        sysctls.write(f"ipv6/conf/{pod.host_veth}/accept_ra", "0")
         pod_ifindex = netns.run_inside(namespace, lambda: _configure(pod))
         _connect(pod, host_ifindex, elements)
         undo.pop_all()
@@ -61,7 +62,7 @@ def connect(pod: PodWiring, elements: Elements, sysctls: Sysctls) -> bool:
         link = links.by_name(channel, pod.host_veth)
     if link is None or link.mac != names.host_mac(pod.ip):
         return False
-    _refuse_ra(pod.host_veth, sysctls)
+    sysctls.ensure(f"ipv6/conf/{pod.host_veth}/accept_ra", "0")
     _connect(pod, link.ifindex, elements)
     return True
 
@@ -97,10 +98,6 @@ def cut(ip: str, host_veth: str, elements: Elements) -> int | None:
 def set_eip(ip: str, elements: Elements, *, wanted: bool) -> None:
     """Say whether a wired Pod has an EIP; new connections follow, those that exist stay on their way."""
     elements.apply(_eip_changes(checked_ip(ip), elements, wanted=wanted))
-
-
-def _refuse_ra(host_veth: str, sysctls: Sysctls) -> None:
-    sysctls.ensure(f"ipv6/conf/{host_veth}/accept_ra", "0")
 
 
 def _make_veth(pod: PodWiring, namespace: int) -> None:
