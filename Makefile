@@ -13,6 +13,8 @@ PACKAGES := python3.11 python3.11-venv iproute2 iputils-ping curl nftables libnf
 IMAGE_PACKAGES := buildah mmdebstrap
 E2E_PACKAGES := $(IMAGE_PACKAGES) containerd runc etcd-server docker-registry skopeo busybox-static
 IMAGE = ccr.ccs.tencentyun.com/tke-eni/ipamd:$(shell sed -n 's/^version = //p' setup.cfg)
+# Most tests wait for processes rather than compute: more workers than cores. 0 runs them one after another.
+WORKERS ?= 6
 PROTOS := $(addprefix proto/tke/eni/v1/,cni.proto introspection.proto maintenance.proto)
 
 .PHONY: help
@@ -63,8 +65,8 @@ demo: $(VENV)/ok shim  ## a region, a node and three Pods on this machine; ARGS=
 	@$(PY) -m testbed.demo $(ARGS)
 
 .PHONY: test
-test: lint shim  ## lint, unit, netns and scenario tests
-	@$(PY) -m pytest -q $(ARGS)
+test: lint shim  ## lint, unit, netns and scenario tests, WORKERS files at a time
+	@$(PY) -m pytest -q -n $(WORKERS) --dist loadfile $(ARGS)
 
 .PHONY: contract
 contract: $(VENV)/ok build/e2e-packages.ok kubernetes  ## the simulators against tccli, the Go SDK and a real API server, and deploy/ on the latter
