@@ -4,7 +4,9 @@ In CI hypothesis draws the same examples in every run, so that a change is judge
 else it looks for new ones; what it finds becomes a test of its own.
 """
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -28,3 +30,13 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         (config.invocation_params.dir / argument.partition("::")[0]).resolve() for argument in config.args
     ]
     return None if any(path.is_relative_to(collection_path) for path in named) else True
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """Take away what a test's `main()` has configured: its handler writes to a stream that pytest closes."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)

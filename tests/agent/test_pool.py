@@ -41,7 +41,9 @@ def test_pod_from_the_warm_pool_needs_no_cloud_call(own_node):
 
 
 def test_burst_beyond_the_pool_is_served_by_more_addresses_and_enis(own_node):
-    node = own_node.begin(region={"instances": [{"instance_type": "S5.LARGE8", "public_ip": True}]})
+    # 15 Pods and 3 warm addresses are what two ENIs of 9 addresses have.
+    targets = ("--ip-min-warm-target=3", "--ip-max-warm-target=3")
+    node = own_node.begin(*targets, region={"instances": [{"instance_type": "S5.LARGE8", "public_ip": True}]})
     sandboxes = [node.pod_and_sandbox(f"burst-{number}")[1] for number in range(15)]
 
     outcomes, _ = node.runtime.run_all("ADD", sandboxes)

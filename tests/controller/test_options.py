@@ -104,16 +104,7 @@ def test_without_a_cluster_to_talk_to_the_way_out_is_named(capsys):
     assert "/nonexistent" in capsys.readouterr().err
 
 
-@pytest.fixture
-def root_logger():
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield root
-    root.handlers[:] = handlers
-    root.setLevel(level)
-
-
-def test_json_lines_hold_message_and_traceback(root_logger, capsys):
+def test_json_lines_hold_message_and_traceback(capsys):
     logs.configure("info", "json")
     try:
         int("boom")
@@ -128,7 +119,7 @@ def test_json_lines_hold_message_and_traceback(root_logger, capsys):
     assert record["time"].endswith("Z")
 
 
-def test_text_lines_begin_with_time_and_level(root_logger, capsys):
+def test_text_lines_begin_with_time_and_level(capsys):
     logs.configure("warning", "text")
 
     logging.getLogger("ipamd.x").warning("careful")
