@@ -35,12 +35,14 @@ _MODULES = (
     "hpack",
     "huffman",
     "pending",
+    "standing",
 )
 _DEFAULTS = runpy.run_path(str(_HERE / "defaults.py"))
 _DEFAULTS_SOURCE = """\
 SOCKET = {socket!r}
 PENDING_DELETES = {pending_deletes!r}
 TIMEOUT = {timeout!r}
+STATUS_PATIENCE = {status_patience!r}
 """
 _STUB_SIZE = 1024
 _INTERPRETER_LINE = "#!{} -IScimport posix,sys;f=posix.open(sys.argv[1],0);exec(posix.read(f,{}))\n"
@@ -72,15 +74,22 @@ class BuildError(Exception):
     """The file would not run; the message says what to change."""
 
 
-def build(interpreter: str, *, socket: str, pending_deletes: str, timeout: float) -> bytes:
+def build(
+    interpreter: str, *, socket: str, pending_deletes: str, timeout: float, status_patience: float
+) -> bytes:
     """Return the content of the executable file; raises BuildError."""
     if sys.version_info[:2] != _PYTHON:
         raise BuildError(f"this is Python {sys.version.split()[0]}; build the plugin with Python 3.11")
     _check_interpreter(interpreter)
-    _check_constants(socket, pending_deletes, timeout)
+    _check_paths(socket, pending_deletes)
+    _check_seconds("--timeout", timeout)
+    _check_seconds("--status-patience", status_patience)
     sources = {name: (_HERE / f"{name}.py").read_text() for name in _MODULES}
     sources["defaults"] = _DEFAULTS_SOURCE.format(
-        socket=socket.encode(), pending_deletes=pending_deletes.encode(), timeout=timeout
+        socket=socket.encode(),
+        pending_deletes=pending_deletes.encode(),
+        timeout=timeout,
+        status_patience=status_patience,
     )
     digest = hashlib.sha256("\0".join(sources.values()).encode()).hexdigest()[:12]
     stub = _INTERPRETER_LINE.format(interpreter, _STUB_SIZE) + _STUB.format(
@@ -122,15 +131,18 @@ def _check_interpreter(interpreter: str) -> None:
         )
 
 
-def _check_constants(socket: str, pending_deletes: str, timeout: float) -> None:
+def _check_paths(socket: str, pending_deletes: str) -> None:
     for option, path in (("--socket", socket), ("--pending-deletes", pending_deletes)):
         if not path.startswith("/"):
             raise BuildError(f"{option} is {path!r}; it must be an absolute path")
     if len(socket.encode()) > _LONGEST_SOCKET_PATH:
         raise BuildError(f"--socket is {socket!r}; the kernel takes at most {_LONGEST_SOCKET_PATH} octets")
-    if not 0 < timeout <= _LONGEST_TIMEOUT:
+
+
+def _check_seconds(option: str, seconds: float) -> None:
+    if not 0 < seconds <= _LONGEST_TIMEOUT:
         raise BuildError(
-            f"--timeout is {timeout}; it must be more than 0 and at most {_LONGEST_TIMEOUT} seconds"
+            f"{option} is {seconds}; it must be more than 0 and at most {_LONGEST_TIMEOUT} seconds"
         )
 
 
@@ -145,13 +157,11 @@ def _options() -> argparse.Namespace:
         ("--pending-deletes", default["PENDING_DELETES"], "directory of the DELs that wait for the agent"),
     ):
         parser.add_argument(flag, default=of, metavar="PATH", help=f"{text} (%(default)s)")
-    parser.add_argument(
-        "--timeout",
-        type=float,
-        default=default["TIMEOUT"],
-        metavar="SECONDS",
-        help="for one call (%(default)s)",
-    )
+    for flag, of, text in (
+        ("--timeout", default["TIMEOUT"], "for one call"),
+        ("--status-patience", default["STATUS_PATIENCE"], "in service while empty and without agent"),
+    ):
+        parser.add_argument(flag, type=float, default=of, metavar="SECONDS", help=f"{text} (%(default)s)")
     parser.add_argument("--output", type=Path, required=True, metavar="PATH", help="file to write")
     return parser.parse_args()
 
@@ -165,6 +175,7 @@ def main() -> None:
             socket=options.socket,
             pending_deletes=options.pending_deletes,
             timeout=options.timeout,
+            status_patience=options.status_patience,
         )
     except BuildError as error:
         sys.exit(f"build.py: {error}")

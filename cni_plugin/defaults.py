@@ -1,6 +1,7 @@
 """What an installation may choose when the plugin is built; `build.py` writes its own copy of this module.
 
-The environment variables TKE_ENI_SOCKET, TKE_ENI_PENDING_DELETES and TKE_ENI_TIMEOUT override each of them.
+The environment variables TKE_ENI_SOCKET, TKE_ENI_PENDING_DELETES, TKE_ENI_TIMEOUT and TKE_ENI_STATUS_PATIENCE
+override each of them.
 """
 
 SOCKET = b"/run/tke-eni/ipamd.sock"
@@ -11,3 +12,6 @@ PENDING_DELETES = b"/var/lib/tke-eni/pending-deletes"
 
 TIMEOUT = 55.0
 """Seconds for the whole call: below the 60 s that runtimes and the agent reckon with for one CNI verb."""
+
+STATUS_PATIENCE = 300.0
+"""Seconds for which an empty node is in service though its agent is away."""

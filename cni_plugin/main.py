@@ -1,7 +1,8 @@
 """The CNI plugin tke-route-eni: environment and stdin go to the agent, its answer goes to stdout.
 
 Knows no policy: the agent reads the configuration and checks the variables. What is decided here is what the
-agent cannot say: that it is not there. VERSION needs no agent; a DEL that it cannot take is queued on disk.
+agent cannot say: that it is not there. VERSION needs no agent; a DEL that it cannot take is queued on disk;
+for STATUS its last answer stands for a while.
 """
 
 import posix
@@ -21,6 +22,9 @@ _VERSIONS = b'{"cniVersion": "1.1.0", "supportedVersions": ["0.3.1", "0.4.0", "1
 # CANCELLED is what a call gets that is under way when the agent stops.
 _TRANSIENT = (status.UNAVAILABLE, status.DEADLINE_EXCEEDED, status.RESOURCE_EXHAUSTED, status.CANCELLED)
 
+# A kubelet whose runtime does not answer for 30 s takes it for dead: the Node is NotReady for that alone.
+_STATUS_TIMEOUT = 10.0
+
 _LARGEST_CONFIG = 4 << 20  # what a gRPC server takes unless told otherwise
 _LONGEST_TIMEOUT = 3600
 
@@ -31,13 +35,17 @@ class Invocation:
     Invariant: nothing changes after construction. Raises CniError for what is wrong with the request itself.
     """
 
-    __slots__ = ("_deadline", "_environment", "_queue", "_request", "_socket", "_verb")
+    __slots__ = ("_deadline", "_environment", "_patience", "_queue", "_request", "_socket", "_verb")
 
     def __init__(self, environment: dict[bytes, bytes], config: bytes, started: float) -> None:
         """Take the environment, what stdin held, and when the process started (`time.monotonic`)."""
         self._verb = environment[b"CNI_COMMAND"]
         self._environment = environment
-        self._deadline = started + _timeout(environment)
+        timeout = _seconds(environment, b"TKE_ENI_TIMEOUT", defaults.TIMEOUT)
+        if self._verb == b"STATUS":
+            timeout = min(timeout, _STATUS_TIMEOUT)
+        self._deadline = started + timeout
+        self._patience = _seconds(environment, b"TKE_ENI_STATUS_PATIENCE", defaults.STATUS_PATIENCE)
         self._socket = environment.get(b"TKE_ENI_SOCKET") or defaults.SOCKET
         self._queue = environment.get(b"TKE_ENI_PENDING_DELETES") or defaults.PENDING_DELETES
         self._request = wire.encode_request(
@@ -67,6 +75,24 @@ class Invocation:
                 f"{failure.message}; and the DEL could not be queued: {error.message}",
                 f"{error.advice}; the runtime repeats DEL",
             ) from None
+
+    def tell_status(self) -> tuple[bytes, int]:
+        """Let the agent answer STATUS, or let its last answer stand."""
+        from cni_plugin import standing  # noqa: PLC0415 - costs start-up time, which counts for ADD
+
+        last = standing.LastAnswer(self._socket)
+        try:
+            stdout, exit_code = self._call(unary.connect(self._socket, self._deadline))
+        except (unary.UnreachableError, status.RpcError) as error:
+            failure = self._failure(error)
+            objection = last.objection(self._patience)
+            if not objection:
+                return b"", 0
+            raise cnierror.CniError(
+                failure.code, f"{failure.message}; {objection}", failure.details
+            ) from None
+        last.keep(served=exit_code == 0)
+        return stdout, exit_code
 
     def _call_or_queue(self, queue: "pending.Queue") -> tuple[bytes, int]:
         container_id, ifname = self._required(b"CNI_CONTAINERID"), self._required(b"CNI_IFNAME")
@@ -132,7 +158,9 @@ def run(environment: dict[bytes, bytes], stdin: int, started: float) -> tuple[by
         _check_verb(verb)
         config = _read_config(stdin)
         invocation = Invocation(environment, config, started)
-        return invocation.delete() if verb == b"DEL" else invocation.forward()
+        if verb == b"DEL":
+            return invocation.delete()
+        return invocation.tell_status() if verb == b"STATUS" else invocation.forward()
     except cnierror.CniError as error:
         return cnierror.error_object(error, config), 1
     except BaseException as error:  # noqa: BLE001 - the runtime understands an error object, not a traceback
@@ -193,10 +221,10 @@ def _read_config(stdin: int) -> bytes:
     return b"".join(chunks)
 
 
-def _timeout(environment: dict[bytes, bytes]) -> float:
-    text = environment.get(b"TKE_ENI_TIMEOUT")
+def _seconds(environment: dict[bytes, bytes], name: bytes, default: float) -> float:
+    text = environment.get(name)
     if not text:
-        return defaults.TIMEOUT
+        return default
     try:
         seconds = float(text)
     except ValueError:
@@ -204,7 +232,7 @@ def _timeout(environment: dict[bytes, bytes]) -> float:
     if not 0 < seconds <= _LONGEST_TIMEOUT:
         raise cnierror.CniError(
             cnierror.INVALID_ENVIRONMENT,
-            f"TKE_ENI_TIMEOUT is {text.decode('utf-8', 'replace')!r}",
+            f"{name.decode()} is {text.decode('utf-8', 'replace')!r}",
             f"it must be a number of seconds, more than 0 and at most {_LONGEST_TIMEOUT}; or leave it out",
         )
     return seconds

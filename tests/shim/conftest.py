@@ -196,10 +196,16 @@ def make_tree(output: Path, version: str = "1.2.3") -> Path:
     return Path(subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip())
 
 
+def build_plugin(output: Path, *options: str) -> None:
+    """Build the file with the given options."""
+    program = str(ROOT / "cni_plugin/build.py")
+    subprocess.run([INTERPRETER, "-I", "-S", program, "--output", str(output), *options], check=True)
+
+
 @pytest.fixture(scope="session")
 def plugin_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("cni") / "tke-route-eni"
-    subprocess.run([INTERPRETER, "-I", "-S", ROOT / "cni_plugin/build.py", "--output", file], check=True)
+    build_plugin(file)
     return file
 
 

@@ -22,10 +22,14 @@ SENT = [(release, verb) for release, verbs in RELEASES.items() for verb in verbs
 
 
 def without_timeout(sent):
-    """Leave out what differs from call to call: the milliseconds that were left."""
-    before, name, after = sent.partition(b"grpc-timeout")
+    """Leave out what differs from call to call: the milliseconds left and their number of digits."""
+    # A HEADERS frame of stream 1 begins with its length.
+    headers = sent.index(b"\x01\x04\x00\x00\x00\x01") - 3
+    length = int.from_bytes(sent[headers : headers + 3], "big")
+    before, name, after = sent[headers + 3 :].partition(b"grpc-timeout")
     assert name
-    return before, after[1 + after[0] :]
+    digits = after[0]
+    return sent[:headers], length - digits, before, after[1 + digits :]
 
 
 class Answering:
