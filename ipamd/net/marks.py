@@ -11,8 +11,10 @@ from typing import Final
 
 from ipamd.core import errors
 
-KUBE_PROXY: Final = 0xC000
-"""0x4000 (masquerade) and 0x8000 (drop) are kube-proxy's."""
+KUBE_PROXY_MASQUERADE: Final = 0x4000
+"""kube-proxy marks a Service's packet so that is to get the node's address (--iptables-masquerade-bit)."""
+KUBE_PROXY: Final = KUBE_PROXY_MASQUERADE | 0x8000
+"""kube-proxy's bits: 0x8000 is for what it drops."""
 FIRST_TABLE: Final = 4000
 """A secondary ENI's table is this and its ifindex, as in TKE since v3.8.0 (below are tables of Cilium)."""
 

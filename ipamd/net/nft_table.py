@@ -11,7 +11,7 @@ import logging
 from collections.abc import Sequence
 
 from ipamd.core import errors
-from ipamd.net import libnftables, nft_elements, ruleset
+from ipamd.net import libnftables, nft_elements, ruleset, table_listing
 from ipamd.net.model import DataPlaneConfig, EniLink
 from ipamd.net.nft_elements import TABLE, Element, Elements
 
@@ -34,7 +34,7 @@ class NftTable:
         """Make the table what it has to be; return whether anything was written."""
         commands = ruleset.create(config, direct_cidrs, enis)
         before = listed()
-        if before is not None and commands == self._commands and ruleset.fixed(before) == self._listed:
+        if before is not None and commands == self._commands and _fixed(before) == self._listed:
             return False
         try:
             outdated = ruleset.outdated(before or [], enis)
@@ -46,7 +46,7 @@ class NftTable:
             self._replace(commands)
         now = listed() or []
         # Who flushed something before it was listed would have that believed; the next call writes again.
-        self._commands, self._listed = commands, ruleset.fixed(now) if ruleset.is_whole(now, commands) else []
+        self._commands, self._listed = commands, _fixed(now) if table_listing.is_whole(now, commands) else []
         return True
 
     def forget(self, mark: int) -> None:
@@ -69,7 +69,7 @@ class NftTable:
         pods = self._elements.listed(ruleset.PODS)
         eip_pods = self._elements.listed(ruleset.EIP_PODS)
         libnftables.run([*ruleset.destroy(), *commands], f"replace nft table ip {TABLE}", "replace_table")
-        chains = set(ruleset.chains(listed() or []))
+        chains = set(table_listing.chains(listed() or []))
         kept = [Element(ip, chain) for ip, chain in pods.items() if chain in chains]
         self._elements.apply(
             [
@@ -87,3 +87,7 @@ def listed() -> list[ruleset.Command] | None:
         if e.errno == errno.ENOENT:
             return None
         raise
+
+
+def _fixed(listing: Sequence[ruleset.Command]) -> list[ruleset.Command]:
+    return table_listing.fixed(listing, (ruleset.PODS, ruleset.EIP_PODS))

@@ -12,8 +12,8 @@ the Service address that it was sent to.
                  connection with an ENI's mark, packet not from outside: mark it (leave_<mark>)
                  other packets of known connections: the node's own routing
                  first packet of a Pod with EIP, or to a direct CIDR: choose the Pod's ENI (pod_<mark>)
-    postrouting  a Pod with EIP keeps its address outside of the direct CIDRs: the decision is made before
-                 (srcnat - 1) the MASQUERADE of ip-masq-agent, which is then never asked
+    postrouting  what leaves by the very ENI that was chosen for it keeps its address (depart_<mark>): decided
+                 before (srcnat - 1) the MASQUERADE of kube-proxy and ip-masq-agent, which are never asked
 
 What is closed to Pods is looked for in every packet, by one comparison: a connection from before ends too.
 And after destination NAT: no Service leads around it, and a proxy that the node has in its place is reached.
@@ -22,11 +22,12 @@ Only constants are or-ed into marks, one chain for each ENI: kernels before 6.13
 """
 
 import ipaddress
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from ipamd.core import names
-from ipamd.net.marks import FIRST_TABLE
+from ipamd.net import table_listing
+from ipamd.net.marks import FIRST_TABLE, KUBE_PROXY_MASQUERADE
 from ipamd.net.model import DataPlaneConfig, EniLink, PodEgress
 from ipamd.net.nft_elements import TABLE
 
@@ -35,11 +36,11 @@ EIP_PODS: Final = "eip_pods"
 _DIRECT: Final = "direct_cidrs"
 _ARRIVALS: Final = "eni_arrivals"
 _RETURNS: Final = "eni_returns"
+_DEPARTURES: Final = "eni_departures"
 _SOURCES: Final = "sources"
 _POD_CHAIN: Final = "pod_"
-_KEEPS: Final = ("map", "set")
 
-Command = dict[str, Any]
+Command = table_listing.Entry
 _HERE: Final = {"family": "ip", "table": TABLE}
 _ALL_BITS: Final = 0xFFFFFFFF
 
@@ -63,10 +64,10 @@ def create(config: DataPlaneConfig, direct_cidrs: Sequence[str], enis: Sequence[
     rules = [
         (_SOURCES, "a Pod speaks as itself", _of_another),
         *(("prerouting", *rule) for rule in _prerouting(config)),
-        *(("postrouting", *rule) for rule in _postrouting(config)),
+        ("postrouting", "leaves by an ENI", [_vmap({"meta": {"key": "oif"}}, _DEPARTURES)]),
     ]
     for eni in enis:
-        for rule in _eni_rules(config.mark_mask, eni):
+        for rule in _eni_rules(config, eni):
             if rule[0] not in chains:
                 chains.append(rule[0])
             rules.append(rule)
@@ -79,6 +80,7 @@ def create(config: DataPlaneConfig, direct_cidrs: Sequence[str], enis: Sequence[
         *_elements("add", _DIRECT, [_network(cidr) for cidr in direct_cidrs]),
         *_elements("add", _ARRIVALS, [[eni.ifindex, _jump(_arrive(eni.mark))] for eni in enis]),
         *_elements("add", _RETURNS, [[eni.mark, _goto(_leave(eni.mark))] for eni in enis]),
+        *_elements("add", _DEPARTURES, [[eni.ifindex, _goto(_depart(eni.mark))] for eni in enis]),
         *(
             {"add": {"rule": {**_HERE, "chain": chain, "expr": expression, "comment": comment}}}
             for chain, comment, expression in rules
@@ -91,71 +93,43 @@ def outdated(listing: Sequence[Command], enis: Sequence[EniLink]) -> list[Comman
 
     What it has for other ENIs stays: after a restart they are made known one by one, and their Pods run.
     """
-    arrivals = {name: _arrive(eni.mark) for eni in enis for name in (eni.name, eni.ifindex)}
-    found = [
-        [key, verdict]
-        for key, verdict in _map_elements(listing, _ARRIVALS)
-        if arrivals.get(key) != _target(verdict)
-        and (key in arrivals or _target(verdict) in arrivals.values())
+    return [
+        command
+        for name, chain in ((_ARRIVALS, _arrive), (_DEPARTURES, _depart))
+        for command in _elements("delete", name, _moved(listing, name, enis, chain))
     ]
-    return list(_elements("delete", _ARRIVALS, found))
+
+
+def _moved(
+    listing: Sequence[Command], name: str, enis: Sequence[EniLink], chain: Callable[[int], str]
+) -> list[Any]:
+    """Return what a map from links to chains of ENIs has for these ENIs, or their links, and is wrong."""
+    chains = {key: chain(eni.mark) for eni in enis for key in (eni.name, eni.ifindex)}
+    return [
+        [key, verdict]
+        for key, verdict in table_listing.elements(listing, name)
+        if chains.get(key) != table_listing.target(verdict)
+        and (key in chains or table_listing.target(verdict) in chains.values())
+    ]
 
 
 def forget(mark: int, listing: Sequence[Command]) -> list[Command]:
     """Return the commands that remove an ENI's chains from a listed table, and first what leads to them."""
-    ours = {pod_chain(mark), _arrive(mark), _leave(mark)}
-    present = [chain for chain in chains(listing) if chain in ours]
+    ours = {pod_chain(mark), _arrive(mark), _leave(mark), _depart(mark)}
+    present = [chain for chain in table_listing.chains(listing) if chain in ours]
     leading = {
-        name: [[key, verdict] for key, verdict in _map_elements(listing, name) if _target(verdict) in ours]
-        for name in (PODS, _ARRIVALS, _RETURNS)
+        name: [
+            [key, verdict]
+            for key, verdict in table_listing.elements(listing, name)
+            if table_listing.target(verdict) in ours
+        ]
+        for name in (PODS, _ARRIVALS, _RETURNS, _DEPARTURES)
     }
     return [
         *(command for name, found in leading.items() for command in _elements("delete", name, found)),
         *({"flush": {"chain": {**_HERE, "name": chain}}} for chain in present),
         *({"delete": {"chain": {**_HERE, "name": chain}}} for chain in present),
     ]
-
-
-def chains(listing: Sequence[Command]) -> list[str]:
-    """Return the names of the chains in a listing."""
-    return [entry["chain"]["name"] for entry in listing if "chain" in entry]
-
-
-def fixed(listing: Sequence[Command]) -> list[Command]:
-    """Return a listing without the elements that come and go with Pods, and the others in a fixed order."""
-    return [
-        {kind: {name: value for name, value in entry.items() if name != "elem"}}
-        if entry.get("name") in (PODS, EIP_PODS)
-        else {kind: entry}
-        for command in listing
-        for kind, entry in command.items()
-        if kind != "metainfo"
-    ]
-
-
-def is_whole(listing: Sequence[Command], commands: Sequence[Command]) -> bool:
-    """Whether a listing has every rule that the commands added, in its order, and no map or set emptied."""
-    made = [added for command in commands for kind, added in command.items() if kind == "add"]
-    elements = {
-        entry["name"]: entry.get("elem")
-        for found in listing
-        for kind, entry in found.items()
-        if kind in _KEEPS
-    }
-    filled = {added["element"]["name"] for added in made if "element" in added}
-    listed = _comments(listing)
-    return all(listed.get(chain) == rules for chain, rules in _comments(made).items()) and all(
-        elements.get(name) for name in filled
-    )
-
-
-def _comments(entries: Sequence[Command]) -> dict[str, list[str]]:
-    """Return the comments of the rules of each chain that has rules."""
-    found: dict[str, list[str]] = {}
-    for entry in entries:
-        if "rule" in entry:
-            found.setdefault(entry["rule"]["chain"], []).append(entry["rule"].get("comment", ""))
-    return found
 
 
 def show() -> list[Command]:
@@ -192,6 +166,7 @@ def _sets() -> Iterator[Command]:
     yield {"add": {"set": {**_HERE, "name": _DIRECT, "type": "ipv4_addr", "flags": ["interval"]}}}
     yield {"add": {"map": {**_HERE, "name": _ARRIVALS, "type": "iface_index", "map": "verdict"}}}
     yield {"add": {"map": {**_HERE, "name": _RETURNS, "type": "mark", "map": "verdict"}}}
+    yield {"add": {"map": {**_HERE, "name": _DEPARTURES, "type": "iface_index", "map": "verdict"}}}
 
 
 def _prerouting(config: DataPlaneConfig) -> Iterator[tuple[str, list[Command]]]:
@@ -211,22 +186,10 @@ def _prerouting(config: DataPlaneConfig) -> Iterator[tuple[str, list[Command]]]:
         yield "a Pod, to the VPC", [_in(_DESTINATION, _DIRECT), _vmap(_SOURCE, PODS)]
 
 
-def _postrouting(config: DataPlaneConfig) -> Iterator[tuple[str, list[Command]]]:
-    if config.pod_egress is PodEgress.ENI:
-        marked = {"op": "!=", "left": {"&": [_MARK, config.mark_mask]}, "right": 0}
-        who: Command = {"match": marked}
-    elif config.eip_source_nat_exemption:
-        who = _in(_SOURCE, EIP_PODS)
-    else:
-        return
-    outside = {"match": {"op": "!=", "left": _DESTINATION, "right": f"@{_DIRECT}"}}
-    yield "keeps its address: no masquerade", [who, outside, {"snat": {"addr": _SOURCE}}]
-
-
-def _eni_rules(mask: int, eni: EniLink) -> Iterator[tuple[str, str, list[Command]]]:
+def _eni_rules(config: DataPlaneConfig, eni: EniLink) -> Iterator[tuple[str, str, list[Command]]]:
     original = {"match": {"op": "==", "left": {"ct": {"key": "direction"}}, "right": "original"}}
-    mark = eni.mark
-    arrive, leave, pod = _arrive(mark), _leave(mark), pod_chain(mark)
+    mask, mark = config.mark_mask, eni.mark
+    arrive, leave, pod, depart = _arrive(mark), _leave(mark), pod_chain(mark), _depart(mark)
     yield leave, "by this ENI", [_set_mark(_MARK, mask, mark)]
     yield pod, "by this ENI from now on", [_set_mark(_CT_MARK, mask, mark)]
     yield pod, "this packet too", [_goto(leave)]
@@ -234,10 +197,21 @@ def _eni_rules(mask: int, eni: EniLink) -> Iterator[tuple[str, str, list[Command
         yield arrive, "for the reverse path filter", [_set_mark(_MARK, mask, mark)]
     yield arrive, "answers go back by this ENI", [original, _set_mark(_CT_MARK, mask, mark)]
     yield arrive, "inwards", [original, {"accept": None}]
+    # The mark alone is not enough: to a Pod of this node it stays, and what passes the node has it, too.
+    chosen = {"match": {"op": "==", "left": {"&": [_MARK, mask]}, "right": mark}}
+    if config.eip_source_nat_exemption:
+        yield depart, "keeps its address: no masquerade", [chosen, *_KEEP]
+    else:
+        yield depart, "keeps its address: no masquerade", [chosen, _in(_DESTINATION, _DIRECT), *_KEEP]
+        yield depart, "nor does kube-proxy change it", [chosen, _MASQUERADED, *_KEEP]
 
 
 def _arrive(mark: int) -> str:
     return f"arrive_{mark:#x}"
+
+
+def _depart(mark: int) -> str:
+    return f"depart_{mark:#x}"
 
 
 def _leave(mark: int) -> str:
@@ -256,6 +230,10 @@ _SOURCE: Final[Command] = {"payload": {"protocol": "ip", "field": "saddr"}}
 _DESTINATION: Final[Command] = {"payload": {"protocol": "ip", "field": "daddr"}}
 _MARK: Final[Command] = {"meta": {"key": "mark"}}
 _CT_MARK: Final[Command] = {"ct": {"key": "mark"}}
+_KEEP: Final[list[Command]] = [{"snat": {"addr": _SOURCE}}]
+_MASQUERADED: Final[Command] = {
+    "match": {"op": "!=", "left": {"&": [_MARK, KUBE_PROXY_MASQUERADE]}, "right": 0}
+}
 
 
 def _vmap(key: Command, name: str) -> Command:
@@ -279,15 +257,3 @@ def _network(cidr: str) -> Command:
 def _elements(verb: str, name: str, elements: list[Any]) -> Iterator[Command]:
     if elements:
         yield {verb: {"element": {**_HERE, "name": name, "elem": elements}}}
-
-
-def _map_elements(listing: Sequence[Command], name: str) -> Iterator[tuple[Any, Command]]:
-    for entry in listing:
-        found = entry.get("map", {})
-        if found.get("name") == name:
-            yield from found.get("elem", [])
-
-
-def _target(verdict: Command) -> str:
-    """Return the chain that a verdict leads to, as nft lists it: {"goto": {"target": …}}."""
-    return next((str(to["target"]) for to in verdict.values() if to), "")

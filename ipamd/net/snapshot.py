@@ -12,7 +12,7 @@ from pyroute2.netlink.rtnl.fibmsg import fibmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from ipamd.core import names
-from ipamd.net import links, nft_table, rtnetlink, ruleset, wiring
+from ipamd.net import links, nft_table, rtnetlink, ruleset, table_listing, wiring
 from ipamd.net.model import FoundLink, FoundRoute, FoundRule, Snapshot
 from ipamd.net.netlink import ROUTE, NetlinkSocket
 from ipamd.net.nft_elements import Elements
@@ -30,7 +30,7 @@ def taken(elements: Elements, sysctls: Sysctls) -> Snapshot:
             replace(link, accepts_ra=wiring.accepts_ra(link.name, sysctls)) for link in our_links(channel)
         )
     listing = nft_table.listed()
-    marks = (ruleset.mark_of(chain) for chain in ruleset.chains(listing or []))
+    marks = (ruleset.mark_of(chain) for chain in table_listing.chains(listing or []))
     return Snapshot(
         rules=rules,
         routes=routes,
