@@ -30,7 +30,9 @@ class Cluster:
         self._wake = wake
         self._seen: dict[Key, object] = {}  # used by the claims' thread only
         self._pods = ObjectCache(client, PODS, on_change=self._pod_changed, keep=pods.trim, pace=pace)
-        self._claims = ObjectCache(client, EIPCLAIMS, on_change=self._claim_changed, pace=pace)
+        self._claims = ObjectCache(
+            client, EIPCLAIMS, on_change=self._claim_changed, keep=claims.trim, pace=pace
+        )
         self._nodes = ObjectCache(client, NODES, on_change=self._node_changed, keep=nodes.trim, pace=pace)
 
     def start(self) -> None:

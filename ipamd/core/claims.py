@@ -225,6 +225,29 @@ def read(obj: Mapping[str, Any]) -> Claim:
     )
 
 
+def trim(obj: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parts of a claim that `read` and an object cache read: without managedFields above all."""
+    metadata = obj["metadata"]
+    kept = (
+        "namespace",
+        "name",
+        "uid",
+        "resourceVersion",
+        "deletionTimestamp",
+        "finalizers",
+        "ownerReferences",
+    )
+    labels, annotations = _mapping(metadata.get("labels")), _mapping(metadata.get("annotations"))
+    return {
+        "metadata": {
+            **{key: metadata[key] for key in kept if key in metadata},
+            "labels": {key: labels[key] for key in (NODE_LABEL,) if key in labels},
+            "annotations": {key: annotations[key] for key in (POD_UID,) if key in annotations},
+        },
+        **{part: obj[part] for part in ("spec", "status") if part in obj},
+    }
+
+
 def new_object(pod: PodView, request: EipRequest, owner: OwnerRef | None = None) -> dict[str, Any]:
     """Return the body of the claim to create for a Pod; the finalizer is on it from its first moment."""
     return {

@@ -4,6 +4,8 @@ A Pod of the API is 5 to 20 KB of JSON; a node has up to 250 of them and the age
 is what caches store, `PodView` what decisions are made on. Pure; input is taken as it comes and checked.
 """
 
+import functools
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 from ipamd.core import capacity, model, owners
 
 ANNOTATION_PREFIX = "tke.cloud.tencent.com/"
+_ASKS = [{"resources": {"requests": {capacity.EIP_RESOURCE: "1"}}}]
 FINISHED = ("Succeeded", "Failed")
 """Phases after which no container and no sandbox of the Pod is started again."""
 
@@ -67,22 +70,28 @@ def view(pod: Mapping[str, Any]) -> PodView:
 
 
 def trim(pod: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parts of a Pod object that `view` and an object cache read."""
+    """Return the parts of a Pod object that `view` and an object cache read.
+
+    What the Pods of a workload or node have in common is kept once.
+    """
     metadata, spec, status = (_mapping(pod.get(part)) for part in ("metadata", "spec", "status"))
-    kept = ("name", "namespace", "uid", "resourceVersion", "deletionTimestamp", "generateName")
+    kept = ("name", "uid", "resourceVersion", "deletionTimestamp")
     controller = owners.controller_of(metadata)
-    eip = {"resources": {"requests": {capacity.EIP_RESOURCE: "1"}}}
     return {
         "metadata": {
             **{key: metadata[key] for key in kept if key in metadata},
-            "annotations": _own_annotations(metadata),
-            **({"ownerReferences": [{**controller.reference(), "controller": True}]} if controller else {}),
+            **{key: _shared(metadata[key]) for key in ("namespace", "generateName") if key in metadata},
+            **({"annotations": annotations} if (annotations := _own_annotations(metadata)) else {}),
+            **({"ownerReferences": _references(controller)} if controller else {}),
         },
         "spec": {
-            **{key: spec[key] for key in ("nodeName", "hostNetwork") if key in spec},
-            **({"containers": [eip]} if _requests(spec, capacity.EIP_RESOURCE) else {}),
+            **{key: _shared(spec[key]) for key in ("nodeName", "hostNetwork") if key in spec},
+            **({"containers": _ASKS} if _requests(spec, capacity.EIP_RESOURCE) else {}),
         },
-        "status": {key: status[key] for key in ("phase", "podIP") if key in status},
+        "status": {
+            **({"phase": _shared(status["phase"])} if "phase" in status else {}),
+            **({"podIP": status["podIP"]} if "podIP" in status else {}),
+        },
     }
 
 
@@ -100,7 +109,21 @@ def _requests(spec: Mapping[str, Any], resource: str) -> bool:
 
 def _own_annotations(metadata: Mapping[str, Any]) -> dict[str, str]:
     annotations = _mapping(metadata.get("annotations"))
-    return {key: _text(annotations[key]) for key in annotations if key.startswith(ANNOTATION_PREFIX)}
+    return {
+        sys.intern(key): _shared(_text(annotations[key]))
+        for key in annotations
+        if key.startswith(ANNOTATION_PREFIX)
+    }
+
+
+@functools.lru_cache(maxsize=4096)
+def _references(controller: owners.OwnerRef) -> list[dict[str, Any]]:
+    return [{**controller.reference(), "controller": True}]
+
+
+def _shared(value: Any) -> Any:
+    """Return one and the same object for equal texts."""
+    return sys.intern(value) if isinstance(value, str) else value
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -7,14 +7,17 @@ Thread safety: any thread may call a `Caller`; a `Watch` is read by one thread a
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 from ipamd.kube import errors
 from ipamd.kube.gate import RequestGate
+from ipamd.kube.list_stream import ListStream
 from ipamd.kube.transport import Request, Stream, Transport
 
 JsonObject = dict[str, Any]
+LIST_SECONDS = 600.0
+"""How long the answer to a list may take to arrive."""
 
 
 class Caller:
@@ -58,24 +61,48 @@ class Caller:
 
     def open_watch(self, request: Request, *, silence: float) -> "Watch":
         """Open a watch that breaks off after `silence` seconds without a byte."""
-        self._admit(request, self._timeout)
+        return Watch(request.title, self._stream(request, silence=silence, patience=0.0))
+
+    def read_list(self, request: Request) -> Generator[JsonObject, None, JsonObject]:
+        """Yield the objects of a list's answer while it arrives; its generator returns the metadata.
+
+        It breaks off after the call's time without a byte, and after LIST_SECONDS.
+        """
+        end = time.monotonic() + LIST_SECONDS
+        stream = self._stream(request, silence=self._timeout, patience=self._timeout)
         try:
-            stream = self._transport.stream(request, silence=silence)
-        except errors.UnreachableError:
-            self._gate.failed()
-            raise
-        if stream.status == 200:
-            self._gate.answered()
-            return Watch(request.title, stream)
-        try:
-            body = stream.read_error(errors.BODY_LIMIT)
+            answer = ListStream(request.title, stream.chunks())
+            for item in answer.items():
+                yield item
+                if time.monotonic() > end:
+                    raise errors.UnreachableError(f"{request.title}: the answer did not end in time")
         finally:
             stream.close()
-        error = errors.from_answer(
-            request.title, status=stream.status, body=body, retry_after=stream.retry_after
-        )
-        self._note(error)
-        raise error
+        return answer.metadata
+
+    def _stream(self, request: Request, *, silence: float, patience: float) -> Stream:
+        """Return a stream that the server has opened; a 429 is waited for inside `patience`."""
+        end = time.monotonic() + patience
+        while True:
+            self._admit(request, self._timeout)
+            try:
+                stream = self._transport.stream(request, silence=silence)
+            except errors.UnreachableError:
+                self._gate.failed()
+                raise
+            if stream.status == 200:
+                self._gate.answered()
+                return stream
+            try:
+                body = stream.read_error(errors.BODY_LIMIT)
+            finally:
+                stream.close()
+            error = errors.from_answer(
+                request.title, status=stream.status, body=body, retry_after=stream.retry_after
+            )
+            self._note(error)
+            if not isinstance(error, errors.ThrottledError) or time.monotonic() + error.retry_after >= end:
+                raise error
 
     def _admit(self, request: Request, patience: float) -> None:
         if not self._gate.admit(patience):

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import ipamd
-from ipamd.kube import errors
 from ipamd.kube.calling import Caller, JsonObject, Watch
 from ipamd.kube.config import Connection
 from ipamd.kube.gate import RequestGate
@@ -21,6 +20,8 @@ from ipamd.kube.transport import Request, Transport
 
 PAGE = 500
 """Objects asked for in one page of a list, as client-go's pager does."""
+INITIAL_EVENTS_END = "k8s.io/initial-events-end"
+"""Annotation of the bookmark after which a watch has told all that there was."""
 _CONTENT_TYPES = {"merge": "application/merge-patch+json", "json": "application/json-patch+json"}
 
 
@@ -44,6 +45,45 @@ class Selection:
         """Return the URL parameters."""
         pairs = [("labelSelector", self.label_selector), ("fieldSelector", self.field_selector)]
         return [(key, value) for key, value in pairs if value]
+
+
+class Scan:
+    """A list, page by page and object by object, so that a caller may trim each before the next is read.
+
+    Iterated once, by one thread. Errors while it is: GoneError when the list's snapshot expired between two
+    pages, and any other KubeError; what was yielded before is then not the whole.
+    """
+
+    def __init__(self, caller: Caller, resource: Resource, selection: Selection, version: str) -> None:
+        self._caller = caller
+        self._resource = resource
+        self._selection = selection
+        self._from = version
+        self.resource_version = ""
+        """What a watch may start from, once the last object was yielded."""
+
+    def __iter__(self) -> Iterator[JsonObject]:
+        token = ""
+        while True:
+            metadata = yield from self._caller.read_list(self._page(token))
+            self.resource_version = str(metadata.get("resourceVersion") or "")
+            token = str(metadata.get("continue") or "")
+            if not token:
+                return
+
+    def _page(self, token: str) -> Request:
+        query = [*self._selection.query(), ("limit", str(PAGE))]
+        if token:
+            query.append(("continue", token))
+        elif self._from:
+            query += [("resourceVersion", self._from), ("resourceVersionMatch", "NotOlderThan")]
+        return Request(
+            title=f"list {self._resource.plural}",
+            step=_step("list", self._resource),
+            method="GET",
+            path=self._resource.path(self._selection.namespace),
+            query=tuple(query),
+        )
 
 
 class KubeClient:
@@ -91,46 +131,16 @@ class KubeClient:
         selection = Selection(
             namespace=namespace, label_selector=label_selector, field_selector=field_selector
         )
-        items: list[JsonObject] = []
-        version = ""
-        for page in self.pages(resource, selection):
-            items += page.items
-            version = page.resource_version
-        return Listing(items=items, resource_version=version)
+        scan = self.scan(resource, selection)
+        items = list(scan)
+        return Listing(items=items, resource_version=scan.resource_version)
 
-    def pages(
-        self, resource: Resource, selection: Selection, *, resource_version: str = ""
-    ) -> Iterator[Listing]:
-        """Yield a list page by page, so that a caller may trim each before the next is read.
+    def scan(self, resource: Resource, selection: Selection, *, resource_version: str = "") -> "Scan":
+        """Return a list that is read while it is iterated over; nothing is asked before.
 
         `resource_version` "0" lets the server answer from its watch cache, any other "not older than that".
-        Errors: GoneError when the list's snapshot expired between two pages.
         """
-        token = ""
-        while True:
-            query = [*selection.query(), ("limit", str(PAGE))]
-            if token:
-                query.append(("continue", token))
-            elif resource_version:
-                query += [("resourceVersion", resource_version), ("resourceVersionMatch", "NotOlderThan")]
-            title = f"list {resource.plural}"
-            document = self._caller.call(
-                Request(
-                    title=title,
-                    step=_step("list", resource),
-                    method="GET",
-                    path=resource.path(selection.namespace),
-                    query=tuple(query),
-                )
-            )
-            metadata = document.get("metadata") or {}
-            items = document.get("items") or []
-            if not isinstance(metadata, dict) or not isinstance(items, list):
-                raise errors.UnreachableError(f"{title}: the answer is not a list of objects")
-            yield Listing(items=items, resource_version=str(metadata.get("resourceVersion") or ""))
-            token = str(metadata.get("continue") or "")
-            if not token:
-                return
+        return Scan(self._caller, resource, selection, resource_version)
 
     def create(self, resource: Resource, obj: JsonObject, *, timeout: float | None = None) -> JsonObject:
         """Create the object and return it as stored; AlreadyExistsError when the name is taken."""
@@ -220,12 +230,15 @@ class KubeClient:
         selection: Selection,
         *,
         resource_version: str,
+        initial: bool = False,
         lasts: int = 300,
         silence: float = 90.0,
     ) -> Watch:
-        """Open a watch with bookmarks from `resource_version` on.
+        """Open a watch with bookmarks from `resource_version` on; the server ends it after `lasts` seconds.
 
-        The server ends it after `lasts` seconds.
+        With `initial` it begins with all objects, as ADDED, not older than that version, and a bookmark with
+        the annotation INITIAL_EVENTS_END ("Streaming lists" of the API concepts). InvalidObjectError when the
+        server does not do so: before Kubernetes 1.27, or with its feature WatchList off.
         """
         query = [
             *selection.query(),
@@ -234,6 +247,8 @@ class KubeClient:
             ("resourceVersion", resource_version),
             ("timeoutSeconds", str(lasts)),
         ]
+        if initial:
+            query += [("sendInitialEvents", "true"), ("resourceVersionMatch", "NotOlderThan")]
         request = Request(
             title=f"watch {resource.plural}",
             step=_step("watch", resource),

@@ -22,7 +22,7 @@ from ipamd.kube.errors import BODY_LIMIT, UnreachableError
 
 _CONNECT_TIMEOUT = 5.0
 _ANSWER_LIMIT = 64 * 1024 * 1024
-"""Bytes; a page of 500 Pods is about 10 MiB."""
+"""Bytes; an object is at most 1.5 MiB, and lists are streamed (`list_stream`)."""
 _LINE_LIMIT = 8 * 1024 * 1024
 """Bytes of one watch event; an object in etcd is at most 1.5 MiB."""
 _CHUNK = 64 * 1024
@@ -110,13 +110,13 @@ class Transport:
         return Answer(status=response.status, body=body, retry_after=response.headers.get("Retry-After", ""))
 
     def stream(self, request: Request, *, silence: float) -> "Stream":
-        """Open a stream of lines that ends with an error after `silence` seconds without a byte.
+        """Open a stream that ends with an error after `silence` seconds without a byte.
 
         Errors: UnreachableError when no answer came.
         """
         try:
             with steps.step(request.step):
-                response = self._open(request, connect=_CONNECT_TIMEOUT, read=silence)
+                response = self._open_again_if_stale(request, silence)
         except (urllib3.exceptions.HTTPError, OSError) as e:
             raise UnreachableError(f"{request.title}: {_cause(e)} ({self._server})", advice=_ADVICE) from e
         return Stream(request, response)
@@ -150,7 +150,7 @@ class Transport:
 
 
 class Stream:
-    """The answer to a watch: lines as they come."""
+    """The answer to a watch or list, as it comes."""
 
     def __init__(self, request: Request, response: urllib3.BaseHTTPResponse) -> None:
         self._request = request
@@ -178,14 +178,17 @@ class Stream:
         Errors: SilenceError after the agreed silence, UnreachableError when the stream breaks.
         """
         rest = b""
+        for chunk in self.chunks():
+            *whole, rest = (rest + chunk).split(b"\n")
+            yield from whole
+            if len(rest) > _LINE_LIMIT:
+                raise UnreachableError(f"{self._request.title}: an event is longer than {_LINE_LIMIT} bytes")
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the body as it arrives, until the server ends it; errors as `lines`."""
         try:
             while chunk := self._response.read1(_CHUNK):
-                *whole, rest = (rest + chunk).split(b"\n")
-                yield from whole
-                if len(rest) > _LINE_LIMIT:
-                    raise UnreachableError(
-                        f"{self._request.title}: an event is longer than {_LINE_LIMIT} bytes"
-                    )
+                yield chunk
         except urllib3.exceptions.ReadTimeoutError as e:
             raise SilenceError(f"{self._request.title}: nothing came for too long", advice=_ADVICE) from e
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as e:
@@ -198,7 +201,7 @@ class Stream:
             self._response.shutdown()
 
     def close(self) -> None:
-        """Give the connection up; by the reader."""
+        """Give the connection up, unless the answer was read to its end; by the reader."""
         self._response.close()
 
 

@@ -1,9 +1,11 @@
 """A local copy of a collection, kept up to date by list and watch in a thread of its own.
 
-List in pages, watch with bookmarks from the list's version on, resume where a watch ended, list again after a
-410, and notice a frozen connection by its silence. Whatever goes wrong, the next attempt waits by a jittered,
-growing delay: thousands of nodes run this against one API server (client-go's reflector is the model; the
-informer of the Python client has no back-off).
+Where the server has it, one watch tells first what there is, then what comes ("Streaming lists" of the API
+concepts); elsewhere list, object by object, and watch from the list's version on. Either way no more of the
+answer is held than one object. Resume where a watch ended, begin anew after a 410, and notice a frozen
+connection by its silence. Whatever goes wrong, the next attempt waits by a jittered, growing delay: thousands
+of nodes run this against one API server (client-go's reflector is the model; the Python client's informer
+has no back-off).
 The copy lags behind the server. Who is about to free something asks `KubeClient.get` instead.
 Thread safety: any thread may call any method; `on_change` runs on the cache's thread, one change at a time.
 """
@@ -12,14 +14,14 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from ipamd.core.backoff import Backoff
 from ipamd.kube import errors
 from ipamd.kube.calling import JsonObject, Watch
-from ipamd.kube.client import KubeClient, Selection
+from ipamd.kube.client import INITIAL_EVENTS_END, KubeClient, Selection
 from ipamd.kube.resources import Resource
 from ipamd.kube.transport import SilenceError
 
@@ -82,7 +84,9 @@ class ObjectCache:
         self._pace = pace or WatchPace()
         self._lock = threading.Lock()
         self._objects: dict[Key, JsonObject] = {}
-        self._version = ""  # empty: list before the next watch
+        self._version = ""  # empty: learn what there is before the next watch
+        self._streams = True  # until the server refuses to stream what there is
+        self._doubted = False  # whether it has begun to and has not come to the end: list next
         self._list_from = "0"  # the first list may come from the server's watch cache: cheap for etcd
         self._watch: Watch | None = None
         self._synced = threading.Event()
@@ -143,22 +147,19 @@ class ObjectCache:
                 self._stopping.wait(self._pace.backoff.delay(failures, random.random))
 
     def _follow(self) -> None:
-        """List if needed, then watch until the watch ends."""
-        if not self._version:
+        """Learn what there is if needed, then watch until the watch ends."""
+        if not self._version and (self._doubted or not self._streams):
             self._list()
-        watch = self._client.watch(
-            self._resource,
-            self._selection,
-            resource_version=self._version,
-            lasts=random.randint(self._pace.lasts, 2 * self._pace.lasts),  # noqa: S311 - no secret
-            silence=self._pace.silence,
-        )
+        watch = self._open()
         with self._lock:
             self._watch = watch
         try:
             if self._stopping.is_set():
                 return
-            for kind, obj in watch.events():
+            events = watch.events()
+            if not self._version:
+                self._take_initial(events)
+            for kind, obj in events:
                 self._take(kind, obj)
                 if self._stopping.is_set():
                     return
@@ -167,17 +168,64 @@ class ObjectCache:
                 self._watch = None
             watch.close()
 
+    def _open(self) -> Watch:
+        lasts = random.randint(self._pace.lasts, 2 * self._pace.lasts)  # noqa: S311 - no secret
+        if not self._version:
+            self._doubted = True
+            try:
+                return self._client.watch(
+                    self._resource,
+                    self._selection,
+                    resource_version=self._list_from,
+                    initial=True,
+                    lasts=lasts,
+                    silence=self._pace.silence,
+                )
+            except errors.InvalidObjectError as e:
+                log.info("%s; %s are listed instead", e, self._resource.plural)
+                self._streams = False
+                self._list()
+        return self._client.watch(
+            self._resource,
+            self._selection,
+            resource_version=self._version,
+            lasts=lasts,
+            silence=self._pace.silence,
+        )
+
+    def _take_initial(self, events: Iterator[tuple[str, JsonObject]]) -> None:
+        """Take what a watch tells of the present state, up to the bookmark that ends it."""
+        fresh: dict[Key, JsonObject] = {}
+        for kind, obj in events:
+            if self._stopping.is_set():
+                return
+            if kind == "BOOKMARK":
+                if (_metadata(obj, "annotations") or {}).get(INITIAL_EVENTS_END) == "true":
+                    self._replace(fresh, str(_metadata(obj, "resourceVersion")))
+                    return
+            elif kind == "DELETED":  # changes may come before the end
+                fresh.pop(_key(obj), None)
+            else:
+                fresh[_key(obj)] = self._keep(obj)
+        raise errors.UnreachableError(
+            f"watch {self._resource.plural}: what there is was not told to its end; it is listed now"
+        )
+
     def _list(self) -> None:
         fresh: dict[Key, JsonObject] = {}
-        version = ""
-        for page in self._client.pages(self._resource, self._selection, resource_version=self._list_from):
-            for item in page.items:
-                fresh[_key(item)] = self._keep(item)
-            version = page.resource_version
+        scan = self._client.scan(self._resource, self._selection, resource_version=self._list_from)
+        for item in scan:
+            fresh[_key(item)] = self._keep(item)
+            if self._stopping.is_set():
+                return
+        self._replace(fresh, scan.resource_version)
+
+    def _replace(self, fresh: dict[Key, JsonObject], version: str) -> None:
         with self._lock:
             old, self._objects = self._objects, fresh
         # A resourceVersion given to a later list means "not older": the copy never goes back in time.
         self._version = self._list_from = version
+        self._doubted = False
         for key, obj in old.items():
             if key not in fresh:
                 self._tell("deleted", obj)

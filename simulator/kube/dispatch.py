@@ -36,8 +36,9 @@ class Answer:
 class Dispatcher:
     """Calls the verbs of a registry."""
 
-    def __init__(self, registry: Registry) -> None:
-        """Serve the registry's store and table."""
+    def __init__(self, registry: Registry, *, streams_lists: bool = True) -> None:
+        """Serve the registry's store and table; `streams_lists` is the real server's feature WatchList."""
+        self.streams_lists = streams_lists
         self._registry = registry
         self._store = registry.store
         self._table = registry.table
@@ -66,7 +67,7 @@ class Dispatcher:
         resource = routing.find(self._table, request)
         if resource is None:
             return Answer(404, _NO_PAGE)
-        options = watching.read_options(resource, request)
+        options = watching.read_options(resource, request, streams_lists=self.streams_lists)
         return Watch(self._store, resource, request, options), options
 
     def _plain(self, request: Request) -> Answer:

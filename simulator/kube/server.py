@@ -68,13 +68,17 @@ class KubeServer:
         *,
         access: Access | None = None,
         bookmark_seconds: float = 60.0,
+        streams_lists: bool = True,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Serve a store on listening sockets, which the server then owns. `clock` gives the wall time."""
+        """Serve a store on listening sockets, which the server then owns. `clock` gives the wall time.
+
+        Without `streams_lists` it is as a server with its feature WatchList off.
+        """
         self.store = store
         self.table = ResourceTable()
         self.registry = Registry(store, self.table, clock=clock)
-        self.dispatcher = Dispatcher(self.registry)
+        self.dispatcher = Dispatcher(self.registry, streams_lists=streams_lists)
         self.collector = Collector(store, self.table, self.registry.deletion)
         self.faults = Faults()
         self.traffic = Traffic()

@@ -33,8 +33,11 @@ class WatchOptions:
     """Seconds until the server ends the stream; None: as the server likes."""
 
 
-def read_options(resource: Resource, request: Request) -> WatchOptions:
-    """Read a watch request. Raises ApiError 400, 422."""
+def read_options(resource: Resource, request: Request, *, streams_lists: bool = True) -> WatchOptions:
+    """Read a watch request; without `streams_lists` as a server with its feature WatchList off.
+
+    Raises ApiError 400, 422.
+    """
     query = request.query
     version, match = query.get("resourceVersion", ""), query.get("resourceVersionMatch", "")
     initial = query.get("sendInitialEvents", "")
@@ -45,6 +48,9 @@ def read_options(resource: Resource, request: Request) -> WatchOptions:
     if match and not initial:
         detail = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
         errors.append(status.forbidden_field("resourceVersionMatch", detail))
+    if initial and not streams_lists:
+        detail = "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled"
+        errors.append(status.forbidden_field("sendInitialEvents", detail))
     if errors:
         raise status.invalid("meta.k8s.io", "ListOptions", "", errors)
     if version and not version.isdigit():

@@ -27,7 +27,7 @@ ACCOUNTS = {ADMISSION: CONTROLLER}
 VERBS = {
     "get": ("get",),
     "list": ("list",),
-    "pages": ("list",),
+    "scan": ("list",),
     "watch": ("watch",),
     "create": ("create",),
     "patch": ("patch",),

@@ -8,7 +8,7 @@ from ipamd.core.backoff import Backoff
 from ipamd.kube.client import PAGE, Selection
 from ipamd.kube.resources import PODS
 from ipamd.kube.watching import ObjectCache, WatchPace
-from simulator.kube import Fault, FaultKind
+from simulator.kube import Fault, FaultKind, KubeServer, Store, listen
 from tests.kube.objects import pod, wait_for
 
 BRISK = WatchPace(lasts=5, silence=5.0, healthy=0.05, backoff=Backoff(first=0.02, longest=0.1))
@@ -24,6 +24,13 @@ class Changes:
     def __call__(self, kind, obj):
         self.seen.append((kind, obj["metadata"]["name"]))
         self.threads.add(threading.current_thread().name)
+
+
+@pytest.fixture(params=[True, False], ids=["streamed", "listed"])
+def server(request):
+    """A server that streams what there is, and one that has to be asked for a list."""
+    with KubeServer(Store(), [listen()], bookmark_seconds=0.2, streams_lists=request.param) as server:
+        yield server
 
 
 @pytest.fixture
@@ -71,7 +78,7 @@ def test_it_holds_what_was_there_and_what_comes(client, open_cache):
 def test_it_has_not_synced_before_the_first_list_is_whole(server, client, open_cache):
     for number in range(PAGE + 1):
         client.create(PODS, pod(f"p{number:04}"))
-    hang = server.inject(Fault(kind=FaultKind.HANG, verb="list", resource="pods"))
+    hang = server.inject(Fault(kind=FaultKind.HANG, resource="pods"))
     cache = open_cache()
 
     assert not cache.wait_synced(0.2)
@@ -79,6 +86,17 @@ def test_it_has_not_synced_before_the_first_list_is_whole(server, client, open_c
     server.heal(hang)
     wait_for(lambda: cache.has_synced, seconds=20)
     assert len(cache.items()) == PAGE + 1
+
+
+def test_all_that_there_is_is_asked_for_once(server, client, open_cache):
+    client.create(PODS, pod("a"))
+    cache = open_cache()
+    assert cache.wait_synced(5)
+    wait_for(lambda: server.watches("pods") == 1)
+
+    asked = server.traffic.count(verb="list", resource="pods")
+    assert asked == (0 if server.dispatcher.streams_lists else 1)
+    assert server.traffic.count(verb="watch", resource="pods") == 1 + asked
 
 
 def test_it_sees_only_its_selection(client, open_cache):
@@ -113,15 +131,18 @@ def test_it_keeps_only_what_it_is_told_to(client, open_cache):
 
 
 def test_a_cut_watch_goes_on_where_it_was_without_a_new_list(server, client, open_cache):
+    client.create(PODS, pod("before"))
     cache = open_cache()
     assert cache.wait_synced(5)
+    before = cache.get("default", "before")
     for number in range(3):
         wait_for(lambda: server.watches("pods") == 1)
         server.cut_watches("pods")
         client.create(PODS, pod(f"p{number}"))
-    wait_for(lambda: len(cache.items()) == 3)
+    wait_for(lambda: len(cache.items()) == 4)
 
-    assert server.traffic.count(verb="list", resource="pods") == 1
+    assert server.traffic.count(verb="list", resource="pods") <= 1
+    assert cache.get("default", "before") is before  # it was not told again
 
 
 def test_after_a_410_it_lists_again_and_tells_every_difference(server, client, open_cache):
@@ -159,8 +180,10 @@ def test_a_410_inside_a_watch_is_as_good(server, client, open_cache):
 
 
 def test_bookmarks_spare_a_quiet_cache_the_410(server, client, open_cache):
+    client.create(PODS, pod("before", namespace="kube-system"))
     cache = open_cache(selection=Selection(namespace="kube-system"))
     assert cache.wait_synced(5)
+    before = cache.get("kube-system", "before")
     for number in range(20):
         client.create(PODS, pod(f"elsewhere-{number}"))
     revision = server.store.revision
@@ -169,9 +192,10 @@ def test_bookmarks_spare_a_quiet_cache_the_410(server, client, open_cache):
     server.store.compact()
     server.cut_watches("pods")
     client.create(PODS, pod("here", namespace="kube-system"))
-    wait_for(lambda: names(cache) == ["here"])
+    wait_for(lambda: names(cache) == ["before", "here"])
 
-    assert server.traffic.count(verb="list", resource="pods") == 1
+    assert server.traffic.count(verb="list", resource="pods") <= 1
+    assert cache.get("kube-system", "before") is before  # it was not told again
 
 
 def test_a_frozen_watch_is_noticed_by_its_silence(server, client, open_cache):
