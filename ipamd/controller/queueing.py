@@ -18,12 +18,16 @@ _LONGEST_WAIT = 3600.0
 """Seconds until a worker without work looks at the clock."""
 _ECHO = 1.0
 """Seconds until a key that failed is worked on again because it changed meanwhile."""
+_STALE = 64
+"""Entries of keys that came earlier, beyond as many as there are keys, that are kept before they are dropped."""
 
 K = TypeVar("K", bound=Hashable)
 
 
 class WorkQueue(Generic[K]):
     """Invariant: a key is with at most one worker, and waits at most once for now and once for later.
+
+    `_heap` has an entry for each key of `_later`; after a push no more stale ones than that, and a few.
 
     Thread safety: any thread may call any method.
     """
@@ -129,7 +133,14 @@ class WorkQueue(Generic[K]):
         self._later[key] = due
         self._pushed += 1
         heapq.heappush(self._heap, (due, self._pushed, key))
+        if len(self._heap) > 2 * len(self._later) + _STALE:
+            self._drop_stale()
         self._changed.notify()
+
+    def _drop_stale(self) -> None:
+        """Forget entries of keys that came earlier: one that is due in a week would stay as long."""
+        self._heap = [entry for entry in self._heap if self._later.get(entry[2]) == entry[0]]
+        heapq.heapify(self._heap)
 
     def _wake_due(self) -> None:
         now = self._monotonic()

@@ -183,3 +183,22 @@ def test_no_key_is_ever_with_two_workers_and_none_is_lost():
 
     assert wrong == []
     assert seen == written
+
+
+def test_keys_that_are_due_in_a_week_and_come_at_every_resync_leave_nothing_behind(queue, clock):
+    """Kept claims expire in days and are looked at every five minutes; one entry each is all there is."""
+    week, number = 7 * 86400.0, 200
+    for resync in range(50):
+        clock.now = resync * 300.0
+        for key in range(number):
+            queue.add(key)
+        for key in range(number):
+            taken = queue.get()
+            queue.succeeded(taken)
+            queue.add_after(taken, week - clock.now + key * 1e-3 + resync * 1e-6)
+            queue.done(taken)
+
+    assert len(queue) == number
+    assert len(queue._heap) <= 2 * number + 64
+    clock.now = week + 60.0
+    assert sorted(key for key in ready(queue) if key != "begin") == list(range(number))
