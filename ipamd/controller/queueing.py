@@ -19,7 +19,7 @@ _LONGEST_WAIT = 3600.0
 _ECHO = 1.0
 """Seconds until a key that failed is worked on again because it changed meanwhile."""
 _STALE = 64
-"""Entries of keys that came earlier, beyond as many as there are keys, that are kept before they are dropped."""
+"""Entries of keys that came earlier that may be kept, beyond as many as there are keys."""
 
 K = TypeVar("K", bound=Hashable)
 
