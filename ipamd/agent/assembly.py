@@ -266,6 +266,7 @@ class Agent:
             cooldown=settings.ip_cooldown,
         )
         parts = UpkeepParts(
+            book=self._book,
             dataplane=self._dataplane,
             primary_mac=facts.primary_mac,
             direct_cidrs=(*facts.vpc_cidrs, *settings.direct_cidrs),

@@ -6,9 +6,10 @@ when its link is set up, so that whoever gets one can be wired at once. What was
 store: an agent that starts while the cloud does not answer can still wire Pods to warm addresses.
 """
 
+import contextlib
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -71,8 +72,9 @@ class _Known:
 class NodeEnis:
     """The node's ENIs.
 
-    Invariant: `enis` is replaced as a whole, by one thread at a time; an ENI that has a link there was set up
-    by the data plane since this process started. Thread safety: any thread may call any method.
+    Invariant: `enis` is replaced as a whole, under `_changing`, which is never held while the cloud is asked
+    or a new link is waited for; an ENI that has a link there was set up by the data plane since this process
+    started. Thread safety: any thread may call any method; looks are made one after another.
     """
 
     def __init__(self, instance: model.Instance, adapters: Adapters) -> None:
@@ -80,6 +82,7 @@ class NodeEnis:
         self._instance = instance
         self._adapters = adapters
         self._looking = threading.Lock()
+        self._changing = threading.Lock()
         self._known = _Known()
         self._gateways: dict[str, str] = {}
 
@@ -120,11 +123,13 @@ class NodeEnis:
             ours = [eni for eni in listed if self._is_ours(eni)]
             others = [eni for eni in listed if not eni.primary and not self._is_ours(eni)]
             self._learn_gateways(ours, deadline)
-            enis = {eni.eni_id: self._set_up(self._node_eni(eni)) for eni in ours}
-            unlisted = [eni for eni in self._known.enis.values() if eni.eni_id not in enis]
-            missing = [self._missing(eni) for eni in unlisted if not self._let_go(eni)]
-            known = {**enis, **{eni.eni_id: eni for eni in missing}}
-            self._keep(known, len(others), _public_ips(listed, {eni.eni_id for eni in ours}))
+            self._await_links(eni.mac for eni in ours if eni.eni_id not in self._known.enis)
+            with self._changing:
+                enis = {eni.eni_id: self._set_up(self._node_eni(eni)) for eni in ours}
+                unlisted = [eni for eni in self._known.enis.values() if eni.eni_id not in enis]
+                missing = [self._missing(eni) for eni in unlisted if not self._let_go(eni)]
+                known = {**enis, **{eni.eni_id: eni for eni in missing}}
+                self._keep(known, len(others), _public_ips(listed, {eni.eni_id for eni in ours}))
             visible = tuple(_visible(eni, enis[eni.eni_id]) for eni in ours)
             loose = self._loose(observing.doubtful(asked, visible), deadline)
             listing = observing.Listing(enis=visible, as_of=as_of, loose=loose)
@@ -135,8 +140,9 @@ class NodeEnis:
 
     def recall(self) -> None:
         """Take over the ENIs that the store remembers, until the cloud answers; `mend` sets them up."""
-        with self._looking:
-            known = [_recalled(entry) for entry in self._adapters.database.fact(FACT) or []]
+        known = [_recalled(entry) for entry in self._adapters.database.fact(FACT) or []]
+        self._await_links(eni.mac for eni in known)
+        with self._changing:
             self._keep({eni.eni_id: eni for eni in known}, 0, 0)
 
     def mend(self) -> bool:
@@ -145,12 +151,10 @@ class NodeEnis:
         The addresses of an ENI without link go to quarantine until the next `look`. Errors: StoreError.
         """
         book = self._adapters.book
-        with self._looking:
+        with self._changing:
             before = self._known.enis
-            # A link that was there is not waited for when it is gone: that would hold up the other repairs.
-            enis = {
-                i: self._set_up(eni, wait=eni.link is None and not eni.problem) for i, eni in before.items()
-            }
+            # A link that is not there is not waited for: that would hold up the other repairs.
+            enis = {eni_id: self._set_up(eni) for eni_id, eni in before.items()}
             self._keep(enis, self._known.foreign, self._known.public_ips)
             lost = [eni_id for eni_id, eni in enis.items() if eni.link is None]
             if lost:
@@ -193,11 +197,17 @@ class NodeEnis:
             for subnet in self._adapters.cloud.describe_subnets(sorted(unknown), deadline):
                 self._gateways[subnet.subnet_id] = gateway_of(subnet.cidr)
 
-    def _set_up(self, eni: NodeEni, *, wait: bool = True) -> NodeEni:
+    def _await_links(self, macs: Iterable[str]) -> None:
+        """Give the kernel time to show the links of ENIs that were just attached, or of a node that boots."""
+        for mac in macs:
+            with contextlib.suppress(IpamError):  # told by whoever sets it up
+                self._adapters.dataplane.await_link(mac)
+
+    def _set_up(self, eni: NodeEni) -> NodeEni:
         if eni.state == _MISSING:
             return eni
         try:
-            link = self._adapters.dataplane.ensure_eni(eni.mac, eni.gateway, wait=wait)
+            link = self._adapters.dataplane.ensure_eni(eni.mac, eni.gateway, wait=False)
         except IpamError as e:
             if e.message != eni.problem:
                 log.warning("ENI %s cannot carry Pods: %s", eni.eni_id, e)

@@ -14,6 +14,7 @@ from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from ipamd.core import errors, names
 from ipamd.net import links, netns, rtnetlink, ruleset, wiring
+from ipamd.net.listing import Link
 from ipamd.net.model import PodWiring
 from ipamd.net.netlink import ROUTE, NetlinkSocket
 from ipamd.net.nft_elements import TABLE, Elements
@@ -88,7 +89,7 @@ def _in_the_pod(pod: PodWiring) -> Iterator[str]:
         )
 
 
-def _link(link: links.Link, what: str, mac: str, mtu: int) -> Iterator[str]:
+def _link(link: Link, what: str, mac: str, mtu: int) -> Iterator[str]:
     if not link.up:
         yield f"{what} is down"
     if link.mac != mac:

@@ -23,7 +23,7 @@ from typing import Final
 from ipamd.core import errors
 from ipamd.net import checking, enis, links, nft_table, rtnetlink, snapshot, wiring
 from ipamd.net.link_removal import LinkRemoval
-from ipamd.net.links import Link
+from ipamd.net.listing import Link
 from ipamd.net.marks import FIRST_TABLE, MarkMask
 from ipamd.net.model import (
     DataPlaneConfig,
@@ -80,7 +80,7 @@ class DataPlane:
         CIDRs of the VPC, the Service CIDR (IPVS routes by it), and what else the VPC leads to privately.
         """
         mac, cidrs = checked_mac(primary_mac), checked_cidrs(direct_cidrs)
-        link = links.await_mac(mac, self._config.link_wait)
+        link = self._known_link(mac) or links.await_mac(mac, self._config.link_wait)
         with self._lock:
             primary = EniLink(
                 mac=mac,
@@ -110,7 +110,7 @@ class DataPlane:
                 raise errors.IpamError("ensure_node has to come before ensure_eni")
             if mac == primary.mac:
                 return primary
-        link = links.await_mac(mac, self._config.link_wait if wait else 0.0)
+        link = self._known_link(mac) or links.await_mac(mac, self._config.link_wait if wait else 0.0)
         with self._lock:
             mark = self._mark_for(link)
             eni, changed = enis.ensure(link, gateway, mark, self._mask.mask, primary.mtu, self._sysctls)
@@ -118,6 +118,10 @@ class DataPlane:
             changed |= self._write(self._direct_cidrs, {**self._enis, mac: eni})
             self._mended += known and changed
             return eni
+
+    def await_link(self, mac: str) -> None:
+        """Wait for an ENI's link as long as configured; TryAgainError when it does not come."""
+        links.await_mac(checked_mac(mac), self._config.link_wait)
 
     def forget_eni(self, mark: int) -> None:
         """Remove all that was made for a secondary ENI, known or left by an earlier run (`snapshot`)."""
@@ -174,7 +178,7 @@ class DataPlane:
 
     def snapshot(self) -> Snapshot:
         """Return all that is ours in the kernel."""
-        return snapshot.taken(self._elements, self._sysctls)
+        return snapshot.taken(self._elements, self._sysctls, self._table.listed)
 
     def remove_all(self) -> None:
         """Remove all that is ours, the links of running Pods included: for an uninstall."""
@@ -195,6 +199,15 @@ class DataPlane:
             )
         self._enis, self._direct_cidrs = known, direct_cidrs
         return written
+
+    def _known_link(self, mac: str) -> Link | None:
+        """Return the link that an ENI has had, if it still has it: without a list of all links."""
+        known = self._enis.get(mac)
+        if known is None:
+            return None
+        with NetlinkSocket(ROUTE) as channel:
+            link = links.by_index(channel, known.ifindex)
+        return link if link is not None and link.mac == mac else None
 
     def _exists(self, eni: EniLink) -> bool:
         with NetlinkSocket(ROUTE) as channel:

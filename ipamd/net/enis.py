@@ -15,7 +15,7 @@ from typing import Final
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from ipamd.net import rtnetlink, snapshot
-from ipamd.net.links import Link
+from ipamd.net.listing import Link
 from ipamd.net.marks import FIRST_TABLE
 from ipamd.net.model import EniLink, FoundRule
 from ipamd.net.netlink import ROUTE, NetlinkSocket, Request

@@ -3,28 +3,14 @@
 import errno
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final
-
-from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
+from typing import Final
 
 from ipamd.core import errors
-from ipamd.net import rtnetlink
+from ipamd.net import listing, rtnetlink
+from ipamd.net.listing import Link
 from ipamd.net.netlink import ROUTE, NetlinkSocket
 
 _POLL_SECONDS: Final = 0.1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
-    """A link as it is; MAC in lower case, MTU in bytes."""
-
-    name: str
-    ifindex: int
-    mac: str
-    mtu: int
-    up: bool
-    alias: str
 
 
 def by_name(channel: NetlinkSocket, name: str) -> Link | None:
@@ -35,15 +21,26 @@ def by_name(channel: NetlinkSocket, name: str) -> Link | None:
         if e.errno == errno.ENODEV:
             return None
         raise
-    return _link(rtnetlink.decode(ifinfmsg, answer))
+    return listing.link(answer)
+
+
+def by_index(channel: NetlinkSocket, ifindex: int) -> Link | None:
+    """Return the link with this index, or None."""
+    try:
+        (answer,) = channel.dump(rtnetlink.get_link_index(ifindex), f"look up link {ifindex}")
+    except errors.KernelError as e:
+        if e.errno == errno.ENODEV:
+            return None
+        raise
+    return listing.link(answer)
 
 
 def by_mac(channel: NetlinkSocket, mac: str) -> Link | None:
     """Return the link with this MAC; the oldest one, when VLANs and the like on top of it share the MAC."""
     wanted = bytes.fromhex(mac.replace(":", ""))
     answers = channel.dump(rtnetlink.list_links(), "list links")
-    # A node has a link for each Pod and decoding one costs 0.1 ms: look at the bytes first.
-    found = [_link(rtnetlink.decode(ifinfmsg, answer)) for answer in answers if wanted in answer]
+    # A node has a link for each Pod: look at the bytes before decoding.
+    found = [listing.link(answer) for answer in answers if wanted in answer]
     return min((link for link in found if link.mac == mac), key=lambda link: link.ifindex, default=None)
 
 
@@ -71,15 +68,4 @@ def await_mac(mac: str, seconds: float, monotonic: Callable[[], float] = time.mo
 def listed(channel: NetlinkSocket) -> list[Link]:
     """Return all links."""
     answers = channel.dump(rtnetlink.list_links(), "list links")
-    return [_link(rtnetlink.decode(ifinfmsg, answer)) for answer in answers]
-
-
-def _link(message: Any) -> Link:
-    return Link(
-        name=message.get_attr("IFLA_IFNAME"),
-        ifindex=message["index"],
-        mac=(message.get_attr("IFLA_ADDRESS") or "").lower(),
-        mtu=message.get_attr("IFLA_MTU") or 0,
-        up=bool(message["flags"] & rtnetlink.IFF_UP),
-        alias=message.get_attr("IFLA_IFALIAS") or "",
-    )
+    return [listing.link(answer) for answer in answers]

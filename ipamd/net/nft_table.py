@@ -11,7 +11,7 @@ import logging
 from collections.abc import Sequence
 
 from ipamd.core import errors
-from ipamd.net import libnftables, nft_elements, ruleset, table_listing
+from ipamd.net import libnftables, nft_elements, nft_generation, ruleset, table_listing
 from ipamd.net.model import DataPlaneConfig, EniLink
 from ipamd.net.nft_elements import TABLE, Element, Elements
 
@@ -22,20 +22,24 @@ class NftTable:
     """The table of one node.
 
     Invariant: `_listed` is how the kernel listed the table right after `_commands` were carried out, or empty
-    if it lacked something by then. Used under the data plane's lock, never by two threads at once.
+    if it lacked something by then. Used under the data plane's lock, never by two threads at once, but for
+    `listed`.
     """
 
     def __init__(self, elements: Elements) -> None:
         self._elements = elements
+        self.listed = nft_generation.Remembered(listed)
         self._commands: list[ruleset.Command] = []
         self._listed: list[ruleset.Command] = []
 
     def ensure(self, config: DataPlaneConfig, direct_cidrs: Sequence[str], enis: Sequence[EniLink]) -> bool:
         """Make the table what it has to be; return whether anything was written."""
         commands = ruleset.create(config, direct_cidrs, enis)
-        before = listed()
-        if before is not None and commands == self._commands and _fixed(before) == self._listed:
+        known = self.listed()
+        if known is not None and commands == self._commands and _fixed(known) == self._listed:
             return False
+        # What is remembered may show names of links that are gone by now; a change has to name what there is.
+        before = listed()
         try:
             outdated = ruleset.outdated(before or [], enis)
             libnftables.run([*outdated, *commands], f"write nft table ip {TABLE}", "write_table")
@@ -44,7 +48,7 @@ class NftTable:
                 raise
             logger.exception("nft table %s does not take the change and is made anew", TABLE)
             self._replace(commands)
-        now = listed() or []
+        now = self.listed() or []
         # Who flushed something before it was listed would have that believed; the next call writes again.
         self._commands, self._listed = commands, _fixed(now) if table_listing.is_whole(now, commands) else []
         return True
@@ -69,7 +73,7 @@ class NftTable:
         pods = self._elements.listed(ruleset.PODS)
         eip_pods = self._elements.listed(ruleset.EIP_PODS)
         libnftables.run([*ruleset.destroy(), *commands], f"replace nft table ip {TABLE}", "replace_table")
-        chains = set(table_listing.chains(listed() or []))
+        chains = set(table_listing.chains(self.listed() or []))
         kept = [Element(ip, chain) for ip, chain in pods.items() if chain in chains]
         self._elements.apply(
             [

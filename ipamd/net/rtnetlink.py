@@ -177,6 +177,11 @@ def get_link(name: str) -> bytes:
     return _encode(ifinfmsg, _GETLINK, 0, [("IFLA_IFNAME", name), _SKIP_STATISTICS])
 
 
+def get_link_index(ifindex: int) -> bytes:
+    """Ask for one link by its index."""
+    return _encode(ifinfmsg, _GETLINK, 0, [_SKIP_STATISTICS], index=ifindex)
+
+
 def list_links() -> bytes:
     """Ask for all links."""
     return _encode(ifinfmsg, _GETLINK, DUMP, [_SKIP_STATISTICS])

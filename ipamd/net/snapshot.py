@@ -4,15 +4,14 @@ Ours are: rules and routes with our protocol number, links that are named and ad
 the nft table `tke_eni`. Listing costs some milliseconds at 250 Pods; nothing is changed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Final
 
-from pyroute2.netlink.rtnl.fibmsg import fibmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from ipamd.core import names
-from ipamd.net import links, nft_table, rtnetlink, ruleset, table_listing, wiring
+from ipamd.net import links, listing, rtnetlink, ruleset, table_listing, wiring
 from ipamd.net.model import FoundLink, FoundRoute, FoundRule, Snapshot
 from ipamd.net.netlink import ROUTE, NetlinkSocket
 from ipamd.net.nft_elements import Elements
@@ -21,21 +20,23 @@ from ipamd.net.sysctls import Sysctls
 _OUR_MACS: Final = names.host_mac("0.0.0.0")[:6]
 
 
-def taken(elements: Elements, sysctls: Sysctls) -> Snapshot:
-    """Return what is ours, as it is now."""
+def taken(
+    elements: Elements, sysctls: Sysctls, listed: Callable[[], list[ruleset.Command] | None]
+) -> Snapshot:
+    """Return what is ours, as it is now; `listed` gives the nft table."""
     with NetlinkSocket(ROUTE) as channel:
         rules = tuple(our_rules(channel))
-        routes = tuple(_found_route(route) for route in our_routes(channel))
+        routes = tuple(_found_routes(channel))
         found = tuple(
             replace(link, accepts_ra=wiring.accepts_ra(link.name, sysctls)) for link in our_links(channel)
         )
-    listing = nft_table.listed()
-    marks = (ruleset.mark_of(chain) for chain in table_listing.chains(listing or []))
+    table = listed()
+    marks = (ruleset.mark_of(chain) for chain in table_listing.chains(table or []))
     return Snapshot(
         rules=rules,
         routes=routes,
         links=found,
-        table_exists=listing is not None,
+        table_exists=table is not None,
         pod_marks={ip: ruleset.mark_of(chain) for ip, chain in elements.listed(ruleset.PODS).items()},
         eip_pods=frozenset(elements.listed(ruleset.EIP_PODS)),
         eni_marks=frozenset(mark for mark in marks if mark),
@@ -45,14 +46,10 @@ def taken(elements: Elements, sysctls: Sysctls) -> Snapshot:
 def our_rules(channel: NetlinkSocket) -> Iterator[FoundRule]:
     """Yield the policy rules with our protocol number."""
     for answer in channel.dump(rtnetlink.list_rules(), "list policy rules"):
-        rule = rtnetlink.decode(fibmsg, answer)
-        if rule.get_attr("FRA_PROTOCOL") == rtnetlink.PROTOCOL:
+        rule = listing.rule(answer)
+        if rule.protocol == rtnetlink.PROTOCOL:
             yield FoundRule(
-                priority=rule.get_attr("FRA_PRIORITY") or 0,
-                table=rtnetlink.table_of(rule),
-                mark=rule.get_attr("FRA_FWMARK") or 0,
-                mask=rule.get_attr("FRA_FWMASK") or 0,
-                iif=rule.get_attr("FRA_IIFNAME") or "",
+                priority=rule.priority, table=rule.table, mark=rule.mark, mask=rule.mask, iif=rule.iif
             )
 
 
@@ -75,10 +72,13 @@ def our_links(channel: NetlinkSocket) -> Iterator[FoundLink]:
             yield FoundLink(name=link.name, ifindex=link.ifindex, mac=link.mac, up=link.up, alias=link.alias)
 
 
-def _found_route(route: Any) -> FoundRoute:
-    return FoundRoute(
-        table=rtnetlink.table_of(route),
-        destination=f"{route.get_attr('RTA_DST') or '0.0.0.0'}/{route['dst_len']}",
-        gateway=route.get_attr("RTA_GATEWAY") or "",
-        ifindex=route.get_attr("RTA_OIF") or 0,
-    )
+def _found_routes(channel: NetlinkSocket) -> Iterator[FoundRoute]:
+    for answer in channel.dump(rtnetlink.list_routes(), "list routes"):
+        if rtnetlink.protocol_of(answer) == rtnetlink.PROTOCOL:
+            route = listing.route(answer)
+            yield FoundRoute(
+                table=route.table,
+                destination=f"{route.destination}/{route.prefix_length}",
+                gateway=route.gateway,
+                ifindex=route.ifindex,
+            )

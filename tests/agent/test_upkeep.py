@@ -25,12 +25,13 @@ def pod(node, request):
 
 def test_policy_rules_that_were_flushed_come_back(node, pod):
     rules = node.on_node("ip", "rule")
+    assert "suppress_prefixlength" in rules
+    assert "fwmark 0x20000/0x3f0000" in rules
     node.on_node("ip", "rule", "flush")
     node.on_node("ip", "rule", "add", "priority", "32766", "lookup", "main")
 
-    node.eventually("rules", lambda: "fwmark 0x20000/0x3f0000" in node.on_node("ip", "rule"))
-    assert "suppress_prefixlength" in node.on_node("ip", "rule")
-    assert "fwmark" in rules
+    for rule in ("suppress_prefixlength", "fwmark 0x20000/0x3f0000"):
+        node.eventually(rule, lambda rule=rule: rule in node.on_node("ip", "rule"))
 
 
 def test_table_of_an_eni_that_was_flushed_comes_back(node, pod):

@@ -1,0 +1,93 @@
+"""A list of nftables is made once as long as nothing changes there, and anew after any change of anybody."""
+
+import json
+
+import pytest
+
+from ipamd import steps
+from ipamd.net import nft_generation, nft_table, table_listing
+from ipamd.net.nft_generation import Remembered
+from tests.net.world import DIRECT, GATEWAY, PRIMARY_MAC, SECONDARY_MAC
+
+pytestmark = pytest.mark.netns
+CHANGES = (
+    "add table ip theirs",
+    "flush chain ip tke_eni postrouting",
+    "add element ip tke_eni eip_pods { 10.0.1.9 }",
+)
+
+
+def test_the_generation_stays_until_something_changes(world):
+    before = world.on_node(nft_generation.current)
+    assert world.on_node(nft_generation.current) == before
+    for change in CHANGES:
+        world.node.run("nft", change)
+        after = world.on_node(nft_generation.current)
+        assert after != before
+        before = after
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_is_remembered_is_what_there_is(world, change):
+    remembered = Remembered(nft_table.listed)
+    first = world.on_node(remembered)
+    assert world.on_node(remembered) is first, "it has to be listed once only"
+
+    world.node.run("nft", change)
+
+    assert world.on_node(remembered) == world.on_node(nft_table.listed)
+
+
+def test_a_table_that_is_not_there_is_noticed_when_it_comes(bare_world):
+    remembered = Remembered(nft_table.listed)
+    assert bare_world.on_node(remembered) is None
+    bare_world.ensure()
+
+    assert table_listing.chains(bare_world.on_node(remembered))
+
+
+def test_a_change_while_it_is_listed_is_not_remembered(world):
+    def listed_late():
+        found = world.node.run("nft", "-j", "list", "tables")
+        world.node.run("nft", "add", "table", "ip", f"late{len(json.loads(found)['nftables'])}")
+        return found
+
+    remembered = Remembered(listed_late)
+
+    assert world.on_node(remembered) != world.on_node(remembered)
+
+
+class Lists:
+    """Counts how often our table is listed."""
+
+    def __init__(self):
+        self.count = 0
+
+    def before(self, step):
+        self.count += step == "nft.list_table"
+
+    def after(self, step, seconds, error):
+        pass
+
+
+def test_a_repair_round_lists_the_table_once_whatever_number_of_enis(world):
+    world.attach_eni("p4", "eth2", "20:90:6f:00:00:12")
+    macs = (SECONDARY_MAC, "20:90:6f:00:00:12")
+
+    def repair_round():
+        world.dataplane.ensure_node(PRIMARY_MAC, DIRECT)
+        for mac in macs:
+            world.dataplane.ensure_eni(mac, GATEWAY)
+        world.dataplane.snapshot()
+
+    world.on_node(repair_round)
+    world.node.run("nft", "add", "table", "ip", "theirs")
+    lists = Lists()
+    leave = steps.listen(lists)
+    try:
+        world.on_node(repair_round)
+        assert lists.count == 1
+        world.on_node(repair_round)
+        assert lists.count == 1, "nothing has changed"
+    finally:
+        leave()
