@@ -69,8 +69,8 @@ test: lint shim  ## lint, unit, netns and scenario tests, WORKERS files at a tim
 	@$(PY) -m pytest -q -n $(WORKERS) --dist loadfile $(ARGS)
 
 .PHONY: contract
-contract: $(VENV)/ok build/e2e-packages.ok kubernetes  ## the simulators against tccli, the Go SDK and a real API server, and deploy/ on the latter
-	@$(PY) -m pytest -q tests/contract/cloud/clients tests/apiserver $(ARGS)
+contract: $(VENV)/ok build/e2e-packages.ok kubernetes  ## the simulators against tccli, the Go SDK and a real API server, deploy/ on the latter, a real kube-proxy
+	@$(PY) -m pytest -q tests/contract/cloud/clients tests/contract/kube_proxy tests/apiserver $(ARGS)
 	@$(PY) -m testbed.apiserver $(PY) -m pytest -q tests/contract/kube $(ARGS)
 
 .PHONY: test-failed

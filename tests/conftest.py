@@ -18,7 +18,12 @@ hypothesis.settings.register_profile("ci", hypothesis.settings.get_profile("here
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 _TESTS = Path(__file__).parent
-_NAMED_ONLY = [_TESTS / "e2e", _TESTS / "apiserver", _TESTS / "contract" / "cloud" / "clients"]
+_NAMED_ONLY = [
+    _TESTS / "e2e",
+    _TESTS / "apiserver",
+    _TESTS / "contract" / "cloud" / "clients",
+    _TESTS / "contract" / "kube_proxy",
+]
 """What needs programs that take minutes to get; `make e2e` and `make contract` name them."""
 
 

@@ -16,7 +16,7 @@ from simulator.kube.kinds.nodes import NodeStrategy
 from simulator.kube.kinds.pods import PodStrategy
 from simulator.kube.kinds.secrets import SecretStrategy
 from simulator.kube.kinds.services import ServiceStrategy
-from simulator.kube.kinds.strategy import Strategy
+from simulator.kube.kinds.strategy import StatusStrategy, Strategy
 from simulator.kube.kinds.webhooks import MutatingWebhookStrategy
 from simulator.kube.kinds.workloads import DeploymentStrategy, JobStrategy, WorkloadStrategy
 from simulator.kube.status import qualified
@@ -106,6 +106,15 @@ EIP_CLAIMS = Resource(
     strategy=CustomStrategy(),
     subresources=("status",),
     short_names=("eipc",),
+)
+SERVICE_CIDRS = Resource(
+    group="networking.k8s.io",
+    version="v1",
+    plural="servicecidrs",
+    kind="ServiceCIDR",
+    strategy=StatusStrategy(),
+    namespaced=False,
+    subresources=("status",),
 )
 
 
@@ -199,6 +208,14 @@ BUILT_IN: tuple[Resource, ...] = (
     Resource(
         group="coordination.k8s.io", version="v1", plural="leases", kind="Lease", strategy=LeaseStrategy()
     ),
+    Resource(
+        group="discovery.k8s.io",
+        version="v1",
+        plural="endpointslices",
+        kind="EndpointSlice",
+        strategy=Strategy(),
+    ),
+    SERVICE_CIDRS,
     EIP_CLAIMS,
 )
 

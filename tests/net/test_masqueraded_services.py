@@ -13,26 +13,28 @@ import pytest
 from ipamd.net.model import DataPlaneConfig, PodEgress
 from tests.net import kube_proxy
 from tests.net.kube_proxy import Entry
+from tests.net.service_ways import (
+    BACKEND,
+    BACKENDS,
+    CLIENT,
+    CLUSTER_IP,
+    PORTS,
+    TARGET_PORT,
+    WAYS,
+    begin,
+    seen,
+    spoofed,
+    wanted,
+)
 from tests.net.world import INTERNET_IP, NEIGHBOUR_IP, NODE_IP, source_seen
 
 pytestmark = pytest.mark.netns
-CLIENT, BACKEND = "10.0.1.100", "10.0.1.101"
-CLUSTER_IP, BALANCER_IP = "172.16.252.9", "10.0.9.9"
 MODES = ["iptables-nft", "iptables-legacy", "nftables"]
-BACKENDS = {"another node": NEIGHBOUR_IP, "this node": BACKEND, "the Pod": CLIENT, "outside": INTERNET_IP}
-WAYS = {"NodePort": NODE_IP, "ClusterIP": CLUSTER_IP, "load balancer": BALANCER_IP}
-PORTS = {name: 30080 + number for number, name in enumerate(BACKENDS)}
 ENTRIES = [
-    Entry(address, PORTS[name], f"{backend}:8080")
+    Entry(address, PORTS[name], f"{backend}:{TARGET_PORT}")
     for address in WAYS.values()
     for name, backend in BACKENDS.items()
 ]
-
-
-def spoofed(world):
-    """Return how many packets the VPC has dropped because their source was foreign at their ENI."""
-    listed = world.vpc.run("nft", "list", "chain", "ip", "vpc", "arrived")
-    return int(listed.split("counter packets ")[1].split()[0])
 
 
 @pytest.mark.parametrize(
@@ -43,29 +45,9 @@ def spoofed(world):
 def test_a_pod_reaches_every_backend_by_every_masqueraded_way(world, config, mode, eip):
     """By its ENI with its own address; as the node where the packet leaves by no ENI."""
     kube_proxy.install(world.node, mode, ENTRIES)
-    client, backend = world.add_pod(CLIENT, eip=eip), world.add_pod(BACKEND)
-    for namespace, ip in (
-        (world.neighbour, NEIGHBOUR_IP),
-        (world.internet, INTERNET_IP),
-        (backend, BACKEND),
-        (client, CLIENT),
-    ):
-        world.serve(namespace, ip)
-    by_eni = eip or config.pod_egress is PodEgress.ENI
-    sources = {
-        "another node": CLIENT,
-        "this node": NODE_IP,
-        "the Pod": NODE_IP,
-        "outside": CLIENT if by_eni else NODE_IP,
-    }
+    client = begin(world, eip=eip)
 
-    seen = {
-        (way, name): source_seen(client, address, PORTS[name])
-        for way, address in WAYS.items()
-        for name in BACKENDS
-    }
-
-    assert seen == {(way, name): sources[name] for way in WAYS for name in BACKENDS}
+    assert seen(client) == wanted(config.pod_egress, eip=eip)
     assert spoofed(world) == 0
 
 

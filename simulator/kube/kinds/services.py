@@ -11,6 +11,7 @@ class ServiceStrategy(StatusStrategy):
     name_rule = staticmethod(names.dns_label)
     generation = False
     returns_deleted = True
+    field_labels = StatusStrategy.field_labels | {"spec.clusterIP", "spec.type"}
     initial_status: Obj = {"loadBalancer": {}}  # noqa: RUF012 - read only; copied where it is used
 
     def default(self, obj: Obj) -> None:

@@ -42,6 +42,9 @@ def test_groups_and_versions(api):
         (f"/apis/{CLAIM_GROUP}/v1", "eipclaims", {"kind": "EIPClaim", "shortNames": ["eipc"]}),
         (f"/apis/{CLAIM_GROUP}/v1", "eipclaims/status", {"kind": "EIPClaim", "namespaced": True}),
         ("/apis/coordination.k8s.io/v1", "leases", {"kind": "Lease", "namespaced": True}),
+        ("/apis/discovery.k8s.io/v1", "endpointslices", {"kind": "EndpointSlice", "namespaced": True}),
+        ("/apis/networking.k8s.io/v1", "servicecidrs", {"kind": "ServiceCIDR", "namespaced": False}),
+        ("/apis/networking.k8s.io/v1", "servicecidrs/status", {"kind": "ServiceCIDR"}),
     ],
 )
 def test_resources(api, path, name, expected):

@@ -87,6 +87,19 @@ def test_field_selectors_of_pods(api, place):
         api.delete(place.core("pods", name), gracePeriodSeconds=0)
 
 
+def test_field_selectors_of_services(api, place):
+    """kube-proxy leaves out headless Services by it."""
+    path = place.core("services")
+    ports = [{"port": 80}]
+    api.create(path, {"metadata": {"name": "headless"}, "spec": {"clusterIP": "None", "ports": ports}})
+    outside = {"type": "ExternalName", "externalName": "example.com"}
+    api.create(path, {"metadata": {"name": "outside"}, "spec": outside})
+    assert api.get(path, fieldSelector="spec.clusterIP!=None").names == ["outside"]
+    assert api.get(path, fieldSelector="spec.type=ExternalName").names == ["outside"]
+    for name in ("headless", "outside"):
+        api.delete(place.core("services", name))
+
+
 @pytest.mark.parametrize(
     ("plural", "text"),
     [
