@@ -6,9 +6,10 @@ across a cloud, netlink or Kubernetes call: an operation computes, nothing else.
 """
 
 import threading
-import time
 from collections.abc import Callable
 
+from ipamd import boot
+from ipamd.core.boottime import Boottime
 from ipamd.core.deadline import Deadline
 from ipamd.core.ledger import Ledger, Transition
 from ipamd.store.database import Database
@@ -21,8 +22,10 @@ class AddressBook:
     on the thread that made the change and must not block.
     """
 
-    def __init__(self, database: Database, ledger: Ledger, *, clock: Callable[[], float] = time.time) -> None:
-        """Take the open store, what was loaded from it, and the clock of the ledger's times (Unix)."""
+    def __init__(
+        self, database: Database, ledger: Ledger, *, clock: Callable[[], Boottime] = boot.clock
+    ) -> None:
+        """Take the open store, what was loaded from it, and the clock of the ledger's times."""
         self._database = database
         self._ledger = ledger
         self._clock = clock
@@ -34,7 +37,7 @@ class AddressBook:
         """The newest ledger, an immutable value."""
         return self._ledger
 
-    def now(self) -> float:
+    def now(self) -> Boottime:
         """Return the time that operations are to be given."""
         return self._clock()
 

@@ -109,7 +109,7 @@ class Agent:
             claims=self._claims,
             pods=self._pods,
             events=self._events,
-            clock=self._book.now,
+            clock=time.time,  # what is written to the API server is for people and other machines
         )
         self._enis = self._make_enis()
         self._pool = self._make_pool()
@@ -163,7 +163,7 @@ class Agent:
         for source in (self._pods, self._claims):
             source.start()
             stack.callback(source.stop)
-        self._reconciler.begin(self._around.settings.holds)
+        self._reconciler.begin(self._around.settings.spans)
         self._claims.wait_synced(_SYNC_SECONDS)
         self._pods.wait_synced(_SYNC_SECONDS)
         self._upkeep.round()

@@ -13,10 +13,9 @@ import signal
 import threading
 import time
 from collections.abc import Mapping
-from pathlib import Path
 
 import ipamd
-from ipamd import monitoring
+from ipamd import boot, monitoring
 from ipamd.agent import memory, node_facts, own_directories
 from ipamd.agent.assembly import COMPONENT, Agent, Surroundings
 from ipamd.agent.health import Health
@@ -27,8 +26,6 @@ from ipamd.kube.client import KubeClient
 from ipamd.store import recovery
 
 log = logging.getLogger(__name__)
-
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def run(settings: Settings, environment: Mapping[str, str]) -> int:
@@ -49,7 +46,7 @@ def run(settings: Settings, environment: Mapping[str, str]) -> int:
         own_directories.ensure(directory, flag)
     metadata = Metadata(settings.metadata_url)
     connection = config.load(settings.kubeconfig, environment, master=settings.master)
-    boot_id = _BOOT_ID.read_text().strip()
+    boot_id = boot.boot_id()
     path = settings.state_dir / "ipamd.db"
     health = Health(settings.socket)
     with contextlib.ExitStack() as stack:

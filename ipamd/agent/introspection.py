@@ -4,7 +4,9 @@ Container ids are left out: with one, somebody who may read could also delete.
 Thread safety: methods run on the server's threads.
 """
 
+import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import grpc
@@ -15,7 +17,7 @@ from ipamd.agent.binding import Binder
 from ipamd.agent.enis import NodeEni, NodeEnis
 from ipamd.agent.pool import Pool
 from ipamd.agent.status import Readiness
-from ipamd.core import capacity, ledger, model, names
+from ipamd.core import boottime, capacity, ledger, model, names
 from ipamd.core.addresses import (
     Address,
     Assigned,
@@ -26,6 +28,7 @@ from ipamd.core.addresses import (
     Unassigning,
     Unbinding,
 )
+from ipamd.core.boottime import Boottime
 from ipamd.rpc import introspection_pb2 as messages
 from ipamd.rpc import introspection_pb2_grpc
 
@@ -37,7 +40,7 @@ class Identity:
     node: str
     region: str
     instance: model.Instance
-    started_at: float
+    started_at: Boottime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +57,9 @@ class Views:
 class IntrospectionService(introspection_pb2_grpc.IntrospectionServicer):
     """Answers `ipamctl`."""
 
-    def __init__(self, identity: Identity, views: Views) -> None:
-        """Take who the node is and where to look."""
+    def __init__(self, identity: Identity, views: Views, *, wall: Callable[[], float] = time.time) -> None:
+        """Take who the node is, where to look, and the clock that people go by."""
+        self._wall = wall
         self._identity = identity
         self._views = views
 
@@ -75,7 +79,7 @@ class IntrospectionService(introspection_pb2_grpc.IntrospectionServicer):
             zone=instance.zone,
             vpc_id=instance.vpc_id,
             subnet_id=instance.subnet_id,
-            started_at_unix=int(identity.started_at),
+            started_at_unix=self._unix(identity.started_at),
             problems=self._views.readiness.problems(),
             pool=self._pool(),
             capacity={
@@ -92,7 +96,11 @@ class IntrospectionService(introspection_pb2_grpc.IntrospectionServicer):
         context: grpc.ServicerContext,  # noqa: ARG002 - the signature in the contract
     ) -> messages.ListPodsReply:
         """List the Pods that own or occupy an address, by name."""
-        entries = [_pod_entry(a) for a in self._views.book.ledger.in_state(Assigned, Occupied) if a.pod]
+        entries = [
+            _pod_entry(a.pod, a, self._unix(a.state.since))
+            for a in self._views.book.ledger.addresses.values()
+            if a.pod and isinstance(a.state, Assigned | Occupied)
+        ]
         return messages.ListPodsReply(pods=sorted(entries, key=lambda entry: (entry.namespace, entry.name)))
 
     def ListEnis(  # noqa: N802 - the name in the contract
@@ -118,6 +126,10 @@ class IntrospectionService(introspection_pb2_grpc.IntrospectionServicer):
         entries += [_unbound_entry(claim, message) for claim, message in errors.items()]
         return messages.ListEipsReply(eips=sorted(entries, key=lambda entry: (entry.namespace, entry.name)))
 
+    def _unix(self, at: Boottime) -> int:
+        """Return the Unix time of an instant, by what the node's wall clock says now."""
+        return round(boottime.to_unix(at, now=self._views.book.now(), wall=self._wall()))
+
     def _pool(self) -> messages.Pool:
         book, terms = self._views.book.ledger, self._views.pool.terms
         states = Counter(type(a.state) for a in book.addresses.values() if not a.quarantined)
@@ -135,12 +147,7 @@ class IntrospectionService(introspection_pb2_grpc.IntrospectionServicer):
         )
 
 
-def _pod_entry(address: Address) -> messages.PodEntry:
-    pod = address.pod
-    if pod is None:
-        msg = f"{address.ip} has no Pod"
-        raise ValueError(msg)
-    since = address.state.since if isinstance(address.state, Assigned | Occupied) else 0.0
+def _pod_entry(pod: model.PodRef, address: Address, added_at_unix: int) -> messages.PodEntry:
     return messages.PodEntry(
         namespace=pod.namespace,
         name=pod.name,
@@ -151,7 +158,7 @@ def _pod_entry(address: Address) -> messages.PodEntry:
         eip_id=address.eip.eip_id if address.eip else "",
         public_ip=address.eip.public_ip if address.eip else "",
         eip_state=address.eip.stage.value if address.eip else "",
-        added_at_unix=int(since),
+        added_at_unix=added_at_unix,
     )
 
 

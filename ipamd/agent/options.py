@@ -17,6 +17,7 @@ from ipamd import flags, logs, monitoring
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.holding import HoldTimes
 from ipamd.core.planning import Targets
+from ipamd.core.restart import Spans
 from ipamd.net.sysctls import PROC_SYS
 
 DEFAULT_SOCKET = "/run/tke-eni/ipamd.sock"
@@ -70,6 +71,11 @@ class Settings:
     metrics_address: tuple[str, int] | None
     log_level: str
     log_format: str
+
+    @property
+    def spans(self) -> Spans:
+        """For how long an address may be kept from new Pods, whatever the store says."""
+        return Spans(hold=max(self.holds.pod, self.holds.retained), cooldown=self.ip_cooldown)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -21,6 +21,7 @@ from ipamd.agent.pool_actions import PoolActions
 from ipamd.agent.workers import Workers
 from ipamd.core import capacity, ledger, model, planning
 from ipamd.core.addresses import Cooling, Unassigning
+from ipamd.core.boottime import LONG_AGO
 from ipamd.core.errors import CloudError, CloudErrorKind, IpamError, TryAgainError
 
 log = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ class Pool:
         self._guard = threading.Lock()
         self._arriving: dict[str, int] = {}  # by what is busy: how many addresses it will bring
         self._waiting = 0
-        self._last_release = float("-inf")
+        self._last_release = LONG_AGO
         self._closures = Closures(clock=book.now, random=random.random)
         self._nudged = threading.Event()
         self._stopping = threading.Event()

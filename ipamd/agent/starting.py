@@ -14,11 +14,10 @@ from ipamd.agent.address_book import AddressBook
 from ipamd.agent.enis import NodeEnis
 from ipamd.agent.pods import PodSource
 from ipamd.agent.wirings import owner
-from ipamd.core import observing
+from ipamd.core import restart
 from ipamd.core.addresses import Assigned, Occupied
 from ipamd.core.deadline import Deadline
 from ipamd.core.errors import CloudError
-from ipamd.core.holding import HoldTimes
 from ipamd.core.names import ip_of_host_mac
 from ipamd.net.dataplane import DataPlane
 from ipamd.store.recovery import Past
@@ -58,12 +57,12 @@ class Reconciler:
         self._pods = pods
         self._looking = threading.Lock()
 
-    def begin(self, holds: HoldTimes) -> None:
-        """Take in a reboot, and the ENIs that are known already. Errors: StoreError."""
+    def begin(self, spans: restart.Spans) -> None:
+        """Take in a reboot, stored times, and the ENIs that are known already. Errors: StoreError."""
         if self._past is Past.EARLIER_BOOT:
             log.info("the node was rebooted: the addresses are held for their Pods")
-            hold = max(holds.pod, holds.retained)
-            self._book.apply(lambda ledger: observing.rebooted(ledger, hold, self._book.now()))
+        take_over = restart.rebooted if self._past is Past.EARLIER_BOOT else restart.restarted
+        self._book.apply(lambda ledger: take_over(ledger, spans, self._book.now()))
         if self._past is not Past.NONE:
             self._settle()
         self._enis.recall()

@@ -10,6 +10,7 @@ import re
 
 from ipamd.core import model, names
 from ipamd.core.addresses import Address, Assigned, Occupied
+from ipamd.core.boottime import Boottime
 from ipamd.net.model import EniLink, FoundLink, PodWiring
 
 _LONGEST_ALIAS = 255
@@ -39,7 +40,7 @@ def wiring(address: Address, link: EniLink, *, eip: bool) -> PodWiring:
     )
 
 
-def owner(found: FoundLink, pods: dict[str, model.PodRef], now: float) -> tuple[str, Assigned | Occupied]:
+def owner(found: FoundLink, pods: dict[str, model.PodRef], now: Boottime) -> tuple[str, Assigned | Occupied]:
     """Return the IP of a found link and who has it; `pods` are the node's Pods by IP.
 
     With a readable alias the owner is known in full, without one only that there is one.

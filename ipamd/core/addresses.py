@@ -3,8 +3,8 @@
     Warm -> Assigned -> (Held ->) (Unbinding ->) Cooling -> Warm
 
 `ipamd.core.ledger` moves addresses between these states and is the only place that does; this module says
-what the states are and which moves exist at all. Times are seconds of the caller's clock (Unix time: the
-store outlives the process). Nothing here is thread-bound: values only.
+what the states are and which moves exist at all. Times are instants of the kernel's boot (never Unix time:
+that clock may be set). Nothing here is thread-bound: values only.
 """
 
 from dataclasses import dataclass, replace
@@ -12,13 +12,14 @@ from enum import Enum
 from types import UnionType
 
 from ipamd.core import model
+from ipamd.core.boottime import Boottime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Warm:
     """On an ENI, free for the next Pod."""
 
-    since: float
+    since: Boottime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,7 @@ class Assigned:
 
     key: model.SandboxKey
     pod: model.PodRef
-    since: float
+    since: Boottime
     netns: str = ""
     """Path of the sandbox's network namespace, as the runtime gave it."""
 
@@ -39,7 +40,7 @@ class Held:
     key: model.SandboxKey
     """The sandbox that is gone."""
     pod: model.PodRef
-    until: float
+    until: Boottime
     by_name: bool
     """Whether a later Pod of the same name may have it (its claim is retained), not only the same UID."""
 
@@ -50,28 +51,28 @@ class Occupied:
 
     host_interface: str
     pod: model.PodRef | None
-    since: float
+    since: Boottime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unbinding:
     """Without owner, but its EIP is not yet confirmed unbound."""
 
-    since: float
+    since: Boottime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cooling:
     """Free of everything, kept back until remote peers and conntrack have forgotten the last owner."""
 
-    until: float
+    until: Boottime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unassigning:
     """Chosen to go back to the subnet; the cloud may have been asked already."""
 
-    since: float
+    since: Boottime
 
 
 State = Warm | Assigned | Held | Occupied | Unbinding | Cooling | Unassigning
@@ -125,10 +126,10 @@ class Address:
     ip: str
     eni_id: str
     state: State
-    added_at: float
+    added_at: Boottime
     """When this node learned of it: a cloud listing begun earlier proves nothing about it."""
     eip: Binding | None = None
-    missing_since: float | None = None
+    missing_since: Boottime | None = None
     """Since when the cloud does not list it. Such an address is in quarantine: never given out, not forgotten
     while it has an owner or an EIP."""
 

@@ -21,6 +21,7 @@ from ipamd.core.addresses import (
     Unbinding,
     moved,
 )
+from ipamd.core.boottime import Boottime, after
 from ipamd.core.ledger import Ledger, Transition
 
 
@@ -65,14 +66,14 @@ def begin_unbind(ledger: Ledger, ip: str, eip_id: str) -> Transition:
     return _stored(ledger, address, address.staged(BindStage.UNBINDING))
 
 
-def confirm_unbound(ledger: Ledger, ip: str, eip_id: str, cooldown: float, now: float) -> Transition:
+def confirm_unbound(ledger: Ledger, ip: str, eip_id: str, cooldown: float, now: Boottime) -> Transition:
     """Drop the record: the cloud shows that the EIP is not at this address. An Unbinding one cools."""
     address = ledger.addresses.get(ip)
     if address is None or address.eip is None or address.eip.eip_id != eip_id:
         return Transition(ledger)
     bare = replace(address, eip=None)
     if isinstance(address.state, Unbinding):
-        return ledger.changed(moved(bare, Cooling(until=now + cooldown)))
+        return ledger.changed(moved(bare, Cooling(until=after(now, cooldown))))
     return ledger.changed(bare)
 
 

@@ -9,6 +9,7 @@ cache knows decides; when it knows nothing the address is held, which loses noth
 from dataclasses import dataclass
 
 from ipamd.core.addresses import Address
+from ipamd.core.boottime import Boottime, after
 from ipamd.core.ledger import Hold
 from ipamd.core.pods import PodView
 
@@ -24,16 +25,16 @@ class HoldTimes:
 
 
 def decide(
-    address: Address, pod: PodView | None, times: HoldTimes, now: float, *, cache_synced: bool
+    address: Address, pod: PodView | None, times: HoldTimes, now: Boottime, *, cache_synced: bool
 ) -> Hold | None:
     """Return the hold that an address deserves whose sandbox has just ended; None to let it go.
 
     `pod` is what the cache has under the Pod's name: None, or possibly a Pod of another UID.
     """
     if address.eip is not None and address.eip.retained and times.retained > 0:
-        return Hold(until=now + times.retained, by_name=True)
+        return Hold(until=after(now, times.retained), by_name=True)
     same = pod is not None and pod.ref == address.pod
     comes_back = pod.wants_sandbox if same and pod is not None else not cache_synced
     if comes_back and times.pod > 0:
-        return Hold(until=now + times.pod, by_name=False)
+        return Hold(until=after(now, times.pod), by_name=False)
     return None

@@ -33,6 +33,7 @@ from ipamd.core.addresses import (
     check,
     moved,
 )
+from ipamd.core.boottime import Boottime, after
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +113,11 @@ class Attachment:
 class Hold:
     """For how long, and for whom, an address is kept after its sandbox is gone."""
 
-    until: float
+    until: Boottime
     by_name: bool
 
 
-def acquire(ledger: Ledger, attachment: Attachment, cooldown: float, now: float) -> Transition:
+def acquire(ledger: Ledger, attachment: Attachment, cooldown: float, now: Boottime) -> Transition:
     """Give the sandbox its address: the one it has, its Pod's, or the warm one that is idle longest.
 
     A second ADD of the same sandbox changes nothing. An ADD of a new sandbox of the same Pod takes the Pod's
@@ -175,7 +176,7 @@ def superseded(ledger: Ledger, attachment: Attachment) -> list[Address]:
 
 
 def release(
-    ledger: Ledger, key: model.SandboxKey, hold: Hold | None, cooldown: float, now: float
+    ledger: Ledger, key: model.SandboxKey, hold: Hold | None, cooldown: float, now: Boottime
 ) -> Transition:
     """End a sandbox: keep its address for its Pod, or let it go by way of Unbinding and Cooling.
 
@@ -197,15 +198,15 @@ def release(
     )
 
 
-def vacate(ledger: Ledger, ip: str, cooldown: float, now: float) -> Transition:
+def vacate(ledger: Ledger, ip: str, cooldown: float, now: Boottime) -> Transition:
     """Take an address from its owner, holder or occupant: Unbinding while it has an EIP, else Cooling."""
     address = ledger.addresses[ip]
     return ledger.changed(
-        moved(address, Unbinding(since=now) if address.eip else Cooling(until=now + cooldown))
+        moved(address, Unbinding(since=now) if address.eip else Cooling(until=after(now, cooldown)))
     )
 
 
-def expire(ledger: Ledger, cooldown: float, now: float) -> Transition:
+def expire(ledger: Ledger, cooldown: float, now: Boottime) -> Transition:
     """Let time do its part: holds end, cooled addresses become warm."""
     changed: list[Address] = []
     for address in ledger.addresses.values():
@@ -217,7 +218,7 @@ def expire(ledger: Ledger, cooldown: float, now: float) -> Transition:
     return ledger.changed(*changed)
 
 
-def next_expiry(ledger: Ledger) -> float | None:
+def next_expiry(ledger: Ledger) -> Boottime | None:
     """Return when `expire` has something to do next, or None."""
     return min(
         (a.state.until for a in ledger.addresses.values() if isinstance(a.state, Held | Cooling)),
@@ -225,19 +226,19 @@ def next_expiry(ledger: Ledger) -> float | None:
     )
 
 
-def adopt(ledger: Ledger, eni_id: str, ips: Iterable[str], now: float) -> Transition:
+def adopt(ledger: Ledger, eni_id: str, ips: Iterable[str], now: Boottime) -> Transition:
     """Take in addresses that the cloud has just assigned; those already known stay as they are."""
     fresh = [Address(ip=ip, eni_id=eni_id, state=Warm(since=now), added_at=now) for ip in ips]
     return ledger.changed(*(a for a in fresh if a.ip not in ledger.addresses))
 
 
-def retire(ledger: Ledger, ips: Iterable[str], now: float) -> Transition:
+def retire(ledger: Ledger, ips: Iterable[str], now: Boottime) -> Transition:
     """Take warm addresses out of the pool before the cloud is asked to unassign them; others are skipped."""
     warm = [ledger.addresses[ip] for ip in ips if isinstance(ledger.addresses[ip].state, Warm)]
     return ledger.changed(*(moved(address, Unassigning(since=now)) for address in warm))
 
 
-def reinstate(ledger: Ledger, ips: Iterable[str], now: float) -> Transition:
+def reinstate(ledger: Ledger, ips: Iterable[str], now: Boottime) -> Transition:
     """Put retired addresses back: the cloud still lists them."""
     retired = [a for ip in ips if (a := ledger.addresses.get(ip)) and isinstance(a.state, Unassigning)]
     return ledger.changed(*(moved(address, Warm(since=now)) for address in retired))
@@ -274,8 +275,8 @@ def violations(ledger: Ledger) -> list[str]:
     ]
 
 
-def _vacated(address: Address, cooldown: float, now: float) -> Address:
-    return moved(address, Unbinding(since=now) if address.eip else Cooling(until=now + cooldown))
+def _vacated(address: Address, cooldown: float, now: Boottime) -> Address:
+    return moved(address, Unbinding(since=now) if address.eip else Cooling(until=after(now, cooldown)))
 
 
 def _same_interface(state: Assigned | Held, attachment: Attachment) -> bool:
@@ -287,6 +288,6 @@ def _preference(address: Address, attachment: Attachment) -> tuple[bool, bool, s
     return (not has_eip, isinstance(address.state, Assigned), address.ip)
 
 
-def _idle_since(address: Address) -> tuple[float, str]:
+def _idle_since(address: Address) -> tuple[Boottime, str]:
     assert isinstance(address.state, Warm)  # noqa: S101 - narrows the type; `available` holds warm ones only
     return (address.state.since, address.ip)

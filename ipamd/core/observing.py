@@ -1,4 +1,4 @@
-"""What a look at the outside changes in the ledger: a cloud listing, a reboot, wiring of unknown owners.
+"""What a look at the outside changes in the ledger: a cloud listing, wiring of unknown owners.
 
 Pure, in the manner of `ipamd.core.ledger`. A listing may be late or short, so nothing that has an owner or
 an EIP is ever dropped because of one: it is put in quarantine (`Address.missing_since`) until it is listed
@@ -16,13 +16,13 @@ from ipamd.core.addresses import (
     Binding,
     BindStage,
     Cooling,
-    Held,
     Occupied,
     Unassigning,
     Unbinding,
     Warm,
     moved,
 )
+from ipamd.core.boottime import Boottime
 from ipamd.core.ledger import Ledger, Transition
 
 FORGET_AFTER = 120.0
@@ -34,14 +34,14 @@ class Listing:
     """One complete DescribeNetworkInterfaces answer for this instance, all pages, our own ENIs only."""
 
     enis: tuple[model.Eni, ...]
-    as_of: float
+    as_of: Boottime
     """When the question was sent: what was learned later is not contradicted by it."""
     loose: frozenset[str] = frozenset()
     """EIPs that `doubtful` named, and that DescribeAddresses shows not to be where they are recorded."""
 
 
 def observe(
-    ledger: Ledger, listing: Listing, now: float, wired: Mapping[str, Assigned | Occupied] | None = None
+    ledger: Ledger, listing: Listing, now: Boottime, wired: Mapping[str, Assigned | Occupied] | None = None
 ) -> Transition:
     """Bring the ledger in step with what the cloud lists.
 
@@ -94,25 +94,7 @@ def doubtful(asked: Ledger, enis: Iterable[model.Eni]) -> dict[str, Address]:
     }
 
 
-def rebooted(ledger: Ledger, hold: float, now: float) -> Transition:
-    """Take in that the node has been rebooted: every sandbox is gone, every Pod may come back.
-
-    The Pods of the node keep their UIDs and get new sandboxes, so each address is held for its Pod; what does
-    not come back in time is let go by `ledger.expire`. Kernel evidence of unknown owners is gone as well.
-    """
-    changed: list[Address] = []
-    for address in ledger.addresses.values():
-        state = address.state
-        if isinstance(state, Assigned):
-            by_name = address.eip is not None and address.eip.retained
-            held = Held(key=state.key, pod=state.pod, until=now + hold, by_name=by_name)
-            changed.append(moved(address, held))
-        elif isinstance(state, Occupied):
-            changed.append(moved(address, Unbinding(since=now) if address.eip else Cooling(until=now)))
-    return ledger.changed(*changed)
-
-
-def lost_eni(ledger: Ledger, eni_ids: Iterable[str], now: float) -> Transition:
+def lost_eni(ledger: Ledger, eni_ids: Iterable[str], now: Boottime) -> Transition:
     """Put the addresses of detached ENIs in quarantine at once."""
     gone = set(eni_ids)
     lost = [a for a in ledger.addresses.values() if a.eni_id in gone and not a.quarantined]
@@ -130,7 +112,7 @@ def _without_foreign_eip(entry: model.EniAddress, recorded: dict[str, str]) -> m
     return replace(entry, eip_id="", public_ip="")
 
 
-def _gone(address: Address, now: float) -> bool:
+def _gone(address: Address, now: Boottime) -> bool:
     """Whether an address that is not listed may be forgotten; not while it cools: it could come back warm."""
     missing, state = address.missing_since, address.state
     if isinstance(state, Cooling) and state.until > now:
@@ -138,7 +120,9 @@ def _gone(address: Address, now: float) -> bool:
     return isinstance(state, FORGETTABLE) and missing is not None and now - missing >= FORGET_AFTER
 
 
-def _new(eni_id: str, entry: model.EniAddress, occupant: Assigned | Occupied | None, now: float) -> Address:
+def _new(
+    eni_id: str, entry: model.EniAddress, occupant: Assigned | Occupied | None, now: Boottime
+) -> Address:
     binding = _listed_binding(entry)
     if occupant is not None:
         return Address(ip=entry.ip, eni_id=eni_id, state=occupant, added_at=now, eip=binding)
@@ -147,7 +131,7 @@ def _new(eni_id: str, entry: model.EniAddress, occupant: Assigned | Occupied | N
 
 
 def _seen(
-    address: Address, eni_id: str, entry: model.EniAddress, *, loose: frozenset[str], now: float
+    address: Address, eni_id: str, entry: model.EniAddress, *, loose: frozenset[str], now: Boottime
 ) -> Address:
     address = replace(address, eni_id=eni_id, missing_since=None)
     listed = _listed_binding(entry)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ipamd.core import capacity, model
 from ipamd.core.addresses import Assigned, Held, Occupied
+from ipamd.core.boottime import LONG_AGO, Boottime
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.ledger import Ledger
 
@@ -68,7 +69,7 @@ class Situation:
     """Subnets without a free address, for the time being."""
     may_create: bool = True
     """False while the cloud refuses ENIs (quota, permission, money)."""
-    last_release: float = float("-inf")
+    last_release: Boottime = LONG_AGO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +98,7 @@ class UnassignIps:
 Action = AssignIps | CreateEni | UnassignIps
 
 
-def plan(situation: Situation, now: float) -> list[Action]:
+def plan(situation: Situation, now: Boottime) -> list[Action]:
     """Return what to do now: at most one action for each ENI and at most one new ENI; empty when content."""
     shortage = wanted(situation) - situation.arriving
     if shortage > 0:
@@ -140,7 +141,7 @@ def _grow(situation: Situation, shortage: int) -> list[Action]:
     return actions
 
 
-def _shrink(situation: Situation, now: float) -> list[Action]:
+def _shrink(situation: Situation, now: Boottime) -> list[Action]:
     targets = situation.targets
     surplus = len(situation.ledger.available) - situation.waiting - targets.max_warm
     due = targets.quick_release or now - situation.last_release >= targets.release_interval

@@ -20,9 +20,13 @@ from typing import IO, Any, Self
 
 from ipamd import steps
 from ipamd.core.addresses import Address
+from ipamd.core.boottime import BOOT, Boottime
 from ipamd.core.errors import InvalidInputError, IpamError
 from ipamd.core.ledger import Transition
 from ipamd.store import rows, schema
+
+BOOT_ID = "boot_id"
+"""Under which name the store keeps the boot that its times are of."""
 
 
 class StoreError(IpamError):
@@ -42,7 +46,7 @@ class Intent:
     action: str
     arguments: dict[str, Any]
     """JSON values."""
-    created_at: float
+    created_at: Boottime
 
 
 class Database:
@@ -126,7 +130,7 @@ class Database:
                 token=row["token"],
                 action=row["action"],
                 arguments=self._decoded(row["arguments"]),
-                created_at=row["created_at"],
+                created_at=Boottime(row["created_at"]),
             )
             for row in found
         ]
@@ -135,6 +139,18 @@ class Database:
         """Remember a JSON value under a name."""
         with self._transaction("put_fact") as connection:
             connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, json.dumps(content)))
+
+    def begin_boot(self, boot_id: str) -> None:
+        """Remember of which boot all stored times are from now on.
+
+        How old the intents of an earlier one are cannot be known: their age begins at this boot.
+        """
+        content = json.dumps(boot_id)
+        with self._transaction("begin_boot") as connection:
+            known = connection.execute("SELECT content FROM facts WHERE name = ?", (BOOT_ID,)).fetchone()
+            if known is None or known["content"] != content:
+                connection.execute("UPDATE intents SET created_at = ?", (BOOT,))
+            connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (BOOT_ID, content))
 
     def fact(self, name: str) -> Any:
         """Return the remembered value, None when there is none."""

@@ -10,7 +10,7 @@ from enum import Enum
 from pathlib import Path
 
 from ipamd.core.ledger import Ledger
-from ipamd.store.database import DamagedError, Database, set_aside
+from ipamd.store.database import BOOT_ID, DamagedError, Database, set_aside
 
 log = logging.getLogger(__name__)
 
@@ -21,9 +21,9 @@ class Past(Enum):
     NONE = "none"
     """Nothing: a new file, or a damaged one was set aside. What the kernel has wired is of unknown owners."""
     SAME_BOOT = "same boot"
-    """Everything: the kernel's state is still there as well."""
+    """Everything, times included: the kernel's state is still there as well."""
     EARLIER_BOOT = "earlier boot"
-    """Everything, but the node has been rebooted: the kernel has nothing of it any more."""
+    """Everything but the times, as the node has been rebooted: the kernel has nothing of it any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +59,8 @@ def start_over(opened: Opened, path: Path, boot_id: str, why: str) -> Opened:
 
 
 def finish_start(database: Database, boot_id: str) -> None:
-    """Write down that the store now speaks of this boot."""
-    database.put_fact("boot_id", boot_id)
+    """Write down that the store now speaks of this boot, and that its times are of this boot's clock."""
+    database.begin_boot(boot_id)
 
 
 def _open(path: Path, boot_id: str) -> Opened:
@@ -68,7 +68,7 @@ def _open(path: Path, boot_id: str) -> Opened:
     try:
         ledger = Ledger.of(database.load())
         database.intents()
-        known = database.fact("boot_id")
+        known = database.fact(BOOT_ID)
     except BaseException:
         database.close()
         raise

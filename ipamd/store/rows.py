@@ -1,13 +1,15 @@
 """An address as rows of the tables `addresses` and `leases`, and back.
 
 Who owns, holds or occupies the address stands in its lease; everything else in the address. A row that does
-not make a valid address raises ValueError: the file was not written by us, or it is damaged.
+not make a valid address raises ValueError: the file was not written by us, or it is damaged. Times belong to
+the boot that the fact `boot_id` names; `ipamd.core.restart` judges them when they are read again.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
 from ipamd.core import addresses, model
+from ipamd.core.boottime import Boottime
 
 Row = dict[str, Any]
 
@@ -59,8 +61,8 @@ def decode(row: Row, lease: Row | None) -> addresses.Address:
             ip=row["ip"],
             eni_id=row["eni_id"],
             state=_decode_state(row, lease),
-            added_at=row["added_at"],
-            missing_since=row["missing_since"],
+            added_at=_instant(row["added_at"]),
+            missing_since=None if row["missing_since"] is None else _instant(row["missing_since"]),
             eip=_decode_eip(row),
         )
         addresses.check(address)
@@ -94,16 +96,16 @@ def _encode_lease(ip: str, state: addresses.State) -> Row | None:
 def _decode_state(row: Row, lease: Row | None) -> addresses.State:
     name = row["state"]
     if name in _FREE and lease is None:
-        state: addresses.State = _FREE[name](since=_number(row["since"]))
+        state: addresses.State = _FREE[name](since=_instant(row["since"]))
         return state
     if name == "cooling" and lease is None:
-        return addresses.Cooling(until=_number(row["until"]))
+        return addresses.Cooling(until=_instant(row["until"]))
     if lease is None:
         raise KeyError(f"a lease for state {name!r}")
     pod = _decode_pod(lease)
     if name == "occupied":
         return addresses.Occupied(
-            host_interface=lease["host_interface"], pod=pod, since=_number(row["since"])
+            host_interface=lease["host_interface"], pod=pod, since=_instant(row["since"])
         )
     if pod is None:
         raise KeyError(f"a Pod for state {name!r}")
@@ -113,11 +115,11 @@ def _decode_state(row: Row, lease: Row | None) -> addresses.State:
         ifname=_text(lease["ifname"]),
     )
     if name == "assigned":
-        since = _number(row["since"])
+        since = _instant(row["since"])
         return addresses.Assigned(key=key, pod=pod, since=since, netns=_text(lease["netns"]))
     if name == "held":
         by_name = bool(lease["by_name"])
-        return addresses.Held(key=key, pod=pod, until=_number(row["until"]), by_name=by_name)
+        return addresses.Held(key=key, pod=pod, until=_instant(row["until"]), by_name=by_name)
     raise KeyError(f"a meaning for state {name!r}")
 
 
@@ -147,7 +149,7 @@ def _text(value: object) -> str:
     return value
 
 
-def _number(value: object) -> float:
+def _instant(value: object) -> Boottime:
     if not isinstance(value, float):
         raise TypeError(f"{value!r} in the place of a time")
-    return value
+    return Boottime(value)

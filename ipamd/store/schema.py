@@ -8,7 +8,7 @@ invariants, so that a defect above shows itself here and not in a network.
 import sqlite3
 import time
 
-from ipamd import steps
+from ipamd import boot, steps
 from ipamd.core.errors import InvalidInputError
 
 MIGRATIONS: tuple[str, ...] = (
@@ -51,6 +51,16 @@ MIGRATIONS: tuple[str, ...] = (
         content TEXT NOT NULL
     ) STRICT;
     """,
+    # Unix times become instants of the kernel's boot, as the wall clock says now; whether they can be true is
+    # for `ipamd.core.restart` to judge.
+    """
+    UPDATE addresses SET
+        since = boottime(since),
+        until = boottime(until),
+        added_at = boottime(added_at),
+        missing_since = boottime(missing_since);
+    UPDATE intents SET created_at = boottime(created_at);
+    """,
 )
 
 
@@ -68,9 +78,16 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
             f"the store {path} has schema version {version}, this release knows {len(MIGRATIONS)}",
             advice="run the newer release again, or move the file away to have the state rebuilt",
         )
+    connection.create_function("boottime", 1, _boottime)
     for number in range(version, len(MIGRATIONS)):
         statements = f"BEGIN IMMEDIATE; {MIGRATIONS[number]}"
         with steps.step("store.migrate"):
             connection.executescript(statements)
+            # The date is for people.
             connection.execute("INSERT INTO migrations VALUES (?, ?)", (number + 1, time.time()))
             connection.execute("COMMIT")
+
+
+def _boottime(unix: float | None) -> float | None:
+    """Return the instant that had this Unix time, if nobody has set the wall clock since; NULL stays NULL."""
+    return None if unix is None else boot.clock() - (time.time() - unix)

@@ -2,7 +2,7 @@
 
 The machine plays the agent's shell as badly as it may be played: it reloads the ledger from what was
 persisted at any moment (a crash), takes in stale and short listings, and lets cloud tasks finish whenever
-they like.
+they like. A reboot begins the clock anew.
 """
 
 from dataclasses import replace
@@ -11,10 +11,11 @@ import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from ipamd.core import addresses, associations, ledger, model, observing
+from ipamd.core import addresses, associations, ledger, model, observing, restart
 
 COOLDOWN = 30.0
 HOLD = 120.0
+SPANS = restart.Spans(hold=HOLD, cooldown=COOLDOWN)
 ENI = "eni-1"
 IPS = [f"10.0.1.{n}" for n in range(10, 15)]
 
@@ -214,12 +215,19 @@ class NodeMachine(RuleBasedStateMachine):
     @rule()
     def crash(self):
         self.book = ledger.Ledger.of(self.disk.values())
+        assert not self.apply(restart.restarted(self.book, SPANS, self.now)), (
+            "a time of this boot was doubted"
+        )
 
-    @rule()
-    def reboot(self):
+    @rule(uptime=st.sampled_from([10.0, 40.0, 10_000.0]))
+    def reboot(self, uptime):
         self.live.clear()
-        self.crash()
-        self.apply(observing.rebooted(self.book, HOLD, self.now))
+        self.snapshots.clear()
+        self.book = ledger.Ledger.of(self.disk.values())
+        self.now = uptime
+        self.apply(restart.rebooted(self.book, SPANS, self.now))
+        self.freed.clear()
+        self.record_freed()
 
     @invariant()
     def the_store_is_the_ledger(self):

@@ -155,25 +155,6 @@ def test_lost_store_finds_wired_addresses_occupied_and_gives_them_back_only_to_t
     assert own.eip.eip_id == "eip-1"
 
 
-def test_reboot_holds_each_address_for_its_pod():
-    book = observing.rebooted(assigned(eip_id="eip-1"), 120.0, NOW).ledger
-
-    assert book.owned_by(KEY) is None
-    new = model.SandboxKey(network="tke-eni", container_id="c2", ifname="eth0")
-    resumed = ledger.acquire(book, ledger.Attachment(key=new, pod=POD), 30.0, NOW).address
-    assert resumed.ip == IP
-    assert resumed.eip.stage is addresses.BindStage.BOUND
-
-
-def test_reboot_lets_go_of_addresses_whose_occupant_was_never_known():
-    occupant = addresses.Occupied(host_interface="eni0123456789a", pod=None, since=NOW)
-    book = observed(ledger.Ledger(), listing(entry()), wired={IP: occupant})
-
-    book = observing.rebooted(book, 120.0, NOW).ledger
-
-    assert isinstance(book.addresses[IP].state, addresses.Cooling)
-
-
 def test_detached_eni_puts_its_addresses_in_quarantine_at_once():
     book = observing.lost_eni(assigned(), ["eni-1"], NOW).ledger
 

@@ -4,57 +4,19 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+import time
 
-import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from ipamd import boot
 from ipamd.core import addresses, errors, ledger, model
+from ipamd.core.boottime import BOOT
 from ipamd.store import recovery, schema
 from ipamd.store.database import DamagedError, Database, Intent, StoreError
+from tests.random_addresses import any_address
 
 NOW = 1000.0
-texts = st.text(min_size=1, max_size=20)
-times = st.floats(min_value=0, max_value=4e9)
-keys = st.builds(model.SandboxKey, network=texts, container_id=texts, ifname=texts)
-pods = st.builds(model.PodRef, namespace=texts, name=texts, uid=texts)
-owned = st.one_of(
-    st.builds(addresses.Assigned, key=keys, pod=pods, since=times, netns=texts),
-    st.builds(addresses.Held, key=keys, pod=pods, until=times, by_name=st.booleans()),
-    st.builds(addresses.Occupied, host_interface=texts, pod=st.none() | pods, since=times),
-)
-free = st.one_of(
-    st.builds(addresses.Warm, since=times),
-    st.builds(addresses.Cooling, until=times),
-    st.builds(addresses.Unassigning, since=times),
-)
-bindings = st.builds(
-    addresses.Binding,
-    eip_id=texts,
-    public_ip=texts,
-    stage=st.sampled_from(addresses.BindStage),
-    claim=texts,
-    retained=st.booleans(),
-)
-
-
-def address_in(states, eips):
-    return st.builds(
-        addresses.Address,
-        ip=texts,
-        eni_id=texts,
-        state=states,
-        added_at=times,
-        eip=eips,
-        missing_since=st.none() | times,
-    )
-
-
-any_address = st.one_of(
-    address_in(owned, st.none() | bindings),
-    address_in(free, st.none()),
-    address_in(st.builds(addresses.Unbinding, since=times), bindings),
-)
 
 
 @pytest.fixture
@@ -215,6 +177,52 @@ def test_crash_before_the_reboot_was_dealt_with_is_still_a_reboot(path):
     opened = recovery.open_store(path, "boot-2")
     with opened.database:
         assert opened.past is recovery.Past.EARLIER_BOOT
+
+
+def test_crash_before_a_reboot_was_dealt_with_leaves_the_old_times_with_the_old_boot(path):
+    """Else the times of one boot would be read by the clock of another."""
+    with recovery.open_store(path, "boot-1").database as database:
+        recovery.finish_start(database, "boot-1")
+        database.put_intent(Intent(token="t1", action="CreateEni", arguments={}, created_at=9e5))
+    with recovery.open_store(path, "boot-2").database as database:
+        assert database.intents()[0].created_at == 9e5
+
+
+def test_the_age_of_an_intent_begins_again_with_each_boot_and_not_with_each_start(path):
+    with recovery.open_store(path, "boot-1").database as database:
+        recovery.finish_start(database, "boot-1")
+        database.put_intent(Intent(token="t1", action="CreateEni", arguments={}, created_at=9e5))
+        recovery.finish_start(database, "boot-1")
+        assert database.intents()[0].created_at == 9e5
+    with recovery.open_store(path, "boot-2").database as database:
+        recovery.finish_start(database, "boot-2")
+        assert database.intents()[0].created_at == BOOT
+
+
+def test_unix_times_of_an_earlier_release_become_instants_of_the_boot(path):
+    path.parent.mkdir()
+    wall, now = time.time(), boot.clock()
+    with sqlite3.connect(path) as connection:
+        connection.executescript(schema.MIGRATIONS[0])
+        connection.execute("CREATE TABLE migrations (version INTEGER PRIMARY KEY, at REAL) STRICT")
+        connection.execute("INSERT INTO migrations VALUES (1, 0)")
+        connection.execute(
+            "INSERT INTO addresses (ip, eni_id, state, until, added_at) VALUES (?, ?, ?, ?, ?)",
+            ("10.0.1.10", "eni-1", "cooling", wall + 20, wall - 100),
+        )
+        connection.execute("INSERT INTO intents VALUES ('t1', 'CreateEni', '{}', ?)", (wall - 30,))
+    connection.close()
+
+    with Database(path) as database:
+        (address,) = database.load()
+        (intent,) = database.intents()
+
+    assert address.missing_since is None
+    assert [address.state.until, address.added_at, intent.created_at] == pytest.approx(
+        [now + 20, now - 100, now - 30], abs=5
+    )
+    with Database(path) as database:
+        assert database.load() == [address]
 
 
 def test_intents_are_kept_until_they_are_struck_out(path):

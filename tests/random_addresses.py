@@ -1,0 +1,47 @@
+"""Every address that a store may hold, with times of whatever clock."""
+
+import hypothesis.strategies as st
+
+from ipamd.core import addresses, model
+
+texts = st.text(min_size=1, max_size=20)
+times = st.floats(allow_nan=False)
+keys = st.builds(model.SandboxKey, network=texts, container_id=texts, ifname=texts)
+pods = st.builds(model.PodRef, namespace=texts, name=texts, uid=texts)
+owned = st.one_of(
+    st.builds(addresses.Assigned, key=keys, pod=pods, since=times, netns=texts),
+    st.builds(addresses.Held, key=keys, pod=pods, until=times, by_name=st.booleans()),
+    st.builds(addresses.Occupied, host_interface=texts, pod=st.none() | pods, since=times),
+)
+free = st.one_of(
+    st.builds(addresses.Warm, since=times),
+    st.builds(addresses.Cooling, until=times),
+    st.builds(addresses.Unassigning, since=times),
+)
+bindings = st.builds(
+    addresses.Binding,
+    eip_id=texts,
+    public_ip=texts,
+    stage=st.sampled_from(addresses.BindStage),
+    claim=texts,
+    retained=st.booleans(),
+)
+
+
+def address_in(states, eips):
+    return st.builds(
+        addresses.Address,
+        ip=texts,
+        eni_id=texts,
+        state=states,
+        added_at=times,
+        eip=eips,
+        missing_since=st.none() | times,
+    )
+
+
+any_address = st.one_of(
+    address_in(owned, st.none() | bindings),
+    address_in(free, st.none()),
+    address_in(st.builds(addresses.Unbinding, since=times), bindings),
+)
