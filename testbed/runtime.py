@@ -135,9 +135,20 @@ class Runtime:
         namespaces.delete(sandbox.netns)
 
     def run(
-        self, verb: str, sandbox: Sandbox, *, stdin: bytes | None = None, without: Sequence[str] = ()
+        self,
+        verb: str,
+        sandbox: Sandbox,
+        *,
+        stdin: bytes | None = None,
+        configuration: Mapping[str, Any] | None = None,
+        without: Sequence[str] = (),
     ) -> Outcome:
-        """Execute the plugin once; `without` names variables that a broken runtime would not set."""
+        """Execute the plugin once, with its own configuration unless another or other bytes are given.
+
+        `without` names variables that a broken runtime would not set.
+        """
+        if configuration is not None:
+            stdin = json.dumps(configuration).encode()
         environment = self._cni_environment(verb, sandbox)
         call = _Call(
             verb=verb,

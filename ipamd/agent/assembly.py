@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import grpc
 
-from ipamd.agent import cni_conf
 from ipamd.agent.adding import Adding, AddTools
 from ipamd.agent.address_book import AddressBook
 from ipamd.agent.announcing import Announcer
@@ -19,6 +18,8 @@ from ipamd.agent.binding import Binder
 from ipamd.agent.checking import Checking
 from ipamd.agent.claims import ClaimSource
 from ipamd.agent.cloud_check import CloudCheck
+from ipamd.agent.cni_binaries import CniBinaries
+from ipamd.agent.cni_conf import NetworkConfiguration
 from ipamd.agent.collecting import Collecting
 from ipamd.agent.deleting import Deleting
 from ipamd.agent.disassociating import Disassociation
@@ -145,6 +146,7 @@ class Agent:
             monotonic=time.monotonic,
         )
         self._upkeep = self._make_upkeep()
+        self._configuration = self._make_configuration()
         self._resources = NodeResources(
             around.client,
             settings.node_name,
@@ -178,8 +180,9 @@ class Agent:
         stack.callback(self._upkeep.stop, _WORK_GRACE)
         self._server.start()
         stack.callback(self._server.stop, _SERVER_GRACE)
-        if self._around.settings.cni_conf is not None:
-            cni_conf.write(self._around.settings.cni_conf)
+        if self._configuration is not None:
+            self._configuration.start()
+            stack.callback(self._configuration.stop, _WORK_GRACE)
         self._pending.drain()
 
     def _make_enis(self) -> NodeEnis:
@@ -281,6 +284,17 @@ class Agent:
         )
         return Upkeep(parts, interval=settings.repair_interval)
 
+    def _make_configuration(self) -> NetworkConfiguration | None:
+        settings = self._around.settings
+        if settings.cni_conf is None:
+            return None
+        return NetworkConfiguration(
+            settings.cni_conf,
+            chosen=settings.chained_plugins,
+            binaries=CniBinaries(settings.cni_bin_dir),
+            interval=settings.repair_interval,
+        )
+
     def _make_server(self) -> Server:
         settings, facts = self._around.settings, self._around.facts
         readiness = Readiness(
@@ -290,6 +304,7 @@ class Agent:
             watches=self._watches_behind,
             drift=self._upkeep.drift,
             cut_off=lambda: [*self._upkeep.cut_off(), *self._cloud_check.missing()],
+            configuration=self._configuration.problems if self._configuration else list,
         )
         checking = Checking(book=self._book, enis=self._enis, dataplane=self._dataplane)
         verbs = Verbs(

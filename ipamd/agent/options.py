@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ipamd import flags, logs, monitoring
+from ipamd.core import conflist
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.holding import HoldTimes
 from ipamd.core.planning import Targets
@@ -23,6 +24,7 @@ from ipamd.net.sysctls import PROC_SYS
 DEFAULT_SOCKET = "/run/tke-eni/ipamd.sock"
 DEFAULT_STATE_DIR = "/var/lib/tke-eni"
 DEFAULT_PENDING_DELETES = "/var/lib/tke-eni/pending-deletes"
+DEFAULT_CNI_BIN_DIR = "/opt/cni/bin"
 DEFAULT_METADATA_URL = "http://metadata.tencentyun.com"
 EGRESSES = ("node", "eni")
 
@@ -67,6 +69,9 @@ class Settings:
     sysctl_root: Path
     cni_conf: Path | None
     """Where to write the runtime's network configuration; None leaves that to others."""
+    cni_bin_dir: Path
+    chained_plugins: tuple[str, ...]
+    """Types of conflist.SHIPPED that the network configuration has behind our plugin."""
     health_address: tuple[str, int] | None
     metrics_address: tuple[str, int] | None
     log_level: str
@@ -154,9 +159,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cni-conf",
         default="",
         metavar="PATH",
-        help="write the runtime's network configuration there as soon as the plugin is served "
+        help="keep the runtime's network configuration there, from when the plugin is served "
         "(for example /etc/cni/net.d/10-tke-eni.conflist)",
     )
+    _add_chained_plugins(operation)
     monitoring.add_arguments(operation)
     operation.add_argument("--log-level", choices=logs.LEVELS, default="info")
     operation.add_argument("--log-format", choices=logs.FORMATS, default="text")
@@ -200,6 +206,8 @@ def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> S
         ),
         sysctl_root=_absolute("--sysctl-root", arguments.sysctl_root),
         cni_conf=_absolute("--cni-conf", arguments.cni_conf) if arguments.cni_conf else None,
+        cni_bin_dir=_absolute("--cni-bin-dir", arguments.cni_bin_dir),
+        chained_plugins=_chained_plugins(arguments),
         health_address=monitoring.health_address(arguments),
         metrics_address=monitoring.metrics_address(arguments),
         log_level=arguments.log_level,
@@ -243,6 +251,34 @@ def _add_identity(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_PENDING_DELETES,
         help="where the CNI plugin queues DELs while the agent is down (default %(default)s)",
     )
+
+
+def _add_chained_plugins(operation: "argparse._ArgumentGroup") -> None:
+    operation.add_argument(
+        "--cni-bin-dir",
+        default=DEFAULT_CNI_BIN_DIR,
+        metavar="PATH",
+        help="the node's CNI plugins, to see what the network configuration may name (default %(default)s)",
+    )
+    operation.add_argument(
+        "--port-mapping",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="hostPort of Pods: the plugin portmap in the network configuration",
+    )
+    operation.add_argument(
+        "--bandwidth",
+        action="store_true",
+        help="kubernetes.io/ingress-bandwidth and egress-bandwidth of Pods: the plugin bandwidth there",
+    )
+
+
+def _chained_plugins(arguments: argparse.Namespace) -> tuple[str, ...]:
+    wanted = {
+        conflist.PORT_MAPPING: arguments.port_mapping,
+        conflist.BANDWIDTH: arguments.bandwidth,
+    }
+    return tuple(kind for kind, is_wanted in wanted.items() if is_wanted)
 
 
 def _add_pool(parser: argparse.ArgumentParser) -> None:

@@ -32,12 +32,22 @@ class Readiness:
     """One sentence for each thing of the node's network that is wrong and could not be mended."""
     cut_off: Callable[[], list[str]]
     """One sentence for each Pod that has lost its link."""
+    configuration: Callable[[], list[str]]
+    """One sentence for each thing of the runtime's network configuration that an operator has to mend. STATUS
+    does not heed it: whether a runtime can add Pods by it, the runtime tells itself."""
 
     def problems(self) -> list[str]:
         """Return one sentence for each reason why the node cannot take Pods, or not all kinds of Pods."""
         obstacle = self.pool.obstacle()
         found = [str(obstacle)] if obstacle else []
-        return [*self.drift(), *found, *self.enis.problems(), *self.cut_off(), *self.watches()]
+        return [
+            *self.drift(),
+            *found,
+            *self.enis.problems(),
+            *self.cut_off(),
+            *self.watches(),
+            *self.configuration(),
+        ]
 
     def check(self, request: StatusRequest) -> None:
         """Serve STATUS: return when the plugin can serve ADD, CniError 50 or 51 with the reason if not."""

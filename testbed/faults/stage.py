@@ -21,6 +21,7 @@ from ipamd.core.deadline import Deadline
 from ipamd.core.model import EipOrder
 from testbed import processes
 from testbed.bed import Bed
+from testbed.chain import PLUGINS
 from testbed.faults.doomed import Remote
 from testbed.faults.points import Point
 from testbed.processes import Child
@@ -89,7 +90,14 @@ class Stage:
         self.deaths: list[str] = []
         configuration = self.bed.state_dir.parent / "cni" / "10-tke-eni.conflist"
         self._options = {
-            AGENT: (*_AGENT_OPTIONS, "--cni-conf", str(configuration), *flags.agent),
+            AGENT: (
+                *_AGENT_OPTIONS,
+                "--cni-conf",
+                str(configuration),
+                "--cni-bin-dir",
+                str(PLUGINS),
+                *flags.agent,
+            ),
             CONTROLLER: (*_CONTROLLER_OPTIONS, *(_with_port(flag) for flag in flags.controller)),
         }
         self._caller = ThreadPoolExecutor(1, thread_name_prefix="runtime")

@@ -6,6 +6,8 @@ import urllib.parse
 
 import pytest
 
+from testbed.chain import PLUGINS
+
 HEALTH, METRICS = "127.0.0.1:61680", "127.0.0.1:61681"
 
 
@@ -28,14 +30,18 @@ def values(bed):
 def begun(own_node, tmp_path):
     own_node.conf = tmp_path / "net.d/10-tke-eni.conflist"
     return own_node.begin(
-        f"--health-address={HEALTH}", f"--metrics-address={METRICS}", f"--cni-conf={own_node.conf}"
+        f"--health-address={HEALTH}",
+        f"--metrics-address={METRICS}",
+        f"--cni-conf={own_node.conf}",
+        f"--cni-bin-dir={PLUGINS}",
     )
 
 
 def test_it_is_ready_when_it_serves_and_writes_the_configuration_then(begun):
     assert get(begun, HEALTH, "/livez") == (200, "ok\n")
     assert get(begun, HEALTH, "/readyz") == (200, "ok\n")
-    assert json.loads(begun.conf.read_text())["plugins"] == [{"type": "tke-route-eni"}]
+    plugins = json.loads(begun.conf.read_text())["plugins"]
+    assert [plugin["type"] for plugin in plugins] == ["tke-route-eni", "portmap"]
 
 
 def test_an_agent_that_waits_for_the_cloud_is_alive_not_ready_and_announces_nothing(own_node, tmp_path):

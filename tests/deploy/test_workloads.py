@@ -93,6 +93,12 @@ def test_every_path_that_the_agent_writes_is_the_node_s():
     for inside in (agent.socket.parent, agent.state_dir, agent.pending_deletes.parent, agent.cni_conf.parent):
         assert paths[mounts[str(inside)]] == str(inside)
     assert paths[mounts[str(agent.sysctl_root / "net")]] == "/proc/sys/net"
+    assert paths[mounts[str(agent.cni_bin_dir)]] == "/opt/cni/bin"
+
+
+def test_the_agent_looks_at_the_node_s_plugins_and_cannot_change_them():
+    (mount,) = [mount for mount in AGENT["containers"][0]["volumeMounts"] if mount["name"] == "cni-bin"]
+    assert mount["readOnly"]
 
 
 def test_the_plugin_comes_to_where_runtimes_look_for_it():
