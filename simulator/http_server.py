@@ -11,8 +11,10 @@ import socket
 import socketserver
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler
 from types import TracebackType
 from typing import Any, Self
@@ -95,6 +97,9 @@ class _Connection(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(reply.body)
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return formatdate(self.server.wall() if timestamp is None else timestamp, usegmt=True)
+
     def version_string(self) -> str:
         return "nws_tcloud"
 
@@ -108,9 +113,10 @@ class _Listener(socketserver.ThreadingMixIn, socketserver.BaseServer):
     daemon_threads = False
     block_on_close = True
 
-    def __init__(self, listening: socket.socket, handler: Handler) -> None:
+    def __init__(self, listening: socket.socket, handler: Handler, wall: Callable[[], float]) -> None:
         super().__init__(listening.getsockname(), _Connection)
         self.handler = handler
+        self.wall = wall
         self._listening = listening
         self._listening.listen(128)
         self._lock = threading.Lock()
@@ -158,12 +164,14 @@ class _Listener(socketserver.ThreadingMixIn, socketserver.BaseServer):
 class HttpServer:
     """Serves a handler on listening sockets, which it owns from then on. `endpoint` is where clients go."""
 
-    def __init__(self, sockets: Sequence[socket.socket], handler: Handler) -> None:
-        """Start to accept at once."""
+    def __init__(
+        self, sockets: Sequence[socket.socket], handler: Handler, *, wall: Callable[[], float] = time.time
+    ) -> None:
+        """Start to accept at once; answers are dated by `wall`, in seconds since 1970."""
         self.stopping = threading.Event()
         """Set when the server is about to close; handlers that wait must wait on it."""
         self.addresses = [str(s.getsockname()[0]) + ":" + str(s.getsockname()[1]) for s in sockets]
-        self._listeners = [_Listener(listening, handler) for listening in sockets]
+        self._listeners = [_Listener(listening, handler, wall) for listening in sockets]
 
     @property
     def endpoint(self) -> str:

@@ -37,7 +37,7 @@ class MetadataServer(HttpServer):
         """Start to serve; with `instance_id` every client is taken for that instance."""
         self._region = region
         self._instance_id = instance_id
-        super().__init__(sockets, self._answer)
+        super().__init__(sockets, self._answer, wall=region.wall)
 
     def _answer(self, request: HttpRequest) -> HttpReply | None:
         faults = self._region.faults

@@ -55,7 +55,6 @@ def run(settings: Settings, environment: Mapping[str, str]) -> int:
             settings.cloud_endpoint,
             metadata,
             environment,
-            time.time,
             metrics.cloud.observe if metrics else None,
         )
         opened = recovery.open_store(path, boot_id)

@@ -92,12 +92,11 @@ def cloud_client(
     endpoint: str,
     metadata: Metadata,
     environment: Mapping[str, str],
-    clock: Callable[[], float],
     observe: Observer | None = None,
 ) -> Callable[[str], TencentCloud]:
     """Return what makes the API client of a region, with the environment's credential or the CVM's role."""
     where = endpoints.parse(endpoint)
-    credentials = from_environment(environment) or RoleCredentials(metadata.credential, clock=clock)
+    credentials = from_environment(environment) or RoleCredentials(metadata.credential)
     conduct = Conduct(observe=observe)
     return lambda region: TencentCloud(
         region=region, credentials=credentials, endpoints=where, conduct=conduct

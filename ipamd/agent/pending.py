@@ -136,6 +136,7 @@ def _read(file: Path) -> cni.DelRequest:
 
 
 def _age(file: Path) -> float:
+    """Return what the oldest have the least of. It only says who comes first, so any clock will do."""
     try:
         return file.stat().st_mtime
     except OSError:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from ipamd import boot
 from ipamd.core.cloud_errors import cloud_error
 from ipamd.core.errors import CloudError, InvalidInputError
 
@@ -31,11 +32,11 @@ class Credential:
     secret_id: str
     secret_key: str
     token: str = ""
-    expires_at: float = float("inf")
-    """Seconds since 1970."""
+    lifetime: float = float("inf")
+    """Seconds for which it is good, from the moment in which it was asked for."""
 
     def __repr__(self) -> str:
-        return f"Credential(secret_id={self.secret_id[:8]}..., expires_at={self.expires_at})"
+        return f"Credential(secret_id={self.secret_id[:8]}..., lifetime={self.lifetime:.0f})"
 
 
 class Credentials(Protocol):
@@ -74,18 +75,21 @@ class RoleCredentials:
     safety: share it freely; one thread renews, the others go on with the old credential while it lasts.
     """
 
-    def __init__(self, fetch: Callable[[], Credential], *, clock: Callable[[], float]) -> None:
-        """Take what asks the metadata service (`Metadata.credential`) and a clock of seconds since 1970."""
+    def __init__(self, fetch: Callable[[], Credential], *, clock: Callable[[], float] = boot.clock) -> None:
+        """Take what asks the metadata service (`Metadata.credential`), and a clock that nobody sets.
+
+        That clock should go on while the machine is suspended: credentials expire meanwhile.
+        """
         self._fetch = fetch
         self._clock = clock
         self._renewing = threading.Lock()
-        self._current: Credential | None = None
+        self._current: _Received | None = None
         self._renewed_at = float("-inf")
         self._next_attempt = float("-inf")
 
     def get_credential_info(self) -> tuple[str, str, str]:
         """Return a usable key pair and token, asking for new ones when it is time."""
-        credential = self._usable()
+        credential = self._usable().credential
         return credential.secret_id, credential.secret_key, credential.token
 
     def reject(self) -> bool:
@@ -94,7 +98,7 @@ class RoleCredentials:
             self._current = None
         return True
 
-    def _usable(self) -> Credential:
+    def _usable(self) -> "_Received":
         current = self._current
         if current is None or self._left(current) <= UNUSABLE_AHEAD:
             with self._renewing:
@@ -118,28 +122,35 @@ class RoleCredentials:
         except CloudError as e:
             _log.warning("the CAM role's credential could not be renewed ahead of time: %s", e)
 
-    def _renewed(self) -> Credential:
+    def _renewed(self) -> "_Received":
+        asked_at = self._clock()
         try:
             fresh = self._fetch()
         except CloudError as e:
             raise cloud_error(
                 "GetCredential", "ClientNoCredential", f"no credential of a CAM role: {e.detail}"
             ) from e
-        if self._left(fresh) <= UNUSABLE_AHEAD:
+        received = _Received(fresh, asked_at + fresh.lifetime)
+        left = self._left(received)
+        if left <= UNUSABLE_AHEAD:
+            state = f"expired {-left:.0f} s ago" if left < 0 else f"is good for {left:.0f} s only"
             raise cloud_error(
-                "GetCredential",
-                "ClientNoCredential",
-                f"the metadata service gave a credential that expired {-self._left(fresh):.0f} s ago by the "
-                "node's clock",
+                "GetCredential", "ClientNoCredential", f"the metadata service gave a credential that {state}"
             )
         self._renewed_at = self._clock()
-        _log.info(
-            "the CAM role's credential %s... is good for %.0f s", fresh.secret_id[:8], self._left(fresh)
-        )
-        return fresh
+        _log.info("the CAM role's credential %s... is good for %.0f s", fresh.secret_id[:8], left)
+        return received
 
-    def _left(self, credential: Credential) -> float:
-        return credential.expires_at - self._clock()
+    def _left(self, received: "_Received") -> float:
+        return received.good_until - self._clock()
+
+
+@dataclass(frozen=True, slots=True)
+class _Received:
+    """A credential, and until when it is good by the clock of its receiver."""
+
+    credential: Credential
+    good_until: float
 
 
 def from_environment(environment: Mapping[str, str]) -> StaticCredentials | None:

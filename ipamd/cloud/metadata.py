@@ -5,6 +5,7 @@ unchecked: answers are bounded in size and time, and every value must look like 
 proxy is ever used. Thread safety: `Metadata` keeps no state besides its address; share it freely.
 """
 
+import email.utils
 import http.client
 import ipaddress
 import json
@@ -101,7 +102,8 @@ class Metadata:
             raise cloud_error(_question(folder), "ClientNotFound", "the CVM has no CAM role")
         path = folder + roles[0]
         try:
-            answer: Any = json.loads(self._read(path))
+            page = self._page(path)
+            answer: Any = json.loads(page.text)
         except (ValueError, RecursionError) as e:
             raise _unlikely(path, "a credential that is not JSON") from e
         if not isinstance(answer, dict) or answer.get("Code") != "Success":
@@ -116,7 +118,7 @@ class Metadata:
             raise _unlikely(path, "a credential whose ExpiredTime is no time")
         secret_id, secret_key, token = (str(text) for text in texts)
         return Credential(
-            secret_id=secret_id, secret_key=secret_key, token=token, expires_at=float(expires_at)
+            secret_id=secret_id, secret_key=secret_key, token=token, lifetime=expires_at - page.dated
         )
 
     def _interface(self, folder: str, name: str) -> MetadataInterface:
@@ -151,6 +153,9 @@ class Metadata:
         return [line for line in lines if line]
 
     def _read(self, path: str) -> str:
+        return self._page(path).text
+
+    def _page(self, path: str) -> "_Page":
         until = time.monotonic() + self._timeout
         connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
         body = bytearray()
@@ -180,9 +185,28 @@ class Metadata:
                 _question(path), "ServerNetworkError", f"the metadata service answered {response.status}"
             )
         try:
-            return body.decode("ascii").strip()
+            text = body.decode("ascii").strip()
         except UnicodeDecodeError as e:
             raise _unlikely(path, "text that is not ASCII") from e
+        return _Page(text, _date(response.getheader("Date", "")))
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    text: str
+    dated: float
+    """Seconds since 1970 when it was answered, by the service's own clock if it says."""
+
+
+def _date(header: str) -> float:
+    """Return the time in a Date header, in whole seconds; without a readable one the node's own.
+
+    The node's clock may be wrong, so it is the last resort, and only asked for what another clock has dated.
+    """
+    try:
+        return email.utils.parsedate_to_datetime(header).timestamp()
+    except (ValueError, OverflowError):
+        return time.time()
 
 
 def addresses(base_url: str) -> frozenset[str]:

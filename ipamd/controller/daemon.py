@@ -163,7 +163,7 @@ def _cloud(
     return TencentCloud(
         region=region,
         credentials=credentials.from_environment(environment)
-        or credentials.RoleCredentials(metadata.credential, clock=time.time),
+        or credentials.RoleCredentials(metadata.credential),
         endpoints=endpoints.parse(settings.cloud_endpoint),
         limiter=Limiter(clock=time.monotonic, share=CLOUD_SHARE),
         conduct=Conduct(observe=metrics.cloud.observe if metrics else None),

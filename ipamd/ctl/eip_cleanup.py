@@ -197,9 +197,7 @@ def _summary(total: int, doomed: int, left: int, busy: int, new: int) -> str:
 
 def _cloud(options: argparse.Namespace, environment: Mapping[str, str]) -> tencent.TencentCloud:
     service = metadata.Metadata(options.metadata_url)
-    identity = credentials.from_environment(environment) or credentials.RoleCredentials(
-        service.credential, clock=time.time
-    )
+    identity = credentials.from_environment(environment) or credentials.RoleCredentials(service.credential)
     return tencent.TencentCloud(
         region=flags.region(options.region) or service.region(),
         credentials=identity,

@@ -268,6 +268,9 @@ def set_aside(path: Path, now: float | None = None) -> Path:
     """Move a damaged file and its journal out of the way; return where the file went."""
     stamp = int(time.time() if now is None else now)
     target = path.with_name(f"{path.name}.damaged-{stamp}")
+    while target.exists():  # the clock was set back, or two were damaged within a second
+        stamp += 1
+        target = path.with_name(f"{path.name}.damaged-{stamp}")
     for suffix in ("", "-wal", "-shm"):
         source = path.with_name(path.name + suffix)
         if source.exists():

@@ -37,7 +37,7 @@ class CloudServer(HttpServer):
     def __init__(self, region: CloudRegion, sockets: Sequence[socket.socket]) -> None:
         """Start to serve; the region stays its owner's to close, after this."""
         self._region = region
-        super().__init__(sockets, self._answer)
+        super().__init__(sockets, self._answer, wall=region.wall)
 
     def _answer(self, http: HttpRequest) -> HttpReply | None:
         request_id = str(uuid.uuid4())

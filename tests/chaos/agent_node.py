@@ -197,7 +197,7 @@ class AgentNode:
         conduct = Conduct(
             backoff=Backoff(first=0.05, longest=0.5), call_seconds=3.0, sleep=self._lifeline.pause
         )
-        whole = RoleCredentials(metadata.credential, clock=time.time)
+        whole = RoleCredentials(metadata.credential)
         return TencentCloud(
             region=region,
             credentials=self._lifeline.credentials(whole),

@@ -109,9 +109,12 @@ def _read(reader: Any) -> Request | None:
     return Request(line, headers, body)
 
 
-def http(body: bytes, *, content_type: str = "application/json", status: str = "200 OK") -> bytes:
-    """Return a whole HTTP response."""
-    head = f"HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
+def http(
+    body: bytes, *, content_type: str = "application/json", status: str = "200 OK", date: str = ""
+) -> bytes:
+    """Return a whole HTTP response, with a Date header if one is given."""
+    dated = f"Date: {date}\r\n" if date else ""
+    head = f"HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\n{dated}Content-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
 
 

@@ -52,6 +52,7 @@ def metadata(serve):
 
     def metadata(**changes):
         pages = {**PAGES, **changes.pop("pages", {})}
+        date = changes.pop("date", "")
 
         def answer(request, connection):
             text = pages.get(request.path.removeprefix(ROOT))
@@ -59,7 +60,7 @@ def metadata(serve):
                 connection.sendall(http(b"no", content_type="text/plain", status="404 Not Found"))
                 return True
             body = text if isinstance(text, bytes) else text.encode()
-            connection.sendall(http(body, content_type="text/plain"))
+            connection.sendall(http(body, content_type="text/plain", date=date))
             return True
 
         return Metadata(serve(answer).url, **changes)
@@ -90,9 +91,19 @@ def test_the_credential_of_its_role_has_token_and_expiry(metadata):
         "tmp-key",
         "tmp-token",
     )
-    assert credential.expires_at == 1_700_000_000
     assert "tmp-key" not in repr(credential)
     assert "tmp-token" not in repr(credential)
+
+
+def test_the_service_says_by_its_own_clock_for_how_long_a_credential_is_good(metadata):
+    """The node's may be wrong; it says 2023 here, an hour before the credential expires."""
+    assert metadata(date="Tue, 14 Nov 2023 21:13:20 GMT").credential().lifetime == 3600
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "Tue, 99 Nov 2023 21:13:20 GMT"])
+def test_a_service_that_does_not_say_the_time_is_believed_by_the_nodes_clock(metadata, date):
+    lifetime = metadata(date=date).credential().lifetime
+    assert lifetime == pytest.approx(1_700_000_000 - time.time(), abs=30)
 
 
 @pytest.mark.parametrize("pages", [{"cam/security-credentials/": None}, {"cam/security-credentials/": ""}])
@@ -251,7 +262,7 @@ def test_any_answer_is_believed_as_far_as_it_can_be_true_or_refused(metadata, pa
             ask()
     with contextlib.suppress(CloudError):
         credential = service.credential()
-        assert math.isfinite(credential.expires_at)
+        assert math.isfinite(credential.lifetime)
         assert credential.secret_id.isprintable()
 
 

@@ -158,7 +158,10 @@ def role_keys(region):
         key = region.accounts.temporary_key("IPAMDofTKE_QCSRole")
         given.append(key)
         return Credential(
-            secret_id=key.secret_id, secret_key=key.secret_key, token=key.token, expires_at=key.expires
+            secret_id=key.secret_id,
+            secret_key=key.secret_key,
+            token=key.token,
+            lifetime=key.expires - region.wall(),
         )
 
     return fetch, given
@@ -166,7 +169,7 @@ def role_keys(region):
 
 def test_a_role_credential_signs_with_its_token(open_cloud, api_url, role_keys):
     fetch, given = role_keys
-    cloud = open_cloud(api_url, credentials=RoleCredentials(fetch, clock=time.time))
+    cloud = open_cloud(api_url, credentials=RoleCredentials(fetch))
     assert cloud.describe_eip_quota()
     assert cloud.describe_eip_quota()
     assert len(given) == 1
@@ -188,7 +191,7 @@ def test_a_credential_that_the_cloud_refuses_is_renewed_within_the_call(
 
 def test_a_credential_that_the_cloud_refuses_again_is_not_renewed_for_ever(open_cloud, api_url, role_keys):
     fetch, given = role_keys
-    role = RoleCredentials(lambda: dataclasses.replace(fetch(), token="wrong"), clock=time.time)
+    role = RoleCredentials(lambda: dataclasses.replace(fetch(), token="wrong"))
     with pytest.raises(CloudError, match=r"AuthFailure.TokenFailure") as caught:
         open_cloud(api_url, credentials=role).describe_eip_quota()
     assert caught.value.kind is CloudErrorKind.CREDENTIALS
@@ -242,7 +245,7 @@ def test_secrets_are_in_no_log_even_at_debug(open_cloud, api_url, role_keys, cap
     caplog.set_level(logging.DEBUG)
     logging.getLogger("tencentcloud_sdk_common").setLevel(logging.DEBUG)
     fetch, given = role_keys
-    open_cloud(api_url, credentials=RoleCredentials(fetch, clock=time.time)).describe_eip_quota()
+    open_cloud(api_url, credentials=RoleCredentials(fetch)).describe_eip_quota()
     (key,) = given
     assert key.secret_key not in caplog.text
     assert key.token not in caplog.text

@@ -13,7 +13,7 @@ from ipamd import boot
 from ipamd.core import addresses, errors, ledger, model
 from ipamd.core.boottime import BOOT
 from ipamd.store import recovery, schema
-from ipamd.store.database import DamagedError, Database, Intent, StoreError
+from ipamd.store.database import DamagedError, Database, Intent, StoreError, set_aside
 from tests.random_addresses import any_address
 
 NOW = 1000.0
@@ -142,6 +142,15 @@ def test_damaged_file_is_moved_aside_and_the_agent_starts_empty(path, damage, ca
         assert opened.ledger == ledger.Ledger()
     assert list(path.parent.glob("ipamd.db.damaged-*"))
     assert "moved to" in caplog.text
+
+
+def test_a_clock_that_was_set_back_costs_no_damaged_file(path):
+    path.parent.mkdir()
+    for content in (b"first", b"second"):
+        path.write_bytes(content)
+        set_aside(path, now=NOW)
+
+    assert sorted(file.read_bytes() for file in path.parent.glob("*.damaged-*")) == [b"first", b"second"]
 
 
 def test_row_that_makes_no_address_counts_as_damage(path):
