@@ -54,23 +54,26 @@ class EipCalls(Calls):
         self,
         *,
         eip_ids: Sequence[str] | None = None,
-        tags: Mapping[str, str] | None = None,
+        tags: Mapping[str, str | Sequence[str]] | None = None,
         eni_ids: Sequence[str] | None = None,
         deadline: Deadline | None = None,
     ) -> list[model.Eip]:
         """Return the EIPs of these ids, or with all of these tags, or bound to these ENIs: one of the three.
 
-        DescribeAddresses (API document 215/16702). Ids that do not exist are left out of the answer.
+        DescribeAddresses (API document 215/16702). A tag may have one of several values, at most 100. Ids
+        that do not exist are left out of the answer. Without a deadline each call has the session's time.
         """
         if sum(given is not None for given in (eip_ids, tags, eni_ids)) != 1:
             msg = "describe_eips takes eip_ids, tags or eni_ids, and one of them"
             raise ValueError(msg)
-        deadline = self._session.deadline(deadline)
         if tags is not None:
             if not tags:
                 msg = "describe_eips needs at least one tag: without, it would list the whole account"
                 raise ValueError(msg)
-            filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
+            filters = [
+                {"Name": f"tag:{key}", "Values": [value] if isinstance(value, str) else list(value)}
+                for key, value in tags.items()
+            ]
             return paging.read_all(self._session, EIPS, {"Filters": filters}, deadline)
         queries: list[dict[str, Any]] = [
             *({"AddressIds": ids} for ids in paging.by_hundreds(eip_ids or ())),

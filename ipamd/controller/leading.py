@@ -17,12 +17,12 @@ from functools import partial
 
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.controller.choosing import Choices
+from ipamd.controller.claim_eips import ClaimEips
 from ipamd.controller.claim_losses import ClaimLosses
 from ipamd.controller.claim_writing import ClaimWriter
 from ipamd.controller.cluster import Cluster
 from ipamd.controller.egress_checking import EgressChecks
 from ipamd.controller.egress_routes import EgressRoutes
-from ipamd.controller.eip_listing import EipListing
 from ipamd.controller.executing import Executor
 from ipamd.controller.looking import Lookout
 from ipamd.controller.masquerade_keeping import MasqueradeConfig
@@ -102,8 +102,8 @@ class Leader:
             release_stopped=ReleaseGate(client, settings.namespace, stopped=settings.stop_releases).closed,
             clock=tempo.clock,
         )
-        listing = EipListing(cloud, settings.cluster_id)
-        lookout = Lookout(client, cloud, listing, self.cluster, clock=tempo.clock)
+        eips = ClaimEips(cloud, settings.cluster_id)
+        lookout = Lookout(client, cloud, eips, self.cluster, clock=tempo.clock)
         choices = Choices(
             settings.cluster_id, sight=lookout, ports=ports, tagged_only=settings.rules.tagged_only
         )
@@ -140,7 +140,6 @@ class Leader:
             settings.sweep,
             settings.cluster_id,
             sights=Sights(
-                listing=listing,
                 cloud=cloud,
                 claims=self.cluster.claims,
                 live_claims=lambda: [claims.read(obj) for obj in client.list(EIPCLAIMS).items],

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ipamd.cloud.tasks import TaskState
+from ipamd.controller.claim_eips import ClaimEips
 from ipamd.controller.cluster import Cluster
-from ipamd.controller.eip_listing import EipListing
 from ipamd.controller.owning import Owners
-from ipamd.core import claims, model, nodes, pods, tags
+from ipamd.core import claims, model, nodes, pods
 from ipamd.core.claim_facts import LivePod, NodeFate
 from ipamd.core.claims import Claim
 from ipamd.core.deadline import Deadline
@@ -49,7 +49,7 @@ class Lookout:
         self,
         client: KubeClient,
         cloud: CloudReader,
-        listing: EipListing,
+        eips: ClaimEips,
         cluster: Cluster,
         *,
         clock: Callable[[], float] = time.time,
@@ -57,7 +57,7 @@ class Lookout:
         """Take whom to ask, and a clock in seconds since the epoch."""
         self._client = client
         self._cloud = cloud
-        self._listing = listing
+        self._eips = eips
         self._cluster = cluster
         self._owners = Owners(client)
         self._clock = clock
@@ -118,12 +118,8 @@ class Lookout:
 
         Errors: CloudError.
         """
-        found = {eip.eip_id: eip for eip in self._listing.look() if eip.tags.get(tags.CLAIM_UID) == claim.uid}
-        known = {claim.address.eip_id if claim.address else "", ordered} - {"", *found}
-        if known:
-            for eip in self._cloud.describe_eips(eip_ids=sorted(known)):
-                found[eip.eip_id] = eip
-        return tuple(found.values())
+        known = {claim.address.eip_id if claim.address else "", ordered} - {""}
+        return self._eips.look(claim.uid, frozenset(known))
 
     def _cvm_exists(self, instance_id: str) -> bool:
         try:

@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 
 from ipamd.controller.claim_losses import ClaimLosses
 from ipamd.controller.ports import Ports
-from ipamd.core import model, orphans
+from ipamd.core import model, orphans, tags
 from ipamd.core.claims import Claim
 from ipamd.core.deadline import Deadline
 from ipamd.core.orphans import Fate, Orphan, SweepMode, SweepTerms
@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 5
 """EIPs released in one pass: whatever was wrongly taken for an orphan, a person has time to notice."""
+_REST = 9.0
+"""How many times as long as a pass the next one waits: the account's rate is for claims, not for passes."""
 _REPEAT = 3600.0
 """Seconds after which an orphan that is still there is told of again."""
 _ADVICE: Mapping[Fate, str] = {
@@ -52,15 +54,11 @@ class SweepCounts:
     """Why releases were held back when the last pass asked; those of claims are as well."""
 
 
-class Listing(Protocol):
-    """What lists the cluster's EIPs: `EipListing`."""
-
-    def look(self) -> tuple[model.Eip, ...]:
-        """Return all EIPs that carry the cluster's tags, as of now or later."""
-
-
 class CloudReader(Protocol):
-    """What looks at single EIPs: `TencentCloud`."""
+    """What looks at EIPs: `TencentCloud`. Errors: CloudError."""
+
+    def describe_eips(self, *, tags: dict[str, str], deadline: Deadline | None = None) -> list[model.Eip]:
+        """Return the EIPs that have all of these tags."""
 
     def describe_eip(self, eip_id: str, deadline: Deadline | None = None) -> model.Eip | None:
         """Return one EIP, or None if it does not exist."""
@@ -70,7 +68,6 @@ class CloudReader(Protocol):
 class Sights:
     """Where a pass looks."""
 
-    listing: Listing
     cloud: CloudReader
     claims: Callable[[], list[Claim]]
     """From the watch cache."""
@@ -112,8 +109,9 @@ class Sweep:
         Errors: CloudError, KubeError, TryAgainError, NotLeaderError; what was not reached waits for the next.
         """
         self._count(stopped_by=self._stopped_by())
+        begun = self._sights.steady()
         try:
-            eips = self._sights.listing.look()
+            eips = tuple(self._sights.cloud.describe_eips(tags=tags.of_cluster(self._cluster_id)))
             # The claims after the EIPs: an EIP that was listed had its claim before.
             claims = self._sights.claims()
             if self._terms.mode is not SweepMode.OFF:
@@ -125,7 +123,7 @@ class Sweep:
             raise
         finally:
             self._count(passes=self.counts.passes + 1)
-        return self._terms.interval
+        return max(self._terms.interval, _REST * (self._sights.steady() - begun))
 
     def _stopped_by(self) -> str:
         """Return by what all releases are held back now: also by a switch that cannot be read."""

@@ -249,7 +249,8 @@ class ModelCloud:
                 shown = self.past
             if eip_ids is not None:
                 return [shown[eip_id] for eip_id in eip_ids if eip_id in shown]
-            return [e for e in shown.values() if all(e.tags.get(k) == v for k, v in tags.items())]
+            wanted = {k: [v] if isinstance(v, str) else v for k, v in tags.items()}
+            return [e for e in shown.values() if all(e.tags.get(k) in v for k, v in wanted.items())]
 
         return self._call("DescribeAddresses", read)
 

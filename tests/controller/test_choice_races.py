@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from ipamd.controller.choosing import Choices
+from ipamd.controller.claim_eips import ClaimEips
 from ipamd.controller.claim_writing import ClaimWriter
-from ipamd.controller.eip_listing import EipListing
 from ipamd.controller.executing import Executor
 from ipamd.controller.looking import Lookout
 from ipamd.controller.ordering import Orders
@@ -61,8 +61,8 @@ class Term:
             release_stopped=str,
             clock=cluster.clock,
         )
-        listing = EipListing(cluster.cloud, CLUSTER, spacing=0.0, monotonic=cluster.clock)
-        lookout = Lookout(api, cluster.cloud, listing, api, clock=cluster.clock)
+        eips = ClaimEips(cluster.cloud, CLUSTER, spacing=0.0, monotonic=cluster.clock)
+        lookout = Lookout(api, cluster.cloud, eips, api, clock=cluster.clock)
         choices = Choices(CLUSTER, sight=lookout, ports=ports, tagged_only=False, lots=cluster.random.random)
         self.reconciler = Reconciler(
             CLUSTER,

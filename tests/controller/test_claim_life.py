@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from ipamd.controller.choosing import Choices
+from ipamd.controller.claim_eips import ClaimEips
 from ipamd.controller.claim_writing import ClaimWriter
-from ipamd.controller.eip_listing import EipListing
 from ipamd.controller.executing import Executor
 from ipamd.controller.looking import Lookout
 from ipamd.controller.ordering import Orders
@@ -71,8 +71,8 @@ class ClaimLife:
             release_stopped=str,
             clock=self.clock,
         )
-        listing = EipListing(self.cloud, CLUSTER, spacing=0.0, monotonic=self.clock)
-        lookout = Lookout(api, self.cloud, listing, api, clock=self.clock)
+        eips = ClaimEips(self.cloud, CLUSTER, spacing=0.0, monotonic=self.clock)
+        lookout = Lookout(api, self.cloud, eips, api, clock=self.clock)
         choices = Choices(CLUSTER, sight=lookout, ports=ports, tagged_only=False, lots=self.random.random)
         return Reconciler(
             CLUSTER,
