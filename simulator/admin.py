@@ -42,7 +42,12 @@ class AdminServer(HttpServer):
             ("GET", "/spoof-drops", "spoofed packets by ENI", lambda _: dict(region.fabric.spoof_drops())),
             ("POST", "/instances", "boot a CVM: fields of InstanceOrder", self._boot),
             ("DELETE", "/instances/*", "end a CVM; its Node object stays", self._terminate),
-            ("POST", "/instances/*", 'show a CVM as {"state": "STOPPED"}', self._set_state),
+            (
+                "POST",
+                "/instances/*",
+                '{"state": "STOPPED"} and/or {"instance_type": name}',
+                self._set_instance,
+            ),
             ("POST", "/nat-gateways", "make a NAT gateway: fields of NatGatewayConfig", self._add_nat),
             ("POST", "/eips/*", '{"arrears": bool, "blocked": bool}', self._set_eip),
             ("POST", "/account", '{"balance_ok": bool}', self._set_account),
@@ -97,8 +102,11 @@ class AdminServer(HttpServer):
         self._region.cloud.terminate_instance(instance_id)
         return {}
 
-    def _set_state(self, body: Body, instance_id: str) -> dict[str, Any]:
-        self._region.cloud.set_instance_state(instance_id, str(_required(body, "state")))
+    def _set_instance(self, body: Body, instance_id: str) -> dict[str, Any]:
+        if "instance_type" in body:
+            self._region.cloud.resize_instance(instance_id, str(body["instance_type"]))
+        if "state" in body or "instance_type" not in body:
+            self._region.cloud.set_instance_state(instance_id, str(_required(body, "state")))
         return {}
 
     def _add_nat(self, body: Body) -> dict[str, Any]:

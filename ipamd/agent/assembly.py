@@ -4,12 +4,14 @@ Nothing else in the package makes another part. No part starts a thread before i
 """
 
 import contextlib
+import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import grpc
 
+from ipamd.agent import node_facts
 from ipamd.agent.adding import Adding, AddTools
 from ipamd.agent.address_book import AddressBook
 from ipamd.agent.announcing import Announcer
@@ -28,6 +30,7 @@ from ipamd.agent.eip_waiting import EipWaiting
 from ipamd.agent.enis import Adapters, NodeEnis
 from ipamd.agent.health import Health
 from ipamd.agent.introspection import Identity, IntrospectionService, Views
+from ipamd.agent.live_facts import LiveFacts
 from ipamd.agent.maintenance import MaintenanceParts, MaintenanceService
 from ipamd.agent.node_facts import NodeFacts
 from ipamd.agent.options import Settings
@@ -47,9 +50,11 @@ from ipamd.agent.sweeping import Sweeping
 from ipamd.agent.turns import Turns
 from ipamd.agent.upkeep import Upkeep, UpkeepParts
 from ipamd.cloud import metadata
+from ipamd.cloud.metadata import Metadata
 from ipamd.cloud.polling import EipWatch
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.core import capacity
+from ipamd.core.deadline import Deadline
 from ipamd.core.pods import PodView
 from ipamd.kube.client import KubeClient
 from ipamd.kube.events import EventRecorder
@@ -65,6 +70,10 @@ _SERVER_GRACE = 10.0
 _WORK_GRACE = 5.0
 _SYNC_SECONDS = 10.0
 """How long the watches are waited for before the first request; what they do not know is asked live."""
+_RESTART_SYNC_SECONDS = 2.0
+"""The same where Pods run, whose DELs must not wait."""
+_FACTS_LOOKS = 3
+"""How many looks at the cloud pass until it is asked again who this node is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +85,7 @@ class Surroundings:
     opened: recovery.Opened
     boot_id: str
     cloud: TencentCloud
+    metadata: Metadata
     client: KubeClient
     health: Health
     metrics: "Metrics | None"
@@ -111,6 +121,13 @@ class Agent:
             pods=self._pods,
             events=self._events,
             clock=time.time,  # what is written to the API server is for people and other machines
+        )
+        self._facts = LiveFacts(
+            around.facts,
+            ask=lambda deadline: node_facts.ask(around.metadata, around.cloud, deadline),
+            database=around.opened.database,
+            interval=_FACTS_LOOKS * settings.cloud_check_interval,
+            on_change=self._look_around,
         )
         self._enis = self._make_enis()
         self._pool = self._make_pool()
@@ -151,38 +168,66 @@ class Agent:
             around.client,
             settings.node_name,
             lambda: capacity.resources(
-                around.facts.instance.vcpus, self._pool.terms.limits, self._enis.other_public_ips
+                self._facts.current.instance.vcpus, self._pool.terms.limits, self._enis.other_public_ips
             ),
         )
         self._server = self._make_server()
         around.health.watch(self._book)
 
-    def serve(self, stack: contextlib.ExitStack) -> None:
-        """Start everything in order and leave on `stack` how to stop it; return when requests are served."""
+    def serve(self, stack: contextlib.ExitStack, stopping: threading.Event) -> None:
+        """Start everything in order and leave on `stack` how to stop it; return when that is done.
+
+        Requests are served as soon as the ledger can be believed: after a restart at once, else when the
+        cloud has been looked at.
+        """
+        self._leave_stops(stack)
         self._book.on_change(self._nudge)
         self._events.start()
-        stack.callback(self._events.stop)
         for source in (self._pods, self._claims):
             source.start()
-            stack.callback(source.stop)
+        restart = self._reconciler.is_restart
         self._reconciler.begin(self._around.settings.spans)
-        self._claims.wait_synced(_SYNC_SECONDS)
-        self._pods.wait_synced(_SYNC_SECONDS)
-        self._upkeep.round()
+        self._wait_synced(_RESTART_SYNC_SECONDS if restart else _SYNC_SECONDS)
+        self._upkeep.round(outside=not restart)
+        if restart:
+            self._open()
+            self._upkeep.start()
+            self._reconciler.wait_looked(stopping)
+        # Not before that: what the cloud has must not be asked for again.
         self._pool.start()
-        stack.callback(self._pool.stop, _WORK_GRACE)
         self._binder.start()
+        self._resources.start()
+        self._facts.start()
+        if not restart:
+            self._upkeep.start()
+            self._open()
+
+    def _leave_stops(self, stack: contextlib.ExitStack) -> None:
+        """What is stopped first is named last; a part that was not started may be stopped."""
+        stack.callback(self._events.stop)
+        stack.callback(self._pods.stop)
+        stack.callback(self._claims.stop)
+        stack.callback(self._pool.stop, _WORK_GRACE)
         stack.callback(self._binder.stop, _WORK_GRACE)
         stack.callback(self._watch.close)
-        self._resources.start()
         stack.callback(self._resources.stop)
-        self._upkeep.start()
+        stack.callback(self._facts.stop, _WORK_GRACE)
         stack.callback(self._upkeep.stop, _WORK_GRACE)
-        self._server.start()
         stack.callback(self._server.stop, _SERVER_GRACE)
         if self._configuration is not None:
-            self._configuration.start()
             stack.callback(self._configuration.stop, _WORK_GRACE)
+
+    def _wait_synced(self, seconds: float) -> None:
+        deadline = Deadline.after(seconds, time.monotonic)
+        self._claims.wait_synced(deadline.remaining())
+        self._pods.wait_synced(deadline.remaining())
+
+    def _open(self) -> None:
+        """Serve, with the queued DELs done: before, and for those that came meanwhile."""
+        self._pending.drain()
+        self._server.start()
+        if self._configuration is not None:
+            self._configuration.start()
         self._pending.drain()
 
     def _make_enis(self) -> NodeEnis:
@@ -196,23 +241,30 @@ class Agent:
         return NodeEnis(around.facts.instance, adapters)
 
     def _make_pool(self) -> Pool:
-        settings, facts = self._around.settings, self._around.facts
-        plan = EniPlan(
-            instance=facts.instance,
-            cluster_id=settings.cluster_id,
-            subnet_ids=settings.pod_subnets or (facts.instance.subnet_id,),
-            security_groups=settings.security_groups or facts.security_groups,
-        )
         actions = PoolActions(
-            plan,
+            self._eni_plan,
             cloud=self._around.cloud,
             enis=self._enis,
             book=self._book,
             database=self._around.opened.database,
             monotonic=time.monotonic,
         )
-        terms = PoolTerms(limits=facts.limits, targets=settings.targets, cooldown=settings.ip_cooldown)
-        return Pool(terms, book=self._book, enis=self._enis, actions=actions)
+        return Pool(self._pool_terms, book=self._book, enis=self._enis, actions=actions)
+
+    def _eni_plan(self) -> EniPlan:
+        settings, facts = self._around.settings, self._facts.current
+        return EniPlan(
+            instance=facts.instance,
+            cluster_id=settings.cluster_id,
+            subnet_ids=settings.pod_subnets or (facts.instance.subnet_id,),
+            security_groups=settings.security_groups or facts.security_groups,
+        )
+
+    def _pool_terms(self) -> PoolTerms:
+        settings = self._around.settings
+        return PoolTerms(
+            limits=self._facts.current.limits, targets=settings.targets, cooldown=settings.ip_cooldown
+        )
 
     def _make_binder(self) -> Binder:
         settings = self._around.settings
@@ -319,7 +371,7 @@ class Agent:
         identity = Identity(
             node=settings.node_name,
             region=facts.region,
-            instance=facts.instance,
+            instance=lambda: self._facts.current.instance,
             started_at=self._book.now(),
         )
         views = Views(

@@ -1,9 +1,11 @@
 """The agent's process: who is this node, what was before, then serve until a signal comes.
 
-    store -> metadata and cloud: who is this node -> watches -> reboot or lost store -> node's network, ENIs,
-    queued DELs -> pool, binder, Node's resources -> socket
+    store -> who is this node -> watches -> reboot or lost store -> node's network, ENIs, queued DELs
+    -> socket -> look at the cloud -> pool, binder
 
-Until the socket is there the plugin answers for the agent: ADD "try again later", DEL queued. SIGTERM ends
+That is the order of a restart: the store knows the node and whose addresses are whose, so nobody outside is
+waited for. On a new node, after a reboot and with a lost store the socket comes last. Until it is there the
+plugin answers for the agent: ADD "try again later", DEL queued, STATUS as it was last. SIGTERM ends
 the process within the grace of a Pod; what is cut off then is resumed by the next start.
 """
 
@@ -84,11 +86,12 @@ def run(settings: Settings, environment: Mapping[str, str]) -> int:
             opened=opened,
             boot_id=boot_id,
             cloud=cloud,
+            metadata=metadata,
             client=client,
             health=health,
             metrics=metrics,
         )
-        Agent(around).serve(stack)
+        Agent(around).serve(stack, stopping)
         stopping.wait()
         log.info("stopping")
     log.info("stopped")

@@ -39,7 +39,8 @@ class Identity:
 
     node: str
     region: str
-    instance: model.Instance
+    instance: Callable[[], model.Instance]
+    """The CVM as it was told last."""
     started_at: Boottime
 
 
@@ -69,7 +70,7 @@ class IntrospectionService(introspection_pb2_grpc.IntrospectionServicer):
         context: grpc.ServicerContext,  # noqa: ARG002 - the signature in the contract
     ) -> messages.NodeStatus:
         """Say who the node is, what its pool holds and what is wrong."""
-        identity, instance = self._identity, self._identity.instance
+        identity, instance = self._identity, self._identity.instance()
         terms = self._views.pool.terms
         return messages.NodeStatus(
             version=ipamd.__version__,

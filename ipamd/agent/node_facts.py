@@ -1,7 +1,8 @@
 """Who this node is in the cloud: asked at start-up, and remembered for a start while the cloud is away.
 
-The metadata service knows instance and region, the API the rest. Only what cannot change under a running
-instance is remembered: type, limits, place, ranges of the VPC.
+The metadata service knows instance and region, the API the rest. What is remembered of this very boot is
+believed at once, so that an agent that restarts serves before anybody outside has answered; what may have
+changed meanwhile (limits, ranges of the VPC) is asked again behind it (`ipamd.agent.live_facts`).
 """
 
 import logging
@@ -28,7 +29,7 @@ FACT = "node"
 """Where the store keeps them."""
 INSTANCE = "instance"
 """Where the store keeps the id of the CVM that it belongs to."""
-_ASK_SECONDS = 30.0
+ASK_SECONDS = 30.0
 _BACKOFF = Backoff(first=0.5, longest=15.0)
 _PATIENCE = 3
 """Failed attempts after which a node that was known before starts with what it remembers."""
@@ -61,16 +62,20 @@ class Asking:
 
 
 def gather(asking: Asking, database: Database) -> tuple[NodeFacts, TencentCloud] | None:
-    """Ask until there is an answer, or use what was remembered; None when stopped meanwhile.
+    """Return the facts and the API's client: what is remembered of this boot, else ask until it is told.
 
-    The memory is believed only if it is of this very boot, or if the metadata service says that this is the
-    instance it is of: a disk or an image may have come from another CVM.
+    What is remembered of an earlier boot is believed when the cloud does not answer for a while, and only if
+    the metadata service says that this is the instance it is of: a disk or an image may have come from
+    another CVM. None when stopped meanwhile.
     """
+    remembered = _memory(database) if asking.same_boot else None
+    if remembered is not None:
+        return remembered, asking.cloud_of(remembered.region)
     attempt = 0
     while not asking.stopping.is_set():
         attempt += 1
         try:
-            return _asked(asking)
+            return _first_asked(asking)
         except CloudError as e:
             facts = _remembered(asking, database) if attempt >= _PATIENCE else None
             if facts is not None:
@@ -103,45 +108,56 @@ def cloud_client(
     )
 
 
-def _asked(asking: Asking) -> tuple[NodeFacts, TencentCloud]:
-    deadline = Deadline.after(_ASK_SECONDS, asking.monotonic)
-    instance_id, region = asking.metadata.instance_id(), asking.metadata.region()
-    primary_mac = asking.metadata.mac()
-    cloud = asking.cloud_of(region)
+def ask(metadata: Metadata, cloud: TencentCloud, deadline: Deadline) -> NodeFacts:
+    """Ask metadata service and API once. Errors: CloudError."""
+    instance_id, region = metadata.instance_id(), metadata.region()
+    primary_mac = metadata.mac()
+    instance = cloud.describe_instance(instance_id, deadline)
+    enis = cloud.describe_enis(instance_id, deadline)
+    return NodeFacts(
+        region=region,
+        instance=instance,
+        limits=cloud.describe_eni_limits(instance_id, deadline),
+        vpc_cidrs=cloud.describe_vpc_cidrs(instance.vpc_id, deadline),
+        primary_mac=primary_mac,
+        security_groups=next((eni.security_groups for eni in enis if eni.primary), ()),
+    )
+
+
+def _first_asked(asking: Asking) -> tuple[NodeFacts, TencentCloud]:
+    cloud = asking.cloud_of(asking.metadata.region())
     try:
-        instance = cloud.describe_instance(instance_id, deadline)
-        enis = cloud.describe_enis(instance_id, deadline)
-        facts = NodeFacts(
-            region=region,
-            instance=instance,
-            limits=cloud.describe_eni_limits(instance_id, deadline),
-            vpc_cidrs=cloud.describe_vpc_cidrs(instance.vpc_id, deadline),
-            primary_mac=primary_mac,
-            security_groups=next((eni.security_groups for eni in enis if eni.primary), ()),
-        )
+        return ask(asking.metadata, cloud, Deadline.after(ASK_SECONDS, asking.monotonic)), cloud
     except CloudError:
         cloud.close()
         raise
-    return facts, cloud
 
 
 def remember(facts: NodeFacts, database: Database) -> None:
-    """Keep the facts for a start without the cloud."""
-    database.put_fact(FACT, asdict(facts))
-    database.put_fact(INSTANCE, facts.instance.instance_id)
+    """Keep the facts for a start without the cloud; writes nothing that is there. Errors: StoreError."""
+    if _memory(database) != facts:
+        database.put_fact(FACT, asdict(facts))
+    if database.fact(INSTANCE) != facts.instance.instance_id:
+        database.put_fact(INSTANCE, facts.instance.instance_id)
 
 
 def _remembered(asking: Asking, database: Database) -> NodeFacts | None:
-    """Return what is known from before, if it is of this very instance."""
-    memory = database.fact(FACT)
-    if not memory:
-        return None
+    """Return what is known from before, if the metadata service says that it is of this very instance."""
+    facts = _memory(database)
     try:
-        same = asking.same_boot or asking.metadata.instance_id() == memory["instance"]["instance_id"]
+        return facts if facts and asking.metadata.instance_id() == facts.instance.instance_id else None
     except CloudError as e:
         log.debug("the metadata service does not say which instance this is: %s", e)
         return None
-    return _decode(memory) if same else None
+
+
+def _memory(database: Database) -> NodeFacts | None:
+    memory = database.fact(FACT)
+    try:
+        return _decode(memory) if memory else None
+    except (KeyError, TypeError) as e:
+        log.warning("what another release remembered of this node is not used: %r", e)
+        return None
 
 
 def _decode(remembered: dict[str, Any]) -> NodeFacts:

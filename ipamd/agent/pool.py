@@ -59,9 +59,11 @@ class Pool:
     Thread safety: any thread may call any public method.
     """
 
-    def __init__(self, terms: PoolTerms, *, book: AddressBook, enis: NodeEnis, actions: PoolActions) -> None:
-        """Take the terms and who executes; `start` begins the work."""
-        self._terms = terms
+    def __init__(
+        self, terms: Callable[[], PoolTerms], *, book: AddressBook, enis: NodeEnis, actions: PoolActions
+    ) -> None:
+        """Take what tells the terms, and who executes; `start` begins the work."""
+        self._told_terms = terms
         self._book = book
         self._enis = enis
         self._actions = actions
@@ -109,8 +111,9 @@ class Pool:
     @property
     def terms(self) -> PoolTerms:
         """What the pool has to keep to; ENIs that are not ours take their share of the limit."""
-        limits = self._terms.limits
-        return replace(self._terms, limits=replace(limits, enis=max(1, limits.enis - self._enis.foreign)))
+        terms = self._told_terms()
+        limits = terms.limits
+        return replace(terms, limits=replace(limits, enis=max(1, limits.enis - self._enis.foreign)))
 
     @property
     def activity(self) -> str:
@@ -175,7 +178,8 @@ class Pool:
         return _TICK if expiry is None else min(_TICK, max(0.0, expiry - self._book.now()))
 
     def _round(self) -> None:
-        self._book.apply(lambda book: ledger.expire(book, self._terms.cooldown, self._book.now()))
+        cooldown = self._told_terms().cooldown
+        self._book.apply(lambda book: ledger.expire(book, cooldown, self._book.now()))
         self._closures.keep_only({_CREATION, *self._enis.enis})
         self._give_back_retired()
         for action in planning.plan(self._situation(), self._book.now()):
@@ -222,7 +226,7 @@ class Pool:
 
     @property
     def _full(self) -> int:
-        return self._terms.limits.ips_per_eni - 1
+        return self._told_terms().limits.ips_per_eni - 1
 
     def _closed_subnets(self) -> frozenset[str]:
         """Return the subnets of ENIs that were refused an address because the subnet is full."""

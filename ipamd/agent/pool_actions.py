@@ -40,7 +40,7 @@ class PoolActions:
 
     def __init__(
         self,
-        plan: EniPlan,
+        plan: Callable[[], EniPlan],
         *,
         cloud: TencentCloud,
         enis: NodeEnis,
@@ -71,22 +71,23 @@ class PoolActions:
 
     def create(self, action: planning.CreateEni, closed: frozenset[str]) -> None:
         """Create and attach an ENI in the best of the configured subnets and take it into service."""
+        plan = self._plan()
         deadline = Deadline.after(_CREATE_SECONDS, self._monotonic)
-        subnets = self._cloud.describe_subnets(self._plan.subnet_ids, deadline)
-        subnet = planning.choose_subnet(subnets, self._plan.instance.zone, closed)
+        subnets = self._cloud.describe_subnets(plan.subnet_ids, deadline)
+        subnet = planning.choose_subnet(subnets, plan.instance.zone, closed)
         if subnet is None:
             raise TryAgainError(
-                f"none of the subnets {', '.join(self._plan.subnet_ids)} can take another ENI in zone "
-                f"{self._plan.instance.zone}: {_described(subnets, closed)}",
+                f"none of the subnets {', '.join(plan.subnet_ids)} can take another ENI in zone "
+                f"{plan.instance.zone}: {_described(subnets, closed)}",
                 advice="free addresses there, or name another subnet of this zone with --pod-subnets",
             )
         request = model.EniRequest(
-            instance_id=self._plan.instance.instance_id,
-            vpc_id=self._plan.instance.vpc_id,
+            instance_id=plan.instance.instance_id,
+            vpc_id=plan.instance.vpc_id,
             subnet_id=subnet.subnet_id,
-            security_groups=self._plan.security_groups,
+            security_groups=plan.security_groups,
             secondary_ips=min(action.count, subnet.available_ips - 1),
-            tags={tags.CLUSTER_ID: self._plan.cluster_id} if self._plan.cluster_id else {},
+            tags={tags.CLUSTER_ID: plan.cluster_id} if plan.cluster_id else {},
         )
         intent = Intent(
             token=uuid.uuid4().hex,

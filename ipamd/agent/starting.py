@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 _PODS_SECONDS = 10.0
 """How long the Pods' addresses are waited for when the store was lost; they only add names to owners."""
+_STOPPING_SECONDS = 0.2
+"""How soon a stop is noticed."""
 
 
 class Reconciler:
@@ -56,6 +58,7 @@ class Reconciler:
         self._dataplane = dataplane
         self._pods = pods
         self._looking = threading.Lock()
+        self._looked = threading.Event()
 
     def begin(self, spans: restart.Spans) -> None:
         """Take in a reboot, stored times, and the ENIs that are known already. Errors: StoreError."""
@@ -66,6 +69,16 @@ class Reconciler:
         if self._past is not Past.NONE:
             self._settle()
         self._enis.recall()
+
+    @property
+    def is_restart(self) -> bool:
+        """Whether an earlier process has left all that it knew, and the kernel is as it was left."""
+        return self._past is Past.SAME_BOOT
+
+    def wait_looked(self, stopping: threading.Event) -> None:
+        """Wait until the cloud has been looked at, or could not be, for the first time; or for the stop."""
+        while not stopping.is_set() and not self._looked.wait(_STOPPING_SECONDS):
+            pass
 
     @property
     def is_settled(self) -> bool:
@@ -80,6 +93,8 @@ class Reconciler:
             except CloudError as e:
                 log.warning("the ENIs cannot be listed, the pool stays as it is known: %s", e)
                 return e
+            finally:
+                self._looked.set()
             if self._past is Past.NONE:
                 self._settle()
             return None

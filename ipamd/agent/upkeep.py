@@ -80,8 +80,10 @@ class Upkeep:
         self._outside_rounds = Rounds("outside-upkeep", self._outside.round, interval=interval)
 
     def start(self) -> None:
-        """Begin the rounds."""
+        """Begin the rounds; if it is time to look at the cloud, now."""
         self._kernel_rounds.start()
+        if self._cloud_check.is_due:
+            self._outside_rounds.wake()
         self._outside_rounds.start()
 
     def stop(self, timeout: float) -> None:
@@ -90,10 +92,11 @@ class Upkeep:
         for rounds in (self._kernel_rounds, self._outside_rounds):
             rounds.stop(max(0.0, deadline.remaining()))
 
-    def round(self) -> None:
-        """Make one round now, on the caller's thread: before the first request is served."""
+    def round(self, *, outside: bool = True) -> None:
+        """Make one round now, on the caller's thread; `outside` is all that others have to answer."""
         self._kernel.round()
-        self._outside.round()
+        if outside:
+            self._outside.round()
 
     def round_now(self, deadline: Deadline) -> bool:
         """Have a round made that begins now or later, with a look at the cloud; whether it ended in time."""

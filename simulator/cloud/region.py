@@ -196,6 +196,11 @@ class CloudRegion:
         with self._changed:
             self._world.instances[instance_id].state = state
 
+    def resize_instance(self, instance_id: str, instance_type: str) -> None:
+        """Make a CVM one of another type, which may have other limits; raises KeyError for one unknown."""
+        with self._changed:
+            self._world.instances[instance_id].instance_type = self._world.types[instance_type].name
+
     def add_nat_gateway(self, config: NatGatewayConfig | None = None) -> NatGateway:
         """Make a NAT gateway; CreateRoutes lets a subnet use it. Raises FleetError or FabricError."""
         with self._data_plane:

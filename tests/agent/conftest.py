@@ -4,6 +4,7 @@ There is no controller, so that a test decides when a claim exists, has its EIP,
 short: addresses cool 1 s and are held 5 s, repair and look at the cloud run every second.
 """
 
+import contextlib
 import json
 import subprocess
 import time
@@ -114,6 +115,15 @@ class AgentBed(Bed):
 
     def eip(self, eip_id):
         return self.cloud.describe_eip(eip_id)
+
+    @contextlib.contextmanager
+    def without_cloud(self):
+        """Let every call of the cloud fail."""
+        self.admin.post("/faults", {"add": [{"kind": "http_500", "action": "*", "count": None}]})
+        try:
+            yield
+        finally:
+            self.admin.post("/faults", {"clear": True})
 
     def log(self):
         return self.agent.log.read_text()

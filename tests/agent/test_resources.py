@@ -75,3 +75,50 @@ def bind_by_hand(node, eni):
     node.eventually("there", lambda: node.eip(eip_id).status is model.EipStatus.UNBIND)
     node.cloud.associate_eip(eip_id, eni.eni_id, eni.primary_ip)
     node.eventually("bound", lambda: node.eip(eip_id).bound)
+
+
+def resize(node, instance_type):
+    node.admin.post(f"/instances/{node.node.instance_id}", {"instance_type": instance_type})
+
+
+def test_a_cvm_that_was_made_larger_offers_more_without_a_restart(own_node):
+    node = own_node.begin(region={"instances": [{"instance_type": "S5.2XLARGE16"}]})
+    assert offered(node) == ("2", "95")  # 8 vCPUs: 6 ENIs with 20 addresses
+
+    resize(node, "S5.3XLARGE24")
+
+    node.eventually("more places", lambda: offered(node) == ("3", "203"))  # 12 vCPUs: 8 ENIs with 30
+    assert node.status()["capacity"] == {"eip": 3, "eni-ip": 203}
+    node.stop(node.agent)
+    with node.without_cloud():
+        node.start_again()
+        assert node.status()["capacity"] == {"eip": 3, "eni-ip": 203}
+
+
+def test_a_cvm_that_was_made_smaller_offers_less_and_takes_nothing_away(own_node):
+    node = own_node.begin(region={"instances": [{"instance_type": "S5.2XLARGE16"}]})
+    sandboxes = [node.pod_and_sandbox(f"before-{number}")[1] for number in range(8)]
+    for sandbox in sandboxes:
+        assert node.call("add", sandbox)[0] == 0
+
+    resize(node, "S5.SMALL2")
+
+    node.eventually("fewer places", lambda: offered(node) == ("1", "5"))  # 1 vCPU: 2 ENIs with 6 addresses
+    _, late = node.pod_and_sandbox("late")
+    while node.pool()["warm"]:
+        _, late = node.pod_and_sandbox(f"late-{node.pool()['warm']}")
+        assert node.call("add", late)[0] == 0
+        sandboxes.append(late)
+    _, refused = node.pod_and_sandbox("refused")
+    code, error = node.call("add", refused)
+    assert (code, error["code"]) == (1, 11)
+    assert "the node is full: all 5 addresses for Pods are taken" in error["msg"]
+    assert node.call("status") == (0, {})
+    looks = node.admin.get("/audit")["calls"]["DescribeNetworkInterfaces"]
+    node.eventually(
+        "looked again",
+        lambda: node.admin.get("/audit")["calls"]["DescribeNetworkInterfaces"] > looks + 2,
+        seconds=30,
+    )
+    assert node.pool()["inUse"] == len(sandboxes)
+    assert all(node.traces(entry["privateIp"]) for entry in node.pods().values())

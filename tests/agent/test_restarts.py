@@ -1,8 +1,10 @@
 """What survives what: a kill at a bad moment, a lost store, a reboot, an absent cloud, a cloned disk."""
 
+import contextlib
 import json
 import sqlite3
 import subprocess
+import urllib.parse
 
 import pytest
 
@@ -184,6 +186,52 @@ def test_pod_without_eip_starts_while_the_cloud_is_away_even_after_a_restart(own
     assert code == 0
     node.admin.post("/faults", {"clear": True})
     node.delete_pod(sandbox)
+
+
+@contextlib.contextmanager
+def silence(node, *urls):
+    """Let the node's packets to these addresses vanish, which is slower than an error."""
+    node.on_node("nft", "add table ip silence")
+    node.on_node("nft", "add chain ip silence out { type filter hook output priority 0; }")
+    for host in {urllib.parse.urlsplit(url).hostname for url in urls}:
+        node.on_node("nft", f"add rule ip silence out ip daddr {host} meta l4proto tcp drop")
+    try:
+        yield
+    finally:
+        node.on_node("nft", "delete table ip silence")
+
+
+def test_after_a_restart_everything_is_served_before_cloud_and_metadata_have_answered(own_node):
+    node = own_node.begin()
+    _, going = node.pod_and_sandbox("going")
+    _, staying = node.pod_and_sandbox("staying")
+    results = {sandbox: node.call("add", sandbox)[1] for sandbox in (going, staying)}
+    node.stop(node.agent)
+
+    with silence(node, node.endpoints.node_cloud, node.endpoints.node_metadata):
+        node.start_agent(options=node.options)
+        node.eventually("serving", node.socket.exists, seconds=25)
+
+        assert node.call("status") == (0, {})
+        assert node.call("check", staying, conf={"prevResult": results[staying]}) == (0, {})
+        assert node.call("del", going) == (0, {})
+        assert node.traces(ip_of(results[going])) == []
+        _, new = node.pod_and_sandbox("new")
+        assert node.call("add", new)[0] == 0
+        assert "is set up" in node.log()
+
+    for sandbox in (staying, new):
+        node.delete_pod(sandbox)
+
+
+def test_an_agent_that_waits_for_a_silent_cloud_is_stopped_at_once(own_node):
+    node = own_node.begin()
+    node.stop(node.agent)
+
+    with silence(node, node.endpoints.node_cloud):
+        node.start_agent(options=node.options)
+        node.eventually("serving", node.socket.exists, seconds=25)
+        assert node.stop(node.agent) == 0
 
 
 def test_sigterm_ends_waiting_adds_with_a_clear_word_and_the_process_with_zero(own_node):

@@ -180,6 +180,7 @@ class AgentNode:
                 opened=opened,
                 boot_id=self._boot_id,
                 cloud=cloud,
+                metadata=metadata,
                 client=client,
                 health=Health(settings.socket),
                 metrics=None,
@@ -187,7 +188,7 @@ class AgentNode:
             agent = Agent(around)
             self._dataplanes.append(agent._dataplane)
             stack.callback(agent._dataplane.close)
-            agent.serve(stack)
+            agent.serve(stack, threading.Event())
             self.database = opened.database
             self._stack = stack.pop_all()
             self.agent = agent

@@ -73,6 +73,14 @@ def test_a_cvm_is_shown_in_another_state(admin, region):
     assert state["cloud"]["instances"][instance_id]["state"] == "STOPPED"
 
 
+def test_a_cvm_is_resized(admin, region):
+    instance_id = region.describe()["instances"][0]["instance_id"]
+
+    assert admin.post(f"/instances/{instance_id}", {"instance_type": "S5.SMALL2"})[0] == 200
+
+    assert region.describe()["instances"][0]["instance_type"] == "S5.SMALL2"
+
+
 def test_faults_are_set_seen_and_cleared(admin, vpc):
     fault = {"kind": "error", "action": "DescribeAddresses", "code": "InternalError", "count": None}
     _, answer = admin.post("/faults", {"add": [fault]})
@@ -164,6 +172,7 @@ def test_watches_are_cut_and_expired(admin):
         ("POST", "/instances", {"instance_typ": "S5.LARGE8"}, 400, "instance_typ"),
         ("POST", "/instances", {"instance_type": "S9.GIANT"}, 400, "S9.GIANT"),
         ("POST", "/instances/ins-gone", {"state": "STOPPED"}, 404, "ins-gone"),
+        ("POST", "/instances/ins-gone", {"instance_type": "S5.SMALL2"}, 404, "ins-gone"),
         ("POST", "/instances/ins-gone", {}, 400, "state"),
         ("DELETE", "/instances/ins-gone", None, 400, "ins-gone"),
         ("POST", "/eips/eip-gone", {"arrears": True}, 404, "eip-gone"),
