@@ -101,16 +101,17 @@ class NetworkConfiguration:
             return True
 
     def _mend(self) -> tuple[bool, tuple[str, ...]]:
-        content = self._path.read_bytes() if self._path.exists() else None
+        content = self._read()
         types = conflist.plugin_types(content) | set(self._chosen)
         kept = conflist.keep(content, chosen=self._chosen, binaries=self._binaries.versions(types))
         problems = tuple(f"{problem} (looked for in {self._binaries.directory})" for problem in kept.problems)
-        if content is not None and not kept.is_damaged and not kept.changes:
+        damaged = conflist.is_damaged(content)
+        if content is not None and not damaged and not kept.changes:
             return False, problems
         self._path.parent.mkdir(parents=True, exist_ok=True)
         if content is None:
             log.info("the network configuration %s is written", self._path)
-        elif kept.is_damaged:
+        elif damaged:
             aside = self._path.with_name(f"{self._path.name}.damaged")
             _write(aside, content)
             log.warning(
@@ -120,6 +121,13 @@ class NetworkConfiguration:
             log.warning("the network configuration %s is mended: %s", self._path, change)
         _write(self._path, kept.encoded())
         return True, problems
+
+    def _read(self) -> bytes | None:
+        content = self._path.read_bytes() if self._path.exists() else None
+        if conflist.is_damaged(content) and not self._stopping.wait(_SETTLE):
+            # Who does not write it aside has perhaps just begun.
+            content = self._path.read_bytes() if self._path.exists() else None
+        return content
 
     def _preferred(self) -> tuple[str, ...]:
         """Return what to say of the files that a runtime takes instead of ours."""

@@ -44,8 +44,6 @@ class Kept:
     """What differs from what was there, one sentence each."""
     problems: tuple[str, ...]
     """What an operator has to mend, one sentence each."""
-    is_damaged: bool
-    """Whether there was something that is no configuration list."""
 
     def encoded(self) -> bytes:
         """Return the file's content."""
@@ -89,8 +87,12 @@ def keep(content: bytes | None, *, chosen: Sequence[str], binaries: Binaries) ->
         network=network,
         changes=tuple(_changes(before, network)) if found is not None else (),
         problems=tuple(problems),
-        is_damaged=content is not None and found is None,
     )
+
+
+def is_damaged(content: bytes | None) -> bool:
+    """Whether there is something, and it is no configuration list."""
+    return content is not None and _decoded(content) is None
 
 
 def before_ours(names: Sequence[str], ours: str) -> list[str]:

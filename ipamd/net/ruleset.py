@@ -6,7 +6,8 @@ The chain runs after destination NAT (priority dstnat + 10), because what matter
 the Service address that it was sent to.
 
     sources      from a Pod's link: dropped unless the route back to its source leads to that very link, so
-                 that no Pod speaks as another one, whatever it does in its namespace (raw: before all else)
+                 that no Pod speaks as another one, whatever it does in its namespace (raw: before all else);
+                 and to 127.0.0.0/8
     prerouting   from a Pod's link to an address that is closed to Pods: dropped
                  from outside, by an ENI: remember the ENI (arrive_<mark>)
                  connection with an ENI's mark, packet not from outside: mark it (leave_<mark>)
@@ -63,6 +64,7 @@ def create(config: DataPlaneConfig, direct_cidrs: Sequence[str], enis: Sequence[
     chains = [_SOURCES, "prerouting", "postrouting"]
     rules = [
         (_SOURCES, "a Pod speaks as itself", _of_another),
+        (_SOURCES, "not to the node's loopback", _to_loopback),
         *(("prerouting", *rule) for rule in _prerouting(config)),
         ("postrouting", "leaves by an ENI", [_vmap({"meta": {"key": "oif"}}, _DEPARTURES)]),
     ]
@@ -150,6 +152,8 @@ _HOOKS: Final[dict[str, Command]] = {
 }
 
 
+_SOURCE: Final[Command] = {"payload": {"protocol": "ip", "field": "saddr"}}
+_DESTINATION: Final[Command] = {"payload": {"protocol": "ip", "field": "daddr"}}
 _FROM_A_POD: Final[Command] = {
     "match": {"op": "==", "left": {"meta": {"key": "iifname"}}, "right": f"{names.HOST_VETH_PREFIX}*"}
 }
@@ -158,6 +162,14 @@ _of_another: Final[list[Command]] = [
     {"match": {"op": "==", "left": {"fib": {"result": "oif", "flags": ["saddr", "iif"]}}, "right": False}},
     {"drop": None},
 ]
+
+
+_to_loopback: Final[list[Command]] = [
+    _FROM_A_POD,
+    {"match": {"op": "==", "left": _DESTINATION, "right": {"prefix": {"addr": "127.0.0.0", "len": 8}}}},
+    {"drop": None},
+]
+"""portmap sets route_localnet on Pods' links; without it the kernel drops these by itself (CVE-2020-8558)."""
 
 
 def _sets() -> Iterator[Command]:
@@ -226,8 +238,6 @@ def _goto(chain: str) -> Command:
     return {"goto": {"target": chain}}
 
 
-_SOURCE: Final[Command] = {"payload": {"protocol": "ip", "field": "saddr"}}
-_DESTINATION: Final[Command] = {"payload": {"protocol": "ip", "field": "daddr"}}
 _MARK: Final[Command] = {"meta": {"key": "mark"}}
 _CT_MARK: Final[Command] = {"ct": {"key": "mark"}}
 _KEEP: Final[list[Command]] = [{"snat": {"addr": _SOURCE}}]

@@ -4,6 +4,7 @@ import ctypes
 import json
 import os
 import struct
+import threading
 import time
 
 import pytest
@@ -125,6 +126,20 @@ def test_what_is_no_json_is_replaced_and_kept_aside_where_no_runtime_reads_it(pl
     assert says(caplog, "was no list of plugins", aside.name)
 
 
+def test_a_file_that_somebody_is_just_writing_is_let_finish(place):
+    place.plugin("tuning")
+    place.keeping().look()
+    wanted = json.dumps({**place.network, "plugins": [*place.network["plugins"], TUNING]})
+    with place.conf.open("w") as file:
+        late = threading.Timer(0.05, lambda: (file.write(wanted), file.flush()))
+        late.start()
+        place.keeping().look()
+        late.join()
+
+    assert place.conf.read_text() == wanted
+    assert list(place.conf.parent.iterdir()) == [place.conf]
+
+
 def test_a_file_that_is_removed_is_there_again_at_once(place, kept):
     place.conf.unlink()
     eventually(place.conf.exists)
@@ -151,7 +166,7 @@ def test_a_change_that_inotify_does_not_tell_is_mended_in_the_next_interval(plac
 def test_a_portmap_that_is_installed_later_is_chained_then(place, kept):
     (place.bin / "portmap").unlink()
     eventually(lambda: place.types == ["tke-route-eni"])
-    assert any("hostPort of Pods does nothing" in problem for problem in kept.problems())
+    eventually(lambda: any("hostPort of Pods does nothing" in problem for problem in kept.problems()))
 
     place.plugin("portmap")
 

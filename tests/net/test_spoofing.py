@@ -153,3 +153,17 @@ def test_without_the_rule_the_packets_would_leave(world):
     with watched(world.internet) as sources:
         frame(attacker, IP, ip_packet(VICTIM, INTERNET_IP), gateway_of(ATTACKER))
         assert arrived(sources, VICTIM, 2.0)
+
+
+@pytest.mark.parametrize("closed", [True, False], ids=["as it is", "without the rule"])
+def test_a_pod_does_not_reach_the_node_s_loopback_also_when_its_link_may(world, closed):
+    """Portmap sets route_localnet on Pods' links, for its answers to 127.0.0.1 (CVE-2020-8558)."""
+    attacker, _ = pods(world, victim_eip=False)
+    veth = names.host_veth("default", f"pod-{ATTACKER}")
+    world.node.run("sysctl", "-qw", f"net.ipv4.conf.{veth}.route_localnet=1")
+    if not closed:
+        world.node.run("nft", "flush", "chain", "ip", "tke_eni", "sources")
+
+    with received(world.node, "127.0.0.1") as packets:
+        frame(attacker, IP, ip_packet(ATTACKER, "127.0.0.1"), gateway_of(ATTACKER))
+        assert packets() == (set() if closed else {ATTACKER})
