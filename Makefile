@@ -120,8 +120,15 @@ image: build/image/ipamd.tar  ## build the container image into build/image/ipam
 kubernetes: $(VENV)/ok  ## build the Kubernetes programs from the Go module proxy, once for each release
 	@$(PY) -m testbed.kubernetes
 
+.PHONY: containerd coredns
+containerd: $(VENV)/ok  ## build containerd 2.x from the Go module proxy, once for each release
+	@$(PY) -m testbed.containerd
+
+coredns: $(VENV)/ok  ## build CoreDNS from the Go module proxy, once for each release
+	@$(PY) -m testbed.coredns
+
 .PHONY: e2e
-e2e: $(VENV)/ok build/e2e-packages.ok kubernetes image  ## tests on a real cluster on this machine; ARGS goes to pytest
+e2e: $(VENV)/ok build/e2e-packages.ok kubernetes containerd image  ## tests on a real cluster on this machine; ARGS goes to pytest
 	@CONTRACT_KUBERNETES=real $(PY) -m pytest -q -o timeout=400 --junitxml=build/e2e.xml \
 		tests/contract/kube tests/e2e $(ARGS)
 

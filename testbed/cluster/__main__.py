@@ -17,9 +17,10 @@ from simulator import access_files
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.control import ControlServer
 from testbed.cluster.images import Image, ImageError
+from testbed.cluster.parts import CONTAINERD_LINES, PROXY_MODES, Parts
 from testbed.cluster.program import MachineError
+from testbed.go_build import MissingProgramError
 from testbed.kubernetes import locate
-from testbed.kubernetes.programs import MissingProgramError
 from testbed.processes import ChildFailedError
 
 _PR_SET_PDEATHSIG = 1
@@ -59,7 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace, stop: _Stop) -> None:
-    with Cluster(options.directory, tell=lambda text: print(text, flush=True)) as cluster:
+    parts = Parts(containerd=options.containerd, proxy_mode=options.proxy_mode, dns=options.dns)
+    with Cluster(options.directory, parts, tell=lambda text: print(text, flush=True)) as cluster:
         only = options.control_plane_only
         access = cluster.start_control_plane() if only else cluster.start(options.image)
         if options.deploy:
@@ -103,6 +105,14 @@ def _parser() -> argparse.ArgumentParser:
         help="a docker archive to be pulled as NAME; may be repeated",
     )
     add("--deploy", action="store_true", help="apply deploy/; its image must be given")
+    add(
+        "--containerd",
+        choices=CONTAINERD_LINES,
+        default="1",
+        help="major version: Debian's, or the one that `make containerd` builds",
+    )
+    add("--proxy-mode", choices=PROXY_MODES, default="iptables", help="of kube-proxy")
+    add("--dns", action="store_true", help="run CoreDNS (`make coredns`) once tke-eni is deployed")
     add("--control-plane-only", action="store_true", help="no nodes, no scheduler")
     add("--die-with-parent", action="store_true", help="end when the process that started it ends")
     return parser

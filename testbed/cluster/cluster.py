@@ -18,13 +18,14 @@ from typing import Any, Self
 
 from simulator.fabric import ownership
 from testbed import processes
-from testbed.cluster import cgroups, deployment, shape
+from testbed.cluster import cgroups, deployment, dns, shape
 from testbed.cluster.certificates import Authority
 from testbed.cluster.control_plane import ControlPlane
 from testbed.cluster.forwarder import Forwarder
 from testbed.cluster.images import Image, base_images
 from testbed.cluster.layout import API_PORT, Cvm, Site
 from testbed.cluster.machine import Machine
+from testbed.cluster.parts import Parts
 from testbed.cluster.program import MachineError
 from testbed.cluster.registry import Registry
 from testbed.cluster.worker import Worker
@@ -40,8 +41,9 @@ class Cluster:
     Invariant: whatever was started is on the exit stack, so that a failing start leaves nothing behind.
     """
 
-    def __init__(self, directory: Path, tell: Callable[[str], None] = print) -> None:
+    def __init__(self, directory: Path, parts: Parts, tell: Callable[[str], None] = print) -> None:
         """Prepare to run with logs and access files in `directory`, which no other cluster uses meanwhile."""
+        self._parts = parts
         self.directory = directory.absolute()
         self.machines: dict[str, Machine] = {}
         self._tell = tell
@@ -68,12 +70,17 @@ class Cluster:
 
         Gives what cluster.json is to say.
         """
-        images = [*base_images(self.directory.parent / "image"), *images]
+        images = [*base_images(), *([dns.image()] if self._parts.dns else []), *images]
         control, *workers = self._start_region(shape.region())
         authority = Authority("kubernetes")
-        plane = ControlPlane(self._machine(control), control, authority)
+        plane = ControlPlane(self._machine(control), control, authority, self._parts)
         registry = Registry(self.machines[control.name], control)
-        site = Site(server=plane.server, registry=registry.address, vpc_cidrs=self._region["vpc_cidrs"])
+        site = Site(
+            server=plane.server,
+            registry=registry.address,
+            vpc_cidrs=self._region["vpc_cidrs"],
+            parts=self._parts,
+        )
         nodes = [Worker(self._machine(cvm), cvm, authority, site) for cvm in workers]
         for machine in self.machines.values():
             machine.boot()
@@ -95,7 +102,7 @@ class Cluster:
     def start_control_plane(self) -> dict[str, Any]:
         """Bring up etcd, API server and controller manager alone: nobody schedules or runs a Pod."""
         [control] = self._start_region(shape.region(workers=0))
-        plane = ControlPlane(self._machine(control), control, Authority("kubernetes"))
+        plane = ControlPlane(self._machine(control), control, Authority("kubernetes"), self._parts)
         self.machines[control.name].boot()
         plane.start()
         self._await_api(control, plane)
@@ -105,6 +112,9 @@ class Cluster:
         """Install tke-eni with the settings of this cluster, and wait until it is ready on every node."""
         deployment.deploy(self.kubectl, self.directory / "overlay", deployment.settings(self._region))
         self._say("tke-eni is deployed and ready")
+        if self._parts.dns:
+            dns.deploy(self.kubectl, self.directory)
+            self._say("CoreDNS answers")
 
     def kubectl(self, *arguments: str, seconds: float = 60.0) -> str:
         """Run kubectl as administrator and give what it printed; MachineError when it fails."""
@@ -164,9 +174,7 @@ class Cluster:
         return shape.cvms(self._region)
 
     def _machine(self, cvm: Cvm) -> Machine:
-        machine = Machine(
-            cvm.name, netns=cvm.netns, run_name=self._run_name, directory=self._disks, logs=self._logs
-        )
+        machine = Machine(cvm, run_name=self._run_name, directory=self._disks, logs=self._logs)
         self._stack.callback(machine.close)
         self.machines[cvm.name] = machine
         return machine

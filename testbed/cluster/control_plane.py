@@ -16,6 +16,7 @@ from testbed.cluster.layout import (
     Cvm,
 )
 from testbed.cluster.machine import Machine, installed
+from testbed.cluster.parts import Parts
 from testbed.cluster.proxy import KubeProxy
 
 _PKI = f"{CONFIGURATION}/pki"
@@ -26,17 +27,18 @@ _CONTROLLERS = "kube-controller-manager", "kube-scheduler"
 class ControlPlane:
     """The programs of the control plane; they live and end with their machine."""
 
-    def __init__(self, machine: Machine, cvm: Cvm, authority: Authority) -> None:
+    def __init__(self, machine: Machine, cvm: Cvm, authority: Authority, parts: Parts) -> None:
         """Write keys and configuration onto the machine, which is still off."""
         self._machine = machine
         self._cvm = cvm
         self._authority = authority
         self.server = f"https://{cvm.private_ip}:{API_PORT}"
         """Where the API server is inside the VPC."""
-        self._proxy = KubeProxy(machine, cvm, self.kubeconfig("system:kube-proxy"))
+        self._proxy = KubeProxy(machine, cvm, self.kubeconfig("system:kube-proxy"), mode=parts.proxy_mode)
         names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost"]
         addresses = [*names, "127.0.0.1", API_SERVICE, cvm.private_ip]
-        machine.install("etcd", "kube-apiserver", *_CONTROLLERS)
+        for name in ("etcd", "kube-apiserver", *_CONTROLLERS):
+            machine.install(name)
         self._write_key("apiserver", authority.issue("kube-apiserver", addresses=addresses))
         self._write_key("kubelet-client", authority.issue("kube-apiserver", groups=["system:masters"]))
         self._write_key("etcd", authority.issue("etcd", addresses=["127.0.0.1", "localhost"]))

@@ -1,19 +1,24 @@
-"""The images that the cluster itself needs, made here from Debian's static busybox by buildah.
+"""Images made here by buildah, and those that the cluster itself needs, made of Debian's static busybox.
 
-An archive is made once and kept in build/; it is made again when its Dockerfile or busybox has changed.
+An archive is made once and kept in the cache; it is made again when its Dockerfile or what goes into it has
+changed.
 """
 
 import hashlib
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from testbed.cluster.worker import PAUSE_IMAGE
+from testbed.cluster.runtime import PAUSE_IMAGE
+from testbed.go_build import CACHE
 
 _FOLDER = Path(__file__).with_name("images")
 _BUSYBOX = Path("/bin/busybox")
+_KEPT = CACHE / "images"
+_BLOCK = 1 << 20
 
 
 class ImageError(RuntimeError):
@@ -28,50 +33,83 @@ class Image:
     archive: Path
 
 
-def base_images(directory: Path) -> list[Image]:
-    """Give the pause and the busybox image, built into `directory` unless they are there."""
-    names = {"pause": PAUSE_IMAGE, "busybox": "docker.io/library/busybox:latest"}
-    return [_image(folder, name, directory) for folder, name in names.items()]
+def base_images() -> list[Image]:
+    """Give the pause and the busybox image."""
+    return [
+        Image(name=PAUSE_IMAGE, archive=pause()),
+        Image(name="docker.io/library/busybox:latest", archive=busybox()),
+    ]
 
 
-def _image(folder: str, name: str, directory: Path) -> Image:
-    dockerfile = _FOLDER / folder / "Dockerfile"
-    content = hashlib.sha256(dockerfile.read_bytes() + _BUSYBOX.read_bytes()).hexdigest()
-    archive = directory.absolute() / f"{folder}-{content[:12]}.tar"
-    if not archive.exists():
-        directory.mkdir(parents=True, exist_ok=True)
-        for old in directory.glob(f"{folder}-*.tar"):
-            old.unlink()
-        with tempfile.TemporaryDirectory(prefix="tke-eni-image-") as scratch:
-            _build(dockerfile, name, archive, Path(scratch))
-    return Image(name=name, archive=archive)
+def pause() -> Path:
+    """Give the archive of what holds a Pod's namespaces."""
+    return build(_FOLDER / "pause" / "Dockerfile", inputs=[_BUSYBOX], lay_out=_lay_out_busybox)
 
 
-def _build(dockerfile: Path, name: str, archive: Path, scratch: Path) -> None:
-    context = scratch / "context"
-    _lay_out(context)
-    # A storage of our own: nothing is left in the host's.
-    places = ["--root", str(scratch / "root"), "--runroot", str(scratch / "run")]
-    buildah = ["buildah", *places, "--storage-driver", "overlay"]
-    _run(*buildah, "build", "--isolation", "chroot", "--tag", name, "--file", str(dockerfile), str(context))
-    partial = archive.with_suffix(".partial")
-    partial.unlink(missing_ok=True)
-    _run(*buildah, "push", name, f"docker-archive:{partial}:{name}")
-    partial.replace(archive)
+def busybox() -> Path:
+    """Give the archive of Debian's busybox with all its applets."""
+    return build(_FOLDER / "busybox" / "Dockerfile", inputs=[_BUSYBOX], lay_out=_lay_out_busybox)
 
 
-def _lay_out(context: Path) -> None:
-    (context / "bin").mkdir(parents=True)
-    (context / "etc").mkdir()
-    (context / "etc/passwd").write_text("root:x:0:0:root:/:/bin/sh\n")
-    shutil.copy2(_BUSYBOX, context / "bin/busybox")
-    for applet in _run(str(_BUSYBOX), "--list").split():
-        if applet != "busybox":
-            (context / "bin" / applet).symlink_to("busybox")
+def build(dockerfile: Path, *, inputs: Sequence[Path], lay_out: Callable[[Path], None]) -> Path:
+    """Give the archive of a Dockerfile, which is named like its folder.
+
+    `lay_out` fills the build's context, out of nothing but `inputs` and what its own code says: give that
+    code as an input too when it is more than a copy.
+    """
+    name = dockerfile.parent.name
+    archive = _KEPT / f"{name}-{_digest([dockerfile, *inputs])[:12]}.tar"
+    if archive.exists():
+        return archive
+    _KEPT.mkdir(parents=True, exist_ok=True)
+    for old in _KEPT.glob(f"{name}-*.tar"):
+        old.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=_KEPT) as scratch:
+        context = Path(scratch) / "context"
+        context.mkdir()
+        lay_out(context)
+        _buildah(dockerfile, context, archive, Path(scratch))
+    return archive
 
 
-def _run(*command: str) -> str:
+def put(file: Path, folder: Path) -> None:
+    """Copy a file into a folder of the context, under its own name."""
+    shutil.copy2(file, folder / file.name)
+
+
+def run(*command: str) -> str:
+    """Give what a program printed; ImageError when it fails."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise ImageError(f"{' '.join(command)}: {done.stdout[-1000:]}{done.stderr[-2000:]}")
     return done.stdout
+
+
+def _digest(files: Sequence[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def _buildah(dockerfile: Path, context: Path, archive: Path, scratch: Path) -> None:
+    # A storage of our own: nothing is left in the host's.
+    places = ["--root", str(scratch / "root"), "--runroot", str(scratch / "run")]
+    buildah = ["buildah", *places, "--storage-driver", "overlay"]
+    tag = f"localhost/{dockerfile.parent.name}:built"
+    run(*buildah, "build", "--isolation", "chroot", "--tag", tag, "--file", str(dockerfile), str(context))
+    partial = scratch / archive.name
+    run(*buildah, "push", tag, f"docker-archive:{partial}:{tag}")
+    partial.replace(archive)
+
+
+def _lay_out_busybox(context: Path) -> None:
+    (context / "bin").mkdir(parents=True)
+    (context / "etc").mkdir()
+    (context / "etc/passwd").write_text("root:x:0:0:root:/:/bin/sh\n")
+    shutil.copy2(_BUSYBOX, context / "bin/busybox")
+    for applet in run(str(_BUSYBOX), "--list").split():
+        if applet != "busybox":
+            (context / "bin" / applet).symlink_to("busybox")

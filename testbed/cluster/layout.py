@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from testbed.cluster.parts import Parts
+
 API_PORT = 6443
 REGISTRY_PORT = 5000
 SERVICE_CIDR = "10.96.0.0/16"
 API_SERVICE = "10.96.0.1"
 """The first address of the service range is the Service `kubernetes`."""
 CLUSTER_DNS = "10.96.0.10"
-"""Nobody answers there: the cluster has no DNS server."""
+"""Nobody answers there unless the cluster has CoreDNS (`Parts.dns`)."""
 
 CONFIGURATION = "/etc/kubernetes"
 """Folder on each machine."""
@@ -43,3 +45,4 @@ class Site:
     registry: str
     """HOST:PORT that every image comes from."""
     vpc_cidrs: Sequence[str]
+    parts: Parts

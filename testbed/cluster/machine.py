@@ -1,4 +1,4 @@
-"""A machine of the cluster: a CVM's network namespace, and mounts, processes and control groups of its own.
+"""A machine of the cluster: a CVM's network namespace, and mounts, processes, groups, a host name of its own.
 
 Its process 1 holds the namespaces. When that ends, the kernel ends everything on the machine at once, as a
 power cut does: daemons, container shims, containers, mounts. Process 1 dies with the process that runs the
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from testbed.cluster import reboot
 from testbed.cluster.cgroups import MachineGroup
+from testbed.cluster.layout import Cvm
 from testbed.cluster.program import MachineError, Program, await_child
 from testbed.kubernetes import locate
 
@@ -29,6 +30,7 @@ _SYSCTLS = {
 }
 """What kubelet expects (setupKernelTunables), shown to it instead of set by it."""
 _DISK = ("etc", "opt", "work-etc", "work-opt", "var-lib", "var-log", "sysctl", "programs")
+_NAMESPACES = ("--mount", "--uts", "--pid", "--cgroup")
 _BOOT_SECONDS = 20.0
 
 
@@ -39,12 +41,13 @@ class Machine:
     the power is off.
     """
 
-    def __init__(self, name: str, *, netns: str, run_name: str, directory: Path, logs: Path) -> None:
-        """Lay out an empty disk below `directory`; the machine is off."""
-        self.name = name
-        self.netns = netns
-        self.group = MachineGroup(run_name, name)
-        self.disk = directory / name
+    def __init__(self, cvm: Cvm, *, run_name: str, directory: Path, logs: Path) -> None:
+        """Lay out an empty disk below `directory`; the machine is off. Its host name is the Node's."""
+        self.name = cvm.name
+        self.netns = cvm.netns
+        self.group = MachineGroup(run_name, cvm.name)
+        self.disk = directory / cvm.name
+        self._host_name = cvm.private_ip
         self.programs: dict[str, Program] = {}
         self.at_boot: list[Callable[[], None]] = []
         self._logs = logs
@@ -73,11 +76,13 @@ class Machine:
             f"{path} cannot be laid out on {self.name}: only /etc, /opt, /var/lib, /var/log can"
         )
 
-    def install(self, *programs: str) -> None:
-        """Let programs of the cluster be found at `installed`, wherever the host has them; while off only."""
-        for name in programs:
-            (self.disk / "programs" / name).symlink_to(locate(name))
-            self.write(installed(name), "")
+    def install(self, name: str, *, source: Path | None = None) -> None:
+        """Let a program be found at `installed`; while off only.
+
+        `source` is where the host has it, by default where the programs of the cluster are.
+        """
+        (self.disk / "programs" / name).symlink_to(source or locate(name))
+        self.write(installed(name), "")
 
     @property
     def root(self) -> Path:
@@ -97,8 +102,16 @@ class Machine:
             reboot.forget(self.netns)
         self.group.create()
         (self.disk / "ready").unlink(missing_ok=True)
-        namespaces = ["nsenter", f"--net=/run/netns/{self.netns}", "unshare", "--mount", "--pid", "--cgroup"]
-        command = [*namespaces, "--fork", "--kill-child", "/bin/sh", str(_INIT), str(self.disk)]
+        namespaces = ["nsenter", f"--net=/run/netns/{self.netns}", "unshare", *_NAMESPACES]
+        command = [
+            *namespaces,
+            "--fork",
+            "--kill-child",
+            "/bin/sh",
+            str(_INIT),
+            str(self.disk),
+            self._host_name,
+        ]
         with (self._logs / f"{self.name}-init.log").open("ab") as log:
             self._holder = subprocess.Popen(
                 _joining(self.group.roots, command),
@@ -138,7 +151,7 @@ class Machine:
         """Give the command that runs `argv` on the machine, as a member of its control groups."""
         if not self.is_on:
             raise MachineError(f"machine {self.name} is off")
-        enter = ["nsenter", f"--target={self._init}", "--mount", "--net", "--pid", "--cgroup", "--"]
+        enter = ["nsenter", f"--target={self._init}", *_NAMESPACES, "--net", "--"]
         return _joining(self.group.members, [*enter, *argv])
 
     def run(self, *argv: str, seconds: float = 60.0) -> str:

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Process 1 of a machine of the cluster: arranges its mounts, says so, and reaps orphans for as long as it lives.
-# Runs in mount, process-id and cgroup namespaces of its own (testbed/cluster/machine.py); $1 is the machine's disk.
+# Runs in mount, host-name, process-id and cgroup namespaces of its own (testbed/cluster/machine.py); $1 is the
+# machine's disk, $2 its host name.
 #
 # What a node writes goes to its disk, which outlives a reboot, or to a fresh /run, which does not. The rest of the
 # file system is the host's, except for Python: a node of a real cluster need not have one.
@@ -8,6 +9,7 @@ set -eu
 disk=$1
 
 mount -t proc proc /proc
+echo "$2" >/proc/sys/kernel/hostname
 
 # This network namespace's devices and this cgroup namespace's groups instead of the host's.
 awk '$(NF - 2) ~ /^cgroup2?$/ { print $5, $(NF - 2), $NF }' /proc/self/mountinfo >"$disk/hierarchies"

@@ -9,25 +9,16 @@ import shutil
 from pathlib import Path
 
 from testbed import masquerade
+from testbed.cluster import runtime
 from testbed.cluster.certificates import Authority
 from testbed.cluster.kubeconfig import kubeconfig
 from testbed.cluster.layout import CLUSTER_DNS, CONFIGURATION, NODE_LEASE_SECONDS, Cvm, Site
 from testbed.cluster.machine import Machine, installed
 from testbed.cluster.proxy import KubeProxy
 
-PAUSE_IMAGE = "registry.k8s.io/pause:3.10"
 _PLUGINS = Path("/usr/lib/cni")
 _BASE_PLUGINS = "loopback", "host-local", "ptp", "portmap"
 """Plugins that every node has; containerd itself needs loopback."""
-_SOCKET = "/run/containerd/containerd.sock"
-
-_RUNTIME_SERVES = (
-    "printf '\\0\\0\\0\\0\\0' | curl --silent --http2-prior-knowledge --max-time 2"
-    f" --unix-socket {_SOCKET} --header 'content-type: application/grpc' --header 'te: trailers'"
-    " --data-binary @- --dump-header - --output /dev/null http://cri/runtime.v1.RuntimeService/Version"
-    " | grep -q 'grpc-status: 0'"
-)
-"""Shell condition: containerd answers an empty gRPC call. When only its socket is there, kubelet ends."""
 
 
 class Worker:
@@ -49,13 +40,12 @@ class Worker:
         machine.write(f"{CONFIGURATION}/pki/kubelet.crt", pair.certificate)
         machine.write(f"{CONFIGURATION}/pki/kubelet.key", pair.key, mode=0o600)
         machine.write("/etc/resolv.conf", "")
-        machine.write("/etc/containerd/config.toml", _CONTAINERD)
-        machine.write("/etc/containerd/certs.d/_default/hosts.toml", _hosts(site.registry))
+        self._runtime = runtime.Containerd(machine, site.parts.containerd, registry=site.registry)
         self._proxy_access = authority.issue("system:kube-proxy")
         proxy = kubeconfig(
             server, authority=authority.certificate, user="system:kube-proxy", identity=self._proxy_access
         )
-        self._proxy = KubeProxy(machine, cvm, proxy)
+        self._proxy = KubeProxy(machine, cvm, proxy, mode=site.parts.proxy_mode)
         plugins = machine.path("/opt/cni/bin")
         plugins.mkdir(parents=True)
         machine.path("/etc/cni/net.d").mkdir(parents=True)
@@ -64,7 +54,7 @@ class Worker:
 
     def start(self) -> None:
         """Start everything; the node registers itself when the API server answers."""
-        self.machine.add("containerd", "containerd", "--config=/etc/containerd/config.toml")
+        self._runtime.start()
         labels = {
             "node.kubernetes.io/instance-type": self.cvm.instance_type,
             "topology.kubernetes.io/zone": self.cvm.zone,
@@ -77,7 +67,7 @@ class Worker:
             f"--hostname-override={self.cvm.private_ip}",
             f"--node-ip={self.cvm.private_ip}",
             "--node-labels=" + ",".join(f"{key}={value}" for key, value in labels.items()),
-            after=_RUNTIME_SERVES,
+            after=runtime.SERVES,
         )
         self._proxy.start()
 
@@ -91,7 +81,7 @@ class Worker:
             "tlsCertFile": f"{pki}/kubelet.crt",
             "tlsPrivateKeyFile": f"{pki}/kubelet.key",
             "providerID": f"qcloud:///{self.cvm.zone}/{self.cvm.instance_id}",
-            "containerRuntimeEndpoint": f"unix://{_SOCKET}",
+            "containerRuntimeEndpoint": f"unix://{runtime.SOCKET}",
             "clusterDomain": "cluster.local",
             "clusterDNS": [CLUSTER_DNS],
             "resolvConf": "/etc/resolv.conf",
@@ -114,33 +104,3 @@ class Worker:
             "registryPullQPS": 0,
             "eventRecordQPS": 0,
         }
-
-
-_CONTAINERD = f"""\
-version = 2
-disabled_plugins = [
-  "io.containerd.snapshotter.v1.aufs",
-  "io.containerd.snapshotter.v1.btrfs",
-  "io.containerd.snapshotter.v1.devmapper",
-  "io.containerd.snapshotter.v1.zfs",
-  "io.containerd.tracing.processor.v1.otlp",
-  "io.containerd.internal.v1.tracing",
-]
-
-[plugins."io.containerd.grpc.v1.cri"]
-  sandbox_image = "{PAUSE_IMAGE}"
-  restrict_oom_score_adj = true
-  [plugins."io.containerd.grpc.v1.cri".containerd]
-    snapshotter = "overlayfs"
-  [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "/opt/cni/bin"
-    conf_dir = "/etc/cni/net.d"
-  [plugins."io.containerd.grpc.v1.cri".registry]
-    config_path = "/etc/containerd/certs.d"
-"""
-
-
-def _hosts(registry: str) -> str:
-    """Let every image, whatever registry its name says, come from the one in the VPC."""
-    url = f"http://{registry}"
-    return f'server = "{url}"\n\n[host."{url}"]\n  capabilities = ["pull", "resolve"]\n'

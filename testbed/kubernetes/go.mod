@@ -4,6 +4,8 @@ go 1.24.0
 
 require k8s.io/kubernetes v1.34.4
 
+require github.com/onsi/ginkgo/v2 v2.21.0
+
 replace (
 	k8s.io/api => k8s.io/api v0.34.4
 	k8s.io/apiextensions-apiserver => k8s.io/apiextensions-apiserver v0.34.4

@@ -5,18 +5,18 @@ kubectl. What is there is taken from there, so that a change can be tried agains
 """
 
 import os
-import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-MODULE = Path(__file__).parent
+from testbed.go_build import CACHE, GoBuild, MissingProgramError, required_version
 
-_REQUIRED = re.search(r"^require k8s\.io/kubernetes (v\S+)$", (MODULE / "go.mod").read_text(), re.MULTILINE)
-VERSION = _REQUIRED[1] if _REQUIRED else ""
+_MODULE = Path(__file__).parent
+
+VERSION = required_version(_MODULE, "k8s.io/kubernetes")
 """Of the programs that are built here."""
 
-PROGRAMS = (
+_PROGRAMS = (
     "kube-apiserver",
     "kube-controller-manager",
     "kube-scheduler",
@@ -26,20 +26,51 @@ PROGRAMS = (
 )
 _ASSETS = ("etcd", "kube-apiserver", "kubectl")
 
-CACHE = Path(os.environ.get("TKE_ENI_CACHE") or "~/.cache/tke-eni").expanduser() / "kubernetes" / VERSION
-"""Where the programs are kept; outside of the work tree, because a build takes minutes."""
+
+def _stamps() -> dict[str, str]:
+    """Stamp the release into the programs as Kubernetes' own build does: versions decide about behaviour."""
+    major, minor, _patch = VERSION.removeprefix("v").split(".")
+    stamps = {"gitVersion": VERSION, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
+    return {
+        f"{package}/version.{name}": value
+        for package in ("k8s.io/client-go/pkg", "k8s.io/component-base")
+        for name, value in stamps.items()
+    }
 
 
-class MissingProgramError(RuntimeError):
-    """A program is nowhere; the message says what makes it."""
+KUBERNETES = GoBuild(
+    title=f"Kubernetes {VERSION}",
+    module=_MODULE,
+    directory=CACHE / "kubernetes" / VERSION,
+    packages={name: f"k8s.io/kubernetes/cmd/{name}" for name in _PROGRAMS},
+    variables=_stamps(),
+    target="kubernetes",
+)
+
+CONFORMANCE = GoBuild(
+    title=f"the end-to-end tests of Kubernetes {VERSION}",
+    module=_MODULE,
+    directory=CACHE / "conformance" / VERSION,
+    packages={
+        "ginkgo": "github.com/onsi/ginkgo/v2/ginkgo",
+        "agnhost": "k8s.io/kubernetes/test/images/agnhost",
+        "regression-issue-74839": "k8s.io/kubernetes/test/images/regression-issue-74839",
+    },
+    tests={"e2e.test": "k8s.io/kubernetes/test/e2e"},
+    variables=_stamps(),
+    target="conformance",
+)
+"""What `make conformance` runs against the cluster, and in it."""
 
 
-def locate(name: str, environment: Mapping[str, str] = os.environ, *, cache: Path = CACHE) -> Path:
+def locate(
+    name: str, environment: Mapping[str, str] = os.environ, *, cache: Path = KUBERNETES.directory
+) -> Path:
     """Give the path of a program of the cluster; MissingProgramError when there is none."""
     assets = environment.get("KUBEBUILDER_ASSETS")
     if assets and name in _ASSETS and (Path(assets) / name).exists():
         return (Path(assets) / name).absolute()
-    if name in PROGRAMS:
+    if name in _PROGRAMS:
         if not (cache / name).exists():
             raise MissingProgramError(f"{cache / name} is missing: run `make kubernetes`")
         return cache / name

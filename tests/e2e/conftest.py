@@ -30,12 +30,16 @@ def cluster() -> Iterator[ClusterUnderTest]:
         with ClusterUnderTest(access) as cluster:
             yield cluster
         return
-    if not IMAGE.exists():
-        pytest.fail(f"{IMAGE} is missing: run `make image`, or all of it by `make e2e`")
-    image = f"{deployment.IMAGE}:{deployment.version()}={IMAGE}"
-    options = ["--deploy", "--image", image]
+    options = tke_eni_options()
     with running_cluster(Path("build/e2e"), *options) as access, ClusterUnderTest(access) as cluster:
         yield cluster
+
+
+def tke_eni_options() -> list[str]:
+    """Give the options that start a cluster with tke-eni deployed."""
+    if not IMAGE.exists():
+        pytest.fail(f"{IMAGE} is missing: run `make image`, or all of it by `make e2e`")
+    return ["--deploy", "--image", f"{deployment.IMAGE}:{deployment.version()}={IMAGE}"]
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import pytest
 
+from testbed.go_build import MissingProgramError
 from testbed.kubernetes import programs
 
 
@@ -28,7 +29,7 @@ def test_a_program_of_debian_is_found_in_the_path():
 
 
 def test_what_is_nowhere_is_named_with_what_makes_it(tmp_path):
-    with pytest.raises(programs.MissingProgramError, match=r"kubelet is missing: run `make kubernetes`"):
+    with pytest.raises(MissingProgramError, match=r"kubelet is missing: run `make kubernetes`"):
         programs.locate("kubelet", {}, cache=tmp_path)
-    with pytest.raises(programs.MissingProgramError, match="no-such-program is not in PATH"):
+    with pytest.raises(MissingProgramError, match="no-such-program is not in PATH"):
         programs.locate("no-such-program", {})
