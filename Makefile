@@ -127,6 +127,10 @@ containerd: $(VENV)/ok  ## build containerd 2.x from the Go module proxy, once f
 coredns: $(VENV)/ok  ## build CoreDNS from the Go module proxy, once for each release
 	@$(PY) -m testbed.coredns
 
+.PHONY: conformance
+conformance: $(VENV)/ok build/e2e-packages.ok kubernetes containerd coredns image  ## Kubernetes' own tests of the network on that cluster; ARGS=--bounded runs a few; into build/conformance.xml
+	@$(PY) -m testbed.conformance $(ARGS)
+
 .PHONY: e2e
 e2e: $(VENV)/ok build/e2e-packages.ok kubernetes containerd image  ## tests on a real cluster on this machine; ARGS goes to pytest
 	@CONTRACT_KUBERNETES=real $(PY) -m pytest -q -o timeout=400 --junitxml=build/e2e.xml \

@@ -1,0 +1,71 @@
+"""The images that Kubernetes' end-to-end tests of the network ask for, under the names that they ask for."""
+
+from pathlib import Path
+
+from testbed.cluster import images
+from testbed.cluster.images import Image
+from testbed.kubernetes.programs import CONFORMANCE
+
+_FOLDER = Path(__file__).with_name("images")
+_TESTS = "registry.k8s.io/e2e-test-images"
+_PACKAGES = ("bash", "curl", "wget", "netcat-openbsd", "iperf", "bind9-dnsutils", "iproute2", "conntrack")
+"""What the tests run in agnhost's image beside agnhost; /bin/sh is dash."""
+_LEFT_OUT = ("doc", "man", "info", "locale", "lintian")
+
+
+def conformance_images() -> list[Image]:
+    """Give them, built unless they are in the cache."""
+    names = _names(images.run(str(CONFORMANCE.path("e2e.test")), "--list-images"))
+    agnhost = _agnhost()
+    archives = {
+        f"{_TESTS}/agnhost": agnhost,
+        f"{_TESTS}/busybox": images.busybox(),
+        f"{_TESTS}/regression-issue-74839": _regression(),
+        "registry.k8s.io/pause": images.pause(),
+        # A root with a shell and the kernel's list of connections: the test looks at nothing else of it.
+        "registry.k8s.io/build-image/distroless-iptables": agnhost,
+    }
+    return [Image(name=names[repository], archive=archive) for repository, archive in archives.items()]
+
+
+def _names(listed: str) -> dict[str, str]:
+    """Give the full name by the repository, from a list with a name on each line."""
+    return {name.rpartition(":")[0]: name for name in listed.split()}
+
+
+def _agnhost() -> Path:
+    program = CONFORMANCE.path("agnhost")
+    sources = images.run("go", "list", "-C", str(CONFORMANCE.module), "-f", "{{.Dir}}", _PORTER).strip()
+    certificates = [Path(sources) / name for name in ("localhost.crt", "localhost.key")]
+
+    def lay_out(context: Path) -> None:
+        for file in (program, *certificates):
+            images.put(file, context)
+        _debian_root(context / "root.tar")
+
+    dockerfile = _FOLDER / "agnhost" / "Dockerfile"
+    return images.build(dockerfile, inputs=[program, *certificates, Path(__file__)], lay_out=lay_out)
+
+
+_PORTER = "k8s.io/kubernetes/test/images/agnhost/porter"
+
+
+def _regression() -> Path:
+    program = CONFORMANCE.path("regression-issue-74839")
+    dockerfile = _FOLDER / "regression-issue-74839" / "Dockerfile"
+    return images.build(dockerfile, inputs=[program], lay_out=lambda context: images.put(program, context))
+
+
+def _debian_root(target: Path) -> None:
+    options = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _LEFT_OUT]
+    images.run(
+        "mmdebstrap",
+        "--quiet",
+        "--variant=essential",
+        "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
+        "--aptopt=Acquire::Languages none",
+        f"--include={','.join(_PACKAGES)}",
+        *options,
+        "bookworm",
+        str(target),
+    )

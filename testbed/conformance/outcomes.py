@@ -1,0 +1,105 @@
+"""What became of each test: read from Ginkgo's JSON report, written as JUnit XML, read again from that. Pure.
+
+Ginkgo's fields are those of its package `types` (Report, SpecReport).
+"""
+
+import json
+import xml.etree.ElementTree as ET
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Verdict = Literal["passed", "failed", "skipped"]
+
+_VERDICTS: Mapping[str, Verdict] = {"passed": "passed", "skipped": "skipped", "pending": "skipped"}
+"""Of Ginkgo's states; every other one is a failure."""
+_NOT_RUN = "was not run: see the output of the run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """Of one test in one run."""
+
+    test: str
+    """Full name."""
+    verdict: Verdict
+    message: str = ""
+    """Why it failed or was skipped."""
+    seconds: float = 0.0
+
+
+def read_report(text: str, chosen: Collection[str]) -> list[Outcome]:
+    """Give the outcome of each chosen test, and of what failed beside them (the set-up of the suite).
+
+    A chosen test without a verdict has failed: whoever asks for it must not take silence for success.
+    """
+    specs = [spec for report in json.loads(text) for spec in report.get("SpecReports") or []]
+    ran = [_outcome(spec) for spec in specs if not _was_left_out(spec)]
+    told = [outcome for outcome in ran if outcome.test in chosen or outcome.verdict == "failed"]
+    missing = set(chosen) - {outcome.test for outcome in told}
+    return [*told, *(Outcome(test=test, verdict="failed", message=_NOT_RUN) for test in sorted(missing))]
+
+
+def _was_left_out(spec: Mapping[str, Any]) -> bool:
+    """Whether Ginkgo skipped a test by itself; a test that skips itself says why."""
+    return spec["State"] == "skipped" and not _message(spec)
+
+
+def _outcome(spec: Mapping[str, Any]) -> Outcome:
+    texts = [*(spec.get("ContainerHierarchyTexts") or []), spec.get("LeafNodeText", "")]
+    name = " ".join(text for text in texts if text) or f"[{spec['LeafNodeType']}]"
+    verdict = _VERDICTS.get(spec["State"], "failed")
+    return Outcome(test=name, verdict=verdict, message=_message(spec), seconds=spec.get("RunTime", 0) / 1e9)
+
+
+def _message(spec: Mapping[str, Any]) -> str:
+    failure = spec.get("Failure") or {}
+    if spec["State"] in ("passed", "pending"):
+        return "" if spec["State"] == "passed" else "pending"
+    place = failure.get("FailureNodeLocation") or failure.get("Location") or {}
+    message = str(failure.get("Message", "")).strip()
+    where = f"{place.get('FileName', '')}:{place.get('LineNumber', '')}"
+    return message if spec["State"] == "skipped" else f"{message or spec['State']}\n{where}"
+
+
+def write_junit(runs: Mapping[str, Sequence[Outcome]]) -> str:
+    """Give JUnit XML with a suite for each run, by the run's name."""
+    root = ET.Element("testsuites")
+    for name, outcomes in runs.items():
+        suite = ET.SubElement(
+            root,
+            "testsuite",
+            name=name,
+            tests=str(len(outcomes)),
+            failures=str(count(outcomes, "failed")),
+            skipped=str(count(outcomes, "skipped")),
+            time=f"{sum(outcome.seconds for outcome in outcomes):.1f}",
+        )
+        for outcome in outcomes:
+            seconds = f"{outcome.seconds:.1f}"
+            case = ET.SubElement(suite, "testcase", classname=name, name=outcome.test, time=seconds)
+            if outcome.verdict == "failed":
+                ET.SubElement(case, "failure", message=_first_line(outcome.message)).text = outcome.message
+            elif outcome.verdict == "skipped":
+                ET.SubElement(case, "skipped", message=outcome.message)
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def failed_in(junit: str) -> dict[str, list[str]]:
+    """Give the tests that failed by the run's name, from what `write_junit` wrote."""
+    return {
+        suite.get("name", ""): [
+            case.get("name", "") for case in suite.iter("testcase") if case.find("failure") is not None
+        ]
+        for suite in ET.fromstring(junit).iter("testsuite")
+    }
+
+
+def count(outcomes: Iterable[Outcome], verdict: Verdict) -> int:
+    """Give how many outcomes are of a kind."""
+    return sum(outcome.verdict == verdict for outcome in outcomes)
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0]

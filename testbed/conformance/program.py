@@ -1,0 +1,81 @@
+"""Kubernetes' program e2e.test: the names of its tests, and a run of some of them by Ginkgo."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from testbed.kubernetes import locate
+from testbed.kubernetes.programs import CONFORMANCE
+
+_END_SECONDS = 20.0
+
+
+class RunError(RuntimeError):
+    """The program did not report; the message says where its output is."""
+
+
+def list_tests() -> list[str]:
+    """Give the full names of all tests."""
+    command = [str(CONFORMANCE.path("e2e.test")), "--list-tests"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RunError(f"e2e.test --list-tests: {done.stderr[-2000:]}")
+    # Each line is "    file.go:123: full name".
+    return re.findall(r"^\s+\S+:\d+: (.+)$", done.stdout, re.MULTILINE)
+
+
+def run(tests: Sequence[str], kubeconfig: str, directory: Path, *, processes: int, seconds: float) -> str:
+    """Run tests by their full names and give Ginkgo's report as JSON; its output is kept in `directory`.
+
+    A failing test is in the report. RunError when there is none.
+    """
+    directory = directory.absolute()
+    report = directory / "report.json"
+    report.unlink(missing_ok=True)
+    output = directory / "tests.log"
+    focus = "|".join(f"{re.escape(test)}$" for test in tests)
+    command = [
+        str(CONFORMANCE.path("ginkgo")),
+        f"--procs={processes}",
+        f"--timeout={seconds:.0f}s",
+        f"--focus={focus}",
+        "--no-color",
+        "--silence-skips",
+        f"--output-dir={directory}",
+        f"--json-report={report.name}",
+        str(CONFORMANCE.path("e2e.test")),
+        "--",
+        f"--kubeconfig={kubeconfig}",
+        f"--kubectl-path={locate('kubectl')}",
+        "--provider=skeleton",
+        f"--e2e-output-dir={directory}",
+    ]
+    with output.open("wb") as log:
+        _wait(subprocess.Popen(_dying(command), stdout=log, stderr=subprocess.STDOUT, start_new_session=True))
+    if not report.exists():
+        raise RunError(f"e2e.test reported nothing, see {output}")
+    return report.read_text()
+
+
+def _dying(command: list[str]) -> list[str]:
+    """Let the command end, and its own children with it, when this process does."""
+    return ["setpriv", "--pdeathsig", "TERM", "--", *command]
+
+
+def _wait(process: "subprocess.Popen[bytes]") -> None:
+    """Wait for the end; whatever interrupts that ends the whole group of processes."""
+    try:
+        process.wait()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            if process.poll() is None:
+                # Ginkgo lets the tests that run clean up.
+                os.killpg(process.pid, signal.SIGTERM)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(_END_SECONDS)
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
