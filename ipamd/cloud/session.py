@@ -70,6 +70,8 @@ class Conduct:
     backoff: Backoff = field(default_factory=Backoff)
     call_seconds: float = 10.0
     """The longest that one request may take."""
+    connections: int = 10
+    """Kept to each product: as many as threads may call at once."""
     patience: float = 30.0
     """Seconds for a call with its repeats when the caller gives no deadline."""
 
@@ -96,7 +98,13 @@ class Session:
         self._limiter = limiter
         self._inhibitor = inhibitor
         self._clients = {
-            product: ProductClient(product, region=region, credentials=credentials, endpoints=endpoints)
+            product: ProductClient(
+                product,
+                region=region,
+                credentials=credentials,
+                endpoints=endpoints,
+                connections=self.conduct.connections,
+            )
             for product in VERSIONS
         }
 

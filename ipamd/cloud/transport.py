@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import requests.adapters
 import urllib3
 from tencentcloud.common.common_client import CommonClient
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
@@ -113,14 +114,20 @@ class _BoundedClient(CommonClient):  # type: ignore[misc]  # the SDK has no type
 class ProductClient:
     """Sends actions to one product of one region. Thread safety: share it freely."""
 
-    def __init__(self, product: str, *, region: str, credentials: Credentials, endpoints: Endpoints) -> None:
-        """Take the product (vpc, cvm); opens no connection."""
+    def __init__(
+        self, product: str, *, region: str, credentials: Credentials, endpoints: Endpoints, connections: int
+    ) -> None:
+        """Take the product (vpc, cvm) and how many connections are kept; opens none."""
         self._time = CallTimeout()
         http = HttpProfile(
             protocol=endpoints.scheme, endpoint=endpoints.host(product), reqTimeout=self._time, keepAlive=True
         )
         profile = ClientProfile(httpProfile=http, language="en-US", request_client="tke-eni")
         self._client = _BoundedClient(product, region, credentials, profile)
+        # The SDK keeps ten, and makes a new one for each call beyond them.
+        adapter = requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=connections)
+        for scheme in ("http://", "https://"):
+            self._client.request.conn._session.mount(scheme, adapter)  # noqa: SLF001
 
     def send(self, action: str, params: Mapping[str, Any], seconds: float) -> dict[str, Any]:
         """Send one request and return the `Response` object, which may hold an `Error`.

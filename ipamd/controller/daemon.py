@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 
 CLOUD_SHARE = 0.5
 """Part of the account's API rates: nobody else of a cluster orders or releases EIPs."""
+_BESIDE_WORKERS = 8
+"""Threads that ask cloud and API server beside the workers: sweep, checks, watches, Events."""
 _ASK_AGAIN = Backoff(first=0.5, longest=15.0)
 """Of the metadata service."""
 _SYNC_NEWS = 10.0
@@ -88,7 +90,9 @@ def run(settings: Settings, environment: Mapping[str, str]) -> int:
 def _run(settings: Settings, environment: Mapping[str, str], ending: threading.Event, shown: "Shown") -> int:
     connection = config.load(settings.kubeconfig, environment, master=settings.master)
     gate = RequestGate(rate=settings.kube_qps, burst=settings.kube_burst)
-    client = KubeClient(connection, component=COMPONENT, gate=gate)
+    client = KubeClient(
+        connection, component=COMPONENT, gate=gate, connections=settings.workers + _BESIDE_WORKERS
+    )
     # Renewals must not queue behind the controller's own requests.
     lease_client = KubeClient(connection, component=COMPONENT)
     election = Election(
@@ -166,5 +170,8 @@ def _cloud(
         or credentials.RoleCredentials(metadata.credential),
         endpoints=endpoints.parse(settings.cloud_endpoint),
         limiter=Limiter(clock=time.monotonic, share=CLOUD_SHARE),
-        conduct=Conduct(observe=metrics.cloud.observe if metrics else None),
+        conduct=Conduct(
+            observe=metrics.cloud.observe if metrics else None,
+            connections=settings.workers + _BESIDE_WORKERS,
+        ),
     )

@@ -120,7 +120,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         leader.add_argument(flag, default=default, metavar="DURATION", help=f"{meaning} (default {default})")
     operation = parser.add_argument_group("operation")
     operation.add_argument(
-        "--workers", type=int, default=4, metavar="N", help="claims worked on at once (default %(default)s)"
+        "--workers", type=int, default=16, metavar="N", help="claims worked on at once (default %(default)s)"
     )
     operation.add_argument(
         "--resync",

@@ -96,9 +96,14 @@ class KubeClient:
         component: str = "tke-eni-agent",
         timeout: float = 30.0,
         gate: RequestGate | None = None,
+        connections: int = 8,
     ) -> None:
-        """Take the component's name for the user agent, and the seconds that one call may take."""
-        transport = Transport(connection, user_agent=f"{component}/{ipamd.__version__}")
+        """Take the component's name for the user agent, and the seconds that one call may take.
+
+        `connections` are kept: as many as threads may call at once.
+        """
+        user_agent = f"{component}/{ipamd.__version__}"
+        transport = Transport(connection, user_agent=user_agent, connections=connections)
         self._caller = Caller(transport, gate or RequestGate(), timeout=timeout)
 
     def close(self) -> None:

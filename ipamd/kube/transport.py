@@ -64,13 +64,13 @@ class Answer:
 class Transport:
     """Connections to one API server, kept alive and shared by all threads."""
 
-    def __init__(self, connection: Connection, *, user_agent: str) -> None:
+    def __init__(self, connection: Connection, *, user_agent: str, connections: int) -> None:
         self._server = connection.server
         self._authorization = connection.authorization
         self._user_agent = user_agent
         options: dict[str, Any] = {
             "num_pools": 2,
-            "maxsize": 8,
+            "maxsize": connections,
             "cert_reqs": "CERT_REQUIRED" if connection.verify else "CERT_NONE",
             "ca_certs": connection.ca_file or None,
             "cert_file": connection.cert_file or None,

@@ -2,7 +2,9 @@
 
 import dataclasses
 import logging
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -136,8 +138,6 @@ def test_after_a_refusal_as_too_many_no_other_thread_calls_the_action_for_a_whil
 
 
 def test_under_the_rates_of_the_region_a_burst_of_threads_gets_through(open_cloud):
-    from concurrent.futures import ThreadPoolExecutor
-
     with (
         CloudRegion(RegionConfig(rate_limits=RateLimits(enabled=True))) as region,
         CloudServer(region, [loopback_socket()]) as server,
@@ -253,8 +253,6 @@ def test_secrets_are_in_no_log_even_at_debug(open_cloud, api_url, role_keys, cap
 
 
 def test_connections_are_kept_and_shared_between_threads(open_cloud, serve):
-    from concurrent.futures import ThreadPoolExecutor
-
     server = serve(answering({"QuotaSet": []}))
     cloud = open_cloud(server.url)
     for _ in range(50):
@@ -263,3 +261,20 @@ def test_connections_are_kept_and_shared_between_threads(open_cloud, serve):
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda _: cloud.describe_eip_quota(), range(40)))
     assert server.connections <= 5
+
+
+def test_as_many_threads_as_are_said_keep_a_connection_each(open_cloud, serve, caplog):
+    together = threading.Barrier(24)
+    answer = answering({"QuotaSet": []})
+
+    def when_all_are_there(request, sock):
+        together.wait(10)
+        return answer(request, sock)
+
+    server = serve(when_all_are_there)
+    cloud = open_cloud(server.url, conduct={"connections": 24})
+    with ThreadPoolExecutor(24) as threads:
+        list(threads.map(lambda _: cloud.describe_eip_quota(), range(24 * 5)))
+
+    assert server.connections == 24
+    assert "pool is full" not in caplog.text

@@ -28,7 +28,7 @@ def test_the_cluster_id_is_enough_inside_a_pod():
     assert chosen.cluster_id == "cls-1"
     assert (chosen.namespace, chosen.lease_namespace) == ("tke", "tke")
     assert chosen.identity.startswith("tke-eni-ipamd-x_")
-    assert (chosen.workers, chosen.resync, chosen.region) == (4, 300.0, "")
+    assert (chosen.workers, chosen.resync, chosen.region) == (16, 300.0, "")
     assert chosen.lease_timing.duration == 15.0
     assert chosen.admission_webhook is None
 

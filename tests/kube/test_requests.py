@@ -1,5 +1,8 @@
 """The verbs against a served API, and what the client makes of refusals."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 import ipamd
@@ -193,3 +196,20 @@ def test_a_server_that_is_down_is_named_with_what_to_check(open_client):
         errors.UnreachableError, match=r"get Node node-a: .*127\.0\.0\.1:1.*check that the API"
     ):
         absent.get(NODES, "node-a")
+
+
+def test_as_many_threads_as_are_said_keep_a_connection_each(serve, open_client, caplog):
+    together = threading.Barrier(20)
+
+    def when_all_are_there(request, sock):
+        together.wait(10)
+        sock.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{"kind":"Node"}')
+        return True
+
+    server = serve(when_all_are_there)
+    client = open_client(server.url, connections=20)
+    with ThreadPoolExecutor(20) as threads:
+        list(threads.map(lambda _: client.get(NODES, "node-a"), range(20 * 5)))
+
+    assert server.connections == 20
+    assert "pool is full" not in caplog.text
