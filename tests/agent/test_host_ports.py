@@ -1,7 +1,6 @@
 """hostPort, by the network configuration that the agent writes, the real portmap, and the built plugin."""
 
 import contextlib
-import json
 import socket
 import subprocess
 import sys
@@ -9,10 +8,8 @@ import sys
 import pytest
 
 from simulator.fabric import netns as namespaces
-from testbed import masquerade
-from testbed.chain import PLUGINS, Chain
-from testbed.runtime import Runtime
-from tests.agent.conftest import REGION, AgentBed
+from tests.agent.chain_node import ChainNode
+from tests.agent.conftest import REGION
 
 PORT = 8080
 HOST_PORTS = {"server": 18080, "server-eip": 18081}
@@ -43,35 +40,11 @@ while True:
 """
 
 
-class Node(AgentBed):
-    """A node whose runtime works with the network configuration as shipped."""
-
-    def __init__(self, directory):
-        super().__init__(directory)
-        self.addresses, self.sandboxes = {}, {}
-
-    def begin(self, *options, region=None, warm=5):
-        self.conf = self.directory / "net.d/10-tke-eni.conflist"
-        super().begin(
-            f"--cni-conf={self.conf}", f"--cni-bin-dir={PLUGINS}", *options, region=region, warm=warm
-        )
-        masquerade.install(self.node.netns, vpc_cidrs=self.region["vpc_cidrs"])
-        return self
-
-    def chain(self, knows="1.0.0"):
-        network = json.loads(self.conf.read_text())
-        runtimes = {"tke-route-eni": self.runtime}
-        for plugin in network["plugins"][1:]:
-            kind = plugin["type"]
-            runtimes[kind] = Runtime(node_netns=self.node.netns, plugin=PLUGINS / kind, configuration=plugin)
-        return Chain(network, runtimes, knows=knows)
-
-
 @pytest.fixture(scope="module", params=["node", "eni"])
 def place(request, tmp_path_factory):
     """Two Pods with hostPort, one of them with an EIP, and one of each kind that asks them."""
     with contextlib.ExitStack() as stack:
-        bed = stack.enter_context(Node(tmp_path_factory.mktemp("ports")))
+        bed = stack.enter_context(ChainNode(tmp_path_factory.mktemp("ports")))
         bed.begin(f"--pod-egress={request.param}", region=TWO_NODES)
         chain = bed.chain()
         for name in ("server", "server-eip", "client", "client-eip"):
