@@ -6,10 +6,19 @@ from ipamd.core import addresses, model
 
 texts = st.text(min_size=1, max_size=20)
 times = st.floats(allow_nan=False)
-keys = st.builds(model.SandboxKey, network=texts, container_id=texts, ifname=texts)
+keys = st.builds(model.SandboxKey, container_id=texts, ifname=texts)
 pods = st.builds(model.PodRef, namespace=texts, name=texts, uid=texts)
 owned = st.one_of(
-    st.builds(addresses.Assigned, key=keys, pod=pods, since=times, netns=texts),
+    st.builds(
+        addresses.Assigned,
+        key=keys,
+        pod=pods,
+        since=times,
+        host_interface=texts,
+        network=texts,
+        netns=texts,
+        awaits_eip=st.booleans(),
+    ),
     st.builds(addresses.Held, key=keys, pod=pods, until=times, by_name=st.booleans()),
     st.builds(addresses.Occupied, host_interface=texts, pod=st.none() | pods, since=times),
 )

@@ -35,12 +35,14 @@ from ipamd.agent.maintenance import MaintenanceParts, MaintenanceService
 from ipamd.agent.node_facts import NodeFacts
 from ipamd.agent.options import Settings
 from ipamd.agent.pending import PendingDeletes
+from ipamd.agent.pending_adds import PendingAdds
 from ipamd.agent.pods import PodSource
 from ipamd.agent.pool import Pool, PoolTerms
 from ipamd.agent.pool_actions import EniPlan, PoolActions
 from ipamd.agent.releasing import Releasing
 from ipamd.agent.repairing import Repairing
 from ipamd.agent.resources import NodeResources
+from ipamd.agent.sandbox_wiring import SandboxWiring
 from ipamd.agent.seats import Seats
 from ipamd.agent.server import WAITING, Server
 from ipamd.agent.service import CniService, Verbs
@@ -111,6 +113,7 @@ class Agent:
             )
         )
         self._turns = Turns()
+        self._pending_adds = PendingAdds()
         self._events = EventRecorder(around.client, COMPONENT, settings.node_name)
         self._pods = PodSource(around.client, settings.node_name, on_change=self._pod_changed)
         self._claims = ClaimSource(around.client, settings.node_name, on_change=self._claim_changed)
@@ -137,10 +140,13 @@ class Agent:
             book=self._book,
             dataplane=self._dataplane,
             pods=self._pods,
+            turns=self._turns,
             holds=settings.holds,
             cooldown=settings.ip_cooldown,
         )
-        self._deleting = Deleting(book=self._book, releasing=self._releasing, turns=self._turns)
+        self._deleting = Deleting(
+            book=self._book, releasing=self._releasing, turns=self._turns, pending=self._pending_adds
+        )
         self._pending = PendingDeletes(settings.pending_deletes, self._deleting)
         self._adding = self._make_adding()
         self._sweeping = Sweeping(
@@ -273,6 +279,7 @@ class Agent:
             effects=EipEffects(self._around.cloud, self._watch),
             book=self._book,
             dataplane=self._dataplane,
+            turns=self._turns,
             announcer=self._announcer,
             monotonic=time.monotonic,
         )
@@ -295,20 +302,28 @@ class Agent:
     def _make_adding(self) -> Adding:
         settings = self._around.settings
         eips = EipWaiting(node=settings.node_name, book=self._book, claims=self._claims, binder=self._binder)
+        sandboxes = SandboxWiring(
+            book=self._book,
+            enis=self._enis,
+            dataplane=self._dataplane,
+            releasing=self._releasing,
+            turns=self._turns,
+            cooldown=settings.ip_cooldown,
+        )
         tools = AddTools(
             book=self._book,
             pool=self._pool,
-            enis=self._enis,
-            dataplane=self._dataplane,
             pods=self._pods,
             eips=eips,
             announcer=self._announcer,
+            sandboxes=sandboxes,
             releasing=self._releasing,
             turns=self._turns,
+            pending=self._pending_adds,
             seats=Seats(WAITING),
             supersede=self._pending.supersede,
         )
-        return Adding(tools, cooldown=settings.ip_cooldown, eip_wait=settings.eip_wait)
+        return Adding(tools, eip_wait=settings.eip_wait)
 
     def _make_upkeep(self) -> Upkeep:
         settings, facts = self._around.settings, self._around.facts
@@ -317,7 +332,7 @@ class Agent:
             enis=self._enis,
             dataplane=self._dataplane,
             turns=self._turns,
-            is_under_way=self._adding.is_under_way,
+            are_under_way=self._pending_adds.are_under_way,
             cooldown=settings.ip_cooldown,
         )
         parts = UpkeepParts(
@@ -358,13 +373,13 @@ class Agent:
             cut_off=lambda: [*self._upkeep.cut_off(), *self._cloud_check.missing()],
             configuration=self._configuration.problems if self._configuration else list,
         )
-        checking = Checking(book=self._book, enis=self._enis, dataplane=self._dataplane)
+        checking = Checking(book=self._book, enis=self._enis, dataplane=self._dataplane, turns=self._turns)
         verbs = Verbs(
             adding=self._adding,
             deleting=self._deleting,
             checking=checking,
             collecting=Collecting(
-                book=self._book, deleting=self._deleting, is_under_way=self._adding.is_under_way
+                book=self._book, deleting=self._deleting, are_under_way=self._pending_adds.are_under_way
             ),
             readiness=readiness,
         )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ipamd.agent.address_book import AddressBook
 from ipamd.agent.announcing import Announcer
 from ipamd.agent.eip_effects import EipEffects
+from ipamd.agent.turns import Turns
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.core import associations, bindings, model
 from ipamd.core.addresses import Address, Assigned, Binding, BindStage
@@ -36,6 +37,7 @@ class BindTools:
     effects: EipEffects
     book: AddressBook
     dataplane: DataPlane
+    turns: Turns
     announcer: Announcer
     monotonic: Callable[[], float]
 
@@ -72,8 +74,7 @@ def associate(action: bindings.Associate, node: str, tools: BindTools) -> None:
         task_id=task_id,
     )
     _check_bound(bound, address, record.eip_id)
-    confirmed = tools.book.apply(lambda book: associations.confirm_bound(book, ip, record.eip_id)).address
-    show_in_kernel(confirmed, tools)
+    change(ip, lambda book: associations.confirm_bound(book, ip, record.eip_id), tools, deadline)
     took = tools.monotonic() - began
     log.info("EIP %s is bound to %s of Pod %s, took %.1f s", record.eip_id, ip, pod, took)
     tools.announcer.bound(claim, pod, wanted, f", took {took:.1f} s")
@@ -96,12 +97,25 @@ def announce(action: bindings.Announce, node: str, tools: BindTools) -> None:
         tools.announcer.bound(claim, pod, bindings.wanted_binding(address, pod, node))
 
 
-def show_in_kernel(address: Address | None, tools: BindTools) -> None:
+def change(
+    ip: str, operation: Callable[[Ledger], Transition], tools: BindTools, deadline: Deadline
+) -> Address | None:
+    """Change the stage of an EIP in the ledger and what the kernel has of it, in the address's turn.
+
+    Return the transition's address. Errors: StoreError, TryAgainError.
+    """
+    with tools.turns.of_address(ip, deadline):
+        address = tools.book.apply(operation).address
+        _show_in_kernel(address, tools)
+    return address
+
+
+def _show_in_kernel(address: Address | None, tools: BindTools) -> None:
     """Let the data plane know whether the Pod has its EIP; what fails here is mended by the repair."""
     if address is None or not isinstance(address.state, Assigned):
         return
     try:
-        tools.dataplane.set_eip_pod(address.ip, wanted=address.eip is not None)
+        tools.dataplane.set_eip_pod(address.ip, wanted=address.is_eip_pod)
     except KernelError as e:
         log.warning("the kernel does not yet know about the EIP of %s: %s", address.ip, e)
 

@@ -1,21 +1,27 @@
 """CHECK: is the kernel still what ADD made, and is ADD's result still what the ledger says?
 
-Looks and changes nothing; what is found is named, so that a person can act on it.
+Looks and changes nothing; what is found is named, so that a person can act on it. It looks in the address's
+turn, so that it never sees an ADD, a DEL or the bind of an EIP in the middle.
 Thread safety: any number of CHECKs run at once.
 """
 
+import time
 from dataclasses import dataclass
 
 from ipamd.agent import failures
 from ipamd.agent.address_book import AddressBook
 from ipamd.agent.enis import NodeEnis
+from ipamd.agent.turns import Turns
 from ipamd.agent.wirings import wiring
-from ipamd.core import cni_result, names
-from ipamd.core.addresses import Address, Assigned, BindStage
+from ipamd.core import cni_result
+from ipamd.core.addresses import Address, Assigned
 from ipamd.core.cni import CheckRequest
 from ipamd.core.cni_errors import CniError, Code
+from ipamd.core.deadline import Deadline
 from ipamd.core.errors import IpamError
 from ipamd.net.dataplane import DataPlane
+
+_TURN_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +31,7 @@ class Checking:
     book: AddressBook
     enis: NodeEnis
     dataplane: DataPlane
+    turns: Turns
 
     def check(self, request: CheckRequest) -> None:
         """Return when all is well; CniError names what is not."""
@@ -37,8 +44,7 @@ class Checking:
                 version=request.conf.version,
             )
         state = address.state
-        host_veth = names.host_veth(state.pod.namespace, state.pod.name)
-        found = cni_result.differences(address.ip, state.key.ifname, host_veth, request.previous)
+        found = cni_result.differences(address.ip, state.key.ifname, state.host_interface, request.previous)
         try:
             found += self._differences(address)
         except IpamError as e:
@@ -58,17 +64,16 @@ class Checking:
         except IpamError as e:
             return [e.message]
 
-    def _differences(self, address: Address) -> list[str]:
-        found = []
-        if address.quarantined:
-            found.append(f"the cloud does not list {address.ip} at this node any more")
-        link = self.enis.link(address.eni_id)
-        if link is None:
-            found.append(f"ENI {address.eni_id} has no link on the node")
-            return found
-        with_eip = self.dataplane.check_pod(wiring(address, link, eip=True))
-        if address.eip is not None and address.eip.stage is BindStage.BOUND:
-            return found + with_eip
-        # Else what has to be so for its EIP is the binder's business and may just be changing.
-        without = self.dataplane.check_pod(wiring(address, link, eip=False))
-        return found + [difference for difference in with_eip if difference in without]
+    def _differences(self, seen: Address) -> list[str]:
+        with self.turns.of_address(seen.ip, Deadline.after(_TURN_SECONDS, time.monotonic)):
+            address = self.book.ledger.addresses.get(seen.ip)
+            if address is None or not isinstance(address.state, Assigned) or address.pod != seen.pod:
+                return [f"{seen.ip} was given to another sandbox, or freed, meanwhile"]
+            found = []
+            if address.quarantined:
+                found.append(f"the cloud does not list {address.ip} at this node any more")
+            link = self.enis.link(address.eni_id)
+            if link is None:
+                found.append(f"ENI {address.eni_id} has no link on the node")
+                return found
+            return found + self.dataplane.check_pod(wiring(address, link))

@@ -26,8 +26,8 @@ class Collecting:
 
     book: AddressBook
     deleting: Deleting
-    is_under_way: Callable[[model.SandboxKey], bool]
-    """Whether an ADD of the sandbox has not returned yet."""
+    are_under_way: Callable[[model.SandboxKey], bool]
+    """Whether ADDs of the sandbox have not returned yet."""
 
     def collect(self, request: GcRequest, deadline: Deadline) -> None:
         """End each sandbox of the network that is not listed; go on past failures and raise the first."""
@@ -35,13 +35,13 @@ class Collecting:
         failed: list[IpamError] = []
         for address in self.book.ledger.in_state(Assigned):
             state = address.state
-            if not isinstance(state, Assigned) or state.key.network != request.conf.name:
+            if not isinstance(state, Assigned) or state.network != request.conf.name:
                 continue
-            if state.key in request.valid or state.since >= began or self.is_under_way(state.key):
+            if state.key in request.valid or state.since >= began or self.are_under_way(state.key):
                 continue
             log.info("GC: sandbox %.13s of Pod %s is not listed", state.key.container_id, state.pod)
             try:
-                self.deleting.end(state.key, state.pod, deadline)
+                self.deleting.end(state.key, deadline)
             except IpamError as e:
                 failed.append(failures.of_verb("GC", state.pod, e, request.conf.version))
         if failed:

@@ -8,7 +8,7 @@ Thread safety: one call for an EIP at a time; calls for different EIPs run in pa
 
 import logging
 
-from ipamd.agent.associating import SECONDS, BindTools, is_at, show_in_kernel
+from ipamd.agent.associating import SECONDS, BindTools, change, is_at
 from ipamd.agent.claims import ClaimSource
 from ipamd.core import associations, bindings, ledger, model, tags
 from ipamd.core.addresses import Address, Binding, Held
@@ -44,10 +44,10 @@ class Disassociation:
         """
         before, tools = action.address, self._tools
         record = before.eip
-        if record is None or not (action.certain or self._is_unwanted(before, record)):
-            return
         deadline = Deadline.after(SECONDS, tools.monotonic)
-        address = tools.book.apply(lambda book: self._begin(book, before, record)).address
+        if record is None or not (action.certain or self._is_unwanted(before, record, deadline)):
+            return
+        address = change(before.ip, lambda book: self._begin(book, before, record), tools, deadline)
         if address is None:
             return
         log.info("unbinding %s from %s: %s", record.eip_id, address.ip, action.why)
@@ -56,17 +56,17 @@ class Disassociation:
             self._unbind(record.eip_id, address, deadline)
         else:
             self._settle(record.eip_id, address, deadline)
-        self._forget(address, record)
+        self._forget(address, record, deadline)
         log.info("%s is unbound from %s", record.eip_id, address.ip)
 
-    def _forget(self, address: Address, record: Binding) -> None:
+    def _forget(self, address: Address, record: Binding, deadline: Deadline) -> None:
         tools = self._tools
-        freed = tools.book.apply(
-            lambda book: associations.confirm_unbound(
-                book, address.ip, record.eip_id, self._cooldown, tools.book.now()
-            )
-        ).address
-        show_in_kernel(freed, tools)
+
+        def forgotten(book: Ledger) -> Transition:
+            now = tools.book.now()
+            return associations.confirm_unbound(book, address.ip, record.eip_id, self._cooldown, now)
+
+        change(address.ip, forgotten, tools, deadline)
 
     def _begin(self, book: Ledger, before: Address, record: Binding) -> Transition:
         """Record the unbind; a hold ends with it, because its Pod comes back elsewhere or not at all."""
@@ -81,7 +81,7 @@ class Disassociation:
         # The second transition holds the address with both changes, so one commit is enough.
         return ledger.vacate(begun.ledger, address.ip, self._cooldown, self._tools.book.now())
 
-    def _is_unwanted(self, address: Address, record: Binding) -> bool:
+    def _is_unwanted(self, address: Address, record: Binding, deadline: Deadline) -> bool:
         """Look at claim and EIP live; whether it may be unbound. IpamError when it is somebody else's.
 
         Ours are those that this agent has bound, that a claim names, or that were created for the cluster.
@@ -99,7 +99,7 @@ class Disassociation:
             return True
         if not is_at(eip, address):
             # Whoever bound it has unbound it. It is not ours to unbind should it come back this instant.
-            self._forget(address, record)
+            self._forget(address, record, deadline)
             return False
         raise self._not_ours(address, record, claim)
 

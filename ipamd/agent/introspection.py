@@ -17,7 +17,7 @@ from ipamd.agent.binding import Binder
 from ipamd.agent.enis import NodeEni, NodeEnis
 from ipamd.agent.pool import Pool
 from ipamd.agent.status import Readiness
-from ipamd.core import boottime, capacity, ledger, model, names
+from ipamd.core import boottime, capacity, ledger, model
 from ipamd.core.addresses import (
     Address,
     Assigned,
@@ -155,7 +155,7 @@ def _pod_entry(pod: model.PodRef, address: Address, added_at_unix: int) -> messa
         uid=pod.uid,
         private_ip=address.ip,
         eni_id=address.eni_id,
-        host_interface=names.host_veth(pod.namespace, pod.name),
+        host_interface=address.state.host_interface if isinstance(address.state, Assigned | Occupied) else "",
         eip_id=address.eip.eip_id if address.eip else "",
         public_ip=address.eip.public_ip if address.eip else "",
         eip_state=address.eip.stage.value if address.eip else "",

@@ -65,11 +65,13 @@ class PodSource:
     def find(self, ref: model.PodRef, deadline: Deadline) -> PodView:
         """Return the Pod that a runtime names in ADD; its UID is compared if the runtime gave one.
 
+        For a static Pod that is its mirror Pod, whose own UID the API server, claims and Events know.
+
         Errors: CniError (INVALID_POD) when the API server has no such Pod on this node; TryAgainError when it
         cannot be asked.
         """
         known = self.known(ref)
-        if known is not None and ref.uid in ("", known.ref.uid):
+        if known is not None and known.is_called(ref.uid):
             return known
         try:
             found = self.live(ref, deadline)
@@ -84,7 +86,7 @@ class PodSource:
                 "the Pod does not exist in the API server",
                 advice="it was deleted meanwhile, or the runtime is connected to another cluster",
             )
-        if ref.uid not in ("", found.ref.uid):
+        if not found.is_called(ref.uid):
             raise CniError(
                 Code.INVALID_POD,
                 f"the Pod has UID {found.ref.uid} in the API server, the runtime asks for {ref.uid}",

@@ -1,8 +1,9 @@
-"""The end of a sandbox, whoever asks for it: DEL, GC, a failed ADD, a newer Pod of the name.
+"""The end of a sandbox, whoever asks for it: DEL, GC, a failed ADD, a newer sandbox of the Pod.
 
-The kernel comes first, the ledger second: an address that is still wired is never free. Neither API server
-nor cloud is asked; what they have to do with an EIP follows in the background.
-Thread safety: the caller holds the Pod's turn (`ipamd.agent.turns`).
+The kernel comes first, the ledger second: an address that is still wired is never free. What is unwired is
+what the ledger has recorded for this very sandbox. Neither API server nor cloud is asked; what they have to
+do with an EIP follows in the background.
+Thread safety: any thread; the turn of the address is taken here.
 """
 
 import logging
@@ -10,8 +11,10 @@ from dataclasses import dataclass
 
 from ipamd.agent.address_book import AddressBook
 from ipamd.agent.pods import PodSource
-from ipamd.core import holding, ledger, names
+from ipamd.agent.turns import Turns
+from ipamd.core import holding, ledger, model
 from ipamd.core.addresses import Address, Assigned, Held
+from ipamd.core.deadline import Deadline
 from ipamd.core.pods import PodView
 from ipamd.net.dataplane import DataPlane
 
@@ -25,31 +28,46 @@ class Releasing:
     book: AddressBook
     dataplane: DataPlane
     pods: PodSource
+    turns: Turns
     holds: holding.HoldTimes
     cooldown: float
 
+    def address_of(self, key: model.SandboxKey) -> Address | None:
+        """Return the address that the sandbox has, or that is held because it had it."""
+        return next((a for a in self.book.ledger.in_state(Assigned, Held) if _key_of(a) == key), None)
+
     def end(
         self,
-        address: Address,
+        key: model.SandboxKey,
+        deadline: Deadline,
         *,
         may_hold: bool = True,
         pod: PodView | None = None,
         link_may_linger: bool = False,
     ) -> None:
-        """Unwire the sandbox that owns the address, and keep the address for its Pod if that may come back.
+        """Unwire the sandbox, if it has an address, and keep that for its Pod if the Pod may come back.
 
         `pod` is the Pod as the caller knows it, for one that the watch does not know yet. With
         `link_may_linger` the Pod is off the network when this returns, and its link goes a moment later.
         For an address that is held already, decide again whether it needs to be. Errors: KernelError, then
-        nothing has changed for the ledger and the call may be repeated; StoreError.
+        nothing has changed for the ledger and the call may be repeated; StoreError, TryAgainError.
         """
+        found = self.address_of(key)
+        if found is None:
+            return
+        with self.turns.of_address(found.ip, deadline):
+            address = self.address_of(key)
+            # Another one: a newer sandbox of the Pod has taken over what this one had.
+            if address is not None and address.ip == found.ip:
+                self._end(address, may_hold=may_hold, pod=pod, link_may_linger=link_may_linger)
+
+    def _end(self, address: Address, *, may_hold: bool, pod: PodView | None, link_may_linger: bool) -> None:
         state = address.state
         if not isinstance(state, Assigned | Held):
             return
         if isinstance(state, Assigned):
-            veth = names.host_veth(state.pod.namespace, state.pod.name)
             unwire = self.dataplane.cut_pod if link_may_linger else self.dataplane.unwire_pod
-            unwire(address.ip, veth)
+            unwire(address.ip, state.host_interface)
         now = self.book.now()
         hold = None
         if may_hold:
@@ -67,3 +85,7 @@ class Releasing:
                 address.ip,
                 type(after.state).__name__.lower(),
             )
+
+
+def _key_of(address: Address) -> model.SandboxKey | None:
+    return address.state.key if isinstance(address.state, Assigned | Held) else None

@@ -1,31 +1,32 @@
 """Compares the kernel with the ledger and mends the difference, touching only what is ours.
 
 What a Pod misses on the node's side is made again; what nobody owns is taken away; what cannot be mended (a
-Pod whose link is gone) is reported. Young Pods are left alone, they are just being wired; what an earlier
-process of the agent has begun is not young, because nobody goes on with it.
+Pod whose link is gone) is reported. All of the kernel is listed once; what looks wrong is looked at again in
+the turn of its address, where no ADD, DEL or bind is in the middle of its work, and only then touched. A Pod
+whose ADD is under way is left alone.
 Thread safety: `repair` is for one thread at a time; ADDs and DELs may run beside it.
 """
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 
 from ipamd.agent.address_book import AddressBook
 from ipamd.agent.enis import NodeEnis
 from ipamd.agent.turns import Turns
 from ipamd.agent.wirings import wiring
 from ipamd.core import ledger, model, names
-from ipamd.core.addresses import Address, Assigned, BindStage, Occupied
+from ipamd.core.addresses import Address, Assigned, Occupied
 from ipamd.core.deadline import Deadline
 from ipamd.core.errors import IpamError
 from ipamd.net.dataplane import DataPlane
-from ipamd.net.model import FoundLink, PodWiring, Snapshot
+from ipamd.net.model import EniLink, FoundLink, PodWiring, Snapshot
 
 log = logging.getLogger(__name__)
 
-_YOUNG = 10.0
-"""Seconds for which a sandbox is left alone after it got its address."""
 _TURN_SECONDS = 1.0
 
 
@@ -39,6 +40,14 @@ class Found:
     """Addresses whose owner has no link any more: only a new sandbox helps, if the Pod still exists."""
 
 
+class _Verdict(Enum):
+    """What became of a Pod that looked wrong."""
+
+    RIGHT = "right"
+    MENDED = "mended"
+    CUT_OFF = "cut off"
+
+
 class Repairing:
     """Compares and mends."""
 
@@ -49,7 +58,7 @@ class Repairing:
         enis: NodeEnis,
         dataplane: DataPlane,
         turns: Turns,
-        is_under_way: Callable[[model.SandboxKey], bool],
+        are_under_way: Callable[[model.SandboxKey], bool],
         cooldown: float,
     ) -> None:
         """Take what to compare and the seconds that freed addresses cool."""
@@ -57,90 +66,124 @@ class Repairing:
         self._enis = enis
         self._dataplane = dataplane
         self._turns = turns
-        self._is_under_way = is_under_way
+        self._are_under_way = are_under_way
         self._cooldown = cooldown
-        self._born = book.now()
 
     def repair(self) -> Found:
         """Compare once and mend; errors of single Pods are logged and left to the next time.
 
         Errors: KernelError when the kernel cannot be looked at.
         """
-        # The kernel first: what the ledger got after that is young, what it lost is looked at again.
+        # Who was settled before the kernel is listed has to be in the list; the others are left out.
+        settled = [a for a in self._book.ledger.in_state(Assigned) if not self._is_being_wired(a)]
         kernel = _Kernel.of(self._dataplane.snapshot())
-        book = self._book.ledger
-        settled = [a for a in book.in_state(Assigned) if not self._is_young(a)]
-        cut_off = tuple(a for a in settled if a.ip not in kernel.links)
-        mended = sum(self._mend(a, kernel) for a in settled if a.ip in kernel.links)
-        for address in book.in_state(Occupied):
-            if address.ip not in kernel.links:
-                self._let_go(address.ip)
-        leftovers = {ip: veth for ip, veth in kernel.traces().items() if self._is_leftover(ip, kernel)}
-        removed = sum(self._remove(ip, veth) for ip, veth in leftovers.items())
-        return Found(mended=mended, removed=removed, cut_off=cut_off)
+        verdicts = [(address, self._verdict(address, kernel)) for address in settled]
+        for address in self._book.ledger.in_state(Occupied):
+            self._let_go_if_left(address, kernel)
+        return Found(
+            mended=sum(verdict is _Verdict.MENDED for _, verdict in verdicts),
+            removed=self._remove_leftovers(kernel),
+            cut_off=tuple(address for address, verdict in verdicts if verdict is _Verdict.CUT_OFF),
+        )
 
-    def _is_leftover(self, ip: str, kernel: "_Kernel") -> bool:
-        """Whether nobody can have the address; a link of one that the ledger does not know may be alive."""
-        return self._owner(ip) is None and (ip in self._book.ledger.addresses or ip not in kernel.links)
+    def _is_being_wired(self, address: Address) -> bool:
+        return isinstance(address.state, Assigned) and self._are_under_way(address.state.key)
 
-    def _is_young(self, address: Address) -> bool:
-        state = address.state
-        if not isinstance(state, Assigned):
-            return False
-        ours = state.since >= self._born
-        return (ours and self._book.now() - state.since < _YOUNG) or self._is_under_way(state.key)
-
-    def _mend(self, address: Address, kernel: "_Kernel") -> bool:
-        """Make what the Pod misses on the node's side; return whether it missed something."""
-        eni = self._enis.link(address.eni_id)
-        if eni is None:
-            return False
-        pod = wiring(address, eni, eip=_has_eip(address, kernel))
-        if kernel.has(pod):
-            return False
+    def _verdict(self, seen: Address, kernel: "_Kernel") -> _Verdict:
+        """Make what the Pod misses on the node's side."""
+        eni = self._enis.link(seen.eni_id)
+        if eni is None or kernel.has(wiring(seen, eni)):
+            return _Verdict.RIGHT
         try:
-            connected = self._dataplane.connect_pod(pod)
+            with self._turn(seen.ip):
+                address = self._book.ledger.addresses.get(seen.ip)
+                if address is None or address.state != seen.state:
+                    return _Verdict.RIGHT
+                return self._mend(address, eni)
         except IpamError as e:
-            log.warning("Pod %s at %s could not be connected again: %s", address.pod, address.ip, e)
-            return False
-        if connected:
-            log.warning("Pod %s at %s is connected again, something was gone", address.pod, address.ip)
-        return connected
+            log.warning("Pod %s at %s could not be connected again: %s", seen.pod, seen.ip, e)
+            return _Verdict.RIGHT
 
-    def _let_go(self, ip: str) -> None:
+    def _mend(self, address: Address, eni: EniLink) -> _Verdict:
+        pod = wiring(address, eni)
+        differences = self._dataplane.check_node_side(pod)
+        if not differences:
+            return _Verdict.RIGHT
+        if not self._dataplane.connect_pod(pod):
+            return _Verdict.CUT_OFF
+        log.warning("Pod %s at %s is connected again: %s", address.pod, address.ip, "; ".join(differences))
+        return _Verdict.MENDED
+
+    def _let_go_if_left(self, address: Address, kernel: "_Kernel") -> None:
         """Free an address whose unknown occupant has left the kernel."""
-        log.info("%s is occupied no more", ip)
-        self._book.apply(lambda book: ledger.vacate(book, ip, self._cooldown, self._book.now()))
+        state = address.state
+        if not isinstance(state, Occupied) or state.host_interface in kernel.links:
+            return
+        with self._turn(address.ip):
+            if self._book.ledger.addresses.get(address.ip) != address:
+                return
+            log.info("%s is occupied no more", address.ip)
+            self._book.apply(lambda book: ledger.vacate(book, address.ip, self._cooldown, self._book.now()))
 
-    def _remove(self, ip: str, veth: str) -> bool:
-        """Take away what is left of an address that nobody owns; return whether it was done."""
-        address = self._book.ledger.addresses.get(ip)
-        name = str(address.pod) if address is not None and address.pod is not None else ip
-        try:
-            with self._turns.taken(name, Deadline.after(_TURN_SECONDS, time.monotonic)):
-                if self._owner(ip) is not None:
-                    return False
-                self._dataplane.unwire_pod(ip, veth)
-                log.warning("removed what was left of %s (%s): nobody owns it", ip, veth)
-                owner = self._owner(ip)
-                if owner is not None and isinstance(owner.state, Assigned):
-                    # It was given to a Pod in the very moment in which it was cleaned.
-                    self._mend(owner, _Kernel.of(self._dataplane.snapshot()))
-        except IpamError as e:
-            log.warning("what is left of %s (%s) could not be removed: %s", ip, veth, e)
+    def _remove_leftovers(self, kernel: "_Kernel") -> int:
+        """Take away links that no sandbox has, and what is left of addresses that nobody owns."""
+        recorded = _links_of(self._book.ledger)
+        links = [link for link in kernel.links.values() if link.name not in recorded]
+        return sum(map(self._remove_link, links)) + sum(self._clear(ip) for ip in kernel.elements)
+
+    def _remove_link(self, link: FoundLink) -> bool:
+        """Take away a link that nobody has; one of an address that is in no ledger may be alive and stays."""
+        ip = names.ip_of_host_mac(link.mac)
+        if ip not in self._book.ledger.addresses:
             return False
+        try:
+            with self._turn(ip):
+                if link.name in _links_of(self._book.ledger):
+                    return False
+                if not self._is_owned(ip):
+                    self._dataplane.clear_address(ip)
+                self._dataplane.remove_link(link.ifindex)
+        except IpamError as e:
+            log.warning("link %s, which nobody has, could not be removed: %s", link.name, e)
+            return False
+        log.warning("removed link %s of %s: no sandbox has it", link.name, ip)
         return True
 
-    def _owner(self, ip: str) -> Address | None:
+    def _clear(self, ip: str) -> bool:
+        """Take away what is left of an address that nobody owns, besides links."""
+        if self._is_owned(ip):
+            return False
+        try:
+            with self._turn(ip):
+                if self._is_owned(ip):
+                    return False
+                self._dataplane.clear_address(ip)
+        except IpamError as e:
+            log.warning("what is left of %s could not be removed: %s", ip, e)
+            return False
+        log.warning("removed what was left of %s: nobody owns it", ip)
+        return True
+
+    def _is_owned(self, ip: str) -> bool:
         address = self._book.ledger.addresses.get(ip)
-        return address if address is not None and isinstance(address.state, Assigned | Occupied) else None
+        return address is not None and isinstance(address.state, Assigned | Occupied)
+
+    def _turn(self, ip: str) -> contextlib.AbstractContextManager[None]:
+        return self._turns.of_address(ip, Deadline.after(_TURN_SECONDS, time.monotonic))
+
+
+def _links_of(book: ledger.Ledger) -> set[str]:
+    """Return the names of all links that somebody has."""
+    states = (address.state for address in book.addresses.values())
+    return {state.host_interface for state in states if isinstance(state, Assigned | Occupied)}
 
 
 @dataclass(frozen=True, slots=True)
 class _Kernel:
-    """A snapshot of the data plane, by Pod IP."""
+    """A snapshot of the data plane."""
 
     links: dict[str, FoundLink]
+    """By name."""
     routes: frozenset[tuple[str, int]]
     marks: dict[str, int]
     eip_pods: frozenset[str]
@@ -148,7 +191,7 @@ class _Kernel:
     @classmethod
     def of(cls, snapshot: Snapshot) -> "_Kernel":
         return cls(
-            links={names.ip_of_host_mac(link.mac): link for link in snapshot.links},
+            links={link.name: link for link in snapshot.links},
             routes=frozenset((route.destination, route.ifindex) for route in snapshot.routes),
             marks=snapshot.pod_marks,
             eip_pods=snapshot.eip_pods,
@@ -156,19 +199,14 @@ class _Kernel:
 
     def has(self, pod: PodWiring) -> bool:
         """Whether the node's side of the Pod is complete."""
-        link = self.links[pod.ip]
-        routed = link.up and not link.accepts_ra and (f"{pod.ip}/32", link.ifindex) in self.routes
+        link = self.links.get(pod.host_veth)
+        if link is None or link.mac != names.host_mac(pod.ip) or not link.up or link.accepts_ra:
+            return False
+        routed = (f"{pod.ip}/32", link.ifindex) in self.routes
         return routed and self.marks.get(pod.ip) == pod.eni_mark and (pod.ip in self.eip_pods) == pod.eip
 
-    def traces(self) -> dict[str, str]:
-        """Return every IP that the kernel has something of, and the host interface to remove with it."""
-        # Where there is no link to name, a name that no Pod has stands in.
-        found = {ip: names.host_veth("", ip) for ip in (*self.marks, *self.eip_pods)}
-        return {**found, **{ip: link.name for ip, link in self.links.items()}}
-
-
-def _has_eip(address: Address, kernel: _Kernel) -> bool:
-    """Whether the Pod is to be treated as one with EIP; before it is known, as it was wired."""
-    if address.eip is None:
-        return address.ip in kernel.eip_pods
-    return address.eip.stage is not BindStage.UNBINDING
+    @property
+    def elements(self) -> set[str]:
+        """Every address that an nft element was found of and no link."""
+        of_links = {names.ip_of_host_mac(link.mac) for link in self.links.values()}
+        return {*self.marks, *self.eip_pods} - of_links

@@ -20,6 +20,7 @@ from ipamd.core.deadline import Deadline
 from ipamd.core.errors import CloudError
 from ipamd.core.names import ip_of_host_mac
 from ipamd.net.dataplane import DataPlane
+from ipamd.net.model import FoundLink, Snapshot
 from ipamd.store.recovery import Past
 
 log = logging.getLogger(__name__)
@@ -106,12 +107,24 @@ class Reconciler:
     def _wired(self) -> Mapping[str, Assigned | Occupied]:
         """Return who has addresses that the kernel shows and the ledger does not know; as a rule nobody."""
         known = self._book.ledger.addresses
-        links = [link for link in self._dataplane.snapshot().links if ip_of_host_mac(link.mac) not in known]
+        kernel = self._dataplane.snapshot()
+        links = {ip: link for ip, link in _links_in_use(kernel).items() if ip not in known}
         if not links:
             return {}
         self._pods.wait_synced(_PODS_SECONDS)
         by_ip = {pod.pod_ip: pod.ref for pod in self._pods.all() if pod.pod_ip}
-        found = dict(owner(link, by_ip, self._book.now()) for link in links)
+        now = self._book.now()
+        found = {ip: owner(link, by_ip, eip=ip in kernel.eip_pods, now=now) for ip, link in links.items()}
         for ip, state in found.items():
             log.warning("%s is wired and the store does not know of it: %s", ip, state)
         return found
+
+
+def _links_in_use(kernel: Snapshot) -> dict[str, FoundLink]:
+    """Return the links of Pods by their addresses.
+
+    An address that was just being taken over has two links: the one that its route leads to has it.
+    """
+    routed = {(route.destination, route.ifindex) for route in kernel.routes}
+    links = [(ip_of_host_mac(link.mac), link) for link in kernel.links]
+    return dict(sorted(links, key=lambda found: (f"{found[0]}/32", found[1].ifindex) in routed))

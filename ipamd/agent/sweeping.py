@@ -49,7 +49,7 @@ class Sweeping:
                 if self._exists(state.pod):
                     continue
                 log.warning("Pod %s is gone without a DEL: %s is freed", state.pod, address.ip)
-                self.deleting.end(state.key, state.pod, Deadline.after(_SECONDS, time.monotonic))
+                self.deleting.end(state.key, Deadline.after(_SECONDS, time.monotonic))
                 ended += 1
             except IpamError as e:
                 log.warning("whether Pod %s is gone is not known, %s stays: %s", state.pod, address.ip, e)

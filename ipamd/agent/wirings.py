@@ -7,6 +7,7 @@ node, and yet every field is checked before it is believed. Pure.
 
 import ipaddress
 import re
+from collections.abc import Mapping
 
 from ipamd.core import model, names
 from ipamd.core.addresses import Address, Assigned, Occupied
@@ -22,8 +23,11 @@ _ALIAS = re.compile(
 )
 
 
-def wiring(address: Address, link: EniLink, *, eip: bool) -> PodWiring:
-    """Return what the owner of the address has to have; the address must be Assigned."""
+def wiring(address: Address, link: EniLink) -> PodWiring:
+    """Return all that the kernel has to have of the owner of the address, which must be Assigned.
+
+    ADD makes this, CHECK compares with it, the repair and the start bring it about again.
+    """
     state = address.state
     if not isinstance(state, Assigned):
         msg = f"{address.ip} has no sandbox: {state}"
@@ -32,31 +36,39 @@ def wiring(address: Address, link: EniLink, *, eip: bool) -> PodWiring:
         netns_path=state.netns,
         ifname=state.key.ifname,
         ip=address.ip,
-        host_veth=names.host_veth(state.pod.namespace, state.pod.name),
+        host_veth=state.host_interface,
         eni_mark=link.mark,
         mtu=link.mtu,
-        eip=eip,
+        eip=address.is_eip_pod,
         alias=_alias(state),
     )
 
 
-def owner(found: FoundLink, pods: dict[str, model.PodRef], now: Boottime) -> tuple[str, Assigned | Occupied]:
-    """Return the IP of a found link and who has it; `pods` are the node's Pods by IP.
+def owner(
+    found: FoundLink, pods: Mapping[str, model.PodRef], *, eip: bool, now: Boottime
+) -> Assigned | Occupied:
+    """Return who has a found link, by whatever rule it was named.
 
+    `pods` are the node's Pods by IP; `eip` says whether the kernel treats the link's address as one with EIP.
     With a readable alias the owner is known in full, without one only that there is one.
     """
-    ip = names.ip_of_host_mac(found.mac)
     match = _ALIAS.fullmatch(found.alias)
-    if match is None or names.host_veth(match["namespace"], match["name"]) != found.name:
-        return ip, Occupied(host_interface=found.name, pod=pods.get(ip), since=now)
-    key = model.SandboxKey(network=match["network"], container_id=match["container"], ifname=match["ifname"])
-    pod = model.PodRef(namespace=match["namespace"], name=match["name"], uid=match["uid"])
-    return ip, Assigned(key=key, pod=pod, since=now)
+    if match is None:
+        pod = pods.get(names.ip_of_host_mac(found.mac))
+        return Occupied(host_interface=found.name, pod=pod, since=now)
+    return Assigned(
+        key=model.SandboxKey(container_id=match["container"], ifname=match["ifname"]),
+        pod=model.PodRef(namespace=match["namespace"], name=match["name"], uid=match["uid"]),
+        since=now,
+        host_interface=found.name,
+        network=match["network"],
+        awaits_eip=eip,
+    )
 
 
 def _alias(state: Assigned) -> str:
     key = state.key
-    alias = f"{key.network} {key.container_id} {key.ifname} {state.pod} {state.pod.uid}"
+    alias = f"{state.network} {key.container_id} {key.ifname} {state.pod} {state.pod.uid}"
     return alias if len(alias.encode()) <= _LONGEST_ALIAS else ""
 
 

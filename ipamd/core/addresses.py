@@ -29,8 +29,14 @@ class Assigned:
     key: model.SandboxKey
     pod: model.PodRef
     since: Boottime
+    host_interface: str
+    """Name of the node's end of its veth, by whatever rule it was given."""
+    network: str = ""
+    """Name of the network in the configuration of its ADD: GC speaks of one network."""
     netns: str = ""
-    """Path of the sandbox's network namespace, as the runtime gave it."""
+    """Path of the sandbox's network namespace, as the runtime gave it; empty when a lost store knew it."""
+    awaits_eip: bool = False
+    """Whether the Pod must not be seen with the node's address before its EIP is bound: its ADD waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +85,7 @@ State = Warm | Assigned | Held | Occupied | Unbinding | Cooling | Unassigning
 
 MOVES: dict[type, UnionType | type] = {
     Warm: Assigned | Unbinding | Unassigning,
-    Assigned: Assigned | Held | Unbinding | Cooling,
+    Assigned: Assigned | Held | Unbinding | Cooling | Occupied,
     Held: Assigned | Unbinding | Cooling,
     Occupied: Assigned | Unbinding | Cooling,
     Unbinding: Cooling,
@@ -142,6 +148,18 @@ class Address:
     def pod(self) -> model.PodRef | None:
         """The Pod that it belongs to or is kept for."""
         return self.state.pod if isinstance(self.state, Assigned | Held | Occupied) else None
+
+    @property
+    def is_eip_pod(self) -> bool:
+        """Whether its Pod leaves for the internet by its own ENI, with its own address.
+
+        So once its EIP is bound. Before that it depends on whether the Pod's ADD waits for the EIP; one that
+        starts without has the node's address until then. An EIP on its way out does not count any more.
+        """
+        awaits = isinstance(self.state, Assigned) and self.state.awaits_eip
+        if self.eip is None or self.eip.stage is BindStage.BINDING:
+            return awaits
+        return self.eip.stage is BindStage.BOUND
 
     def staged(self, stage: BindStage) -> "Address":
         """Return the same address with its EIP at another stage."""

@@ -59,11 +59,17 @@ def confirm_bound(ledger: Ledger, ip: str, eip_id: str) -> Transition:
 
 
 def begin_unbind(ledger: Ledger, ip: str, eip_id: str) -> Transition:
-    """Record that this EIP is about to be disassociated; nothing when it is not recorded here."""
+    """Record that this EIP is about to be disassociated; nothing when it is not recorded here.
+
+    A running Pod that loses its EIP is from now on as one without, until another one is bound.
+    """
     address = ledger.addresses.get(ip)
     if address is None or address.eip is None or address.eip.eip_id != eip_id:
         return Transition(ledger)
-    return _stored(ledger, address, address.staged(BindStage.UNBINDING))
+    leaving = address.staged(BindStage.UNBINDING)
+    if isinstance(leaving.state, Assigned):
+        leaving = replace(leaving, state=replace(leaving.state, awaits_eip=False))
+    return _stored(ledger, address, leaving)
 
 
 def confirm_unbound(ledger: Ledger, ip: str, eip_id: str, cooldown: float, now: Boottime) -> Transition:

@@ -185,7 +185,7 @@ def _key(variables: Mapping[str, str], conf: NetConf) -> SandboxKey:
         _refuse_environment(
             conf, "CNI_IFNAME", ifname, f"1 to {_MAX_IFNAME} bytes without '/', ':' and white space"
         )
-    return SandboxKey(network=conf.name, container_id=container_id, ifname=ifname)
+    return SandboxKey(container_id=container_id, ifname=ifname)
 
 
 def _netns(variables: Mapping[str, str], conf: NetConf) -> str:
@@ -227,7 +227,7 @@ def _attachment(entry: object, conf: NetConf) -> SandboxKey:
     if isinstance(entry, dict):
         container_id, ifname = entry.get("containerID"), entry.get("ifname")
         if isinstance(container_id, str) and isinstance(ifname, str) and container_id and ifname:
-            return SandboxKey(network=conf.name, container_id=container_id, ifname=ifname)
+            return SandboxKey(container_id=container_id, ifname=ifname)
     raise CniError(
         Code.INVALID_CONFIG,
         f"GC: {cni_errors.shown(entry)} in cni.dev/valid-attachments names no container ID and interface",

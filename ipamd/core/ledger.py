@@ -3,11 +3,13 @@
 A `Ledger` is an immutable value. Each operation here takes one and returns a `Transition`: the next ledger
 and the addresses whose rows the store must write or remove before anybody acts on the outcome. Nothing
 here does I/O, knows a clock or locks; `ipamd.agent.address_book` puts the lock and the commit around it.
-EIP stages are moved by `ipamd.core.associations`, cloud listings are taken in by `ipamd.core.observing`.
+Which address a sandbox gets is decided in `ipamd.core.acquisition`, EIP stages are moved by
+`ipamd.core.associations`, cloud listings are taken in by `ipamd.core.observing`.
 
 Invariants (`violations` checks them, tests/core tries to break them):
 - a sandbox owns at most one address, and an address has at most one owner;
-- a Pod interface (Pod UID, network, ifname) has at most one address;
+- a Pod interface (Pod UID, ifname) has at most one address that the cloud lists;
+- a link of the node is that of at most one sandbox;
 - an EIP is recorded at one address at most;
 - an address becomes Warm again only after its EIP was confirmed unbound and its cool-down is over;
 - a DEL that names another sandbox than the stored one changes nothing.
@@ -99,80 +101,11 @@ class Transition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attachment:
-    """A sandbox that asks for an address."""
-
-    key: model.SandboxKey
-    pod: model.PodRef
-    netns: str = ""
-    eip_id: str = ""
-    """The EIP of the Pod's claim, when known: the address that still has it is preferred."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
     """For how long, and for whom, an address is kept after its sandbox is gone."""
 
     until: Boottime
     by_name: bool
-
-
-def acquire(ledger: Ledger, attachment: Attachment, cooldown: float, now: Boottime) -> Transition:
-    """Give the sandbox its address: the one it has, its Pod's, or the warm one that is idle longest.
-
-    A second ADD of the same sandbox changes nothing. An ADD of a new sandbox of the same Pod takes the Pod's
-    address over, be it held or still assigned to the older sandbox: a runtime makes the new sandbox before
-    or after the DEL of the old one, and that DEL then names a sandbox that is not the owner any more. What
-    was held for an earlier Pod of the name is let go. The transition's address is None when the pool is dry.
-
-    Raises:
-        IllegalMoveError: `superseded` still names a sandbox; it must be unwired and released first.
-    """
-    owned = ledger.owned_by(attachment.key)
-    if owned is not None:
-        return Transition(ledger, address=owned)
-    outdated = superseded(ledger, attachment)
-    for address in outdated:
-        if isinstance(address.state, Assigned):
-            raise IllegalMoveError(address, f"outdated by {attachment.key}")
-    candidates = [a for a in ledger.addresses.values() if resumable(a, attachment)]
-    if candidates:
-        chosen = min(candidates, key=lambda a: _preference(a, attachment))
-    elif ledger.available:
-        chosen = min(ledger.available, key=_idle_since)
-    else:
-        return Transition(ledger)
-    state = Assigned(key=attachment.key, pod=attachment.pod, since=now, netns=attachment.netns)
-    return ledger.changed(moved(chosen, state), *(_vacated(a, cooldown, now) for a in outdated))
-
-
-def resumable(address: Address, attachment: Attachment) -> bool:
-    """Whether the new sandbox may continue with this address."""
-    state, pod = address.state, attachment.pod
-    if address.quarantined:
-        return False
-    if isinstance(state, Occupied):
-        return state.pod == pod
-    if not isinstance(state, Assigned | Held) or not _same_interface(state, attachment):
-        return False
-    retained = state.by_name if isinstance(state, Held) else address.eip is not None and address.eip.retained
-    return state.pod == pod or (retained and str(state.pod) == str(pod))
-
-
-def superseded(ledger: Ledger, attachment: Attachment) -> list[Address]:
-    """Return what earlier sandboxes of the Pod's name have and the new sandbox will not take over.
-
-    A Pod name has one host veth on a node, so wiring the new sandbox cuts the old one off: it must be unwired
-    and released first, or its late DEL would be about a link that is not its own any more.
-    """
-    return [
-        a
-        for a in ledger.of_name(attachment.pod)
-        if isinstance(a.state, Assigned | Held)
-        and not (isinstance(a.state, Assigned) and a.state.key == attachment.key)
-        and _same_interface(a.state, attachment)
-        and not resumable(a, attachment)
-    ]
 
 
 def release(
@@ -200,10 +133,7 @@ def release(
 
 def vacate(ledger: Ledger, ip: str, cooldown: float, now: Boottime) -> Transition:
     """Take an address from its owner, holder or occupant: Unbinding while it has an EIP, else Cooling."""
-    address = ledger.addresses[ip]
-    return ledger.changed(
-        moved(address, Unbinding(since=now) if address.eip else Cooling(until=after(now, cooldown)))
-    )
+    return ledger.changed(vacated(ledger.addresses[ip], cooldown, now))
 
 
 def expire(ledger: Ledger, cooldown: float, now: Boottime) -> Transition:
@@ -212,7 +142,7 @@ def expire(ledger: Ledger, cooldown: float, now: Boottime) -> Transition:
     for address in ledger.addresses.values():
         state = address.state
         if isinstance(state, Held) and state.until <= now:
-            changed.append(_vacated(address, cooldown, now))
+            changed.append(vacated(address, cooldown, now))
         elif isinstance(state, Cooling) and state.until <= now:
             changed.append(moved(address, Warm(since=now)))
     return ledger.changed(*changed)
@@ -257,14 +187,18 @@ def violations(ledger: Ledger) -> list[str]:
     """Say which of the invariants do not hold, one sentence each; empty when all hold."""
     owners = [a.state for a in ledger.addresses.values() if isinstance(a.state, Assigned)]
     interfaces = [
-        (a.state.pod.uid, a.state.key.network, a.state.key.ifname)
+        (a.state.pod.uid, a.state.key.ifname)
         for a in ledger.addresses.values()
-        if isinstance(a.state, Assigned | Held)
+        if isinstance(a.state, Assigned | Held) and not a.quarantined
+    ]
+    links = [
+        a.state.host_interface for a in ledger.addresses.values() if isinstance(a.state, Assigned | Occupied)
     ]
     eips = [a.eip.eip_id for a in ledger.addresses.values() if a.eip is not None]
     counts: tuple[tuple[str, Counter[object]], ...] = (
         ("sandbox", Counter(owner.key for owner in owners)),
         ("Pod interface", Counter(interfaces)),
+        ("link", Counter(links)),
         ("EIP", Counter(eips)),
     )
     return [
@@ -275,19 +209,6 @@ def violations(ledger: Ledger) -> list[str]:
     ]
 
 
-def _vacated(address: Address, cooldown: float, now: Boottime) -> Address:
+def vacated(address: Address, cooldown: float, now: Boottime) -> Address:
+    """Return an address without its owner or holder: Unbinding while it has an EIP, else Cooling."""
     return moved(address, Unbinding(since=now) if address.eip else Cooling(until=after(now, cooldown)))
-
-
-def _same_interface(state: Assigned | Held, attachment: Attachment) -> bool:
-    return (state.key.network, state.key.ifname) == (attachment.key.network, attachment.key.ifname)
-
-
-def _preference(address: Address, attachment: Attachment) -> tuple[bool, bool, str]:
-    has_eip = bool(attachment.eip_id) and address.eip is not None and address.eip.eip_id == attachment.eip_id
-    return (not has_eip, isinstance(address.state, Assigned), address.ip)
-
-
-def _idle_since(address: Address) -> tuple[Boottime, str]:
-    assert isinstance(address.state, Warm)  # noqa: S101 - narrows the type; `available` holds warm ones only
-    return (address.state.since, address.ip)

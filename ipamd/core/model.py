@@ -10,11 +10,17 @@ from enum import Enum
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class SandboxKey:
-    """The identity of one attachment, as the CNI specification demands: network, container, interface."""
+    """The identity of one attachment: a sandbox, and the name of the interface in it.
 
-    network: str
+    The name of the network is not part of it: a sandbox has one interface of a name, and an operator who
+    renames the network must still get the sandboxes of before deleted.
+    """
+
     container_id: str
     ifname: str
+
+    def __str__(self) -> str:
+        return f"{self.container_id}/{self.ifname}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

@@ -1,9 +1,9 @@
-"""Names and MACs on the node that follow from a Pod and its IP, so that nobody has to store them.
+"""Names and MACs on the node that follow from a sandbox and from its Pod's IP.
 
-The name of the host's end is TKE's: "eni" and the first 11 hex digits of sha1("<namespace>.<pod>"). The MACs
-follow from the Pod's IP: given when a link is created, they keep udev from choosing others later, they let
-CHECK see a changed one without a record, and a late DEL tell the link of its own sandbox from the one
-that a newer sandbox of the same Pod has under the same name.
+The name of the host's end tells the sandbox: "eni" and 11 hex digits of sha1("<container>/<ifname>"), so two
+sandboxes of one Pod have links side by side. The ledger records each name all the same, because sandboxes
+that an earlier release has wired keep the links that they have. The MACs tell the Pod's IP: given when a link
+is created, they keep udev from choosing others later, and they let CHECK see a changed one without a record.
 """
 
 import hashlib
@@ -23,10 +23,14 @@ _HOST_MAC_PREFIX: Final = "0a:e0"
 _POD_MAC_PREFIX: Final = "0a:e1"
 
 
-def host_veth(namespace: str, pod: str) -> str:
-    """Return the name of the host's end of the Pod's veth."""
-    digest = hashlib.sha1(f"{namespace}.{pod}".encode(), usedforsecurity=False).hexdigest()
-    return f"{HOST_VETH_PREFIX}{digest[:11]}"
+def host_veth(container_id: str, ifname: str) -> str:
+    """Return the name of the host's end of a sandbox's veth."""
+    return _host_veth(f"{container_id}/{ifname}")
+
+
+def host_veth_of_pod(namespace: str, pod: str) -> str:
+    """Return the name that releases up to 0.1 gave: TKE's own rule, one name for all sandboxes of a Pod."""
+    return _host_veth(f"{namespace}.{pod}")
 
 
 def host_mac(ip: str) -> str:
@@ -44,6 +48,11 @@ def ip_of_host_mac(mac: str) -> str:
     if not mac.startswith(f"{_HOST_MAC_PREFIX}:"):
         raise ValueError(f"MAC {mac} is not that of a host end")
     return str(ipaddress.IPv4Address(bytes.fromhex(mac[len(_HOST_MAC_PREFIX) + 1 :].replace(":", ""))))
+
+
+def _host_veth(subject: str) -> str:
+    digest = hashlib.sha1(subject.encode(), usedforsecurity=False).hexdigest()
+    return f"{HOST_VETH_PREFIX}{digest[:11]}"
 
 
 def _mac(prefix: str, ip: str) -> str:

@@ -17,6 +17,9 @@ _ASKS = [{"resources": {"requests": {capacity.EIP_RESOURCE: "1"}}}]
 FINISHED = ("Succeeded", "Failed")
 """Phases after which no container and no sandbox of the Pod is started again."""
 
+_STATIC_UIDS = ("kubernetes.io/config.mirror", "kubernetes.io/config.hash")
+"""Annotations of a mirror Pod (kubelet, pkg/kubelet/types) with the UID of the static Pod."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodView:
@@ -36,6 +39,16 @@ class PodView:
     """The beginning of a name that was or could have been generated."""
     controller: owners.OwnerRef | None = None
     """What made it, for example a StatefulSet or a ReplicaSet."""
+    static_uids: frozenset[str] = frozenset()
+    """Of a mirror Pod: under which UIDs the kubelet runs the static Pod that it mirrors."""
+
+    def is_called(self, uid: str) -> bool:
+        """Whether a runtime that gives this UID, or none, means this incarnation.
+
+        The kubelet has a static Pod's UID from its file; the mirror Pod that it shows to the API server has
+        one of its own, and names the other in an annotation.
+        """
+        return uid in ("", self.ref.uid) or uid in self.static_uids
 
     @property
     def finished(self) -> bool:
@@ -66,6 +79,7 @@ def view(pod: Mapping[str, Any]) -> PodView:
         requests_eip=_requests(spec, capacity.EIP_RESOURCE),
         generate_name=_text(metadata.get("generateName")),
         controller=owners.controller_of(metadata),
+        static_uids=frozenset(_static_annotations(metadata).values()),
     )
 
 
@@ -77,11 +91,12 @@ def trim(pod: Mapping[str, Any]) -> dict[str, Any]:
     metadata, spec, status = (_mapping(pod.get(part)) for part in ("metadata", "spec", "status"))
     kept = ("name", "uid", "resourceVersion", "deletionTimestamp")
     controller = owners.controller_of(metadata)
+    annotations = {**_own_annotations(metadata), **_static_annotations(metadata)}
     return {
         "metadata": {
             **{key: metadata[key] for key in kept if key in metadata},
             **{key: _shared(metadata[key]) for key in ("namespace", "generateName") if key in metadata},
-            **({"annotations": annotations} if (annotations := _own_annotations(metadata)) else {}),
+            **({"annotations": annotations} if annotations else {}),
             **({"ownerReferences": _references(controller)} if controller else {}),
         },
         "spec": {
@@ -124,6 +139,11 @@ def _references(controller: owners.OwnerRef) -> list[dict[str, Any]]:
 def _shared(value: Any) -> Any:
     """Return one and the same object for equal texts."""
     return sys.intern(value) if isinstance(value, str) else value
+
+
+def _static_annotations(metadata: Mapping[str, Any]) -> dict[str, str]:
+    annotations = _mapping(metadata.get("annotations"))
+    return {key: value for key in _STATIC_UIDS if (value := _text(annotations.get(key)))}
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -23,13 +23,18 @@ from ipamd.net.sysctls import Sysctls
 
 def differences(pod: PodWiring, elements: Elements, sysctls: Sysctls) -> list[str]:
     """Return one sentence for each difference; none when the Pod is wired as it has to be."""
-    found = list(_on_the_node(pod, elements, sysctls))
+    found = differences_on_the_node(pod, elements, sysctls)
     try:
         with netns.opened(pod.netns_path) as namespace:
             found += netns.run_inside(namespace, lambda: list(_in_the_pod(pod)))
     except errors.NetnsError as e:
         found.append(e.message)
     return found
+
+
+def differences_on_the_node(pod: PodWiring, elements: Elements, sysctls: Sysctls) -> list[str]:
+    """Return one sentence for each difference outside of the Pod's namespace."""
+    return list(_on_the_node(pod, elements, sysctls))
 
 
 def _on_the_node(pod: PodWiring, elements: Elements, sysctls: Sysctls) -> Iterator[str]:

@@ -3,8 +3,9 @@
     ensure_node    once, then as repair: rules, forwarding, nft table
     ensure_eni     for each secondary ENI, then as repair; forget_others after the last one
     wire_pod       for each ADD; connect_pod mends its node side
+    prepared_pod   for an ADD that takes an address over: its link; swap_pod leads the address there
     cut_pod        for each DEL
-    unwire_pod     after a failed ADD, and as repair
+    unwire_pod     after a failed ADD, and as repair; clear_address, remove_link for its parts
     set_eip_pod    when an EIP is bound or lost while the Pod runs
 
 Every call may be repeated: it makes what is missing, settles what is there and touches nothing that is not
@@ -18,10 +19,11 @@ thread, which has to be the node's.
 import ipaddress
 import logging
 import threading
+from contextlib import AbstractContextManager
 from typing import Final
 
 from ipamd.core import errors
-from ipamd.net import checking, enis, links, nft_table, rtnetlink, snapshot, wiring
+from ipamd.net import checking, enis, links, netns, nft_table, rtnetlink, snapshot, wiring
 from ipamd.net.link_removal import LinkRemoval
 from ipamd.net.listing import Link
 from ipamd.net.marks import FIRST_TABLE, MarkMask
@@ -154,6 +156,17 @@ class DataPlane:
         """
         return wiring.wire(pod, self._elements, self._sysctls)
 
+    def prepared_pod(self, pod: PodWiring) -> AbstractContextManager[PodLink]:
+        """Make a sandbox's link beside the one that its address has; it goes again if the block fails.
+
+        Errors: as `wire_pod`; nothing of the other link has changed.
+        """
+        return wiring.prepared(pod, self._sysctls)
+
+    def swap_pod(self, pod: PodWiring, made: PodLink) -> None:
+        """Lead the address to the link that was prepared. KernelError: it leads to the other one still."""
+        wiring.swap(pod, made, self._elements)
+
     def connect_pod(self, pod: PodWiring) -> bool:
         """Mend the node's side of a Pod; False when its link is gone, which only another ADD can mend."""
         return wiring.connect(pod, self._elements, self._sysctls)
@@ -167,6 +180,32 @@ class DataPlane:
         ifindex = wiring.cut(ip, host_veth, self._elements)
         if ifindex is not None:
             self._removal.remove(ifindex)
+
+    def has_link(self, ip: str, host_veth: str) -> bool:
+        """Whether there is a link of this name that was made for this address."""
+        return wiring.find(ip, host_veth) is not None
+
+    def drop_link(self, ip: str, host_veth: str) -> None:
+        """Have a link of this name that was made for this address removed soon, and nothing else."""
+        ifindex = wiring.find(ip, host_veth)
+        if ifindex is not None:
+            self._removal.remove(ifindex)
+
+    def remove_link(self, ifindex: int) -> None:
+        """Remove a link that `snapshot` has shown."""
+        wiring.remove_link(ifindex)
+
+    def clear_address(self, ip: str) -> None:
+        """Take away what the node has of an address that has no link: route and nft elements."""
+        wiring.clear(ip, self._elements)
+
+    def namespace_of(self, path: str) -> int | None:
+        """Return the number of the network namespace at a path, None when there is none (any more)."""
+        return netns.number_of(path)
+
+    def check_node_side(self, pod: PodWiring) -> list[str]:
+        """Return what differs on the node, one sentence each; the Pod's namespace is not entered."""
+        return checking.differences_on_the_node(pod, self._elements, self._sysctls)
 
     def check_pod(self, pod: PodWiring) -> list[str]:
         """Return what differs from how the Pod has to be wired, one sentence each."""

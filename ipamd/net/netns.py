@@ -51,6 +51,15 @@ def opened(path: str) -> Iterator[int]:
         os.close(namespace)
 
 
+def number_of(path: str) -> int | None:
+    """Return the inode number that tells a network namespace from all others, None for a path without one."""
+    try:
+        with opened(path) as namespace:
+            return os.fstat(namespace).st_ino
+    except errors.NetnsError:
+        return None
+
+
 def run_inside(namespace: int, work: Callable[[], _Result]) -> _Result:
     """Run the function in the namespace, in a thread of its own, and return or raise what it does.
 

@@ -3,8 +3,10 @@
     Pod     eth0 <ip>/32; 169.254.1.1 dev eth0; default via it; its MAC is a permanent neighbour
     node    eni<sha1> up, no address; <ip>/32 dev eni<sha1> in main; nft: which ENI, and whether it has an EIP
 
-A Pod is wired completely or not at all: what was made is taken away again when a later step fails. Safe from
-many threads at once, for different Pods; the kernel's rtnl lock orders the rest.
+A Pod is wired completely or not at all: what was made is taken away again when a later step fails. The link
+is the sandbox's, the rest is the address's: an address that another sandbox has still is taken over by
+`prepare`, which makes a second link, and `swap`. Safe from many threads at once, for different addresses; the
+kernel's rtnl lock orders the rest.
 
 Measured (kernel 6.18, 2 CPUs, idle): `wire` 1.5 ms: veth 0.35, Pod's side 0.15, node's route and alias 0.05
 and nft 0.08 in the kernel, encoding by pyroute2's classes 0.5, thread and setns 0.1. Removing a veth takes
@@ -16,6 +18,7 @@ import contextlib
 import errno
 import logging
 import socket
+from collections.abc import Iterator
 
 from ipamd.core import errors, names
 from ipamd.net import links, netlink, netns, nft_elements, rtnetlink, ruleset
@@ -35,13 +38,40 @@ def wire(pod: PodWiring, elements: Elements, sysctls: Sysctls) -> PodLink:
     """
     with netns.opened(pod.netns_path) as namespace, contextlib.ExitStack() as undo:
         undo.callback(_take_back, pod, elements)
-        _make_veth(pod, namespace)
-        host_ifindex = _ifindex(pod.host_veth)
-        # Without a look first: a new link has the node's default, and ADD is the hot path.
-        sysctls.write(f"ipv6/conf/{pod.host_veth}/accept_ra", "0")
-        pod_ifindex = netns.run_inside(namespace, lambda: _configure(pod))
-        _connect(pod, host_ifindex, elements)
+        made = _make_link(pod, namespace, sysctls)
+        _connect(pod, made.host_ifindex, elements)
         undo.pop_all()
+    return made
+
+
+@contextlib.contextmanager
+def prepared(pod: PodWiring, sysctls: Sysctls) -> Iterator[PodLink]:
+    """Make the sandbox's link and its side, and nothing that another link of the address would notice.
+
+    When the block fails the link is taken away again. Errors as `wire`.
+    """
+    with netns.opened(pod.netns_path) as namespace, contextlib.ExitStack() as undo:
+        undo.callback(_take_link_back, pod)
+        made = _make_link(pod, namespace, sysctls)
+        yield made
+        undo.pop_all()
+
+
+def swap(pod: PodWiring, made: PodLink, elements: Elements) -> None:
+    """Lead the address to a link that was prepared; after a KernelError it leads where it did.
+
+    The route, which decides, comes last.
+    """
+    elements.apply(_element_changes(pod, elements))
+    _route(pod, made.host_ifindex)
+
+
+def _make_link(pod: PodWiring, namespace: int, sysctls: Sysctls) -> PodLink:
+    _make_veth(pod, namespace)
+    host_ifindex = _ifindex(pod.host_veth)
+    # Without a look first: a new link has the node's default, and ADD is the hot path.
+    sysctls.write(f"ipv6/conf/{pod.host_veth}/accept_ra", "0")
+    pod_ifindex = netns.run_inside(namespace, lambda: _configure(pod))
     return PodLink(
         host_mac=names.host_mac(pod.ip),
         pod_mac=names.pod_mac(pod.ip),
@@ -70,23 +100,39 @@ def connect(pod: PodWiring, elements: Elements, sysctls: Sysctls) -> bool:
 def unwire(ip: str, host_veth: str, elements: Elements) -> None:
     """Take away what `wire` made; what is gone already is no error.
 
-    The Pod's end goes with the node's, so the Pod's namespace need not exist. A link of this name that
-    belongs to another IP is a newer sandbox of the same Pod and stays.
+    The Pod's end goes with the node's, so the Pod's namespace need not exist. A link of this name that was
+    made for another IP stays.
     """
     ifindex = cut(ip, host_veth, elements)
     if ifindex is not None:
-        with NetlinkSocket(ROUTE) as channel:
-            channel.change(rtnetlink.delete_link_index(ifindex))
+        remove_link(ifindex)
+
+
+def remove_link(ifindex: int) -> None:
+    """Remove a link; one that is gone already is no error."""
+    with NetlinkSocket(ROUTE) as channel:
+        channel.change(rtnetlink.delete_link_index(ifindex))
 
 
 def cut(ip: str, host_veth: str, elements: Elements) -> int | None:
     """Take away all that `wire` made but the link: no packet gets in or out; return the link's ifindex."""
-    checked_ip(ip)
     checked_host_veth(host_veth)
+    clear(ip, elements)
+    return find(ip, host_veth)
+
+
+def clear(ip: str, elements: Elements) -> None:
+    """Take away what the node has of an address besides its link: the route and the nft elements."""
+    checked_ip(ip)
     elements.apply([*elements.removal(ruleset.PODS, ip), *elements.removal(ruleset.EIP_PODS, ip)])
     with NetlinkSocket(ROUTE) as channel:
         channel.change(rtnetlink.delete_host_route(ip))
-        link = links.by_name(channel, host_veth)
+
+
+def find(ip: str, host_veth: str) -> int | None:
+    """Return the index of a link of this name that was made for this address, or None."""
+    with NetlinkSocket(ROUTE) as channel:
+        link = links.by_name(channel, checked_host_veth(host_veth))
     if link is None:
         return None
     if link.mac != names.host_mac(ip):
@@ -140,6 +186,11 @@ def _configure(pod: PodWiring) -> int:
 
 
 def _connect(pod: PodWiring, host_ifindex: int, elements: Elements) -> None:
+    _route(pod, host_ifindex)
+    elements.apply(_element_changes(pod, elements))
+
+
+def _route(pod: PodWiring, host_ifindex: int) -> None:
     attributes = [("IFLA_IFALIAS", pod.alias)] if pod.alias else []
     with NetlinkSocket(ROUTE) as channel:
         channel.change(
@@ -147,8 +198,11 @@ def _connect(pod: PodWiring, host_ifindex: int, elements: Elements) -> None:
             rtnetlink.set_link(host_ifindex, attributes, f"bring up {pod.host_veth}, with its alias"),
             rtnetlink.set_host_route(pod.ip, host_ifindex, f"add route {pod.ip}/32 dev {pod.host_veth}"),
         )
+
+
+def _element_changes(pod: PodWiring, elements: Elements) -> list[Change]:
     to_eni = nft_elements.add(ruleset.PODS, Element(pod.ip, ruleset.pod_chain(pod.eni_mark)))
-    elements.apply([to_eni, *_eip_changes(pod.ip, elements, wanted=pod.eip)])
+    return [to_eni, *_eip_changes(pod.ip, elements, wanted=pod.eip)]
 
 
 def _eip_changes(ip: str, elements: Elements, *, wanted: bool) -> list[Change]:
@@ -163,6 +217,16 @@ def _take_back(pod: PodWiring, elements: Elements) -> None:
     except errors.IpamError:
         # The failure that led here is the one to be told; the next ADD or the repair removes what stayed.
         logger.exception("could not take back the wiring of %s", pod.ip)
+
+
+def _take_link_back(pod: PodWiring) -> None:
+    try:
+        ifindex = find(pod.ip, pod.host_veth)
+        if ifindex is not None:
+            remove_link(ifindex)
+    except errors.IpamError:
+        # As above.
+        logger.exception("could not take back the link %s", pod.host_veth)
 
 
 def _ifindex(name: str) -> int:

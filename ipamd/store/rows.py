@@ -84,10 +84,12 @@ def _encode_lease(ip: str, state: addresses.State) -> Row | None:
         "uid": state.pod.uid if state.pod else None,
         "netns": state.netns if isinstance(state, addresses.Assigned) else None,
         "by_name": int(state.by_name) if isinstance(state, addresses.Held) else None,
-        "host_interface": state.host_interface if isinstance(state, addresses.Occupied) else None,
+        "host_interface": None if isinstance(state, addresses.Held) else state.host_interface,
+        "awaits_eip": int(state.awaits_eip) if isinstance(state, addresses.Assigned) else None,
     }
+    if isinstance(state, addresses.Assigned):
+        lease["network"] = state.network
     if not isinstance(state, addresses.Occupied):
-        lease["network"] = state.key.network
         lease["container_id"] = state.key.container_id
         lease["ifname"] = state.key.ifname
     return lease
@@ -109,14 +111,17 @@ def _decode_state(row: Row, lease: Row | None) -> addresses.State:
         )
     if pod is None:
         raise KeyError(f"a Pod for state {name!r}")
-    key = model.SandboxKey(
-        network=_text(lease["network"]),
-        container_id=_text(lease["container_id"]),
-        ifname=_text(lease["ifname"]),
-    )
+    key = model.SandboxKey(container_id=_text(lease["container_id"]), ifname=_text(lease["ifname"]))
     if name == "assigned":
-        since = _instant(row["since"])
-        return addresses.Assigned(key=key, pod=pod, since=since, netns=_text(lease["netns"]))
+        return addresses.Assigned(
+            key=key,
+            pod=pod,
+            since=_instant(row["since"]),
+            host_interface=_text(lease["host_interface"]),
+            network=_text(lease["network"]),
+            netns=_text(lease["netns"]),
+            awaits_eip=bool(lease["awaits_eip"]),
+        )
     if name == "held":
         by_name = bool(lease["by_name"])
         return addresses.Held(key=key, pod=pod, until=_instant(row["until"]), by_name=by_name)

@@ -9,6 +9,7 @@ import sqlite3
 import time
 
 from ipamd import boot, steps
+from ipamd.core import names
 from ipamd.core.errors import InvalidInputError
 
 MIGRATIONS: tuple[str, ...] = (
@@ -61,6 +62,31 @@ MIGRATIONS: tuple[str, ...] = (
         missing_since = boottime(missing_since);
     UPDATE intents SET created_at = boottime(created_at);
     """,
+    # The identity of a sandbox is without the network's name, and each names its link. Sandboxes of before
+    # have the link of their Pod's name, and were treated as Pods with EIP as soon as one was recorded.
+    """
+    ALTER TABLE leases RENAME TO leases_by_network;
+    CREATE TABLE leases (
+        ip TEXT PRIMARY KEY REFERENCES addresses (ip) ON DELETE CASCADE,
+        network TEXT,
+        container_id TEXT,
+        ifname TEXT,
+        namespace TEXT,
+        name TEXT,
+        uid TEXT,
+        netns TEXT,
+        by_name INTEGER,
+        host_interface TEXT,
+        awaits_eip INTEGER,
+        UNIQUE (container_id, ifname)
+    ) STRICT;
+    INSERT INTO leases
+        SELECT ip, network, container_id, ifname, namespace, name, uid, netns, by_name,
+            CASE state WHEN 'assigned' THEN host_veth_of_pod(namespace, name) ELSE host_interface END,
+            CASE state WHEN 'assigned' THEN coalesce(eip_stage IN ('binding', 'bound'), 0) END
+        FROM leases_by_network JOIN addresses USING (ip);
+    DROP TABLE leases_by_network;
+    """,
 )
 
 
@@ -79,6 +105,7 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
             advice="run the newer release again, or move the file away to have the state rebuilt",
         )
     connection.create_function("boottime", 1, _boottime)
+    connection.create_function("host_veth_of_pod", 2, names.host_veth_of_pod, deterministic=True)
     for number in range(version, len(MIGRATIONS)):
         statements = f"BEGIN IMMEDIATE; {MIGRATIONS[number]}"
         with steps.step("store.migrate"):

@@ -7,11 +7,12 @@ import pytest
 
 from ipamd.agent.address_book import AddressBook
 from ipamd.agent.closures import Closures
+from ipamd.agent.pending_adds import PendingAdds
 from ipamd.agent.repeats import Repeats
 from ipamd.agent.seats import Seats
 from ipamd.agent.turns import Turns
 from ipamd.agent.workers import Workers
-from ipamd.core import errors, ledger
+from ipamd.core import errors, ledger, model
 from ipamd.core.deadline import Deadline
 from ipamd.store.database import Database, StoreError
 
@@ -30,16 +31,21 @@ def adopt(*ips):
     return lambda book: ledger.adopt(book, "eni-1", ips, 1.0)
 
 
-def test_turns_of_one_pod_exclude_each_other_and_others_do_not_wait():
+def sandbox(container_id):
+    return model.SandboxKey(container_id=container_id, ifname="eth0")
+
+
+def test_turns_of_one_sandbox_exclude_each_other_and_others_do_not_wait():
     turns = Turns()
     with (
-        turns.taken("default/a", soon()),
-        turns.taken("default/b", soon(0)),
-        pytest.raises(errors.TryAgainError, match="default/a"),
-        turns.taken("default/a", soon(0)),
+        turns.of_sandbox(sandbox("a"), soon()),
+        turns.of_sandbox(sandbox("b"), soon(0)),
+        turns.of_address("10.0.1.10", soon(0)),
+        pytest.raises(errors.TryAgainError, match="sandbox a eth0"),
+        turns.of_sandbox(sandbox("a"), soon(0)),
     ):
         pytest.fail("two at once")
-    with turns.taken("default/a", soon(0)):
+    with turns.of_sandbox(sandbox("a"), soon(0)):
         pass
 
 
@@ -47,15 +53,46 @@ def test_turn_passes_to_the_one_who_waits():
     turns, order = Turns(), []
 
     def second():
-        with turns.taken("p", soon()):
+        with turns.of_address("10.0.1.10", soon()):
             order.append("second")
 
-    with turns.taken("p", soon()):
+    with turns.of_address("10.0.1.10", soon()):
         thread = threading.Thread(target=second)
         thread.start()
         order.append("first")
     thread.join(5)
     assert order == ["first", "second"]
+
+
+def test_del_ends_the_adds_of_its_sandbox_that_are_under_way_and_no_others():
+    attempts = PendingAdds()
+    assert not attempts.mark_deleted(sandbox("a"))
+    with (
+        attempts.begun(sandbox("a"), lambda: False) as first,
+        attempts.begun(sandbox("a"), lambda: False) as second,
+        attempts.begun(sandbox("b"), lambda: False) as other,
+    ):
+        assert attempts.mark_deleted(sandbox("a"))
+
+        assert (first.is_over, second.is_over, other.is_over) == (True, True, False)
+        other.check()
+        with pytest.raises(errors.TryAgainError, match="deleted while its ADD"):
+            first.check()
+        with attempts.begun(sandbox("a"), lambda: False) as later:
+            later.check()
+    assert not attempts.are_under_way(sandbox("a"))
+
+
+def test_add_whose_caller_has_left_is_over():
+    attempts = PendingAdds()
+    left: list[bool] = []
+    with attempts.begun(sandbox("a"), lambda: bool(left)) as attempt:
+        attempt.check()
+        left.append(True)
+
+        assert attempts.are_under_way(sandbox("a"))
+        with pytest.raises(errors.TryAgainError, match="stopped to wait"):
+            attempt.check()
 
 
 def test_full_waiting_room_sends_the_next_one_away_at_once():

@@ -1,5 +1,7 @@
 """Names in the kernel: what is written beside a link is enough to know its owner again."""
 
+from dataclasses import replace
+
 import pytest
 
 from ipamd.agent import wirings
@@ -8,11 +10,18 @@ from ipamd.net.model import EniLink, FoundLink
 
 NOW = 1000.0
 LINK = EniLink(mac="52:54:00:00:00:01", name="eth1", ifindex=3, table=4003, mark=0x20000, mtu=1500)
-KEY = model.SandboxKey(network="tke-eni", container_id="ab" * 32, ifname="eth0")
+KEY = model.SandboxKey(container_id="ab" * 32, ifname="eth0")
 
 
 def assigned(pod, ip="10.0.1.10"):
-    state = addresses.Assigned(key=KEY, pod=pod, since=NOW, netns="/run/netns/x")
+    state = addresses.Assigned(
+        key=KEY,
+        pod=pod,
+        since=NOW,
+        host_interface=names.host_veth(KEY.container_id, KEY.ifname),
+        network="tke-eni",
+        netns="/run/netns/x",
+    )
     return addresses.Address(ip=ip, eni_id="eni-1", state=state, added_at=NOW)
 
 
@@ -26,31 +35,49 @@ def pod(name="web-0", namespace="default"):
 
 
 def test_owner_is_read_back_from_the_alias():
-    wiring = wirings.wiring(assigned(pod()), LINK, eip=False)
+    wiring = wirings.wiring(assigned(pod()), LINK)
 
-    ip, state = wirings.owner(found(wiring), {}, NOW)
+    state = wirings.owner(found(wiring), {}, eip=True, now=NOW)
 
-    assert ip == "10.0.1.10"
-    assert state == addresses.Assigned(key=KEY, pod=pod(), since=NOW)
+    assert state == replace(assigned(pod()).state, netns="", awaits_eip=True)
+
+
+def test_owner_of_a_link_that_an_earlier_release_has_named_is_read_back_too():
+    wiring = wirings.wiring(assigned(pod()), LINK)
+    old = names.host_veth_of_pod("default", "web-0")
+
+    state = wirings.owner(found(wiring, name=old), {}, eip=False, now=NOW)
+
+    assert state == replace(assigned(pod()).state, netns="", host_interface=old)
+
+
+def test_wiring_follows_the_ledger_alone():
+    bound = addresses.Binding(eip_id="eip-1", public_ip="", stage=addresses.BindStage.BOUND)
+    address = replace(assigned(pod()), eip=bound)
+
+    wiring = wirings.wiring(address, LINK)
+
+    assert (wiring.host_veth, wiring.eip) == (address.state.host_interface, True)
+    assert not wirings.wiring(address.staged(addresses.BindStage.BINDING), LINK).eip
 
 
 def test_alias_that_would_not_fit_is_left_out_and_the_pod_known_by_its_ip():
     long = pod(name="a" * 200)
-    wiring = wirings.wiring(assigned(long), LINK, eip=False)
+    wiring = wirings.wiring(assigned(long), LINK)
 
     assert wiring.alias == ""
-    _, state = wirings.owner(found(wiring), {"10.0.1.10": long}, NOW)
+    state = wirings.owner(found(wiring), {"10.0.1.10": long}, eip=False, now=NOW)
     assert state == addresses.Occupied(host_interface=wiring.host_veth, pod=long, since=NOW)
 
 
 @pytest.mark.parametrize(
     "alias",
-    ["", "nonsense", "tke-eni c eth0 default/other uid", "tke-eni c eth0 default/web-0 uid; rm -rf /"],
+    ["", "nonsense", "tke-eni c eth0 default/web-0", "tke-eni c eth0 default/web-0 uid; rm -rf /"],
 )
-def test_alias_that_is_not_ours_or_names_another_pod_is_not_believed(alias):
-    wiring = wirings.wiring(assigned(pod()), LINK, eip=False)
+def test_alias_that_is_not_ours_is_not_believed(alias):
+    wiring = wirings.wiring(assigned(pod()), LINK)
 
-    _, state = wirings.owner(found(wiring, alias=alias), {}, NOW)
+    state = wirings.owner(found(wiring, alias=alias), {}, eip=False, now=NOW)
 
     assert isinstance(state, addresses.Occupied)
     assert state.pod is None
@@ -60,7 +87,7 @@ def test_address_without_a_sandbox_has_no_wiring():
     warm = addresses.Address(ip="10.0.1.10", eni_id="eni-1", state=addresses.Warm(since=NOW), added_at=NOW)
 
     with pytest.raises(TypeError, match="no sandbox"):
-        wirings.wiring(warm, LINK, eip=False)
+        wirings.wiring(warm, LINK)
 
 
 def test_gateway_is_the_first_address_of_the_subnet():

@@ -71,7 +71,7 @@ class Scene:
         return {n for n, sandbox in enumerate(self.sandboxes) if sandbox.container_id in keys}
 
     def links(self):
-        ours = {names.host_veth("default", pod["metadata"]["name"]) for pod in self.pods}
+        ours = {names.host_veth(sandbox.container_id, "eth0") for sandbox in self.sandboxes}
         return ours & self.node.pods_in_kernel()[0]
 
     def check(self):

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ipamd.core import addresses, associations, bindings, claims, ledger, model
+from ipamd.core import acquisition, addresses, associations, bindings, claims, ledger, model
 from ipamd.core.eip_annotations import DeletePolicy, EipRequest
 
 NODE = "node-1"
@@ -45,9 +45,9 @@ def told(*, node=NODE, ip=IP, uid="u1", true=True):
 
 
 def assigned(stage=None, *, eip_id="eip-1", claim_name="default/web-0", uid="u1"):
-    key = model.SandboxKey(network="tke-eni", container_id="c1", ifname="eth0")
+    key = model.SandboxKey(container_id="c1", ifname="eth0")
     book = ledger.adopt(ledger.Ledger(), "eni-1", [IP], NOW).ledger
-    book = ledger.acquire(book, ledger.Attachment(key=key, pod=pod(uid)), 30.0, NOW).ledger
+    book = acquisition.acquire(book, acquisition.Attachment(key=key, pod=pod(uid)), 30.0, NOW).ledger
     if stage is None:
         return book
     binding = addresses.Binding(eip_id=eip_id, public_ip="", stage=stage, claim=claim_name)
@@ -170,9 +170,9 @@ def test_claim_without_address_keeps_what_is_recorded():
 
 def test_eip_leaves_its_old_address_before_it_goes_to_the_new_one():
     old = released(assigned(BOUND, uid="u0"))
-    key = model.SandboxKey(network="tke-eni", container_id="c2", ifname="eth0")
+    key = model.SandboxKey(container_id="c2", ifname="eth0")
     both = ledger.adopt(old, "eni-1", ["10.0.1.11"], NOW).ledger
-    both = ledger.acquire(both, ledger.Attachment(key=key, pod=pod()), 30.0, NOW).ledger
+    both = acquisition.acquire(both, acquisition.Attachment(key=key, pod=pod()), 30.0, NOW).ledger
 
     action = one(both, claim())
     assert isinstance(action, bindings.Disassociate)

@@ -53,7 +53,7 @@ def test_add_is_understood_in_every_version(version):
     request = cni.parse_add(environment(), stdin(cniVersion=version))
 
     assert request.conf.version == version
-    assert request.key == SandboxKey(network="tke-eni", container_id=CONTAINER, ifname="eth0")
+    assert request.key == SandboxKey(container_id=CONTAINER, ifname="eth0")
     assert request.netns == "/var/run/netns/cni-1"
     assert request.pod == PodRef(
         namespace="default", name="web-0", uid="5a6c2a55-0c5c-4f8a-9d5c-2f6d6f1e0b1a"
@@ -168,7 +168,7 @@ def test_errors_come_in_the_version_that_the_configuration_asks_for():
 def test_del_needs_neither_namespace_nor_pod(arguments, netns):
     request = cni.parse_del(environment("DEL", CNI_ARGS=arguments, CNI_NETNS=netns), stdin())
 
-    assert request.key == SandboxKey(network="tke-eni", container_id=CONTAINER, ifname="eth0")
+    assert request.key == SandboxKey(container_id=CONTAINER, ifname="eth0")
     assert request.pod is None
 
 
@@ -229,8 +229,8 @@ def test_gc_reads_the_attachments_that_stay():
     request = cni.parse_gc(environment("GC"), stdin(**{"cni.dev/valid-attachments": valid}))
 
     assert request.valid == {
-        SandboxKey(network="tke-eni", container_id="a", ifname="eth0"),
-        SandboxKey(network="tke-eni", container_id="b", ifname="net1"),
+        SandboxKey(container_id="a", ifname="eth0"),
+        SandboxKey(container_id="b", ifname="net1"),
     }
 
 

@@ -1,16 +1,16 @@
 """What Pods are told of what somebody else did to their addresses and EIPs in the cloud."""
 
-from ipamd.core import addresses, associations, drift, ledger, model, observing
+from ipamd.core import acquisition, addresses, associations, drift, ledger, model, observing
 
 NOW = 1000.0
 IP = "10.0.1.10"
 POD = model.PodRef(namespace="default", name="web-0", uid="u1")
-KEY = model.SandboxKey(network="tke-eni", container_id="c1", ifname="eth0")
+KEY = model.SandboxKey(container_id="c1", ifname="eth0")
 
 
 def book_with_a_pod(*, eip_id="eip-1"):
     book = ledger.adopt(ledger.Ledger(), "eni-1", [IP, "10.0.1.11"], NOW - 100).ledger
-    book = ledger.acquire(book, ledger.Attachment(key=KEY, pod=POD), 30.0, NOW - 100).ledger
+    book = acquisition.acquire(book, acquisition.Attachment(key=KEY, pod=POD), 30.0, NOW - 100).ledger
     binding = addresses.Binding(eip_id=eip_id, public_ip="198.18.0.9", stage=addresses.BindStage.BINDING)
     book = associations.begin_bind(book, IP, binding).ledger
     return associations.confirm_bound(book, IP, eip_id).ledger

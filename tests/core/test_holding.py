@@ -9,12 +9,12 @@ POD = model.PodRef(namespace="default", name="web-0", uid="u1")
 
 
 def address(*, retained=None):
-    key = model.SandboxKey(network="tke-eni", container_id="c1", ifname="eth0")
+    key = model.SandboxKey(container_id="c1", ifname="eth0")
     eip = None
     if retained is not None:
         stage = addresses.BindStage.BOUND
         eip = addresses.Binding(eip_id="eip-1", public_ip="", stage=stage, retained=retained)
-    state = addresses.Assigned(key=key, pod=POD, since=NOW)
+    state = addresses.Assigned(key=key, pod=POD, since=NOW, host_interface="eni0123456789a")
     return addresses.Address(ip="10.0.1.10", eni_id="eni-1", state=state, added_at=NOW, eip=eip)
 
 

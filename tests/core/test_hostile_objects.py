@@ -179,7 +179,7 @@ def test_any_time_is_seconds_or_none(text):
 def test_a_link_name_is_one_whatever_the_pod_is_called(namespace, name):
     """No path and no option comes of a name: what reaches the kernel is made of hex digits."""
     try:
-        veth = names.host_veth(namespace, name)
+        veth = names.host_veth_of_pod(namespace, name)
     except UnicodeEncodeError:
         return  # a lone surrogate, which no JSON from an API server has
     assert names.HOST_VETH.fullmatch(veth)

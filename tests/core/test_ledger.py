@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from ipamd.core import addresses, associations, ledger, model
+from ipamd.core import acquisition, addresses, associations, ledger, model, names
 
 NOW = 1000.0
 COOLDOWN = 30.0
 
 
 def key(container="c1", ifname="eth0"):
-    return model.SandboxKey(network="tke-eni", container_id=container, ifname=ifname)
+    return model.SandboxKey(container_id=container, ifname=ifname)
 
 
 def pod(name="web-0", uid="u1"):
@@ -19,7 +19,7 @@ def pod(name="web-0", uid="u1"):
 
 
 def asks(container="c1", *, name="web-0", uid="u1", eip_id="", ifname="eth0"):
-    return ledger.Attachment(key=key(container, ifname), pod=pod(name, uid), eip_id=eip_id)
+    return acquisition.Attachment(key=key(container, ifname), pod=pod(name, uid), eip_id=eip_id)
 
 
 def binding(eip_id="eip-1", *, retained=False):
@@ -34,8 +34,17 @@ def warm_pool(count=3):
 
 
 def acquired(book, attachment, now=NOW):
-    transition = ledger.acquire(book, attachment, COOLDOWN, now)
+    transition = acquisition.acquire(book, attachment, COOLDOWN, now)
     assert transition.address is not None
+    assert transition.address.state.key == attachment.key
+    return transition.ledger, transition.address.ip
+
+
+def taken_over(book, attachment, now=NOW):
+    used = acquisition.acquire(book, attachment, COOLDOWN, now)
+    assert not used, "an address that another sandbox uses is only named"
+    assert used.address is not None
+    transition = acquisition.take_over(book, used.address, attachment, COOLDOWN, now)
     return transition.ledger, transition.address.ip
 
 
@@ -47,7 +56,7 @@ def with_bound_eip(book, ip, *, retained=False):
 def test_add_twice_gives_the_same_address_and_nothing_to_persist():
     book, ip = acquired(warm_pool(), asks())
 
-    again = ledger.acquire(book, asks(), COOLDOWN, NOW + 1)
+    again = acquisition.acquire(book, asks(), COOLDOWN, NOW + 1)
 
     assert again.address.ip == ip
     assert not again
@@ -64,7 +73,7 @@ def test_two_pods_never_share_an_address():
 def test_dry_pool_gives_no_address():
     book, _ = acquired(warm_pool(1), asks("c1"))
 
-    assert ledger.acquire(book, asks("c2", name="web-1", uid="u2"), COOLDOWN, NOW).address is None
+    assert acquisition.acquire(book, asks("c2", name="web-1", uid="u2"), COOLDOWN, NOW).address is None
 
 
 def test_address_that_was_idle_longest_is_given_first():
@@ -86,12 +95,12 @@ def test_freed_address_cools_before_it_is_given_again():
     book = ledger.release(book, key("c1"), None, COOLDOWN, NOW).ledger
     other = asks("c2", name="web-1", uid="u2")
 
-    assert ledger.acquire(book, other, COOLDOWN, NOW).address is None
+    assert acquisition.acquire(book, other, COOLDOWN, NOW).address is None
     assert ledger.next_expiry(book) == NOW + COOLDOWN
     book = ledger.expire(book, COOLDOWN, NOW + COOLDOWN - 0.1).ledger
-    assert ledger.acquire(book, other, COOLDOWN, NOW).address is None
+    assert acquisition.acquire(book, other, COOLDOWN, NOW).address is None
     book = ledger.expire(book, COOLDOWN, NOW + COOLDOWN).ledger
-    assert ledger.acquire(book, other, COOLDOWN, NOW).address.ip == ip
+    assert acquisition.acquire(book, other, COOLDOWN, NOW).address.ip == ip
 
 
 def test_freed_address_with_an_eip_waits_for_the_unbind_to_be_confirmed():
@@ -111,12 +120,46 @@ def test_new_sandbox_before_the_old_ones_del_takes_the_address_over():
     book, ip = acquired(warm_pool(), asks("old"))
     book = with_bound_eip(book, ip)
 
-    book, taken = acquired(book, asks("new"))
+    book, taken = taken_over(book, asks("new"))
 
     assert taken == ip
     assert book.addresses[ip].eip.stage is addresses.BindStage.BOUND
     assert not ledger.release(book, key("old"), None, COOLDOWN, NOW)
     assert book.owned_by(key("new")).ip == ip
+
+
+def test_take_over_that_came_too_late_changes_nothing():
+    book, _ = acquired(warm_pool(), asks("old"))
+    seen = acquisition.acquire(book, asks("second"), COOLDOWN, NOW).address
+    assert seen is not None
+    book, _ = taken_over(book, asks("first"))
+
+    late = acquisition.take_over(book, seen, asks("second"), COOLDOWN, NOW)
+
+    assert not late
+    assert late.address is None
+
+
+def test_take_over_that_is_undone_leaves_the_older_sandbox_as_it_was():
+    before, ip = acquired(warm_pool(), asks("old"))
+    book, _ = taken_over(before, asks("new"))
+
+    book = acquisition.give_back(book, ip, key("new"), before.addresses[ip].state).ledger
+
+    assert book.addresses == before.addresses
+    assert not acquisition.give_back(book, ip, key("new"), before.addresses[ip].state)
+
+
+def test_address_of_an_unknown_occupant_is_taken_over_and_not_just_given():
+    occupied = addresses.Occupied(host_interface="eni0123456789a", pod=pod(), since=NOW)
+    book = warm_pool(1)
+    book = book.changed(replace(book.addresses["10.0.1.10"], state=occupied)).ledger
+
+    book, ip = taken_over(book, asks("new"))
+    undone = acquisition.give_back(book, ip, key("new"), occupied).ledger
+
+    assert book.owned_by(key("new")).ip == ip
+    assert undone.addresses[ip].state == occupied
 
 
 def test_held_address_and_its_eip_wait_for_the_pods_next_sandbox():
@@ -175,22 +218,87 @@ def test_later_pod_of_the_name_without_retention_ends_the_old_pods_hold():
     assert isinstance(book.addresses[ip].state, addresses.Cooling)
 
 
-def test_older_pod_of_the_name_must_be_unwired_before_its_successor_is_wired():
-    book, ip = acquired(warm_pool(), asks("old", uid="u1"))
-    successor = asks("new", uid="u2")
+def test_older_pod_of_the_name_keeps_what_it_has_until_its_own_del():
+    book, old = acquired(warm_pool(), asks("old", uid="u1"))
 
-    assert [a.ip for a in ledger.superseded(book, successor)] == [ip]
-    with pytest.raises(addresses.IllegalMoveError, match="outdated"):
-        ledger.acquire(book, successor, COOLDOWN, NOW)
+    book, new = acquired(book, asks("new", uid="u2"))
+
+    assert old != new
+    assert acquisition.superseded(book, asks("new", uid="u2")) == []
+    assert book.owned_by(key("old")).ip == old
+    assert ledger.violations(book) == []
 
 
-def test_second_interface_of_a_container_has_an_address_of_its_own():
-    book, first = acquired(warm_pool(), asks("c1"))
-    book, second = acquired(book, asks("c1", ifname="net1"))
+def test_sandbox_whose_address_is_lost_is_superseded_by_the_pods_next_one():
+    book, lost = acquired(warm_pool(), asks("old"))
+    book = book.changed(replace(book.addresses[lost], missing_since=NOW)).ledger
 
-    assert first != second
-    book = ledger.release(book, key("c1"), None, COOLDOWN, NOW).ledger
-    assert book.owned_by(key("c1", "net1")).ip == second
+    book, fresh = acquired(book, asks("new"))
+
+    assert fresh != lost
+    assert [a.ip for a in acquisition.superseded(book, asks("new"))] == [lost]
+    assert ledger.violations(book) == []
+
+
+def test_another_interface_of_a_container_is_found():
+    book, ip = acquired(warm_pool(), asks("c1"))
+
+    assert acquisition.other_interface(book, key("c1", "net1")).ip == ip
+    assert acquisition.other_interface(book, key("c1")) is None
+    assert acquisition.other_interface(book, key("c2", "net1")) is None
+
+
+def test_each_sandbox_of_a_pod_has_a_link_of_its_own():
+    old, new = asks("old").assigned(NOW), asks("new").assigned(NOW)
+
+    assert old.host_interface == names.host_veth("old", "eth0")
+    assert old.host_interface != new.host_interface
+
+
+def test_namespace_that_took_the_place_of_one_that_is_gone_is_recorded():
+    book, ip = acquired(warm_pool(), asks())
+
+    entered = acquisition.enter(book, key(), "/run/netns/second").ledger
+
+    assert entered.addresses[ip].state.netns == "/run/netns/second"
+    assert not acquisition.enter(entered, key(), "/run/netns/second")
+    assert not acquisition.enter(entered, key("other"), "/run/netns/third")
+
+
+@pytest.mark.parametrize(
+    ("awaits", "stage", "is_eip_pod"),
+    [
+        (True, None, True),
+        (True, "binding", True),
+        (True, "bound", True),
+        (True, "unbinding", False),
+        (False, None, False),
+        (False, "binding", False),
+        (False, "bound", True),
+        (False, "unbinding", False),
+    ],
+)
+def test_pod_counts_as_one_with_eip_when_it_has_it_or_its_add_waits_for_it(awaits, stage, is_eip_pod):
+    eip = None if stage is None else replace(binding(), stage=addresses.BindStage(stage))
+    state = replace(asks(), awaits_eip=awaits).assigned(NOW)
+    address = addresses.Address(ip="10.0.1.1", eni_id="eni-1", state=state, added_at=NOW, eip=eip)
+
+    assert address.is_eip_pod is is_eip_pod
+
+
+def test_pod_that_lost_its_eip_counts_as_one_without_until_another_is_bound():
+    attachment = replace(asks(), awaits_eip=True)
+    book, ip = acquired(warm_pool(), attachment)
+    book = with_bound_eip(book, ip)
+
+    book = associations.begin_unbind(book, ip, "eip-1").ledger
+    assert not book.addresses[ip].is_eip_pod
+    book = associations.confirm_unbound(book, ip, "eip-1", COOLDOWN, NOW).ledger
+    assert not book.addresses[ip].is_eip_pod
+    book = associations.begin_bind(book, ip, binding()).ledger
+    assert not book.addresses[ip].is_eip_pod
+    book = associations.confirm_bound(book, ip, "eip-1").ledger
+    assert book.addresses[ip].is_eip_pod
 
 
 def test_quarantined_address_is_neither_given_nor_resumed():
@@ -204,7 +312,7 @@ def test_quarantined_address_is_neither_given_nor_resumed():
     assert ledger.violations(book) == []
     lonely = ledger.adopt(ledger.Ledger(), "eni-1", [ip], NOW).ledger
     lonely = lonely.changed(replace(lonely.addresses[ip], missing_since=NOW)).ledger
-    assert ledger.acquire(lonely, asks("new"), COOLDOWN, NOW).address is None
+    assert acquisition.acquire(lonely, asks("new"), COOLDOWN, NOW).address is None
 
 
 def test_same_sandbox_that_cannot_resume_its_held_address_leaves_none_behind():
@@ -221,10 +329,10 @@ def test_same_sandbox_that_cannot_resume_its_held_address_leaves_none_behind():
 def test_retired_address_is_not_given_and_comes_back_only_by_being_reinstated():
     book = ledger.retire(warm_pool(1), ["10.0.1.10"], NOW).ledger
 
-    assert ledger.acquire(book, asks(), COOLDOWN, NOW).address is None
+    assert acquisition.acquire(book, asks(), COOLDOWN, NOW).address is None
     assert not ledger.expire(book, COOLDOWN, NOW + 10**6)
     book = ledger.reinstate(book, ["10.0.1.10", "10.9.9.9"], NOW).ledger
-    assert ledger.acquire(book, asks(), COOLDOWN, NOW).address.ip == "10.0.1.10"
+    assert acquisition.acquire(book, asks(), COOLDOWN, NOW).address.ip == "10.0.1.10"
 
 
 def test_address_with_an_owner_cannot_be_forgotten():

@@ -11,7 +11,7 @@ import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from ipamd.core import addresses, associations, ledger, model, observing, restart
+from ipamd.core import acquisition, addresses, associations, ledger, model, observing, restart
 
 COOLDOWN = 30.0
 HOLD = 120.0
@@ -97,19 +97,21 @@ class NodeMachine(RuleBasedStateMachine):
     @rule(name=st.sampled_from(["web-0", "web-1", "job"]))
     def add(self, name):
         self.containers += 1
-        key = model.SandboxKey(network="tke-eni", container_id=f"c{self.containers}", ifname="eth0")
-        attachment = ledger.Attachment(key=key, pod=self.pod(name))
-        for address in ledger.superseded(self.book, attachment):
-            if isinstance(address.state, addresses.Assigned):
-                self.live.pop(address.state.key, None)
-                self.apply(ledger.release(self.book, address.state.key, None, COOLDOWN, self.now))
+        key = model.SandboxKey(container_id=f"c{self.containers}", ifname="eth0")
+        attachment = acquisition.Attachment(key=key, pod=self.pod(name))
         before = self.book
-        transition = self.apply(ledger.acquire(self.book, attachment, COOLDOWN, self.now))
-        self.record_freed()
+        transition = self.apply(acquisition.acquire(self.book, attachment, COOLDOWN, self.now))
         if transition.address is None:
             return
         ip = transition.address.ip
         previous = before.addresses[ip]
+        if transition.address.state == previous.state:
+            self.live.pop(previous.state.key, None)
+            self.apply(acquisition.take_over(self.book, previous, attachment, COOLDOWN, self.now))
+        for address in acquisition.superseded(self.book, attachment):
+            self.live.pop(address.state.key, None)
+            self.apply(ledger.release(self.book, address.state.key, None, COOLDOWN, self.now))
+        self.record_freed()
         assert not previous.quarantined, "given although the cloud does not list it"
         own = [a.ip for a in before.of_name(attachment.pod) if a.pod == attachment.pod and not a.quarantined]
         assert ip in own or not own, "the Pod's own address was passed over"
@@ -122,8 +124,6 @@ class NodeMachine(RuleBasedStateMachine):
         if isinstance(previous.state, addresses.Warm):
             assert ip not in self.cloud_eips, "given with an EIP still bound"
             assert self.freed.get(ip, 0.0) <= self.now, "given before its cool-down was over"
-        # The host veth is named after the Pod: wiring the new sandbox ends older ones of the name.
-        self.live = {k: v for k, v in self.live.items() if v[0] != name}
         assert ip not in [owned for _, owned in self.live.values()], "two sandboxes with one address"
         self.live[key] = (name, ip)
 
@@ -138,7 +138,7 @@ class NodeMachine(RuleBasedStateMachine):
 
     @rule(container=st.integers(0, 40))
     def delete_again(self, container):
-        key = model.SandboxKey(network="tke-eni", container_id=f"c{container}", ifname="eth0")
+        key = model.SandboxKey(container_id=f"c{container}", ifname="eth0")
         if key not in self.live:
             self.apply(ledger.release(self.book, key, None, COOLDOWN, self.now))
             self.record_freed()

@@ -6,14 +6,19 @@ from ipamd.core import names
 IPS = st.ip_addresses(v=4).map(str)
 
 
-def test_host_veth_is_the_name_that_tke_gives():
+def test_host_veth_tells_the_sandbox():
+    # printf 3f6940ab5ab4/eth0 | sha1sum
+    assert names.host_veth("3f6940ab5ab4", "eth0") == "enie37ed751629"
+
+
+def test_links_of_earlier_releases_have_the_name_that_tke_gives():
     # printf default.web-0 | sha1sum
-    assert names.host_veth("default", "web-0") == "eni0d7763386da"
+    assert names.host_veth_of_pod("default", "web-0") == "eni0d7763386da"
 
 
 @given(st.text(), st.text())
-def test_any_host_veth_fits_the_kernel_and_is_recognised(namespace, pod):
-    name = names.host_veth(namespace, pod)
+def test_any_host_veth_fits_the_kernel_and_is_recognised(container_id, ifname):
+    name = names.host_veth(container_id, ifname)
 
     assert len(name) <= 15
     assert names.HOST_VETH.fullmatch(name)

@@ -1,9 +1,9 @@
 """What listings, reboots and lost stores may and may not change."""
 
-from ipamd.core import addresses, associations, ledger, model, observing
+from ipamd.core import acquisition, addresses, associations, ledger, model, observing
 
 NOW = 1000.0
-KEY = model.SandboxKey(network="tke-eni", container_id="c1", ifname="eth0")
+KEY = model.SandboxKey(container_id="c1", ifname="eth0")
 POD = model.PodRef(namespace="default", name="web-0", uid="u1")
 IP = "10.0.1.10"
 
@@ -28,7 +28,7 @@ def entry(ip=IP, *, primary=False, state=model.IpState.AVAILABLE, eip_id=""):
 
 def assigned(*, eip_id="", retained=False, eni_id="eni-1"):
     book = ledger.adopt(ledger.Ledger(), eni_id, [IP], NOW - 100).ledger
-    book = ledger.acquire(book, ledger.Attachment(key=KEY, pod=POD), 30.0, NOW - 100).ledger
+    book = acquisition.acquire(book, acquisition.Attachment(key=KEY, pod=POD), 30.0, NOW - 100).ledger
     if eip_id:
         binding = addresses.Binding(
             eip_id=eip_id, public_ip="", stage=addresses.BindStage.BINDING, retained=retained
@@ -148,9 +148,9 @@ def test_lost_store_finds_wired_addresses_occupied_and_gives_them_back_only_to_t
     seen = listing(entry(eip_id="eip-1"), entry("10.0.1.11"))
     book = observed(ledger.Ledger(), seen, wired={IP: occupant})
 
-    stranger = ledger.Attachment(key=KEY, pod=model.PodRef(namespace="default", name="web-1", uid="u2"))
-    assert ledger.acquire(book, stranger, 30.0, NOW).address.ip == "10.0.1.11"
-    own = ledger.acquire(book, ledger.Attachment(key=KEY, pod=POD), 30.0, NOW).address
+    stranger = acquisition.Attachment(key=KEY, pod=model.PodRef(namespace="default", name="web-1", uid="u2"))
+    assert acquisition.acquire(book, stranger, 30.0, NOW).address.ip == "10.0.1.11"
+    own = acquisition.acquire(book, acquisition.Attachment(key=KEY, pod=POD), 30.0, NOW).address
     assert own.ip == IP
     assert own.eip.eip_id == "eip-1"
 

@@ -4,7 +4,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from ipamd.core import capacity, errors, ledger, model, planning
+from ipamd.core import acquisition, capacity, errors, ledger, model, planning
 
 LIMITS = model.EniLimits(enis=4, ips_per_eni=10)
 NOW = 1000.0
@@ -14,13 +14,13 @@ def book(warm=0, used=0, eni_id="eni-1", start=10):
     ips = [f"10.0.1.{n}" for n in range(start, start + warm + used)]
     current = ledger.adopt(ledger.Ledger(), eni_id, ips, NOW).ledger
     for n in range(used):
-        current = ledger.acquire(current, attachment(f"{eni_id}-{n}"), 30.0, NOW).ledger
+        current = acquisition.acquire(current, attachment(f"{eni_id}-{n}"), 30.0, NOW).ledger
     return current
 
 
 def attachment(name):
-    return ledger.Attachment(
-        key=model.SandboxKey(network="tke-eni", container_id=name, ifname="eth0"),
+    return acquisition.Attachment(
+        key=model.SandboxKey(container_id=name, ifname="eth0"),
         pod=model.PodRef(namespace="default", name=name, uid=name),
     )
 
@@ -153,7 +153,7 @@ def test_repeated_plans_settle_between_pods_plus_min_and_pods_plus_max(pods, low
     current, enis, last = ledger.Ledger(), dict[int, int](), 0
     demand = pods
     for _ in range(60):
-        while demand and (taken := ledger.acquire(current, attachment(f"p{demand}"), 30.0, NOW)).address:
+        while demand and (taken := acquisition.acquire(current, attachment(f"p{demand}"), 30.0, NOW)).address:
             current, demand = taken.ledger, demand - 1
         actions = plan(current, *(eni(n, c) for n, c in enis.items()), targets=targets, waiting=demand)
         for action in actions:

@@ -6,13 +6,13 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from ipamd.core import addresses, associations, ledger, model, restart
+from ipamd.core import acquisition, addresses, associations, ledger, model, restart
 from ipamd.core.boottime import BOOT
 from tests.random_addresses import any_address
 
 NOW = 1000.0
 SPANS = restart.Spans(hold=120.0, cooldown=30.0)
-KEY = model.SandboxKey(network="tke-eni", container_id="c1", ifname="eth0")
+KEY = model.SandboxKey(container_id="c1", ifname="eth0")
 POD = model.PodRef(namespace="default", name="web-0", uid="u1")
 IP = "10.0.1.10"
 HOUR = 3600.0
@@ -20,7 +20,7 @@ HOUR = 3600.0
 
 def owned(*, eip_id="", retained=False):
     book = ledger.adopt(ledger.Ledger(), "eni-1", [IP], NOW - 100).ledger
-    book = ledger.acquire(book, ledger.Attachment(key=KEY, pod=POD), 30.0, NOW - 100).ledger
+    book = acquisition.acquire(book, acquisition.Attachment(key=KEY, pod=POD), 30.0, NOW - 100).ledger
     if eip_id:
         stage = addresses.BindStage.BINDING
         binding = addresses.Binding(eip_id=eip_id, public_ip="", stage=stage, retained=retained)
@@ -67,7 +67,7 @@ def test_a_start_in_the_same_boot_changes_nothing_but_times_that_cannot_be(addre
     "state",
     [
         addresses.Warm(since=NOW - 10),
-        addresses.Assigned(key=KEY, pod=POD, since=NOW - 10),
+        addresses.Assigned(key=KEY, pod=POD, since=NOW - 10, host_interface="eni0"),
         addresses.Held(key=KEY, pod=POD, until=NOW + 100, by_name=True),
         addresses.Held(key=KEY, pod=POD, until=NOW - 1, by_name=False),
         addresses.Cooling(until=NOW + 29),
@@ -85,7 +85,7 @@ def test_a_hold_or_cool_down_that_would_last_for_hours_is_cut_to_its_setting():
 
 
 def test_what_lies_in_the_future_happened_just_now():
-    sandbox = addresses.Assigned(key=KEY, pod=POD, since=NOW + HOUR)
+    sandbox = addresses.Assigned(key=KEY, pod=POD, since=NOW + HOUR, host_interface="eni0")
 
     address = restart.restarted(one(sandbox, missing_since=NOW + HOUR), SPANS, NOW).address
 
@@ -112,8 +112,8 @@ def test_reboot_holds_each_address_for_its_pod():
     book = restart.rebooted(owned(eip_id="eip-1"), SPANS, NOW).ledger
 
     assert book.owned_by(KEY) is None
-    new = model.SandboxKey(network="tke-eni", container_id="c2", ifname="eth0")
-    resumed = ledger.acquire(book, ledger.Attachment(key=new, pod=POD), 30.0, NOW).address
+    new = model.SandboxKey(container_id="c2", ifname="eth0")
+    resumed = acquisition.acquire(book, acquisition.Attachment(key=new, pod=POD), 30.0, NOW).address
     assert resumed.ip == IP
     assert resumed.eip.stage is addresses.BindStage.BOUND
 

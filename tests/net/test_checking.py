@@ -4,7 +4,7 @@ from ipamd.core import names
 
 pytestmark = pytest.mark.netns
 POD = "10.0.1.100"
-VETH = names.host_veth("default", f"pod-{POD}")
+VETH = names.host_veth(f"pod-{POD}", "eth0")
 
 
 def differences(world):

@@ -107,9 +107,9 @@ def test_a_pod_does_not_get_what_is_sent_to_another_by_claiming_its_address(worl
             for who in (client, world.node, world.neighbour):
                 assert source_seen(who, VICTIM) is not None
         neighbours = world.node.run("ip", "neigh", "show", VICTIM)
-        owner = names.host_veth("default", f"pod-{VICTIM}")
+        owner = names.host_veth(f"pod-{VICTIM}", "eth0")
         assert names.pod_mac(VICTIM) in next(line for line in neighbours.splitlines() if owner in line)
-        attackers_link = names.host_veth("default", f"pod-{ATTACKER}")
+        attackers_link = names.host_veth(f"pod-{ATTACKER}", "eth0")
         route = world.node.run("ip", "route", "get", VICTIM)
         assert owner in route
         assert attackers_link not in route

@@ -242,7 +242,7 @@ class World:
             "netns_path": sandbox.path,
             "ifname": "eth0",
             "ip": ip,
-            "host_veth": names.host_veth("default", f"pod-{ip}"),
+            "host_veth": names.host_veth(f"pod-{ip}", "eth0"),
             "eni_mark": self.enis["eth1"].mark,
             "mtu": 1500,
             "eip": False,

@@ -5,12 +5,13 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 from ipamd import boot
-from ipamd.core import addresses, errors, ledger, model
+from ipamd.core import addresses, errors, ledger, model, names
 from ipamd.core.boottime import BOOT
 from ipamd.store import recovery, schema
 from ipamd.store.database import DamagedError, Database, Intent, StoreError, set_aside
@@ -29,9 +30,10 @@ def some_address(ip="10.0.1.10", container="c1", eip_id=""):
         ip=ip,
         eni_id="eni-1",
         state=addresses.Assigned(
-            key=model.SandboxKey(network="tke-eni", container_id=container, ifname="eth0"),
+            key=model.SandboxKey(container_id=container, ifname="eth0"),
             pod=model.PodRef(namespace="default", name="web-0", uid="u1"),
             since=NOW,
+            host_interface="eni0123456789a",
         ),
         added_at=NOW,
         eip=addresses.Binding(eip_id=eip_id, public_ip="", stage=addresses.BindStage.BOUND)
@@ -253,3 +255,55 @@ def test_facts_are_json(path):
         database.put_fact("limits", {"enis": 4})
         database.put_fact("limits", {"enis": 6})
         assert database.fact("limits") == {"enis": 6}
+
+
+def test_sandboxes_of_the_second_schema_keep_the_links_that_they_have(path):
+    """Written when a link was named by its Pod, and a sandbox by its network as well."""
+    path.parent.mkdir()
+    with sqlite3.connect(path) as old:
+        old.execute("CREATE TABLE migrations (version INTEGER PRIMARY KEY, at REAL) STRICT")
+        old.executescript(schema.MIGRATIONS[0])
+        old.execute("INSERT INTO migrations VALUES (1, 0.0), (2, 0.0)")
+        for ip, state, stage in (
+            ("10.0.1.10", "assigned", "bound"),
+            ("10.0.1.11", "assigned", None),
+            ("10.0.1.12", "held", None),
+            ("10.0.1.13", "occupied", None),
+        ):
+            eip = ("eip-1", "198.18.0.1", stage, "default/web-0", 0) if stage else (None,) * 5
+            since, until = (None, NOW) if state == "held" else (NOW, None)
+            old.execute(
+                "INSERT INTO addresses VALUES (?, 'eni-1', ?, ?, ?, 1000.0, NULL, ?, ?, ?, ?, ?)",
+                (ip, state, since, until, *eip),
+            )
+            key = (None,) * 3 if state == "occupied" else ("tke-eni", f"c{ip[-2:]}", "eth0")
+            link = "eni0123456789a" if state == "occupied" else None
+            netns = "/run/netns/x" if state == "assigned" else None
+            by_name = 1 if state == "held" else None
+            old.execute(
+                "INSERT INTO leases VALUES (?, ?, ?, ?, 'default', 'web-0', 'u1', ?, ?, ?)",
+                (ip, *key, netns, by_name, link),
+            )
+    old.close()
+
+    with Database(path) as database:
+        found = {address.ip: address.state for address in database.load()}
+
+    pod = model.PodRef(namespace="default", name="web-0", uid="u1")
+    wired = addresses.Assigned(
+        key=model.SandboxKey(container_id="c10", ifname="eth0"),
+        pod=pod,
+        since=NOW,
+        host_interface=names.host_veth_of_pod("default", "web-0"),
+        network="tke-eni",
+        netns="/run/netns/x",
+        awaits_eip=True,
+    )
+    second = replace(wired, key=replace(wired.key, container_id="c11"), awaits_eip=False)
+    gone = model.SandboxKey(container_id="c12", ifname="eth0")
+    assert found == {
+        "10.0.1.10": wired,
+        "10.0.1.11": second,
+        "10.0.1.12": addresses.Held(key=gone, pod=pod, until=NOW, by_name=True),
+        "10.0.1.13": addresses.Occupied(host_interface="eni0123456789a", pod=pod, since=NOW),
+    }
