@@ -153,7 +153,13 @@ class Bed:
             },
         )
 
-    def start_agent(self, *, options: Sequence[str] = (), launcher: Sequence[str] = LAUNCHER) -> None:
+    def start_agent(
+        self,
+        *,
+        options: Sequence[str] = (),
+        launcher: Sequence[str] = LAUNCHER,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         """Run `ipamd agent` in the node's namespace, with the CVM's role, and wait until it can take Pods."""
         self.agent = self._children.start(
             "agent",
@@ -181,6 +187,7 @@ class Bed:
                 str(self.pending_deletes),
                 *options,
             ],
+            environment=environment,
         )
 
     @property

@@ -1,7 +1,5 @@
 """A node that starts with nothing but its metadata service: who it is, and calls signed by its CAM role."""
 
-import time
-
 import pytest
 
 from ipamd.cloud.credentials import RoleCredentials
@@ -32,7 +30,7 @@ def test_metadata_and_api_describe_the_same_node(metadata, cloud, node, soon):
 
 
 def test_calls_are_signed_with_the_credential_of_the_role(metadata, open_cloud, api_url, region):
-    role = RoleCredentials(metadata.credential, clock=time.time)
+    role = RoleCredentials(metadata.credential)
     cloud = open_cloud(api_url, credentials=role)
     assert cloud.describe_eip_quota()
     region.accounts.set_policy("IPAMDofTKE_QCSRole", deny=("cvm:AllocateAddresses",))
@@ -46,7 +44,7 @@ def test_without_an_answer_there_is_no_credential_and_then_there_is(
     metadata, open_cloud, api_url, region, kind
 ):
     region.faults.add(Fault(kind=kind, action=FAULT_ACTION, count=2))  # a call asks twice
-    cloud = open_cloud(api_url, credentials=RoleCredentials(metadata.credential, clock=time.time))
+    cloud = open_cloud(api_url, credentials=RoleCredentials(metadata.credential))
     with pytest.raises(CloudError, match="bind a CAM role") as caught:
         cloud.describe_eip_quota()
     assert caught.value.kind is CloudErrorKind.CREDENTIALS

@@ -180,7 +180,7 @@ def test_a_credential_that_the_cloud_refuses_is_renewed_within_the_call(
     open_cloud, api_url, role_keys, stale
 ):
     fetch, given = role_keys
-    now = time.time() - 100
+    now = 0.0
     first = [dataclasses.replace(fetch(), **stale)]
     role = RoleCredentials(lambda: first.pop() if first else fetch(), clock=lambda: now)
     role.get_credential_info()
