@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from ipamd import boot
-from ipamd.core import addresses, errors, ledger, model, names
+from ipamd.core import addresses, errors, ledger, model, names, restart
 from ipamd.core.boottime import BOOT
 from ipamd.store import recovery, schema
 from ipamd.store.database import DamagedError, Database, Intent, StoreError, set_aside
@@ -210,9 +210,9 @@ def test_the_age_of_an_intent_begins_again_with_each_boot_and_not_with_each_star
         assert database.intents()[0].created_at == BOOT
 
 
-def test_unix_times_of_an_earlier_release_become_instants_of_the_boot(path):
+def store_of_the_first_release(path, wall):
+    """An address that cools for another 20 s and an intent of 30 s ago, where the wall clock shows `wall`."""
     path.parent.mkdir()
-    wall, now = time.time(), boot.clock()
     with sqlite3.connect(path) as connection:
         connection.executescript(schema.MIGRATIONS[0])
         connection.execute("CREATE TABLE migrations (version INTEGER PRIMARY KEY, at REAL) STRICT")
@@ -224,6 +224,11 @@ def test_unix_times_of_an_earlier_release_become_instants_of_the_boot(path):
         connection.execute("INSERT INTO intents VALUES ('t1', 'CreateEni', '{}', ?)", (wall - 30,))
     connection.close()
 
+
+def test_unix_times_of_an_earlier_release_become_instants_of_the_boot(path):
+    wall, now = time.time(), boot.clock()
+    store_of_the_first_release(path, wall)
+
     with Database(path) as database:
         (address,) = database.load()
         (intent,) = database.intents()
@@ -234,6 +239,18 @@ def test_unix_times_of_an_earlier_release_become_instants_of_the_boot(path):
     )
     with Database(path) as database:
         assert database.load() == [address]
+
+
+@pytest.mark.parametrize("ahead", [3600, -3600, 4e9, -1.7e9])
+def test_an_earlier_release_with_a_wrong_clock_freezes_no_address(path, ahead):
+    store_of_the_first_release(path, time.time() + ahead)
+
+    with recovery.open_store(path, "boot-1").database as database:
+        read = ledger.Ledger.of(database.load())
+    now = boot.clock()
+    taken_over = restart.restarted(read, restart.Spans(hold=120, cooldown=30), now).ledger
+
+    assert ledger.expire(taken_over, 30, now + 30).ledger.available
 
 
 def test_intents_are_kept_until_they_are_struck_out(path):
