@@ -30,6 +30,7 @@ from ipamd.agent.eip_waiting import EipWaiting
 from ipamd.agent.enis import Adapters, NodeEnis
 from ipamd.agent.health import Health
 from ipamd.agent.introspection import Identity, IntrospectionService, Views
+from ipamd.agent.lasting import Lasting
 from ipamd.agent.live_facts import LiveFacts
 from ipamd.agent.maintenance import MaintenanceParts, MaintenanceService
 from ipamd.agent.node_facts import NodeFacts
@@ -74,7 +75,7 @@ _SYNC_SECONDS = 10.0
 """How long the watches are waited for before the first request; what they do not know is asked live."""
 _RESTART_SYNC_SECONDS = 2.0
 """The same where Pods run, whose DELs must not wait."""
-_FACTS_LOOKS = 3
+_FACTS_LOOKS = 20
 """How many looks at the cloud pass until it is asked again who this node is."""
 
 
@@ -370,6 +371,9 @@ class Agent:
             pool=self._pool,
             watches=self._watches_behind,
             drift=self._upkeep.drift,
+            kernel_drift=Lasting(self._upkeep.kernel_drift, clock=time.monotonic),
+            disk=Lasting(self._book.unwritten, clock=time.monotonic),
+            patience=settings.status_patience,
             cut_off=lambda: [*self._upkeep.cut_off(), *self._cloud_check.missing()],
             configuration=self._configuration.problems if self._configuration else list,
         )

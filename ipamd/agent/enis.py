@@ -24,7 +24,7 @@ from ipamd.core.deadline import Deadline
 from ipamd.core.errors import IpamError
 from ipamd.net.dataplane import DataPlane
 from ipamd.net.model import EniLink
-from ipamd.store.database import Database
+from ipamd.store.database import Database, StoreError
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ class NodeEnis:
     def look(self, deadline: Deadline, wired: Mapping[str, Assigned | Occupied] | None = None) -> None:
         """Ask the cloud for the ENIs, set up what is new, bring the ledger in step.
 
-        `wired` is what the kernel shows of a lost store. Errors: CloudError, StoreError.
+        `wired` is what the kernel shows of a lost store. Errors: CloudError.
         """
         adapters = self._adapters
         with self._looking:
@@ -133,8 +133,8 @@ class NodeEnis:
             visible = tuple(_visible(eni, enis[eni.eni_id]) for eni in ours)
             loose = self._loose(observing.doubtful(asked, visible), deadline)
             listing = observing.Listing(enis=visible, as_of=as_of, loose=loose)
-            adapters.book.apply(lambda book: observing.observe(book, listing, adapters.book.now(), wired))
-            adapters.database.put_fact(FACT, [_remembered(eni) for eni in enis.values()])
+            adapters.book.note(lambda book: observing.observe(book, listing, adapters.book.now(), wired))
+            self._remember(enis.values())
             if all(eni.link is not None for eni in known.values()):
                 self._forget_detached()
 
@@ -148,7 +148,7 @@ class NodeEnis:
     def mend(self) -> bool:
         """Set up again whatever an ENI has lost in the kernel; return whether one came back into service.
 
-        The addresses of an ENI without link go to quarantine until the next `look`. Errors: StoreError.
+        The addresses of an ENI without link go to quarantine until the next `look`.
         """
         book = self._adapters.book
         with self._changing:
@@ -158,7 +158,7 @@ class NodeEnis:
             self._keep(enis, self._known.foreign, self._known.public_ips)
             lost = [eni_id for eni_id, eni in enis.items() if eni.link is None]
             if lost:
-                book.apply(lambda current: observing.lost_eni(current, lost, book.now()))
+                book.note(lambda current: observing.lost_eni(current, lost, book.now()))
             return any(before[eni_id].link is None and eni.link is not None for eni_id, eni in enis.items())
 
     def _loose(self, doubtful: Mapping[str, Address], deadline: Deadline) -> frozenset[str]:
@@ -222,7 +222,7 @@ class NodeEnis:
         The listing may be short, and its Pods may have traffic that would be lost for nothing.
         """
         book = self._adapters.book
-        book.apply(lambda current: observing.lost_eni(current, [eni.eni_id], book.now()))
+        book.note(lambda current: observing.lost_eni(current, [eni.eni_id], book.now()))
         if eni.state == _MISSING:
             return eni
         problem = f"the cloud does not list it at {self._instance.instance_id} any more"
@@ -237,6 +237,14 @@ class NodeEnis:
             self._adapters.dataplane.forget_eni(eni.link.mark)
         log.info("ENI %s is forgotten", eni.eni_id)
         return True
+
+    def _remember(self, enis: Iterable[NodeEni]) -> None:
+        database, content = self._adapters.database, [_remembered(eni) for eni in enis]
+        try:
+            if database.fact(FACT) != content:
+                database.put_fact(FACT, content)
+        except StoreError as e:
+            log.warning("a start without the cloud will not know all ENIs: %s", e)
 
     def _forget_detached(self) -> None:
         """Clear the kernel of ENIs whose links went before the cloud said so; their marks are not known."""

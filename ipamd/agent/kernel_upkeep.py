@@ -32,8 +32,8 @@ class KernelParts:
     announcer: Announcer
     is_settled: Callable[[], bool]
     """Whether the ledger can be true."""
-    is_unknown: Callable[[Address], bool]
-    """Whether the watch does not know an address's Pod (any more)."""
+    is_over: Callable[[Address], bool]
+    """Whether the watch says that an address's Pod is gone or has finished."""
     eni_is_back: Callable[[], None]
     """Hears that an ENI can carry Pods again."""
     pods_are_gone: Callable[[], None]
@@ -94,7 +94,7 @@ class KernelUpkeep:
     def _report(self, found: Found) -> None:
         told = {}
         for address in found.cut_off:
-            if address.pod is None or self._parts.is_unknown(address):
+            if address.pod is None or self._parts.is_over(address):
                 continue
             message = f"the link of {address.ip} is gone from the node"
             if address.ip not in self._told:

@@ -65,6 +65,7 @@ class Settings:
     direct_cidrs: tuple[str, ...]
     """Reached with the Pod's own address, besides the ranges of the VPC."""
     repair_interval: float
+    status_patience: float
     cloud_check_interval: float
     sysctl_root: Path
     cni_conf: Path | None
@@ -144,6 +145,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how often kernel, store and cloud are compared and mended (default %(default)s)",
     )
     operation.add_argument(
+        "--status-patience",
+        default="3m",
+        metavar="DURATION",
+        help="how long the node's own network may be broken until STATUS says so and the Node is unready "
+        "(default %(default)s)",
+    )
+    operation.add_argument(
         "--cloud-check-interval",
         default="30s",
         metavar="DURATION",
@@ -201,6 +209,7 @@ def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> S
         pod_metadata_access=arguments.pod_metadata_access,
         direct_cidrs=tuple(filter(None, (part.strip() for part in arguments.direct_cidrs.split(",")))),
         repair_interval=flags.duration("--repair-interval", arguments.repair_interval, least=1),
+        status_patience=flags.duration("--status-patience", arguments.status_patience),
         cloud_check_interval=flags.duration(
             "--cloud-check-interval", arguments.cloud_check_interval, least=1
         ),

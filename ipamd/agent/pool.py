@@ -179,7 +179,8 @@ class Pool:
 
     def _round(self) -> None:
         cooldown = self._told_terms().cooldown
-        self._book.apply(lambda book: ledger.expire(book, cooldown, self._book.now()))
+        self._book.write()
+        self._book.note(lambda book: ledger.expire(book, cooldown, self._book.now()))
         self._closures.keep_only({_CREATION, *self._enis.enis})
         self._give_back_retired()
         for action in planning.plan(self._situation(), self._book.now()):

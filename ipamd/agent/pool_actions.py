@@ -66,7 +66,7 @@ class PoolActions:
             if e.kind in (CloudErrorKind.UNKNOWN_OUTCOME, CloudErrorKind.TASK_FAILED):
                 self._look()
             raise
-        self._book.apply(lambda book: ledger.adopt(book, action.eni_id, ips, self._book.now()))
+        self._book.note(lambda book: ledger.adopt(book, action.eni_id, ips, self._book.now()))
         log.info("assigned %d addresses to %s: %s", len(ips), action.eni_id, ", ".join(ips))
 
     def create(self, action: planning.CreateEni, closed: frozenset[str]) -> None:
@@ -125,9 +125,9 @@ class PoolActions:
             self._cloud.unassign_ips(eni_id, ips, Deadline.after(_ASSIGN_SECONDS, self._monotonic))
         except CloudError as e:
             if e.kind is CloudErrorKind.PERMISSION:
-                self._book.apply(lambda book: ledger.reinstate(book, ips, self._book.now()))
+                self._book.note(lambda book: ledger.reinstate(book, ips, self._book.now()))
             raise
-        self._book.apply(lambda book: ledger.forget(book, ips))
+        self._book.note(lambda book: ledger.forget(book, ips))
         log.info("gave %d addresses of %s back: %s", len(ips), eni_id, ", ".join(ips))
 
     def _within_subnet(self, action: planning.AssignIps, deadline: Deadline) -> int:

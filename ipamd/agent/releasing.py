@@ -74,9 +74,7 @@ class Releasing:
             known = self.pods.known(state.pod) or pod
             synced = self.pods.has_synced
             hold = holding.decide(address, known, self.holds, now, cache_synced=synced)
-        after = self.book.apply(
-            lambda book: ledger.release(book, state.key, hold, self.cooldown, now)
-        ).address
+        after = self.book.note(lambda book: ledger.release(book, state.key, hold, self.cooldown, now)).address
         if after is not None:
             log.info(
                 "sandbox %.13s of Pod %s is gone, %s is %s",

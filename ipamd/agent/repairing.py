@@ -123,7 +123,7 @@ class Repairing:
             if self._book.ledger.addresses.get(address.ip) != address:
                 return
             log.info("%s is occupied no more", address.ip)
-            self._book.apply(lambda book: ledger.vacate(book, address.ip, self._cooldown, self._book.now()))
+            self._book.note(lambda book: ledger.vacate(book, address.ip, self._cooldown, self._book.now()))
 
     def _remove_leftovers(self, kernel: "_Kernel") -> int:
         """Take away links that no sandbox has, and what is left of addresses that nobody owns."""

@@ -1,10 +1,11 @@
 """Whether the node can take Pods, and if not, why: for STATUS, for people, in one place.
 
 STATUS decides over the Node's readiness: a runtime that gets an error reports its network as not ready, the
-kubelet then the Node, and after some minutes the Pods of such a Node are evicted. So a node whose Pods run is
-reported as unavailable only when they themselves are in trouble (51). That it can take no further Pod - full,
-or refused more addresses by the cloud - is said by STATUS (50) only while no Pod would suffer from it, and
-always by `ipamctl status`, by the extended resources and by the Events of the Pods that do not start.
+kubelet then the Node; its Pods leave their Services at once and are evicted some minutes later. So a node
+whose Pods run is reported as unavailable only when they themselves have been in trouble for minutes (51).
+That it can take no further Pod - full, refused more addresses by the cloud, its disk not writable - is said
+by STATUS (50) only while no Pod would suffer from it, and always by `ipamctl status`, by the extended
+resources and by the Events of the Pods that do not start.
 Thread safety: any thread may call any method.
 """
 
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 
 from ipamd.agent.address_book import AddressBook
 from ipamd.agent.enis import NodeEnis
+from ipamd.agent.lasting import Lasting
 from ipamd.agent.pool import Pool
 from ipamd.core.addresses import Assigned, Occupied
 from ipamd.core.cni import StatusRequest
@@ -29,7 +31,13 @@ class Readiness:
     watches: Callable[[], list[str]]
     """One sentence for each watch that has not caught up."""
     drift: Callable[[], list[str]]
-    """One sentence for each thing of the node's network that is wrong and could not be mended."""
+    """One sentence for each thing that is wrong and could not be mended."""
+    kernel_drift: Lasting
+    """That part of it which concerns packets."""
+    disk: Lasting
+    """One sentence while the store cannot be written."""
+    patience: float
+    """Seconds for which they are expected to go by themselves."""
     cut_off: Callable[[], list[str]]
     """One sentence for each Pod that has lost its link."""
     configuration: Callable[[], list[str]]
@@ -42,6 +50,7 @@ class Readiness:
         found = [str(obstacle)] if obstacle else []
         return [
             *self.drift(),
+            *self.book.unwritten(),
             *found,
             *self.enis.problems(),
             *self.cut_off(),
@@ -51,7 +60,8 @@ class Readiness:
 
     def check(self, request: StatusRequest) -> None:
         """Serve STATUS: return when the plugin can serve ADD, CniError 50 or 51 with the reason if not."""
-        drift = self.drift()
+        drift = self.kernel_drift.for_longer_than(self.patience)
+        disk = self.disk.for_longer_than(self.patience)
         if drift:
             raise CniError(
                 Code.LIMITED_CONNECTIVITY,
@@ -62,10 +72,11 @@ class Readiness:
         if self.book.ledger.in_state(Assigned, Occupied):
             return
         obstacle = self.pool.obstacle()
-        if obstacle is not None:
+        if obstacle is not None or disk:
+            reason = obstacle.message if obstacle is not None else disk[0]
             raise CniError(
                 Code.PLUGIN_NOT_AVAILABLE,
-                f"STATUS: no address for Pods: {obstacle.message}",
-                advice=obstacle.advice,
+                f"STATUS: no address for Pods: {reason}",
+                advice=obstacle.advice if obstacle is not None else "make room on the node's disk",
                 version=request.conf.version,
             )

@@ -1,7 +1,7 @@
 """Frees what belonged to Pods that are gone without a DEL, and never on doubt.
 
-A sandbox is ended only if three say so: the watch does not know its Pod any more, the API server asked live
-does not either (UIDs compared), and the kernel has no link of it. A Pod that was force-deleted while its
+A sandbox is ended only if three say so: for the watch its Pod is gone or has finished, for the API server
+asked live too (UIDs compared), and the kernel has no link of it. A Pod that was force-deleted while its
 containers still run therefore keeps its address until the runtime has stopped them.
 Thread safety: `sweep` is for one thread at a time.
 """
@@ -41,7 +41,7 @@ class Sweeping:
         if not self.pods.has_synced:
             return 0
         ended = 0
-        for address in [a for a in cut_off if self.is_unknown(a)][:_AT_ONCE]:
+        for address in [a for a in cut_off if self.is_over(a)][:_AT_ONCE]:
             state = address.state
             if not isinstance(state, Assigned):
                 continue
@@ -60,7 +60,7 @@ class Sweeping:
         for address in self.book.ledger.in_state(Held):
             state = address.state
             if isinstance(state, Held) and state.pod == pod and not state.by_name:
-                self.book.apply(partial(self._vacated, ip=address.ip, pod=pod))
+                self.book.note(partial(self._vacated, ip=address.ip, pod=pod))
 
     def _vacated(self, book: ledger.Ledger, ip: str, pod: model.PodRef) -> ledger.Transition:
         address = book.addresses.get(ip)
@@ -68,11 +68,11 @@ class Sweeping:
             return ledger.Transition(book)
         return ledger.vacate(book, ip, self.cooldown, self.book.now())
 
-    def is_unknown(self, address: Address) -> bool:
-        """Whether the watch does not know the address's Pod (any more)."""
+    def is_over(self, address: Address) -> bool:
+        """Whether the watch does not know the address's Pod (any more), or knows that it has finished."""
         known = self.pods.known(address.pod) if address.pod is not None else None
-        return known is None or known.ref != address.pod
+        return known is None or known.ref != address.pod or known.finished
 
     def _exists(self, pod: model.PodRef) -> bool:
         live = self.pods.live(pod, Deadline.after(_SECONDS, time.monotonic))
-        return live is not None and live.ref == pod
+        return live is not None and live.ref == pod and not live.finished

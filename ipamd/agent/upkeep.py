@@ -59,7 +59,7 @@ class Upkeep:
                 repairing=parts.repairing,
                 announcer=parts.announcer,
                 is_settled=lambda: parts.reconciler.is_settled,
-                is_unknown=parts.sweeping.is_unknown,
+                is_over=parts.sweeping.is_over,
                 eni_is_back=self._eni_is_back,
                 pods_are_gone=self._look_outside,
             )
@@ -107,6 +107,10 @@ class Upkeep:
     def drift(self) -> list[str]:
         """Return what is wrong with the node's network and could not be mended."""
         return [*self._kernel.drift(), *self._outside.drift()]
+
+    def kernel_drift(self) -> list[str]:
+        """Return that part of it which concerns the kernel, and so packets."""
+        return self._kernel.drift()
 
     def cut_off(self) -> list[str]:
         """Return one sentence for each Pod without a link that still exists."""

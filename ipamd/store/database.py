@@ -93,22 +93,17 @@ class Database:
         except ValueError as e:
             raise DamagedError(f"the store {self._path} holds a row that is not valid: {e}") from e
 
-    def commit(self, transition: Transition) -> None:
-        """Write what a ledger operation changed, all of it or nothing; StoreError when it is not on disk."""
-        if not transition:
+    def commit(self, *transitions: Transition) -> None:
+        """Write what ledger operations changed, one after the other, all of it or nothing.
+
+        Errors: StoreError when it is not on disk.
+        """
+        kinds = sorted({kind for transition in transitions for kind in _kinds(transition)})
+        if not kinds:
             return
-        encoded = [rows.encode(address) for address in transition.changed]
-        with self._transaction(f"commit.{'+'.join(sorted(_kinds(transition)))}") as connection:
-            touched = [(entry.address["ip"],) for entry in encoded]
-            connection.executemany("DELETE FROM leases WHERE ip = ?", touched)
-            connection.executemany(
-                "DELETE FROM addresses WHERE ip = ?", [(ip,) for ip in transition.forgotten]
-            )
-            for entry in encoded:
-                _upsert(connection, "addresses", entry.address)
-            for entry in encoded:
-                if entry.lease is not None:
-                    _upsert(connection, "leases", entry.lease)
+        with self._transaction(f"commit.{'+'.join(kinds)}") as connection:
+            for transition in transitions:
+                _write(connection, transition)
 
     def put_intent(self, intent: Intent) -> None:
         """Write down a cloud write before it is made."""
@@ -145,11 +140,11 @@ class Database:
 
         How old the intents of an earlier one are cannot be known: their age begins at this boot.
         """
+        if self.fact(BOOT_ID) == boot_id:
+            return  # nothing to write: a disk that is full must not keep an agent from starting again
         content = json.dumps(boot_id)
         with self._transaction("begin_boot") as connection:
-            known = connection.execute("SELECT content FROM facts WHERE name = ?", (BOOT_ID,)).fetchone()
-            if known is None or known["content"] != content:
-                connection.execute("UPDATE intents SET created_at = ?", (BOOT,))
+            connection.execute("UPDATE intents SET created_at = ?", (BOOT,))
             connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (BOOT_ID, content))
 
     def fact(self, name: str) -> Any:
@@ -185,6 +180,17 @@ class Database:
                 f"cannot {verb} the store {self._path}: {e}",
                 advice="check free space, mount and permissions of its directory",
             ) from e
+
+
+def _write(connection: sqlite3.Connection, transition: Transition) -> None:
+    encoded = [rows.encode(address) for address in transition.changed]
+    connection.executemany("DELETE FROM leases WHERE ip = ?", [(entry.address["ip"],) for entry in encoded])
+    connection.executemany("DELETE FROM addresses WHERE ip = ?", [(ip,) for ip in transition.forgotten])
+    for entry in encoded:
+        _upsert(connection, "addresses", entry.address)
+    for entry in encoded:
+        if entry.lease is not None:
+            _upsert(connection, "leases", entry.lease)
 
 
 def _kinds(transition: Transition) -> Iterator[str]:
@@ -228,30 +234,36 @@ def _lock(path: Path) -> IO[str]:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
+    try:
+        try:
+            return _opened(path)
+        except sqlite3.OperationalError:
+            # On a full disk the file that processes share the state of the journal in cannot be made; a
+            # connection that shares with nobody does without it.
+            return _opened(path, exclusive=True)
+    except sqlite3.OperationalError as e:
+        raise StoreError(
+            f"cannot open the store {path}: {e}", advice="check free space, mount and permissions"
+        ) from e
+    except sqlite3.DatabaseError as e:
+        raise DamagedError(f"the store {path} is damaged: {e}") from e
+
+
+def _opened(path: Path, *, exclusive: bool = False) -> sqlite3.Connection:
     previous = os.umask(0o077)
     try:
         connection = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
-    except sqlite3.Error as e:
-        raise StoreError(
-            f"cannot open the store {path}: {e}", advice="check mount and permissions of its directory"
-        ) from e
     finally:
         os.umask(previous)
     try:
         connection.row_factory = sqlite3.Row
+        if exclusive:
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         _check(connection, path)
         schema.migrate(connection, str(path))
-    except sqlite3.OperationalError as e:
-        connection.close()
-        raise StoreError(
-            f"cannot open the store {path}: {e}", advice="check free space, mount and permissions"
-        ) from e
-    except sqlite3.DatabaseError as e:
-        connection.close()
-        raise DamagedError(f"the store {path} is damaged: {e}") from e
     except BaseException:
         connection.close()
         raise

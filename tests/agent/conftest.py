@@ -28,6 +28,7 @@ OPTIONS = [
     "--retained-ip-hold=5s",
     "--repair-interval=1s",
     "--cloud-check-interval=1s",
+    "--status-patience=2s",
     "--add-timeout=6s",
     "--log-level=debug",
 ]

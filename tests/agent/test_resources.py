@@ -87,7 +87,9 @@ def test_a_cvm_that_was_made_larger_offers_more_without_a_restart(own_node):
 
     resize(node, "S5.3XLARGE24")
 
-    node.eventually("more places", lambda: offered(node) == ("3", "203"))  # 12 vCPUs: 8 ENIs with 30
+    node.eventually(
+        "more places", lambda: offered(node) == ("3", "203"), seconds=60
+    )  # 12 vCPUs: 8 ENIs with 30
     assert node.status()["capacity"] == {"eip": 3, "eni-ip": 203}
     node.stop(node.agent)
     with node.without_cloud():
@@ -103,7 +105,9 @@ def test_a_cvm_that_was_made_smaller_offers_less_and_takes_nothing_away(own_node
 
     resize(node, "S5.SMALL2")
 
-    node.eventually("fewer places", lambda: offered(node) == ("1", "5"))  # 1 vCPU: 2 ENIs with 6 addresses
+    node.eventually(
+        "fewer places", lambda: offered(node) == ("1", "5"), seconds=60
+    )  # 1 vCPU: 2 ENIs with 6 addresses
     _, late = node.pod_and_sandbox("late")
     while node.pool()["warm"]:
         _, late = node.pod_and_sandbox(f"late-{node.pool()['warm']}")
