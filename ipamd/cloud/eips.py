@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ipamd.cloud import decoding, fields, paging, tasks
+from ipamd.cloud.inhibition import Scope
 from ipamd.cloud.session import Calls
 from ipamd.core import model
 from ipamd.core.cloud_errors import cloud_error
@@ -39,7 +40,7 @@ class EipCalls(Calls):
         succeed; UNKNOWN_OUTCOME when it may have been allocated, to be found by its tags.
         """
         params = _order(order, tags, client_token)
-        reply = self._session.call("AllocateAddresses", params, deadline=deadline, scope=order.isp)
+        reply = self._session.call("AllocateAddresses", params, deadline=deadline, scope=scope_of(order))
         eip_ids = reply.read(lambda body: fields.texts(body, "AddressSet"))
         if len(eip_ids) != 1 or not eip_ids[0]:
             raise cloud_error(
@@ -49,6 +50,10 @@ class EipCalls(Calls):
                 reply.request_id,
             )
         return model.AcceptedOrder(eip_id=eip_ids[0], task_id=tasks.task_id(reply))
+
+    def check_order(self, order: model.EipOrder) -> None:
+        """Raise the CloudError with which such an order was refused, if the refusal still holds."""
+        self._session.check("AllocateAddresses", scope_of(order))
 
     def describe_eips(
         self,
@@ -120,6 +125,25 @@ class EipCalls(Calls):
         """Return the account's EIP quotas in this region (API page DescribeAddressQuota)."""
         reply = self._session.call("DescribeAddressQuota", {}, deadline=deadline)
         return reply.each("QuotaSet", decoding.eip_quota)
+
+
+def scope_of(order: model.EipOrder) -> Scope:
+    """Return what refusals of an order are about; its money is the whole account's.
+
+    The lines of single operators have quotas of their own (document 1199/41648).
+    """
+    lines = "BGP lines" if order.isp == "BGP" else "single lines"
+    package = order.bandwidth_package_id or "no package"
+    return Scope(
+        f"{order.isp} {order.charge_type} {package}",
+        {
+            "AddressQuotaLimitExceeded": lines,
+            "FailedOperation.BalanceInsufficient": "the account's money",
+            "ResourceInsufficient": order.isp,
+            "LimitExceeded.BandwidthPackageQuota": package,
+            "LimitExceeded.BandwidthPackageResourceQuota": package,
+        },
+    )
 
 
 def _order(order: model.EipOrder, tags: Mapping[str, str], client_token: str) -> dict[str, Any]:

@@ -6,12 +6,17 @@ again without a call. A success of the action, or of the one that frees what it 
 """
 
 import logging
+import re
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from ipamd.core.errors import CloudError, CloudErrorKind
 
 log = logging.getLogger(__name__)
+
+_RESOURCE = re.compile(r"resource \(\S*?([^/:\s)]+)\) has no permission")
+"""How CAM names what it denies the action on, for example `qcs::cvm:ap-guangzhou:uin/1:eip/*`."""
 
 WINDOWS: Mapping[CloudErrorKind, float] = {
     CloudErrorKind.QUOTA: 60.0,
@@ -32,11 +37,37 @@ _RELIEVES: Mapping[str, tuple[str, ...]] = {
 """Which actions get back what a success of the left one frees."""
 
 
-class Inhibitor:
-    """The refusals that still hold, by action and scope.
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What refusals of a call can be about. One call's refusal must not hold for what it did not name."""
 
-    A scope is what the refusal is about: a subnet, an ENI, an ISP. A missing permission holds for every
-    scope. Thread safety: every method may be called from any thread; none of them waits.
+    whole: str = ""
+    """All that the call names, as words: for example a subnet, or an EIP and an ENI."""
+    by_code: Mapping[str, str] = field(default_factory=dict)
+    """The part of it that a code, or a family of codes, is about."""
+
+    def about(self, error: CloudError) -> str:
+        """Return what this refusal is about; empty when it is about the action as such."""
+        if error.kind is CloudErrorKind.PERMISSION:
+            denied = _RESOURCE.search(error.detail)
+            if denied is None or denied.group(1) == "*":
+                return ""
+            return denied.group(1) if denied.group(1) in self.all else self.whole
+        family = error.code
+        while family and family not in self.by_code:
+            family = family.rpartition(".")[0]
+        return self.by_code.get(family, self.whole)
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Everything that a refusal which stops this call may have been about."""
+        return tuple(dict.fromkeys(("", self.whole, *self.whole.split(), *self.by_code.values())))
+
+
+class Inhibitor:
+    """The refusals that still hold, by action and what they are about.
+
+    Thread safety: every method may be called from any thread; none of them waits.
     """
 
     def __init__(
@@ -48,11 +79,11 @@ class Inhibitor:
         self._lock = threading.Lock()
         self._refusals: dict[tuple[str, str], tuple[float, CloudError]] = {}
 
-    def check(self, action: str, scope: str) -> None:
+    def check(self, action: str, scope: Scope) -> None:
         """Raise the refusal that still holds for this call, if there is one."""
         with self._lock:
             now = self._clock()
-            for key in ((action, ""), (action, scope)):
+            for key in ((action, part) for part in scope.all):
                 until, error = self._refusals.get(key, (now, None))
                 if error is not None and until > now:
                     log.debug("%s is not asked for %.0f s: it was refused", action, until - now)
@@ -60,23 +91,24 @@ class Inhibitor:
                     raise error.restated(error.detail)
                 self._refusals.pop(key, None)
 
-    def refused(self, action: str, scope: str, error: CloudError) -> None:
+    def refused(self, action: str, scope: Scope, error: CloudError) -> None:
         """Remember that the cloud refused the call, if its kind of refusal holds for a while."""
         window = self._windows.get(error.kind, 0.0)
         if window <= 0:
             return
-        key = (action, "" if error.kind is CloudErrorKind.PERMISSION else scope)
+        key = (action, scope.about(error))
         with self._lock:
             now = self._clock()
             self._refusals = {k: v for k, v in self._refusals.items() if v[0] > now}
             self._refusals[key] = (now + window, error)
 
-    def succeeded(self, action: str, scope: str) -> None:
+    def succeeded(self, action: str, scope: Scope) -> None:
         """Forget what this success contradicts: refusals of this call, and of the action that it relieves."""
         relieved = _RELIEVES.get(action, ())
+        allowed = {(action, part) for part in scope.all}
         with self._lock:
             self._refusals = {
                 key: value
                 for key, value in self._refusals.items()
-                if key[0] not in relieved and key not in ((action, ""), (action, scope))
+                if key[0] not in relieved and key not in allowed
             }

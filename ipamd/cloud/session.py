@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from ipamd.cloud import fields
 from ipamd.cloud.credentials import Credentials
 from ipamd.cloud.endpoints import Endpoints
-from ipamd.cloud.inhibition import Inhibitor
+from ipamd.cloud.inhibition import Inhibitor, Scope
 from ipamd.cloud.throttling import Limiter
 from ipamd.cloud.transport import VERSIONS, ProductClient
 from ipamd.core.backoff import Backoff
@@ -127,7 +127,11 @@ class Session:
 
     def completed(self, action: str) -> None:
         """Note that what an accepted `action` promised has come about: refusals that it relieves are void."""
-        self._inhibitor.succeeded(action, "")
+        self._inhibitor.succeeded(action, Scope())
+
+    def check(self, action: str, scope: Scope) -> None:
+        """Raise the CloudError that a call would meet without being sent, because a refusal still holds."""
+        self._inhibitor.check(action, scope)
 
     def call(
         self,
@@ -135,15 +139,16 @@ class Session:
         params: Mapping[str, Any],
         *,
         deadline: Deadline | None = None,
-        scope: str = "",
+        scope: str | Scope = "",
         product: str = "vpc",
     ) -> Reply:
         """Return the answer of an action.
 
-        `scope` names what a refusal (quota, full subnet) would be about, see `inhibition`. Raises CloudError;
+        `scope` says what a refusal (quota, full subnet) would be about, see `inhibition`. Raises CloudError;
         its `kind` says what became of the action.
         """
         deadline = self.deadline(deadline)
+        scope = scope if isinstance(scope, Scope) else Scope(scope)
         repeatable = action.startswith("Describe") or "ClientToken" in params
         attempt = 0
         renewed = False

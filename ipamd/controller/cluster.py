@@ -7,17 +7,20 @@ and would so defeat its own back-off.
 Thread safety: any thread may call any method; `wake` is called on the caches' threads.
 """
 
+import heapq
 from collections.abc import Callable
 from typing import Any
 
 from ipamd.core import claims, nodes, pods
-from ipamd.core.claims import Claim
+from ipamd.core.claims import Claim, Reason, condition
 from ipamd.core.eip_annotations import wants_eip
 from ipamd.core.nodes import NodeView
 from ipamd.core.pods import PodView
 from ipamd.kube.client import KubeClient
 from ipamd.kube.resources import EIPCLAIMS, NODES, PODS
-from ipamd.kube.watching import Key, ObjectCache, WatchPace
+from ipamd.kube.watching import Key, ObjectCache, WatchPace, key_of
+
+_NO_QUOTA = Reason.QUOTA_EXCEEDED.value
 
 
 class Cluster:
@@ -29,6 +32,7 @@ class Cluster:
         """Take who is told that a key is to be looked at; nothing is asked before `start`."""
         self._wake = wake
         self._seen: dict[Key, object] = {}  # used by the claims' thread only
+        self._read: dict[Key, tuple[dict[str, Any], Claim]] = {}
         self._pods = ObjectCache(client, PODS, on_change=self._pod_changed, keep=pods.trim, pace=pace)
         self._claims = ObjectCache(
             client, EIPCLAIMS, on_change=self._claim_changed, keep=claims.trim, pace=pace
@@ -60,11 +64,25 @@ class Cluster:
     def claim(self, key: Key) -> Claim | None:
         """Return the claim as the watch last told."""
         obj = self._claims.get(*key)
-        return claims.read(obj) if obj else None
+        return self._claim(key, obj) if obj else None
 
     def claims(self) -> list[Claim]:
         """Return all claims."""
-        return [claims.read(obj) for obj in self._claims.items()]
+        return [self._claim(key_of(obj), obj) for obj in self._claims.items()]
+
+    def is_leaving(self, key: Key) -> bool:
+        """Whether the claim gives something back: it is deleted, or its Pod is gone and it is not kept."""
+        claim = self.claim(key)
+        return claim is not None and (claim.deleting or (not claim.retained and self._pods.get(*key) is None))
+
+    def waiting_for_quota(self, number: int) -> list[Key]:
+        """Return the claims that were refused an EIP for lack of quota and wait longest for it."""
+        waiting = []
+        for claim in self.claims():
+            refusal = condition(claim.conditions, claims.PROVISIONED)
+            if claim.address is None and not claim.deleting and refusal.get("reason") == _NO_QUOTA:
+                waiting.append((str(refusal.get("lastTransitionTime")), (claim.namespace, claim.name)))
+        return [key for _, key in heapq.nsmallest(number, waiting)]
 
     def node(self, name: str) -> NodeView | None:
         """Return the Node as the watch last told."""
@@ -89,11 +107,19 @@ class Cluster:
         if wants_eip(view) or self._claims.get(*key):
             self._wake(key)
 
+    def _claim(self, key: Key, obj: dict[str, Any]) -> Claim:
+        """Return what the object says, read once for each of its versions."""
+        known = self._read.get(key)
+        if known is None or known[0] is not obj:
+            known = self._read[key] = (obj, claims.read(obj))
+        return known[1]
+
     def _claim_changed(self, kind: str, obj: dict[str, Any]) -> None:
-        claim = claims.read(obj)
-        key = (claim.namespace, claim.name)
+        key = key_of(obj)
+        claim = self._claim(key, obj)
         if kind == "deleted":
             self._seen.pop(key, None)
+            self._read.pop(key, None)
             self._wake(key)
             self._wake_who_waits_for(claim)
             return

@@ -17,7 +17,7 @@ from ipamd.controller.rests import Rest
 from ipamd.core import claim_actions as do
 from ipamd.core import claim_status
 from ipamd.core.claim_facts import Facts
-from ipamd.core.claims import PROVISIONED, Claim, Reason, condition
+from ipamd.core.claims import Claim, Reason
 from ipamd.kube import errors
 
 log = logging.getLogger(__name__)
@@ -128,11 +128,10 @@ class Executor:
         return recorded
 
     def _refuse(self, action: do.Refuse, claim: Claim) -> Rest:
-        known = condition(claim.conditions, PROVISIONED)
-        if (known.get("reason"), known.get("message")) != (action.reason.value, action.message):
-            patch = claim_status.not_provisioned(
-                claim, action.reason, action.message, self._ports.clock(), certain=False
-            )
+        patch = claim_status.not_provisioned(
+            claim, action.reason, action.message, self._ports.clock(), certain=False
+        )
+        if patch is not None:
             claim = self._ports.writer.write_status(claim, patch)
         self._ports.teller.both(claim, "Warning", action.reason.value, action.message)
         return Rest(after=_REFUSED_PAUSE, failed=True)
@@ -169,8 +168,11 @@ class Executor:
 
     def _drop_finalizer(self, _: do.DropFinalizer, claim: Claim) -> Rest:
         self._ports.writer.let_go(claim)
+        released = len(self._ports.promises.released(claim.uid, frozenset()))
+        freed = max(released, 1 if claim.address and claim.address.owned else 0)
         self._ports.promises.forget(claim.uid)
         log.info("claim %s is gone", claim)
-        self._ports.cloud.release_completed()
-        self._ports.on_freed()
+        if freed:
+            self._ports.cloud.release_completed()
+            self._ports.on_freed(freed)
         return Rest()

@@ -40,9 +40,8 @@ from ipamd.controller.telling import COMPONENT, Teller
 from ipamd.controller.workers import Workers
 from ipamd.core import claims
 from ipamd.core.backoff import Backoff
-from ipamd.core.claims import PROVISIONED, Reason, condition
 from ipamd.kube.client import KubeClient
-from ipamd.kube.events import EventRecorder
+from ipamd.kube.events import EventPace, EventRecorder
 from ipamd.kube.leases import Election
 from ipamd.kube.resources import EIPCLAIMS
 from ipamd.kube.watching import Key, WatchPace
@@ -55,6 +54,9 @@ _GRACE = 15.0
 A cloud write lasts no longer than the Lease. With the seconds in which the Lease is given back it is below
 the Pod's terminationGracePeriodSeconds.
 """
+
+_EVENTS = EventPace(rate=20.0, capacity=8192, quiet=300.0)
+"""A thousand refused claims and their Pods hear of it within two minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,9 +90,9 @@ class Leader:
         tempo = tempo or Tempo()
         self._settings = settings
         self._election = election
-        self.queue: WorkQueue[Key] = WorkQueue(backoff=tempo.backoff)
         self.cluster = Cluster(client, wake=self._wake, pace=tempo.pace)
-        self._recorder = EventRecorder(client, COMPONENT, socket.gethostname())
+        self.queue: WorkQueue[Key] = WorkQueue(backoff=tempo.backoff, first=self.cluster.is_leaving)
+        self._recorder = EventRecorder(client, COMPONENT, socket.gethostname(), pace=_EVENTS)
         self.lost = threading.Event()
         ports = Ports(
             fence=election,
@@ -193,9 +195,7 @@ class Leader:
         self._egress.nudge()
         self._masquerade.rounds.nudge()
 
-    def _wake_refused(self) -> None:
-        """Let claims that were refused for lack of quota try again."""
-        for claim in self.cluster.claims():
-            refusal = condition(claim.conditions, PROVISIONED).get("reason")
-            if claim.address is None and refusal == Reason.QUOTA_EXCEEDED.value:
-                self.queue.add((claim.namespace, claim.name))
+    def _wake_refused(self, freed: int) -> None:
+        """Let as many claims as EIPs came free try again that were refused for lack of quota."""
+        for key in self.cluster.waiting_for_quota(freed):
+            self.queue.add(key)

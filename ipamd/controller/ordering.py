@@ -13,7 +13,7 @@ from ipamd.controller.ports import Ports
 from ipamd.controller.rests import Rest
 from ipamd.core import claim_failures, claim_status, tags
 from ipamd.core.claim_actions import Allocate
-from ipamd.core.claims import Claim
+from ipamd.core.claims import PROVISIONED, Claim, condition
 from ipamd.core.errors import CloudError, CloudErrorKind
 
 log = logging.getLogger(__name__)
@@ -36,6 +36,10 @@ class Orders:
 
         Errors: KubeError when the claim cannot be written; NotLeaderError.
         """
+        try:
+            self._ports.cloud.check_order(action.order)
+        except CloudError as e:  # nothing is written for an order that is not sent
+            return self._refused(claim, action, e)
         if not action.begun:
             intent = claim_status.begin_attempt(claim, action.attempt, self._ports.clock())
             claim = self._ports.writer.write_status(claim, intent)
@@ -54,16 +58,16 @@ class Orders:
         return Rest(after=_SOON)
 
     def _refused(self, claim: Claim, action: Allocate, error: CloudError) -> Rest:
-        meaning = claim_failures.meaning(error.kind)
-        log.warning("claim %s gets no EIP: %s", claim, error)
+        meaning = claim_failures.meaning_of(error)
+        known = condition(claim.conditions, PROVISIONED).get("reason") == meaning.reason.value
+        log.log(logging.DEBUG if known else logging.WARNING, "claim %s gets no EIP: %s", claim, error)
         # An earlier call of the attempt may have been carried out although this one was refused.
         certain = meaning.refused and not action.begun
-        claim = self._ports.writer.write_status(
-            claim,
-            claim_status.not_provisioned(
-                claim, meaning.reason, str(error), self._ports.clock(), certain=certain
-            ),
+        patch = claim_status.not_provisioned(
+            claim, meaning.reason, str(error), self._ports.clock(), certain=certain
         )
+        if patch is not None:
+            claim = self._ports.writer.write_status(claim, patch)
         if error.kind is CloudErrorKind.NEW_TOKEN:
             self._ports.writer.write_status(
                 claim, claim_status.begin_attempt(claim, action.attempt + 1, self._ports.clock())

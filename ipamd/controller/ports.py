@@ -34,6 +34,9 @@ class CloudWriter(Protocol):
     ) -> model.AcceptedOrder:
         """Order one EIP."""
 
+    def check_order(self, order: model.EipOrder) -> None:
+        """Raise the refusal that such an order would meet without being sent."""
+
     def disassociate_eip(self, eip_id: str, deadline: Deadline | None = None) -> str:
         """Start to unbind it."""
 
@@ -53,8 +56,8 @@ class Ports:
     writer: ClaimWriter
     teller: Teller
     promises: Promises
-    on_freed: Callable[[], None]
-    """Called when EIPs of a claim are gone, so that others need not wait for their back-off."""
+    on_freed: Callable[[int], None]
+    """Called when EIPs of a claim are gone, with their number: so many others need not wait any more."""
     release_stopped: Callable[[], str]
     """Asked before each release: why none may be made, empty when it may. Errors: KubeError."""
     clock: Callable[[], float] = time.time

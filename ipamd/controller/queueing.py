@@ -18,6 +18,8 @@ _LONGEST_WAIT = 3600.0
 """Seconds until a worker without work looks at the clock."""
 _ECHO = 1.0
 """Seconds until a key that failed is worked on again because it changed meanwhile."""
+_SHARE = 4
+"""Each so many-th key that is taken is the oldest, whatever goes first."""
 _STALE = 64
 """Entries of keys that came earlier that may be kept, beyond as many as there are keys."""
 
@@ -33,9 +35,19 @@ class WorkQueue(Generic[K]):
     """
 
     def __init__(
-        self, *, backoff: Backoff | None = None, monotonic: Callable[[], float] = time.monotonic
+        self,
+        *,
+        backoff: Backoff | None = None,
+        first: Callable[[K], bool] = lambda _: False,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take how long failures are backed off from."""
+        """Take how long failures are backed off from, and which keys go before all others.
+
+        `first` is asked with the lock held: it returns at once and calls nothing of the queue.
+        """
+        self._first = first
+        self._before: dict[K, None] = {}  # those of `_ready` that go first
+        self._taken = 0
         self._backoff = backoff or Backoff(first=1.0, longest=300.0)
         self._monotonic = monotonic
         self._changed = threading.Condition()
@@ -66,12 +78,19 @@ class WorkQueue(Generic[K]):
             while not self._closed:
                 self._wake_due()
                 if self._ready:
-                    key = next(iter(self._ready))
-                    del self._ready[key]
-                    self._held.add(key)
-                    return key
+                    return self._take()
                 self._changed.wait(self._seconds_to_next())
             return None
+
+    def _take(self) -> K:
+        """Take what goes first, and every few times the oldest, so that neither kind stops the other."""
+        self._taken += 1
+        line = self._before if self._before and self._taken % _SHARE else self._ready
+        key = next(iter(line))
+        del self._ready[key]
+        self._before.pop(key, None)
+        self._held.add(key)
+        return key
 
     def done(self, key: K) -> None:
         """Give the key back; it comes again if it was added meanwhile."""
@@ -122,7 +141,10 @@ class WorkQueue(Generic[K]):
     def _add(self, key: K) -> None:
         if key in self._held:
             self._again.add(key)
-        elif key not in self._ready:
+            return
+        if key not in self._before and self._first(key):
+            self._before[key] = None
+        if key not in self._ready:
             self._ready[key] = None
             self._changed.notify()
 

@@ -40,6 +40,17 @@ def meaning(kind: CloudErrorKind) -> Meaning:
     return _TABLE.get(kind, _TRANSIENT)
 
 
+_CODES: Mapping[str, Meaning] = {
+    "LimitExceeded.BandwidthPackageResourceQuota": Meaning(Reason.BANDWIDTH_PACKAGE_FULL, 30.0, refused=True),
+}
+"""What a released EIP does not relieve."""
+
+
+def meaning_of(error: CloudError) -> Meaning:
+    """Return what this failure means for the claim whose EIP was ordered."""
+    return _CODES.get(error.code) or meaning(error.kind)
+
+
 _BIND = frozenset({Reason.QUOTA_EXCEEDED, Reason.PERMISSION_DENIED, Reason.NO_MONEY})
 
 

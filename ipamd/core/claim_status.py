@@ -75,8 +75,14 @@ def provisioned(claim: Claim, address: ClaimAddress, reason: Reason, now: float)
 
 def not_provisioned(
     claim: Claim, reason: Reason, message: str, now: float, *, certain: bool
-) -> dict[str, Any]:
-    """Record why the claim has no EIP; `certain` if nothing of the last order can have been carried out."""
+) -> dict[str, Any] | None:
+    """Record why the claim has no EIP; `certain` if nothing of the last order can have been carried out.
+
+    None when the claim says all this, but for the RequestId.
+    """
+    forgets = certain and claim.allocation is not None and claim.allocation.started is not None
+    if not forgets and _says(claim, PROVISIONED, reason, message):
+        return None
     conditions = with_condition(
         claim.conditions, kind=PROVISIONED, status=False, reason=reason, message=message, now=now
     )
@@ -145,15 +151,19 @@ def bind_failed(claim: Claim, reason: Reason, message: str, now: float) -> dict[
 
     Each repeat has a RequestId of its own, and one that changes nothing else is not worth a write.
     """
-    message = message[:_MESSAGE_LIMIT]
-    old = condition(claim.conditions, BOUND)
-    same = _REQUEST_ID.sub("", str(old.get("message"))) == _REQUEST_ID.sub("", message)
-    if old.get("status") == "False" and old.get("reason") == reason.value and same:
+    if _says(claim, BOUND, reason, message):
         return None
     conditions = with_condition(
         claim.conditions, kind=BOUND, status=False, reason=reason, message=message, now=now
     )
     return _patch(replace(claim, conditions=conditions), {"conditions": list(conditions)})
+
+
+def _says(claim: Claim, kind: str, reason: Reason, message: str) -> bool:
+    """Whether the claim says of a condition that it is false for this reason, with any RequestId."""
+    old = condition(claim.conditions, kind)
+    said, says = (_REQUEST_ID.sub("", str(text)) for text in (old.get("message"), message[:_MESSAGE_LIMIT]))
+    return old.get("status") == "False" and old.get("reason") == reason.value and said == says
 
 
 def unbound(claim: Claim, reason: Reason, message: str, now: float) -> dict[str, Any]:

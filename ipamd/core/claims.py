@@ -62,6 +62,7 @@ class Reason(Enum):
     EIP_LOST = "EIPLost"
     """The EIP that was recorded does not exist any more."""
     QUOTA_EXCEEDED = "QuotaExceeded"
+    BANDWIDTH_PACKAGE_FULL = "BandwidthPackageFull"
     PERMISSION_DENIED = "PermissionDenied"
     NO_MONEY = "NoMoney"
     INVALID_ATTRIBUTES = "InvalidAttributes"
@@ -88,6 +89,7 @@ class Reason(Enum):
 FAILURES = frozenset(
     {
         Reason.QUOTA_EXCEEDED,
+        Reason.BANDWIDTH_PACKAGE_FULL,
         Reason.PERMISSION_DENIED,
         Reason.NO_MONEY,
         Reason.INVALID_ATTRIBUTES,

@@ -71,6 +71,8 @@ _ADVICE_BY_CODE: dict[CloudErrorKind, dict[str, str]] = {
     },
     _K.QUOTA: {
         "LimitExceeded": _QUOTA,
+        "LimitExceeded.BandwidthPackageResourceQuota": "the bandwidth package has all the EIPs it may have "
+        "(100 in a post-paid one): name another package in eip-attributes, or ask for more in the console",
         "LimitExceeded.InstanceAddressQuota": "the CVM has all public IPs its size allows: use another node",
         "LimitExceeded.NetworkInterfaceLimitExceeded": "the CVM or the VPC has all the ENIs it may have",
         "AddressQuotaLimitExceeded": f"the region's EIPs are used up (document 1199/41648): {_QUOTA}",

@@ -2,13 +2,15 @@
 
 `record` never waits and never fails: Events wait in a bounded queue for a thread of their own, which writes
 few per second. The same message about the same object is one Event whose count grows (client-go's
-correlator), also while it still waits in the queue; so a loop that repeats itself costs memory and requests
-for one. Events are for people. Nothing of ours reads them back.
+correlator), also while it still waits in the queue, and is not written again for a while; so a loop that
+repeats itself costs memory and requests for one. A RequestId does not make a message another. Events are for
+people. Nothing of ours reads them back.
 Thread safety: any thread may call any method.
 """
 
 import logging
 import random
+import re
 import threading
 import time
 import uuid
@@ -27,13 +29,23 @@ from ipamd.kube.resources import EVENTS
 
 log = logging.getLogger(__name__)
 
-_QUEUE = 256
-_REMEMBERED = 512
-"""Events whose count may still grow; the server forgets them after an hour."""
+_REQUEST_ID = re.compile(r"RequestId [^\s,;)]+")
 _MESSAGE_LIMIT = 1024
 """Bytes; the API's own limit for the message of an Event."""
 _ATTEMPTS = 4
 _BACKOFF = Backoff(first=2.0, longest=30.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventPace:
+    """How many Events are written."""
+
+    rate: float = 5.0
+    """Per second."""
+    capacity: int = 256
+    """That may wait; of twice as many the count may still grow. The server forgets them after an hour."""
+    quiet: float = 0.0
+    """Seconds for which a repeat is not written, but counted with the next one after them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +59,22 @@ class _Key:
     uid: str
     type: str
     reason: str
-    message: str
+    text: str
+    """The message without RequestIds."""
+
+
+@dataclass(slots=True)
+class _Written:
+    name: str
+    count: int
+    at: float
+    unsaid: int = 0
+    """How often it was repeated since, and not written."""
 
 
 @dataclass(slots=True)
 class _Waiting:
+    message: str
     count: int
     first: float
     last: float
@@ -70,18 +93,19 @@ class EventRecorder:
         component: str,
         host: str = "",
         *,
-        rate: float = 5.0,
+        pace: EventPace | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Take the name and host that the Events show as their source, and how many to write per second."""
+        """Take the name and host that the Events show as their source, and how many are written."""
+        self._pace = pace or EventPace()
         self._client = client
         self._component = component
         self._host = host
         self._clock = clock
-        self._bucket = TokenBucket(rate=rate, burst=10)
+        self._bucket = TokenBucket(rate=self._pace.rate, burst=10)
         self._condition = threading.Condition()
         self._waiting: OrderedDict[_Key, _Waiting] = OrderedDict()
-        self._written: OrderedDict[_Key, tuple[str, int]] = OrderedDict()  # the Event's name and count
+        self._written: OrderedDict[_Key, _Written] = OrderedDict()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
 
@@ -114,14 +138,16 @@ class EventRecorder:
         key = _key(regarding, type, reason, message)
         now = self._clock()
         with self._condition:
-            waiting = self._waiting.get(key)
+            waiting, written = self._waiting.get(key), self._written.get(key)
             if waiting:
                 waiting.count += 1
                 waiting.last = now
-            elif len(self._waiting) >= _QUEUE:
-                log.warning("an Event is dropped, as %d wait: %s %s", _QUEUE, reason, message)
+            elif written and 0 <= now - written.at < self._pace.quiet:
+                written.unsaid += 1
+            elif len(self._waiting) >= self._pace.capacity:
+                log.warning("an Event is dropped, as %d wait: %s %s", self._pace.capacity, reason, message)
             else:
-                self._waiting[key] = _Waiting(1, now, now)
+                self._waiting[key] = _Waiting(_shown(message), 1, now, now)
                 self._condition.notify_all()
 
     def _run(self) -> None:
@@ -139,29 +165,31 @@ class EventRecorder:
             except errors.KubeError as e:
                 self._put_back(key, waiting, e)
             except Exception:  # the thread must outlive a defect: Events are the users' only news
-                log.exception("an Event is lost: %s %s", key.reason, key.message)
+                log.exception("an Event is lost: %s %s", key.reason, waiting.message)
 
     def _write(self, key: _Key, waiting: _Waiting) -> None:
         if not self._stopping.is_set():
             self._stopping.wait(self._bucket.reserve(time.monotonic()) or 0.0)
-        known = self._written.pop(key, None)
+        with self._condition:
+            known = self._written.pop(key, None)
+        count = waiting.count + (known.count + known.unsaid if known else 0)
         if known:
-            name, count = known
-            body = {"count": count + waiting.count, "lastTimestamp": timestamps.to_text(waiting.last)}
+            body = {
+                "count": count,
+                "lastTimestamp": timestamps.to_text(waiting.last),
+                "message": waiting.message,
+            }
             try:
-                self._client.patch(EVENTS, name, body, key.namespace or "default")
+                self._client.patch(EVENTS, known.name, body, key.namespace or "default")
             except errors.NotFoundError:
-                known = None  # the server has forgotten it
-            else:
-                self._remember(key, name, count + waiting.count)
+                known, count = None, waiting.count  # the server has forgotten it
+        name = known.name if known else ""
         if not known:
-            created = self._client.create(EVENTS, self._event(key, waiting))
-            self._remember(key, created["metadata"]["name"], waiting.count)
-
-    def _remember(self, key: _Key, name: str, count: int) -> None:
-        self._written[key] = (name, count)
-        while len(self._written) > _REMEMBERED:
-            self._written.popitem(last=False)
+            name = self._client.create(EVENTS, self._event(key, waiting))["metadata"]["name"]
+        with self._condition:
+            self._written[key] = _Written(name, count, self._clock())
+            while len(self._written) > 2 * self._pace.capacity:
+                self._written.popitem(last=False)
 
     def _put_back(self, key: _Key, waiting: _Waiting, error: errors.KubeError) -> None:
         waiting.attempts += 1
@@ -192,7 +220,7 @@ class EventRecorder:
             "involvedObject": {field: value for field, value in regarding.items() if value},
             "type": key.type,
             "reason": key.reason,
-            "message": key.message,
+            "message": waiting.message,
             "source": {"component": self._component, "host": self._host},
             "reportingComponent": self._component,
             "reportingInstance": self._host,
@@ -211,7 +239,6 @@ def reference(api_version: str, kind: str, obj: Mapping[str, Any]) -> JsonObject
 
 def _key(regarding: Mapping[str, Any], kind: str, reason: str, message: str) -> _Key:
     identity = regarding.get("metadata", regarding)
-    shown = message.encode()[:_MESSAGE_LIMIT].decode(errors="ignore")
     return _Key(
         api_version=regarding.get("apiVersion", ""),
         kind=regarding.get("kind", ""),
@@ -220,5 +247,9 @@ def _key(regarding: Mapping[str, Any], kind: str, reason: str, message: str) -> 
         uid=identity.get("uid", ""),
         type=kind,
         reason=reason,
-        message=shown,
+        text=_REQUEST_ID.sub("", _shown(message)),
     )
+
+
+def _shown(message: str) -> str:
+    return message.encode()[:_MESSAGE_LIMIT].decode(errors="ignore")

@@ -204,9 +204,9 @@ class ObjectCache:
                     self._replace(fresh, str(_metadata(obj, "resourceVersion")))
                     return
             elif kind == "DELETED":  # changes may come before the end
-                fresh.pop(_key(obj), None)
+                fresh.pop(key_of(obj), None)
             else:
-                fresh[_key(obj)] = self._keep(obj)
+                fresh[key_of(obj)] = self._keep(obj)
         raise errors.UnreachableError(
             f"watch {self._resource.plural}: what there is was not told to its end; it is listed now"
         )
@@ -215,7 +215,7 @@ class ObjectCache:
         fresh: dict[Key, JsonObject] = {}
         scan = self._client.scan(self._resource, self._selection, resource_version=self._list_from)
         for item in scan:
-            fresh[_key(item)] = self._keep(item)
+            fresh[key_of(item)] = self._keep(item)
             if self._stopping.is_set():
                 return
         self._replace(fresh, scan.resource_version)
@@ -238,12 +238,12 @@ class ObjectCache:
         if kind in ("ADDED", "MODIFIED"):
             kept = self._keep(obj)
             with self._lock:
-                old = self._objects.get(_key(obj))
-                self._objects[_key(obj)] = kept
+                old = self._objects.get(key_of(obj))
+                self._objects[key_of(obj)] = kept
             self._tell_difference(old, kept)
         elif kind == "DELETED":
             with self._lock:
-                self._objects.pop(_key(obj), None)
+                self._objects.pop(key_of(obj), None)
             self._tell("deleted", self._keep(obj))
         if version:
             self._version = self._list_from = str(version)
@@ -263,7 +263,7 @@ class ObjectCache:
         try:
             self._on_change(kind, obj)
         except Exception:  # the copy must stay true whatever its listener does
-            log.exception("a listener to %s failed on %s %s", self._resource.plural, kind, _key(obj))
+            log.exception("a listener to %s failed on %s %s", self._resource.plural, kind, key_of(obj))
 
 
 def _same(old: JsonObject, new: JsonObject) -> bool:
@@ -279,7 +279,8 @@ def _metadata(obj: JsonObject, name: str) -> Any:
     return obj["metadata"].get(name)
 
 
-def _key(obj: JsonObject) -> Key:
+def key_of(obj: JsonObject) -> Key:
+    """Return the key of an object from the server; errors: UnreachableError when it has no name."""
     try:
         metadata = obj["metadata"]
         return metadata.get("namespace", ""), metadata["name"]

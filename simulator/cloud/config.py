@@ -83,6 +83,8 @@ class Quotas:
     single_isp_eips: int = 6
     daily_single_isp_applications: int = 12
     daily_public_ip_assignments: int = 10
+    package_eips: int = 100
+    """EIPs of one post-paid bandwidth package (document 684/15247)."""
     enis_per_vpc: int = 1000
     tags_per_resource: int = 50
 

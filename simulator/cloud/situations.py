@@ -202,6 +202,10 @@ EIP_PACKAGE_MALFORMED = Situation(
 EIP_PACKAGE_NOT_FOUND = Situation(
     "InvalidParameterValue.BandwidthPackageNotFound", "The bandwidth package {package_id} does not exist."
 )
+EIP_PACKAGE_FULL = Situation(
+    "LimitExceeded.BandwidthPackageResourceQuota",
+    "The bandwidth package {package_id} can have {limit} resources and has {current}.",
+)
 EIP_TAG_INVALID = Situation("InvalidParameterValue.InvalidTag", "The tag {key} is not valid: {reason}.")
 EIP_TAG_QUOTA = Situation("LimitExceeded.TagQuota", "A resource can have {limit} tags; {count} were given.")
 EIP_NAME_TOO_LONG = Situation(

@@ -82,6 +82,7 @@ def test_every_status_that_is_written_is_stored_as_it_was_written(client):
     ]
     for write in writes:
         body = write(claim)
+        assert body
         stored = client.patch(EIPCLAIMS, claim.name, body, claim.namespace, subresource="status")
         assert _holds(stored["status"], body["status"]), (stored["status"], body["status"])
         claim = claims.read(stored)

@@ -254,6 +254,9 @@ class ModelCloud:
 
         return self._call("DescribeAddresses", read)
 
+    def check_order(self, order):
+        pass
+
     def describe_eip_task(self, task_id, deadline=None):
         def read():
             return TaskState.FAILED if task_id in self.failed_tasks else TaskState.RUNNING

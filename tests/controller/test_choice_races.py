@@ -57,7 +57,7 @@ class Term:
             writer=ClaimWriter(api),
             teller=Teller(recorder),
             promises=Promises(monotonic=cluster.clock),
-            on_freed=lambda: None,
+            on_freed=lambda _: None,
             release_stopped=str,
             clock=cluster.clock,
         )

@@ -67,7 +67,7 @@ class ClaimLife:
             writer=ClaimWriter(api),
             teller=Teller(recorder),
             promises=Promises(monotonic=self.clock),
-            on_freed=lambda: None,
+            on_freed=lambda _: None,
             release_stopped=str,
             clock=self.clock,
         )

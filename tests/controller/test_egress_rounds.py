@@ -50,7 +50,7 @@ class Rounds:
             writer=ClaimWriter(world.client),
             teller=Teller(EventRecorder(world.client, "test")),
             promises=Promises(),
-            on_freed=lambda: None,
+            on_freed=lambda _: None,
             release_stopped=str,
         )
         routes = EgressRoutes(self.cloud, monotonic=self.clock)

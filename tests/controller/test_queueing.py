@@ -202,3 +202,29 @@ def test_keys_that_are_due_in_a_week_and_come_at_every_resync_leave_nothing_behi
     assert len(queue._heap) <= 2 * number + 64
     clock.now = week + 60.0
     assert sorted(key for key in ready(queue) if key != "begin") == list(range(number))
+
+
+def test_what_gives_something_back_goes_first_and_does_not_stop_the_others(clock):
+    queue = WorkQueue(first=lambda key: key.startswith("release"), monotonic=clock)
+    for number in range(6):
+        queue.add(f"order-{number}")
+    for number in range(6):
+        queue.add(f"release-{number}")
+
+    taken = [queue.get() for _ in range(12)]
+
+    assert taken[:3] == ["release-0", "release-1", "release-2"]
+    assert taken[3] == "order-0"
+    assert taken.index("release-5") == 6
+    assert [key for key in taken if key.startswith("order")] == [f"order-{n}" for n in range(6)]
+
+
+def test_a_key_that_waits_and_begins_to_give_back_goes_first(clock):
+    leaving = set()
+    queue = WorkQueue(first=leaving.__contains__, monotonic=clock)
+    for key in "abc":
+        queue.add(key)
+    leaving.add("c")
+    queue.add("c")
+
+    assert [queue.get() for _ in range(3)] == ["c", "a", "b"]

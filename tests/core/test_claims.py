@@ -229,6 +229,7 @@ def test_whatever_stands_in_a_claim_it_can_be_read_and_its_status_written(
     claim = claims.read({**obj, "spec": spec, "status": status})
 
     patch = claim_status.not_provisioned(claim, Reason.CLOUD_ERROR, "x", 1.0, certain=True)
+    patch = patch or claim_status.begin_attempt(claim, 1, 1.0)
 
     assert patch["status"]["phase"] in {phase.value for phase in Phase}
     assert claim.request is None or isinstance(claim.request.delete_policy, DeletePolicy)

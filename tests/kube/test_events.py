@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from ipamd.kube.events import EventRecorder, reference
+from ipamd.kube.events import EventPace, EventRecorder, reference
 from ipamd.kube.resources import EVENTS, NODES, PODS
 from simulator.kube import Fault, FaultKind
 from tests.kube.objects import pod, wait_for
@@ -12,7 +12,7 @@ from tests.kube.objects import pod, wait_for
 
 @pytest.fixture
 def recorder(client):
-    recorder = EventRecorder(client, "tke-eni-agent", "node-a", rate=100)
+    recorder = EventRecorder(client, "tke-eni-agent", "node-a", pace=EventPace(rate=100))
     recorder.start()
     yield recorder
     recorder.stop()
@@ -114,3 +114,31 @@ def test_a_long_message_is_cut_to_what_the_api_allows(client, recorder, web):
     wait_for(lambda: events(client))
 
     assert len(events(client)[0]["message"].encode()) <= 1024
+
+
+def test_a_request_id_does_not_make_it_another_event(client, recorder, web):
+    for number in range(3):
+        recorder.record(web, "Warning", "FailedAllocateEIP", f"no quota (RequestId r-{number}); ask for more")
+        wait_for(lambda: not recorder._waiting)
+
+    wait_for(lambda: [event["count"] for event in events(client)] == [3])
+    assert events(client)[0]["message"] == "no quota (RequestId r-2); ask for more"
+
+
+def test_a_repeat_is_counted_and_written_with_the_next_one_after_a_while(server, client, web):
+    now = [1000.0]
+    recorder = EventRecorder(client, "test", pace=EventPace(rate=100, quiet=300.0), clock=lambda: now[0])
+    recorder.start()
+    recorder.record(web, "Warning", "FailedAllocateEIP", "no quota")
+    wait_for(lambda: recorder._written)
+    for _ in range(5):
+        recorder.record(web, "Warning", "FailedAllocateEIP", "no quota")
+    assert not recorder._waiting
+
+    now[0] += 300.0
+    recorder.record(web, "Warning", "FailedAllocateEIP", "no quota")
+    wait_for(lambda: [event["count"] for event in events(client)] == [7])
+    recorder.stop()
+
+    assert server.traffic.count(verb="create", resource="events") == 1
+    assert server.traffic.count(verb="patch", resource="events") == 1

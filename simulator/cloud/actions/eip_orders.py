@@ -70,6 +70,11 @@ def _check_charge(world: World, params: Mapping[str, Any]) -> None:
         raise situations.EIP_PACKAGE_MALFORMED.error(package_id=package_id)
     if package_id and package_id not in world.config.account.bandwidth_packages:
         raise situations.EIP_PACKAGE_NOT_FOUND.error(package_id=package_id)
+    held = sum(address.bandwidth_package_id == package_id for address in world.addresses.values())
+    if package_id and held >= world.config.quotas.package_eips:
+        raise situations.EIP_PACKAGE_FULL.error(
+            package_id=package_id, limit=world.config.quotas.package_eips, current=held
+        )
     check_bandwidth(charge_type, params.get("InternetMaxBandwidthOut", 1))
 
 
