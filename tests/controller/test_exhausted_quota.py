@@ -30,7 +30,7 @@ def world():
 
 
 def writes(world):
-    counts = Counter()
+    counts: Counter[str] = Counter()
     for request in world.kube.traffic.as_json()["requests"]:
         if request["verb"] in ("patch", "update") and "eipclaims" in request["resource"]:
             counts[request["resource"]] += request["count"]

@@ -205,7 +205,7 @@ def test_keys_that_are_due_in_a_week_and_come_at_every_resync_leave_nothing_behi
 
 
 def test_what_gives_something_back_goes_first_and_does_not_stop_the_others(clock):
-    queue = WorkQueue(first=lambda key: key.startswith("release"), monotonic=clock)
+    queue: WorkQueue[str] = WorkQueue(first=lambda key: key.startswith("release"), monotonic=clock)
     for number in range(6):
         queue.add(f"order-{number}")
     for number in range(6):
@@ -220,7 +220,7 @@ def test_what_gives_something_back_goes_first_and_does_not_stop_the_others(clock
 
 
 def test_a_key_that_waits_and_begins_to_give_back_goes_first(clock):
-    leaving = set()
+    leaving: set[str] = set()
     queue = WorkQueue(first=leaving.__contains__, monotonic=clock)
     for key in "abc":
         queue.add(key)
