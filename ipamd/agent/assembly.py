@@ -37,6 +37,7 @@ from ipamd.agent.node_facts import NodeFacts
 from ipamd.agent.options import Settings
 from ipamd.agent.pending import PendingDeletes
 from ipamd.agent.pending_adds import PendingAdds
+from ipamd.agent.pod_sides import PodSides, SideTools
 from ipamd.agent.pods import PodSource
 from ipamd.agent.pool import Pool, PoolTerms
 from ipamd.agent.pool_actions import EniPlan, PoolActions
@@ -344,6 +345,14 @@ class Agent:
             enis=self._enis,
             reconciler=self._reconciler,
             repairing=repairing,
+            pod_sides=PodSides(
+                SideTools(
+                    book=self._book,
+                    enis=self._enis,
+                    dataplane=self._dataplane,
+                    are_under_way=self._pending_adds.are_under_way,
+                )
+            ),
             sweeping=self._sweeping,
             pending=self._pending,
             announcer=self._announcer,

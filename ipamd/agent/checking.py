@@ -20,6 +20,7 @@ from ipamd.core.cni_errors import CniError, Code
 from ipamd.core.deadline import Deadline
 from ipamd.core.errors import IpamError
 from ipamd.net.dataplane import DataPlane
+from ipamd.net.model import ChainedLink
 
 _TURN_SECONDS = 5.0
 
@@ -46,7 +47,7 @@ class Checking:
         state = address.state
         found = cni_result.differences(address.ip, state.key.ifname, state.host_interface, request.previous)
         try:
-            found += self._differences(address)
+            found += self._differences(address, _chained(request.previous, state.key.ifname))
         except IpamError as e:
             raise failures.of_verb("CHECK", state.pod, e, request.conf.version) from e
         if found:
@@ -64,7 +65,7 @@ class Checking:
         except IpamError as e:
             return [e.message]
 
-    def _differences(self, seen: Address) -> list[str]:
+    def _differences(self, seen: Address, chained: ChainedLink | None = None) -> list[str]:
         with self.turns.of_address(seen.ip, Deadline.after(_TURN_SECONDS, time.monotonic)):
             address = self.book.ledger.addresses.get(seen.ip)
             if address is None or not isinstance(address.state, Assigned) or address.pod != seen.pod:
@@ -76,4 +77,10 @@ class Checking:
             if link is None:
                 found.append(f"ENI {address.eni_id} has no link on the node")
                 return found
-            return found + self.dataplane.check_pod(wiring(address, link))
+            return found + self.dataplane.check_pod(wiring(address, link), chained)
+
+
+def _chained(previous: cni_result.PreviousResult, ifname: str) -> ChainedLink:
+    """Return what plugins after ours have made of the Pod's interface, as the runtime was told."""
+    interface = previous.inside(ifname)
+    return ChainedLink(mac=interface.mac.lower(), mtu=interface.mtu) if interface else ChainedLink()

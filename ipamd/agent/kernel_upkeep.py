@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ipamd.agent.announcing import Announcer
 from ipamd.agent.attempts import Attempts
 from ipamd.agent.enis import NodeEnis
+from ipamd.agent.pod_sides import PodSides
 from ipamd.agent.repairing import Found, Repairing
 from ipamd.core.addresses import Address
 from ipamd.core.model import PodRef
@@ -29,6 +30,7 @@ class KernelParts:
     direct_cidrs: tuple[str, ...]
     enis: NodeEnis
     repairing: Repairing
+    pod_sides: PodSides
     announcer: Announcer
     is_settled: Callable[[], bool]
     """Whether the ledger can be true."""
@@ -51,6 +53,7 @@ class KernelUpkeep:
         self._parts = parts
         self._attempts = Attempts()
         self._told: dict[str, str] = {}
+        self._found: Found | None = None
         self.cut_off: tuple[Address, ...] = ()
         """Addresses whose owner has no link any more."""
         self.mended = 0
@@ -59,7 +62,12 @@ class KernelUpkeep:
         """How much of nobody was taken away."""
 
     def round(self) -> None:
-        """Make one round on the caller's thread."""
+        """Make one round on the caller's thread: both sides of all Pods."""
+        self.begin()
+        self._attempts.make("Pods' own ends", self._mend_pod_sides)
+
+    def begin(self) -> None:
+        """Make the part of a round that the first request should not come before: the node's side."""
         parts = self._parts
         self._attempts.make("node", self._mend_node)
         self._attempts.make("ENIs", self._mend_enis)
@@ -86,10 +94,16 @@ class KernelUpkeep:
         found = self._parts.repairing.repair()
         self.mended += found.mended
         self.removed += found.removed
+        self._found = found
         before, self.cut_off = self.cut_off, found.cut_off
         self._report(found)
         if set(found.cut_off) - set(before):
             self._parts.pods_are_gone()
+
+    def _mend_pod_sides(self) -> None:
+        found, self._found = self._found, None
+        if found is not None:
+            self.mended += self._parts.pod_sides.mend(found.links)
 
     def _report(self, found: Found) -> None:
         told = {}

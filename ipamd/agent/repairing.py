@@ -38,6 +38,8 @@ class Found:
     removed: int
     cut_off: tuple[Address, ...]
     """Addresses whose owner has no link any more: only a new sandbox helps, if the Pod still exists."""
+    links: tuple[FoundLink, ...]
+    """The links of all Pods."""
 
 
 class _Verdict(Enum):
@@ -76,7 +78,8 @@ class Repairing:
         """
         # Who was settled before the kernel is listed has to be in the list; the others are left out.
         settled = [a for a in self._book.ledger.in_state(Assigned) if not self._is_being_wired(a)]
-        kernel = _Kernel.of(self._dataplane.snapshot())
+        snapshot = self._dataplane.snapshot()
+        kernel = _Kernel.of(snapshot)
         verdicts = [(address, self._verdict(address, kernel)) for address in settled]
         for address in self._book.ledger.in_state(Occupied):
             self._let_go_if_left(address, kernel)
@@ -84,6 +87,7 @@ class Repairing:
             mended=sum(verdict is _Verdict.MENDED for _, verdict in verdicts),
             removed=self._remove_leftovers(kernel),
             cut_off=tuple(address for address, verdict in verdicts if verdict is _Verdict.CUT_OFF),
+            links=snapshot.links,
         )
 
     def _is_being_wired(self, address: Address) -> bool:
@@ -200,7 +204,7 @@ class _Kernel:
     def has(self, pod: PodWiring) -> bool:
         """Whether the node's side of the Pod is complete."""
         link = self.links.get(pod.host_veth)
-        if link is None or link.mac != names.host_mac(pod.ip) or not link.up or link.accepts_ra:
+        if link is None or link.mac != names.host_mac(pod.ip) or not link.whole:
             return False
         routed = (f"{pod.ip}/32", link.ifindex) in self.routes
         return routed and self.marks.get(pod.ip) == pod.eni_mark and (pod.ip in self.eip_pods) == pod.eip

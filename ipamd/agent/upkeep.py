@@ -16,6 +16,7 @@ from ipamd.agent.enis import NodeEnis
 from ipamd.agent.kernel_upkeep import KernelParts, KernelUpkeep
 from ipamd.agent.outside_upkeep import OutsideParts, OutsideUpkeep
 from ipamd.agent.pending import PendingDeletes
+from ipamd.agent.pod_sides import PodSides
 from ipamd.agent.repairing import Repairing
 from ipamd.agent.rounds import Rounds
 from ipamd.agent.starting import Reconciler
@@ -35,6 +36,7 @@ class UpkeepParts:
     enis: NodeEnis
     reconciler: Reconciler
     repairing: Repairing
+    pod_sides: PodSides
     sweeping: Sweeping
     pending: PendingDeletes
     announcer: Announcer
@@ -50,6 +52,7 @@ class Upkeep:
         """Take the parts and the seconds between two rounds."""
         self._dataplane = parts.dataplane
         self._cloud_check = parts.cloud_check
+        self._pod_sides = parts.pod_sides
         self._kernel = KernelUpkeep(
             KernelParts(
                 dataplane=parts.dataplane,
@@ -57,6 +60,7 @@ class Upkeep:
                 direct_cidrs=parts.direct_cidrs,
                 enis=parts.enis,
                 repairing=parts.repairing,
+                pod_sides=parts.pod_sides,
                 announcer=parts.announcer,
                 is_settled=lambda: parts.reconciler.is_settled,
                 is_over=parts.sweeping.is_over,
@@ -94,13 +98,14 @@ class Upkeep:
 
     def round(self, *, outside: bool = True) -> None:
         """Make one round now, on the caller's thread; `outside` is all that others have to answer."""
-        self._kernel.round()
+        self._kernel.begin()
         if outside:
             self._outside.round()
 
     def round_now(self, deadline: Deadline) -> bool:
         """Have a round made that begins now or later, with a look at the cloud; whether it ended in time."""
         self._cloud_check.hasten()
+        self._pod_sides.forget()
         # What the look has changed is mended too.
         return self._outside_rounds.wait_for_next(deadline) and self._kernel_rounds.wait_for_next(deadline)
 

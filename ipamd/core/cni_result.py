@@ -17,6 +17,7 @@ from ipamd.core.netconf import NetConf
 _MAX_ENTRIES: Final = 64
 """Interfaces, or addresses, in a prevResult: a chain of plugins makes a handful."""
 _MAX_STRING: Final = 4096
+_MAX_MTU: Final = 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +57,12 @@ def encode(made: PodInterface, version: str) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreviousInterface:
-    """One interface of a prevResult; an empty sandbox means that it is the host's."""
+    """One interface of a prevResult; without sandbox it is the host's, MTU 0 is one that is not told."""
 
     name: str
     mac: str
     sandbox: str
+    mtu: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,10 @@ class PreviousResult:
     interfaces: tuple[PreviousInterface, ...]
     addresses: tuple[str, ...]
     """Without prefix length."""
+
+    def inside(self, name: str) -> PreviousInterface | None:
+        """Return the interface of this name in the sandbox, as the last plugin of the chain tells it."""
+        return next((i for i in reversed(self.interfaces) if i.sandbox and i.name == name), None)
 
 
 def differences(ip: str, ifname: str, host_veth: str, previous: PreviousResult) -> list[str]:
@@ -105,6 +111,7 @@ def parse_previous(conf: NetConf) -> PreviousResult:
                 name=_string(conf, where, entry, "name"),
                 mac=_string(conf, where, entry, "mac"),
                 sandbox=_string(conf, where, entry, "sandbox"),
+                mtu=_mtu(conf, where, entry),
             )
             for where, entry in _entries(conf, raw, "interfaces")
         ),
@@ -135,6 +142,13 @@ def _string(conf: NetConf, where: str, entry: Mapping[str, Any], field: str) -> 
     value = entry.get(field, "")
     if not isinstance(value, str) or len(value) > _MAX_STRING:
         raise _broken(conf, f"{where}.{field}", f"a string of at most {_MAX_STRING} characters")
+    return value
+
+
+def _mtu(conf: NetConf, where: str, entry: Mapping[str, Any]) -> int:
+    value = entry.get("mtu", 0)
+    if type(value) is not int or not 0 <= value <= _MAX_MTU:
+        raise _broken(conf, f"{where}.mtu", f"a number from 0 to {_MAX_MTU}")
     return value
 
 

@@ -23,11 +23,13 @@ from contextlib import AbstractContextManager
 from typing import Final
 
 from ipamd.core import errors
-from ipamd.net import checking, enis, links, netns, nft_table, rtnetlink, snapshot, wiring
+from ipamd.net import checking, enis, links, netns, nft_table, pod_side, rtnetlink, snapshot, wiring
+from ipamd.net.ipv6_guard import Ipv6Guard
 from ipamd.net.link_removal import LinkRemoval
 from ipamd.net.listing import Link
 from ipamd.net.marks import FIRST_TABLE, MarkMask
 from ipamd.net.model import (
+    ChainedLink,
     DataPlaneConfig,
     EniLink,
     PodLink,
@@ -60,6 +62,7 @@ class DataPlane:
         self._elements = Elements()
         self._removal = LinkRemoval()
         self._table = nft_table.NftTable(self._elements)
+        self._ipv6_guard = Ipv6Guard(self._sysctls)
         self._enis: dict[str, EniLink] = {}
         self._direct_cidrs: tuple[str, ...] = ()
         self._mended = 0
@@ -95,6 +98,7 @@ class DataPlane:
             known = self._enis.get(mac) == primary and self._direct_cidrs == cidrs
             changed = self._sysctls.ensure(_FORWARDING, "1")
             changed |= enis.ensure_pod_rule(self._mask.mask)
+            changed |= self._ipv6_guard.ensure()
             others = {other: eni for other, eni in self._enis.items() if other != mac}
             changed |= self._write(cidrs, {mac: primary, **others})
             self._mended += known and changed
@@ -205,11 +209,21 @@ class DataPlane:
 
     def check_node_side(self, pod: PodWiring) -> list[str]:
         """Return what differs on the node, one sentence each; the Pod's namespace is not entered."""
-        return checking.differences_on_the_node(pod, self._elements, self._sysctls)
+        return checking.differences_on_the_node(pod, self._elements)
 
-    def check_pod(self, pod: PodWiring) -> list[str]:
-        """Return what differs from how the Pod has to be wired, one sentence each."""
-        return checking.differences(pod, self._elements, self._sysctls)
+    def check_pod(self, pod: PodWiring, chained: ChainedLink | None = None) -> list[str]:
+        """Return what differs from how the Pod has to be wired, one sentence each.
+
+        `chained` has what the runtime knows of later plugins; without it what they may change is not judged.
+        """
+        return checking.differences(pod, self._elements, chained or ChainedLink())
+
+    def mend_pod_side(self, pod: PodWiring) -> list[str]:
+        """Make again what the Pod has lost in its namespace because its link was down; return what it was.
+
+        Errors: NetnsError when the namespace is gone.
+        """
+        return pod_side.mend(pod)
 
     def set_eip_pod(self, ip: str, *, wanted: bool) -> None:
         """Say whether a Pod has an EIP; connections that exist stay on their way."""
@@ -217,12 +231,14 @@ class DataPlane:
 
     def snapshot(self) -> Snapshot:
         """Return all that is ours in the kernel."""
-        return snapshot.taken(self._elements, self._sysctls, self._table.listed)
+        guard = self._ipv6_guard.listed() is not None
+        return snapshot.taken(self._elements, self._table.listed, ipv6_guard=guard)
 
     def remove_all(self) -> None:
         """Remove all that is ours, the links of running Pods included: for an uninstall."""
         with self._lock:
             self._table.remove()
+            self._ipv6_guard.remove()
             enis.remove_all_rules_and_routes()
             with NetlinkSocket(ROUTE) as channel:
                 channel.change(*(rtnetlink.delete_link(link.name) for link in snapshot.our_links(channel)))

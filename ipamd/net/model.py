@@ -101,6 +101,15 @@ class PodWiring:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChainedLink:
+    """What later plugins of the chain have made of the Pod's interface, as far as somebody says so."""
+
+    mac: str = ""
+    """Empty: nobody says, and any is right."""
+    mtu: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PodLink:
     """The two ends of a Pod's veth."""
 
@@ -140,8 +149,19 @@ class FoundLink:
     mac: str
     up: bool
     alias: str
-    accepts_ra: bool = False
-    """Whether the Pod could give the node a route by a router advertisement; only `taken` looks."""
+    downs: int = 0
+    """How often the Pod's end was down since the link exists."""
+    carrier: bool = True
+    """Whether the Pod's end is up."""
+    ipv6: bool = False
+    """Whether the link takes part in IPv6, which it should not."""
+    answers: bool = True
+    """Whether it answers ARP for the Pod's gateway."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether the link is as ADD has left it."""
+        return self.up and self.answers and not self.ipv6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,11 +178,13 @@ class Snapshot:
     eip_pods: frozenset[str]
     eni_marks: frozenset[int]
     """Marks of the ENIs that nft chains exist for."""
+    ipv6_guard: bool
+    """Whether the nft table exists that drops what Pods send by IPv6."""
 
     @property
     def empty(self) -> bool:
         """Whether nothing of ours is left."""
-        return not (self.rules or self.routes or self.links or self.table_exists)
+        return not (self.rules or self.routes or self.links or self.table_exists or self.ipv6_guard)
 
 
 def checked_ip(ip: str, field: str = "Pod IP") -> str:

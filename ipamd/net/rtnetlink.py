@@ -36,6 +36,7 @@ _ONLINK: Final = 4
 _TO_TABLE: Final = 1
 _SKIP_STATISTICS: Final = ("IFLA_EXT_MASK", 8)
 _HOST_PREFIX: Final = 32
+_PROXY: Final = 8  # NTF_PROXY
 
 Attributes = Sequence[tuple[str, Any]]
 
@@ -154,6 +155,20 @@ def set_neighbour(ip: str, mac: str, ifindex: int, what: str) -> Request:
     )
 
 
+def set_proxy(ip: str, ifindex: int, what: str) -> Request:
+    """Have a link answer ARP for an address that other links lead to, and for no other one."""
+    message = _encode(
+        ndmsg,
+        _NEWNEIGH,
+        CREATE | REPLACE,
+        [("NDA_DST", ip)],
+        family=socket.AF_INET,
+        ifindex=ifindex,
+        flags=_PROXY,
+    )
+    return Request(message, what)
+
+
 def add_rule(priority: int, table: int, match: Attributes) -> Request:
     """Add an IPv4 policy rule `… lookup table` of ours."""
     return Request(
@@ -200,6 +215,11 @@ def list_routes() -> bytes:
 def list_neighbours() -> bytes:
     """Ask for all IPv4 neighbours."""
     return _encode(ndmsg, _GETNEIGH, DUMP, [], family=socket.AF_INET)
+
+
+def list_proxies() -> bytes:
+    """Ask for all IPv4 addresses that links answer for."""
+    return _encode(ndmsg, _GETNEIGH, DUMP, [], family=socket.AF_INET, flags=_PROXY)
 
 
 def list_rules() -> bytes:

@@ -5,31 +5,27 @@ the nft table `tke_eni`. Listing costs some milliseconds at 250 Pods; nothing is
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any, Final
 
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from ipamd.core import names
-from ipamd.net import links, listing, rtnetlink, ruleset, table_listing, wiring
+from ipamd.net import links, listing, rtnetlink, ruleset, table_listing
 from ipamd.net.model import FoundLink, FoundRoute, FoundRule, Snapshot
 from ipamd.net.netlink import ROUTE, NetlinkSocket
 from ipamd.net.nft_elements import Elements
-from ipamd.net.sysctls import Sysctls
 
 _OUR_MACS: Final = names.host_mac("0.0.0.0")[:6]
 
 
 def taken(
-    elements: Elements, sysctls: Sysctls, listed: Callable[[], list[ruleset.Command] | None]
+    elements: Elements, listed: Callable[[], list[ruleset.Command] | None], *, ipv6_guard: bool
 ) -> Snapshot:
-    """Return what is ours, as it is now; `listed` gives the nft table."""
+    """Return what is ours, as it is now; `listed` gives one nft table, `ipv6_guard` if the other exists."""
     with NetlinkSocket(ROUTE) as channel:
         rules = tuple(our_rules(channel))
         routes = tuple(_found_routes(channel))
-        found = tuple(
-            replace(link, accepts_ra=wiring.accepts_ra(link.name, sysctls)) for link in our_links(channel)
-        )
+        found = tuple(our_links(channel))
     table = listed()
     marks = (ruleset.mark_of(chain) for chain in table_listing.chains(table or []))
     return Snapshot(
@@ -40,6 +36,7 @@ def taken(
         pod_marks={ip: ruleset.mark_of(chain) for ip, chain in elements.listed(ruleset.PODS).items()},
         eip_pods=frozenset(elements.listed(ruleset.EIP_PODS)),
         eni_marks=frozenset(mark for mark in marks if mark),
+        ipv6_guard=ipv6_guard,
     )
 
 
@@ -67,9 +64,21 @@ def routes_of(channel: NetlinkSocket, protocol: int) -> Iterator[Any]:
 
 def our_links(channel: NetlinkSocket) -> Iterator[FoundLink]:
     """Yield the node's ends of Pods' veths."""
+    proxies = map(listing.neighbour, channel.dump(rtnetlink.list_proxies(), "list proxied addresses"))
+    answering = {proxy.ifindex for proxy in proxies if proxy.ip == names.GATEWAY_IP}
     for link in links.listed(channel):
         if names.HOST_VETH.fullmatch(link.name) and link.mac.startswith(_OUR_MACS):
-            yield FoundLink(name=link.name, ifindex=link.ifindex, mac=link.mac, up=link.up, alias=link.alias)
+            yield FoundLink(
+                name=link.name,
+                ifindex=link.ifindex,
+                mac=link.mac,
+                up=link.up,
+                alias=link.alias,
+                downs=link.downs,
+                carrier=link.carrier,
+                ipv6=link.ipv6,
+                answers=link.ifindex in answering,
+            )
 
 
 def _found_routes(channel: NetlinkSocket) -> Iterator[FoundRoute]:

@@ -1,7 +1,8 @@
 """One Pod's links, addresses and routes: made, and taken away.
 
-    Pod     eth0 <ip>/32; 169.254.1.1 dev eth0; default via it; its MAC is a permanent neighbour
-    node    eni<sha1> up, no address; <ip>/32 dev eni<sha1> in main; nft: which ENI, and whether it has an EIP
+    Pod     eth0: see pod_side.py
+    node    eni<sha1> up, no address, no IPv6, answers ARP for 169.254.1.1; <ip>/32 dev eni<sha1> in main;
+            nft: which ENI, and whether it has an EIP
 
 A Pod is wired completely or not at all: what was made is taken away again when a later step fails. The link
 is the sandbox's, the rest is the address's: an address that another sandbox has still is taken over by
@@ -21,7 +22,7 @@ import socket
 from collections.abc import Iterator
 
 from ipamd.core import errors, names
-from ipamd.net import links, netlink, netns, nft_elements, rtnetlink, ruleset
+from ipamd.net import ipv6_guard, links, netlink, netns, nft_elements, pod_side, rtnetlink, ruleset
 from ipamd.net.model import PodLink, PodWiring, checked_host_veth, checked_ip
 from ipamd.net.netlink import ROUTE, NetlinkSocket
 from ipamd.net.nft_elements import Change, Element, Elements
@@ -69,9 +70,8 @@ def swap(pod: PodWiring, made: PodLink, elements: Elements) -> None:
 def _make_link(pod: PodWiring, namespace: int, sysctls: Sysctls) -> PodLink:
     _make_veth(pod, namespace)
     host_ifindex = _ifindex(pod.host_veth)
-    # Without a look first: a new link has the node's default, and ADD is the hot path.
-    sysctls.write(f"ipv6/conf/{pod.host_veth}/accept_ra", "0")
-    pod_ifindex = netns.run_inside(namespace, lambda: _configure(pod))
+    ipv6_guard.close(pod.host_veth, sysctls)
+    pod_ifindex = netns.run_inside(namespace, lambda: pod_side.configure(pod, sysctls))
     return PodLink(
         host_mac=names.host_mac(pod.ip),
         pod_mac=names.pod_mac(pod.ip),
@@ -80,19 +80,13 @@ def _make_link(pod: PodWiring, namespace: int, sysctls: Sysctls) -> PodLink:
     )
 
 
-def accepts_ra(host_veth: str, sysctls: Sysctls) -> bool:
-    """Whether the Pod behind the link could give the node a route (router advertisement, CVE-2020-10749)."""
-    # A kernel without IPv6 does not have the setting.
-    return sysctls.read(f"ipv6/conf/{host_veth}/accept_ra") not in ("", "0")
-
-
 def connect(pod: PodWiring, elements: Elements, sysctls: Sysctls) -> bool:
     """Mend the node's side, link to nft elements; False when the link is gone and only ADD can help."""
     with NetlinkSocket(ROUTE) as channel:
         link = links.by_name(channel, pod.host_veth)
     if link is None or link.mac != names.host_mac(pod.ip):
         return False
-    sysctls.ensure(f"ipv6/conf/{pod.host_veth}/accept_ra", "0")
+    ipv6_guard.ensure_closed(pod.host_veth, sysctls)
     _connect(pod, link.ifindex, elements)
     return True
 
@@ -165,26 +159,6 @@ def _make_veth(pod: PodWiring, namespace: int) -> None:
                 )
 
 
-def _configure(pod: PodWiring) -> int:
-    """Set up the Pod's side, inside its namespace; return its ifindex."""
-    where = f"of Pod {pod.ip} in {pod.netns_path}"
-    ifindex = _ifindex(pod.ifname)
-    gateway = names.GATEWAY_IP
-    with NetlinkSocket(ROUTE) as channel:
-        channel.change(
-            rtnetlink.set_link(ifindex, [], f"bring up {pod.ifname} {where}"),
-            rtnetlink.add_address(ifindex, pod.ip, f"add the address {where}"),
-            rtnetlink.set_host_route(gateway, ifindex, f"add the route to the gateway {where}"),
-            rtnetlink.set_default_route(
-                gateway, ifindex, rtnetlink.MAIN_TABLE, f"add the default route {where}"
-            ),
-            rtnetlink.set_neighbour(
-                gateway, names.host_mac(pod.ip), ifindex, f"add the gateway's neighbour entry {where}"
-            ),
-        )
-    return ifindex
-
-
 def _connect(pod: PodWiring, host_ifindex: int, elements: Elements) -> None:
     _route(pod, host_ifindex)
     elements.apply(_element_changes(pod, elements))
@@ -197,6 +171,7 @@ def _route(pod: PodWiring, host_ifindex: int) -> None:
             # First: a link that is down takes no route.
             rtnetlink.set_link(host_ifindex, attributes, f"bring up {pod.host_veth}, with its alias"),
             rtnetlink.set_host_route(pod.ip, host_ifindex, f"add route {pod.ip}/32 dev {pod.host_veth}"),
+            rtnetlink.set_proxy(names.GATEWAY_IP, host_ifindex, f"answer ARP on {pod.host_veth}"),
         )
 
 

@@ -36,6 +36,7 @@ NEVER_TAKEN: Final[Mapping[str, str]] = {
     "cloud.DeleteNetworkInterface": "no daemon gives an ENI back",
     "kube.patch.events": "an Event that repeats itself; nothing of ours reads Events back",
     "nft.remove_table": "an uninstall, which no daemon does by itself",
+    "nft.remove_ipv6_guard": "the same",
 }
 """Effects that no scenario comes by, and why."""
 
@@ -119,7 +120,9 @@ def _steps_of_call(call: ast.Call, where: str) -> Iterator[str]:
     place = f"{where}:{call.lineno}"
     if function == "steps.step":
         yield from _announced(call.args[0], place)
-    elif function in ("libnftables.run", "run") and where.endswith(("nft_table.py", "libnftables.py")):
+    elif function in ("libnftables.run", "run") and where.endswith(
+        ("nft_table.py", "ipv6_guard.py", "libnftables.py")
+    ):
         yield f"nft.{_literal(call.args[2], place)}"
     elif function == "self._transaction" and not isinstance(call.args[0], ast.JoinedStr):
         yield f"store.{_literal(call.args[0], place)}"

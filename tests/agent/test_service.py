@@ -1,8 +1,13 @@
 """The verbs through real gRPC, in the orders in which runtimes call them."""
 
+import json
+import os
+import subprocess
+
 import pytest
 
 from ipamd.core import model
+from testbed import probes
 
 pytestmark = [pytest.mark.netns, pytest.mark.scenario]
 
@@ -127,9 +132,9 @@ def test_check_names_another_interface_in_the_result(node):
 
 DAMAGE = {
     "address": "ip address del {ip}/32 dev eth0",
-    "neighbour entry": "ip neigh del 169.254.1.1 dev eth0",
+    "neighbour entry": "ip neigh replace 169.254.1.1 dev eth0 lladdr 02:00:00:00:00:01 nud permanent",
     "is down": "ip link set eth0 down",
-    "MTU": "ip link set eth0 mtu 1300",
+    "MTU": "ip link set eth0 mtu 1600",
     "MAC": "ip link set eth0 address 02:00:00:00:00:01",
 }
 
@@ -145,6 +150,43 @@ def test_check_names_each_difference_of_the_pods_side(node, named):
 
     assert (code, error["code"]) == (1, 101)
     assert named in error["msg"]
+    node.delete_pod(sandbox)
+
+
+@pytest.mark.parametrize("version", ["1.0.0", "1.1.0"])
+@pytest.mark.parametrize("tuned", [{"mtu": 1400}, {"mac": "c2:b0:57:49:47:f1"}])
+def test_check_accepts_what_a_chained_plugin_has_made(node, tuned, version):
+    """CNI's own `tuning`, chained after ours; the runtime then checks with the result of the whole chain."""
+    _, sandbox = node.pod_and_sandbox(f"tuned-{next(iter(tuned))}-{version.replace('.', '-')}")
+    _, result = node.call("add", sandbox, conf={"cniVersion": version})
+    # Debian's tuning does not know 1.1.0; what it prints is what the specification has for both.
+    conf = {"cniVersion": "1.0.0", "name": "tke-eni", "type": "tuning", **tuned}
+    environment = {
+        "CNI_COMMAND": "ADD",
+        "CNI_CONTAINERID": sandbox.container_id,
+        "CNI_NETNS": f"/run/netns/{sandbox.netns}",
+        "CNI_IFNAME": "eth0",
+        "CNI_PATH": "/usr/lib/cni",
+        "PATH": os.environ["PATH"],
+    }
+    done = subprocess.run(
+        ["/usr/lib/cni/tuning"],
+        input=json.dumps({**conf, "prevResult": {**result, "cniVersion": "1.0.0"}}),
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    told = json.loads(done.stdout)
+    assert told["interfaces"][1].get("mac") == tuned.get("mac", result["interfaces"][1]["mac"])
+
+    assert node.call("check", sandbox, conf={"cniVersion": version, "prevResult": told}) == (0, {})
+    assert node.ctl("status")["problems"] == []
+    with probes.SourceReporter(node.node.netns):
+        node.eventually(
+            "traffic", lambda: probes.seen_source(sandbox.netns, node.node.private_ip) == ip_of(result)
+        )
     node.delete_pod(sandbox)
 
 

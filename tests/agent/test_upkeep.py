@@ -1,5 +1,7 @@
 """The node mends itself within a repair period, and touches only what is its own."""
 
+import re
+import subprocess
 from datetime import UTC, datetime
 
 import pytest
@@ -15,7 +17,7 @@ def ip_of(result):
 
 @pytest.fixture
 def pod(node, request):
-    _, sandbox = node.pod_and_sandbox(request.node.name.replace("_", "-")[:50].strip("-"))
+    _, sandbox = node.pod_and_sandbox(re.sub("[^a-z0-9]+", "-", request.node.name.lower())[-50:].strip("-"))
     code, result = node.call("add", sandbox)
     assert code == 0
     sandbox_ip = ip_of(result)
@@ -67,17 +69,33 @@ def test_forwarding_that_was_switched_off_is_switched_on_again(node, pod):
     node.eventually("forwarding", lambda: node.on_node("sysctl", "-n", "net.ipv4.ip_forward").strip() == "1")
 
 
-def test_a_link_that_was_made_to_accept_router_advertisements_refuses_them_again(node, pod):
+def test_a_link_that_was_made_to_take_part_in_ipv6_leaves_it_again(node, pod):
     sandbox, _, result = pod
     (host,) = [i["name"] for i in result["interfaces"] if not i.get("sandbox")]
-    setting = f"net.ipv6.conf.{host}.accept_ra"
-    assert node.on_node("sysctl", "-n", setting).strip() == "0"
-    node.on_node("sysctl", "-qw", f"{setting}=2")
+    setting = f"net.ipv6.conf.{host}.disable_ipv6"
+    assert node.on_node("sysctl", "-n", setting).strip() == "1"
+    node.on_node("sysctl", "-qw", f"{setting}=0")
 
     code, error = node.call("check", sandbox, conf={"prevResult": result})
     assert (code, error["code"]) == (1, 101)
-    assert "router advertisements" in error["msg"]
-    node.eventually("refused", lambda: node.on_node("sysctl", "-n", setting).strip() == "0", seconds=20)
+    assert "takes part in IPv6" in error["msg"]
+    node.eventually("left", lambda: node.on_node("sysctl", "-n", setting).strip() == "1", seconds=20)
+
+
+@pytest.mark.parametrize("change", ["down and up", "down, another MAC, up"])
+def test_a_pod_whose_link_was_down_has_its_network_again(node, pod, change):
+    """As plugins do that are chained after ours, for instance CNI's tuning with `mac`."""
+    sandbox, ip, _ = pod
+    inside = ("ip", "netns", "exec", sandbox.netns)
+    mac = ("link", "set", "eth0", "address", "02:00:00:00:00:01") if "MAC" in change else ("link", "show")
+    for command in (("link", "set", "eth0", "down"), mac, ("link", "set", "eth0", "up")):
+        subprocess.run([*inside, "ip", *command], check=True, capture_output=True)
+
+    with probes.SourceReporter(node.node.netns):
+        node.eventually(
+            "traffic", lambda: probes.seen_source(sandbox.netns, node.node.private_ip) == ip, seconds=20
+        )
+    assert f"the Pod at {ip} has back what its link had lost" in node.log()
 
 
 def test_leftovers_of_nobody_are_removed_and_strangers_are_not_touched(node, pod):

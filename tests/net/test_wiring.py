@@ -65,14 +65,6 @@ def test_udev_has_no_reason_to_change_the_macs(world):
     assert sandbox.run("cat", "/sys/class/net/eth0/addr_assign_type") == "3\n"
 
 
-def test_a_pod_cannot_give_the_node_routes_by_router_advertisements(world):
-    world.node.run("sysctl", "-qw", "net.ipv6.conf.default.accept_ra=2")
-    world.add_pod(POD)
-    veth = world.pods[POD].host_veth
-
-    assert world.node.run("cat", f"/proc/sys/net/ipv6/conf/{veth}/accept_ra") == "0\n"
-
-
 def test_the_alias_tells_people_which_pod_it_is(world):
     world.add_pod(POD, alias="tke-eni abc eth0 default/web-0 uid")
 
