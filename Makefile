@@ -9,7 +9,7 @@ PY := $(VENV)/bin/python
 # The shim is compiled for the interpreter that will run it, so the project uses one interpreter: Debian's.
 PYTHON := /usr/bin/python3.11
 PACKAGES := python3.11 python3.11-venv iproute2 iputils-ping curl nftables libnftables1 iptables conntrack \
-	containernetworking-plugins patchelf libfaketime
+	containernetworking-plugins patchelf
 IMAGE_PACKAGES := buildah mmdebstrap
 E2E_PACKAGES := $(IMAGE_PACKAGES) containerd runc etcd-server docker-registry skopeo busybox-static
 IMAGE = ccr.ccs.tencentyun.com/tke-eni/ipamd:$(shell sed -n 's/^version = //p' setup.cfg)

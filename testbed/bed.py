@@ -153,13 +153,7 @@ class Bed:
             },
         )
 
-    def start_agent(
-        self,
-        *,
-        options: Sequence[str] = (),
-        launcher: Sequence[str] = LAUNCHER,
-        environment: Mapping[str, str] | None = None,
-    ) -> None:
+    def start_agent(self, *, options: Sequence[str] = (), launcher: Sequence[str] = LAUNCHER) -> None:
         """Run `ipamd agent` in the node's namespace, with the CVM's role, and wait until it can take Pods."""
         self.agent = self._children.start(
             "agent",
@@ -187,7 +181,6 @@ class Bed:
                 str(self.pending_deletes),
                 *options,
             ],
-            environment=environment,
         )
 
     @property

@@ -164,7 +164,7 @@ class Adding:
         if not in_time:
             raise TryAgainError(
                 f"no address became free in time: {pool.waited_for()}",
-                advice="raise --ip-min-warm-target if this repeats",
+                advice=pool.advice() or "raise --ip-min-warm-target if this repeats",
             )
 
     def _await_eip(self, way: _Way) -> None:

@@ -141,10 +141,13 @@ class Pool:
                 f"({limits.enis} ENIs with {limits.ips_per_eni} addresses each, less the node's own)",
                 advice=f"let Pods request {capacity.ENI_IP_RESOURCE}, so that the scheduler counts them",
             )
-        # The cloud's own words first: they carry its code and RequestId.
-        failures = sorted(self._closures.errors().values(), key=lambda e: not isinstance(e, CloudError))
+        failures = self._refusals()
         lasting = all(not isinstance(e, CloudError) or e.kind in _LASTING for e in failures)
         return failures[0] if failures and lasting else None
+
+    def advice(self) -> str:
+        """Return what to do about the refusal that keeps Pods waiting; empty when nothing was refused."""
+        return next((e.advice for e in self._refusals() if e.advice), "")
 
     def waited_for(self) -> str:
         """Say in words what a Pod without address waits for."""
@@ -155,6 +158,10 @@ class Pool:
             return "the cloud has not been asked for more addresses yet"
         cooling = len(self._book.ledger.in_state(Cooling))
         return f"all addresses that the node can have are in use, {cooling} of them cool down"
+
+    def _refusals(self) -> list[IpamError]:
+        """Return what was refused, the cloud's own words first: they carry its code and RequestId."""
+        return sorted(self._closures.errors().values(), key=lambda e: not isinstance(e, CloudError))
 
     def _run(self) -> None:
         while not self._stopping.is_set():

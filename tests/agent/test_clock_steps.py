@@ -1,7 +1,7 @@
 """A node whose wall clock is set while the agent runs, or while it is away: the kernel goes on as it was.
 
-The agent is the real process; libfaketime gives it the wall clock of a file and leaves the monotonic ones.
-The cloud keeps the right time and refuses what is signed with a wrong one, as the real one does.
+The agent is the real process with another `time.time`: the machine's own clock is not for tests to set. The cloud
+keeps the right time and refuses what is signed with a wrong one, as the real one does.
 """
 
 import time
@@ -15,7 +15,7 @@ from tests.agent.conftest import AgentBed
 pytestmark = [pytest.mark.netns, pytest.mark.scenario]
 
 HOUR = 3600
-(LIBRARY,) = Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
+LAUNCHER = Path(__file__).with_name("wall_clock_launcher.py")
 
 
 class SteppedBed(AgentBed):
@@ -28,17 +28,11 @@ class SteppedBed(AgentBed):
     def step(self, seconds):
         """Set the agent's clock to be so much ahead of the right time."""
         aside = self.clock.with_suffix(".new")
-        aside.write_text(f"{seconds:+d}\n")
+        aside.write_text(str(seconds))
         aside.rename(self.clock)
 
     def start_agent(self, **options):
-        environment = {
-            "LD_PRELOAD": str(LIBRARY),
-            "FAKETIME_TIMESTAMP_FILE": str(self.clock),
-            "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        }
-        super().start_agent(**options, environment=environment)
+        super().start_agent(**options, launcher=(str(LAUNCHER), str(self.clock)))
 
     def added(self, name):
         """A Pod on the network; its sandbox and its address."""
@@ -60,7 +54,7 @@ def node(tmp_path):
 
 
 def test_a_clock_that_is_set_back_freezes_neither_pool_nor_repair(node):
-    node.begin("--ip-cooldown=5s")
+    node.begin("--ip-cooldown=5s", "--ip-max-warm-target=50")  # nothing is given back
     gone, _ = node.added("gone")
     _, ip = node.added("stays")
 
@@ -75,7 +69,7 @@ def test_a_clock_that_is_set_back_freezes_neither_pool_nor_repair(node):
 
 
 def test_a_clock_that_jumps_ahead_ends_no_hold(node):
-    node.begin("--ip-hold=60s")
+    node.begin("--ip-hold=60s", "--ip-max-warm-target=50")  # nothing is given back
     sandbox, ip = node.added("comes-back")
     gone, _ = node.added("gone")
     node.call("del", sandbox)
@@ -93,7 +87,7 @@ def test_a_clock_that_jumps_ahead_ends_no_hold(node):
 
 
 def test_what_was_stored_with_a_wrong_clock_ends_in_time_and_is_shown_right(node):
-    node.begin()
+    node.begin("--ip-max-warm-target=50")
     held, _ = node.added("held")
     gone, _ = node.added("gone")
     node.step(2 * HOUR)
@@ -108,3 +102,16 @@ def test_what_was_stored_with_a_wrong_clock_ends_in_time_and_is_shown_right(node
     node.eventually("hold and cool-down are over", node.awaits_nothing)
     shown = timestamps.from_text(node.pods()["stays"]["addedAt"])
     assert shown == pytest.approx(time.time(), abs=120)
+
+
+def test_a_pod_that_waits_because_of_the_clock_is_told_so(node):
+    node.begin()
+    node.step(HOUR)
+    for number in range(int(node.pool()["warm"])):
+        node.added(f"warm-{number}")
+
+    _, sandbox = node.pod_and_sandbox("late")
+    code, answer = node.call("add", sandbox)
+
+    assert code != 0
+    assert "compare the node's clock with the true time" in answer["msg"] + answer.get("details", ""), answer
