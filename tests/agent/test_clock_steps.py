@@ -1,7 +1,7 @@
 """A node whose wall clock is set while the agent runs, or while it is away: the kernel goes on as it was.
 
-The agent is the real process with another `time.time`: the machine's own clock is not for tests to set. The cloud
-keeps the right time and refuses what is signed with a wrong one, as the real one does.
+The agent is the real process with another `time.time`: the machine's own clock is not for tests to set.
+The cloud keeps the right time and refuses what is signed with a wrong one, as the real one does.
 """
 
 import time
