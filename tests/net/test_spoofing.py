@@ -159,7 +159,7 @@ def test_without_the_rule_the_packets_would_leave(world):
 def test_a_pod_does_not_reach_the_node_s_loopback_also_when_its_link_may(world, closed):
     """Portmap sets route_localnet on Pods' links, for its answers to 127.0.0.1 (CVE-2020-8558)."""
     attacker, _ = pods(world, victim_eip=False)
-    veth = names.host_veth("default", f"pod-{ATTACKER}")
+    veth = world.pods[ATTACKER].host_veth
     world.node.run("sysctl", "-qw", f"net.ipv4.conf.{veth}.route_localnet=1")
     if not closed:
         world.node.run("nft", "flush", "chain", "ip", "tke_eni", "sources")
