@@ -8,6 +8,7 @@ from typing import Any
 
 from ipamd.core import claims, model
 from ipamd.core.claims import Claim
+from ipamd.core.node_labels import label_value
 from ipamd.kube import errors, resources
 from ipamd.kube.client import KubeClient, Selection
 from ipamd.kube.watching import ObjectCache
@@ -28,7 +29,7 @@ class ClaimSource:
         self._cache = ObjectCache(
             client,
             resources.EIPCLAIMS,
-            selection=Selection(label_selector=f"{claims.NODE_LABEL}={node}"),
+            selection=Selection(label_selector=f"{claims.NODE_LABEL}={label_value(node)}"),
             on_change=lambda _kind, _obj: on_change(),
             keep=_trim,
         )

@@ -141,7 +141,7 @@ class Disassociation:
             and not claim.deleting
             and claim.address is not None
             and claim.address.eip_id == record.eip_id
-            and bindings.wanted_on(claim) in ("", self._node)
+            and not bindings.wanted_elsewhere(claim, self._node)
             and (claim.retained or claim.pod_uid == pod.uid)
         )
 

@@ -10,6 +10,7 @@ from typing import Any
 from ipamd.core import claims
 from ipamd.core.claims import Claim
 from ipamd.core.eip_annotations import EipRequest
+from ipamd.core.node_labels import label_value
 from ipamd.core.owners import OwnerRef
 from ipamd.core.pods import PodView
 from ipamd.kube import errors
@@ -42,7 +43,7 @@ class ClaimWriter:
 
     def label(self, claim: Claim, node: str) -> Claim:
         """Set the node label; empty removes it."""
-        return self._write_metadata(claim, {"labels": {claims.NODE_LABEL: node or None}})
+        return self._write_metadata(claim, {"labels": {claims.NODE_LABEL: label_value(node) or None}})
 
     def belong_to(self, claim: Claim, owner: OwnerRef) -> Claim:
         """Let the claim, which has no owner, be deleted with this one."""

@@ -17,6 +17,7 @@ from ipamd.core import model
 from ipamd.core.addresses import Address, Assigned, BindStage, Held, Occupied, Unbinding
 from ipamd.core.claims import BOUND, FAILURES, PROVISIONED, Claim, ClaimBinding, condition
 from ipamd.core.ledger import Ledger
+from ipamd.core.node_labels import label_value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +100,7 @@ def waited_for(claim: Claim | None, pod: model.PodRef, node: str) -> str:
         return f"the controller to provision its EIPClaim{said}"
     if claim.pod_uid != pod.uid:
         return f"the controller to give its EIPClaim, which serves Pod UID {claim.pod_uid}, to this Pod"
-    if claim.node not in ("", node):
+    if claim.node not in ("", label_value(node)):
         return f"the controller to move its EIPClaim from node {claim.node}"
     if claim.binding is not None and claim.binding.node != node:
         return f"the agent of node {claim.binding.node} to unbind {claim.address.eip_id}"
@@ -137,12 +138,14 @@ def wanted_binding(address: Address, pod: model.PodRef, node: str) -> ClaimBindi
     )
 
 
-def wanted_on(claim: Claim) -> str:
-    """Return the node where the claim wants its EIP: that of the Pod it serves; empty for any.
+def wanted_elsewhere(claim: Claim, node: str) -> str:
+    """Return the other node where the claim wants its EIP, that of the Pod it serves; empty for this or any.
 
     The label follows only when the EIP has left the node that had it, so that its agent sees the claim.
     """
-    return (claim.pod.node if claim.pod else "") or claim.node
+    if claim.pod and claim.pod.node:
+        return claim.pod.node if claim.pod.node != node else ""
+    return claim.node if claim.node != label_value(node) else ""
 
 
 def is_here(ledger: Ledger, claim: Claim) -> bool:
@@ -189,8 +192,9 @@ def _unwanted(scene: Scene, address: Address, pod: model.PodRef, claim: Claim | 
         return Disassociate(address=address, why="its EIPClaim is not this node's", certain=False)
     if claim.deleting:
         return Disassociate(address=address, why="its EIPClaim is being deleted", certain=ours)
-    if wanted_on(claim) not in ("", scene.node):
-        why = f"its EIPClaim is for node {wanted_on(claim)}"
+    elsewhere = wanted_elsewhere(claim, scene.node)
+    if elsewhere:
+        why = f"its EIPClaim is for node {elsewhere}"
         # Not certain: the first list after a restart may be older than what this node has bound since.
         return Disassociate(address=address, why=why, certain=False)
     if claim.address is not None and claim.address.eip_id != recorded:

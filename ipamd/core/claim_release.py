@@ -21,6 +21,7 @@ from ipamd.core.claim_actions import (
 from ipamd.core.claim_facts import Facts, LivePod, NodeFate, created_eips
 from ipamd.core.claims import Claim, ClaimBinding
 from ipamd.core.model import Eip, EipStatus
+from ipamd.core.node_labels import label_value
 
 ATTEMPT_WINDOW = 60.0
 """Seconds from its begin in which an attempt to order is repeated with the same ClientToken."""
@@ -51,7 +52,7 @@ def unbind(facts: Facts, claim: Claim) -> Action:
         return Idle()
     if facts.node_fate is NodeFate.UNKNOWN:
         return LookAtNode(node=binding.node)
-    if facts.node_fate is NodeFate.ALIVE and claim.node != binding.node:
+    if facts.node_fate is NodeFate.ALIVE and claim.node != label_value(binding.node):
         return MoveTo(node=binding.node)
     if facts.node_fate is NodeFate.ALIVE:
         return Wait(reason=f"the agent of node {binding.node} unbinds the EIP", seconds=_AGENT)

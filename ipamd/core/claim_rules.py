@@ -37,6 +37,7 @@ from ipamd.core.claim_facts import Bearer, Facts, Stage, bearer_of, stage_of
 from ipamd.core.claims import Claim, ClaimPod, Reason
 from ipamd.core.eip_annotations import DeletePolicy
 from ipamd.core.errors import InvalidInputError
+from ipamd.core.node_labels import label_value
 from ipamd.core.pods import PodView
 
 _STALE_CACHE = 1.0
@@ -192,7 +193,7 @@ def _cascades(facts: Facts, pod: PodView, *, retained: bool) -> bool:
 def _follow(facts: Facts, claim: Claim, pod: PodView) -> Action | None:
     """Keep label, status.pod and owner in step with the Pod that the claim serves."""
     home = claim_release.home(claim, pod.node)
-    if home and claim.node != home:
+    if home and claim.node != label_value(home):
         return MoveTo(node=home)
     wanted = ClaimPod(uid=pod.ref.uid, node=pod.node)
     if claim.pod != wanted:

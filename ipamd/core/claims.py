@@ -14,6 +14,7 @@ from typing import Any
 from ipamd.core import claim_spec, timestamps
 from ipamd.core.eip_annotations import DeletePolicy, EipRequest
 from ipamd.core.errors import InvalidInputError
+from ipamd.core.node_labels import label_value
 from ipamd.core.owners import OwnerRef
 from ipamd.core.pods import PodView
 
@@ -21,7 +22,7 @@ GROUP = "networking.tke.cloud.tencent.com"
 API_VERSION = f"{GROUP}/v1"
 KIND = "EIPClaim"
 NODE_LABEL = f"{GROUP}/node"
-"""The node of the claim's Pod; an agent watches the claims that carry its node's name."""
+"""The node of the claim's Pod, as `node_labels` writes it; an agent watches the claims that carry its own."""
 FINALIZER = f"{GROUP}/eip"
 """Holds a deleted claim until its EIP is unbound and, if we created it, released."""
 PROVISIONED = "Provisioned"
@@ -159,7 +160,7 @@ class Claim:
     held: bool
     """Whether our finalizer is on it."""
     node: str
-    """The node label."""
+    """The node label (`node_labels.label_value` of the node's name)."""
     made_for: str
     """UID of the Pod it was created for; empty when a person made it."""
     request: EipRequest | None
@@ -260,7 +261,7 @@ def new_object(pod: PodView, request: EipRequest, owner: OwnerRef | None = None)
             "name": pod.ref.name,
             "annotations": {POD_UID: pod.ref.uid},
             "finalizers": [FINALIZER],
-            **({"labels": {NODE_LABEL: pod.node}} if pod.node else {}),
+            **({"labels": {NODE_LABEL: label_value(pod.node)}} if pod.node else {}),
             **({"ownerReferences": [owner.reference()]} if owner else {}),
         },
         "spec": claim_spec.write(request),

@@ -215,7 +215,7 @@ class ClaimLife:
             return  # its watch does not show the claims of other nodes
         pod = self.api.live_pod()
         served = pod and not pod.finished and pod.ref.uid == claim.binding.pod_uid
-        if served and not claim.deleting and bindings.wanted_on(claim) == claim.binding.node:
+        if served and not claim.deleting and not bindings.wanted_elsewhere(claim, claim.binding.node):
             return
         eip = self.cloud.eips.get(claim.address.eip_id) if claim.address else None
         if eip and eip.eni_id == claim.binding.eni_id and eip.status is not EipStatus.UNBIND:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ipamd.core import claims
+from ipamd.core.node_labels import label_value
 from ipamd.kube import config, errors
 from ipamd.kube.client import KubeClient, Selection
 from ipamd.kube.config import Connection
@@ -77,10 +78,13 @@ def in_place(obj: dict[str, Any], place) -> dict[str, Any]:
     return obj
 
 
-def test_an_agent_follows_the_claims_of_its_node_by_label(client, watch, place):
-    mine = {claims.NODE_LABEL: place.name}
+@pytest.mark.parametrize("domain", ["", f".{'x' * 60}.{'y' * 60}.example.com"], ids=["short", "long"])
+def test_an_agent_follows_the_claims_of_its_node_by_label(client, watch, place, domain):
+    """A label's value has at most 63 characters, a node's name up to 253."""
+    label = label_value(place.name + domain)
+    mine = {claims.NODE_LABEL: label}
     client.create(EIPCLAIMS, in_place(claim("there", labels=mine), place))
-    seen = watch(EIPCLAIMS, label_selector=f"{claims.NODE_LABEL}={place.name}")
+    seen = watch(EIPCLAIMS, label_selector=f"{claims.NODE_LABEL}={label}")
     client.create(EIPCLAIMS, in_place(claim("other"), place))
     client.create(EIPCLAIMS, in_place(claim("new", labels=mine), place))
     client.patch(EIPCLAIMS, "new", {"status": {"phase": "Bound"}}, place.name, subresource="status")
