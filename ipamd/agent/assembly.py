@@ -30,6 +30,7 @@ from ipamd.agent.eip_waiting import EipWaiting
 from ipamd.agent.enis import Adapters, NodeEnis
 from ipamd.agent.health import Health
 from ipamd.agent.introspection import Identity, IntrospectionService, Views
+from ipamd.agent.intrusions import Intrusions
 from ipamd.agent.lasting import Lasting
 from ipamd.agent.live_facts import LiveFacts
 from ipamd.agent.maintenance import MaintenanceParts, MaintenanceService
@@ -170,6 +171,7 @@ class Agent:
             interval=settings.cloud_check_interval,
             monotonic=time.monotonic,
         )
+        self._intrusions = Intrusions(self._book, self._dataplane)
         self._upkeep = self._make_upkeep()
         self._configuration = self._make_configuration()
         self._resources = NodeResources(
@@ -345,6 +347,7 @@ class Agent:
             enis=self._enis,
             reconciler=self._reconciler,
             repairing=repairing,
+            intrusions=self._intrusions,
             pod_sides=PodSides(
                 SideTools(
                     book=self._book,
@@ -384,6 +387,7 @@ class Agent:
             disk=Lasting(self._book.unwritten, clock=time.monotonic),
             patience=settings.status_patience,
             cut_off=lambda: [*self._upkeep.cut_off(), *self._cloud_check.missing()],
+            foreign=self._intrusions.problems,
             configuration=self._configuration.problems if self._configuration else list,
         )
         checking = Checking(book=self._book, enis=self._enis, dataplane=self._dataplane, turns=self._turns)

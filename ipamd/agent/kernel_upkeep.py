@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ipamd.agent.announcing import Announcer
 from ipamd.agent.attempts import Attempts
 from ipamd.agent.enis import NodeEnis
+from ipamd.agent.intrusions import Intrusions
 from ipamd.agent.pod_sides import PodSides
 from ipamd.agent.repairing import Found, Repairing
 from ipamd.core.addresses import Address
@@ -31,6 +32,7 @@ class KernelParts:
     enis: NodeEnis
     repairing: Repairing
     pod_sides: PodSides
+    intrusions: Intrusions
     announcer: Announcer
     is_settled: Callable[[], bool]
     """Whether the ledger can be true."""
@@ -71,6 +73,7 @@ class KernelUpkeep:
         parts = self._parts
         self._attempts.make("node", self._mend_node)
         self._attempts.make("ENIs", self._mend_enis)
+        self._attempts.make("addresses on the node's links", parts.intrusions.mend)
         if parts.is_settled():
             # Before that, every Pod of a lost store would look like something that nobody owns.
             self._attempts.make("Pods", self._mend_pods)

@@ -40,6 +40,8 @@ class Readiness:
     """Seconds for which they are expected to go by themselves."""
     cut_off: Callable[[], list[str]]
     """One sentence for each Pod that has lost its link."""
+    foreign: Callable[[], list[str]]
+    """One sentence for each thing of others that is in the way of Pods' packets; STATUS does not heed it."""
     configuration: Callable[[], list[str]]
     """One sentence for each thing of the runtime's network configuration that an operator has to mend. STATUS
     does not heed it: whether a runtime can add Pods by it, the runtime tells itself."""
@@ -54,6 +56,7 @@ class Readiness:
             *found,
             *self.enis.problems(),
             *self.cut_off(),
+            *self.foreign(),
             *self.watches(),
             *self.configuration(),
         ]

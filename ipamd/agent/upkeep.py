@@ -13,6 +13,7 @@ from ipamd.agent.address_book import AddressBook
 from ipamd.agent.announcing import Announcer
 from ipamd.agent.cloud_check import CloudCheck
 from ipamd.agent.enis import NodeEnis
+from ipamd.agent.intrusions import Intrusions
 from ipamd.agent.kernel_upkeep import KernelParts, KernelUpkeep
 from ipamd.agent.outside_upkeep import OutsideParts, OutsideUpkeep
 from ipamd.agent.pending import PendingDeletes
@@ -37,6 +38,7 @@ class UpkeepParts:
     reconciler: Reconciler
     repairing: Repairing
     pod_sides: PodSides
+    intrusions: Intrusions
     sweeping: Sweeping
     pending: PendingDeletes
     announcer: Announcer
@@ -53,6 +55,7 @@ class Upkeep:
         self._dataplane = parts.dataplane
         self._cloud_check = parts.cloud_check
         self._pod_sides = parts.pod_sides
+        self._intrusions = parts.intrusions
         self._kernel = KernelUpkeep(
             KernelParts(
                 dataplane=parts.dataplane,
@@ -61,6 +64,7 @@ class Upkeep:
                 enis=parts.enis,
                 repairing=parts.repairing,
                 pod_sides=parts.pod_sides,
+                intrusions=parts.intrusions,
                 announcer=parts.announcer,
                 is_settled=lambda: parts.reconciler.is_settled,
                 is_over=parts.sweeping.is_over,
@@ -128,6 +132,7 @@ class Upkeep:
             "pod": self._kernel.mended,
             "leftover": self._kernel.removed,
             "eip": self._cloud_check.unbound,
+            "address": self._intrusions.removed,
         }
 
     def _eni_is_back(self) -> None:

@@ -8,7 +8,7 @@ import ipaddress
 from collections.abc import Iterator
 
 from ipamd.core import errors, names
-from ipamd.net import links, listing, netns, pod_side, rtnetlink, ruleset
+from ipamd.net import host_addresses, links, listing, netns, pod_side, rtnetlink, ruleset
 from ipamd.net.listing import Link, Route
 from ipamd.net.model import ChainedLink, PodWiring
 from ipamd.net.netlink import ROUTE, NetlinkSocket
@@ -47,6 +47,8 @@ def _on_the_node(pod: PodWiring, elements: Elements) -> Iterator[str]:
             yield f"link {pod.host_veth} on the node does not answer ARP for {names.GATEWAY_IP}"
         if link.ipv6:
             yield f"link {pod.host_veth} on the node takes part in IPv6"
+    for address in host_addresses.found((pod.ip,)):
+        yield f"{pod.ip} is an address of the node's own link {address.link} too"
     wanted = ruleset.pod_chain(pod.eni_mark)
     chain = elements.lookup(ruleset.PODS, pod.ip)
     if chain != wanted:

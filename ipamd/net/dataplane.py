@@ -19,11 +19,24 @@ thread, which has to be the node's.
 import ipaddress
 import logging
 import threading
+from collections.abc import Container, Iterable
 from contextlib import AbstractContextManager
 from typing import Final
 
 from ipamd.core import errors
-from ipamd.net import checking, enis, links, netns, nft_table, pod_side, rtnetlink, snapshot, wiring
+from ipamd.net import (
+    checking,
+    enis,
+    host_addresses,
+    links,
+    netns,
+    nft_table,
+    pod_side,
+    rtnetlink,
+    snapshot,
+    wiring,
+)
+from ipamd.net.host_addresses import HostAddress
 from ipamd.net.ipv6_guard import Ipv6Guard
 from ipamd.net.link_removal import LinkRemoval
 from ipamd.net.listing import Link
@@ -224,6 +237,14 @@ class DataPlane:
         Errors: NetnsError when the namespace is gone.
         """
         return pod_side.mend(pod)
+
+    def take_off_links(self, ips: Container[str]) -> list[HostAddress]:
+        """Take addresses of Pods off the node's own links; return those that were there."""
+        return host_addresses.take_off(ips, self._sysctls)
+
+    def foreign_rules(self, ips: Iterable[str]) -> list[str]:
+        """Return one sentence for each policy rule of somebody else that takes these addresses' packets."""
+        return enis.foreign_rules(ips)
 
     def set_eip_pod(self, ip: str, *, wanted: bool) -> None:
         """Say whether a Pod has an EIP; connections that exist stay on their way."""

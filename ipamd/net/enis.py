@@ -9,12 +9,13 @@ path filter alone: the second rule keeps the node's own routing for it. All func
 in the network namespace of the calling thread.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from ipamd.net import rtnetlink, snapshot
+from ipamd.core.foreign_rules import ForeignRule, catching
+from ipamd.net import listing, rtnetlink, snapshot
 from ipamd.net.listing import Link
 from ipamd.net.marks import FIRST_TABLE
 from ipamd.net.model import EniLink, FoundRule
@@ -97,6 +98,26 @@ def ensure_pod_rule(mask: int) -> bool:
         requests += [_delete(rule) for rule in present if rule != wanted and rule.mask != mask]
         channel.change(*requests)
         return bool(requests)
+
+
+def foreign_rules(ips: Iterable[str]) -> list[str]:
+    """Return one sentence for each policy rule of somebody else that takes these addresses' packets."""
+    with NetlinkSocket(ROUTE) as channel:
+        rules = map(listing.rule, channel.dump(rtnetlink.list_rules(), "list policy rules"))
+    foreign = [
+        ForeignRule(
+            priority=rule.priority,
+            action=rule.action,
+            table=rule.table,
+            source=rule.source,
+            destination=rule.destination,
+            inverted=rule.inverted,
+        )
+        for rule in rules
+        # One for marked packets is about those that its owner marks.
+        if rule.protocol != rtnetlink.PROTOCOL and not rule.mask
+    ]
+    return list(catching(foreign, ips, to_pods=POD_PRIORITY, from_pods=ENI_PRIORITY))
 
 
 def remove_all_rules_and_routes() -> None:

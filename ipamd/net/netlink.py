@@ -33,6 +33,7 @@ CHANGES: Final[Mapping[int, str]] = {
     16: "newlink",
     17: "dellink",
     20: "newaddr",
+    21: "deladdr",
     24: "newroute",
     25: "delroute",
     28: "newneigh",

@@ -27,7 +27,7 @@ IFF_UP: Final = 1
 PERMANENT: Final = 0x80
 
 _NEWLINK, _DELLINK, _GETLINK = 16, 17, 18
-_NEWADDR, _GETADDR = 20, 22
+_NEWADDR, _DELADDR, _GETADDR = 20, 21, 22
 _NEWROUTE, _DELROUTE, _GETROUTE = 24, 25, 26
 _NEWNEIGH, _GETNEIGH = 28, 30
 _NEWRULE, _DELRULE, _GETRULE = 32, 33, 34
@@ -99,6 +99,20 @@ def add_address(ifindex: int, ip: str, what: str) -> Request:
         ),
         what,
     )
+
+
+def delete_address(ifindex: int, ip: str, prefix_length: int, what: str) -> Request:
+    """Take an IPv4 address off a link."""
+    message = _encode(
+        ifaddrmsg,
+        _DELADDR,
+        0,
+        [("IFA_LOCAL", ip)],
+        family=socket.AF_INET,
+        prefixlen=prefix_length,
+        index=ifindex,
+    )
+    return Request(message, what, frozenset({errno.EADDRNOTAVAIL, errno.ENODEV}))
 
 
 def set_host_route(ip: str, ifindex: int, what: str) -> Request:

@@ -37,6 +37,8 @@ NEVER_TAKEN: Final[Mapping[str, str]] = {
     "kube.patch.events": "an Event that repeats itself; nothing of ours reads Events back",
     "nft.remove_table": "an uninstall, which no daemon does by itself",
     "nft.remove_ipv6_guard": "the same",
+    "netlink.deladdr": "somebody else has to put a Pod's address on a link of the node first",
+    "sysctl.promote_secondaries": "the same",
 }
 """Effects that no scenario comes by, and why."""
 
