@@ -102,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_image,
         action="append",
         default=[],
-        help="a docker archive to be pulled as NAME; may be repeated",
+        help="a docker archive, or an OCI one (*.oci), to be pulled as NAME; may be repeated",
     )
     add("--deploy", action="store_true", help="apply deploy/; its image must be given")
     add(

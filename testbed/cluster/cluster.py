@@ -91,7 +91,7 @@ class Cluster:
             node.start()
         self._say("region, machines, programs started")
         for image in images:
-            registry.push(image.name, image.archive)
+            registry.push(image)
         self._say(f"{len(images)} images in the registry")
         self._await_api(control, plane)
         paths = [f"/api/v1/nodes/{cvm.private_ip}" for cvm in workers]

@@ -27,10 +27,17 @@ class ImageError(RuntimeError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """An image by its full name, and the docker archive that has it."""
+    """An image by its full name, and the archive that has it."""
 
     name: str
     archive: Path
+    """A docker archive, or an OCI archive when its name says so (`.oci`)."""
+
+    @property
+    def source(self) -> str:
+        """The archive as skopeo names it."""
+        kind = "oci-archive" if self.archive.suffix == ".oci" else "docker-archive"
+        return f"{kind}:{self.archive}"
 
 
 def base_images() -> list[Image]:
@@ -58,11 +65,11 @@ def build(dockerfile: Path, *, inputs: Sequence[Path], lay_out: Callable[[Path],
     code as an input too when it is more than a copy.
     """
     name = dockerfile.parent.name
-    archive = _KEPT / f"{name}-{_digest([dockerfile, *inputs])[:12]}.tar"
+    archive = _KEPT / f"{name}-{_digest([dockerfile, *inputs])[:12]}.oci"
     if archive.exists():
         return archive
     _KEPT.mkdir(parents=True, exist_ok=True)
-    for old in _KEPT.glob(f"{name}-*.tar"):
+    for old in _KEPT.glob(f"{name}-*.oci"):
         old.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=_KEPT) as scratch:
         context = Path(scratch) / "context"
@@ -101,7 +108,8 @@ def _buildah(dockerfile: Path, context: Path, archive: Path, scratch: Path) -> N
     tag = f"localhost/{dockerfile.parent.name}:built"
     run(*buildah, "build", "--isolation", "chroot", "--tag", tag, "--file", str(dockerfile), str(context))
     partial = scratch / archive.name
-    run(*buildah, "push", tag, f"docker-archive:{partial}:{tag}")
+    # Compressed here, once, and not at each push to a registry.
+    run(*buildah, "push", tag, f"oci-archive:{partial}:{tag}")
     partial.replace(archive)
 
 

@@ -6,8 +6,8 @@ the control plane's CVM.
 
 import subprocess
 import time
-from pathlib import Path
 
+from testbed.cluster.images import Image
 from testbed.cluster.layout import REGISTRY_PORT, Cvm
 from testbed.cluster.machine import Machine
 from testbed.cluster.program import MachineError, Program
@@ -29,15 +29,17 @@ class Registry:
         """Start it; `push` waits until it answers."""
         self._program = self._machine.add("registry", "docker-registry", "serve", _CONFIGURATION)
 
-    def push(self, name: str, archive: Path) -> None:
-        """Put the image of a docker archive into the registry, by its name without its registry's."""
+    def push(self, image: Image) -> None:
+        """Put an image into the registry, by its name without its registry's."""
         self._wait()
-        _registry, _slash, repository = name.partition("/")
+        _registry, _slash, repository = image.name.partition("/")
         target = f"docker://{self.address}/{repository}"
         copy = ["skopeo", "copy", "--quiet", "--insecure-policy", "--dest-tls-verify=false"]
-        done = self._run(*copy, f"docker-archive:{archive}", target)
+        done = self._run(*copy, image.source, target)
         if done.returncode != 0:
-            raise MachineError(f"image {name} of {archive} cannot be pushed: {done.stderr.strip()}")
+            raise MachineError(
+                f"image {image.name} of {image.archive} cannot be pushed: {done.stderr.strip()}"
+            )
 
     def _wait(self, seconds: float = 20.0) -> None:
         end = time.monotonic() + seconds

@@ -54,28 +54,42 @@ def run(tests: Sequence[str], kubeconfig: str, directory: Path, *, processes: in
         "--provider=skeleton",
         f"--e2e-output-dir={directory}",
     ]
-    with output.open("wb") as log:
-        _wait(subprocess.Popen(_dying(command), stdout=log, stderr=subprocess.STDOUT, start_new_session=True))
+    run_to_end(command, output)
     if not report.exists():
         raise RunError(f"e2e.test reported nothing, see {output}")
     return report.read_text()
 
 
-def _dying(command: list[str]) -> list[str]:
-    """Let the command end, and its own children with it, when this process does."""
-    return ["setpriv", "--pdeathsig", "TERM", "--", *command]
+def run_to_end(command: Sequence[str], output: Path) -> None:
+    """Run a command, its output in a file. Whatever interrupts the wait for its end ends all its processes.
 
-
-def _wait(process: "subprocess.Popen[bytes]") -> None:
-    """Wait for the end; whatever interrupts that ends the whole group of processes."""
+    When this process is killed, the command gets a SIGTERM.
+    """
+    with output.open("wb") as log:
+        process = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "TERM", "--", *command],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            # A group of its own: Ctrl-C is for us, who end the whole group.
+            start_new_session=True,
+        )
     try:
         process.wait()
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            if process.poll() is None:
-                # Ginkgo lets the tests that run clean up.
-                os.killpg(process.pid, signal.SIGTERM)
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(_END_SECONDS)
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        _end(process)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    if process.poll() is None:
+        # Ginkgo lets the tests that run clean up.
+        _signal_group(process.pid, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_END_SECONDS)
+    _signal_group(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _signal_group(leader: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader, number)
