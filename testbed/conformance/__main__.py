@@ -95,9 +95,7 @@ def _run_in(
     try:
         with running_cluster(directory, *cluster) as access:
             print(f"  the cluster is up after {time.monotonic() - began:.0f} s", flush=True)
-            report = program.run(
-                chosen, access["kubeconfig"], directory, processes=options.processes, seconds=_RUN_SECONDS
-            )
+            report = program.run(chosen, access, directory, processes=options.processes, seconds=_RUN_SECONDS)
     except (ClusterStartError, program.RunError) as error:
         return [Outcome(test=test, verdict="failed", message=str(error)) for test in chosen]
     finally:

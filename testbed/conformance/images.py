@@ -8,7 +8,7 @@ from testbed.kubernetes.programs import CONFORMANCE
 
 _FOLDER = Path(__file__).with_name("images")
 _TESTS = "registry.k8s.io/e2e-test-images"
-_PACKAGES = ("bash", "curl", "wget", "netcat-openbsd", "iperf", "bind9-dnsutils", "iproute2", "conntrack")
+_PACKAGES = ("bash", "curl", "wget", "netcat-openbsd", "bind9-dnsutils", "iproute2", "conntrack")
 """What the tests run in agnhost's image beside agnhost; /bin/sh is dash."""
 _LEFT_OUT = ("doc", "man", "info", "locale", "lintian")
 

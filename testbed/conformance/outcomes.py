@@ -11,8 +11,6 @@ from typing import Any, Literal
 
 Verdict = Literal["passed", "failed", "skipped"]
 
-_VERDICTS: Mapping[str, Verdict] = {"passed": "passed", "skipped": "skipped", "pending": "skipped"}
-"""Of Ginkgo's states; every other one is a failure."""
 _NOT_RUN = "was not run: see the output of the run"
 
 
@@ -31,7 +29,8 @@ class Outcome:
 def read_report(text: str, chosen: Collection[str]) -> list[Outcome]:
     """Give the outcome of each chosen test, and of what failed beside them (the set-up of the suite).
 
-    A chosen test without a verdict has failed: whoever asks for it must not take silence for success.
+    A chosen test that was not run has failed, also when it skipped itself: whoever asks for it must not take
+    silence for success. What cannot run is listed in skips.yaml.
     """
     specs = [spec for report in json.loads(text) for spec in report.get("SpecReports") or []]
     ran = [_outcome(spec) for spec in specs if not _was_left_out(spec)]
@@ -41,25 +40,27 @@ def read_report(text: str, chosen: Collection[str]) -> list[Outcome]:
 
 
 def _was_left_out(spec: Mapping[str, Any]) -> bool:
-    """Whether Ginkgo skipped a test by itself; a test that skips itself says why."""
-    return spec["State"] == "skipped" and not _message(spec)
+    """Whether Ginkgo did not run a test because nobody asked for it; one that skips itself says why."""
+    return spec["State"] == "skipped" and not spec.get("Failure", {}).get("Message")
 
 
 def _outcome(spec: Mapping[str, Any]) -> Outcome:
     texts = [*(spec.get("ContainerHierarchyTexts") or []), spec.get("LeafNodeText", "")]
     name = " ".join(text for text in texts if text) or f"[{spec['LeafNodeType']}]"
-    verdict = _VERDICTS.get(spec["State"], "failed")
+    verdict: Verdict = "passed" if spec["State"] == "passed" else "failed"
     return Outcome(test=name, verdict=verdict, message=_message(spec), seconds=spec.get("RunTime", 0) / 1e9)
 
 
 def _message(spec: Mapping[str, Any]) -> str:
+    state = spec["State"]
+    if state == "passed":
+        return ""
     failure = spec.get("Failure") or {}
-    if spec["State"] in ("passed", "pending"):
-        return "" if spec["State"] == "passed" else "pending"
+    message = str(failure.get("Message", "")).strip() or state
+    if state == "skipped":
+        return f"skipped itself, and skips.yaml does not list it: {message}"
     place = failure.get("FailureNodeLocation") or failure.get("Location") or {}
-    message = str(failure.get("Message", "")).strip()
-    where = f"{place.get('FileName', '')}:{place.get('LineNumber', '')}"
-    return message if spec["State"] == "skipped" else f"{message or spec['State']}\n{where}"
+    return f"{message}\n{place.get('FileName', '')}:{place.get('LineNumber', '')}"
 
 
 def write_junit(runs: Mapping[str, Sequence[Outcome]]) -> str:

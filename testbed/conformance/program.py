@@ -5,8 +5,9 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from testbed.kubernetes import locate
 from testbed.kubernetes.programs import CONFORMANCE
@@ -28,10 +29,12 @@ def list_tests() -> list[str]:
     return re.findall(r"^\s+\S+:\d+: (.+)$", done.stdout, re.MULTILINE)
 
 
-def run(tests: Sequence[str], kubeconfig: str, directory: Path, *, processes: int, seconds: float) -> str:
+def run(
+    tests: Sequence[str], cluster: Mapping[str, Any], directory: Path, *, processes: int, seconds: float
+) -> str:
     """Run tests by their full names and give Ginkgo's report as JSON; its output is kept in `directory`.
 
-    A failing test is in the report. RunError when there is none.
+    `cluster` is the content of its cluster.json. A failing test is in the report; RunError if none is.
     """
     directory = directory.absolute()
     report = directory / "report.json"
@@ -49,9 +52,10 @@ def run(tests: Sequence[str], kubeconfig: str, directory: Path, *, processes: in
         f"--json-report={report.name}",
         str(CONFORMANCE.path("e2e.test")),
         "--",
-        f"--kubeconfig={kubeconfig}",
+        f"--kubeconfig={cluster['kubeconfig']}",
         f"--kubectl-path={locate('kubectl')}",
         "--provider=skeleton",
+        f"--num-nodes={len(cluster['nodes'])}",
         f"--e2e-output-dir={directory}",
     ]
     run_to_end(command, output)

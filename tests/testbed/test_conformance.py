@@ -85,15 +85,18 @@ def report(*specs: dict[str, object]) -> str:
 def test_the_outcome_of_each_chosen_test_is_read():
     text = report(
         spec(SERVES, "passed"),
-        spec(SCTP, "skipped", "no SCTP"),
         spec(BALANCES, "skipped"),
         spec("", "passed", node="SynchronizedBeforeSuite"),
     )
 
-    assert outcomes.read_report(text, [SERVES, SCTP]) == [
-        Outcome(test=SERVES, verdict="passed", seconds=1.5),
-        Outcome(test=SCTP, verdict="skipped", message="no SCTP", seconds=1.5),
-    ]
+    assert outcomes.read_report(text, [SERVES]) == [Outcome(test=SERVES, verdict="passed", seconds=1.5)]
+
+
+def test_a_test_that_skips_itself_has_failed_unless_it_is_listed():
+    [outcome] = outcomes.read_report(report(spec(SCTP, "skipped", "needs 3 nodes")), [SCTP])
+
+    assert outcome.verdict == "failed"
+    assert outcome.message == "skipped itself, and skips.yaml does not list it: needs 3 nodes"
 
 
 @pytest.mark.parametrize("state", ["failed", "panicked", "timedout", "interrupted", "aborted"])
