@@ -50,6 +50,7 @@ class AdminServer(HttpServer):
             ),
             ("POST", "/nat-gateways", "make a NAT gateway: fields of NatGatewayConfig", self._add_nat),
             ("POST", "/eips/*", '{"arrears": bool, "blocked": bool}', self._set_eip),
+            ("POST", "/vpc", '{"assistant_cidrs": [...]}: besides the main one', self._set_vpc),
             ("POST", "/account", '{"balance_ok": bool}', self._set_account),
             ("GET", "/policies", "CAM policies by user and role", lambda _: region.cloud.accounts.policies()),
             ("POST", "/policies/*", '{"allow": [globs], "deny": [globs]}', self._set_policy),
@@ -118,6 +119,10 @@ class AdminServer(HttpServer):
         self._region.cloud.set_eip_condition(
             address_id, arrears=bool(body.get("arrears", False)), blocked=bool(body.get("blocked", False))
         )
+        return {}
+
+    def _set_vpc(self, body: Body) -> dict[str, Any]:
+        self._region.cloud.set_assistant_cidrs(list(_required(body, "assistant_cidrs")))
         return {}
 
     def _set_account(self, body: Body) -> dict[str, Any]:

@@ -42,6 +42,7 @@ from ipamd.agent.pod_sides import PodSides, SideTools
 from ipamd.agent.pods import PodSource
 from ipamd.agent.pool import Pool, PoolTerms
 from ipamd.agent.pool_actions import EniPlan, PoolActions
+from ipamd.agent.ranges import GivenRanges, NodeRanges
 from ipamd.agent.releasing import Releasing
 from ipamd.agent.repairing import Repairing
 from ipamd.agent.resources import NodeResources
@@ -133,7 +134,7 @@ class Agent:
             ask=lambda deadline: node_facts.ask(around.metadata, around.cloud, deadline),
             database=around.opened.database,
             interval=_FACTS_LOOKS * settings.cloud_check_interval,
-            on_change=self._look_around,
+            on_change=self._facts_changed,
         )
         self._enis = self._make_enis()
         self._pool = self._make_pool()
@@ -172,6 +173,7 @@ class Agent:
             monotonic=time.monotonic,
         )
         self._intrusions = Intrusions(self._book, self._dataplane)
+        self._ranges = self._make_ranges()
         self._upkeep = self._make_upkeep()
         self._configuration = self._make_configuration()
         self._resources = NodeResources(
@@ -193,7 +195,7 @@ class Agent:
         self._leave_stops(stack)
         self._book.on_change(self._nudge)
         self._events.start()
-        for source in (self._pods, self._claims):
+        for source in (self._pods, self._claims, self._ranges):
             source.start()
         restart = self._reconciler.is_restart
         self._reconciler.begin(self._around.settings.spans)
@@ -217,6 +219,7 @@ class Agent:
         stack.callback(self._events.stop)
         stack.callback(self._pods.stop)
         stack.callback(self._claims.stop)
+        stack.callback(self._ranges.stop)
         stack.callback(self._pool.stop, _WORK_GRACE)
         stack.callback(self._binder.stop, _WORK_GRACE)
         stack.callback(self._watch.close)
@@ -329,6 +332,21 @@ class Agent:
         )
         return Adding(tools, eip_wait=settings.eip_wait)
 
+    def _make_ranges(self) -> NodeRanges:
+        settings = self._around.settings
+        given = GivenRanges(
+            direct=settings.direct_cidrs,
+            services=settings.service_cidrs,
+            matter=PodEgress(settings.pod_egress) is PodEgress.NODE,
+        )
+        return NodeRanges(
+            given,
+            vpc=lambda: self._facts.current.vpc_cidrs,
+            client=self._around.client,
+            database=self._around.opened.database,
+            on_change=self._ranges_changed,
+        )
+
     def _make_upkeep(self) -> Upkeep:
         settings, facts = self._around.settings, self._around.facts
         repairing = Repairing(
@@ -343,7 +361,7 @@ class Agent:
             book=self._book,
             dataplane=self._dataplane,
             primary_mac=facts.primary_mac,
-            direct_cidrs=(*facts.vpc_cidrs, *settings.direct_cidrs),
+            ranges=self._ranges,
             enis=self._enis,
             reconciler=self._reconciler,
             repairing=repairing,
@@ -381,6 +399,7 @@ class Agent:
             book=self._book,
             enis=self._enis,
             pool=self._pool,
+            notices=self._ranges.notices,
             watches=self._watches_behind,
             drift=self._upkeep.drift,
             kernel_drift=Lasting(self._upkeep.kernel_drift, clock=time.monotonic),
@@ -440,6 +459,13 @@ class Agent:
     def _look_around(self) -> None:
         self._nudge()
         self._resources.nudge()
+
+    def _facts_changed(self) -> None:
+        self._look_around()
+        self._ranges_changed()
+
+    def _ranges_changed(self) -> None:
+        self._upkeep.look_at_kernel()
 
     def _claim_changed(self) -> None:
         self._book.wake()

@@ -82,6 +82,7 @@ class IntrospectionService(introspection_pb2_grpc.IntrospectionServicer):
             subnet_id=instance.subnet_id,
             started_at_unix=self._unix(identity.started_at),
             problems=self._views.readiness.problems(),
+            notices=self._views.readiness.notices(),
             pool=self._pool(),
             capacity={
                 name.partition("/")[2]: quantity

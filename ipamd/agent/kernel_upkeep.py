@@ -18,6 +18,7 @@ from ipamd.agent.repairing import Found, Repairing
 from ipamd.core.addresses import Address
 from ipamd.core.model import PodRef
 from ipamd.net.dataplane import DataPlane
+from ipamd.net.model import Ranges
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,8 @@ class KernelParts:
 
     dataplane: DataPlane
     primary_mac: str
-    direct_cidrs: tuple[str, ...]
+    ranges: Callable[[], Ranges]
+    """Gives what Pods reach with their own address, as it is known now."""
     enis: NodeEnis
     repairing: Repairing
     pod_sides: PodSides
@@ -87,7 +89,7 @@ class KernelUpkeep:
         return list(self._told.values())
 
     def _mend_node(self) -> None:
-        self._parts.dataplane.ensure_node(self._parts.primary_mac, self._parts.direct_cidrs)
+        self._parts.dataplane.ensure_node(self._parts.primary_mac, self._parts.ranges())
 
     def _mend_enis(self) -> None:
         if self._parts.enis.mend():

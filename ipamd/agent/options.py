@@ -6,6 +6,7 @@ sets by the downward API.
 """
 
 import argparse
+import ipaddress
 import os
 import re
 import sys
@@ -64,6 +65,8 @@ class Settings:
     """Whether Pods reach the metadata service, and so the keys of the CVM's role."""
     direct_cidrs: tuple[str, ...]
     """Reached with the Pod's own address, besides the ranges of the VPC."""
+    service_cidrs: tuple[str, ...]
+    """The cluster's Service CIDRs, besides those that the API server names."""
     repair_interval: float
     status_patience: float
     cloud_check_interval: float
@@ -135,7 +138,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--direct-cidrs",
         default="",
         metavar="CIDR,...",
-        help="ranges that Pods reach with their own address, besides those of the VPC",
+        help="ranges that Pods reach by their own ENI with their own address, besides those of the VPC and "
+        "those that ip-masq-agent leaves alone: CCN, peering, IDC",
+    )
+    pods.add_argument(
+        "--service-cidrs",
+        default="",
+        metavar="CIDR,...",
+        help="the cluster's Service CIDRs, where the API server does not name them (before Kubernetes 1.33)",
     )
     operation = parser.add_argument_group("operation")
     operation.add_argument(
@@ -207,7 +217,8 @@ def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> S
         pod_egress=arguments.pod_egress,
         eip_source_nat_exemption=_exemption(arguments),
         pod_metadata_access=arguments.pod_metadata_access,
-        direct_cidrs=tuple(filter(None, (part.strip() for part in arguments.direct_cidrs.split(",")))),
+        direct_cidrs=_cidrs("--direct-cidrs", arguments.direct_cidrs),
+        service_cidrs=_cidrs("--service-cidrs", arguments.service_cidrs),
         repair_interval=flags.duration("--repair-interval", arguments.repair_interval, least=1),
         status_patience=flags.duration("--status-patience", arguments.status_patience),
         cloud_check_interval=flags.duration(
@@ -346,6 +357,19 @@ def _socket(value: str) -> Path:
             f"--socket has {len(value.encode())} bytes", advice=f"at most {_LONGEST_SOCKET_PATH} are allowed"
         )
     return path
+
+
+def _cidrs(flag: str, value: str) -> tuple[str, ...]:
+    parts = tuple(filter(None, (part.strip() for part in value.split(","))))
+    for part in parts:
+        try:
+            ipaddress.IPv4Network(part)
+        except ValueError as e:
+            raise InvalidInputError(
+                f"{flag} contains {part[:80]!r}: {e}",
+                advice="give IPv4 CIDRs like 10.8.0.0/16, separated by commas",
+            ) from e
+    return parts
 
 
 def _list(flag: str, value: str, pattern: re.Pattern[str], form: str) -> tuple[str, ...]:

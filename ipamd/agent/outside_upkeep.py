@@ -10,6 +10,7 @@ from ipamd.agent.address_book import AddressBook
 from ipamd.agent.attempts import Attempts
 from ipamd.agent.cloud_check import CloudCheck
 from ipamd.agent.pending import PendingDeletes
+from ipamd.agent.ranges import NodeRanges
 from ipamd.agent.starting import Reconciler
 from ipamd.agent.sweeping import Sweeping
 from ipamd.core.addresses import Address
@@ -24,6 +25,7 @@ class OutsideParts:
     cloud_check: CloudCheck
     sweeping: Sweeping
     pending: PendingDeletes
+    ranges: NodeRanges
     cut_off: Callable[[], Iterable[Address]]
     """Gives the addresses whose owner has no link any more."""
     addresses_have_changed: Callable[[], None]
@@ -46,6 +48,7 @@ class OutsideUpkeep:
         if parts.cloud_check.is_due:
             self._attempts.make("cloud", self._look)
         self._attempts.make("addresses", parts.cloud_check.report)
+        self._attempts.make("ranges", parts.ranges.look)
         if parts.reconciler.is_settled:
             self._attempts.make("Pods that are gone", self._sweep)
             self._attempts.make("queued DELs", parts.pending.drain)

@@ -28,6 +28,8 @@ class Readiness:
     book: AddressBook
     enis: NodeEnis
     pool: Pool
+    notices: Callable[[], list[str]]
+    """One sentence for each thing that keeps no Pod from the node, and that an operator has to know."""
     watches: Callable[[], list[str]]
     """One sentence for each watch that has not caught up."""
     drift: Callable[[], list[str]]

@@ -18,6 +18,7 @@ from ipamd.agent.kernel_upkeep import KernelParts, KernelUpkeep
 from ipamd.agent.outside_upkeep import OutsideParts, OutsideUpkeep
 from ipamd.agent.pending import PendingDeletes
 from ipamd.agent.pod_sides import PodSides
+from ipamd.agent.ranges import NodeRanges
 from ipamd.agent.repairing import Repairing
 from ipamd.agent.rounds import Rounds
 from ipamd.agent.starting import Reconciler
@@ -33,7 +34,7 @@ class UpkeepParts:
     book: AddressBook
     dataplane: DataPlane
     primary_mac: str
-    direct_cidrs: tuple[str, ...]
+    ranges: NodeRanges
     enis: NodeEnis
     reconciler: Reconciler
     repairing: Repairing
@@ -60,7 +61,7 @@ class Upkeep:
             KernelParts(
                 dataplane=parts.dataplane,
                 primary_mac=parts.primary_mac,
-                direct_cidrs=parts.direct_cidrs,
+                ranges=parts.ranges.current,
                 enis=parts.enis,
                 repairing=parts.repairing,
                 pod_sides=parts.pod_sides,
@@ -79,8 +80,9 @@ class Upkeep:
                 cloud_check=parts.cloud_check,
                 sweeping=parts.sweeping,
                 pending=parts.pending,
+                ranges=parts.ranges,
                 cut_off=lambda: self._kernel.cut_off,
-                addresses_have_changed=self._look_at_kernel,
+                addresses_have_changed=self.look_at_kernel,
                 nudge=parts.nudge,
             )
         )
@@ -113,6 +115,10 @@ class Upkeep:
         # What the look has changed is mended too.
         return self._outside_rounds.wait_for_next(deadline) and self._kernel_rounds.wait_for_next(deadline)
 
+    def look_at_kernel(self) -> None:
+        """Have a round of the kernel made now: what it has to be may be something else."""
+        self._kernel_rounds.wake()
+
     def drift(self) -> list[str]:
         """Return what is wrong with the node's network and could not be mended."""
         return [*self._kernel.drift(), *self._outside.drift()]
@@ -142,6 +148,3 @@ class Upkeep:
 
     def _look_outside(self) -> None:
         self._outside_rounds.wake()
-
-    def _look_at_kernel(self) -> None:
-        self._kernel_rounds.wake()

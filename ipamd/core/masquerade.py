@@ -75,16 +75,16 @@ def write_ours(ours: frozenset[str]) -> str | None:
     return ",".join(sorted(ours, key=_order)) or None
 
 
-def field_of(config: Mapping[Any, Any]) -> str:
+def field_of(config: Mapping[Any, Any], field: str = FIELD) -> str:
     """Return how the configuration spells the field, or would.
 
     InvalidInputError when it has the field twice, in different spellings.
     """
-    found = [name for name in config if isinstance(name, str) and name.lower() == FIELD.lower()]
+    found = [name for name in config if isinstance(name, str) and name.lower() == field.lower()]
     if len(found) > 1:
         raise InvalidInputError(f"{TITLE}: {KEY} has both {' and '.join(found)}", advice=ADVICE)
     lower = any(isinstance(name, str) and name[:1].islower() for name in config)
-    return found[0] if found else FIELD[:1].lower() + FIELD[1:] if lower else FIELD
+    return found[0] if found else field[:1].lower() + field[1:] if lower else field
 
 
 def entries_of(config: Mapping[str, Any], field: str) -> list[str]:

@@ -22,6 +22,7 @@ def status(answer: Plain) -> str:
         ("", addresses),
         ("Doing", pool["activity"] or "nothing: the pool is at its target"),
         *(("PROBLEM", problem) for problem in answer["problems"]),
+        *(("NOTICE", notice) for notice in answer["notices"]),
     ]
     if not answer["problems"]:
         facts.append(("Ready", "the node takes Pods"))

@@ -51,6 +51,9 @@ EVENTS = Resource(group="", version="v1", plural="events", kind="Event")
 CONFIGMAPS = Resource(group="", version="v1", plural="configmaps", kind="ConfigMap")
 NAMESPACES = Resource(group="", version="v1", plural="namespaces", kind="Namespace", namespaced=False)
 SECRETS = Resource(group="", version="v1", plural="secrets", kind="Secret")
+SERVICE_CIDRS = Resource(
+    group="networking.k8s.io", version="v1", plural="servicecidrs", kind="ServiceCIDR", namespaced=False
+)
 MUTATING_WEBHOOKS = Resource(
     group="admissionregistration.k8s.io",
     version="v1",

@@ -47,8 +47,8 @@ from ipamd.net.model import (
     EniLink,
     PodLink,
     PodWiring,
+    Ranges,
     Snapshot,
-    checked_cidrs,
     checked_mac,
 )
 from ipamd.net.netlink import ROUTE, NetlinkSocket
@@ -77,7 +77,7 @@ class DataPlane:
         self._table = nft_table.NftTable(self._elements)
         self._ipv6_guard = Ipv6Guard(self._sysctls)
         self._enis: dict[str, EniLink] = {}
-        self._direct_cidrs: tuple[str, ...] = ()
+        self._ranges = Ranges(())
         self._mended = 0
 
     @property
@@ -91,13 +91,12 @@ class DataPlane:
         self._removal.close()
         self._elements.close()
 
-    def ensure_node(self, primary_mac: str, direct_cidrs: tuple[str, ...]) -> EniLink:
+    def ensure_node(self, primary_mac: str, ranges: Ranges) -> EniLink:
         """Make what does not depend on secondary ENIs and Pods; return the primary ENI's link.
 
-        `direct_cidrs` are the destinations that Pods reach by their own ENI and with their own address: the
-        CIDRs of the VPC, the Service CIDR (IPVS routes by it), and what else the VPC leads to privately.
+        What the ranges say takes effect for new connections.
         """
-        mac, cidrs = checked_mac(primary_mac), checked_cidrs(direct_cidrs)
+        mac = checked_mac(primary_mac)
         link = self._known_link(mac) or links.await_mac(mac, self._config.link_wait)
         with self._lock:
             primary = EniLink(
@@ -108,12 +107,12 @@ class DataPlane:
                 mark=self._mask.primary,
                 mtu=link.mtu,
             )
-            known = self._enis.get(mac) == primary and self._direct_cidrs == cidrs
+            known = self._enis.get(mac) == primary and self._ranges == ranges
             changed = self._sysctls.ensure(_FORWARDING, "1")
             changed |= enis.ensure_pod_rule(self._mask.mask)
             changed |= self._ipv6_guard.ensure()
             others = {other: eni for other, eni in self._enis.items() if other != mac}
-            changed |= self._write(cidrs, {mac: primary, **others})
+            changed |= self._write(ranges, {mac: primary, **others})
             self._mended += known and changed
             return primary
 
@@ -134,7 +133,7 @@ class DataPlane:
             mark = self._mark_for(link)
             eni, changed = enis.ensure(link, gateway, mark, self._mask.mask, primary.mtu, self._sysctls)
             known = self._enis.get(mac) == eni
-            changed |= self._write(self._direct_cidrs, {**self._enis, mac: eni})
+            changed |= self._write(self._ranges, {**self._enis, mac: eni})
             self._mended += known and changed
             return eni
 
@@ -149,7 +148,7 @@ class DataPlane:
                 raise errors.IpamError(f"mark {mark:#x} is the primary ENI's, which cannot be forgotten")
             enis.forget(mark, self._mask.mask)
             self._table.forget(mark)
-            self._write(self._direct_cidrs, {mac: eni for mac, eni in self._enis.items() if eni.mark != mark})
+            self._write(self._ranges, {mac: eni for mac, eni in self._enis.items() if eni.mark != mark})
 
     def forget_others(self) -> list[int]:
         """Remove what was made for ENIs that this process has not set up and no Pod uses; return their marks.
@@ -263,17 +262,18 @@ class DataPlane:
             enis.remove_all_rules_and_routes()
             with NetlinkSocket(ROUTE) as channel:
                 channel.change(*(rtnetlink.delete_link(link.name) for link in snapshot.our_links(channel)))
-            self._enis, self._direct_cidrs = {}, ()
+            self._enis, self._ranges = {}, Ranges(())
 
-    def _write(self, direct_cidrs: tuple[str, ...], known: dict[str, EniLink]) -> bool:
-        written = self._table.ensure(self._config, direct_cidrs, tuple(known.values()))
+    def _write(self, ranges: Ranges, known: dict[str, EniLink]) -> bool:
+        written = self._table.ensure(self._config, ranges, tuple(known.values()))
         if written:
             logger.info(
-                "nft table written: ENIs %s, direct %s",
+                "nft table written: ENIs %s, direct %s, not masqueraded %s",
                 ", ".join(f"{eni.name}={eni.mark:#x}" for eni in known.values()),
-                ", ".join(direct_cidrs),
+                ", ".join(ranges.direct),
+                ", ".join(ranges.unmasqueraded) or "unknown",
             )
-        self._enis, self._direct_cidrs = known, direct_cidrs
+        self._enis, self._ranges = known, ranges
         return written
 
     def _known_link(self, mac: str) -> Link | None:

@@ -57,6 +57,24 @@ class DataPlaneConfig:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class Ranges:
+    """Destinations that Pods reach by their own ENI and with their own address: IPv4 networks.
+
+    Invariant: each list is in order and without overlaps. InvalidInputError for what is no network.
+    """
+
+    direct: tuple[str, ...]
+    """In any case: the CIDRs of the VPC, the Service CIDR (IPVS routes by it), what an operator names."""
+    unmasqueraded: tuple[str, ...] = ()
+    """Where the node itself would use its primary ENI: what nobody masquerades, and the VPC would drop there.
+    What the node reaches by another link (a bridge of containers, a tunnel) stays the node's."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "direct", _checked_cidrs(self.direct))
+        object.__setattr__(self, "unmasqueraded", _checked_cidrs(self.unmasqueraded))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EniLink:
     """An ENI as the node's kernel knows it."""
@@ -213,13 +231,12 @@ def checked_mac(mac: str) -> str:
     return lower
 
 
-def checked_cidrs(cidrs: tuple[str, ...]) -> tuple[str, ...]:
-    """Return IPv4 networks without overlaps, in order."""
+def _checked_cidrs(cidrs: tuple[str, ...]) -> tuple[str, ...]:
     try:
         networks = [ipaddress.IPv4Network(cidr) for cidr in cidrs]
     except ValueError as e:
         raise errors.InvalidInputError(
-            f"direct CIDRs are {', '.join(ascii(cidr) for cidr in cidrs)}: {e}",
+            f"ranges of Pods are {', '.join(ascii(cidr) for cidr in cidrs)}: {e}",
             advice="IPv4 networks such as 10.0.0.0/16 are allowed",
         ) from e
     return tuple(str(network) for network in ipaddress.collapse_addresses(networks))

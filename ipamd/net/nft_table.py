@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from ipamd.core import errors
 from ipamd.net import libnftables, nft_elements, nft_generation, ruleset, table_listing
-from ipamd.net.model import DataPlaneConfig, EniLink
+from ipamd.net.model import DataPlaneConfig, EniLink, Ranges
 from ipamd.net.nft_elements import TABLE, Element, Elements
 
 logger = logging.getLogger(__name__)
@@ -32,9 +32,9 @@ class NftTable:
         self._commands: list[ruleset.Command] = []
         self._listed: list[ruleset.Command] = []
 
-    def ensure(self, config: DataPlaneConfig, direct_cidrs: Sequence[str], enis: Sequence[EniLink]) -> bool:
+    def ensure(self, config: DataPlaneConfig, ranges: Ranges, enis: Sequence[EniLink]) -> bool:
         """Make the table what it has to be; return whether anything was written."""
-        commands = ruleset.create(config, direct_cidrs, enis)
+        commands = ruleset.create(config, ranges, enis)
         known = self.listed()
         if known is not None and commands == self._commands and _fixed(known) == self._listed:
             return False

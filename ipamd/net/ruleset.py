@@ -12,7 +12,8 @@ the Service address that it was sent to.
                  from outside, by an ENI: remember the ENI (arrive_<mark>)
                  connection with an ENI's mark, packet not from outside: mark it (leave_<mark>)
                  other packets of known connections: the node's own routing
-                 first packet of a Pod with EIP, or to a direct CIDR: choose the Pod's ENI (pod_<mark>)
+                 first packet of a Pod with EIP, to a direct CIDR, or to an address that nobody masquerades
+                 and that the node would reach by its primary ENI: choose the Pod's ENI (pod_<mark>)
     postrouting  what leaves by the very ENI that was chosen for it keeps its address (depart_<mark>): decided
                  before (srcnat - 1) the MASQUERADE of kube-proxy and ip-masq-agent, which are never asked
 
@@ -29,12 +30,13 @@ from typing import Any, Final
 from ipamd.core import names
 from ipamd.net import table_listing
 from ipamd.net.marks import FIRST_TABLE, KUBE_PROXY_MASQUERADE
-from ipamd.net.model import DataPlaneConfig, EniLink, PodEgress
+from ipamd.net.model import DataPlaneConfig, EniLink, PodEgress, Ranges
 from ipamd.net.nft_elements import TABLE
 
 PODS: Final = "pods"
 EIP_PODS: Final = "eip_pods"
 _DIRECT: Final = "direct_cidrs"
+_UNMASQUERADED: Final = "unmasqueraded_cidrs"
 _ARRIVALS: Final = "eni_arrivals"
 _RETURNS: Final = "eni_returns"
 _DEPARTURES: Final = "eni_departures"
@@ -59,13 +61,16 @@ def mark_of(chain: str) -> int:
         return 0
 
 
-def create(config: DataPlaneConfig, direct_cidrs: Sequence[str], enis: Sequence[EniLink]) -> list[Command]:
-    """Return the commands that make the table what it has to be; elements of Pods stay as they are."""
+def create(config: DataPlaneConfig, ranges: Ranges, enis: Sequence[EniLink]) -> list[Command]:
+    """Return the commands that make the table what it has to be; elements of Pods stay as they are.
+
+    The first of the ENIs is the primary one.
+    """
     chains = [_SOURCES, "prerouting", "postrouting"]
     rules = [
         (_SOURCES, "a Pod speaks as itself", _of_another),
         (_SOURCES, "not to the node's loopback", _to_loopback),
-        *(("prerouting", *rule) for rule in _prerouting(config)),
+        *(("prerouting", *rule) for rule in _prerouting(config, enis[:1])),
         ("postrouting", "leaves by an ENI", [_vmap({"meta": {"key": "oif"}}, _DEPARTURES)]),
     ]
     for eni in enis:
@@ -78,8 +83,8 @@ def create(config: DataPlaneConfig, direct_cidrs: Sequence[str], enis: Sequence[
         *_sets(),
         *({"add": {"chain": {**_HERE, "name": chain, **_HOOKS.get(chain, {})}}} for chain in chains),
         *({"flush": {"chain": {**_HERE, "name": chain}}} for chain in chains),
-        {"flush": {"set": {**_HERE, "name": _DIRECT}}},
-        *_elements("add", _DIRECT, [_network(cidr) for cidr in direct_cidrs]),
+        *_filled(_DIRECT, ranges.direct),
+        *_filled(_UNMASQUERADED, ranges.unmasqueraded),
         *_elements("add", _ARRIVALS, [[eni.ifindex, _jump(_arrive(eni.mark))] for eni in enis]),
         *_elements("add", _RETURNS, [[eni.mark, _goto(_leave(eni.mark))] for eni in enis]),
         *_elements("add", _DEPARTURES, [[eni.ifindex, _goto(_depart(eni.mark))] for eni in enis]),
@@ -175,13 +180,14 @@ _to_loopback: Final[list[Command]] = [
 def _sets() -> Iterator[Command]:
     yield {"add": {"map": {**_HERE, "name": PODS, "type": "ipv4_addr", "map": "verdict"}}}
     yield {"add": {"set": {**_HERE, "name": EIP_PODS, "type": "ipv4_addr"}}}
-    yield {"add": {"set": {**_HERE, "name": _DIRECT, "type": "ipv4_addr", "flags": ["interval"]}}}
+    for name in (_DIRECT, _UNMASQUERADED):
+        yield {"add": {"set": {**_HERE, "name": name, "type": "ipv4_addr", "flags": ["interval"]}}}
     yield {"add": {"map": {**_HERE, "name": _ARRIVALS, "type": "iface_index", "map": "verdict"}}}
     yield {"add": {"map": {**_HERE, "name": _RETURNS, "type": "mark", "map": "verdict"}}}
     yield {"add": {"map": {**_HERE, "name": _DEPARTURES, "type": "iface_index", "map": "verdict"}}}
 
 
-def _prerouting(config: DataPlaneConfig) -> Iterator[tuple[str, list[Command]]]:
+def _prerouting(config: DataPlaneConfig, primary: Sequence[EniLink]) -> Iterator[tuple[str, list[Command]]]:
     if config.closed_to_pods:
         closed = {
             "match": {"op": "==", "left": _DESTINATION, "right": {"set": sorted(config.closed_to_pods)}}
@@ -193,9 +199,14 @@ def _prerouting(config: DataPlaneConfig) -> Iterator[tuple[str, list[Command]]]:
     yield "the connection goes the node's way", [{"match": known}, {"accept": None}]
     if config.pod_egress is PodEgress.ENI:
         yield "a Pod", [_vmap(_SOURCE, PODS)]
-    else:
-        yield "a Pod with EIP", [_in(_SOURCE, EIP_PODS), _vmap(_SOURCE, PODS)]
-        yield "a Pod, to the VPC", [_in(_DESTINATION, _DIRECT), _vmap(_SOURCE, PODS)]
+        return
+    yield "a Pod with EIP", [_in(_SOURCE, EIP_PODS), _vmap(_SOURCE, PODS)]
+    yield "a Pod, to the VPC", [_in(_DESTINATION, _DIRECT), _vmap(_SOURCE, PODS)]
+    for link in primary:
+        way = {"fib": {"result": "oif", "flags": ["daddr"]}}
+        by_primary = {"match": {"op": "==", "left": way, "right": link.name}}
+        unmasqueraded = _in(_DESTINATION, _UNMASQUERADED)
+        yield "a Pod, to where nobody masquerades", [unmasqueraded, by_primary, _vmap(_SOURCE, PODS)]
 
 
 def _eni_rules(config: DataPlaneConfig, eni: EniLink) -> Iterator[tuple[str, str, list[Command]]]:
@@ -262,6 +273,11 @@ def _set_mark(what: Command, mask: int, mark: int) -> Command:
 def _network(cidr: str) -> Command:
     network = ipaddress.IPv4Network(cidr)
     return {"prefix": {"addr": str(network.network_address), "len": network.prefixlen}}
+
+
+def _filled(name: str, cidrs: Sequence[str]) -> Iterator[Command]:
+    yield {"flush": {"set": {**_HERE, "name": name}}}
+    yield from _elements("add", name, [_network(cidr) for cidr in cidrs])
 
 
 def _elements(verb: str, name: str, elements: list[Any]) -> Iterator[Command]:

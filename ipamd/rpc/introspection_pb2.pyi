@@ -68,6 +68,7 @@ class NodeStatus(_message.Message):
     PROBLEMS_FIELD_NUMBER: _builtins.int
     POOL_FIELD_NUMBER: _builtins.int
     CAPACITY_FIELD_NUMBER: _builtins.int
+    NOTICES_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     node: _builtins.str
     instance_id: _builtins.str
@@ -86,6 +87,10 @@ class NodeStatus(_message.Message):
     def capacity(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
         """Extended resource name, without its prefix, to the quantity reported on the Node."""
 
+    @_builtins.property
+    def notices(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What keeps no Pod from the node, and what an operator has to know."""
+
     def __init__(
         self,
         *,
@@ -100,10 +105,11 @@ class NodeStatus(_message.Message):
         problems: _abc.Iterable[_builtins.str] | None = ...,
         pool: Global___Pool | None = ...,
         capacity: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        notices: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["pool", b"pool"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capacity", b"capacity", "instance_id", b"instance_id", "node", b"node", "pool", b"pool", "problems", b"problems", "region", b"region", "started_at_unix", b"started_at_unix", "subnet_id", b"subnet_id", "version", b"version", "vpc_id", b"vpc_id", "zone", b"zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capacity", b"capacity", "instance_id", b"instance_id", "node", b"node", "notices", b"notices", "pool", b"pool", "problems", b"problems", "region", b"region", "started_at_unix", b"started_at_unix", "subnet_id", b"subnet_id", "version", b"version", "vpc_id", b"vpc_id", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

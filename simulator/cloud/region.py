@@ -228,6 +228,11 @@ class CloudRegion:
             self._world.addresses[address_id].is_arrears = arrears
             self._world.addresses[address_id].is_blocked = blocked
 
+    def set_assistant_cidrs(self, cidrs: Sequence[str]) -> None:
+        """Let the VPC have these ranges besides its main one; for the API only, no packet knows of it."""
+        with self._changed:
+            self._world.assistant_cidrs = tuple(cidrs)
+
     def set_balance_ok(self, ok: bool) -> None:  # noqa: FBT001 - the name says what it means
         """Let the account have money for new EIPs, or not."""
         with self._changed:

@@ -130,7 +130,9 @@ def _steps_of_call(call: ast.Call, where: str) -> Iterator[str]:
         yield f"store.{_literal(call.args[0], place)}"
     elif function.endswith(("sysctls.write", "sysctls.ensure")):
         yield f"sysctl.{_last_part(call.args[0], place)}"
-    elif function == "ObjectCache":
+    elif function in ("ObjectCache", "OptionalWatch"):
+        if place.startswith("ipamd/kube/optional_watch.py"):
+            return  # whoever makes an OptionalWatch says of what
         resource = _resource(call.args[1], place)
         yield from (f"kube.{verb}.{resource.plural}" for verb in ("list", "watch"))
     elif isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value).endswith("client"):

@@ -66,6 +66,8 @@ def test_pods_reach_the_metadata_service_only_where_a_flag_says_so():
         (["--ip-min-warm-target", "6"], "--ip-min-warm-target"),
         (["--ip-max-warm-target", "-1"], "--ip-max-warm-target"),
         (["--no-eip-source-nat-exemption", "--pod-egress=eni"], "--no-eip-source-nat-exemption"),
+        (["--direct-cidrs", "10.8.0.1/16"], "--direct-cidrs"),
+        (["--service-cidrs", "172.16.252.0/22,fd00::/112"], "--service-cidrs"),
         (["--add-timeout", "60"], "--add-timeout"),
         (["--add-timeout", "2h"], "--add-timeout"),
         (["--ip-cooldown", "soon"], "--ip-cooldown"),

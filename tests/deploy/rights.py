@@ -35,6 +35,7 @@ VERBS = {
     "delete": ("delete",),
 }
 """Methods of KubeClient, and what RBAC calls them."""
+_WATCHES = ("ObjectCache", "OptionalWatch")
 CONSTANTS = {name: value for name, value in vars(resources).items() if isinstance(value, resources.Resource)}
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -93,7 +94,7 @@ def _of_module(path: Path) -> Iterator[Right]:
         verbs = _verbs(call)
         if not verbs:
             continue
-        position = 1 if _called(call) == "ObjectCache" else 0
+        position = 1 if _called(call) in _WATCHES else 0
         constant = _constant(call.args[position]) if len(call.args) > position else None
         # A resource that is only known when the code runs may be any that its module names.
         kinds = [constant] if constant else sorted(_mentioned(tree))
@@ -105,7 +106,7 @@ def _of_module(path: Path) -> Iterator[Right]:
 
 
 def _verbs(call: ast.Call) -> tuple[str, ...]:
-    if _called(call) == "ObjectCache":
+    if _called(call) in _WATCHES:
         return ("list", "watch")
     if isinstance(call.func, ast.Attribute) and _name(call.func.value).endswith("client"):
         return VERBS.get(call.func.attr, ())

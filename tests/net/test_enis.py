@@ -4,7 +4,7 @@ import time
 import pytest
 
 from ipamd.core import errors
-from ipamd.net.model import DataPlaneConfig
+from ipamd.net.model import DataPlaneConfig, Ranges
 from tests.net.world import DIRECT, GATEWAY, INTERNET_IP, PRIMARY_MAC, SECONDARY_MAC, source_seen
 
 pytestmark = pytest.mark.netns
@@ -236,8 +236,10 @@ def test_a_hostile_gateway_is_refused(world):
         (("10.9.9.9/32", "192.168.0.0/16"), "10.9.9.9, 192.168.0.0/16"),
     ],
 )
-def test_direct_cidrs_may_overlap_and_change(world, cidrs, printed):
-    world.on_node(lambda: world.dataplane.ensure_node(PRIMARY_MAC, cidrs))
-    listed = world.node.run("nft", "list", "set", "ip", "tke_eni", "direct_cidrs")
+@pytest.mark.parametrize("name", ["direct_cidrs", "unmasqueraded_cidrs"])
+def test_ranges_may_overlap_and_change(world, name, cidrs, printed):
+    ranges = Ranges(cidrs) if name == "direct_cidrs" else Ranges((), cidrs)
+    world.ensure_node(ranges)
+    listed = world.node.run("nft", "list", "set", "ip", "tke_eni", name)
 
     assert ("{ " + printed + " }" in listed) if printed else "elements" not in listed

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from ipamd.core import errors
-from ipamd.net.model import DataPlaneConfig, PodWiring, checked_cidrs, checked_mac
+from ipamd.net.model import DataPlaneConfig, PodWiring, Ranges, checked_mac
 
 GOOD: dict[str, Any] = {
     "netns_path": "/run/netns/x",
@@ -64,8 +64,10 @@ def test_hostile_macs_are_refused(mac):
 
 @pytest.mark.parametrize("cidrs", [("10.0.0.1/16",), ("x",), ("fe80::/64",), ("10.0.0.0/33",)])
 def test_hostile_cidrs_are_refused(cidrs):
-    with pytest.raises(errors.InvalidInputError, match="direct CIDRs"):
-        checked_cidrs(cidrs)
+    with pytest.raises(errors.InvalidInputError, match="ranges of Pods are"):
+        Ranges(cidrs)
+    with pytest.raises(errors.InvalidInputError, match="ranges of Pods are"):
+        Ranges((), cidrs)
 
 
 @pytest.mark.parametrize(

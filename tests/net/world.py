@@ -24,7 +24,7 @@ from pathlib import Path
 from ipamd.core import names
 from ipamd.net import netns
 from ipamd.net.dataplane import DataPlane
-from ipamd.net.model import PodWiring
+from ipamd.net.model import PodWiring, Ranges
 
 PRIMARY_MAC = "20:90:6f:00:00:10"
 SECONDARY_MAC = "20:90:6f:00:00:11"
@@ -32,7 +32,7 @@ GATEWAY = "10.0.1.1"
 NODE_IP = "10.0.1.10"
 NEIGHBOUR_IP = "10.0.1.20"
 INTERNET_IP = "203.0.113.5"
-DIRECT = ("10.0.0.0/16", "172.16.252.0/22")
+DIRECT = Ranges(("10.0.0.0/16", "172.16.252.0/22"))
 
 _numbers = itertools.count(1)
 
@@ -215,8 +215,8 @@ class World:
         self.dataplane = DataPlane(self._config)
         self._stack.callback(self.dataplane.close)
 
-    def ensure_node(self):
-        self.enis["eth0"] = self.on_node(lambda: self.dataplane.ensure_node(PRIMARY_MAC, DIRECT))
+    def ensure_node(self, ranges=DIRECT):
+        self.enis["eth0"] = self.on_node(lambda: self.dataplane.ensure_node(PRIMARY_MAC, ranges))
 
     def ensure(self):
         """Bring the node up as an agent does; return the secondary ENI."""

@@ -103,7 +103,7 @@ def _destination(world: World, given: dict[str, Any]) -> str:
     except ValueError as e:
         raise situations.VPC_MALFORMED.error(name="DestinationCidrBlock", value=text) from e
     vpc = world.config.vpc
-    if any(network.subnet_of(ipaddress.IPv4Network(cidr)) for cidr in (vpc.cidr, *vpc.assistant_cidrs)):
+    if any(network.subnet_of(ipaddress.IPv4Network(cidr)) for cidr in (vpc.cidr, *world.assistant_cidrs)):
         raise situations.ROUTE_IN_VPC.error(destination=text)
     return text
 

@@ -60,7 +60,7 @@ def _shown_vpc(world: World, vpc: VpcConfig) -> JsonObject:
         "TagSet": [],
         "AssistantCidrSet": [
             {"VpcId": vpc.vpc_id, "CidrBlock": cidr, "AssistantType": 0, "SubnetSet": []}
-            for cidr in vpc.assistant_cidrs
+            for cidr in world.assistant_cidrs
         ],
         "EnableRouteVpcPublish": False,
         "Ipv6CidrBlockSet": [],

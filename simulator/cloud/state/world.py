@@ -47,6 +47,7 @@ class World:
         self.daily = DailyCounts()
         self.created = now
         self.balance_ok = True
+        self.assistant_cidrs = config.vpc.assistant_cidrs
         self.addresses: dict[str, Address] = {}
         self.enis: dict[str, NetworkInterface] = {}
         self.instances: dict[str, CvmInstance] = {}

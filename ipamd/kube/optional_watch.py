@@ -1,0 +1,105 @@
+"""A local copy of a collection that the server may not have, or may not let us see.
+
+It is asked for in growing intervals until the server answers; from then on an `ObjectCache` keeps the copy.
+So an API that is not there costs a request every ten minutes, and one line in the log.
+Thread safety: any thread may call any method; `on_change` runs on a thread of this object.
+"""
+
+import logging
+import random
+import threading
+from collections.abc import Callable
+
+from ipamd.core.backoff import Backoff
+from ipamd.kube import errors
+from ipamd.kube.calling import JsonObject
+from ipamd.kube.client import KubeClient, Selection
+from ipamd.kube.resources import Resource
+from ipamd.kube.watching import ObjectCache
+
+log = logging.getLogger(__name__)
+
+_STOP_SECONDS = 5.0
+_SYNC_SECONDS = 0.5
+_BACKOFF = Backoff(first=1.0, longest=60.0)
+_ABSENT_SECONDS = 600.0
+"""Until a server that does not have the kind is asked again: it may have been upgraded."""
+
+
+class OptionalWatch:
+    """Invariant: the cache is started once, after the server has answered a list."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        resource: Resource,
+        *,
+        selection: Selection | None = None,
+        on_change: Callable[[], None],
+    ) -> None:
+        """Take what to watch, and who is told that `items` may answer something else."""
+        self._client = client
+        self._resource = resource
+        self._selection = selection or Selection()
+        self._on_change = on_change
+        self._cache = ObjectCache(
+            client, resource, selection=selection, on_change=lambda _kind, _obj: self._changed()
+        )
+        self._problem = ""
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"ask-{resource.plural}", daemon=True)
+
+    def start(self) -> None:
+        """Begin to ask."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; a question that is under way changes nothing any more."""
+        self._stopping.set()
+        self._cache.stop()
+        if self._thread.ident is not None:
+            self._thread.join(_STOP_SECONDS)
+
+    @property
+    def problem(self) -> str:
+        """Why there is no copy, empty before the first answer and while there is one."""
+        return self._problem
+
+    def items(self) -> list[JsonObject] | None:
+        """Return the copies of all objects, None while nothing is known."""
+        return self._cache.items() if self._cache.has_synced else None
+
+    def _run(self) -> None:
+        if self._is_answered():
+            self._cache.start()
+            while not self._stopping.is_set() and not self._cache.wait_synced(_SYNC_SECONDS):
+                pass
+            if not self._stopping.is_set():
+                self._on_change()  # nothing else tells of a collection that is empty
+
+    def _changed(self) -> None:
+        if self._cache.has_synced:
+            self._on_change()
+
+    def _is_answered(self) -> bool:
+        """Ask until the server lists the collection; False when stopped meanwhile."""
+        failures = 0
+        while not self._stopping.is_set():
+            try:
+                for _ in self._client.scan(self._resource, self._selection, resource_version="0"):
+                    pass
+            except errors.KubeError as e:
+                failures += 1
+                self._tell(e.message)
+                absent = isinstance(e, errors.NotFoundError)
+                pause = _ABSENT_SECONDS if absent else _BACKOFF.delay(failures, random.random)
+                self._stopping.wait(pause)
+            else:
+                self._problem = ""
+                return not self._stopping.is_set()
+        return False
+
+    def _tell(self, problem: str) -> None:
+        if problem != self._problem:
+            log.info("%s", problem)
+        self._problem = problem
