@@ -11,6 +11,7 @@ import heapq
 from collections.abc import Callable
 from typing import Any
 
+from ipamd.controller.claim_index import ClaimIndex
 from ipamd.core import claims, nodes, pods
 from ipamd.core.claims import Claim, Reason, condition
 from ipamd.core.eip_annotations import wants_eip
@@ -32,6 +33,7 @@ class Cluster:
         """Take who is told that a key is to be looked at; nothing is asked before `start`."""
         self._wake = wake
         self._seen: dict[Key, object] = {}  # used by the claims' thread only
+        self._index = ClaimIndex()
         self._read: dict[Key, tuple[dict[str, Any], Claim]] = {}
         self._pods = ObjectCache(client, PODS, on_change=self._pod_changed, keep=pods.trim, pace=pace)
         self._claims = ObjectCache(
@@ -69,6 +71,11 @@ class Cluster:
     def claims(self) -> list[Claim]:
         """Return all claims."""
         return [self._claim(key_of(obj), obj) for obj in self._claims.items()]
+
+    def holders(self, eip_id: str) -> list[Claim]:
+        """Return the claims that record the EIP; one that is being deleted has it to the end."""
+        found = (self.claim(key) for key in self._index.holding(eip_id))
+        return [claim for claim in found if claim and claim.address and claim.address.eip_id == eip_id]
 
     def is_leaving(self, key: Key) -> bool:
         """Whether the claim gives something back: it is deleted, or its Pod is gone and it is not kept."""
@@ -120,6 +127,7 @@ class Cluster:
         if kind == "deleted":
             self._seen.pop(key, None)
             self._read.pop(key, None)
+            self._index.drop(key)
             self._wake(key)
             self._wake_who_waits_for(claim)
             return
@@ -136,23 +144,17 @@ class Cluster:
         )
         if self._seen.get(key) != matters:
             self._seen[key] = matters
+            self._index.put(key, claim)
             self._wake(key)
 
     def _wake_who_waits_for(self, gone: Claim) -> None:
         """Wake the claims that have the EIP of a claim that is gone in their lists."""
-        if gone.address is None or gone.address.owned:
-            return
-        for claim in self.claims():
-            listed = claim.request.address_ids if claim.request else ()
-            if claim.address is None and gone.address.eip_id in listed:
-                self._wake((claim.namespace, claim.name))
+        if gone.address is not None and not gone.address.owned:
+            for key in self._index.waiting_for(gone.address.eip_id):
+                self._wake(key)
 
     def _node_changed(self, kind: str, obj: dict[str, Any]) -> None:
         view = nodes.view(obj)
-        if kind != "deleted" and view.ready:
-            return
-        for claim in self.claims():
-            serving = claim.pod.node if claim.pod else ""
-            bound = claim.binding.node if claim.binding else ""
-            if view.name in (serving, bound):
-                self._wake((claim.namespace, claim.name))
+        if kind == "deleted" or not view.ready:
+            for key in self._index.on_node(view.name):
+                self._wake(key)

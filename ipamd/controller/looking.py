@@ -5,7 +5,7 @@ Thread safety: any thread may call any method.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from ipamd.cloud.tasks import TaskState
@@ -97,6 +97,15 @@ class Lookout:
     def at_claims(self) -> list[Claim]:
         """Return all claims of the cluster. Errors: KubeError."""
         return [claims.read(obj) for obj in self._client.list(EIPCLAIMS).items]
+
+    def at_holders(self, eip_ids: Iterable[str]) -> dict[str, list[Claim]]:
+        """Return which claims have the EIPs, as the watch last told."""
+        return {eip_id: self._cluster.holders(eip_id) for eip_id in eip_ids}
+
+    def shows(self, claim: Claim) -> bool:
+        """Whether this incarnation of the claim exists, as the watch last told."""
+        shown = self._cluster.claim((claim.namespace, claim.name))
+        return shown is not None and shown.uid == claim.uid
 
     def at_eips(self, eip_ids: tuple[str, ...]) -> dict[str, model.Eip]:
         """Return those of the EIPs that exist, by id. Errors: CloudError."""

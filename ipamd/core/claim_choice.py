@@ -5,7 +5,7 @@ all claims live and keeps everybody else from choosing meanwhile (`ipamd.control
 claims that want one EIP exactly one gets it, and the other is told which claim holds it. Pure.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ipamd.core import eip_id_list, tags
@@ -71,17 +71,30 @@ def settle(claim: Claim, choice: Choose, scene: Scene) -> RecordAddress | Refuse
     passing = next((obstacle for obstacle in found if obstacle.passing), None)
     if passing:
         return Wait(reason=passing.text, seconds=_POLL)
-    if len(found) == 1:
-        return Refuse(reason=found[0].reason, message=found[0].text)
-    listed = "; ".join(obstacle.text for obstacle in found)
     return Refuse(
-        reason=_common_reason(found), message=f"none of the {len(found)} EIPs of the list is free: {listed}"
+        reason=found[0].reason if len(found) == 1 else _common_reason(found),
+        message=_joined([obstacle.text for obstacle in found]),
     )
 
 
-def holders(claims: Iterable[Claim], but: Claim) -> dict[str, Claim]:
-    """Return which claims, apart from one, have an EIP; one that is being deleted has it to the end."""
-    return {c.address.eip_id: c for c in claims if c.address and c.uid != but.uid}
+def refuse_if_held(choice: Choose, holders: Mapping[str, Claim]) -> Refuse | None:
+    """Return the refusal when every EIP of the list is a user's and held by a claim."""
+    listed = []
+    for eip_id in choice.address_ids:
+        holder = holders.get(eip_id)
+        if holder is None or (holder.address and holder.address.owned):
+            return None
+        binding = holder.binding
+        listed.append(
+            _held_text(eip_id, holder, f"{binding.private_ip} on {binding.eni_id}" if binding else "")
+        )
+    return Refuse(reason=Reason.EIP_IN_USE, message=_joined(listed))
+
+
+def _joined(obstacles: list[str]) -> str:
+    if len(obstacles) == 1:
+        return obstacles[0]
+    return f"none of the {len(obstacles)} EIPs of the list is free: {'; '.join(obstacles)}"
 
 
 def _common_reason(found: list[_Obstacle]) -> Reason:
@@ -139,7 +152,11 @@ def _held(scene: Scene, claim: Claim, eip: Eip) -> _Obstacle | None:
     holder = scene.holders.get(eip.eip_id)
     if holder is None:
         return None
-    where = f", bound to {eip.place}" if eip.bound else ""
+    return _Obstacle(Reason.EIP_IN_USE, _held_text(eip.eip_id, holder, eip.place if eip.bound else ""))
+
+
+def _held_text(eip_id: str, holder: Claim, place: str) -> str:
+    where = f", bound to {place}" if place else ""
     rest = ""
     if holder.deleting:
         rest = ", which is being deleted"
@@ -148,7 +165,7 @@ def _held(scene: Scene, claim: Claim, eip: Eip) -> _Obstacle | None:
             ", whose Pod is gone and which is kept for the next Pod of that name: if none comes, run kubectl "
             f"delete eipc {holder.name} -n {holder.namespace}"
         )
-    return _Obstacle(Reason.EIP_IN_USE, f"{eip.eip_id}{where} is held by EIPClaim {holder}{rest}")
+    return f"{eip_id}{where} is held by EIPClaim {holder}{rest}"
 
 
 def _unusable(scene: Scene, claim: Claim, eip: Eip) -> _Obstacle | None:

@@ -126,6 +126,10 @@ class ModelApi:
         obj = self.cached.get(("EIPClaim", key[1]))
         return claims.read(obj) if obj else None
 
+    def holders(self, eip_id):
+        found = [claims.read(obj) for (kind, _), obj in self.cached.items() if kind == "EIPClaim"]
+        return [claim for claim in found if claim.address and claim.address.eip_id == eip_id]
+
     def node(self, name):
         obj = self.cached.get(("Node", name))
         return nodes.view(obj) if obj else None

@@ -284,3 +284,21 @@ def test_a_claim_that_a_person_made_with_a_list_serves_the_pod_of_its_name(world
 
     assert world.wait_provisioned("web-0").address.eip_id == eip_id
     world.wait(lambda: world.events("AnnotationsIgnored"))
+
+
+def test_claims_that_wait_for_a_held_eip_cost_no_list_and_keep_nobody_from_work(world):
+    """Each look of a waiting claim used to list all claims while every other worker waited for its turn."""
+    world.start_controller(workers=2)
+    eip_id = world.users_eip()
+    world.create_pod("web-0", listing(eip_id))
+    world.wait_provisioned("web-0")
+    before = world.kube.traffic.count(verb="list", resource="eipclaims")
+
+    for number in range(30):
+        world.create_pod(f"blue-x{number}y", listing(eip_id))
+    world.create_pod("ordinary")
+    world.wait_provisioned("ordinary")
+    for number in range(30):
+        world.wait(lambda n=number: reason(world, f"blue-x{n}y") == "EIPInUse", seconds=30)
+
+    assert world.kube.traffic.count(verb="list", resource="eipclaims") == before
