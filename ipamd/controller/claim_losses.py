@@ -7,8 +7,8 @@ Thread safety: for one thread at a time.
 """
 
 import logging
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Callable, Iterable
+from typing import Literal, Protocol
 
 from ipamd.controller.ports import Ports
 from ipamd.core import claim_status, claims, model, orphans
@@ -17,6 +17,9 @@ from ipamd.core.deadline import Deadline
 from ipamd.kube import errors
 
 log = logging.getLogger(__name__)
+
+Tell = Callable[[Literal["Normal", "Warning"], str, str], None]
+"""Says something about the cluster as a whole: kind, reason and message of an Event."""
 
 
 class CloudReader(Protocol):
@@ -27,9 +30,15 @@ class CloudReader(Protocol):
 
 
 class ClaimLosses:
-    """Invariant: `_missing` are the claims (UID and EIP) whose EIP the last pass did not find."""
+    """Invariant: `_missing` are the claims (UID and EIP) whose EIP the last pass did not find.
 
-    def __init__(self, cloud: CloudReader, ports: Ports) -> None:
+    `blind` says why nothing is mended, empty when it is; it may be read from any thread.
+    """
+
+    def __init__(self, cloud: CloudReader, ports: Ports, tell: Tell) -> None:
+        """Take whom to ask, and who tells what concerns the cluster."""
+        self._tell = tell
+        self.blind = ""
         self._cloud = cloud
         self._ports = ports
         self._missing: set[tuple[str, str]] = set()
@@ -39,6 +48,7 @@ class ClaimLosses:
 
         `eips` is the cluster's listing. Errors: CloudError; KubeError; NotLeaderError.
         """
+        known = tuple(known)
         suspects = orphans.unlisted(known, eips)
         ids = sorted({claim.address.eip_id for claim in suspects if claim.address})
         present = {eip.eip_id for eip in self._cloud.describe_eips(eip_ids=ids)} if ids else set()
@@ -47,9 +57,25 @@ class ClaimLosses:
             for claim in suspects
             if claim.address and claim.address.eip_id not in present
         }
+        if self._is_blind(len(lost), known):
+            return 0
         again = [claim for key, claim in lost.items() if key in self._missing]
         self._missing = set(lost)
         return sum(self._drop(claim) for claim in again)
+
+    def _is_blind(self, lost: int, known: tuple[Claim, ...]) -> bool:
+        if not orphans.lost_at_once(lost, known):
+            self.blind = ""
+            return False
+        self.blind = (
+            f"the cloud shows {lost} EIPs of EIPClaims no more, asked for by their ids: no claim is given "
+            "another EIP, and no deleted claim goes, until it does; check --region, the account of the "
+            "credentials and whether a CAM policy hides EIPs; of an EIP that is really gone delete the Pod "
+            "and, if there are many, take the finalizer off its claim"
+        )
+        log.warning("%s", self.blind)
+        self._tell("Warning", "EIPsNotShown", self.blind)
+        return True
 
     def _drop(self, claim: Claim) -> bool:
         """Write into the claim that its EIP is gone; return whether that was news."""

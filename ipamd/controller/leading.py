@@ -102,6 +102,7 @@ class Leader:
             promises=Promises(),
             on_freed=self._wake_refused,
             release_stopped=ReleaseGate(client, settings.namespace, stopped=settings.stop_releases).closed,
+            blind=lambda: self.sweep.counts.blind,
             clock=tempo.clock,
         )
         eips = ClaimEips(cloud, settings.cluster_id)
@@ -138,6 +139,7 @@ class Leader:
             teller=ports.teller,
             pace=tempo.pace,
         )
+        tell = partial(ports.teller.lease, settings.lease_namespace, settings.lease_name)
         self.sweep = Sweep(
             settings.sweep,
             settings.cluster_id,
@@ -148,8 +150,8 @@ class Leader:
                 steady=time.monotonic,
             ),
             ports=ports,
-            losses=ClaimLosses(cloud, ports),
-            tell=partial(ports.teller.lease, settings.lease_namespace, settings.lease_name),
+            losses=ClaimLosses(cloud, ports, tell),
+            tell=tell,
         )
         sweeping = Rounds("sweep", self.sweep.make_pass, pause=0.0, backoff=tempo.backoff)
         self.quota = QuotaChecks(cloud, tempo.backoff)

@@ -60,5 +60,7 @@ class Ports:
     """Called when EIPs of a claim are gone, with their number: so many others need not wait any more."""
     release_stopped: Callable[[], str]
     """Asked before each release: why none may be made, empty when it may. Errors: KubeError."""
+    blind: Callable[[], str] = str
+    """Why it is not believed that EIPs are gone; empty when it is."""
     clock: Callable[[], float] = time.time
     """Seconds since the epoch, as they are written into claims."""

@@ -25,6 +25,7 @@ class Promises:
         self._lock = threading.Lock()
         self._ordered: dict[str, AcceptedOrder] = {}
         self._released: dict[str, dict[str, float]] = {}
+        self._unshown: dict[str, float] = {}
 
     def order_accepted(self, claim_uid: str, order: AcceptedOrder) -> None:
         """Note that an EIP was promised."""
@@ -55,8 +56,18 @@ class Promises:
                 del released[eip_id]
             return frozenset(released)
 
+    def looked(self, claim_uid: str, *, shown: bool) -> float:
+        """Note whether a look has shown an EIP of the claim; return for how long none was shown."""
+        with self._lock:
+            if shown:
+                self._unshown.pop(claim_uid, None)
+                return 0.0
+            now = self._monotonic()
+            return now - self._unshown.setdefault(claim_uid, now)
+
     def forget(self, claim_uid: str) -> None:
         """Drop everything about a claim that is gone."""
         with self._lock:
             self._ordered.pop(claim_uid, None)
             self._released.pop(claim_uid, None)
+            self._unshown.pop(claim_uid, None)

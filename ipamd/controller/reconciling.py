@@ -117,7 +117,10 @@ class Reconciler:
         order = self._ports.promises.ordered(claim.uid)
         missing = order is not None and order.eip_id not in {eip.eip_id for eip in eips}
         failed = missing and order is not None and self._lookout.at_order(order)
-        return self._with_promises(replace(facts, eips=eips, order_failed=failed))
+        unshown = self._ports.promises.looked(claim.uid, shown=bool(eips)) if claim.deleting else 0.0
+        return self._with_promises(
+            replace(facts, eips=eips, order_failed=failed, unshown_for=unshown, blind=self._ports.blind())
+        )
 
     def _wait(self, action: do.Wait, facts: Facts) -> Rest:
         log.debug("claim %s waits %.1f s: %s", facts.claim, action.seconds, action.reason)

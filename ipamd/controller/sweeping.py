@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Literal, Protocol
+from typing import Protocol
 
-from ipamd.controller.claim_losses import ClaimLosses
+from ipamd.controller.claim_losses import ClaimLosses, Tell
 from ipamd.controller.ports import Ports
 from ipamd.core import model, orphans, tags
 from ipamd.core.claims import Claim
@@ -34,6 +34,7 @@ _ADVICE: Mapping[Fate, str] = {
     Fate.BOUND: "it is left alone; if nobody needs it, unbind and release it",
     Fate.UNSETTLED: "it is looked at again",
     Fate.UNKNOWN_MAKER: "it is left alone; if nobody needs it, release it",
+    Fate.SPARE: "it is left alone, and released with the claim; if nobody needs it, release it now",
     Fate.RELEASE: "with --orphan-sweep=release it would be released",
 }
 
@@ -50,6 +51,8 @@ class SweepCounts:
     released: int = 0
     claims_without_eip: int = 0
     """How often a claim was found whose EIP is no more."""
+    blind: str = ""
+    """Why no claim is mended: too many EIPs are not shown at once; empty when all is well."""
     stopped_by: str = ""
     """Why releases were held back when the last pass asked; those of claims are as well."""
 
@@ -74,10 +77,6 @@ class Sights:
     live_claims: Callable[[], list[Claim]]
     """From the API server, all of them. Errors: KubeError."""
     steady: Callable[[], float]
-
-
-Tell = Callable[[Literal["Normal", "Warning"], str, str], None]
-"""Says something about the cluster as a whole: kind, reason and message of an Event."""
 
 
 class Sweep:
@@ -117,6 +116,7 @@ class Sweep:
             if self._terms.mode is not SweepMode.OFF:
                 self._sweep(eips, claims)
             found = self._losses.mend(claims, eips)
+            self._count(blind=self._losses.blind)
             self._count(claims_without_eip=self.counts.claims_without_eip + found)
         except Exception:
             self._count(failures=self.counts.failures + 1)

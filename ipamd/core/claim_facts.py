@@ -53,6 +53,10 @@ class Facts:
     """EIP that the cloud has promised to this process for the claim, not yet recorded."""
     order_failed: bool = False
     """Whether the cloud says that `ordered` will not come, and does not list it: its task has failed."""
+    unshown_for: float = 0.0
+    """Seconds for which the cloud shows no EIP of the claim, whenever this process looks."""
+    blind: str = ""
+    """Why it is not believed that EIPs are gone: too many are not shown at once."""
     released: frozenset[str] = frozenset()
     """EIPs of this claim whose release the cloud has accepted from this process."""
 

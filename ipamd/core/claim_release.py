@@ -27,6 +27,8 @@ ATTEMPT_WINDOW = 60.0
 """Seconds from its begin in which an attempt to order is repeated with the same ClientToken."""
 SETTLE = 60.0
 """Seconds after an order in which its EIP may still turn up in the cloud's lists."""
+UNSHOWN = 6.0
+"""Seconds for which an EIP must not be shown before it is believed to be gone: one look may err."""
 _POLL = 1.0
 _AGENT = 30.0
 """Seconds between looks while the agent of a living node is expected to unbind."""
@@ -97,7 +99,18 @@ def release(facts: Facts) -> Action:
     unsettled = _unsettled(facts, claim)
     if unsettled > 0:
         return Wait(reason="an order that was begun may still deliver an EIP", seconds=unsettled)
-    return DropFinalizer()
+    return _doubt(facts, claim) or DropFinalizer()
+
+
+def _doubt(facts: Facts, claim: Claim) -> Action | None:
+    """Keep a claim whose EIP is gone although this process has not released it, until that is sure."""
+    if not (claim.address and claim.address.owned) or claim.address.eip_id in facts.released:
+        return None
+    if facts.blind:
+        return Wait(reason=facts.blind, seconds=_AGENT)
+    if facts.unshown_for < UNSHOWN:
+        return Wait(reason=f"the cloud does not show {claim.address.eip_id}", seconds=UNSHOWN / 2)
+    return None
 
 
 def _detach(claim: Claim, binding: ClaimBinding, eips: tuple[Eip, ...]) -> Action:

@@ -7,6 +7,7 @@ a listing may be old, and a claim may be on its way. An orphan is released only 
 - it was an orphan in an earlier pass too, and for as long as the age says by our own clock;
 - it is that old by the cloud's clock as well, so that neither clock alone can make it old;
 - it is unbound. A bound one serves somebody and is only reported.
+What was created for a living claim that records another EIP is reported, and goes with the claim.
 What has the cluster's tags and no claim's UID was made by somebody else (TKE's own component sets the same
 tags), and is only reported, too.
 """
@@ -18,6 +19,11 @@ from enum import Enum
 from ipamd.core import tags
 from ipamd.core.claims import Claim
 from ipamd.core.model import Eip, EipStatus
+
+_FEW = 3
+"""EIPs that may be lost at once in a cluster of any size."""
+_SHARE = 0.03
+"""Part of a cluster's EIPs that may be lost at once."""
 
 
 class SweepMode(Enum):
@@ -46,6 +52,8 @@ class Fate(Enum):
     BOUND = "bound"
     UNSETTLED = "in transition"
     UNKNOWN_MAKER = "not created for an EIPClaim"
+    SPARE = "created for an EIPClaim that has another EIP"
+    """It goes with the claim; until then it is paid for."""
     RELEASE = "unused"
 
 
@@ -90,9 +98,15 @@ def find(
     """
     uids, recorded = _answered_for(claims)
     return tuple(
-        Orphan(eip=eip, since=since, fate=_fate(eip, since, age=age, now=now, again=eip.eip_id in before))
+        Orphan(
+            eip=eip,
+            since=since,
+            fate=_fate(
+                eip, since, age=age, now=now, again=eip.eip_id in before, spare=uids.get(_uid(eip), False)
+            ),
+        )
         for eip in sorted(eips, key=lambda eip: eip.eip_id)
-        if _is_of(eip, cluster_id) and _uid(eip) not in uids and eip.eip_id not in recorded
+        if _is_of(eip, cluster_id) and uids.get(_uid(eip), True) and eip.eip_id not in recorded
         for since in [before.get(eip.eip_id, now.steady)]
     )
 
@@ -125,20 +139,32 @@ def unlisted(claims: Iterable[Claim], eips: Iterable[Eip]) -> tuple[Claim, ...]:
     )
 
 
-def _answered_for(claims: Iterable[Claim]) -> tuple[set[str], set[str]]:
-    uids: set[str] = set()
+def lost_at_once(lost: int, claims: Iterable[Claim]) -> bool:
+    """Whether so many claims have lost their EIPs that it is rather our sight of the cloud that is lost.
+
+    A wrong region, another account's key or a policy that filters lists hides all of them.
+    """
+    known = sum(1 for claim in claims if claim.address and not claim.deleting)
+    return lost > max(_FEW, known * _SHARE) or (lost == known and lost > 1)
+
+
+def _answered_for(claims: Iterable[Claim]) -> tuple[dict[str, bool], set[str]]:
+    """Return of each claim, by UID, whether it has its EIP and needs no other, and the recorded EIPs."""
+    uids: dict[str, bool] = {}
     recorded: set[str] = set()
     for claim in claims:
-        uids.add(claim.uid)
+        uids[claim.uid] = claim.address is not None and not claim.deleting
         if claim.address:
             recorded.add(claim.address.eip_id)
     return uids, recorded
 
 
-def _fate(eip: Eip, since: float, *, age: float, now: Moment, again: bool) -> Fate:
+def _fate(eip: Eip, since: float, *, age: float, now: Moment, again: bool, spare: bool) -> Fate:
     old = eip.created_at is not None and now.wall - eip.created_at >= age
     if not again or now.steady - since < age or not old:
         return Fate.YOUNG
+    if spare:
+        return Fate.SPARE
     if not _uid(eip):
         return Fate.UNKNOWN_MAKER
     if eip.bound:

@@ -59,6 +59,11 @@ def _sweep(counts: SweepCounts) -> Iterator[Metric]:
         "1 on the leader while the switch, or one that cannot be read, holds releases back (last pass).",
         value=int(bool(counts.stopped_by)),
     )
+    yield GaugeMetricFamily(
+        "tke_eni_eips_not_shown",
+        "1 on the leader while the cloud shows so many EIPs no more that none is believed to be gone.",
+        value=int(bool(counts.blind)),
+    )
 
 
 def _quotas(quotas: tuple[model.EipQuota, ...]) -> Iterator[Metric]:

@@ -6,6 +6,7 @@ import pytest
 
 from ipamd.controller.sweeping import AT_ONCE
 from ipamd.core import tags
+from ipamd.core.claim_release import UNSHOWN
 from ipamd.core.model import EipOrder
 from ipamd.core.orphans import SweepMode, SweepTerms
 from ipamd.kube.resources import CONFIGMAPS
@@ -336,3 +337,51 @@ def test_one_listing_without_the_eip_is_not_believed(world):
     assert world.claim("web-0").address == first.address
     sweep.make_pass()
     world.wait(lambda: world.claim("web-0").address != first.address)
+
+
+@pytest.fixture
+def hidden(world):
+    """Hides all EIPs, as a wrong region does, another account's key, or a policy that filters lists."""
+    put_away = {}
+
+    def hide(_world):
+        put_away.update(_world.addresses)
+        _world.addresses.clear()
+
+    yield lambda: world.region.read(hide)
+    world.region.read(lambda w: w.addresses.update(put_away))
+
+
+def test_when_all_eips_are_hidden_no_other_is_ordered_and_no_deleted_claim_goes(world, hidden):
+    controller = world.start_controller(sweep=terms(SweepMode.REPORT))
+    names = [f"web-{n}" for n in range(5)]
+    for name in names:
+        world.create_pod(name)
+        world.wait_provisioned(name)
+        world.age_claim(name)
+    orders = world.orders()
+
+    hidden()
+    world.wait(lambda: controller.leader.sweep.counts.blind)
+    world.remove_pod("web-0")
+    wait_passes(world, controller, more=20)
+    believed = time.monotonic() + UNSHOWN + 1
+    world.wait(lambda: time.monotonic() > believed)
+
+    assert world.orders() == orders
+    assert all(world.claim(name).address for name in names)
+    assert world.claim("web-0").deleting
+    assert "--region" in world.events("EIPsNotShown")[0]["message"]
+
+
+def test_a_deleted_claim_whose_eip_is_not_shown_is_kept_for_more_than_one_look(world):
+    world.start_controller(sweep=terms(SweepMode.REPORT))
+    claim = world.create_pod("web-0") and world.wait_provisioned("web-0")
+    world.age_claim("web-0")
+    stale = CloudFault(kind=CloudFaultKind.STALE_READ, action="DescribeAddresses", seconds=3600.0, count=2)
+
+    world.region.faults.add(stale)
+    world.remove_pod("web-0")
+
+    world.wait_gone("web-0")
+    assert claim.address.eip_id not in world.eips()

@@ -130,3 +130,28 @@ def test_claims_whose_eip_is_not_listed_are_found_unless_they_are_leaving():
     missing, leaving = claim("a", "eip-8"), claim("b", "eip-9", deleting=True)
     present, without = claim("c", "eip-1"), claim("d")
     assert orphans.unlisted([missing, leaving, present, without], [eip("eip-1")]) == (missing,)
+
+
+def test_one_of_a_living_claim_that_has_another_is_reported_and_left():
+    assert fate(eip("eip-2", uid="alive"), known=[claim("alive", "eip-1")]) is Fate.SPARE
+    assert find(eip("eip-1", uid="alive"), known=[claim("alive", "eip-1")]) == ()
+    assert find(eip("eip-2", uid="alive"), known=[claim("alive")]) == ()  # it may be about to be adopted
+    assert find(eip("eip-2", uid="alive"), known=[claim("alive", "eip-1", deleting=True)]) == ()
+
+
+@pytest.mark.parametrize(
+    ("lost", "known", "blind"),
+    [
+        (1, 1, False),
+        (1, 2, False),
+        (2, 2, True),
+        (3, 20, False),
+        (4, 20, True),
+        (15, 500, False),
+        (16, 500, True),
+    ],
+)
+def test_many_that_are_lost_at_once_are_not_believed(lost, known, blind):
+    claimed = [claim(f"c{n}", f"eip-{n}") for n in range(known)]
+
+    assert orphans.lost_at_once(lost, claimed) is blind
