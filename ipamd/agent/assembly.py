@@ -472,9 +472,8 @@ class Agent:
         self._binder.nudge()
 
     def _pod_changed(self, kind: str, pod: PodView) -> None:
-        if kind == "deleted":
-            self._sweeping.pod_is_gone(pod.ref)
-        if not pod.wants_sandbox:
+        if kind == "deleted" or not pod.wants_sandbox:
+            self._sweeping.comes_not_back(pod.ref)
             self._book.wake()  # its ADD need not wait any longer
         self._binder.nudge()
 

@@ -17,10 +17,10 @@ from functools import partial
 from ipamd.agent.address_book import AddressBook
 from ipamd.agent.closures import Closures
 from ipamd.agent.enis import NodeEnis
-from ipamd.agent.pool_actions import PoolActions
+from ipamd.agent.pool_actions import PoolActions, SubnetRefusedError
 from ipamd.agent.workers import Workers
 from ipamd.core import capacity, ledger, model, planning
-from ipamd.core.addresses import Cooling, Unassigning
+from ipamd.core.addresses import Cooling, Held, Unassigning, Unbinding
 from ipamd.core.boottime import LONG_AGO
 from ipamd.core.errors import CloudError, CloudErrorKind, IpamError, TryAgainError
 
@@ -131,9 +131,11 @@ class Pool:
         book = self._book.ledger
         with self._guard:
             coming = bool(self._arriving)
-        if coming or book.available or book.in_state(Cooling):
+        if coming or book.available or book.in_state(Cooling, Unbinding, Held):
             return None
         situation = self._situation()
+        if planning.open_room(situation) > 0:
+            return None
         if planning.room(situation) <= 0:
             limits = situation.limits
             return TryAgainError(
@@ -156,8 +158,12 @@ class Pool:
             return activity
         if planning.room(self._situation()) > 0:
             return "the cloud has not been asked for more addresses yet"
-        cooling = len(self._book.ledger.in_state(Cooling))
-        return f"all addresses that the node can have are in use, {cooling} of them cool down"
+        book = self._book.ledger
+        cooling, held = len(book.in_state(Cooling, Unbinding)), len(book.in_state(Held))
+        return (
+            f"all addresses that the node can have are taken, {cooling} of them become free after their "
+            f"cool-down, {held} are held for Pods that may come back and give way"
+        )
 
     def _refusals(self) -> list[IpamError]:
         """Return what was refused, the cloud's own words first: they carry its code and RequestId."""
@@ -188,15 +194,19 @@ class Pool:
         cooldown = self._told_terms().cooldown
         self._book.write()
         self._book.note(lambda book: ledger.expire(book, cooldown, self._book.now()))
-        self._closures.keep_only({_CREATION, *self._enis.enis})
+        self._closures.keep_only({_CREATION, *self._enis.enis, *self._actions.subnet_ids})
         self._give_back_retired()
         for action in planning.plan(self._situation(), self._book.now()):
             match action:
                 case planning.AssignIps():
                     self._begin(action.eni_id, action.count, partial(self._actions.assign, action))
                 case planning.CreateEni():
-                    create = partial(self._actions.create, action, self._closed_subnets())
+                    refused = frozenset(filter(self._closures.is_closed, self._actions.subnet_ids))
+                    create = partial(self._create, action, self._closed_subnets() | refused)
                     self._begin(_CREATION, action.count, create)
+                case planning.ShortenHolds():
+                    log.info("Pods wait for an address: %s are held no longer", ", ".join(action.ips))
+                    self._shorten_holds(action)
                 case planning.UnassignIps():
                     self._last_release = self._book.now()
                     self._retire(action.ips)
@@ -229,7 +239,8 @@ class Pool:
             subnet_id=eni.subnet_id,
             # An ENI that cannot carry Pods takes a slot of the instance and has no room.
             addresses=known + eni.unusable + arriving.get(eni_id, 0) if usable else self._full,
-            busy=eni_id in arriving or self._closures.is_closed(eni_id),
+            busy=eni_id in arriving,
+            refused=self._closures.is_closed(eni_id),
         )
 
     @property
@@ -237,14 +248,21 @@ class Pool:
         return self._told_terms().limits.ips_per_eni - 1
 
     def _closed_subnets(self) -> frozenset[str]:
-        """Return the subnets of ENIs that were refused an address because the subnet is full."""
-        return frozenset(
-            eni.subnet_id
-            for eni in self._enis.enis.values()
-            if self._closures.is_closed(eni.eni_id)
-            and isinstance(error := self._closures.error(eni.eni_id), CloudError)
-            and error.kind is CloudErrorKind.SUBNET_FULL
-        )
+        """Return the subnets that were refused an address, or an ENI, because they are full."""
+        subnets = {eni.eni_id: eni.subnet_id for eni in self._enis.enis.values()}
+        subjects = {**subnets, **{subnet_id: subnet_id for subnet_id in self._actions.subnet_ids}}
+        return frozenset(subnet_id for subject, subnet_id in subjects.items() if self._is_full(subject))
+
+    def _is_full(self, subject: str) -> bool:
+        error = self._closures.error(subject)
+        full = isinstance(error, CloudError) and error.kind is CloudErrorKind.SUBNET_FULL
+        return full and self._closures.is_closed(subject)
+
+    def _create(self, action: planning.CreateEni, closed: frozenset[str]) -> None:
+        self._closures.succeeded(self._actions.create(action, closed))
+
+    def _shorten_holds(self, action: planning.ShortenHolds) -> None:
+        self._book.note(lambda book: ledger.shorten_holds(book, action.ips, action.until))
 
     def _retire(self, ips: tuple[str, ...]) -> None:
         self._book.apply(lambda book: ledger.retire(book, ips, self._book.now()))
@@ -270,6 +288,10 @@ class Pool:
         try:
             action()
             self._closures.succeeded(subject)
+        except SubnetRefusedError as e:
+            # The next round creates the ENI in another subnet, if there is one.
+            pause = self._closures.failed(e.subnet_id, e.cause)
+            log.warning("pool, new ENI in %s: %s (there again in %.0f s)", e.subnet_id, e, pause)
         except IpamError as e:
             pause = self._closures.failed(subject, e)
             log.warning("pool, %s: %s (again in %.0f s)", subject, e, pause)

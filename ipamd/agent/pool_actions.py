@@ -21,6 +21,15 @@ log = logging.getLogger(__name__)
 CREATE_ENI = "CreateAndAttachNetworkInterface"
 _ASSIGN_SECONDS = 60.0
 _CREATE_SECONDS = 120.0
+_OF_THE_SUBNET = (
+    CloudErrorKind.SUBNET_FULL,
+    CloudErrorKind.NOT_FOUND,
+    CloudErrorKind.WRONG_STATE,
+    CloudErrorKind.INVALID,
+    CloudErrorKind.TASK_FAILED,
+    CloudErrorKind.INTERNAL,
+)
+"""Refusals that another subnet may not meet with; the others are about account, instance or network."""
 _INTENT_LIFETIME = 3600.0
 """Seconds for which a ClientToken is trusted to find what its first use has made."""
 
@@ -33,6 +42,15 @@ class EniPlan:
     cluster_id: str
     subnet_ids: tuple[str, ...]
     security_groups: tuple[str, ...]
+
+
+class SubnetRefusedError(TryAgainError):
+    """The cloud does not make an ENI in one subnet; another subnet may do."""
+
+    def __init__(self, subnet_id: str, cause: CloudError) -> None:
+        super().__init__(cause.message, advice=cause.advice)
+        self.subnet_id = subnet_id
+        self.cause = cause
 
 
 class PoolActions:
@@ -55,6 +73,12 @@ class PoolActions:
         self._book = book
         self._database = database
         self._monotonic = monotonic
+        self._told: set[str] = set()
+
+    @property
+    def subnet_ids(self) -> tuple[str, ...]:
+        """Where new ENIs may be."""
+        return self._plan().subnet_ids
 
     def assign(self, action: planning.AssignIps) -> None:
         """Get addresses for an ENI and take them into the ledger."""
@@ -69,11 +93,15 @@ class PoolActions:
         self._book.note(lambda book: ledger.adopt(book, action.eni_id, ips, self._book.now()))
         log.info("assigned %d addresses to %s: %s", len(ips), action.eni_id, ", ".join(ips))
 
-    def create(self, action: planning.CreateEni, closed: frozenset[str]) -> None:
-        """Create and attach an ENI in the best of the configured subnets and take it into service."""
+    def create(self, action: planning.CreateEni, closed: frozenset[str]) -> str:
+        """Create and attach an ENI in the best of the configured subnets and take it into service.
+
+        Returns the subnet. Errors: also SubnetRefusedError.
+        """
         plan = self._plan()
         deadline = Deadline.after(_CREATE_SECONDS, self._monotonic)
-        subnets = self._cloud.describe_subnets(plan.subnet_ids, deadline)
+        subnets = self._existing(plan.subnet_ids, deadline)
+        self._tell_unusable(plan, subnets)
         subnet = planning.choose_subnet(subnets, plan.instance.zone, closed)
         if subnet is None:
             raise TryAgainError(
@@ -96,7 +124,13 @@ class PoolActions:
             created_at=self._book.now(),
         )
         self._database.put_intent(intent)
-        self._carry_out(intent, deadline)
+        try:
+            self._carry_out(intent, deadline)
+        except CloudError as e:
+            if e.kind in _OF_THE_SUBNET:
+                raise SubnetRefusedError(subnet.subnet_id, e) from e
+            raise
+        return subnet.subnet_id
 
     def unfinished(self) -> list[Intent]:
         """Return the ENI creations whose outcome is not known; those too old to repeat are struck out."""
@@ -129,6 +163,33 @@ class PoolActions:
             raise
         self._book.note(lambda book: ledger.forget(book, ips))
         log.info("gave %d addresses of %s back: %s", len(ips), eni_id, ", ".join(ips))
+
+    def _existing(self, subnet_ids: tuple[str, ...], deadline: Deadline) -> list[model.Subnet]:
+        """Ask for the subnets; the cloud refuses the whole question for one that does not exist."""
+        try:
+            return self._cloud.describe_subnets(subnet_ids, deadline)
+        except CloudError as e:
+            if e.kind is not CloudErrorKind.NOT_FOUND:
+                raise
+            if len(subnet_ids) == 1:
+                return []
+        return [subnet for one in subnet_ids for subnet in self._existing((one,), deadline)]
+
+    def _tell_unusable(self, plan: EniPlan, subnets: list[model.Subnet]) -> None:
+        """Say once of each configured subnet that no ENI of this node can be in it."""
+        for subnet_id in plan.subnet_ids:
+            found = next((s for s in subnets if s.subnet_id == subnet_id), None)
+            if found is None:
+                why = "does not exist in this region"
+            elif found.zone != plan.instance.zone:
+                why = (
+                    f"is in zone {found.zone}, and an ENI has to be in that of its CVM, {plan.instance.zone}"
+                )
+            else:
+                continue
+            if subnet_id not in self._told:
+                self._told.add(subnet_id)
+                log.warning("--pod-subnets names %s, which %s: this node does not use it", subnet_id, why)
 
     def _within_subnet(self, action: planning.AssignIps, deadline: Deadline) -> int:
         """Return how many addresses to ask for: the cloud gives all or none, so no more than there are."""

@@ -14,6 +14,7 @@ from ipamd.agent.pods import PodSource
 from ipamd.agent.turns import Turns
 from ipamd.core import holding, ledger, model
 from ipamd.core.addresses import Address, Assigned, Held
+from ipamd.core.boottime import Boottime
 from ipamd.core.deadline import Deadline
 from ipamd.core.pods import PodView
 from ipamd.net.dataplane import DataPlane
@@ -68,13 +69,14 @@ class Releasing:
         if isinstance(state, Assigned):
             unwire = self.dataplane.cut_pod if link_may_linger else self.dataplane.unwire_pod
             unwire(address.ip, state.host_interface)
-        now = self.book.now()
-        hold = None
-        if may_hold:
-            known = self.pods.known(state.pod) or pod
-            synced = self.pods.has_synced
-            hold = holding.decide(address, known, self.holds, now, cache_synced=synced)
-        after = self.book.note(lambda book: ledger.release(book, state.key, hold, self.cooldown, now)).address
+
+        def release(book: ledger.Ledger) -> ledger.Transition:
+            # Decided under the ledger's lock: who hears later that the Pod does not come back finds the hold.
+            now = self.book.now()
+            hold = self._hold(address, pod, now) if may_hold else None
+            return ledger.release(book, state.key, hold, self.cooldown, now)
+
+        after = self.book.note(release).address
         if after is not None:
             log.info(
                 "sandbox %.13s of Pod %s is gone, %s is %s",
@@ -83,6 +85,10 @@ class Releasing:
                 address.ip,
                 type(after.state).__name__.lower(),
             )
+
+    def _hold(self, address: Address, pod: PodView | None, now: Boottime) -> ledger.Hold | None:
+        known = self.pods.known(address.pod) if address.pod else None
+        return holding.decide(address, known or pod, self.holds, now, cache_synced=self.pods.has_synced)
 
 
 def _key_of(address: Address) -> model.SandboxKey | None:

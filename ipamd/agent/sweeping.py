@@ -10,13 +10,12 @@ import logging
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 
 from ipamd.agent.address_book import AddressBook
 from ipamd.agent.deleting import Deleting
 from ipamd.agent.pods import PodSource
 from ipamd.core import ledger, model
-from ipamd.core.addresses import Address, Assigned, Held
+from ipamd.core.addresses import Address, Assigned
 from ipamd.core.deadline import Deadline
 from ipamd.core.errors import IpamError
 
@@ -55,18 +54,14 @@ class Sweeping:
                 log.warning("whether Pod %s is gone is not known, %s stays: %s", state.pod, address.ip, e)
         return ended
 
-    def pod_is_gone(self, pod: model.PodRef) -> None:
-        """End the hold for a Pod that the watch saw being removed; one for its name goes on."""
-        for address in self.book.ledger.in_state(Held):
-            state = address.state
-            if isinstance(state, Held) and state.pod == pod and not state.by_name:
-                self.book.note(partial(self._vacated, ip=address.ip, pod=pod))
+    def comes_not_back(self, pod: model.PodRef) -> None:
+        """End the hold for a Pod that is gone, going or has finished; one for its name goes on.
 
-    def _vacated(self, book: ledger.Ledger, ip: str, pod: model.PodRef) -> ledger.Transition:
-        address = book.addresses.get(ip)
-        if address is None or not isinstance(address.state, Held) or address.pod != pod:
-            return ledger.Transition(book)
-        return ledger.vacate(book, ip, self.cooldown, self.book.now())
+        A kubelet reports a Pod's end after the DEL of its sandbox, so at the DEL it still looked alive.
+        """
+        ended = self.book.note(lambda book: ledger.end_holds(book, pod, self.cooldown, self.book.now()))
+        for address in ended.changed:
+            log.info("Pod %s does not come back, %s is held no more", pod, address.ip)
 
     def is_over(self, address: Address) -> bool:
         """Whether the watch does not know the address's Pod (any more), or knows that it has finished."""

@@ -4,6 +4,9 @@ A runtime tears a sandbox down for two reasons: the Pod is going away, or the Po
 (the old one died, or its ADD failed). Only in the second case is somebody coming back - and when the Pod's
 EIPClaim is retained, a later Pod of the same name. DEL may not wait for the API server, so what the watch
 cache knows decides; when it knows nothing the address is held, which loses nothing but time.
+
+A kubelet reports that a Pod has finished after the DEL of its sandbox: such a hold ends when the watch tells.
+On a node without a free address holds give way to Pods that wait (`ipamd.core.planning`).
 """
 
 from dataclasses import dataclass

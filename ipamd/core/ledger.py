@@ -17,7 +17,7 @@ Invariants (`violations` checks them, tests/core tries to break them):
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from ipamd.core import model
@@ -134,6 +134,26 @@ def release(
 def vacate(ledger: Ledger, ip: str, cooldown: float, now: Boottime) -> Transition:
     """Take an address from its owner, holder or occupant: Unbinding while it has an EIP, else Cooling."""
     return ledger.changed(vacated(ledger.addresses[ip], cooldown, now))
+
+
+def end_holds(ledger: Ledger, pod: model.PodRef, cooldown: float, now: Boottime) -> Transition:
+    """Let go what is held for a Pod that does not come back; what is held for its name stays."""
+    over = [
+        a
+        for a in ledger.in_state(Held)
+        if isinstance(a.state, Held) and a.state.pod == pod and not a.state.by_name
+    ]
+    return ledger.changed(*(vacated(address, cooldown, now) for address in over))
+
+
+def shorten_holds(ledger: Ledger, ips: Iterable[str], until: Boottime) -> Transition:
+    """Let the holds of these addresses end by then at the latest; what is not held any more is skipped."""
+    longer = [
+        (a, a.state)
+        for ip in ips
+        if (a := ledger.addresses.get(ip)) and isinstance(a.state, Held) and a.state.until > until
+    ]
+    return ledger.changed(*(replace(address, state=replace(state, until=until)) for address, state in longer))
 
 
 def expire(ledger: Ledger, cooldown: float, now: Boottime) -> Transition:

@@ -4,16 +4,23 @@ A plan is computed anew from what is there, so a step that failed or was lost is
 ENIs come first (an ENI costs an address and a slot of the instance), only secondary ENIs carry Pods, and
 addresses go back slowly: Pods that come and go should meet a warm pool. The targets are TKE's (document
 457/64919, "warm pool"): bound addresses are kept between Pods + min and Pods + max.
+
+What the cloud has refused lately counts as if it could not grow, so that one sick ENI or one full subnet does
+not stop the others. Where nothing can grow, what is held for Pods that may come back gives way to Pods that
+wait.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ipamd.core import capacity, model
-from ipamd.core.addresses import Assigned, Held, Occupied
-from ipamd.core.boottime import LONG_AGO, Boottime
+from ipamd.core.addresses import Address, Assigned, Cooling, Held, Occupied, Unbinding
+from ipamd.core.boottime import LONG_AGO, Boottime, after
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.ledger import Ledger
+
+GRACE = 10.0
+"""Seconds that a hold still lasts once it has to give way: who replaces a sandbox is back by then."""
 
 BATCH = 10
 """AssignPrivateIpAddresses and UnassignPrivateIpAddresses take ten addresses at most (API 215/15819)."""
@@ -49,6 +56,8 @@ class EniRoom:
     """Secondary addresses that it has, or is about to have."""
     busy: bool = False
     """A request for it is under way: the cloud takes one at a time for an ENI."""
+    refused: bool = False
+    """The cloud has refused it more addresses, for the time being."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,14 +104,22 @@ class UnassignIps:
     ips: tuple[str, ...]
 
 
-Action = AssignIps | CreateEni | UnassignIps
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShortenHolds:
+    """Let what is held for these addresses end soon."""
+
+    ips: tuple[str, ...]
+    until: Boottime
+
+
+Action = AssignIps | CreateEni | UnassignIps | ShortenHolds
 
 
 def plan(situation: Situation, now: Boottime) -> list[Action]:
     """Return what to do now: at most one action for each ENI and at most one new ENI; empty when content."""
     shortage = wanted(situation) - situation.arriving
     if shortage > 0:
-        return _grow(situation, shortage)
+        return _grow(situation, shortage) or _give_way(situation, now)
     return _shrink(situation, now)
 
 
@@ -116,6 +133,14 @@ def room(situation: Situation) -> int:
     return capacity.pod_ips(situation.limits) - sum(eni.addresses for eni in situation.enis)
 
 
+def open_room(situation: Situation) -> int:
+    """Return how many of them the cloud may be asked for now, or is being asked for."""
+    per_eni = situation.limits.ips_per_eni - 1
+    on_enis = sum(max(0, per_eni - eni.addresses) for eni in situation.enis if _may_grow(situation, eni))
+    free_slots = max(0, situation.limits.enis - 1 - len(situation.enis))
+    return on_enis + (free_slots * per_eni if situation.may_create else 0)
+
+
 def choose_subnet(subnets: Iterable[model.Subnet], zone: str, closed: frozenset[str]) -> model.Subnet | None:
     """Return the subnet for a new ENI: in the instance's zone, not closed, with the most free addresses."""
     usable = [s for s in subnets if s.zone == zone and s.subnet_id not in closed and s.available_ips > 1]
@@ -127,18 +152,46 @@ def _grow(situation: Situation, shortage: int) -> list[Action]:
     actions: list[Action] = []
     for eni in sorted(situation.enis, key=lambda e: (-e.addresses, e.eni_id)):
         count = min(BATCH, shortage, per_eni - eni.addresses)
-        if count <= 0 or eni.subnet_id in situation.closed_subnets:
+        if count <= 0 or eni.busy or not _may_grow(situation, eni):
             continue
         shortage -= count
-        # A busy ENI will take its share as soon as it can; that is no reason for one more ENI.
-        if not eni.busy:
-            actions.append(AssignIps(eni_id=eni.eni_id, count=count))
+        actions.append(AssignIps(eni_id=eni.eni_id, count=count))
+    # A busy ENI will take its share as soon as it can; that is no reason for one more ENI.
+    growing = [eni for eni in situation.enis if eni.busy and _may_grow(situation, eni)]
+    shortage -= sum(max(0, min(BATCH, per_eni - eni.addresses)) for eni in growing)
     another = (
         situation.may_create and not situation.creating and len(situation.enis) + 1 < situation.limits.enis
     )
     if shortage > 0 and another and per_eni > 0:
         actions.append(CreateEni(count=min(BATCH, shortage, per_eni)))
     return actions
+
+
+def _may_grow(situation: Situation, eni: EniRoom) -> bool:
+    return not eni.refused and eni.subnet_id not in situation.closed_subnets
+
+
+def _give_way(situation: Situation, now: Boottime) -> list[Action]:
+    """Let holds end for the Pods that wait for an address, when none can come from the cloud.
+
+    Only for those for whom nothing else becomes free. First what has no EIP: it is free after its cool-down,
+    and its Pod can do with any other address. An EIP has to be unbound first. The address of a retained EIP
+    comes last: its Pod has been promised that it comes back. Among equals the hold that would end first.
+    """
+    soon = after(now, GRACE)
+    if situation.arriving or situation.creating or open_room(situation) > 0:
+        return []
+    leaving = len(situation.ledger.in_state(Cooling, Unbinding)) + len(situation.ledger.available)
+    held = [(a, a.state.until) for a in situation.ledger.in_state(Held) if isinstance(a.state, Held)]
+    ending = sum(until <= soon for _, until in held)
+    wanted_holds = situation.waiting - leaving - ending
+    yielding = sorted(((a, until) for a, until in held if until > soon), key=_worth)[: max(0, wanted_holds)]
+    return [ShortenHolds(ips=tuple(a.ip for a, _ in yielding), until=soon)] if yielding else []
+
+
+def _worth(hold: tuple[Address, Boottime]) -> tuple[bool, bool, Boottime, str]:
+    address, until = hold
+    return address.eip is not None, bool(address.eip and address.eip.retained), until, address.ip
 
 
 def _shrink(situation: Situation, now: Boottime) -> list[Action]:
@@ -148,7 +201,7 @@ def _shrink(situation: Situation, now: Boottime) -> list[Action]:
     if surplus <= 0 or not due:
         return []
     owners = _owners(situation.ledger)
-    idle = [eni for eni in situation.enis if not eni.busy]
+    idle = [eni for eni in situation.enis if not eni.busy and not eni.refused]
     for eni in sorted(idle, key=lambda e: (owners.get(e.eni_id, 0), e.addresses, e.eni_id)):
         warm = sorted(a.ip for a in situation.ledger.available if a.eni_id == eni.eni_id)
         if warm:

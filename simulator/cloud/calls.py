@@ -117,7 +117,7 @@ class Calls:
 
     def _perform(self, request: ApiRequest, params: dict[str, Any]) -> JsonObject:
         action = request.action
-        if fault := self._faults.take(action.name, FaultKind.ERROR):
+        if fault := self._faults.take(action.name, FaultKind.ERROR, list(params.values())):
             raise ApiError(fault.code, fault.message)
         if fault := self._faults.take(action.name, FaultKind.LATENCY):
             request.pause(fault.seconds)

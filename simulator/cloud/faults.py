@@ -10,7 +10,7 @@ import itertools
 import random
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -62,6 +62,8 @@ class Fault:
     code: str = "InternalError"
     message: str = "An injected fault."
     count_given: int = 0
+    about: str = ""
+    """Of kind error: only calls that have this value among their parameters, such as the id of an ENI."""
 
 
 class FaultPlan:
@@ -94,11 +96,13 @@ class FaultPlan:
             if seed is not None:
                 self._random.seed(seed)
 
-    def take(self, action: str, kind: FaultKind) -> Fault | None:
-        """Draw the first fault of `kind` that hits this call of `action`."""
+    def take(self, action: str, kind: FaultKind, about: Collection[object] = ()) -> Fault | None:
+        """Draw the first fault of `kind` that hits this call of `action`, with these values in it."""
         with self._lock:
             for number, fault in self._faults.items():
                 if fault.kind is not kind or fault.action not in ("*", action) or fault.count == 0:
+                    continue
+                if fault.about and fault.about not in about:
                     continue
                 if fault.probability < 1 and self._random.random() >= fault.probability:
                     continue
@@ -162,7 +166,7 @@ def fault_from(entry: Mapping[str, Any]) -> Fault:
     if entry.get("kind") not in kinds:
         raise FaultError(f"kind must be one of {', '.join(kinds)}, not {entry.get('kind')!r}")
     values = {**entry, "kind": FaultKind(entry["kind"])}
-    for name in ("action", "code", "message"):
+    for name in ("action", "code", "message", "about"):
         if not isinstance(values.get(name, ""), str):
             raise FaultError(f"{name} must be a string, not {values[name]!r}")
     for name in ("count", "count_given"):

@@ -1,8 +1,11 @@
 """The pool against the region: what is bought, given back, refused, and who is told."""
 
+import threading
 import time
 
 import pytest
+
+from tests.agent.conftest import OPTIONS, REGION
 
 pytestmark = [pytest.mark.netns, pytest.mark.scenario]
 
@@ -155,3 +158,123 @@ def test_eni_of_somebody_else_is_left_alone(own_node):
     assert foreign not in [eni["eniId"] for eni in node.ctl("enis")["enis"]]
     assert node.pool()["limit"] == status["pool"]["limit"] - 29
     assert node.pool()["total"] == 5
+
+
+def refuse(node, action, about, code="UnsupportedOperation.InvalidState"):
+    """Have the cloud refuse an action for one resource, as after a stuck task there."""
+    fault = {"kind": "error", "action": action, "code": code, "message": f"{about} is being migrated"}
+    node.admin.post("/faults", {"add": [{**fault, "about": about, "count": None}]})
+
+
+def test_one_eni_that_the_cloud_refuses_does_not_stop_the_growth_of_the_node(own_node):
+    node = own_node.begin("--add-timeout=20s")
+    [sick] = node.ctl("enis")["enis"]
+    refuse(node, "AssignPrivateIpAddresses", sick["eniId"])
+
+    for number in range(12):
+        _, sandbox = node.pod_and_sandbox(f"grown-{number}")
+        code, answer = node.call("add", sandbox, timeout=25)
+        assert code == 0, answer
+
+    assert len(node.ctl("enis")["enis"]) > 1
+    assert f"{sick['eniId']}: AssignPrivateIpAddresses failed" in node.pool()["activity"]
+    node.admin.post("/faults", {"clear": True})
+
+
+def test_one_subnet_that_the_cloud_refuses_does_not_stop_the_growth_of_the_node(own_node):
+    subnets = [
+        {"subnet_id": "subnet-demo0001", "cidr": "10.0.1.0/24"},
+        {"subnet_id": "subnet-demo0002", "cidr": "10.0.2.0/25"},
+    ]
+    node = own_node
+    node.options = [*OPTIONS, "--pod-subnets=subnet-demo0001,subnet-demo0002"]
+    node.start_region({**REGION, "vpc": {"subnets": subnets}})
+    refuse(node, "CreateAndAttachNetworkInterface", "subnet-demo0001")
+
+    node.start_again()
+
+    assert {eni["subnetId"] for eni in node.ctl("enis")["enis"]} == {"subnet-demo0002"}
+    assert "subnet-demo0001: CreateAndAttachNetworkInterface failed" in node.pool()["activity"]
+    node.admin.post("/faults", {"clear": True})
+
+
+def test_subnets_of_another_zone_and_unknown_ones_are_left_out_and_named(own_node):
+    """An ENI has to be in the zone of its CVM; one list of subnets serves the nodes of all zones."""
+    subnets = [
+        {"subnet_id": "subnet-demo0001", "cidr": "10.0.1.0/28"},
+        {"subnet_id": "subnet-demo0004", "cidr": "10.0.4.0/24", "zone": "ap-guangzhou-4"},
+    ]
+    node = own_node
+    node.options = [*OPTIONS, "--pod-subnets=subnet-demo0001,subnet-demo0004,subnet-gone0001"]
+    node.start_region({**REGION, "vpc": {"subnets": subnets}})
+
+    node.start_again()
+
+    assert {eni["subnetId"] for eni in node.ctl("enis")["enis"]} == {"subnet-demo0001"}
+    log = node.log()
+    assert "--pod-subnets names subnet-demo0004, which is in zone ap-guangzhou-4" in log
+    assert "--pod-subnets names subnet-gone0001, which does not exist in this region" in log
+
+
+SMALL = {"instances": [{"instance_type": "S5.SMALL2", "public_ip": True}]}
+"""One vCPU: two ENIs with six addresses, so five Pods."""
+
+
+def full_node(node, *options):
+    """Begin a node that five Pods fill; return their sandboxes by name."""
+    node.begin(*options, region=SMALL)
+    sandboxes = {}
+    for number in range(5):
+        name = f"job-{number}"
+        _, sandboxes[name] = node.pod_and_sandbox(name)
+        code, result = node.call("add", sandboxes[name])
+        assert code == 0
+        node.workloads.pod_is_running(name, ip_of(result))
+    return sandboxes
+
+
+def test_finished_pods_keep_no_address_though_their_end_is_reported_after_the_del(own_node):
+    """As kubelets do: the phase follows when the sandbox is gone."""
+    node = own_node
+    sandboxes = full_node(node, "--ip-hold=10m", "--add-timeout=30s")
+    for name, sandbox in sandboxes.items():
+        assert node.call("del", sandbox) == (0, {})
+        node.runtime.remove_sandbox(sandbox)
+        path = f"/api/v1/namespaces/default/pods/{name}/status"
+        node.kube.merge_patch(path, {"status": {"phase": "Succeeded"}})
+
+    node.eventually("not held", lambda: node.pool()["held"] == 0)
+    _, following = node.pod_and_sandbox("following")
+    assert node.call("add", following)[0] == 0
+
+
+def test_holds_give_way_to_a_pod_that_waits_on_a_full_node(own_node):
+    node = own_node
+    sandboxes = full_node(node, "--ip-hold=10m", "--add-timeout=30s")
+    held = sandboxes.pop("job-0")
+    assert node.call("del", held) == (0, {})
+    assert node.pool()["held"] == 1
+
+    _, waiting = node.pod_and_sandbox("waiting")
+    code, answer = node.call("add", waiting, timeout=35)
+
+    assert code == 0, answer
+    assert "are held no longer" in node.log()
+
+
+def test_a_pod_that_comes_back_at_once_keeps_its_address_though_others_wait(own_node):
+    node = own_node
+    sandboxes = full_node(node, "--ip-hold=10m", "--add-timeout=30s")
+    before = node.pods()["job-0"]["privateIp"]
+    _, waiting = node.pod_and_sandbox("waiting")
+    add = threading.Thread(target=node.call, args=("add", waiting), kwargs={"timeout": 35}, daemon=True)
+    pod = node.workloads.pod("job-0")
+
+    assert node.call("del", sandboxes["job-0"]) == (0, {})
+    add.start()
+    node.eventually("pressure", lambda: "are held no longer" in node.log())
+    code, result = node.call("add", node.runtime.new_sandbox(pod=pod))
+
+    assert (code, ip_of(result)) == (0, before)
+    assert node.call("del", sandboxes["job-1"]) == (0, {})
+    add.join()

@@ -1,10 +1,12 @@
 """The pool: what is asked of the cloud for which situation."""
 
+from dataclasses import replace
+
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from ipamd.core import acquisition, capacity, errors, ledger, model, planning
+from ipamd.core import acquisition, addresses, capacity, errors, ledger, model, planning
 
 LIMITS = model.EniLimits(enis=4, ips_per_eni=10)
 NOW = 1000.0
@@ -25,8 +27,10 @@ def attachment(name):
     )
 
 
-def eni(number=1, held=0, *, busy=False):
-    return planning.EniRoom(eni_id=f"eni-{number}", subnet_id=f"subnet-{number}", addresses=held, busy=busy)
+def eni(number=1, held=0, *, busy=False, refused=False):
+    return planning.EniRoom(
+        eni_id=f"eni-{number}", subnet_id=f"subnet-{number}", addresses=held, busy=busy, refused=refused
+    )
 
 
 def plan(current, *enis, targets=None, **kwargs):
@@ -230,3 +234,104 @@ def test_pod_ips_are_the_secondary_addresses_of_secondary_enis():
         "tke.cloud.tencent.com/eni-ip": 95,
     }
     assert capacity.pod_ips(model.EniLimits(enis=1, ips_per_eni=6)) == 0
+
+
+def test_an_eni_that_the_cloud_refuses_leaves_its_share_to_the_others():
+    assert plan(book(), eni(1, 5, refused=True), eni(2)) == [planning.AssignIps(eni_id="eni-2", count=5)]
+
+
+def test_an_eni_that_the_cloud_refuses_is_a_reason_for_another_one():
+    assert plan(book(), eni(1, 5, refused=True)) == [planning.CreateEni(count=5)]
+
+
+def test_an_eni_with_a_request_under_way_leaves_its_share_to_the_others_too():
+    assert plan(book(), eni(1, 5, busy=True), eni(2)) == [planning.AssignIps(eni_id="eni-2", count=5)]
+
+
+def test_room_that_is_open_is_that_of_enis_which_are_not_refused():
+    def room(*enis, **kwargs):
+        return planning.open_room(
+            planning.Situation(ledger=book(), enis=enis, limits=LIMITS, targets=planning.Targets(), **kwargs)
+        )
+
+    assert room() == 27
+    assert room(eni(1, 4)) == 5 + 18
+    assert room(eni(1, 4, refused=True), eni(2, 9), eni(3, 9)) == 0
+    assert room(eni(1, 4), may_create=False) == 5
+    assert room(eni(1, 4), may_create=False, closed_subnets=frozenset({"subnet-1"})) == 0
+
+
+# ---- holds that give way
+
+FULL = (eni(1, 9), eni(2, 9), eni(3, 9))
+
+
+def held(*holds):
+    """A full node whose last Pods are gone: for each the seconds of its hold, and its EIP if it has one."""
+    current = book(used=20)
+    for number, (seconds, eip) in enumerate(holds):
+        key = attachment(f"eni-1-{number}").key
+        ip = f"10.0.1.{10 + number}"
+        if eip is not None:
+            record = addresses.Binding(
+                eip_id=f"eip-{number}", public_ip="", stage=addresses.BindStage.BOUND, retained=eip
+            )
+            address = replace(current.addresses[ip], eip=record)
+            current = current.changed(address).ledger
+        hold = ledger.Hold(until=NOW + seconds, by_name=bool(eip))
+        current = ledger.release(current, key, hold, 30.0, NOW).ledger
+    return current
+
+
+def yielding(current, waiting, **kwargs):
+    actions = plan(current, *FULL, waiting=waiting, **kwargs)
+    return [ip for action in actions if isinstance(action, planning.ShortenHolds) for ip in action.ips]
+
+
+def test_holds_give_way_only_to_pods_that_wait():
+    current = held((100, None), (50, None))
+
+    assert yielding(current, 0) == []
+    assert yielding(current, 1) == ["10.0.1.11"]
+    assert yielding(current, 5) == ["10.0.1.11", "10.0.1.10"]
+
+
+def test_hold_of_a_retained_eip_gives_way_last_and_any_eip_after_none():
+    current = held((20, True), (50, False), (300, None))
+
+    assert yielding(current, 3) == ["10.0.1.12", "10.0.1.11", "10.0.1.10"]
+
+
+def test_what_becomes_free_anyway_is_waited_for_first():
+    current = held((100, None), (5, None))  # the second one ends within the grace
+    cooling = ledger.release(current, attachment("eni-1-5").key, None, 30.0, NOW).ledger
+
+    assert yielding(current, 1) == []
+    assert yielding(current, 2) == ["10.0.1.10"]
+    assert yielding(cooling, 2) == []
+
+
+def test_no_hold_gives_way_while_the_cloud_may_give_more():
+    current = held((100, None))
+
+    assert yielding(current, 1, arriving=1) == []
+    assert [type(a) for a in plan(current, eni(1, 8), waiting=1)] == [planning.AssignIps, planning.CreateEni]
+
+
+def test_a_hold_that_gives_way_lasts_a_moment_longer_and_is_never_prolonged():
+    current = held((100, None), (3, None))
+    [action] = plan(current, *FULL, waiting=2)
+
+    shortened = ledger.shorten_holds(current, [*action.ips, "10.0.1.11", "10.9.9.9"], action.until).ledger
+
+    assert shortened.addresses["10.0.1.10"].state.until == NOW + planning.GRACE
+    assert shortened.addresses["10.0.1.11"].state.until == NOW + 3
+
+
+def test_holds_of_a_pod_that_does_not_come_back_end_and_those_for_its_name_do_not():
+    current = held((100, None), (100, True))
+    ended = ledger.end_holds(current, attachment("eni-1-0").pod, 30.0, NOW).ledger
+    kept = ledger.end_holds(current, attachment("eni-1-1").pod, 30.0, NOW).ledger
+
+    assert isinstance(ended.addresses["10.0.1.10"].state, addresses.Cooling)
+    assert kept == current
