@@ -72,6 +72,7 @@ def eip(row: Row) -> model.Eip:
         isp=fields.text(row, "InternetServiceProvider"),
         is_arrears=fields.flag(row, "IsArrears"),
         is_blocked=fields.flag(row, "IsBlocked"),
+        cascade_release=fields.flag(row, "CascadeRelease"),
         created_at=timestamps.from_text(fields.text(row, "CreatedTime")),
         tags=fields.tags(row),
     )

@@ -170,6 +170,12 @@ def _held_text(eip_id: str, holder: Claim, place: str) -> str:
 
 def _unusable(scene: Scene, claim: Claim, eip: Eip) -> _Obstacle | None:
     del scene, claim
+    if eip.cascade_release:
+        return _Obstacle(
+            Reason.EIP_RELEASED_WHEN_UNBOUND,
+            f"{eip.eip_id} has CascadeRelease: the cloud releases it for good when it is unbound, so it "
+            "would be lost with its first Pod: name an EIP that was allocated by itself",
+        )
     if eip.is_blocked:
         return _Obstacle(
             Reason.EIP_BLOCKED, f"{eip.eip_id} is blocked (attack or abuse): see the console, or name another"

@@ -76,6 +76,8 @@ class Reason(Enum):
     EIP_BLOCKED = "EIPBlocked"
     EIP_IN_ARREARS = "EIPInArrears"
     EIP_NOT_ALLOWED = "EIPNotAllowed"
+    EIP_RELEASED_WHEN_UNBOUND = "EIPReleasedWhenUnbound"
+    """The cloud would release it at the end of the first Pod."""
     EIP_OF_OTHER_CLUSTER = "EIPOfOtherCluster"
     EIP_OF_OTHER_CLAIM = "EIPOfOtherClaim"
     """It was created for a claim and goes with that one."""
@@ -100,6 +102,7 @@ FAILURES = frozenset(
         Reason.EIP_BLOCKED,
         Reason.EIP_IN_ARREARS,
         Reason.EIP_NOT_ALLOWED,
+        Reason.EIP_RELEASED_WHEN_UNBOUND,
         Reason.EIP_OF_OTHER_CLUSTER,
         Reason.EIP_OF_OTHER_CLAIM,
         Reason.EIP_BOUND_ELSEWHERE,

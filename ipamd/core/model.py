@@ -191,6 +191,8 @@ class Eip:
     isp: str = ""
     is_arrears: bool = False
     is_blocked: bool = False
+    cascade_release: bool = False
+    """Whether the cloud releases it by itself when it is unbound."""
     created_at: float | None = None
     """Seconds since the epoch; None when the cloud does not say."""
     tags: dict[str, str] = field(default_factory=dict)

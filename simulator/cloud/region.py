@@ -228,6 +228,11 @@ class CloudRegion:
             self._world.addresses[address_id].is_arrears = arrears
             self._world.addresses[address_id].is_blocked = blocked
 
+    def set_cascade_release(self, address_id: str) -> None:
+        """Let an EIP be released by the cloud itself as soon as it is unbound."""
+        with self._changed:
+            self._world.addresses[address_id].cascade_release = True
+
     def set_assistant_cidrs(self, cidrs: Sequence[str]) -> None:
         """Let the VPC have these ranges besides its main one; for the API only, no packet knows of it."""
         with self._changed:

@@ -153,6 +153,13 @@ class TestRefusals:
         assert said in found["message"]
         world.region.set_eip_condition(eip_id)
 
+    def test_one_that_the_cloud_would_release_with_its_first_pod(self, world, controller):
+        eip_id = world.users_eip()
+        world.region.set_cascade_release(eip_id)
+
+        assert self.refusal(world, eip_id)["reason"] == "EIPReleasedWhenUnbound"
+        assert eip_id in world.eips()
+
     def test_one_that_a_cvm_uses_is_named_with_its_place(self, world, controller):
         eip_id = world.users_eip()
         instance = world.region.create_instance(InstanceOrder(instance_type="S5.LARGE8"))

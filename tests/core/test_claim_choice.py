@@ -96,6 +96,7 @@ def test_of_several_free_ones_the_lot_decides(lot, eip_id):
         ((users(A, EipStatus.OFFLINING),), (), Reason.EIP_NOT_FOUND, "does not exist"),
         ((users(A, is_blocked=True),), (), Reason.EIP_BLOCKED, "is blocked"),
         ((users(A, is_arrears=True),), (), Reason.EIP_IN_ARREARS, "top up"),
+        ((users(A, cascade_release=True),), (), Reason.EIP_RELEASED_WHEN_UNBOUND, "lost with its first Pod"),
         (
             (users(A, EipStatus.BIND, eni_id="eni-7", private_ip="10.0.9.9", instance_id="ins-7"),),
             (),

@@ -105,7 +105,7 @@ class _Binding(Change):
         self.address.status = self.world.bound_status(self.address.eni_id)
 
     def failed(self) -> None:
-        unbound(self.address)
+        _free(self.address)
 
 
 def associate_address(world: World, call: Call) -> JsonObject:
@@ -144,7 +144,7 @@ class _Unbinding(Change):
         if self.ordinary is not None:
             self.ordinary.eni_id, self.ordinary.private_ip = self.address.eni_id, self.address.private_ip
             self.ordinary.status = EipStatus.BIND
-        unbound(self.address)
+        unbound(self.world, self.address)
 
     def failed(self) -> None:
         still_bound(self.world, self.address, self.before)
@@ -200,11 +200,17 @@ def still_bound(world: World, address: Address, before: EipStatus) -> None:
         address.task_id = 0
         address.status = before
     else:
-        unbound(address)
+        unbound(world, address)
 
 
-def unbound(address: Address) -> None:
-    """Let an EIP be free again."""
+def unbound(world: World, address: Address) -> None:
+    """Let an EIP be free again; one that is released with its unbinding is no more."""
+    _free(address)
+    if address.cascade_release:
+        world.addresses.pop(address.address_id, None)
+
+
+def _free(address: Address) -> None:
     address.task_id = 0
     address.status = EipStatus.UNBIND
     address.eni_id = address.private_ip = ""

@@ -92,7 +92,7 @@ def _shown(world: World, address: Address) -> JsonObject:
         "IsBlocked": address.is_blocked,
         "IsEipDirectConnection": False,
         "AddressType": address.address_type,
-        "CascadeRelease": False,
+        "CascadeRelease": address.cascade_release,
         "EipAlgType": {"Ftp": True, "Sip": True},
         "InternetServiceProvider": address.isp,
         "LocalBgp": False,

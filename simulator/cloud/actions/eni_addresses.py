@@ -104,7 +104,7 @@ class _Removal(Change):
     def done(self) -> None:
         self.eni.ip_task_id = 0
         for address, _before in self.bound:
-            eip_binding.unbound(address)
+            eip_binding.unbound(self.world, address)
         for private in self.going:
             del self.eni.addresses[private.ip]
 

@@ -119,7 +119,7 @@ class _Deletion(Change):
 
     def done(self) -> None:
         for address in self.bound:
-            eip_binding.unbound(address)
+            eip_binding.unbound(self.world, address)
         del self.world.enis[self.eni.eni_id]
 
     def failed(self) -> None:

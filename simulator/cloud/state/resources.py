@@ -71,6 +71,8 @@ class Address:
     nat_gateway_id: str = ""
     is_arrears: bool = False
     is_blocked: bool = False
+    cascade_release: bool = False
+    """Whether it is released by itself when it is unbound (data type Address, CascadeRelease)."""
     task_id: int = 0
     """The task that changes it now; 0 when none does."""
 

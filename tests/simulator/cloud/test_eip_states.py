@@ -209,3 +209,16 @@ def test_a_task_fails_when_the_data_plane_does(cloud, broken, status):
     cloud.pass_time()
     assert cloud.task(answer) == "FAILED"
     assert cloud.status(address_id) == status
+
+
+def test_an_eip_with_cascade_release_is_gone_when_it_is_unbound(cloud):
+    eni = cloud.eni(cloud.node(), secondaries=1)
+    address_id = cloud.eip()
+    cloud.region.set_cascade_release(address_id)
+    assert cloud.shown_eip(address_id)["CascadeRelease"] is True
+    params = {"AddressId": address_id, "NetworkInterfaceId": eni, "PrivateIpAddress": cloud.ips(eni)[0]}
+    cloud.call("AssociateAddress", params)
+    cloud.pass_time(1)
+    cloud.call("DisassociateAddress", {"AddressId": address_id})
+    cloud.pass_time(1)
+    assert cloud.call("DescribeAddresses", {"AddressIds": [address_id]})["AddressSet"] == []
