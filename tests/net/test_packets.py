@@ -7,21 +7,18 @@ the right ENI was taken.
 import pytest
 
 from ipamd.net.model import DataPlaneConfig, PodEgress
+from testbed import masquerade as ip_masq_agent
 from tests.net.world import INTERNET_IP, NEIGHBOUR_IP, NODE_IP, source_seen
 
 pytestmark = pytest.mark.netns
 POD, OTHER = "10.0.1.100", "10.0.1.101"
 
 
-def masquerade(world, flavour):
-    """Install what ip-masq-agent installs: all but the VPC is masqueraded."""
-    for rule in (
-        "-N IP-MASQ-AGENT",
-        "-A POSTROUTING -m addrtype ! --dst-type LOCAL -j IP-MASQ-AGENT",
-        "-A IP-MASQ-AGENT -d 10.0.0.0/16 -j RETURN",
-        "-A IP-MASQ-AGENT -j MASQUERADE --random-fully",
-    ):
-        world.node.run(f"iptables-{flavour}", "-t", "nat", *rule.split())
+def masquerade(world, flavour, sources=()):
+    """Install what ip-masq-agent installs: all but the VPC is masqueraded, and not these sources."""
+    ip_masq_agent.install(
+        world.node.name, vpc_cidrs=["10.0.0.0/16"], sources=sources, iptables=f"iptables-{flavour}"
+    )
 
 
 def test_pod_reaches_pod_of_the_same_node(world):
@@ -78,8 +75,7 @@ def test_without_the_exemption_ip_masq_agent_decides_about_pods_with_eip(world, 
     pod = world.add_pod(POD, eip=True)
     assert source_seen(pod, INTERNET_IP, timeout=0.5) is None
 
-    # What ip-masq-agent makes of NonMasqueradeSrcCIDRs.
-    world.node.run(f"iptables-{flavour}", "-t", "nat", *f"-I IP-MASQ-AGENT -s {POD}/32 -j RETURN".split())
+    masquerade(world, flavour, sources=[f"{POD}/32"])
 
     assert source_seen(pod, INTERNET_IP) == POD
 

@@ -3,6 +3,7 @@
 import pytest
 
 from ipamd.net.model import DataPlaneConfig, PodEgress, Ranges
+from testbed import masquerade as ip_masq_agent
 from tests.net.world import DIRECT, INTERNET_IP, NODE_IP, source_seen
 
 pytestmark = pytest.mark.netns
@@ -13,13 +14,7 @@ BRIDGE, CONTAINER = "192.168.77.1", "192.168.77.2"
 
 
 def masquerade_all_but(world, *cidrs):
-    for rule in (
-        "-N IP-MASQ-AGENT",
-        "-A POSTROUTING -m addrtype ! --dst-type LOCAL -j IP-MASQ-AGENT",
-        *(f"-A IP-MASQ-AGENT -d {cidr} -j RETURN" for cidr in cidrs),
-        "-A IP-MASQ-AGENT -j MASQUERADE --random-fully",
-    ):
-        world.node.run("iptables-nft", "-t", "nat", *rule.split())
+    ip_masq_agent.install(world.node.name, vpc_cidrs=cidrs)
 
 
 @pytest.mark.parametrize("eip", [False, True])

@@ -47,7 +47,7 @@ def test_left_to_ip_masq_agent_the_eip_is_used_once_its_configuration_names_the_
         assert seen_source(sandbox.netns, outside, seconds=1.0) != eip
 
         bed.wait_until("the Pod in the ConfigMap", lambda: entries() == [f"{outcome.ip()}/32"])
-        masquerade.exempt(bed.node.netns, sources=entries())
+        masquerade.install(bed.node.netns, vpc_cidrs=["10.0.0.0/16"], sources=entries())
 
         assert seen_source(sandbox.netns, outside) == eip
 
