@@ -78,9 +78,9 @@ def test_a_range_that_the_vpc_gets_later_is_direct_and_one_that_it_loses_is_not(
     node.begin()
     vpc = set(node.region["vpc_cidrs"])
     node.admin.post("/vpc", {"assistant_cidrs": ["10.77.0.0/16"]})
-    node.eventually("direct", lambda: elements(node, "direct_cidrs") == {*vpc, "10.77.0.0/16"}, seconds=30)
+    node.eventually("direct", lambda: elements(node, "direct_cidrs") == {*vpc, "10.77.0.0/16"}, seconds=60)
     node.admin.post("/vpc", {"assistant_cidrs": []})
-    node.eventually("direct no more", lambda: elements(node, "direct_cidrs") == vpc, seconds=30)
+    node.eventually("direct no more", lambda: elements(node, "direct_cidrs") == vpc, seconds=60)
 
 
 def test_an_api_server_without_service_cidrs_is_told_with_the_flag_that_helps(own_node):
