@@ -107,30 +107,32 @@ class Adding:
     def _prepare(self, request: AddRequest, deadline: Deadline, attempt: PendingAdd) -> _Way:
         """Find the Pod and refuse at once what no retry will mend."""
         with failures.step("finding the Pod"):
-            pod = self._tools.pods.find(request.pod, deadline)
+            pod = self._tools.pods.matching(request.pod) or self._ask_for(request.pod, deadline)
         with failures.step("reading the Pod's annotations"):
             wants_eip = _wants_eip(pod)
         self._tools.supersede(request.key)
         return _Way(request=request, attempt=attempt, pod=pod, wants_eip=wants_eip, deadline=deadline)
 
+    def _ask_for(self, pod: model.PodRef, deadline: Deadline) -> PodView:
+        """Ask the API server, which may take its time, and not with all threads at once."""
+        with self._tools.seats.taken("the API server"):
+            return self._tools.pods.find(pod, deadline)
+
     def _serve(self, way: _Way) -> cni_result.PodInterface:
-        owned_before = self._tools.book.ledger.owned_by(way.key) is not None
         try:
             pod = self._wired(way)
             if way.wants_eip and self._eip_wait:
                 self._await_eip(way)
-            way.attempt.check()
+            way.attempt.check_deleted()
         except BaseException:
-            # What an earlier ADD of this sandbox has made is not this attempt's to take away.
-            if not owned_before:
-                self._roll_back(way)
+            self._roll_back(way)
             raise
         return _interface(pod)
 
     def _wired(self, way: _Way) -> PodWiring:
         """Give the Pod an address and wire it, once there is an address to have."""
         while True:
-            pod = self._tools.sandboxes.wire(self._attachment(way), way.deadline, way.attempt.check)
+            pod = self._tools.sandboxes.wire(self._attachment(way), way.deadline, way.attempt)
             if pod is not None:
                 return pod
             with failures.step("waiting for an address"):
@@ -185,11 +187,11 @@ class Adding:
         return known is not None and known.ref == pod and not known.wants_sandbox
 
     def _roll_back(self, way: _Way) -> None:
-        """Take away what this sandbox has; the address of a Pod with EIP waits for the next attempt."""
+        """Take away what this attempt has made; the address of a Pod with EIP waits for the next one."""
         deadline = Deadline.after(_ROLLBACK_SECONDS, time.monotonic)
         try:
             with self._tools.turns.of_sandbox(way.key, deadline):
-                if self._tools.book.ledger.owned_by(way.key) is not None:
+                if way.attempt.has_acquired and self._tools.book.ledger.owned_by(way.key) is not None:
                     self._tools.releasing.end(way.key, deadline, may_hold=way.wants_eip, pod=way.pod)
         except IpamError:
             # The failure that led here is the one to be told; the runtime's DEL does the rest.

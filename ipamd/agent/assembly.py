@@ -315,6 +315,7 @@ class Agent:
             dataplane=self._dataplane,
             releasing=self._releasing,
             turns=self._turns,
+            pending=self._pending_adds,
             cooldown=settings.ip_cooldown,
         )
         tools = AddTools(

@@ -21,6 +21,8 @@ class PendingAdd:
         """Take how to see whether the caller has stopped to wait."""
         self._given_up = given_up
         self._deleted = False
+        self.has_acquired = False
+        """Whether it is its to undo that the sandbox owns an address; changed in the sandbox's turn."""
 
     def mark_deleted(self) -> None:
         """Note that a DEL of the sandbox has come."""
@@ -33,13 +35,17 @@ class PendingAdd:
 
     def check(self) -> None:
         """Raise TryAgainError when nobody wants its outcome any more."""
+        self.check_deleted()
+        if self._given_up():
+            raise TryAgainError("the caller has stopped to wait", advice="the kubelet tries again by itself")
+
+    def check_deleted(self) -> None:
+        """Raise TryAgainError when the sandbox has been deleted."""
         if self._deleted:
             raise TryAgainError(
                 "the sandbox was deleted while its ADD was under way",
                 advice="the kubelet makes a new sandbox by itself",
             )
-        if self._given_up():
-            raise TryAgainError("the caller has stopped to wait", advice="the kubelet tries again by itself")
 
 
 class PendingAdds:
@@ -70,6 +76,17 @@ class PendingAdds:
         """Whether an ADD of this sandbox has not returned yet."""
         with self._guard:
             return key in self._under_way
+
+    def inherit(self, key: model.SandboxKey, heir: PendingAdd) -> None:
+        """Have this ADD undo, should it fail, what another one that is under way has acquired.
+
+        A runtime that repeats an ADD is answered by the last one; what that has found must not be undone by
+        the failure of the one before.
+        """
+        with self._guard:
+            for attempt in self._under_way.get(key, []):
+                if attempt is not heir and attempt.has_acquired:
+                    attempt.has_acquired, heir.has_acquired = False, True
 
     def mark_deleted(self, key: model.SandboxKey) -> bool:
         """End the ADDs of a sandbox that is being deleted; return whether there were any."""

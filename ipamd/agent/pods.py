@@ -58,6 +58,11 @@ class PodSource:
         obj = self._cache.get(ref.namespace, ref.name)
         return pods.view(obj) if obj is not None else None
 
+    def matching(self, ref: model.PodRef) -> PodView | None:
+        """Return the Pod that a runtime names in ADD, if the watch knows it; asks nobody."""
+        known = self.known(ref)
+        return known if known is not None and known.is_called(ref.uid) else None
+
     def all(self) -> list[PodView]:
         """Return all Pods that the watch knows."""
         return [pods.view(obj) for obj in self._cache.items()]
@@ -70,8 +75,8 @@ class PodSource:
         Errors: CniError (INVALID_POD) when the API server has no such Pod on this node; TryAgainError when it
         cannot be asked.
         """
-        known = self.known(ref)
-        if known is not None and known.is_called(ref.uid):
+        known = self.matching(ref)
+        if known is not None:
             return known
         try:
             found = self.live(ref, deadline)

@@ -10,12 +10,12 @@ Thread safety: any thread; ADDs of one sandbox, and of sandboxes that meet at on
 """
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ipamd.agent import failures
 from ipamd.agent.address_book import AddressBook
 from ipamd.agent.enis import NodeEnis
+from ipamd.agent.pending_adds import PendingAdd, PendingAdds
 from ipamd.agent.releasing import Releasing
 from ipamd.agent.turns import Turns
 from ipamd.agent.wirings import wiring
@@ -44,43 +44,48 @@ class SandboxWiring:
     dataplane: DataPlane
     releasing: Releasing
     turns: Turns
+    pending: PendingAdds
     cooldown: float
 
-    def wire(self, attachment: Attachment, deadline: Deadline, check: Callable[[], None]) -> PodWiring | None:
-        """Return how the sandbox is wired now, or None when there is no address to have.
+    def wire(self, attachment: Attachment, deadline: Deadline, attempt: PendingAdd) -> PodWiring | None:
+        """Return how the sandbox is wired now, or None when there is no address to have. Errors: IpamError.
 
-        `check` raises what ends the ADD; it is called once the sandbox's turn has come. Errors: IpamError.
+        An attempt that is over by the time it gets the sandbox's turn is given nothing.
         """
         with self.turns.of_sandbox(attachment.key, deadline):
             while True:
-                check()
+                attempt.check()
                 try:
-                    return self._wire(attachment, deadline)
+                    return self._wire(attachment, deadline, attempt)
                 except _ChangedHandsError:
                     log.info("the address of Pod %s has just changed hands", attachment.pod)
 
-    def _wire(self, attachment: Attachment, deadline: Deadline) -> PodWiring | None:
+    def _wire(self, attachment: Attachment, deadline: Deadline, attempt: PendingAdd) -> PodWiring | None:
         owned = self.book.ledger.owned_by(attachment.key)
-        address = owned or self._acquired(attachment)
+        address = owned or self._acquired(attachment, attempt)
         if address is None:
             return None
         with self.turns.of_address(address.ip, deadline), failures.step("wiring the Pod"):
             current = self.book.ledger.addresses.get(address.ip)
             if owned is not None:
+                self.pending.inherit(attachment.key, attempt)
                 return self._again(_still_of(current, attachment), attachment)
             if _is_of(address, attachment):
-                return self._fresh(_still_of(current, attachment))
-            if current is None or current.state != address.state:
+                pod = self._fresh(_still_of(current, attachment))
+            elif current is not None and current.state == address.state:
+                pod = self._take_over(current, attachment, attempt)
+            else:
                 raise _ChangedHandsError
-            pod = self._take_over(current, attachment)
         self._end_superseded(attachment, deadline)
         return pod
 
-    def _acquired(self, attachment: Attachment) -> Address | None:
+    def _acquired(self, attachment: Attachment, attempt: PendingAdd) -> Address | None:
         self._refuse_second_interface(attachment)
-        return self.book.apply(
+        acquired = self.book.apply(
             lambda book: acquisition.acquire(book, attachment, self.cooldown, self.book.now())
-        ).address
+        )
+        attempt.has_acquired = bool(acquired)
+        return acquired.address
 
     def _fresh(self, address: Address) -> PodWiring:
         pod = wiring(address, self._link(address))
@@ -101,7 +106,7 @@ class SandboxWiring:
             self.dataplane.wire_pod(pod)
         return pod
 
-    def _take_over(self, address: Address, attachment: Attachment) -> PodWiring:
+    def _take_over(self, address: Address, attachment: Attachment, attempt: PendingAdd) -> PodWiring:
         """Make everything in the new sandbox, swap, and let the older link go; the caller has the turn."""
         former = address.state
         if not isinstance(former, Assigned | Occupied):
@@ -110,6 +115,7 @@ class SandboxWiring:
         pod = wiring(after, self._link(address))
         with self.dataplane.prepared_pod(pod) as made:
             self._swap(address, attachment, pod, made)
+        attempt.has_acquired = True
         log.info("sandbox %.13s takes %s over from an older one", attachment.key.container_id, address.ip)
         try:
             self.dataplane.drop_link(address.ip, former.host_interface)
@@ -152,12 +158,12 @@ class SandboxWiring:
         return link
 
     def _refuse_second_interface(self, attachment: Attachment) -> None:
-        """Raise CniError when the sandbox has another interface of ours: a Pod has one, with one EIP."""
-        other = acquisition.other_interface(self.book.ledger, attachment.key)
+        """Raise CniError when the Pod has another interface of ours: it has one address, and one EIP."""
+        other = acquisition.other_interface(self.book.ledger, attachment)
         if other is not None and isinstance(other.state, Assigned):
             raise CniError(
                 Code.INVALID_ENVIRONMENT,
-                f"CNI_IFNAME is {attachment.key.ifname}: the sandbox has {other.state.key.ifname} "
+                f"CNI_IFNAME is {attachment.key.ifname}: the Pod has {other.state.key.ifname} "
                 f"({other.ip}) of network {other.state.network} already",
                 advice="tke-route-eni gives a Pod one interface; use another plugin for further ones",
             )

@@ -119,15 +119,16 @@ def superseded(ledger: Ledger, attachment: Attachment) -> list[Address]:
     ]
 
 
-def other_interface(ledger: Ledger, key: model.SandboxKey) -> Address | None:
-    """Return the address that another interface of the same container has."""
+def other_interface(ledger: Ledger, attachment: Attachment) -> Address | None:
+    """Return the address that another interface of the Pod, or of its sandbox, has."""
+    key = attachment.key
     return next(
         (
             a
             for a in ledger.in_state(Assigned)
             if isinstance(a.state, Assigned)
-            and a.state.key.container_id == key.container_id
             and a.state.key.ifname != key.ifname
+            and (a.state.pod == attachment.pod or a.state.key.container_id == key.container_id)
         ),
         None,
     )

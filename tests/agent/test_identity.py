@@ -218,13 +218,13 @@ def test_add_that_waits_for_an_address_gives_nothing_to_a_sandbox_that_is_delete
     _, first = node.pod_and_sandbox("first")
     assert node.call("add", first, timeout=40)[0] == 0
     pod, old = node.pod_and_sandbox("second")
-    slow = {"kind": "latency", "action": "AssignPrivateIpAddresses", "seconds": 2, "count": 1}
+    slow = {"kind": "latency", "action": "AssignPrivateIpAddresses", "seconds": 8, "count": 1}
     node.admin.post("/faults", {"add": [slow]})
     waits = Call(node, "add", old, timeout=40)
     node.eventually("it waits", lambda: node.pool()["activity"], seconds=5)
 
     assert node.call("del", old) == (0, {})
-    code, error = waits.ended(1.5)
+    code, error = waits.ended(5)
     node.runtime.remove_sandbox(old)
     new = node.runtime.new_sandbox(pod=pod)
     code_of_new, result = node.call("add", new, timeout=40)

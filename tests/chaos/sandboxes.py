@@ -28,6 +28,8 @@ class Sandbox:
     netns: str
     """Name under /run/netns; empty when it is gone."""
     container_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    other_netns: str = ""
+    """Name of a namespace that a confused runtime gives in place of its own; empty before `other_path`."""
 
     @classmethod
     def of(cls, pod, node):
@@ -40,6 +42,14 @@ class Sandbox:
     @property
     def netns_path(self):
         return str(netns.DIRECTORY / self.netns) if self.netns else ""
+
+    @property
+    def other_path(self):
+        """The path of a second namespace, made when it is asked for."""
+        if not self.other_netns:
+            self.other_netns = f"{self.netns}-b"
+            _make_namespace(netns.DIRECTORY / self.other_netns)
+        return str(netns.DIRECTORY / self.other_netns)
 
     def environment(self):
         """What the plugin gets for it."""
@@ -63,9 +73,9 @@ class Sandbox:
         return netns.run_in(self.netns, work)
 
     def remove(self):
-        """Remove the namespace, as the runtime does after DEL; a second time does nothing."""
-        name, self.netns = self.netns, ""
-        if name:
+        """Remove its namespaces, as the runtime does after DEL; a second time does nothing."""
+        names, self.netns, self.other_netns = (self.netns, self.other_netns), "", ""
+        for name in filter(None, names):
             path = netns.DIRECTORY / name
             _libc.umount2(os.fsencode(path), _MNT_DETACH)
             path.unlink()

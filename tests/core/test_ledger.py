@@ -240,12 +240,14 @@ def test_sandbox_whose_address_is_lost_is_superseded_by_the_pods_next_one():
     assert ledger.violations(book) == []
 
 
-def test_another_interface_of_a_container_is_found():
+def test_another_interface_of_a_pod_or_a_container_is_found():
     book, ip = acquired(warm_pool(), asks("c1"))
 
-    assert acquisition.other_interface(book, key("c1", "net1")).ip == ip
-    assert acquisition.other_interface(book, key("c1")) is None
-    assert acquisition.other_interface(book, key("c2", "net1")) is None
+    assert acquisition.other_interface(book, asks("c1", ifname="net1")).ip == ip
+    assert acquisition.other_interface(book, asks("c1", uid="u2", ifname="net1")).ip == ip
+    assert acquisition.other_interface(book, asks("c2", ifname="net1")).ip == ip
+    assert acquisition.other_interface(book, asks("c2")) is None
+    assert acquisition.other_interface(book, asks("c2", uid="u2", ifname="net1")) is None
 
 
 def test_each_sandbox_of_a_pod_has_a_link_of_its_own():
