@@ -11,7 +11,7 @@ from ipamd.controller import options as controller_options
 from ipamd.installation import options as installation_options
 from tests.deploy import manifests
 
-SETTINGS = manifests.one("ConfigMap", "tke-eni-settings")["data"]
+SETTINGS = manifests.one("ConfigMap", "tke-eni-defaults")["data"]
 AGENT = manifests.one("DaemonSet", "tke-eni-agent")["spec"]["template"]["spec"]
 CONTROLLER = manifests.one("Deployment", "tke-eni-ipamd")["spec"]["template"]["spec"]
 CONTAINERS = [
@@ -53,6 +53,14 @@ def test_every_setting_is_used_by_one_of_them():
     words = [word for container, _, _ in CONTAINERS for word in container["args"]]
 
     assert {name for name in SETTINGS if f"$({name})" not in "".join(words)} == set()
+
+
+def test_what_an_operator_sets_is_no_part_of_what_is_applied_and_wins():
+    """`kubectl apply` sets each key that it ships, whatever an operator has put there."""
+    assert not manifests.one("ConfigMap", "tke-eni-settings").get("data")
+    for container, command, _ in CONTAINERS[1:]:
+        sources = [source["configMapRef"]["name"] for source in container["envFrom"]]
+        assert sources == ["tke-eni-defaults", "tke-eni-settings"], command
 
 
 @pytest.mark.parametrize(
