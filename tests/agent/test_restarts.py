@@ -75,6 +75,7 @@ def test_running_pods_keep_their_traffic_while_the_agent_is_away_and_after(own_n
     assert reaches()
     node.kill(node.agent)
     assert reaches()
+    assert node.runtime.run("STATUS", one).exit_code == 0, "the node stays ready for them"
     node.start_again()
     assert reaches()
     assert {"one", "two"} <= set(node.pods())
