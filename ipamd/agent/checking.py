@@ -6,7 +6,7 @@ Thread safety: any number of CHECKs run at once.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ipamd.agent import failures
 from ipamd.agent.address_book import AddressBook
@@ -47,7 +47,8 @@ class Checking:
         state = address.state
         found = cni_result.differences(address.ip, state.key.ifname, state.host_interface, request.previous)
         try:
-            found += self._differences(address, _chained(request.previous, state.key.ifname))
+            chained = _chained(request.previous, state.key.ifname)
+            found += self._differences(address, request.netns, chained)
         except IpamError as e:
             raise failures.of_verb("CHECK", state.pod, e, request.conf.version) from e
         if found:
@@ -65,7 +66,8 @@ class Checking:
         except IpamError as e:
             return [e.message]
 
-    def _differences(self, seen: Address, chained: ChainedLink | None = None) -> list[str]:
+    def _differences(self, seen: Address, netns: str = "", chained: ChainedLink | None = None) -> list[str]:
+        """Compare; `netns`, if given, is looked into where only a lost store knew the namespace."""
         with self.turns.of_address(seen.ip, Deadline.after(_TURN_SECONDS, time.monotonic)):
             address = self.book.ledger.addresses.get(seen.ip)
             if address is None or not isinstance(address.state, Assigned) or address.pod != seen.pod:
@@ -77,7 +79,11 @@ class Checking:
             if link is None:
                 found.append(f"ENI {address.eni_id} has no link on the node")
                 return found
-            return found + self.dataplane.check_pod(wiring(address, link), chained)
+            pod = wiring(address, link)
+            pod = replace(pod, netns_path=pod.netns_path or netns)
+            if not pod.netns_path:
+                return found + self.dataplane.check_node_side(pod)
+            return found + self.dataplane.check_pod(pod, chained)
 
 
 def _chained(previous: cni_result.PreviousResult, ifname: str) -> ChainedLink:
