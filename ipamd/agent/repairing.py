@@ -131,7 +131,7 @@ class Repairing:
 
     def _remove_leftovers(self, kernel: "_Kernel") -> int:
         """Take away links that no sandbox has, and what is left of addresses that nobody owns."""
-        recorded = _links_of(self._book.ledger)
+        recorded = links_of(self._book.ledger)
         links = [link for link in kernel.links.values() if link.name not in recorded]
         return sum(map(self._remove_link, links)) + sum(self._clear(ip) for ip in kernel.elements)
 
@@ -142,7 +142,7 @@ class Repairing:
             return False
         try:
             with self._turn(ip):
-                if link.name in _links_of(self._book.ledger):
+                if link.name in links_of(self._book.ledger):
                     return False
                 if not self._is_owned(ip):
                     self._dataplane.clear_address(ip)
@@ -176,7 +176,7 @@ class Repairing:
         return self._turns.of_address(ip, Deadline.after(_TURN_SECONDS, time.monotonic))
 
 
-def _links_of(book: ledger.Ledger) -> set[str]:
+def links_of(book: ledger.Ledger) -> set[str]:
     """Return the names of all links that somebody has."""
     states = (address.state for address in book.addresses.values())
     return {state.host_interface for state in states if isinstance(state, Assigned | Occupied)}

@@ -14,12 +14,13 @@ from ipamd.agent.announcing import Announcer
 from ipamd.agent.cloud_check import CloudCheck
 from ipamd.agent.enis import NodeEnis
 from ipamd.agent.intrusions import Intrusions
+from ipamd.agent.kernel_listener import KernelListener
 from ipamd.agent.kernel_upkeep import KernelParts, KernelUpkeep
 from ipamd.agent.outside_upkeep import OutsideParts, OutsideUpkeep
 from ipamd.agent.pending import PendingDeletes
 from ipamd.agent.pod_sides import PodSides
 from ipamd.agent.ranges import NodeRanges
-from ipamd.agent.repairing import Repairing
+from ipamd.agent.repairing import Repairing, links_of
 from ipamd.agent.rounds import Rounds
 from ipamd.agent.starting import Reconciler
 from ipamd.agent.sweeping import Sweeping
@@ -87,11 +88,13 @@ class Upkeep:
             )
         )
         self._kernel_rounds = Rounds("kernel-upkeep", self._kernel.round, interval=interval)
+        self._listener = KernelListener(self._kernel_rounds.wake, lambda: links_of(parts.book.ledger))
         self._outside_rounds = Rounds("outside-upkeep", self._outside.round, interval=interval)
 
     def start(self) -> None:
         """Begin the rounds; if it is time to look at the cloud, now."""
         self._kernel_rounds.start()
+        self._listener.start()
         if self._cloud_check.is_due:
             self._outside_rounds.wake()
         self._outside_rounds.start()
@@ -99,7 +102,7 @@ class Upkeep:
     def stop(self, timeout: float) -> None:
         """End the rounds; wait for the last ones for so many seconds."""
         deadline = Deadline.after(timeout, time.monotonic)
-        for rounds in (self._kernel_rounds, self._outside_rounds):
+        for rounds in (self._listener, self._kernel_rounds, self._outside_rounds):
             rounds.stop(max(0.0, deadline.remaining()))
 
     def round(self, *, outside: bool = True) -> None:

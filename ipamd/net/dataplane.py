@@ -52,12 +52,13 @@ from ipamd.net.model import (
     checked_mac,
 )
 from ipamd.net.netlink import ROUTE, NetlinkSocket
-from ipamd.net.nft_elements import Elements
+from ipamd.net.nft_elements import TABLE, Elements
 from ipamd.net.sysctls import Sysctls
 
 logger = logging.getLogger(__name__)
 
 _FORWARDING: Final = "ipv4/ip_forward"
+_GUARD: Final = f"nft table ip6 {TABLE}"
 
 
 class DataPlane:
@@ -108,12 +109,12 @@ class DataPlane:
                 mtu=link.mtu,
             )
             known = self._enis.get(mac) == primary and self._ranges == ranges
-            changed = self._sysctls.ensure(_FORWARDING, "1")
-            changed |= enis.ensure_pod_rule(self._mask.mask)
-            changed |= self._ipv6_guard.ensure()
+            done = ["set ip_forward"] if self._sysctls.ensure(_FORWARDING, "1") else []
+            done += enis.ensure_pod_rule(self._mask.mask)
+            done += [f"write {_GUARD}"] if self._ipv6_guard.ensure() else []
             others = {other: eni for other, eni in self._enis.items() if other != mac}
-            changed |= self._write(ranges, {mac: primary, **others})
-            self._mended += known and changed
+            done += self._write(ranges, {mac: primary, **others})
+            self._count(known, done)
             return primary
 
     def ensure_eni(self, mac: str, gateway: str, *, wait: bool = True) -> EniLink:
@@ -131,10 +132,10 @@ class DataPlane:
         link = self._known_link(mac) or links.await_mac(mac, self._config.link_wait if wait else 0.0)
         with self._lock:
             mark = self._mark_for(link)
-            eni, changed = enis.ensure(link, gateway, mark, self._mask.mask, primary.mtu, self._sysctls)
+            eni, done = enis.ensure(link, gateway, mark, self._mask.mask, primary.mtu, self._sysctls)
             known = self._enis.get(mac) == eni
-            changed |= self._write(self._ranges, {**self._enis, mac: eni})
-            self._mended += known and changed
+            done += self._write(self._ranges, {**self._enis, mac: eni})
+            self._count(known, done)
             return eni
 
     def await_link(self, mac: str) -> None:
@@ -264,7 +265,7 @@ class DataPlane:
                 channel.change(*(rtnetlink.delete_link(link.name) for link in snapshot.our_links(channel)))
             self._enis, self._ranges = {}, Ranges(())
 
-    def _write(self, ranges: Ranges, known: dict[str, EniLink]) -> bool:
+    def _write(self, ranges: Ranges, known: dict[str, EniLink]) -> list[str]:
         written = self._table.ensure(self._config, ranges, tuple(known.values()))
         if written:
             logger.info(
@@ -274,7 +275,13 @@ class DataPlane:
                 ", ".join(ranges.unmasqueraded) or "unknown",
             )
         self._enis, self._ranges = known, ranges
-        return written
+        return [f"write nft table ip {TABLE}"] if written else []
+
+    def _count(self, known: bool, done: list[str]) -> None:  # noqa: FBT001
+        """Tell what somebody else had taken away or changed: of something that was made before."""
+        if known and done:
+            self._mended += 1
+            logger.warning("somebody had changed the node's network, it is mended: %s", "; ".join(done))
 
     def _known_link(self, mac: str) -> Link | None:
         """Return the link that an ENI has had, if it still has it: without a list of all links."""

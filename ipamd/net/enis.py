@@ -45,8 +45,8 @@ def marks_in_use(mask: int) -> set[int]:
 
 def ensure(
     link: Link, gateway: str, mark: int, mask: int, mtu: int, sysctls: Sysctls
-) -> tuple[EniLink, bool]:
-    """Make the ENI's link, table and rules what they have to be; return them, and whether they were not."""
+) -> tuple[EniLink, list[str]]:
+    """Make the ENI's link, table and rules what they have to be; return them, and what had to be done."""
     table = FIRST_TABLE + link.ifindex
     wanted = {
         FoundRule(priority=ARRIVAL_PRIORITY, table=rtnetlink.MAIN_TABLE, mark=mark, mask=mask, iif=link.name),
@@ -61,15 +61,18 @@ def ensure(
         requests += [_add(rule) for rule in wanted.difference(present)]
         requests += [_delete(rule) for rule in present if rule not in wanted]
         requests += _connected_routes(channel, link)
-        changed = bool(requests) or not _has_default_route(channel, gateway, link.ifindex, table)
+        done = [request.what for request in requests]
         what = f"add route default via {gateway} dev {link.name} table {table}"
+        if not _has_default_route(channel, gateway, link.ifindex, table):
+            done.append(what)
         # Written in any case, as a route may differ in what is not looked at; after the link is up.
         channel.change(*requests, rtnetlink.set_default_route(gateway, link.ifindex, table, what))
     # The reverse path filter asks for a route back by the link that a packet came by. On a link without
     # address even the loose one does, and finds it by the mark only.
-    changed |= sysctls.ensure(f"ipv4/conf/{link.name}/src_valid_mark", "1")
+    if sysctls.ensure(f"ipv4/conf/{link.name}/src_valid_mark", "1"):
+        done.append(f"set src_valid_mark of {link.name}")
     eni = EniLink(mac=link.mac, name=link.name, ifindex=link.ifindex, table=table, mark=mark, mtu=mtu)
-    return eni, changed
+    return eni, done
 
 
 def forget(mark: int, mask: int) -> None:
@@ -84,8 +87,8 @@ def forget(mark: int, mask: int) -> None:
         )
 
 
-def ensure_pod_rule(mask: int) -> bool:
-    """Make the rule that finds Pods, and remove what another configuration had left; return if it was so.
+def ensure_pod_rule(mask: int) -> list[str]:
+    """Make the rule that finds Pods, and remove what another configuration had left; return what was done.
 
     suppress_prefixlength 31 lets only /32 routes of main decide. With 0, as is common, main's route to the
     node's own subnet would take packets to VPC neighbours away from the Pod's ENI, and the VPC drops what
@@ -97,7 +100,7 @@ def ensure_pod_rule(mask: int) -> bool:
         requests = [] if wanted in present else [_add(wanted)]
         requests += [_delete(rule) for rule in present if rule != wanted and rule.mask != mask]
         channel.change(*requests)
-        return bool(requests)
+        return [request.what for request in requests]
 
 
 def foreign_rules(ips: Iterable[str]) -> list[str]:

@@ -8,7 +8,9 @@ open and close one.) What goes over the socket is built elsewhere: rtnetlink.py,
 """
 
 import errno
+import itertools
 import os
+import secrets
 import socket
 import struct
 from collections.abc import Iterator, Mapping, Sequence
@@ -54,16 +56,23 @@ _TYPE_OFFSET: Final = 4
 _SEQUENCE_OFFSET: Final = 8
 _RECEIVE_BYTES: Final = 1 << 17
 _DUMP_ATTEMPTS: Final = 10
+_PORTS_PER_PROCESS: Final = 1 << 12
+_FIRST_PORT: Final = 1 << 22
+_OUR_PORTS: Final = _FIRST_PORT + secrets.randbelow(1 << 18) * _PORTS_PER_PROCESS
+"""Where the ports of this process's sockets begin. Others get from the kernel the number of their process
+(below 2^22) or one above 2^31."""
+_ports: Final = itertools.count()
 _MAX_REQUESTS: Final = 100
 """All acknowledgements of a datagram wait in the receive buffer, some 700 of its 200,000 bytes each."""
 
 
 class Message(NamedTuple):
-    """One received message; `data` is all of it, header included."""
+    """One received message; `data` is all of it, header included, `port` that of who has caused it."""
 
     kind: int
     flags: int
     sequence: int
+    port: int
     data: bytes
 
 
@@ -97,6 +106,7 @@ class NetlinkSocket:
             raise kernel_error(f"open netlink protocol {protocol}", Refusal(e.errno or 0, "")) from e
         for option in (_NETLINK_CAP_ACK, _NETLINK_EXT_ACK):
             self._socket.setsockopt(_SOL_NETLINK, option, 1)
+        self._take_port()
 
     def __enter__(self) -> Self:
         return self
@@ -109,6 +119,17 @@ class NetlinkSocket:
     def close(self) -> None:
         """Close it."""
         self._socket.close()
+
+    def _take_port(self) -> None:
+        for port in itertools.islice(_ports, _PORTS_PER_PROCESS):
+            try:
+                self._socket.bind((_OUR_PORTS | port % _PORTS_PER_PROCESS, 0))
+            except OSError as e:
+                if e.errno == errno.EADDRINUSE:
+                    continue
+                self.close()
+                raise kernel_error("take a netlink port", Refusal(e.errno or 0, "")) from e
+            return
 
     def exchange(self, messages: Sequence[bytes]) -> tuple[list[int], dict[int, Refusal]]:
         """Send all in one datagram; return the sequence numbers and what was refused, by number."""
@@ -181,11 +202,21 @@ class NetlinkSocket:
                 return
             except OSError as e:
                 raise kernel_error("read a netlink answer", Refusal(e.errno or 0, "")) from e
-            offset = 0
-            while offset + _HEADER.size <= len(datagram):
-                length, kind, flags, sequence, _ = _HEADER.unpack_from(datagram, offset)
-                yield Message(kind, flags, sequence, datagram[offset : offset + length])
-                offset += max(_HEADER.size, (length + 3) & ~3)
+            yield from messages(datagram)
+
+
+def messages(datagram: bytes) -> Iterator[Message]:
+    """Yield the messages that were received together."""
+    offset = 0
+    while offset + _HEADER.size <= len(datagram):
+        length, kind, flags, sequence, port = _HEADER.unpack_from(datagram, offset)
+        yield Message(kind, flags, sequence, port, datagram[offset : offset + length])
+        offset += max(_HEADER.size, (length + 3) & ~3)
+
+
+def is_ours(port: int) -> bool:
+    """Whether this process has made a change: the kernel names the port of the socket in its notices."""
+    return port & ~(_PORTS_PER_PROCESS - 1) == _OUR_PORTS
 
 
 def kernel_error(what: str, refusal: Refusal, advice: str = "") -> errors.KernelError:

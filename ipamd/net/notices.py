@@ -1,0 +1,86 @@
+"""What the kernel says by multicast of links, addresses, routes, rules and nftables, read for what is ours.
+
+The question is only whether a repair round is worth while: something of ours was changed by somebody else.
+Changes of our own are told from others by the port of the socket that made them (`netlink.is_ours`); what
+the kernel does by itself has port 0. Pure, but for the memory of how each Pod's link was.
+"""
+
+from typing import Final
+
+from ipamd.net import listing, netlink, rtnetlink
+from ipamd.net.netlink import Message
+from ipamd.net.nft_elements import TABLE
+
+ROUTE_GROUPS: Final = (1, 5, 7, 8)
+"""RTNLGRP_LINK, _IPV4_IFADDR, _IPV4_ROUTE, _IPV4_RULE of linux/rtnetlink.h."""
+NFTABLES_GROUP: Final = 7
+"""NFNLGRP_NFTABLES of linux/netfilter/nfnetlink.h."""
+
+_NEW_LINK, _DELETE_LINK = 16, 17
+_NEW_ADDRESS, _DELETE_ADDRESS = 20, 21
+_NEW_ROUTE, _DELETE_ROUTE = 24, 25
+_NEW_RULE, _DELETE_RULE = 32, 33
+LINK: Final = "link"
+"""What a reason begins with that is about a link; its name follows."""
+_TABLE: Final = TABLE.encode() + b"\0"
+
+
+class Notices:
+    """Collects from datagrams of both groups what of ours somebody else has changed.
+
+    Invariant: `_links` has each link as it was last heard of; `_reasons` are of the time since they were last
+    taken. For one thread.
+    """
+
+    def __init__(self) -> None:
+        self._links: dict[int, listing.Link] = {}
+        self._reasons: dict[str, None] = {}
+
+    def take(self) -> list[str]:
+        """Return what was changed since the last time: rule, route, address, nftables, link and its name."""
+        found, self._reasons = list(self._reasons), {}
+        return found
+
+    def hear_routes(self, datagram: bytes) -> None:
+        """Take in a datagram of the route groups."""
+        for message in netlink.messages(datagram):
+            if message.kind in (_NEW_LINK, _DELETE_LINK):
+                self._hear_link(message)
+            elif not netlink.is_ours(message.port) and (reason := _reason(message)):
+                self._reasons[reason] = None
+
+    def hear_nftables(self, datagram: bytes) -> None:
+        """Take in a datagram of nftables."""
+        # Most are of kube-proxy, thousands at a time: look at the bytes before the messages.
+        if _TABLE in datagram:
+            named = (message for message in netlink.messages(datagram) if _TABLE in message.data)
+            if any(not netlink.is_ours(message.port) for message in named):
+                self._reasons["nftables"] = None
+
+    def _hear_link(self, message: Message) -> None:
+        """Heed links that go, that are or were down; one that is new or comes up is no loss.
+
+        The kernel does not say who takes a link down or away.
+        """
+        link = listing.link(message.data)
+        before = self._links.get(link.ifindex)
+        if message.kind == _DELETE_LINK:
+            self._links.pop(link.ifindex, None)
+            self._reasons[f"{LINK} {link.name}"] = None
+            return
+        self._links[link.ifindex] = link
+        if before is None:
+            return
+        if link.name != before.name or (before.up and not link.up) or link.downs > before.downs:
+            self._reasons[f"{LINK} {link.name}"] = None
+
+
+def _reason(message: Message) -> str:
+    """Return what of ours a message of somebody else may be about, or nothing."""
+    if message.kind == _DELETE_ROUTE and rtnetlink.protocol_of(message.data) == rtnetlink.PROTOCOL:
+        return "route"
+    if message.kind == _NEW_ROUTE and message.flags & netlink.REPLACE:
+        return "route"  # it may have been ours that was replaced: nothing is said of that one
+    if message.kind in (_NEW_RULE, _DELETE_RULE):
+        return "rule"
+    return "address" if message.kind in (_NEW_ADDRESS, _DELETE_ADDRESS) else ""
