@@ -11,6 +11,7 @@ the process within the grace of a Pod; what is cut off then is resumed by the ne
 
 import contextlib
 import logging
+import os
 import signal
 import threading
 import time
@@ -23,6 +24,7 @@ from ipamd.agent.assembly import COMPONENT, Agent, Surroundings
 from ipamd.agent.health import Health
 from ipamd.agent.options import Settings
 from ipamd.cloud.metadata import Metadata
+from ipamd.core import kernel_release
 from ipamd.kube import config
 from ipamd.kube.client import KubeClient
 from ipamd.store import recovery
@@ -35,6 +37,7 @@ def run(settings: Settings, environment: Mapping[str, str]) -> int:
 
     Errors: InvalidInputError for what an operator has to mend before a start makes sense.
     """
+    kernel_release.check(os.uname().release)
     memory.economize()
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
