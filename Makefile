@@ -8,7 +8,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 # The shim is compiled for the interpreter that will run it, so the project uses one interpreter: Debian's.
 PYTHON := /usr/bin/python3.11
-PACKAGES := python3.11 python3.11-venv iproute2 iputils-ping curl nftables libnftables1 iptables conntrack \
+PACKAGES := python3.11 python3.11-venv dbus systemd iproute2 iputils-ping curl nftables libnftables1 iptables conntrack \
 	containernetworking-plugins patchelf
 IMAGE_PACKAGES := buildah mmdebstrap
 E2E_PACKAGES := $(IMAGE_PACKAGES) containerd runc etcd-server docker-registry skopeo busybox-static
