@@ -7,7 +7,7 @@ import pytest
 from ipamd.core import claim_actions as do
 from ipamd.core import timestamps
 from ipamd.core.claim_facts import NodeFate
-from ipamd.core.claim_release import ATTEMPT_WINDOW, SETTLE
+from ipamd.core.claim_release import ATTEMPT_WINDOW, SETTLE, UNSHOWN
 from ipamd.core.claim_rules import decide
 from ipamd.core.claims import Allocation
 from ipamd.core.model import EipStatus
@@ -89,7 +89,16 @@ def test_a_recorded_eip_may_be_missing_in_an_old_list_only_while_it_is_young():
 
     assert isinstance(young, do.Wait)
     assert young.seconds == pytest.approx(SETTLE - 10)
-    assert decide(facts(recorded(SETTLE), eips=())) == do.DropFinalizer()
+    assert decide(facts(recorded(SETTLE), eips=(), unshown_for=UNSHOWN)) == do.DropFinalizer()
+
+
+def test_a_recorded_eip_that_is_not_shown_is_not_given_up_on_one_look_nor_while_many_are_not_shown():
+    ready = {"type": "Provisioned", "status": "True", "lastTransitionTime": timestamps.to_text(NOW - 3600)}
+    old = replace(LEAVING, allocation=Allocation(attempt=1, started=NOW - 3600), conditions=(ready,))
+
+    assert isinstance(decide(facts(old, eips=())), do.Wait)
+    assert isinstance(decide(facts(old, eips=(), unshown_for=3600.0, blind="50 EIPs are not shown")), do.Wait)
+    assert decide(facts(old, eips=(), unshown_for=UNSHOWN)) == do.DropFinalizer()
 
 
 @pytest.mark.parametrize(
