@@ -1,12 +1,15 @@
-"""containerd on a node: Debian's 1.6, or the 2.x that testbed/containerd builds.
+"""containerd and CNI plugins on a node: Debian's 1.6 and 1.1, or the 2.x and 1.9 of testbed/containerd.
 
 Both pull every image from the registry in the VPC, take CNI plugins and configuration from the usual folders
 and keep containers in overlayfs.
 """
 
+import shutil
+from pathlib import Path
+
 from testbed.cluster.machine import Machine, installed
 from testbed.cluster.parts import ContainerdLine
-from testbed.containerd import CONTAINERD
+from testbed.containerd import CONTAINERD, PLUGINS, RUNTIME
 
 PAUSE_IMAGE = "registry.k8s.io/pause:3.10"
 SOCKET = "/run/containerd/containerd.sock"
@@ -19,6 +22,7 @@ SERVES = (
 )
 """Shell condition: containerd answers an empty gRPC call. When only its socket is there, kubelet ends."""
 
+_DEBIANS_PLUGINS = Path("/usr/lib/cni")
 _CONFIGURATION = "/etc/containerd/config.toml"
 _HOSTS = "/etc/containerd/certs.d"
 
@@ -33,8 +37,13 @@ class Containerd:
         machine.write(_CONFIGURATION, _CONTAINERD_1 if line == "1" else _CONTAINERD_2)
         machine.write(f"{_HOSTS}/_default/hosts.toml", _hosts(registry))
         if line == "2":
-            for name in CONTAINERD.programs:
+            for name in RUNTIME:
                 machine.install(name, source=CONTAINERD.path(name))
+        plugins = machine.path("/opt/cni/bin")
+        plugins.mkdir(parents=True)
+        machine.path("/etc/cni/net.d").mkdir(parents=True)
+        for name in PLUGINS:
+            shutil.copy2(CONTAINERD.path(name) if line == "2" else _DEBIANS_PLUGINS / name, plugins / name)
 
     def start(self) -> None:
         """Start it."""

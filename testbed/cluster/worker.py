@@ -5,8 +5,6 @@ there.
 """
 
 import json
-import shutil
-from pathlib import Path
 
 from testbed import masquerade
 from testbed.cluster import runtime
@@ -15,10 +13,6 @@ from testbed.cluster.kubeconfig import kubeconfig
 from testbed.cluster.layout import CLUSTER_DNS, CONFIGURATION, NODE_LEASE_SECONDS, Cvm, Site
 from testbed.cluster.machine import Machine, installed
 from testbed.cluster.proxy import KubeProxy
-
-_PLUGINS = Path("/usr/lib/cni")
-_BASE_PLUGINS = "loopback", "host-local", "ptp", "portmap"
-"""Plugins that every node has; containerd itself needs loopback."""
 
 
 class Worker:
@@ -46,11 +40,6 @@ class Worker:
             server, authority=authority.certificate, user="system:kube-proxy", identity=self._proxy_access
         )
         self._proxy = KubeProxy(machine, cvm, proxy, mode=site.parts.proxy_mode)
-        plugins = machine.path("/opt/cni/bin")
-        plugins.mkdir(parents=True)
-        machine.path("/etc/cni/net.d").mkdir(parents=True)
-        for name in _BASE_PLUGINS:
-            shutil.copy2(_PLUGINS / name, plugins / name)
 
     def start(self) -> None:
         """Start everything; the node registers itself when the API server answers."""
