@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from testbed.cluster import images
-from testbed.cluster.images import Image
+from testbed.cluster.images import Image, ImageError
 from testbed.kubernetes.programs import CONFORMANCE
 
 _FOLDER = Path(__file__).with_name("images")
@@ -15,7 +15,7 @@ _LEFT_OUT = ("doc", "man", "info", "locale", "lintian")
 
 def conformance_images() -> list[Image]:
     """Give them, built unless they are in the cache."""
-    names = _names(images.run(str(CONFORMANCE.path("e2e.test")), "--list-images"))
+    listed = images.run(str(CONFORMANCE.path("e2e.test")), "--list-images")
     agnhost = _agnhost()
     archives = {
         f"{_TESTS}/agnhost": agnhost,
@@ -25,12 +25,19 @@ def conformance_images() -> list[Image]:
         # A root with a shell and the kernel's list of connections: the test looks at nothing else of it.
         "registry.k8s.io/build-image/distroless-iptables": agnhost,
     }
-    return [Image(name=names[repository], archive=archive) for repository, archive in archives.items()]
+    return [
+        Image(name=name, archive=archive)
+        for repository, archive in archives.items()
+        for name in names_of(listed, repository)
+    ]
 
 
-def _names(listed: str) -> dict[str, str]:
-    """Give the full name by the repository, from a list with a name on each line."""
-    return {name.rpartition(":")[0]: name for name in listed.split()}
+def names_of(listed: str, repository: str) -> list[str]:
+    """Give the names with a tag that a list has of a repository, which may be several; ImageError if none."""
+    names = sorted(name for name in listed.split() if name.rpartition(":")[0] == repository)
+    if not names:
+        raise ImageError(f"the tests want no {repository}: conformance_images is of another release")
+    return names
 
 
 def _agnhost() -> Path:

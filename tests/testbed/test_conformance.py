@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+from testbed.cluster.images import ImageError
 from testbed.conformance import choice, outcomes, summary
+from testbed.conformance.images import names_of
 from testbed.conformance.outcomes import Outcome
 
 SERVES = "[sig-network] Services should serve a basic endpoint from pods [Conformance]"
@@ -62,6 +64,17 @@ def test_a_bounded_choice_has_only_patterns_that_fit():
     assert choice.choose([SERVES, SCTP], patterns) == [SERVES]
     with pytest.raises(choice.ChoiceError, match="'no such' fits no test"):
         choice.choose([SERVES], ["no such"])
+
+
+def test_an_image_has_every_tag_that_the_tests_want_of_it():
+    listed = "a.io/tests/busybox:1.36.1-1\na.io/pause:3\na.io/tests/busybox:1.37.0-1\nb.io/tests/busybox:2"
+
+    assert names_of(listed, "a.io/tests/busybox") == [
+        "a.io/tests/busybox:1.36.1-1",
+        "a.io/tests/busybox:1.37.0-1",
+    ]
+    with pytest.raises(ImageError, match=r"a\.io/agnhost"):
+        names_of(listed, "a.io/agnhost")
 
 
 def spec(name: str, state: str, message: str = "", *, node: str = "It") -> dict[str, object]:
