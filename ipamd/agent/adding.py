@@ -89,7 +89,7 @@ class Adding:
         began = time.monotonic()
         pod = request.pod
         try:
-            with self._tools.pending.begun(request.key, given_up) as attempt:
+            with self._tools.pending.begun(request.key, given_up, self._tools.book.now()) as attempt:
                 way = self._prepare(request, deadline, attempt)
                 pod = way.pod.ref
                 interface = self._serve(way)

@@ -11,15 +11,18 @@ import threading
 from collections.abc import Callable, Iterator
 
 from ipamd.core import model
+from ipamd.core.boottime import Boottime
 from ipamd.core.errors import TryAgainError
 
 
 class PendingAdd:
     """One ADD on its way."""
 
-    def __init__(self, given_up: Callable[[], bool]) -> None:
-        """Take how to see whether the caller has stopped to wait."""
+    def __init__(self, given_up: Callable[[], bool], began: Boottime) -> None:
+        """Take how to see whether the caller has stopped to wait, and when the ADD began."""
         self._given_up = given_up
+        self.began = began
+        """By the ledger's clock."""
         self._deleted = False
         self.has_acquired = False
         """Whether it is its to undo that the sandbox owns an address; changed in the sandbox's turn."""
@@ -59,9 +62,11 @@ class PendingAdds:
         self._under_way: dict[model.SandboxKey, list[PendingAdd]] = {}
 
     @contextlib.contextmanager
-    def begun(self, key: model.SandboxKey, given_up: Callable[[], bool]) -> Iterator[PendingAdd]:
+    def begun(
+        self, key: model.SandboxKey, given_up: Callable[[], bool], began: Boottime
+    ) -> Iterator[PendingAdd]:
         """Have an ADD be under way inside the block."""
-        attempt = PendingAdd(given_up)
+        attempt = PendingAdd(given_up, began)
         with self._guard:
             self._under_way.setdefault(key, []).append(attempt)
         try:

@@ -25,6 +25,7 @@ from ipamd.core.addresses import Address, Assigned, Occupied
 from ipamd.core.cni_errors import CniError, Code, shown
 from ipamd.core.deadline import Deadline
 from ipamd.core.errors import IpamError, TryAgainError
+from ipamd.core.ledger import Ledger, Transition
 from ipamd.net.dataplane import DataPlane
 from ipamd.net.model import EniLink, PodLink, PodWiring
 
@@ -68,8 +69,7 @@ class SandboxWiring:
         with self.turns.of_address(address.ip, deadline), failures.step("wiring the Pod"):
             current = self.book.ledger.addresses.get(address.ip)
             if owned is not None:
-                self.pending.inherit(attachment.key, attempt)
-                return self._again(_still_of(current, attachment), attachment)
+                return self._again(_still_of(current, attachment), attachment, attempt)
             if _is_of(address, attachment):
                 pod = self._fresh(_still_of(current, attachment))
             elif current is not None and current.state == address.state:
@@ -80,10 +80,13 @@ class SandboxWiring:
         return pod
 
     def _acquired(self, attachment: Attachment, attempt: PendingAdd) -> Address | None:
-        self._refuse_second_interface(attachment)
-        acquired = self.book.apply(
-            lambda book: acquisition.acquire(book, attachment, self.cooldown, self.book.now())
-        )
+        def acquire(book: Ledger) -> Transition:
+            # With the ledger's lock held: another interface, or a newer sandbox, may come at any moment.
+            _refuse_second_interface(book, attachment)
+            _refuse_overtaken(book, attachment, attempt)
+            return acquisition.acquire(book, attachment, self.cooldown, self.book.now())
+
+        acquired = self.book.apply(acquire)
         attempt.has_acquired = bool(acquired)
         return acquired.address
 
@@ -92,7 +95,7 @@ class SandboxWiring:
         self.dataplane.wire_pod(pod)
         return pod
 
-    def _again(self, address: Address, attachment: Attachment) -> PodWiring:
+    def _again(self, address: Address, attachment: Attachment, attempt: PendingAdd) -> PodWiring:
         """Keep what an earlier ADD of the sandbox has made, if it is as it has to be."""
         self._refuse_other_network(address, attachment)
         self._refuse_other_namespace(address, attachment)
@@ -101,6 +104,8 @@ class SandboxWiring:
         if differs and not _netns_of(address) and self.dataplane.has_link(pod.ip, pod.host_veth):
             # The store was lost: the link may well lead to another namespace, which is alive.
             raise _in_use(attachment.netns, "a namespace that is not known")
+        # Who is refused has nothing to undo: what the earlier ADD has made stays its own.
+        self.pending.inherit(attachment.key, attempt)
         self.book.apply(lambda book: acquisition.enter(book, attachment.key, attachment.netns))
         if differs:
             self.dataplane.wire_pod(pod)
@@ -157,17 +162,6 @@ class SandboxWiring:
             raise TryAgainError(f"ENI {address.eni_id} of address {address.ip} has no link on the node")
         return link
 
-    def _refuse_second_interface(self, attachment: Attachment) -> None:
-        """Raise CniError when the Pod has another interface of ours: it has one address, and one EIP."""
-        other = acquisition.other_interface(self.book.ledger, attachment)
-        if other is not None and isinstance(other.state, Assigned):
-            raise CniError(
-                Code.INVALID_ENVIRONMENT,
-                f"CNI_IFNAME is {attachment.key.ifname}: the Pod has {other.state.key.ifname} "
-                f"({other.ip}) of network {other.state.network} already",
-                advice="tke-route-eni gives a Pod one interface; use another plugin for further ones",
-            )
-
     def _refuse_other_network(self, address: Address, attachment: Attachment) -> None:
         state = address.state
         if isinstance(state, Assigned) and state.network not in ("", attachment.network):
@@ -186,6 +180,28 @@ class SandboxWiring:
         known = self.dataplane.namespace_of(recorded)
         if known is not None and known != self.dataplane.namespace_of(attachment.netns):
             raise _in_use(attachment.netns, shown(recorded))
+
+
+def _refuse_second_interface(book: Ledger, attachment: Attachment) -> None:
+    """Raise CniError when the Pod has another interface of ours: it has one address, and one EIP."""
+    other = acquisition.other_interface(book, attachment)
+    if other is not None and isinstance(other.state, Assigned):
+        raise CniError(
+            Code.INVALID_ENVIRONMENT,
+            f"CNI_IFNAME is {attachment.key.ifname}: the Pod has {other.state.key.ifname} "
+            f"({other.ip}) of network {other.state.network} already",
+            advice="tke-route-eni gives a Pod one interface; use another plugin for further ones",
+        )
+
+
+def _refuse_overtaken(book: Ledger, attachment: Attachment, attempt: PendingAdd) -> None:
+    """Raise TryAgainError when a sandbox of the Pod was wired while this ADD waited for something."""
+    newer = acquisition.overtaken_by(book, attachment, attempt.began)
+    if newer is not None:
+        raise TryAgainError(
+            f"a newer sandbox of the Pod has {newer.ip} since this ADD has begun",
+            advice="the kubelet removes this sandbox by itself",
+        )
 
 
 def _netns_of(address: Address) -> str:

@@ -119,6 +119,24 @@ def superseded(ledger: Ledger, attachment: Attachment) -> list[Address]:
     ]
 
 
+def overtaken_by(ledger: Ledger, attachment: Attachment, began: Boottime) -> Address | None:
+    """Return what a sandbox of the Pod's name was given since this sandbox's ADD has begun.
+
+    That sandbox is the newer one, whatever had kept this ADD, and it runs: nothing of it is for this one.
+    """
+    return next(
+        (
+            a
+            for a in ledger.of_name(attachment.pod)
+            if isinstance(a.state, Assigned)
+            and a.state.key.ifname == attachment.key.ifname
+            and a.state.key != attachment.key
+            and a.state.since > began
+        ),
+        None,
+    )
+
+
 def other_interface(ledger: Ledger, attachment: Attachment) -> Address | None:
     """Return the address that another interface of the Pod, or of its sandbox, has."""
     key = attachment.key

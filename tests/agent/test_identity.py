@@ -124,6 +124,49 @@ def test_container_id_that_comes_with_another_namespace_is_refused(node):
     node.delete_pod(sandbox)
 
 
+def test_add_that_was_held_up_takes_nothing_of_a_sandbox_that_was_wired_meanwhile(node):
+    """So when containerd restarts and its plugin lives on: the kubelet asks for another sandbox."""
+    pod = node.workloads.create_pod("overtaken", node="")
+    held_up = node.runtime.new_sandbox(pod=pod)
+    asking = {"verb": "get", "resource": "pods", "name": "overtaken", "times": 1}
+    node.admin.post("/kube/faults", {"kind": "latency", "seconds": 2, **asking})
+    late = Call(node, "add", held_up)
+    node.eventually("it asks", lambda: node.admin.get("/kube")["faults"]["hits"].get("latency"))
+    target = {"apiVersion": "v1", "kind": "Node", "name": node.node.name}
+    binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": "overtaken"}, "target": target}
+    node.kube.post("/api/v1/namespaces/default/pods/overtaken/binding", binding)
+    running = node.runtime.new_sandbox(pod=pod)
+    node.eventually("the watch knows the Pod", lambda: node.call("add", running)[0] == 0)
+    _, result = node.call("add", running)
+
+    code, error = late.ended()
+
+    node.admin.delete("/kube/faults")
+    assert (code, error["code"]) == (1, 11)
+    assert "a newer sandbox of the Pod has" in error["msg"]
+    is_whole(node, running, result)
+    node.runtime.remove_sandbox(held_up)
+    node.delete_pod(running)
+
+
+def test_add_that_is_refused_undoes_nothing_of_the_one_that_waits(node):
+    pod, sandbox, _ = node.pod_with_eip("waits-beside")
+    node.admin.post("/faults", {"add": [{"kind": "busy", "action": "AssociateAddress", "count": None}]})
+    waits = Call(node, "add", sandbox, timeout=20)
+    node.eventually("it waits", lambda: "waits-beside" in node.pods())
+    other = node.runtime.new_sandbox(pod=pod)
+
+    refused, error = node.call("add", sandbox, CNI_NETNS=other.netns_path)
+
+    assert (refused, error["code"]) == (1, 4)
+    node.admin.post("/faults", {"clear": True})
+    code, result = waits.ended()
+    assert code == 0
+    is_whole(node, sandbox, result)
+    node.runtime.remove_sandbox(other)
+    node.delete_pod(sandbox)
+
+
 def test_sandbox_whose_namespace_is_gone_is_wired_anew_in_another_one(node):
     pod, sandbox = node.pod_and_sandbox("gone-namespace")
     _, first = node.call("add", sandbox)

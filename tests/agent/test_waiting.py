@@ -16,6 +16,8 @@ from ipamd.core import errors, ledger, model
 from ipamd.core.deadline import Deadline
 from ipamd.store.database import Database, StoreError
 
+NOW = 1000.0
+
 
 def soon(seconds=5.0):
     return Deadline.after(seconds, time.monotonic)
@@ -68,9 +70,9 @@ def test_del_ends_the_adds_of_its_sandbox_that_are_under_way_and_no_others():
     attempts = PendingAdds()
     assert not attempts.mark_deleted(sandbox("a"))
     with (
-        attempts.begun(sandbox("a"), lambda: False) as first,
-        attempts.begun(sandbox("a"), lambda: False) as second,
-        attempts.begun(sandbox("b"), lambda: False) as other,
+        attempts.begun(sandbox("a"), lambda: False, NOW) as first,
+        attempts.begun(sandbox("a"), lambda: False, NOW) as second,
+        attempts.begun(sandbox("b"), lambda: False, NOW) as other,
     ):
         assert attempts.mark_deleted(sandbox("a"))
 
@@ -78,7 +80,7 @@ def test_del_ends_the_adds_of_its_sandbox_that_are_under_way_and_no_others():
         other.check()
         with pytest.raises(errors.TryAgainError, match="deleted while its ADD"):
             first.check()
-        with attempts.begun(sandbox("a"), lambda: False) as later:
+        with attempts.begun(sandbox("a"), lambda: False, NOW) as later:
             later.check()
     assert not attempts.are_under_way(sandbox("a"))
 
@@ -86,7 +88,7 @@ def test_del_ends_the_adds_of_its_sandbox_that_are_under_way_and_no_others():
 def test_add_whose_caller_has_left_is_over():
     attempts = PendingAdds()
     left: list[bool] = []
-    with attempts.begun(sandbox("a"), lambda: bool(left)) as attempt:
+    with attempts.begun(sandbox("a"), lambda: bool(left), NOW) as attempt:
         attempt.check()
         left.append(True)
 

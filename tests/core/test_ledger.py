@@ -150,6 +150,19 @@ def test_take_over_that_is_undone_leaves_the_older_sandbox_as_it_was():
     assert not acquisition.give_back(book, ip, key("new"), before.addresses[ip].state)
 
 
+def test_sandbox_that_was_wired_after_an_add_began_is_the_newer_one():
+    book, ip = acquired(warm_pool(), asks("c2"), NOW)
+
+    def newer(attachment, began):
+        return acquisition.overtaken_by(book, attachment, began)
+
+    assert newer(asks("c1"), NOW - 1).ip == ip
+    assert newer(asks("c1", uid="u0"), NOW - 1).ip == ip, "an earlier Pod of the name"
+    assert newer(asks("c1"), NOW + 1) is None
+    assert newer(asks("c2"), NOW - 1) is None, "the sandbox itself"
+    assert newer(asks("c1", name="web-1"), NOW - 1) is None
+
+
 def test_address_of_an_unknown_occupant_is_taken_over_and_not_just_given():
     occupied = addresses.Occupied(host_interface="eni0123456789a", pod=pod(), since=NOW)
     book = warm_pool(1)
