@@ -31,7 +31,7 @@ class CniBinaries:
         found = {}
         for kind in types:
             path = self.directory / kind
-            if "/" in kind or not os.access(path, os.X_OK) or not path.is_file():
+            if not _can_name_a_file(kind) or not os.access(path, os.X_OK) or not path.is_file():
                 continue
             file = path.stat()
             key = (kind, file.st_ino, file.st_size, file.st_mtime_ns)
@@ -39,6 +39,11 @@ class CniBinaries:
                 self._known[key] = _ask(path)
             found[kind] = self._known[key]
         return found
+
+
+def _can_name_a_file(kind: str) -> bool:
+    """Whether a type, which may be any JSON string, is a name that a file of the directory may have."""
+    return "/" not in kind and "\0" not in kind and kind.isprintable()
 
 
 def _ask(path: Path) -> tuple[str, ...] | None:

@@ -148,7 +148,8 @@ def _write(path: Path, content: bytes) -> None:
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
     try:
         with steps.step("file.cni_conf.write"):
-            os.write(descriptor, content)
+            while content:  # a disk with little room takes the beginning and refuses only what follows
+                content = content[os.write(descriptor, content) :]
             os.fsync(descriptor)
     finally:
         os.close(descriptor)

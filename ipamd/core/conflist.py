@@ -101,9 +101,12 @@ def before_ours(names: Sequence[str], ours: str) -> list[str]:
 
 
 def _decoded(content: bytes | None) -> dict[str, Any] | None:
-    """Return the object in the file; None when it is no list of plugins, each with a type."""
+    """Return the object in the file; None when it is no list of plugins, each with a type.
+
+    Runtimes are stricter than Python: they read neither a byte order mark nor NaN.
+    """
     try:
-        network = json.loads(content or b"")
+        network = json.loads((content or b"").decode(), parse_constant=_refuse)
     except (ValueError, RecursionError):
         return None
     plugins = network.get("plugins", []) if isinstance(network, dict) else None
@@ -111,6 +114,11 @@ def _decoded(content: bytes | None) -> dict[str, Any] | None:
         return None
     whole = all(isinstance(plugin, dict) and isinstance(plugin.get("type"), str) for plugin in plugins)
     return network if whole else None
+
+
+def _refuse(constant: str) -> Any:
+    msg = f"{constant} is no JSON"
+    raise ValueError(msg)
 
 
 def _plugins(found: Sequence[Mapping[str, Any]], wanted: Sequence[str]) -> Iterator[Mapping[str, Any]]:

@@ -4,6 +4,7 @@ import ctypes
 import json
 import os
 import struct
+import subprocess
 import threading
 import time
 
@@ -225,6 +226,42 @@ def test_a_file_that_cannot_be_written_is_a_problem_and_no_end(place):
         assert problem.startswith(f"{place.conf}: it cannot be read or written")
     finally:
         configuration.stop(5)
+
+
+@pytest.mark.netns
+def test_a_disk_with_too_little_room_leaves_the_file_as_it_was(place):
+    """The disk takes the first part of what is written, without an error."""
+    place.conf.parent.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place.conf.parent)]
+    subprocess.run(command, check=True)
+    try:
+        long = {"type": "tke-route-eni", "notes": "x" * 6000}
+        before = json.dumps({"cniVersion": "1.0.0", "name": "tke-eni", "plugins": [long]})
+        place.conf.write_text(before)
+        room = os.statvfs(place.conf.parent)
+        (place.conf.parent / "filler").write_bytes(b"x" * room.f_bsize * (room.f_bavail - 1))
+        configuration = place.keeping()
+
+        configuration.look()
+
+        assert place.conf.read_text() == before
+        assert configuration.problems() == [
+            f"{place.conf}: it cannot be read or written: No space left on device"
+        ]
+    finally:
+        subprocess.run(["umount", "-l", str(place.conf.parent)], check=True)
+
+
+@pytest.mark.parametrize("kind", ["\0", "\ud800", "", "..", "x" * 5000])
+def test_a_type_that_no_file_can_have_is_a_plugin_that_is_not_there(place, kind):
+    place.keeping().look()
+    place.add({"type": kind})
+    configuration = place.keeping()
+
+    configuration.look()
+
+    (problem,) = configuration.problems()
+    assert "which is not there, so that no Pod can start" in problem
 
 
 def test_who_writes_it_again_and_again_is_answered_ever_more_seldom(place, kept):

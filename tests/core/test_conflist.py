@@ -159,6 +159,9 @@ def test_plugins_without_a_common_version_are_said():
         b'{"plugins": ["portmap"]}',
         b'{"plugins": [{}]}',
         b"[" * 9999,
+        b'\xef\xbb\xbf{"plugins": []}',
+        '{"plugins": []}'.encode("utf-16"),
+        b'{"plugins": [], "mtu": NaN}',
     ],
 )
 def test_what_is_no_list_of_plugins_is_replaced_and_known_as_damaged(content):
