@@ -54,6 +54,7 @@ from ipamd.agent.starting import Reconciler
 from ipamd.agent.status import Readiness
 from ipamd.agent.sweeping import Sweeping
 from ipamd.agent.turns import Turns
+from ipamd.agent.unknown_owners import UnknownOwners
 from ipamd.agent.upkeep import Upkeep, UpkeepParts
 from ipamd.cloud import metadata
 from ipamd.cloud.metadata import Metadata
@@ -161,8 +162,6 @@ class Agent:
             settled=lambda: recovery.finish_start(around.opened.database, around.boot_id),
             book=self._book,
             enis=self._enis,
-            dataplane=self._dataplane,
-            pods=self._pods,
         )
         self._cloud_check = CloudCheck(
             self._reconciler,
@@ -250,6 +249,7 @@ class Agent:
             dataplane=self._dataplane,
             book=self._book,
             database=around.opened.database,
+            unknown_owners=UnknownOwners(book=self._book, dataplane=self._dataplane, pods=self._pods),
         )
         return NodeEnis(around.facts.instance, adapters)
 

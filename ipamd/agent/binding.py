@@ -114,6 +114,8 @@ class Binder:
                 self._stopping.wait(1.0)
 
     def _round(self) -> None:
+        if not self._enis.are_known:
+            return  # an EIP of an address that the ledger does not know yet would look like nobody's
         ledger = self._tools.book.ledger
         claims = self._claims.all()
         scene = bindings.Scene(node=self._node, ledger=ledger, claims=claims, expected=self._expected(ledger))

@@ -43,7 +43,7 @@ class CniBinaries:
 
 def _can_name_a_file(kind: str) -> bool:
     """Whether a type, which may be any JSON string, is a name that a file of the directory may have."""
-    return "/" not in kind and "\0" not in kind and kind.isprintable()
+    return "/" not in kind and kind.isprintable()
 
 
 def _ask(path: Path) -> tuple[str, ...] | None:

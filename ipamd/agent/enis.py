@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 from ipamd.agent.address_book import AddressBook
 from ipamd.agent.associating import is_at
+from ipamd.agent.unknown_owners import UnknownOwners
 from ipamd.agent.wirings import gateway_of
 from ipamd.cloud.eni_creation import NODE_TAG
 from ipamd.cloud.tencent import TencentCloud
@@ -59,6 +60,7 @@ class Adapters:
     dataplane: DataPlane
     book: AddressBook
     database: Database
+    unknown_owners: UnknownOwners
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,8 @@ class _Known:
     foreign: int = 0
     public_ips: int = 0
     """Bound to addresses of the instance that no Pod can have."""
+    told: bool = False
+    """Whether the cloud, or what the store remembers of it, has ever told them; the ledger knows it too."""
 
 
 class NodeEnis:
@@ -74,7 +78,8 @@ class NodeEnis:
 
     Invariant: `enis` is replaced as a whole, under `_changing`, which is never held while the cloud is asked
     or a new link is waited for; an ENI that has a link there was set up by the data plane since this process
-    started. Thread safety: any thread may call any method; looks are made one after another.
+    started; an address that the kernel shows to be wired never comes into the ledger without an owner.
+    Thread safety: any thread may call any method; looks are made one after another.
     """
 
     def __init__(self, instance: model.Instance, adapters: Adapters) -> None:
@@ -90,6 +95,11 @@ class NodeEnis:
     def enis(self) -> Mapping[str, NodeEni]:
         """Our ENIs by id, as last known."""
         return self._known.enis
+
+    @property
+    def are_known(self) -> bool:
+        """Whether `enis` has been told at all: before, that an ENI is not in it means nothing."""
+        return self._known.told
 
     @property
     def foreign(self) -> int:
@@ -111,13 +121,14 @@ class NodeEnis:
         """Return a sentence for each ENI that cannot carry Pods."""
         return [f"ENI {eni.eni_id}: {eni.problem}" for eni in self._known.enis.values() if eni.problem]
 
-    def look(self, deadline: Deadline, wired: Mapping[str, Assigned | Occupied] | None = None) -> None:
+    def look(self, deadline: Deadline) -> None:
         """Ask the cloud for the ENIs, set up what is new, bring the ledger in step.
 
-        `wired` is what the kernel shows of a lost store. Errors: CloudError.
+        Errors: CloudError, KernelError.
         """
         adapters = self._adapters
         with self._looking:
+            wired = adapters.unknown_owners.find()
             as_of, asked = adapters.book.now(), adapters.book.ledger
             listed = adapters.cloud.describe_enis(self._instance.instance_id, deadline)
             ours = [eni for eni in listed if self._is_ours(eni)]
@@ -129,21 +140,31 @@ class NodeEnis:
                 unlisted = [eni for eni in self._known.enis.values() if eni.eni_id not in enis]
                 missing = [self._missing(eni) for eni in unlisted if not self._let_go(eni)]
                 known = {**enis, **{eni.eni_id: eni for eni in missing}}
-                self._keep(known, len(others), _public_ips(listed, {eni.eni_id for eni in ours}))
+                self._known = replace(
+                    self._known,
+                    enis=MappingProxyType(known),
+                    foreign=len(others),
+                    public_ips=_public_ips(listed, set(enis)),
+                )
             visible = tuple(_visible(eni, enis[eni.eni_id]) for eni in ours)
             loose = self._loose(observing.doubtful(asked, visible), deadline)
             listing = observing.Listing(enis=visible, as_of=as_of, loose=loose)
             adapters.book.note(lambda book: observing.observe(book, listing, adapters.book.now(), wired))
+            with self._changing:
+                self._known = replace(self._known, told=True)
             self._remember(enis.values())
             if all(eni.link is not None for eni in known.values()):
                 self._forget_detached()
 
     def recall(self) -> None:
         """Take over the ENIs that the store remembers, until the cloud answers; `mend` sets them up."""
-        known = [_recalled(entry) for entry in self._adapters.database.fact(FACT) or []]
+        remembered = self._adapters.database.fact(FACT)
+        known = [_recalled(entry) for entry in remembered or []]
         self._await_links(eni.mac for eni in known)
         with self._changing:
-            self._keep({eni.eni_id: eni for eni in known}, 0, 0)
+            self._known = _Known(
+                enis=MappingProxyType({eni.eni_id: eni for eni in known}), told=remembered is not None
+            )
 
     def mend(self) -> bool:
         """Set up again whatever an ENI has lost in the kernel; return whether one came back into service.
@@ -155,7 +176,7 @@ class NodeEnis:
             before = self._known.enis
             # A link that is not there is not waited for: that would hold up the other repairs.
             enis = {eni_id: self._set_up(eni) for eni_id, eni in before.items()}
-            self._keep(enis, self._known.foreign, self._known.public_ips)
+            self._known = replace(self._known, enis=MappingProxyType(enis))
             lost = [eni_id for eni_id, eni in enis.items() if eni.link is None]
             if lost:
                 book.note(lambda current: observing.lost_eni(current, lost, book.now()))
@@ -253,9 +274,6 @@ class NodeEnis:
                 log.info("what a detached ENI, mark %#x, had in the kernel is removed", mark)
         except IpamError as e:
             log.warning("what a detached ENI has left in the kernel stays: %s", e)
-
-    def _keep(self, enis: dict[str, NodeEni], foreign: int, public_ips: int) -> None:
-        self._known = _Known(enis=MappingProxyType(enis), foreign=foreign, public_ips=public_ips)
 
 
 def owners_of(book: ledger.Ledger, eni_id: str) -> int:

@@ -195,6 +195,11 @@ class Pool:
         self._book.write()
         self._book.note(lambda book: ledger.expire(book, cooldown, self._book.now()))
         self._closures.keep_only({_CREATION, *self._enis.enis, *self._actions.subnet_ids})
+        if not self._enis.are_known:
+            # Whoever does not know what the node has would order it once more.
+            if not self._closures.is_closed(_CREATION):
+                self._begin(_CREATION, 0, self._actions.look)
+            return
         self._give_back_retired()
         for action in planning.plan(self._situation(), self._book.now()):
             match action:

@@ -88,7 +88,7 @@ class PoolActions:
             ips = self._cloud.assign_ips(action.eni_id, count, uuid.uuid4().hex, deadline)
         except CloudError as e:
             if e.kind in (CloudErrorKind.UNKNOWN_OUTCOME, CloudErrorKind.TASK_FAILED):
-                self._look()
+                self.look()
             raise
         self._book.note(lambda book: ledger.adopt(book, action.eni_id, ips, self._book.now()))
         log.info("assigned %d addresses to %s: %s", len(ips), action.eni_id, ", ".join(ips))
@@ -209,10 +209,11 @@ class PoolActions:
                 self._database.drop_intent(intent.token)
             raise
         log.info("created ENI %s in %s with %d addresses", eni.eni_id, eni.subnet_id, len(eni.addresses) - 1)
-        self._look()
+        self.look()
         self._database.drop_intent(intent.token)
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """See which ENIs and addresses the node has."""
         self._enis.look(Deadline.after(_ASSIGN_SECONDS, self._monotonic))
 
 

@@ -121,6 +121,31 @@ def test_lost_store_is_rebuilt_from_kernel_and_cloud_and_nobody_loses_anything(o
     assert node.traces(ips["with-eip"]) == []
 
 
+def test_a_lost_store_gives_nobody_s_address_away_though_the_first_look_at_the_cloud_fails(own_node):
+    node = own_node.begin()
+    _, plain = node.pod_and_sandbox("plain")
+    _, with_eip, eip = node.pod_with_eip("with-eip")
+    ips = {s.pod_name: ip_of(node.call("add", s)[1]) for s in (plain, with_eip)}
+    node.eventually("announced", lambda: node.read_claim("with-eip").binding is not None)
+    before = node.admin.get("/audit")["calls"]["CreateAndAttachNetworkInterface"]
+    node.kill(node.agent)
+    for file in (node.store, node.store.with_name("ipamd.db-wal")):
+        file.write_bytes(b"this is not a database")
+    node.admin.post("/faults", {"add": [{"kind": "http_500", "action": "DescribeSubnets", "count": None}]})
+    node.start_agent(options=[*node.options, "--cloud-check-interval=120s"])
+    node.eventually("the pool has asked too", lambda: "pool, new ENI: Describe" in node.log(), seconds=60)
+    assert node.read_claim("with-eip").binding is not None
+    node.admin.post("/faults", {"clear": True})
+
+    node.wait_until_ready(warm=5, seconds=60)
+
+    assert {name: node.pods()[name]["privateIp"] for name in ips} == ips
+    others = [node.pod_and_sandbox(f"other-{number}")[1] for number in range(6)]
+    assert not {ip_of(node.call("add", sandbox)[1]) for sandbox in others} & set(ips.values())
+    assert node.eip(eip.eip_id).private_ip == ips["with-eip"]
+    assert node.admin.get("/audit")["calls"]["CreateAndAttachNetworkInterface"] == before
+
+
 def test_after_a_reboot_pods_get_their_addresses_and_eips_back(own_node):
     node = own_node.begin()
     pod, old, eip = node.pod_with_eip("booted")
