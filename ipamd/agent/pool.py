@@ -16,7 +16,7 @@ from functools import partial
 
 from ipamd.agent.address_book import AddressBook
 from ipamd.agent.closures import Closures
-from ipamd.agent.enis import NodeEnis
+from ipamd.agent.enis import NodeEni, NodeEnis
 from ipamd.agent.pool_actions import PoolActions, SubnetRefusedError
 from ipamd.agent.workers import Workers
 from ipamd.core import capacity, ledger, model, planning
@@ -72,6 +72,8 @@ class Pool:
         self._waiting = 0
         self._last_release = LONG_AGO
         self._closures = Closures(clock=book.now, random=random.random)
+        self._returns = Closures(clock=book.now, random=random.random)
+        """Of giving back: that an ENI must keep an address does not say that it cannot have another."""
         self._nudged = threading.Event()
         self._stopping = threading.Event()
         self._workers = Workers(_WORKERS, "pool")
@@ -123,7 +125,8 @@ class Pool:
                 f"{count} addresses for {what}" if count else f"giving addresses of {what} back"
                 for what, count in self._arriving.items()
             ]
-        refused = [f"{what}: {error.message}" for what, error in self._closures.errors().items()]
+        errors = [*self._closures.errors().items(), *self._returns.errors().items()]
+        refused = [f"{what}: {error.message}" for what, error in errors]
         return "; ".join(under_way + refused)
 
     def obstacle(self) -> IpamError | None:
@@ -195,6 +198,7 @@ class Pool:
         self._book.write()
         self._book.note(lambda book: ledger.expire(book, cooldown, self._book.now()))
         self._closures.keep_only({_CREATION, *self._enis.enis, *self._actions.subnet_ids})
+        self._returns.keep_only(set(self._enis.enis))
         if not self._enis.are_known:
             # Whoever does not know what the node has would order it once more.
             if not self._closures.is_closed(_CREATION):
@@ -225,7 +229,7 @@ class Pool:
         known = Counter(address.eni_id for address in book.addresses.values())
         return planning.Situation(
             ledger=book,
-            enis=tuple(self._room(known[eni_id], eni_id, arriving) for eni_id in self._enis.enis),
+            enis=tuple(self._room(known[eni.eni_id], eni, arriving) for eni in self._enis.enis.values()),
             limits=terms.limits,
             targets=terms.targets,
             waiting=waiting,
@@ -236,8 +240,8 @@ class Pool:
             last_release=self._last_release,
         )
 
-    def _room(self, known: int, eni_id: str, arriving: dict[str, int]) -> planning.EniRoom:
-        eni = self._enis.enis[eni_id]
+    def _room(self, known: int, eni: NodeEni, arriving: dict[str, int]) -> planning.EniRoom:
+        eni_id = eni.eni_id
         usable = eni.link is not None and not eni.problem
         return planning.EniRoom(
             eni_id=eni_id,
@@ -246,6 +250,7 @@ class Pool:
             addresses=known + eni.unusable + arriving.get(eni_id, 0) if usable else self._full,
             busy=eni_id in arriving,
             refused=self._closures.is_closed(eni_id),
+            keeps=self._returns.is_closed(eni_id),
         )
 
     @property
@@ -276,33 +281,38 @@ class Pool:
         """Have every retired address unassigned: those of this round, and those that a crash left."""
         retired: dict[str, tuple[str, ...]] = {}
         for address in self._book.ledger.in_state(Unassigning):
-            if not self._closures.is_closed(address.eni_id):
+            if not self._returns.is_closed(address.eni_id):
                 retired[address.eni_id] = (*retired.get(address.eni_id, ()), address.ip)
         for eni_id, ips in retired.items():
-            self._begin(eni_id, 0, partial(self._actions.unassign, eni_id, ips))
+            self._begin(eni_id, 0, partial(self._actions.unassign, eni_id, ips), self._returns)
 
-    def _begin(self, subject: str, count: int, action: Callable[[], None]) -> None:
-        """Hand an action to a worker, unless one for the same subject is under way."""
+    def _begin(
+        self, subject: str, count: int, action: Callable[[], None], closures: Closures | None = None
+    ) -> None:
+        """Hand an action to a worker, unless one for the same subject is under way.
+
+        Its failure closes the subject in `closures`, as a rule for what the pool grows by.
+        """
         with self._guard:
             if subject in self._arriving:
                 return
             self._arriving[subject] = count
-        self._workers.submit(partial(self._carry_out, subject, action))
+        self._workers.submit(partial(self._carry_out, subject, action, closures or self._closures))
 
-    def _carry_out(self, subject: str, action: Callable[[], None]) -> None:
+    def _carry_out(self, subject: str, action: Callable[[], None], closures: Closures) -> None:
         try:
             action()
-            self._closures.succeeded(subject)
+            closures.succeeded(subject)
         except SubnetRefusedError as e:
             # The next round creates the ENI in another subnet, if there is one.
             pause = self._closures.failed(e.subnet_id, e.cause)
             log.warning("pool, new ENI in %s: %s (there again in %.0f s)", e.subnet_id, e, pause)
         except IpamError as e:
-            pause = self._closures.failed(subject, e)
+            pause = closures.failed(subject, e)
             log.warning("pool, %s: %s (again in %.0f s)", subject, e, pause)
         except Exception as e:  # a worker must give its subject back
             log.exception("pool, %s: a defect", subject)
-            self._closures.failed(subject, IpamError(f"a defect of the agent: {type(e).__name__}"))
+            closures.failed(subject, IpamError(f"a defect of the agent: {type(e).__name__}"))
         finally:
             with self._guard:
                 del self._arriving[subject]

@@ -3,6 +3,7 @@
 Thread safety: different actions may run at once; the pool sees to it that no two concern one ENI.
 """
 
+import contextlib
 import logging
 import uuid
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from ipamd.cloud.tencent import TencentCloud
 from ipamd.core import ledger, model, planning, tags
 from ipamd.core.deadline import Deadline
 from ipamd.core.errors import CloudError, CloudErrorKind, TryAgainError
-from ipamd.store.database import Database, Intent
+from ipamd.store.database import Database, Intent, StoreError
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +143,8 @@ class PoolActions:
                 log.warning(
                     "the outcome of %s with ClientToken %s stays unknown", intent.action, intent.token
                 )
-                self._database.drop_intent(intent.token)
+                with contextlib.suppress(StoreError):  # then the next start strikes it out
+                    self._database.drop_intent(intent.token)
         return kept
 
     def resume(self, intent: Intent) -> None:

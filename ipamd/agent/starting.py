@@ -49,11 +49,15 @@ class Reconciler:
         self._looked = threading.Event()
 
     def begin(self, spans: restart.Spans) -> None:
-        """Take in a reboot, stored times, and the ENIs that are known already. Errors: StoreError."""
+        """Take in a reboot, stored times, and the ENIs that are known already.
+
+        Errors: StoreError when a reboot cannot be written down; a restart needs no disk that takes anything.
+        """
         if self._past is Past.EARLIER_BOOT:
             log.info("the node was rebooted: the addresses are held for their Pods")
-        take_over = restart.rebooted if self._past is Past.EARLIER_BOOT else restart.restarted
-        self._book.apply(lambda ledger: take_over(ledger, spans, self._book.now()))
+            self._book.apply(lambda ledger: restart.rebooted(ledger, spans, self._book.now()))
+        else:
+            self._book.note(lambda ledger: restart.restarted(ledger, spans, self._book.now()))
         if self._past is not Past.NONE:
             self._settle()
         self._enis.recall()

@@ -58,6 +58,8 @@ class EniRoom:
     """A request for it is under way: the cloud takes one at a time for an ENI."""
     refused: bool = False
     """The cloud has refused it more addresses, for the time being."""
+    keeps: bool = False
+    """The cloud has refused to take addresses of it back, for the time being."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +203,7 @@ def _shrink(situation: Situation, now: Boottime) -> list[Action]:
     if surplus <= 0 or not due:
         return []
     owners = _owners(situation.ledger)
-    idle = [eni for eni in situation.enis if not eni.busy and not eni.refused]
+    idle = [eni for eni in situation.enis if not eni.busy and not eni.keeps]
     for eni in sorted(idle, key=lambda e: (owners.get(e.eni_id, 0), e.addresses, e.eni_id)):
         warm = sorted(a.ip for a in situation.ledger.available if a.eni_id == eni.eni_id)
         if warm:

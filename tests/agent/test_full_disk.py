@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sqlite3
 import subprocess
 import time
 
@@ -148,3 +149,28 @@ def test_an_agent_that_starts_again_on_a_full_disk_serves(node):
                 assert node.call("del", going) == (0, {})
                 assert node.traces(ip) == []
     node.delete_pod(staying)
+
+
+def test_what_a_start_would_tidy_up_in_the_store_waits_while_the_disk_is_full(node):
+    node.begin("--ip-hold=60s")
+    pod, going = node.pod_and_sandbox("going")
+    assert node.call("add", going)[0] == 0
+    assert node.call("del", going) == (0, {})
+    assert node.pool()["held"] == 1
+    node.stop(node.agent)
+    with sqlite3.connect(node.store) as connection:
+        connection.execute(
+            "INSERT INTO intents VALUES ('old', 'CreateAndAttachNetworkInterface', '{}', -9e9)"
+        )
+    connection.close()
+
+    with node.full_disk():
+        node.start_agent(options=[*node.options, "--ip-hold=30s"])
+        node.eventually("serving", lambda: bool(node.status()))
+        node.eventually(
+            "the pool is looked after", lambda: "with ClientToken old stays unknown" in node.log()
+        )
+        again = node.runtime.new_sandbox(pod=pod)
+        assert node.call("add", again)[1]["code"] == 11
+        assert node.agent.process.poll() is None
+    node.eventually("written", lambda: node.call("add", again)[0] == 0)

@@ -91,6 +91,23 @@ def test_surplus_that_may_not_be_given_back_goes_on_serving(own_node):
     assert (code, ip_of(result)) == (0, ip)
 
 
+def test_an_eni_whose_surplus_is_not_taken_back_goes_on_growing(own_node):
+    slow = "--ip-release-interval=1s"
+    node = own_node.begin("--ip-min-warm-target=0", "--ip-max-warm-target=0", slow, warm=0)
+    deny = {"allow": ["*"], "deny": ["*:UnassignPrivateIpAddresses"]}
+    node.admin.post("/policies/IPAMDofTKE_QCSRole", deny)
+    _, first = node.pod_and_sandbox("first")
+    node.call("add", first)
+    node.delete_pod(first)
+    node.eventually("refused", lambda: "UnassignPrivateIpAddresses" in node.pool()["activity"])
+
+    for number in range(3):
+        _, sandbox = node.pod_and_sandbox(f"more-{number}")
+        assert node.call("add", sandbox)[0] == 0
+
+    assert len(node.ctl("enis")["enis"]) == 1
+
+
 def test_full_subnet_is_told_to_the_pod_with_code_and_request_id(own_node):
     node = own_node.begin("--ip-min-warm-target=1", region=small_subnet("10.0.1.0/28"), warm=1)
     outcomes = []

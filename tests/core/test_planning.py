@@ -27,10 +27,8 @@ def attachment(name):
     )
 
 
-def eni(number=1, held=0, *, busy=False, refused=False):
-    return planning.EniRoom(
-        eni_id=f"eni-{number}", subnet_id=f"subnet-{number}", addresses=held, busy=busy, refused=refused
-    )
+def eni(number=1, held=0, **kwargs):
+    return planning.EniRoom(eni_id=f"eni-{number}", subnet_id=f"subnet-{number}", addresses=held, **kwargs)
 
 
 def plan(current, *enis, targets=None, **kwargs):
@@ -105,6 +103,12 @@ def test_quick_release_gives_all_surplus_back_at_once():
     actions = plan(book(warm=8), eni(held=8), targets=planning.Targets(quick_release=True), last_release=NOW)
 
     assert actions == [planning.UnassignIps(eni_id="eni-1", ips=("10.0.1.10", "10.0.1.11", "10.0.1.12"))]
+
+
+def test_what_the_cloud_refuses_to_give_and_to_take_back_are_two_things():
+    assert plan(book(warm=8), eni(held=8, keeps=True)) == []
+    assert plan(book(warm=8), eni(held=8, refused=True)) != []
+    assert plan(book(warm=4), eni(held=4, keeps=True)) == [planning.AssignIps(eni_id="eni-1", count=1)]
 
 
 def test_surplus_comes_from_the_eni_with_the_fewest_owners():
