@@ -31,10 +31,13 @@ _RELIEVES: Mapping[str, tuple[str, ...]] = {
     "DeleteNetworkInterface": _NEEDS_ADDRESSES,
     "DetachNetworkInterface": ("CreateAndAttachNetworkInterface",),
     "DisassociateAddress": ("AssociateAddress",),
-    "ReleaseAddresses": ("AllocateAddresses",),
     "UnassignPrivateIpAddresses": _NEEDS_ADDRESSES,
 }
 """Which actions get back what a success of the left one frees."""
+_RELIEVES_AT_THE_END: Mapping[str, tuple[str, ...]] = {"ReleaseAddresses": ("AllocateAddresses",)}
+"""The same, but only once what was accepted has come about: an EIP counts until it is gone."""
+_SHORTAGES = (CloudErrorKind.QUOTA, CloudErrorKind.SUBNET_FULL)
+"""Refusals that something coming free makes void; money and permission are not won by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +107,16 @@ class Inhibitor:
 
     def succeeded(self, action: str, scope: Scope) -> None:
         """Forget what this success contradicts: refusals of this call, and of the action that it relieves."""
-        relieved = _RELIEVES.get(action, ())
-        allowed = {(action, part) for part in scope.all}
+        self._forget(_RELIEVES.get(action, ()), frozenset((action, part) for part in scope.all))
+
+    def completed(self, action: str) -> None:
+        """Forget what is void now that the effect of an accepted `action` has come about."""
+        self._forget(_RELIEVES_AT_THE_END.get(action, ()), frozenset())
+
+    def _forget(self, relieved: tuple[str, ...], allowed: frozenset[tuple[str, str]]) -> None:
         with self._lock:
             self._refusals = {
-                key: value
-                for key, value in self._refusals.items()
-                if key[0] not in relieved and key not in allowed
+                key: (until, error)
+                for key, (until, error) in self._refusals.items()
+                if key not in allowed and not (key[0] in relieved and error.kind in _SHORTAGES)
             }

@@ -127,7 +127,7 @@ class Session:
 
     def completed(self, action: str) -> None:
         """Note that what an accepted `action` promised has come about: refusals that it relieves are void."""
-        self._inhibitor.succeeded(action, Scope())
+        self._inhibitor.completed(action)
 
     def check(self, action: str, scope: Scope) -> None:
         """Raise the CloudError that a call would meet without being sent, because a refusal still holds."""

@@ -3,43 +3,66 @@
 The attempt is written into the claim before the cloud is asked, its number makes the ClientToken, and the EIP
 carries the claim's UID as a tag. A refusal becomes the claim's condition and an Event; only one that is
 certain lets the claim forget that an order was given.
+Claims that were refused for lack of quota try again one after the other: of many that wait for one EIP to
+come free the first gets it, the second is refused, and the rest learn of that without an order or a write.
 Thread safety: any thread may call any method, for different claims.
 """
 
 import dataclasses
 import logging
+import threading
 
 from ipamd.controller.ports import Ports
 from ipamd.controller.rests import Rest
 from ipamd.core import claim_failures, claim_status, tags
 from ipamd.core.claim_actions import Allocate
-from ipamd.core.claims import PROVISIONED, Claim, condition
+from ipamd.core.claims import PROVISIONED, Claim, Reason, condition
 from ipamd.core.errors import CloudError, CloudErrorKind
 
 log = logging.getLogger(__name__)
 
 _SOON = 0.1
 """Seconds until an EIP that was ordered is looked for; it is CREATING for a moment."""
+_TURN = 1.0
+"""Seconds for which a worker waits for the one that tries again for quota, and then leaves it for as long."""
 _NAME_LIMIT = 60
 
 
 class Orders:
-    """Gives orders for EIPs."""
+    """Invariant: at most one order of a claim that was refused for lack of quota is under way."""
 
     def __init__(self, cluster_id: str, ports: Ports) -> None:
         """Take the cluster's id, which every EIP is tagged with."""
         self._cluster_id = cluster_id
         self._ports = ports
+        self._quota_turn = threading.Lock()
 
     def give(self, claim: Claim, action: Allocate) -> Rest:
         """Order the EIP of the claim; the EIP itself is found by the next look.
 
         Errors: KubeError when the claim cannot be written; NotLeaderError.
         """
+        if condition(claim.conditions, PROVISIONED).get("reason") != Reason.QUOTA_EXCEEDED.value:
+            return self._check(claim, action) or self._send(claim, action)
+        refusal = self._check(claim, action)
+        if refusal:  # most come to this, and need no turn for it
+            return refusal
+        if not self._quota_turn.acquire(timeout=_TURN):
+            return Rest(after=_TURN)
+        try:
+            return self._check(claim, action) or self._send(claim, action)
+        finally:
+            self._quota_turn.release()
+
+    def _check(self, claim: Claim, action: Allocate) -> Rest | None:
+        """Refuse what the cloud is known to refuse: nothing is written for an order that is not sent."""
         try:
             self._ports.cloud.check_order(action.order)
-        except CloudError as e:  # nothing is written for an order that is not sent
+        except CloudError as e:
             return self._refused(claim, action, e)
+        return None
+
+    def _send(self, claim: Claim, action: Allocate) -> Rest:
         if not action.begun:
             intent = claim_status.begin_attempt(claim, action.attempt, self._ports.clock())
             claim = self._ports.writer.write_status(claim, intent)

@@ -100,6 +100,7 @@ class Sweep:
         self._tell = tell
         self._before: dict[str, float] = {}
         self._told: dict[str, tuple[Fate, float]] = {}
+        self._leaving: set[str] = set()  # released, and not yet seen to be gone
         self.counts = SweepCounts()
 
     def make_pass(self) -> float:
@@ -111,6 +112,7 @@ class Sweep:
         begun = self._sights.steady()
         try:
             eips = tuple(self._sights.cloud.describe_eips(tags=tags.of_cluster(self._cluster_id)))
+            self._complete_releases({eip.eip_id for eip in eips})
             # The claims after the EIPs: an EIP that was listed had its claim before.
             claims = self._sights.claims()
             if self._terms.mode is not SweepMode.OFF:
@@ -190,10 +192,19 @@ class Sweep:
             log.info("%s is no orphan any more", eip_id)
             return True
         self._ports.cloud.release_eip(eip_id, deadline)
+        self._leaving.add(eip_id)
         self._count(released=self.counts.released + 1)
         log.warning("%s (%s) is released: no EIPClaim answers for it", eip_id, orphan.eip.public_ip)
         self._tell("Normal", "ReleasedOrphanedEIP", f"{eip_id} ({orphan.eip.public_ip})")
         return True
+
+    def _complete_releases(self, listed: set[str]) -> None:
+        """Let claims that wait for quota try again when orphans that were released are gone."""
+        gone = self._leaving - listed
+        self._leaving &= listed
+        if gone:
+            self._ports.cloud.release_completed()
+            self._ports.on_freed(len(gone))
 
     def _count(self, **changes: object) -> None:
         self.counts = replace(self.counts, **changes)  # type: ignore[arg-type]
