@@ -405,6 +405,7 @@ class Agent:
             drift=self._upkeep.drift,
             kernel_drift=Lasting(self._upkeep.kernel_drift, clock=time.monotonic),
             disk=Lasting(self._book.unwritten, clock=time.monotonic),
+            dry=Lasting(self._pool.dry, clock=time.monotonic),
             patience=settings.status_patience,
             cut_off=lambda: [*self._upkeep.cut_off(), *self._cloud_check.missing()],
             foreign=self._intrusions.problems,

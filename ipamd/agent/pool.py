@@ -20,7 +20,7 @@ from ipamd.agent.enis import NodeEni, NodeEnis
 from ipamd.agent.pool_actions import PoolActions, SubnetRefusedError
 from ipamd.agent.workers import Workers
 from ipamd.core import capacity, ledger, model, planning
-from ipamd.core.addresses import Cooling, Held, Unassigning, Unbinding
+from ipamd.core.addresses import Assigned, Cooling, Held, Occupied, Unassigning, Unbinding
 from ipamd.core.boottime import LONG_AGO
 from ipamd.core.errors import CloudError, CloudErrorKind, IpamError, TryAgainError
 
@@ -149,6 +149,18 @@ class Pool:
         failures = self._refusals()
         lasting = all(not isinstance(e, CloudError) or e.kind in _LASTING for e in failures)
         return failures[0] if failures and lasting else None
+
+    def dry(self) -> list[str]:
+        """Return one sentence while no Pod runs here and there should be an address for one and is none.
+
+        What cools or is held becomes free by itself; what waits for its EIP to be unbound perhaps never.
+        """
+        book = self._book.ledger
+        if book.available or book.in_state(Assigned, Occupied, Cooling, Held):
+            return []
+        if planning.wanted(self._situation()) <= 0:
+            return []
+        return [f"none has come: {self.waited_for()}"]
 
     def advice(self) -> str:
         """Return what to do about the refusal that keeps Pods waiting; empty when nothing was refused."""

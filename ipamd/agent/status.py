@@ -38,6 +38,8 @@ class Readiness:
     """That part of it which concerns packets."""
     disk: Lasting
     """One sentence while the store cannot be written."""
+    dry: Lasting
+    """One sentence while no Pod runs and no address has come for one."""
     patience: float
     """Seconds for which they are expected to go by themselves."""
     cut_off: Callable[[], list[str]]
@@ -67,6 +69,7 @@ class Readiness:
         """Serve STATUS: return when the plugin can serve ADD, CniError 50 or 51 with the reason if not."""
         drift = self.kernel_drift.for_longer_than(self.patience)
         disk = self.disk.for_longer_than(self.patience)
+        dry = self.dry.for_longer_than(self.patience)
         if drift:
             raise CniError(
                 Code.LIMITED_CONNECTIVITY,
@@ -77,11 +80,12 @@ class Readiness:
         if self.book.ledger.in_state(Assigned, Occupied):
             return
         obstacle = self.pool.obstacle()
-        if obstacle is not None or disk:
-            reason = obstacle.message if obstacle is not None else disk[0]
+        if obstacle is not None or disk or dry:
+            reason = obstacle.message if obstacle is not None else [*disk, *dry][0]
+            advice = "make room on the node's disk" if disk else self.pool.advice()
             raise CniError(
                 Code.PLUGIN_NOT_AVAILABLE,
                 f"STATUS: no address for Pods: {reason}",
-                advice=obstacle.advice if obstacle is not None else "make room on the node's disk",
+                advice=obstacle.advice if obstacle is not None else advice or "see the agent's log",
                 version=request.conf.version,
             )

@@ -1,6 +1,10 @@
 """STATUS: when the node cannot take Pods, and why; and that Pods which run are no reason to lose the node."""
 
+import time
+
 import pytest
+
+from tests.agent.conftest import OPTIONS, REGION
 
 pytestmark = [pytest.mark.netns, pytest.mark.scenario]
 
@@ -26,6 +30,33 @@ def test_a_dry_node_without_pods_is_not_available_and_says_what_the_cloud_said(o
     assert error["code"] == 50
     assert "no address for Pods" in error["msg"]
     assert "subnet" in (error["msg"] + error.get("details", "")).lower()
+
+
+def test_an_empty_node_that_gets_no_address_for_minutes_is_not_available_until_one_comes(own_node):
+    """Nothing is refused for good: the cloud's API fails, and nobody knows for how long."""
+    node = own_node
+    node.options = OPTIONS  # the patience is two seconds
+    node.start_region(REGION)
+    action = "CreateAndAttachNetworkInterface"
+    node.admin.post("/faults", {"add": [{"kind": "http_500", "action": action, "count": None}]})
+    node.start_agent(options=node.options)
+    node.eventually("the agent serves", node.status, seconds=30)
+
+    node.eventually("not available", lambda: node.call("status")[0] == 1, seconds=30)
+    _, error = node.call("status")
+    assert error["code"] == 50
+    assert "no address for Pods" in error["msg"]
+
+    node.admin.post("/faults", {"clear": True})
+    node.eventually("available", lambda: node.call("status") == (0, {}), seconds=60)
+
+
+def test_an_empty_node_that_is_to_keep_no_address_is_available(own_node):
+    node = own_node.begin("--ip-min-warm-target=0", "--ip-max-warm-target=0", warm=0)
+    until = time.monotonic() + 4.0
+    while time.monotonic() < until:
+        assert node.call("status") == (0, {})
+        time.sleep(0.1)
 
 
 def test_a_full_node_whose_pods_run_stays_ready_and_tells_people(node):
