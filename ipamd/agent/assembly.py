@@ -171,7 +171,9 @@ class Agent:
             interval=settings.cloud_check_interval,
             monotonic=time.monotonic,
         )
-        self._intrusions = Intrusions(self._book, self._dataplane)
+        self._intrusions = Intrusions(
+            self._book, self._enis, self._dataplane, own=lambda: self._facts.current.instance.private_ip
+        )
         self._ranges = self._make_ranges()
         self._upkeep = self._make_upkeep()
         self._configuration = self._make_configuration()

@@ -74,8 +74,9 @@ class KernelUpkeep:
         """Make the part of a round that the first request should not come before: the node's side."""
         parts = self._parts
         self._attempts.make("node", self._mend_node)
-        self._attempts.make("ENIs", self._mend_enis)
+        # Before the ENIs: an address whose subnet holds the gateway's keeps them from being set up.
         self._attempts.make("addresses on the node's links", parts.intrusions.mend)
+        self._attempts.make("ENIs", self._mend_enis)
         if parts.is_settled():
             # Before that, every Pod of a lost store would look like something that nobody owns.
             self._attempts.make("Pods", self._mend_pods)
