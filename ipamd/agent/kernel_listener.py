@@ -63,6 +63,9 @@ class KernelListener:
             except IpamError as e:
                 log.warning("changes in the kernel are noticed only at each --repair-interval: %s", e)
                 self._stopping.wait(_AGAIN_SECONDS)
+            except Exception:  # a thread that ends would be missed by nobody
+                log.exception("listening to the kernel failed by a defect and begins again")
+                self._stopping.wait(_AGAIN_SECONDS)
 
     def _matters(self, reason: str) -> bool:
         """Whether it is no more than the link of a Pod that goes as it should, by DEL or with its sandbox."""

@@ -30,7 +30,7 @@ class KernelWatch:
         """Listen from now on; KernelError when the kernel refuses."""
         self._notices = Notices()
         with contextlib.ExitStack() as opened:
-            self._interrupted = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+            self._interrupted = _eventfd()
             opened.callback(os.close, self._interrupted)
             self._route = opened.enter_context(_listening(ROUTE, ROUTE_GROUPS))
             self._nftables = opened.enter_context(_listening(NETFILTER, (NFTABLES_GROUP,)))
@@ -61,8 +61,19 @@ class KernelWatch:
         self._opened.close()
 
 
+def _eventfd() -> int:
+    try:
+        return os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+    except OSError as e:
+        raise kernel_error("make an eventfd", Refusal(e.errno or 0, "")) from e
+
+
 def _listening(protocol: int, groups: tuple[int, ...]) -> socket.socket:
-    channel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
+    what = f"listen to netlink protocol {protocol}"
+    try:
+        channel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
+    except OSError as e:
+        raise kernel_error(what, Refusal(e.errno or 0, "")) from e
     try:
         channel.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
         channel.bind((0, 0))
@@ -70,7 +81,7 @@ def _listening(protocol: int, groups: tuple[int, ...]) -> socket.socket:
             channel.setsockopt(_SOL_NETLINK, _ADD_MEMBERSHIP, group)
     except OSError as e:
         channel.close()
-        raise kernel_error(f"listen to netlink protocol {protocol}", Refusal(e.errno or 0, "")) from e
+        raise kernel_error(what, Refusal(e.errno or 0, "")) from e
     return channel
 
 

@@ -1,9 +1,12 @@
 """What somebody else changes of ours is heard at once; our own changes and strangers' affairs are not."""
 
 import contextlib
+import os
+import resource
 
 import pytest
 
+from ipamd.core import errors
 from ipamd.net.kernel_watch import KernelWatch
 
 pytestmark = pytest.mark.netns
@@ -92,6 +95,24 @@ def test_more_than_can_be_listened_to_is_a_reason_by_itself(world, watch):
     assert watch.wait(0.2) == []
     world.node.run("ip", "rule", "del", "priority", "512")
     assert watch.wait(5.0) == ["rule"], "it goes on listening"
+
+
+def test_a_process_without_descriptors_gets_an_error_that_is_expected():
+    """The listener begins again after such a one; by another its thread would end unseen."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for left in range(3):
+        with contextlib.ExitStack() as held:
+            highest = os.open("/dev/null", os.O_RDONLY)
+            held.callback(os.close, highest)
+            held.callback(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, limits[1]))
+            with contextlib.suppress(OSError):
+                while True:
+                    held.callback(os.close, os.dup(highest))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1 + left, limits[1]))
+
+            with pytest.raises(errors.KernelError, match="EMFILE"):
+                KernelWatch()
 
 
 def test_waiting_ends_when_it_is_interrupted(world, watch):
