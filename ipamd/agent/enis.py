@@ -156,11 +156,15 @@ class NodeEnis:
             if all(eni.link is not None for eni in known.values()):
                 self._forget_detached()
 
-    def recall(self) -> None:
-        """Take over the ENIs that the store remembers, until the cloud answers; `mend` sets them up."""
+    def recall(self, *, wait: bool) -> None:
+        """Take over the ENIs that the store remembers, until the cloud answers; `mend` sets them up.
+
+        `wait` is for a node that has just been booted: its links may still come.
+        """
         remembered = self._adapters.database.fact(FACT)
         known = [_recalled(entry) for entry in remembered or []]
-        self._await_links(eni.mac for eni in known)
+        if wait:
+            self._await_links(eni.mac for eni in known)
         with self._changing:
             self._known = _Known(
                 enis=MappingProxyType({eni.eni_id: eni for eni in known}), told=remembered is not None

@@ -53,14 +53,15 @@ class Reconciler:
 
         Errors: StoreError when a reboot cannot be written down; a restart needs no disk that takes anything.
         """
-        if self._past is Past.EARLIER_BOOT:
+        rebooted = self._past is Past.EARLIER_BOOT
+        if rebooted:
             log.info("the node was rebooted: the addresses are held for their Pods")
             self._book.apply(lambda ledger: restart.rebooted(ledger, spans, self._book.now()))
         else:
             self._book.note(lambda ledger: restart.restarted(ledger, spans, self._book.now()))
         if self._past is not Past.NONE:
             self._settle()
-        self._enis.recall()
+        self._enis.recall(wait=rebooted)
 
     @property
     def is_restart(self) -> bool:

@@ -4,11 +4,13 @@ import contextlib
 import json
 import sqlite3
 import subprocess
+import time
 import urllib.parse
 
 import pytest
 
 from ipamd.core import model
+from ipamd.core.deadline import Deadline
 from testbed import probes
 from testbed.bed import NETWORK
 from tests.agent.conftest import eip_annotations
@@ -248,6 +250,24 @@ def test_after_a_restart_everything_is_served_before_cloud_and_metadata_have_ans
 
     for sandbox in (staying, new):
         node.delete_pod(sandbox)
+
+
+def test_enis_that_were_detached_meanwhile_do_not_hold_up_a_restart(own_node):
+    """The links of a node that was not booted are there or will not come."""
+    large = {"instances": [{"instance_type": "S5.LARGE8", "public_ip": True}]}
+    node = own_node.begin("--ip-min-warm-target=12", "--ip-max-warm-target=12", region=large, warm=12)
+    enis = node.ctl("enis")["enis"]
+    assert len(enis) == 2
+    instance = node.status()["instanceId"]
+    node.stop(node.agent)
+    for eni in enis:
+        node.cloud.detach_eni(eni["eniId"], instance, Deadline.after(20, time.monotonic))
+
+    with silence(node, node.endpoints.node_cloud, node.endpoints.node_metadata):
+        node.start_agent(options=node.options)
+        node.eventually("serving", node.socket.exists, seconds=15)
+        _, sandbox = node.pod_and_sandbox("waits")
+        assert node.call("add", sandbox)[1]["code"] == 11
 
 
 def test_an_agent_that_waits_for_a_silent_cloud_is_stopped_at_once(own_node):
