@@ -15,7 +15,7 @@ _QUESTION: Final = b'{"cniVersion": "1.0.0"}'
 
 
 class CniBinaries:
-    """Asks a plugin once, and again when its file is another one. Not thread-safe.
+    """Asks a plugin once, and again when its file is another one or it took too long. Not thread-safe.
 
     The plugin is executed by vfork: the daemon with its threads is not copied for it. What lies in the node's
     plugin directory is executed by its runtime as root anyway.
@@ -35,10 +35,17 @@ class CniBinaries:
                 continue
             file = path.stat()
             key = (kind, file.st_ino, file.st_size, file.st_mtime_ns)
-            if key not in self._known:
-                self._known[key] = _ask(path)
-            found[kind] = self._known[key]
+            found[kind] = self._known[key] if key in self._known else self._asked(path, key)
         return found
+
+    def _asked(self, path: Path, key: tuple[str, int, int, int]) -> tuple[str, ...] | None:
+        try:
+            self._known[key] = _ask(path)
+        except subprocess.TimeoutExpired as e:
+            # The node may be busy just now, when it boots for instance; that says nothing about the plugin.
+            log.warning("the plugin does not say which versions of CNI it speaks, it is asked again: %s", e)
+            return None
+        return self._known[key]
 
 
 def _can_name_a_file(kind: str) -> bool:
@@ -47,6 +54,7 @@ def _can_name_a_file(kind: str) -> bool:
 
 
 def _ask(path: Path) -> tuple[str, ...] | None:
+    """Return what the plugin says; None when that is nothing. Errors: TimeoutExpired."""
     environment = {"CNI_COMMAND": "VERSION", "PATH": os.environ.get("PATH", "")}
     try:
         answer = subprocess.run(
@@ -54,6 +62,6 @@ def _ask(path: Path) -> tuple[str, ...] | None:
         ).stdout
         versions = json.loads(answer)["supportedVersions"]
         return tuple(version for version in versions if isinstance(version, str))
-    except (OSError, subprocess.SubprocessError, ValueError, LookupError, TypeError) as e:
+    except (OSError, subprocess.CalledProcessError, ValueError, LookupError, TypeError) as e:
         log.warning("the plugin %s does not say which versions of CNI it speaks: %s", path, e)
         return None

@@ -202,6 +202,18 @@ def test_a_plugin_that_cannot_be_asked_is_there_all_the_same(place):
     assert found == {"broken": None, "mute": None}
 
 
+def test_a_plugin_that_was_slow_once_is_asked_again(place):
+    """On a node that boots everything is slow; STATUS and GC must not be lost for that."""
+    slow, answer = place.bin / "slow", json.dumps({"supportedVersions": ["1.0.0", "1.1.0"]})
+    first = f"[ -e {place.bin}/warm ] || {{ touch {place.bin}/warm; exec sleep 60; }}"
+    slow.write_text(f"#!/bin/sh\n{first}\necho '{answer}'\n")
+    slow.chmod(0o755)
+    binaries = CniBinaries(place.bin)
+
+    assert binaries.versions(["slow"]) == {"slow": None}
+    assert binaries.versions(["slow"]) == {"slow": ("1.0.0", "1.1.0")}
+
+
 @pytest.mark.parametrize("name", ["00-multus.conf", "10-flannel.conflist"])
 def test_a_file_that_the_runtime_prefers_is_told_and_left(place, kept, caplog, name):
     other = place.conf.with_name(name)
