@@ -19,7 +19,7 @@ PROTOS := $(addprefix proto/tke/eni/v1/,cni.proto introspection.proto maintenanc
 
 .PHONY: help
 help:  ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 # Somebody else's apt may be at work.
 APT := -o DPkg::Lock::Timeout=300
