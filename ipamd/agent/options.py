@@ -158,8 +158,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--status-patience",
         default="3m",
         metavar="DURATION",
-        help="how long the node's own network may be broken until STATUS says so and the Node is unready "
-        "(default %(default)s)",
+        help="how long the node's own network may be broken, or an empty node be without any address, until "
+        "STATUS says so and the Node is unready (default %(default)s)",
     )
     operation.add_argument(
         "--cloud-check-interval",
