@@ -5,7 +5,8 @@
 When the interface goes down and up the kernel forgets the routes, and with another MAC it forgets the
 permanent neighbour. The neighbour is no loss: the node's end answers ARP for 169.254.1.1. The routes are
 made again, but only where the Pod is still what we made: with our address on our interface, and without a
-default route of its own (a VPN's, a virtual machine's bridge).
+default route of its own (a VPN's, a virtual machine's bridge). A link that goes down takes both routes: a Pod
+that lacks the default route alone has removed it, so that nothing gets past its VPN, say.
 """
 
 import socket
@@ -82,13 +83,14 @@ def _mend(pod: PodWiring) -> list[str]:
     lost = []
     if not found.reaches_gateway:
         lost.append(f"the route {_GATEWAY} dev {pod.ifname}")
-    if not found.defaults:
+    has_no_way_out = not found.defaults and not found.reaches_gateway
+    if has_no_way_out:
         lost.append(f"the default route via {_GATEWAY}")
     if found.is_misled(pod):
         lost.append(f"the neighbour entry of {_GATEWAY}")
     where = f"of Pod {pod.ip}"
     to_gateway, default = _routes(found.link.ifindex, where)
-    requests = [to_gateway, default] if not found.defaults else [to_gateway]
+    requests = [to_gateway, default] if has_no_way_out else [to_gateway]
     if lost or found.neighbour is None:
         with NetlinkSocket(ROUTE) as channel:
             channel.change(*requests, _neighbour(pod, found.link.ifindex, where))

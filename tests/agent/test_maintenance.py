@@ -41,7 +41,7 @@ def test_check_names_what_is_wrong_and_repair_mends_it(slow_node):
     slow_node.eventually("settled", lambda: ctl(slow_node, "check").returncode == 0)
     # Neither is told by the kernel, and so neither is mended before the next round.
     slow_node.on_node("sysctl", "-qw", f"net.ipv6.conf.{veth}.disable_ipv6=0")
-    slow_node.on_node("ip", "netns", "exec", sandbox.netns, "ip", "route", "del", "default")
+    slow_node.on_node("ip", "netns", "exec", sandbox.netns, "ip", "route", "flush", "dev", "eth0")
 
     found = ctl(slow_node, "check", "-o", "json")
 

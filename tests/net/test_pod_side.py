@@ -77,11 +77,12 @@ def test_the_node_shows_that_a_link_was_down(world, pod):
     "choice",
     [
         ("ip route replace default dev lo",),
+        ("ip route delete default",),
         ("ip address delete 10.0.1.100/32 dev eth0",),
         ("ip link set eth0 down",),
         ("ip link set eth0 down", "ip link set eth0 name bridged", "ip link set bridged up"),
     ],
-    ids=["a default route of its own", "the address taken off", "down", "another name"],
+    ids=["a default route of its own", "no default route", "the address taken off", "down", "another name"],
 )
 def test_what_the_pod_has_chosen_stays(world, pod, choice):
     for command in choice:
