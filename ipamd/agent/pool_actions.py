@@ -34,6 +34,10 @@ _OF_THE_SUBNET = (
 _INTENT_LIFETIME = 3600.0
 """Seconds for which a ClientToken is trusted to find what its first use has made."""
 
+_REPEAT_SECONDS = 600.0
+"""Seconds for which an ENI of unknown outcome is asked for again instead of another one: no longer, because
+one that the cloud never finishes must not stop the node's growth."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EniPlan:
@@ -97,10 +101,29 @@ class PoolActions:
     def create(self, action: planning.CreateEni, closed: frozenset[str]) -> str:
         """Create and attach an ENI in the best of the configured subnets and take it into service.
 
-        Returns the subnet. Errors: also SubnetRefusedError.
+        One whose outcome is not known comes first: it may be there already. Returns the subnet. Errors: also
+        SubnetRefusedError.
         """
-        plan = self._plan()
         deadline = Deadline.after(_CREATE_SECONDS, self._monotonic)
+        intent = self._open_intent() or self._new_intent(action, closed, deadline)
+        subnet_id: str = intent.arguments["subnet_id"]
+        try:
+            self._carry_out(intent, deadline)
+        except CloudError as e:
+            if e.kind in _OF_THE_SUBNET:
+                raise SubnetRefusedError(subnet_id, e) from e
+            raise
+        return subnet_id
+
+    def _open_intent(self) -> Intent | None:
+        """Return an ENI creation of unknown outcome that is worth a repeat; the oldest of several."""
+        since = self._book.now() - _REPEAT_SECONDS
+        intents = self._database.intents()
+        return next((i for i in intents if i.action == CREATE_ENI and i.created_at > since), None)
+
+    def _new_intent(self, action: planning.CreateEni, closed: frozenset[str], deadline: Deadline) -> Intent:
+        """Choose the subnet and write down what is going to be asked for."""
+        plan = self._plan()
         subnets = self._existing(plan.subnet_ids, deadline)
         self._tell_unusable(plan, subnets)
         subnet = planning.choose_subnet(subnets, plan.instance.zone, closed)
@@ -125,13 +148,7 @@ class PoolActions:
             created_at=self._book.now(),
         )
         self._database.put_intent(intent)
-        try:
-            self._carry_out(intent, deadline)
-        except CloudError as e:
-            if e.kind in _OF_THE_SUBNET:
-                raise SubnetRefusedError(subnet.subnet_id, e) from e
-            raise
-        return subnet.subnet_id
+        return intent
 
     def unfinished(self) -> list[Intent]:
         """Return the ENI creations whose outcome is not known; those too old to repeat are struck out."""

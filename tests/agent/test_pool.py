@@ -139,6 +139,20 @@ def test_lost_answer_of_an_assignment_costs_no_address(own_node):
     assert sum(len(eni.addresses) - 1 for eni in enis) == node.pool()["total"] == 6
 
 
+def test_lost_answers_of_an_eni_creation_cost_no_eni(own_node):
+    """More of them than one request is repeated for; no look at the cloud comes to help."""
+    node = own_node
+    node.options = [*OPTIONS, "--cloud-check-interval=10m"]
+    node.start_region(REGION)
+    fault = {"kind": "timeout_after", "action": "CreateAndAttachNetworkInterface", "count": 6, "seconds": 0}
+    node.admin.post("/faults", {"add": [fault]})
+
+    node.start_again(warm=5)
+
+    assert calls(node)["CreateAndAttachNetworkInterface"] == 7
+    assert len(node.cloud_state()["cloud"]["enis"]) == 2
+
+
 def test_kill_while_an_eni_is_created_leaves_one_eni(own_node):
     node = own_node
     node.options = ["--log-level=debug", "--ip-cooldown=1s"]
