@@ -150,7 +150,6 @@ def _order(order: model.EipOrder, tags: Mapping[str, str], client_token: str) ->
     params: dict[str, Any] = {
         "AddressCount": 1,
         "InternetServiceProvider": order.isp,
-        "InternetMaxBandwidthOut": order.bandwidth_mbps,
         "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
         "ClientToken": client_token,
     }
@@ -158,5 +157,6 @@ def _order(order: model.EipOrder, tags: Mapping[str, str], client_token: str) ->
         "AddressName": order.name,
         "BandwidthPackageId": order.bandwidth_package_id,
         "InternetChargeType": order.charge_type,
+        "InternetMaxBandwidthOut": order.bandwidth_mbps,
     }
     return params | {name: value for name, value in optional.items() if value}

@@ -2,6 +2,7 @@
 
 from typing import Self
 
+from ipamd.cloud.accounts import AccountCalls
 from ipamd.cloud.credentials import Credentials
 from ipamd.cloud.eip_binding import EipBinding
 from ipamd.cloud.endpoints import Endpoints
@@ -15,7 +16,9 @@ from ipamd.cloud.tasks import TaskCalls
 from ipamd.cloud.throttling import Limiter
 
 
-class TencentCloud(EipBinding, EniCreation, InstanceCalls, IpAssignment, SubnetCalls, TaskCalls):
+class TencentCloud(
+    AccountCalls, EipBinding, EniCreation, InstanceCalls, IpAssignment, SubnetCalls, TaskCalls
+):
     """The actions of all groups; each is documented in its group's module.
 
     Every method raises CloudError and nothing else for what goes wrong outside this process. Thread safety:

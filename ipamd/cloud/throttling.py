@@ -19,6 +19,7 @@ ALLOWANCE: Mapping[str, float] = {
     "DescribeAddressQuota": 10,
     "DescribeAddresses": 20,
     "DescribeInstances": 40,
+    "DescribeNetworkAccountType": 20,
     "DescribeNetworkInterfaceLimit": 20,
     "DescribeNetworkInterfaces": 100,
     "DescribeRouteTables": 100,

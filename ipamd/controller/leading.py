@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ipamd.cloud.tencent import TencentCloud
+from ipamd.controller.account_checking import AccountChecks
 from ipamd.controller.choosing import Choices
 from ipamd.controller.claim_eips import ClaimEips
 from ipamd.controller.claim_losses import ClaimLosses
@@ -110,11 +111,12 @@ class Leader:
         choices = Choices(
             settings.cluster_id, sight=lookout, ports=ports, tagged_only=settings.rules.tagged_only
         )
+        account = AccountChecks(cloud, tempo.backoff)
         reconciler = Reconciler(
             settings.cluster_id,
             cluster=self.cluster,
             lookout=lookout,
-            executor=Executor(Orders(settings.cluster_id, ports), choices, ports),
+            executor=Executor(Orders(settings.cluster_id, ports, account), choices, ports),
             ports=ports,
             rules=settings.rules,
         )
@@ -155,7 +157,14 @@ class Leader:
         )
         sweeping = Rounds("sweep", self.sweep.make_pass, pause=0.0, backoff=tempo.backoff)
         self.quota = QuotaChecks(cloud, tempo.backoff)
-        self._parts = (self._workers, self._egress, self._masquerade, sweeping, self.quota.rounds)
+        self._parts = (
+            account.rounds,
+            self._workers,
+            self._egress,
+            self._masquerade,
+            sweeping,
+            self.quota.rounds,
+        )
 
     @property
     def leading(self) -> bool:

@@ -12,11 +12,13 @@ import dataclasses
 import logging
 import threading
 
+from ipamd.controller.account_checking import AccountChecks
 from ipamd.controller.ports import Ports
 from ipamd.controller.rests import Rest
 from ipamd.core import claim_failures, claim_status, tags
 from ipamd.core.claim_actions import Allocate
 from ipamd.core.claims import PROVISIONED, Claim, Reason, condition
+from ipamd.core.eip_attributes import BY_CVM
 from ipamd.core.errors import CloudError, CloudErrorKind
 
 log = logging.getLogger(__name__)
@@ -26,15 +28,20 @@ _SOON = 0.1
 _TURN = 1.0
 """Seconds for which a worker waits for the one that tries again for quota, and then leaves it for as long."""
 _NAME_LIMIT = 60
+_BY_CVM = (
+    "the account bills EIPs by CVM (LEGACY): bandwidth and charge type of this EIP are the CVM's, not those "
+    f"of eip-attributes; to say so, annotate InternetChargeType {BY_CVM} and no Bandwidth"
+)
 
 
 class Orders:
     """Invariant: at most one order of a claim that was refused for lack of quota is under way."""
 
-    def __init__(self, cluster_id: str, ports: Ports) -> None:
-        """Take the cluster's id, which every EIP is tagged with."""
+    def __init__(self, cluster_id: str, ports: Ports, account: AccountChecks) -> None:
+        """Take the cluster's id, which every EIP is tagged with, and what knows the account's type."""
         self._cluster_id = cluster_id
         self._ports = ports
+        self._account = account
         self._quota_turn = threading.Lock()
 
     def give(self, claim: Claim, action: Allocate) -> Rest:
@@ -57,7 +64,7 @@ class Orders:
     def _check(self, claim: Claim, action: Allocate) -> Rest | None:
         """Refuse what the cloud is known to refuse: nothing is written for an order that is not sent."""
         try:
-            self._ports.cloud.check_order(action.order)
+            self._ports.cloud.check_order(self._account.fit(action.order))
         except CloudError as e:
             return self._refused(claim, action, e)
         return None
@@ -68,8 +75,9 @@ class Orders:
             claim = self._ports.writer.write_status(claim, intent)
             self._ports.promises.order_begun(claim.uid)
         try:
+            fitted = self._account.fit(action.order)
             order = self._ports.cloud.allocate_eip(
-                dataclasses.replace(action.order, name=f"{claim.namespace}-{claim.name}"[:_NAME_LIMIT]),
+                dataclasses.replace(fitted, name=f"{claim.namespace}-{claim.name}"[:_NAME_LIMIT]),
                 tags.of_claim(self._cluster_id, claim.uid),
                 tags.client_token(claim.uid, action.attempt),
                 self._ports.fence.deadline(),
@@ -78,6 +86,8 @@ class Orders:
             return self._refused(claim, action, e)
         log.info("claim %s: %s is ordered", claim, order.eip_id)
         self._ports.promises.order_accepted(claim.uid, order)
+        if fitted.bandwidth_mbps != action.order.bandwidth_mbps:
+            self._ports.teller.both(claim, "Normal", "BilledByCVM", _BY_CVM)
         return Rest(after=_SOON)
 
     def _refused(self, claim: Claim, action: Allocate, error: CloudError) -> Rest:

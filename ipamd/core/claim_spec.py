@@ -8,6 +8,7 @@ from typing import Any
 
 from ipamd.core import durations, eip_id_list, model
 from ipamd.core.eip_annotations import DeletePolicy, EipRequest, expiry_of
+from ipamd.core.eip_attributes import BY_CVM
 from ipamd.core.errors import InvalidInputError
 
 
@@ -19,11 +20,9 @@ def write(request: EipRequest) -> dict[str, Any]:
     if request.order is None:
         return {"addressIDs": list(request.address_ids), **spec}
     order = request.order
-    attributes: dict[str, Any] = {
-        "bandwidthMbps": order.bandwidth_mbps,
-        "isp": order.isp,
-        "chargeType": order.charge_type,
-    }
+    attributes: dict[str, Any] = {"isp": order.isp, "chargeType": order.charge_type}
+    if order.charge_type != BY_CVM:
+        attributes["bandwidthMbps"] = order.bandwidth_mbps
     if order.bandwidth_package_id:
         attributes["bandwidthPackageID"] = order.bandwidth_package_id
     return {"attributes": attributes, **spec}
@@ -49,7 +48,9 @@ def _order(attributes: object) -> model.EipOrder:
     if not isinstance(attributes, Mapping):
         attributes = {}
     bandwidth = attributes.get("bandwidthMbps")
-    if not isinstance(bandwidth, int) or isinstance(bandwidth, bool) or bandwidth < 1:
+    if attributes.get("chargeType") == BY_CVM:
+        bandwidth = 0  # whatever the API server has put there by default
+    elif not isinstance(bandwidth, int) or isinstance(bandwidth, bool) or bandwidth < 1:
         raise InvalidInputError(
             f"spec.attributes.bandwidthMbps is {bandwidth!r}; allowed is a whole number from 1"
         )

@@ -117,6 +117,7 @@ _ADVICE_BY_CODE: dict[CloudErrorKind, dict[str, str]] = {
     },
     _K.INVALID: {
         "ActionOffline": _REPORT,
+        "ClientAccountType": "remove InternetChargeType from eip-attributes, or name one that it has",
         "ClientError": _REPORT,
         "ClientParamsError": _REPORT,
         "InvalidAccount": _ACCOUNT,

@@ -20,8 +20,11 @@ ISPS = ("BGP", "CMCC", "CTCC", "CUCC")
 BY_TRAFFIC = "TRAFFIC_POSTPAID_BY_HOUR"
 BY_BANDWIDTH = "BANDWIDTH_POSTPAID_BY_HOUR"
 IN_PACKAGE = "BANDWIDTH_PACKAGE"
+BY_CVM = "BILL_BY_CVM"
+"""Our word for accounts (LEGACY) that pay for EIPs with the CVM: charge type and bandwidth are the CVM's."""
 MOST_MBPS: Mapping[str, int] = {BY_TRAFFIC: 100, BY_BANDWIDTH: 100, IN_PACKAGE: 2000}
 """The highest bandwidth of each InternetChargeType that a Pod may choose; prepaid ones have no place here."""
+CHARGE_TYPES = (*MOST_MBPS, BY_CVM)
 
 _KNOWN = (
     "Bandwidth",
@@ -42,7 +45,7 @@ def order_of(text: str) -> model.EipOrder:
     if not text.strip():
         return model.EipOrder()
     fields = _fields(text)
-    charge_type = _choice(fields, "InternetChargeType", tuple(MOST_MBPS), BY_TRAFFIC)
+    charge_type = _choice(fields, "InternetChargeType", CHARGE_TYPES, BY_TRAFFIC)
     package_id = _package_id(fields, charge_type)
     isp_field = "InternetServiceProvider" if "InternetServiceProvider" in fields else "ISP"
     bandwidth_field = "InternetMaxBandwidthOut" if "InternetMaxBandwidthOut" in fields else "Bandwidth"
@@ -93,6 +96,13 @@ def _choice(fields: Mapping[str, Any], field: str, allowed: tuple[str, ...], def
 
 
 def _bandwidth(fields: Mapping[str, Any], field: str, charge_type: str) -> int:
+    if charge_type == BY_CVM:
+        if field in fields:
+            raise InvalidInputError(
+                f"{field} is {shown(fields[field])}; with InternetChargeType {BY_CVM} it is the CVM's, and "
+                "none is allowed here"
+            )
+        return 0
     value = fields.get(field, "100")
     most = MOST_MBPS[charge_type]
     whole = isinstance(value, int) and not isinstance(value, bool)

@@ -215,8 +215,9 @@ class EipOrder:
 
     isp: str = "BGP"
     bandwidth_mbps: int = 100
+    """0 leaves it to the CVM."""
     charge_type: str = "TRAFFIC_POSTPAID_BY_HOUR"
-    """Empty leaves it to the account, as accounts of the traditional billing kind demand."""
+    """Empty leaves it to the account, as one that is billed by CVM demands (`account_types`)."""
     bandwidth_package_id: str = ""
     name: str = ""
     """At most 128 characters."""

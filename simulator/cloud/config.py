@@ -12,6 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+LEGACY = "LEGACY"
+"""NetworkAccountType of an account that pays for EIPs with their CVMs."""
+
 
 class ConfigError(ValueError):
     """The description of a region is wrong; the message names the field and what is allowed."""
@@ -72,6 +75,8 @@ class AccountConfig:
     single_isps: tuple[str, ...] = ("CMCC", "CTCC", "CUCC")
     """Lines the account is on the whitelist for; BGP is always allowed."""
     bandwidth_packages: tuple[str, ...] = ("bwp-demo0001",)
+    network_type: str = "STANDARD"
+    """Or LEGACY: EIPs are billed with their CVM."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

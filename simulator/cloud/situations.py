@@ -188,6 +188,10 @@ EIP_TYPE_UNSUPPORTED = Situation(
 EIP_ANYCAST = Situation(
     "UnauthorizedOperation.AnycastEip", "The account is not on the whitelist for Anycast EIPs."
 )
+EIP_BILLED_BY_CVM = Situation(
+    "UnsupportedOperation.AccountNotSupported",
+    "The account is of type LEGACY, so {names} may not be given.",
+)
 EIP_CHARGE_TYPE = Situation("InvalidParameterValue.Combination", "The charge type {charge_type} {reason}.")
 EIP_BANDWIDTH_SMALL = Situation(
     "InvalidParameterValue.BandwidthTooSmall", "The bandwidth {bandwidth} Mbps is below 1."

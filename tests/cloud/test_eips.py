@@ -68,7 +68,7 @@ def test_a_failed_delivery_asks_for_a_new_token(cloud, region):
     assert caught.value.kind is CloudErrorKind.NEW_TOKEN
 
 
-def test_a_used_up_quota_is_remembered_until_an_eip_is_released(open_cloud):
+def test_a_used_up_quota_is_remembered_until_a_released_eip_is_gone(open_cloud):
     config = RegionConfig(quotas=Quotas(total_eips=1), rate_limits=RateLimits(enabled=False))
     with (
         CloudRegion(config) as region,
@@ -84,6 +84,7 @@ def test_a_used_up_quota_is_remembered_until_an_eip_is_released(open_cloud):
         assert region.audit.calls()["AllocateAddresses"] == 2
         cloud.release_eip(held)
         region.wait_idle(5)
+        cloud.release_completed()
         cloud.allocate_eip(model.EipOrder(), TAGS, "token-2")
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from ipamd.cloud.tasks import TaskState
 from ipamd.core import claims, nodes, pods, tags, timestamps
+from ipamd.core.account_types import AccountType
 from ipamd.core.cloud_errors import cloud_error
 from ipamd.core.eip_annotations import EIP_ATTRIBUTES, wants_eip
 from ipamd.core.model import AcceptedOrder, Eip, EipStatus
@@ -260,6 +261,9 @@ class ModelCloud:
 
     def check_order(self, order):
         pass
+
+    def describe_account_type(self):
+        return AccountType.STANDARD
 
     def describe_eip_task(self, task_id, deadline=None):
         def read():

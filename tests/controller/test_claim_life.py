@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ipamd.controller.account_checking import AccountChecks
 from ipamd.controller.choosing import Choices
 from ipamd.controller.claim_eips import ClaimEips
 from ipamd.controller.claim_writing import ClaimWriter
@@ -78,7 +79,7 @@ class ClaimLife:
             CLUSTER,
             cluster=api,
             lookout=lookout,
-            executor=Executor(Orders(CLUSTER, ports), choices, ports),
+            executor=Executor(Orders(CLUSTER, ports, AccountChecks(self.cloud)), choices, ports),
             ports=ports,
             rules=ClusterRules(expire_after=3600.0),
         )

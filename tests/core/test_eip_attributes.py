@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ipamd.core import eip_attributes, pods
 from ipamd.core.eip_annotations import EIP_ATTRIBUTES, DeletePolicy, request_of
-from ipamd.core.eip_attributes import BY_BANDWIDTH, BY_TRAFFIC, IN_PACKAGE, ISPS, MOST_MBPS, order_of
+from ipamd.core.eip_attributes import BY_BANDWIDTH, BY_CVM, BY_TRAFFIC, IN_PACKAGE, ISPS, MOST_MBPS, order_of
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.model import EipOrder
 
@@ -54,6 +54,13 @@ def test_nothing_said_means_the_defaults(annotations):
 @pytest.mark.parametrize("isp", ISPS)
 def test_every_documented_line_is_allowed(isp):
     assert order_of(json.dumps({"ISP": isp})).isp == isp
+
+
+def test_what_the_cvm_pays_for_has_the_cvm_s_bandwidth():
+    by_cvm = {"InternetChargeType": BY_CVM}
+    assert order_of(json.dumps(by_cvm)) == EipOrder(charge_type=BY_CVM, bandwidth_mbps=0)
+    for field in ("Bandwidth", "InternetMaxBandwidthOut"):
+        assert "it is the CVM's" in refusal({EIP_ATTRIBUTES: json.dumps({**by_cvm, field: "5"})})
 
 
 @pytest.mark.parametrize("value", ["1", 1, "100", 100])

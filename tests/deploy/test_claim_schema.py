@@ -124,7 +124,7 @@ def test_attributes_are_limited_as_annotations_are():
     attributes = SCHEMA["properties"]["spec"]["properties"]["attributes"]["properties"]
 
     assert attributes["isp"]["enum"] == list(eip_attributes.ISPS)
-    assert set(attributes["chargeType"]["enum"]) == set(eip_attributes.MOST_MBPS)
+    assert set(attributes["chargeType"]["enum"]) == set(eip_attributes.CHARGE_TYPES)
     assert attributes["bandwidthMbps"]["maximum"] == max(eip_attributes.MOST_MBPS.values())
     default = eip_attributes.order_of("")
     assert [attributes[name]["default"] for name in ("bandwidthMbps", "isp", "chargeType")] == [

@@ -1,4 +1,4 @@
-"""Buying and giving back EIPs: AllocateAddresses, ReleaseAddresses, DescribeAddressQuota.
+"""Buying and giving back EIPs: AllocateAddresses, ReleaseAddresses, and what the account may and how it pays.
 
 A new EIP is CREATING, then UNBIND; a released one is OFFLINING, then gone. Sources: documents 215/16699,
 215/16700, 215/16701 and the quotas of 1199/41648.
@@ -11,6 +11,7 @@ from typing import Any
 from simulator.cloud import situations
 from simulator.cloud.actions import eip_lookup, tags
 from simulator.cloud.actions.action import Action, Call, CamNames, JsonObject, start_task
+from simulator.cloud.config import LEGACY
 from simulator.cloud.parameters import BOOLEAN, INTEGER, TAGS, TEXT, TEXTS, Record, check_not_empty
 from simulator.cloud.state.resources import Address, EipStatus
 from simulator.cloud.state.schedule import Change
@@ -54,6 +55,10 @@ def _check_type(params: Mapping[str, Any]) -> None:
 
 
 def _check_charge(world: World, params: Mapping[str, Any]) -> None:
+    billing = ("InternetChargeType", "InternetMaxBandwidthOut", "BandwidthPackageId")
+    named = [name for name in billing if params.get(name)]
+    if named and world.config.account.network_type == LEGACY:
+        raise situations.EIP_BILLED_BY_CVM.error(names=" and ".join(named))
     charge_type = params.get("InternetChargeType", "TRAFFIC_POSTPAID_BY_HOUR")
     package_id = params.get("BandwidthPackageId", "")
     if charge_type not in _MAX_BANDWIDTH:
@@ -192,6 +197,12 @@ def release_addresses(world: World, call: Call) -> JsonObject:
     return {"TaskId": str(task.task_id)}
 
 
+def describe_network_account_type(world: World, call: Call) -> JsonObject:
+    """DescribeNetworkAccountType: how the account pays for EIPs."""
+    del call
+    return {"NetworkAccountType": world.config.account.network_type}
+
+
 def describe_address_quota(world: World, call: Call) -> JsonObject:
     """DescribeAddressQuota (document 215/16701)."""
     quotas = world.config.quotas
@@ -261,6 +272,14 @@ ACTIONS = (
         rate=10,
         cam=CamNames(service="cvm", resource="eip", id_parameter="AddressIds"),
         writes=True,
+    ),
+    Action(
+        name="DescribeNetworkAccountType",
+        product="vpc",
+        handler=describe_network_account_type,
+        parameters=Record({}),
+        rate=20,
+        cam=CamNames(service="vpc", resource="*"),
     ),
     Action(
         name="DescribeAddressQuota",

@@ -7,6 +7,7 @@ than Limit give a cut answer. Ordinary public IPs appear only when the filter ad
 from simulator.cloud import situations
 from simulator.cloud.actions import eip_lookup, paging
 from simulator.cloud.actions.action import Action, Call, CamNames, JsonObject
+from simulator.cloud.config import LEGACY
 from simulator.cloud.parameters import FILTERS, INTEGER, TEXTS, Record
 from simulator.cloud.state import times
 from simulator.cloud.state.resources import Address
@@ -79,6 +80,7 @@ def describe_addresses(world: World, call: Call) -> JsonObject:
 
 
 def _shown(world: World, address: Address) -> JsonObject:
+    by_cvm = world.config.account.network_type == LEGACY
     return {
         "AddressId": address.address_id,
         "AddressName": address.name,
@@ -96,8 +98,8 @@ def _shown(world: World, address: Address) -> JsonObject:
         "EipAlgType": {"Ftp": True, "Sip": True},
         "InternetServiceProvider": address.isp,
         "LocalBgp": False,
-        "Bandwidth": address.bandwidth,
-        "InternetChargeType": address.charge_type,
+        "Bandwidth": None if by_cvm else address.bandwidth,
+        "InternetChargeType": None if by_cvm else address.charge_type,
         "TagSet": paging.tag_set(address.tags),
         "DeadlineDate": None,
         "InstanceType": _instance_type(world, address),

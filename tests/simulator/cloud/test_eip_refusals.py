@@ -2,7 +2,7 @@
 
 import pytest
 
-from simulator.cloud.config import AccountConfig
+from simulator.cloud.config import LEGACY, AccountConfig
 
 
 @pytest.fixture
@@ -50,6 +50,18 @@ def bound(cloud):
 def test_an_order_that_is_wrong(cloud, params, code):
     assert cloud.refused("AllocateAddresses", params) == code
     assert cloud.region.snapshot()["addresses"] == {}
+
+
+@pytest.mark.parametrize(
+    "params", [{"InternetChargeType": "TRAFFIC_POSTPAID_BY_HOUR"}, {"InternetMaxBandwidthOut": 5}]
+)
+def test_an_account_that_pays_by_cvm_takes_no_charge_type_and_no_bandwidth(make_cloud, params):
+    cloud = make_cloud(account=AccountConfig(network_type=LEGACY))
+    assert cloud.call("DescribeNetworkAccountType")["NetworkAccountType"] == LEGACY
+    assert cloud.refused("AllocateAddresses", params) == "UnsupportedOperation.AccountNotSupported"
+    cloud.eip()
+    (shown,) = cloud.call("DescribeAddresses")["AddressSet"]
+    assert (shown["Bandwidth"], shown["InternetChargeType"]) == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,7 @@ def scenario(cloud):
     call("ModifyAddressAttribute", {"AddressId": address_id, "AddressName": "n"})
     call("DescribeAddresses")
     call("DescribeAddressQuota")
+    call("DescribeNetworkAccountType")
     call("DescribeNetworkInterfaces")
     call("DescribeNetworkInterfaceLimit", {"InstanceId": node})
     call("DescribeVpcs")

@@ -1,0 +1,19 @@
+"""What the account is, as far as it matters to orders."""
+
+from ipamd.cloud import fields
+from ipamd.cloud.session import Calls
+from ipamd.core.account_types import AccountType
+from ipamd.core.deadline import Deadline
+
+
+class AccountCalls(Calls):
+    """Reads of the account. Thread safety: as the session."""
+
+    def describe_account_type(self, deadline: Deadline | None = None) -> AccountType:
+        """Return how the account pays for EIPs (API page DescribeNetworkAccountType).
+
+        A type that is not known here is taken for the present one, STANDARD.
+        """
+        reply = self._session.call("DescribeNetworkAccountType", {}, deadline=deadline)
+        said = reply.read(lambda body: fields.text(body, "NetworkAccountType"))
+        return AccountType.LEGACY if said == AccountType.LEGACY.value else AccountType.STANDARD

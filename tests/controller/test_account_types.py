@@ -1,0 +1,83 @@
+"""Accounts that pay for EIPs by CVM take other orders than those of today's kind."""
+
+import pytest
+
+from simulator.cloud import (
+    CloudRegion,
+    CloudServer,
+    Fault,
+    FaultKind,
+    Latencies,
+    RegionConfig,
+    loopback_socket,
+)
+from simulator.cloud.config import LEGACY, AccountConfig
+from simulator.kube import KubeServer, Store, listen
+from tests.controller.world import World
+
+BY_CVM = '{"InternetChargeType":"BILL_BY_CVM"}'
+HOURLY = '{"InternetChargeType":"BANDWIDTH_POSTPAID_BY_HOUR"}'
+
+
+@pytest.fixture
+def legacy():
+    config = RegionConfig(latencies=Latencies(scale=0.2), account=AccountConfig(network_type=LEGACY))
+    with (
+        CloudRegion(config) as region,
+        CloudServer(region, [loopback_socket()]) as cloud,
+        KubeServer(Store(), [listen()], bookmark_seconds=1.0) as kube,
+    ):
+        world = World(kube, region, f"http://{cloud.endpoint}")
+        yield world
+        world.close()
+
+
+def test_a_pod_that_names_no_charge_type_gets_its_eip_and_is_told_whose_bandwidth_it_has(legacy):
+    legacy.start_controller()
+    legacy.create_pod("web-0")
+    legacy.wait_provisioned("web-0")
+
+    event, *_ = legacy.wait(lambda: legacy.events("BilledByCVM"))
+    assert "LEGACY" in event["message"]
+    refused = [entry.code for entry in legacy.region.audit.writes() if entry.code]
+    assert refused == []
+
+
+def test_the_claim_says_what_the_annotation_says(legacy):
+    legacy.start_controller()
+    legacy.create_pod("web-0", {"eip-attributes": BY_CVM})
+    legacy.wait_provisioned("web-0")
+
+    assert legacy.claim_object("web-0")["spec"]["attributes"]["chargeType"] == "BILL_BY_CVM"
+    assert legacy.events("BilledByCVM") == []
+    assert legacy.events("AnnotationsIgnored") == []
+
+
+@pytest.mark.parametrize(("kind", "attributes"), [("legacy", HOURLY), ("world", BY_CVM)])
+def test_a_charge_type_that_the_account_does_not_have_is_refused_and_nothing_ordered(
+    kind, attributes, request
+):
+    world = request.getfixturevalue(kind)
+    world.start_controller()
+    world.create_pod("web-0", {"eip-attributes": attributes})
+
+    refusal = world.wait(lambda: world.condition("web-0"))
+    assert refusal["reason"] == "InvalidAttributes"
+    assert "has no charge type" in refusal["message"]
+    assert world.region.audit.writes() == []
+
+
+def test_without_the_right_to_ask_the_account_is_taken_for_one_of_today(world):
+    world.region.accounts.set_policy("demo", deny=("*:DescribeNetworkAccountType",))
+    world.start_controller()
+    world.create_pod("web-0")
+
+    world.wait_provisioned("web-0")
+
+
+def test_a_look_that_fails_at_the_start_is_made_again(legacy):
+    legacy.region.faults.add(Fault(kind=FaultKind.HTTP_500, action="DescribeNetworkAccountType", count=6))
+    legacy.start_controller()
+    legacy.create_pod("web-0")
+
+    legacy.wait_provisioned("web-0")
