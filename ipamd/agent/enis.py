@@ -51,6 +51,11 @@ class NodeEni:
     problem: str = ""
     """Why it has no link."""
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether the cloud has it attached, and the node cannot set it up."""
+        return bool(self.problem) and self.state != _MISSING
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapters:

@@ -139,6 +139,12 @@ class Pool:
         situation = self._situation()
         if planning.open_room(situation) > 0:
             return None
+        broken = [eni for eni in self._enis.enis.values() if eni.is_broken]
+        if broken and (len(broken) >= planning.MOST_BROKEN or planning.room(situation) <= 0):
+            return TryAgainError(
+                f"{len(broken)} ENIs of the node cannot carry Pods: {broken[0].problem}",
+                advice="mend the node's network; `ipamctl status` names each ENI with its problem",
+            )
         if planning.room(situation) <= 0:
             limits = situation.limits
             return TryAgainError(
@@ -263,6 +269,7 @@ class Pool:
             busy=eni_id in arriving,
             refused=self._closures.is_closed(eni_id),
             keeps=self._returns.is_closed(eni_id),
+            broken=eni.is_broken,
         )
 
     @property

@@ -26,6 +26,11 @@ BATCH = 10
 """AssignPrivateIpAddresses and UnassignPrivateIpAddresses take ten addresses at most (API 215/15819)."""
 
 
+MOST_BROKEN = 2
+"""So many ENIs that cannot be set up say that the node is at fault: the next one would share it, and is not
+created. A single one may be at fault itself."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Targets:
     """How many warm addresses to keep, and how fast to give surplus back."""
@@ -60,6 +65,8 @@ class EniRoom:
     """The cloud has refused it more addresses, for the time being."""
     keeps: bool = False
     """The cloud has refused to take addresses of it back, for the time being."""
+    broken: bool = False
+    """The cloud has it attached, and the node cannot set it up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +147,7 @@ def open_room(situation: Situation) -> int:
     per_eni = situation.limits.ips_per_eni - 1
     on_enis = sum(max(0, per_eni - eni.addresses) for eni in situation.enis if _may_grow(situation, eni))
     free_slots = max(0, situation.limits.enis - 1 - len(situation.enis))
-    return on_enis + (free_slots * per_eni if situation.may_create else 0)
+    return on_enis + (free_slots * per_eni if _may_create(situation) else 0)
 
 
 def choose_subnet(subnets: Iterable[model.Subnet], zone: str, closed: frozenset[str]) -> model.Subnet | None:
@@ -161,12 +168,15 @@ def _grow(situation: Situation, shortage: int) -> list[Action]:
     # A busy ENI will take its share as soon as it can; that is no reason for one more ENI.
     growing = [eni for eni in situation.enis if eni.busy and _may_grow(situation, eni)]
     shortage -= sum(max(0, min(BATCH, per_eni - eni.addresses)) for eni in growing)
-    another = (
-        situation.may_create and not situation.creating and len(situation.enis) + 1 < situation.limits.enis
-    )
+    slot_left = len(situation.enis) + 1 < situation.limits.enis
+    another = slot_left and not situation.creating and _may_create(situation)
     if shortage > 0 and another and per_eni > 0:
         actions.append(CreateEni(count=min(BATCH, shortage, per_eni)))
     return actions
+
+
+def _may_create(situation: Situation) -> bool:
+    return situation.may_create and sum(eni.broken for eni in situation.enis) < MOST_BROKEN
 
 
 def _may_grow(situation: Situation, eni: EniRoom) -> bool:

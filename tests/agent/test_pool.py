@@ -309,3 +309,20 @@ def test_a_pod_that_comes_back_at_once_keeps_its_address_though_others_wait(own_
     assert (code, ip_of(result)) == (0, before)
     assert node.call("del", sandboxes["job-1"]) == (0, {})
     add.join()
+
+
+def test_a_node_on_which_no_eni_can_be_set_up_orders_no_more_of_them(own_node):
+    node = own_node.begin()
+    # With an address of the gateway's subnet on a link that does not lead there, no route by it can be made.
+    node.on_node("ip", "addr", "add", "10.0.1.250/24", "dev", "lo")
+    node.eventually("two ENIs cannot be set up", lambda: len(node.status()["problems"]) >= 2, seconds=30)
+    _, sandbox = node.pod_and_sandbox("waits")
+
+    code, answer = node.call("add", sandbox)
+
+    assert (code, answer["code"]) == (1, 11)
+    assert "2 ENIs of the node cannot carry Pods" in answer["msg"]
+    assert len([eni for eni in node.cloud.describe_enis(node.node.instance_id) if not eni.primary]) == 2
+
+    node.on_node("ip", "addr", "del", "10.0.1.250/24", "dev", "lo")
+    node.eventually("Pods start again", lambda: node.call("add", sandbox)[0] == 0, seconds=30)

@@ -339,3 +339,19 @@ def test_holds_of_a_pod_that_does_not_come_back_end_and_those_for_its_name_do_no
 
     assert isinstance(ended.addresses["10.0.1.10"].state, addresses.Cooling)
     assert kept == current
+
+
+def test_one_eni_that_cannot_be_set_up_is_a_reason_for_another():
+    assert plan(book(), eni(1, 9, broken=True)) == [planning.CreateEni(count=5)]
+
+
+def test_two_enis_that_cannot_be_set_up_say_that_the_node_is_at_fault():
+    assert plan(book(), eni(1, 9, broken=True), eni(2, 9, broken=True)) == []
+
+
+def test_an_eni_that_works_grows_beside_two_that_cannot_be_set_up():
+    broken = (eni(1, 9, broken=True), eni(2, 9, broken=True))
+
+    assert plan(book(warm=4, eni_id="eni-3"), *broken, eni(3, 4)) == [
+        planning.AssignIps(eni_id="eni-3", count=1)
+    ]
