@@ -14,12 +14,13 @@ from ipamd.controller.looking import Lookout
 from ipamd.controller.ports import Ports
 from ipamd.controller.rests import Rest
 from ipamd.core import claim_actions as do
-from ipamd.core import claim_notes, claim_rules
+from ipamd.core import claim_failures, claim_notes, claim_rules, claim_status
 from ipamd.core.claim_facts import Bearer, Facts, bearer_of
 from ipamd.core.claims import Claim
 from ipamd.core.cluster_rules import ClusterRules
 from ipamd.core.errors import CloudError, CloudErrorKind
 from ipamd.kube import errors
+from ipamd.kube.leases import NotLeaderError
 from ipamd.kube.watching import Key
 
 log = logging.getLogger(__name__)
@@ -146,3 +147,18 @@ class Reconciler:
             self._ports.teller.claim(facts.claim, "Warning", f"Failed{verb}EIP", str(error))
         if facts.claim and isinstance(action, do.LookAtCloud | do.Choose) and error.kind in _LASTING:
             self._ports.teller.both(facts.claim, "Warning", "FailedDescribeEIP", str(error))
+            self._record_blindness(facts.claim, error)
+
+    def _record_blindness(self, claim: Claim, error: CloudError) -> None:
+        """Say in a claim that waits for its EIP that the cloud does not let itself be asked."""
+        if claim.address is not None or claim.deleting:
+            return
+        reason = claim_failures.meaning_of(error).reason
+        patch = claim_status.not_provisioned(claim, reason, str(error), self._ports.clock(), certain=False)
+        if patch is None:
+            return
+        try:
+            self._ports.fence.deadline()
+            self._ports.writer.write_status(claim, patch)
+        except (errors.KubeError, NotLeaderError) as e:
+            log.debug("claim %s does not say yet why it waits: %s", claim, e)

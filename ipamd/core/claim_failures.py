@@ -31,6 +31,8 @@ _TABLE: Mapping[CloudErrorKind, Meaning] = {
     _K.PERMISSION: Meaning(Reason.PERMISSION_DENIED, 30.0, refused=True),
     _K.MONEY: Meaning(Reason.NO_MONEY, 60.0, refused=True),
     _K.INVALID: Meaning(Reason.INVALID_ATTRIBUTES, 60.0, refused=True),
+    # These judge who asks, not the order: an earlier sending of it may have been carried out.
+    _K.CREDENTIALS: Meaning(Reason.CREDENTIALS_REFUSED, 30.0, refused=False),
 }
 _TRANSIENT = Meaning(Reason.CLOUD_ERROR, 0.0, refused=False)
 
@@ -41,9 +43,10 @@ def meaning(kind: CloudErrorKind) -> Meaning:
 
 
 _CODES: Mapping[str, Meaning] = {
+    "AuthFailure.SignatureExpire": Meaning(Reason.CLOCK_WRONG, 30.0, refused=False),
     "LimitExceeded.BandwidthPackageResourceQuota": Meaning(Reason.BANDWIDTH_PACKAGE_FULL, 30.0, refused=True),
 }
-"""What a released EIP does not relieve."""
+"""What means something else than its kind."""
 
 
 def meaning_of(error: CloudError) -> Meaning:
@@ -51,10 +54,23 @@ def meaning_of(error: CloudError) -> Meaning:
     return _CODES.get(error.code) or meaning(error.kind)
 
 
-_BIND = frozenset({Reason.QUOTA_EXCEEDED, Reason.PERMISSION_DENIED, Reason.NO_MONEY})
+_BIND_KINDS: Mapping[CloudErrorKind, Reason] = {
+    _K.QUOTA: Reason.QUOTA_EXCEEDED,
+    _K.PERMISSION: Reason.PERMISSION_DENIED,
+    _K.MONEY: Reason.NO_MONEY,
+    _K.CREDENTIALS: Reason.CREDENTIALS_REFUSED,
+    _K.INVALID: Reason.BIND_REFUSED,
+}
+_BIND_CODES: Mapping[str, Reason] = {
+    "AuthFailure.SignatureExpire": Reason.CLOCK_WRONG,
+    "ClientBoundElsewhere": Reason.EIP_BOUND_ELSEWHERE,
+    "InvalidAddressId.Blocked": Reason.EIP_BLOCKED,
+    "OperationDenied.AddressInArrears": Reason.EIP_IN_ARREARS,
+}
 
 
 def bind_reason(error: IpamError) -> Reason:
     """Return the reason of the condition Bound after an EIP could not be bound."""
-    reason = meaning(error.kind).reason if isinstance(error, CloudError) else Reason.BIND_FAILED
-    return reason if reason in _BIND else Reason.BIND_FAILED
+    if not isinstance(error, CloudError):
+        return Reason.BIND_FAILED
+    return _BIND_CODES.get(error.code) or _BIND_KINDS.get(error.kind, Reason.BIND_FAILED)

@@ -5,7 +5,6 @@ The patch names the resourceVersion that it was computed from, so that a claim t
 with a conflict and read again: the agent and the controller never overwrite each other. Pure.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -23,8 +22,8 @@ from ipamd.core.claims import (
     Reason,
     condition,
 )
+from ipamd.core.sameness import essence
 
-_REQUEST_ID = re.compile(r" \(RequestId [^)]*\)")
 _MESSAGE_LIMIT = 1024
 """Characters; metav1.Condition allows 32768, people read less."""
 
@@ -35,12 +34,10 @@ def phase_of(claim: Claim) -> Phase:
         return Phase.RELEASING
     if claim.address and claim.binding and condition(claim.conditions, BOUND).get("status") == "True":
         return Phase.BOUND
-    if claim.address:
-        return Phase.PROVISIONED
-    provisioned = condition(claim.conditions, PROVISIONED)
-    if provisioned.get("status") == "False" and provisioned.get("reason") in {r.value for r in FAILURES}:
+    needed = condition(claim.conditions, BOUND if claim.address else PROVISIONED)
+    if needed.get("status") == "False" and needed.get("reason") in {r.value for r in FAILURES}:
         return Phase.FAILED
-    return Phase.PENDING
+    return Phase.PROVISIONED if claim.address else Phase.PENDING
 
 
 def serve(claim: Claim, pod: ClaimPod) -> dict[str, Any]:
@@ -78,7 +75,7 @@ def not_provisioned(
 ) -> dict[str, Any] | None:
     """Record why the claim has no EIP; `certain` if nothing of the last order can have been carried out.
 
-    None when the claim says all this, but for the RequestId.
+    None when the claim says all this, but for RequestIds and times.
     """
     forgets = certain and claim.allocation is not None and claim.allocation.started is not None
     if not forgets and _says(claim, PROVISIONED, reason, message):
@@ -147,7 +144,7 @@ def bound(claim: Claim, binding: ClaimBinding, now: float) -> dict[str, Any]:
 
 
 def bind_failed(claim: Claim, reason: Reason, message: str, now: float) -> dict[str, Any] | None:
-    """Record why the EIP could not be bound; None when the claim says so, but for the RequestId.
+    """Record why the EIP could not be bound; None when the claim says so, but for RequestIds and times.
 
     Each repeat has a RequestId of its own, and one that changes nothing else is not worth a write.
     """
@@ -160,9 +157,9 @@ def bind_failed(claim: Claim, reason: Reason, message: str, now: float) -> dict[
 
 
 def _says(claim: Claim, kind: str, reason: Reason, message: str) -> bool:
-    """Whether the claim says of a condition that it is false for this reason, with any RequestId."""
+    """Whether the claim says of a condition that it is false for this reason, with any RequestId and time."""
     old = condition(claim.conditions, kind)
-    said, says = (_REQUEST_ID.sub("", str(text)) for text in (old.get("message"), message[:_MESSAGE_LIMIT]))
+    said, says = (essence(str(text)) for text in (old.get("message"), message[:_MESSAGE_LIMIT]))
     return old.get("status") == "False" and old.get("reason") == reason.value and said == says
 
 

@@ -58,6 +58,8 @@ class Reason(Enum):
     BOUND = "Bound"
     BIND_FAILED = "BindFailed"
     """The EIP could not be bound; the message says why, and the agent tries again."""
+    BIND_REFUSED = "BindRefused"
+    """The same, and no repeat will help until somebody acts."""
     UNBOUND = "Unbound"
     NODE_GONE = "NodeGone"
     EIP_LOST = "EIPLost"
@@ -68,6 +70,9 @@ class Reason(Enum):
     NO_MONEY = "NoMoney"
     INVALID_ATTRIBUTES = "InvalidAttributes"
     AMBIGUOUS_EIP = "AmbiguousEIP"
+    CREDENTIALS_REFUSED = "CredentialsRefused"
+    CLOCK_WRONG = "ClockWrong"
+    """The cloud refuses what is signed with the time of our clock."""
     CLOUD_ERROR = "CloudError"
     EIP_FIRST = "EIPFirst"
     NAT_GATEWAY_FIRST = "NATGatewayFirst"
@@ -95,6 +100,9 @@ FAILURES = frozenset(
         Reason.BANDWIDTH_PACKAGE_FULL,
         Reason.PERMISSION_DENIED,
         Reason.NO_MONEY,
+        Reason.CREDENTIALS_REFUSED,
+        Reason.CLOCK_WRONG,
+        Reason.BIND_REFUSED,
         Reason.INVALID_ATTRIBUTES,
         Reason.AMBIGUOUS_EIP,
         Reason.NO_SUCH_ENTRY,

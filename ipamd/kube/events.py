@@ -3,14 +3,13 @@
 `record` never waits and never fails: Events wait in a bounded queue for a thread of their own, which writes
 few per second. The same message about the same object is one Event whose count grows (client-go's
 correlator), also while it still waits in the queue, and is not written again for a while; so a loop that
-repeats itself costs memory and requests for one. A RequestId does not make a message another. Events are for
+repeats itself costs memory and requests for one. RequestIds and times make no message another. Events are for
 people. Nothing of ours reads them back.
 Thread safety: any thread may call any method.
 """
 
 import logging
 import random
-import re
 import threading
 import time
 import uuid
@@ -22,6 +21,7 @@ from typing import Any, Literal
 from ipamd.core import timestamps
 from ipamd.core.backoff import Backoff
 from ipamd.core.pacing import TokenBucket
+from ipamd.core.sameness import essence
 from ipamd.kube import errors
 from ipamd.kube.calling import JsonObject
 from ipamd.kube.client import KubeClient
@@ -29,7 +29,6 @@ from ipamd.kube.resources import EVENTS
 
 log = logging.getLogger(__name__)
 
-_REQUEST_ID = re.compile(r"RequestId [^\s,;)]+")
 _MESSAGE_LIMIT = 1024
 """Bytes; the API's own limit for the message of an Event."""
 _ATTEMPTS = 4
@@ -60,7 +59,7 @@ class _Key:
     type: str
     reason: str
     text: str
-    """The message without RequestIds."""
+    """The message without RequestIds and times."""
 
 
 @dataclass(slots=True)
@@ -247,7 +246,7 @@ def _key(regarding: Mapping[str, Any], kind: str, reason: str, message: str) -> 
         uid=identity.get("uid", ""),
         type=kind,
         reason=reason,
-        text=_REQUEST_ID.sub("", _shown(message)),
+        text=essence(_shown(message)),
     )
 
 

@@ -115,7 +115,7 @@ def test_a_failed_bind_is_in_the_claim_and_its_repeats_are_no_writes(client, ann
     assert (said["status"], said["reason"]) == ("False", "QuotaExceeded")
     for part in ("LimitExceeded.InstanceAddressQuota", "r-1", "no room at ins-1"):
         assert part in said["message"]
-    assert client.get(EIPCLAIMS, "web-0", "default")["status"]["phase"] == "Provisioned"
+    assert client.get(EIPCLAIMS, "web-0", "default")["status"]["phase"] == "Failed"
     announcer.bind_failed(told, POD, refused("r-2"))
     assert read(client).resource_version == told.resource_version
 

@@ -195,6 +195,7 @@ class TestRefusals:
 
         (event, *_) = world.wait(lambda: world.events("FailedDescribeEIP"))
         assert "QcloudAccessForIPAMDRoleInQcloudAllocateEIP" in event["message"]
+        world.wait(lambda: reason(world, "web-0") == "PermissionDenied")
 
 
 def test_with_the_rule_only_a_tagged_eip_is_given_to_the_namespace(world):

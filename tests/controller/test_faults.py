@@ -189,3 +189,25 @@ def test_a_lost_answer_to_the_release_of_a_young_eip_only_delays_the_claim_s_end
     world.stop_controller(controller)
     world.start_controller()
     world.wait_gone("web-0")
+
+
+def test_a_wrong_clock_is_said_in_the_claim_once_and_the_claim_goes_on_when_it_is_right(world, controller):
+    said = "Signature expired: the timestamp 17959868{} is more than 300 seconds away from 17959832{}."
+    for number in range(10, 16):
+        world.region.faults.add(
+            CloudFault(
+                kind=CloudFaultKind.ERROR,
+                action="DescribeAddresses",
+                code="AuthFailure.SignatureExpire",
+                message=said.format(number, number),
+            )
+        )
+    world.create_pod("web-0")
+
+    refusal = world.wait(lambda: world.condition("web-0"))
+    assert refusal["reason"] == "ClockWrong"
+    assert "compare the node's clock" in refusal["message"]
+    assert world.claim_object("web-0")["status"]["phase"] == "Failed"
+    world.wait_provisioned("web-0")
+    kinds = [event["involvedObject"]["kind"] for event in world.events("FailedDescribeEIP")]
+    assert sorted(kinds) == ["EIPClaim", "Pod"]
