@@ -14,6 +14,7 @@ from ipamd.core.claims import (
     BOUND,
     FAILURES,
     PROVISIONED,
+    READY,
     Claim,
     ClaimAddress,
     ClaimBinding,
@@ -67,6 +68,7 @@ def provisioned(claim: Claim, address: ClaimAddress, reason: Reason, now: float)
             "address": {"id": address.eip_id, "ip": address.public_ip, "owned": address.owned},
             "conditions": list(conditions),
         },
+        now,
     )
 
 
@@ -86,7 +88,7 @@ def not_provisioned(
     changes: dict[str, Any] = {"conditions": list(conditions)}
     if certain and claim.allocation:
         changes["allocation"] = {"startedAt": None}
-    return _patch(replace(claim, conditions=conditions), changes)
+    return _patch(replace(claim, conditions=conditions), changes, now)
 
 
 def eip_lost(claim: Claim, message: str, now: float) -> dict[str, Any]:
@@ -102,10 +104,10 @@ def eip_lost(claim: Claim, message: str, now: float) -> dict[str, Any]:
     changes: dict[str, Any] = {"conditions": list(conditions)}
     listed = claim.request is not None and claim.request.order is None
     if claim.address is None or not (claim.address.owned or listed):
-        return _patch(replace(claim, conditions=conditions), changes)
+        return _patch(replace(claim, conditions=conditions), changes, now)
     attempt = claim.allocation.attempt if claim.allocation else 0
     changes |= {"address": None, "allocation": {"attempt": attempt + 1, "startedAt": None}}
-    return _patch(replace(claim, address=None, conditions=conditions), changes)
+    return _patch(replace(claim, address=None, conditions=conditions), changes, now)
 
 
 def binding_begun(claim: Claim, binding: ClaimBinding, now: float) -> dict[str, Any]:
@@ -124,6 +126,7 @@ def binding_begun(claim: Claim, binding: ClaimBinding, now: float) -> dict[str, 
     return _patch(
         replace(claim, binding=binding, conditions=conditions),
         {"binding": _binding_fields(binding), "conditions": list(conditions)},
+        now,
     )
 
 
@@ -140,6 +143,7 @@ def bound(claim: Claim, binding: ClaimBinding, now: float) -> dict[str, Any]:
     return _patch(
         replace(claim, binding=binding, conditions=conditions),
         {"binding": _binding_fields(binding), "conditions": list(conditions)},
+        now,
     )
 
 
@@ -153,7 +157,7 @@ def bind_failed(claim: Claim, reason: Reason, message: str, now: float) -> dict[
     conditions = with_condition(
         claim.conditions, kind=BOUND, status=False, reason=reason, message=message, now=now
     )
-    return _patch(replace(claim, conditions=conditions), {"conditions": list(conditions)})
+    return _patch(replace(claim, conditions=conditions), {"conditions": list(conditions)}, now)
 
 
 def _says(claim: Claim, kind: str, reason: Reason, message: str) -> bool:
@@ -171,6 +175,7 @@ def unbound(claim: Claim, reason: Reason, message: str, now: float) -> dict[str,
     return _patch(
         replace(claim, binding=None, conditions=conditions),
         {"binding": None, "conditions": list(conditions)},
+        now,
     )
 
 
@@ -184,20 +189,50 @@ def with_condition(
     now: float,
 ) -> tuple[Mapping[str, Any], ...]:
     """Return the conditions with one of them set; its transition time changes only with its status."""
+    return _with(conditions, kind, status=status, reason=reason.value, message=message, now=now)
+
+
+def _with(
+    conditions: tuple[Mapping[str, Any], ...],
+    kind: str,
+    *,
+    status: bool,
+    reason: str,
+    message: str,
+    now: float,
+) -> tuple[Mapping[str, Any], ...]:
     text = "True" if status else "False"
     old = condition(conditions, kind)
     since = old.get("lastTransitionTime") if old.get("status") == text else None
     new = {
         "type": kind,
         "status": text,
-        "reason": reason.value,
+        "reason": reason,
         "message": message[:_MESSAGE_LIMIT],
         "lastTransitionTime": since or timestamps.to_text(now),
     }
     return (*(c for c in conditions if c.get("type") != kind), new)
 
 
-def _patch(after: Claim, changes: dict[str, Any]) -> dict[str, Any]:
+def _summed_up(claim: Claim, now: float) -> tuple[Mapping[str, Any], ...]:
+    """Return the conditions with Ready, which repeats the reason of the one that the claim hangs on."""
+    phase = phase_of(claim)
+    provisioned = condition(claim.conditions, PROVISIONED)
+    has_eip = claim.address is not None and provisioned.get("status") != "False"
+    cause = condition(claim.conditions, BOUND) if has_eip else provisioned
+    reason, message = str(cause.get("reason", "")), str(cause.get("message", ""))
+    if phase is Phase.RELEASING:
+        reason, message = phase.value, "the claim is being deleted"
+    elif has_eip and not cause:
+        reason, message = Reason.WAITING.value, "the agent of the Pod's node binds the EIP"
+    status = has_eip and phase is Phase.BOUND
+    return _with(claim.conditions, READY, status=status, reason=reason, message=message, now=now)
+
+
+def _patch(after: Claim, changes: dict[str, Any], now: float | None = None) -> dict[str, Any]:
+    """Return the patch; one that changes conditions, at the time `now`, brings Ready in step."""
+    if now is not None:
+        changes = {**changes, "conditions": list(_summed_up(after, now))}
     return {
         "metadata": {"resourceVersion": after.resource_version},
         "status": {**changes, "phase": phase_of(after).value},

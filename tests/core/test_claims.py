@@ -113,13 +113,13 @@ def test_a_claim_that_only_a_person_can_mend_is_failed(reason, phase):
 def test_a_condition_keeps_its_time_while_its_status_stays():
     obj = write(stored(), claim_status.not_provisioned, Reason.CLOUD_ERROR, "first", 100.0, certain=False)
     obj = write(obj, claim_status.not_provisioned, Reason.QUOTA_EXCEEDED, "second", 200.0, certain=False)
-    (condition,) = obj["status"]["conditions"]
+    condition, _ready = obj["status"]["conditions"]
     assert (condition["reason"], condition["message"]) == ("QuotaExceeded", "second")
     assert condition["lastTransitionTime"] == "1970-01-01T00:01:40Z"
 
     obj = write(obj, claim_status.provisioned, ADDRESS, Reason.ADOPTED, 300.0)
 
-    (condition,) = obj["status"]["conditions"]
+    condition, _ready = obj["status"]["conditions"]
     assert (condition["status"], condition["lastTransitionTime"]) == ("True", "1970-01-01T00:05:00Z")
 
 
@@ -131,6 +131,7 @@ def test_controller_and_agent_leave_each_other_s_conditions_alone():
     assert {c["type"]: c["status"] for c in obj["status"]["conditions"]} == {
         "Bound": "True",
         "Provisioned": "True",
+        "Ready": "True",
     }
 
 
@@ -244,3 +245,34 @@ def test_a_claim_whose_bound_eip_is_lost_is_not_called_bound():
     assert claims.read(obj).address is None
     assert claims.read(obj).binding == BINDING
     assert obj["status"]["phase"] == "Pending"
+
+
+def ready(obj):
+    said = claims.condition(claims.read(obj).conditions, "Ready")
+    return said.get("status"), said.get("reason")
+
+
+def test_ready_says_what_the_claim_hangs_on():
+    obj = write(stored(), claim_status.serve, ClaimPod(uid="pod-1", node="node-a"))
+    assert ready(obj) == (None, None)
+    obj = write(obj, claim_status.not_provisioned, Reason.QUOTA_EXCEEDED, "20 of 20", 1.0, certain=True)
+    assert ready(obj) == ("False", "QuotaExceeded")
+    obj = write(obj, claim_status.provisioned, ADDRESS, Reason.ALLOCATED, 2.0)
+    assert ready(obj) == ("False", "Waiting")
+    obj = write(obj, claim_status.binding_begun, BINDING, 3.0)
+    assert ready(obj) == ("False", "Binding")
+    obj = write(obj, claim_status.bind_failed, Reason.PERMISSION_DENIED, "no", 4.0)
+    assert ready(obj) == ("False", "PermissionDenied")
+    assert claim_status.phase_of(claims.read(obj)) is Phase.FAILED
+    obj = write(obj, claim_status.bound, BINDING, 5.0)
+    assert ready(obj) == ("True", "Bound")
+    obj = write(obj, claim_status.unbound, Reason.UNBOUND, "the Pod is gone", 6.0)
+    assert ready(obj) == ("False", "Unbound")
+
+
+def test_of_a_claim_that_goes_ready_says_that_it_goes():
+    obj = write(stored(), claim_status.bound, BINDING, 1.0)
+    obj = write(
+        stored(obj, deletionTimestamp="2026-11-29T20:00:00Z"), claim_status.unbound, Reason.UNBOUND, "", 2.0
+    )
+    assert ready(obj) == ("False", "Releasing")

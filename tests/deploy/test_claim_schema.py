@@ -152,6 +152,8 @@ def test_every_field_is_described():
 def test_kubectl_get_shows_what_people_look_for():
     columns = [c["name"] for c in VERSION["additionalPrinterColumns"] if not c.get("priority")]
 
-    assert columns == ["EIP", "PUBLIC-IP", "PHASE", "NODE", "POLICY", "AGE"]
+    assert columns == ["EIP", "PUBLIC-IP", "PHASE", "READY", "REASON", "NODE", "POLICY", "AGE"]
     for column in VERSION["additionalPrinterColumns"]:
-        assert column["jsonPath"].startswith(".metadata.") or known(column["jsonPath"])
+        assert column["jsonPath"].startswith(".metadata.") or known(
+            column["jsonPath"].replace('[?(@.type=="Ready")]', "")
+        )
