@@ -7,9 +7,10 @@ Thread safety: for one thread at a time.
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, Protocol
 
+from ipamd.controller.claim_locks import ClaimLocks
 from ipamd.controller.ports import Ports
 from ipamd.core import claim_status, claims, model, orphans
 from ipamd.core.claims import Claim, Reason
@@ -32,7 +33,8 @@ class CloudReader(Protocol):
 class ClaimLosses:
     """Invariant: `_missing` are the claims (UID and EIP) whose EIP the last pass did not find.
 
-    `blind` says why nothing is mended, empty when it is; it may be read from any thread.
+    `blind` says why nothing is mended, empty when it is; `locked` how many EIPs of claims the cloud has
+    locked, by reason. Both may be read from any thread.
     """
 
     def __init__(self, cloud: CloudReader, ports: Ports, tell: Tell) -> None:
@@ -41,6 +43,8 @@ class ClaimLosses:
         self.blind = ""
         self._cloud = cloud
         self._ports = ports
+        self._locks = ClaimLocks(ports)
+        self.locked: Mapping[str, int] = {}
         self._missing: set[tuple[str, str]] = set()
 
     def mend(self, known: Iterable[Claim], eips: Iterable[model.Eip]) -> int:
@@ -48,10 +52,12 @@ class ClaimLosses:
 
         `eips` is the cluster's listing. Errors: CloudError; KubeError; NotLeaderError.
         """
-        known = tuple(known)
+        known, eips = tuple(known), tuple(eips)
         suspects = orphans.unlisted(known, eips)
         ids = sorted({claim.address.eip_id for claim in suspects if claim.address})
-        present = {eip.eip_id for eip in self._cloud.describe_eips(eip_ids=ids)} if ids else set()
+        shown = self._cloud.describe_eips(eip_ids=ids) if ids else []
+        present = {eip.eip_id for eip in shown}
+        self.locked = self._locks.look(known, (*eips, *shown))
         lost = {
             (claim.uid, claim.address.eip_id): claim
             for claim in suspects

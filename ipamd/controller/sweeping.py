@@ -51,6 +51,8 @@ class SweepCounts:
     released: int = 0
     claims_without_eip: int = 0
     """How often a claim was found whose EIP is no more."""
+    locked: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """EIPs of claims that the cloud has locked, by the reason in their condition."""
     blind: str = ""
     """Why no claim is mended: too many EIPs are not shown at once; empty when all is well."""
     stopped_by: str = ""
@@ -118,7 +120,7 @@ class Sweep:
             if self._terms.mode is not SweepMode.OFF:
                 self._sweep(eips, claims)
             found = self._losses.mend(claims, eips)
-            self._count(blind=self._losses.blind)
+            self._count(blind=self._losses.blind, locked=self._losses.locked)
             self._count(claims_without_eip=self.counts.claims_without_eip + found)
         except Exception:
             self._count(failures=self.counts.failures + 1)

@@ -15,6 +15,7 @@ from ipamd.core.claims import (
     FAILURES,
     PROVISIONED,
     READY,
+    USABLE,
     Claim,
     ClaimAddress,
     ClaimBinding,
@@ -23,6 +24,7 @@ from ipamd.core.claims import (
     Reason,
     condition,
 )
+from ipamd.core.model import Eip
 from ipamd.core.sameness import essence
 
 _MESSAGE_LIMIT = 1024
@@ -33,6 +35,8 @@ def phase_of(claim: Claim) -> Phase:
     """Return the phase that the rest of the claim amounts to."""
     if claim.deleting:
         return Phase.RELEASING
+    if claim.address and condition(claim.conditions, USABLE).get("status") == "False":
+        return Phase.FAILED
     if claim.address and claim.binding and condition(claim.conditions, BOUND).get("status") == "True":
         return Phase.BOUND
     needed = condition(claim.conditions, BOUND if claim.address else PROVISIONED)
@@ -55,7 +59,7 @@ def begin_attempt(claim: Claim, attempt: int, now: float) -> dict[str, Any]:
 def provisioned(claim: Claim, address: ClaimAddress, reason: Reason, now: float) -> dict[str, Any]:
     """Record the EIP of the claim, and whether it is ours to release."""
     conditions = with_condition(
-        claim.conditions,
+        tuple(c for c in claim.conditions if c.get("type") != USABLE),  # that was of another EIP
         kind=PROVISIONED,
         status=True,
         reason=reason,
@@ -108,6 +112,32 @@ def eip_lost(claim: Claim, message: str, now: float) -> dict[str, Any]:
     attempt = claim.allocation.attempt if claim.allocation else 0
     changes |= {"address": None, "allocation": {"attempt": attempt + 1, "startedAt": None}}
     return _patch(replace(claim, address=None, conditions=conditions), changes, now)
+
+
+def lock_of(eip: Eip) -> tuple[Reason | None, str]:
+    """Return why nobody can use the EIP now, and what to do; None and "" when it can be used."""
+    if eip.is_blocked:
+        return Reason.EIP_BLOCKED, f"{eip.eip_id} is blocked (attack or abuse): see the console"
+    if eip.is_arrears:
+        return Reason.EIP_IN_ARREARS, f"{eip.eip_id} is isolated for arrears: top up the account"
+    return None, ""
+
+
+def locked(claim: Claim, reason: Reason | None, message: str, now: float) -> dict[str, Any] | None:
+    """Record that the claim's EIP is locked, or is so no more; None when there is nothing new."""
+    if reason is None and condition(claim.conditions, USABLE).get("status") != "False":
+        return None
+    if reason is not None and _says(claim, USABLE, reason, message):
+        return None
+    conditions = with_condition(
+        claim.conditions,
+        kind=USABLE,
+        status=reason is None,
+        reason=reason or Reason.EIP_UNLOCKED,
+        message=message or "the cloud has unlocked the EIP",
+        now=now,
+    )
+    return _patch(replace(claim, conditions=conditions), {}, now)
 
 
 def binding_begun(claim: Claim, binding: ClaimBinding, now: float) -> dict[str, Any]:
@@ -220,6 +250,9 @@ def _summed_up(claim: Claim, now: float) -> tuple[Mapping[str, Any], ...]:
     provisioned = condition(claim.conditions, PROVISIONED)
     has_eip = claim.address is not None and provisioned.get("status") != "False"
     cause = condition(claim.conditions, BOUND) if has_eip else provisioned
+    usable = condition(claim.conditions, USABLE)
+    if has_eip and usable.get("status") == "False":
+        cause = usable
     reason, message = str(cause.get("reason", "")), str(cause.get("message", ""))
     if phase is Phase.RELEASING:
         reason, message = phase.value, "the claim is being deleted"

@@ -9,7 +9,7 @@ from prometheus_client.registry import Collector
 from ipamd.controller.leading import Leader
 from ipamd.controller.sweeping import SweepCounts
 from ipamd.core import claim_status, model
-from ipamd.core.claims import Phase
+from ipamd.core.claims import Phase, Reason
 from ipamd.core.orphans import Fate
 
 
@@ -59,6 +59,12 @@ def _sweep(counts: SweepCounts) -> Iterator[Metric]:
         "1 on the leader while the switch, or one that cannot be read, holds releases back (last pass).",
         value=int(bool(counts.stopped_by)),
     )
+    locked = GaugeMetricFamily(
+        "tke_eni_eips_locked", "EIPs of EIPClaims that the cloud has locked (last pass).", labels=["reason"]
+    )
+    for reason in (Reason.EIP_BLOCKED, Reason.EIP_IN_ARREARS):
+        locked.add_metric([reason.value], counts.locked.get(reason.value, 0))
+    yield locked
     yield GaugeMetricFamily(
         "tke_eni_eips_not_shown",
         "1 on the leader while the cloud shows so many EIPs no more that none is believed to be gone.",
