@@ -14,7 +14,6 @@ from typing import Final
 
 from ipamd.core.allowance import Allowance
 from ipamd.core.errors import IpamError
-from ipamd.core.names import HOST_VETH
 from ipamd.net.kernel_watch import KernelWatch
 from ipamd.net.notices import LINK
 
@@ -32,7 +31,7 @@ class KernelListener:
     """
 
     def __init__(self, wake: Callable[[], None], links: Callable[[], Collection[str]]) -> None:
-        """Take what has a round made, and what gives the names of all links that sandboxes have."""
+        """Take what has a round made, and what gives the names of our links: those of sandboxes and ENIs."""
         self._wake = wake
         self._links = links
         self._stopping = threading.Event()
@@ -68,9 +67,9 @@ class KernelListener:
                 self._stopping.wait(_AGAIN_SECONDS)
 
     def _matters(self, reason: str) -> bool:
-        """Whether it is no more than the link of a Pod that goes as it should, by DEL or with its sandbox."""
+        """Whether it is not of a foreign link, or one that goes as it should, by DEL or with its sandbox."""
         kind, _, link = reason.partition(" ")
-        return kind != LINK or not HOST_VETH.fullmatch(link) or link in self._links()
+        return kind != LINK or link in self._links()
 
     @contextlib.contextmanager
     def _watching(self) -> Iterator[KernelWatch]:

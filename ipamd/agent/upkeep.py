@@ -88,7 +88,10 @@ class Upkeep:
             )
         )
         self._kernel_rounds = Rounds("kernel-upkeep", self._kernel.round, interval=interval)
-        self._listener = KernelListener(self._kernel_rounds.wake, lambda: links_of(parts.book.ledger))
+        self._listener = KernelListener(
+            self._kernel_rounds.wake,
+            lambda: links_of(parts.book.ledger) | {eni.name for eni in parts.dataplane.enis},
+        )
         self._outside_rounds = Rounds("outside-upkeep", self._outside.round, interval=interval)
 
     def start(self) -> None:

@@ -87,6 +87,12 @@ class DataPlane:
         with self._lock:
             return self._mended
 
+    @property
+    def enis(self) -> tuple[EniLink, ...]:
+        """The ENIs that Pods' packets may take, the primary first, as they were last set up."""
+        with self._lock:
+            return tuple(self._enis.values())
+
     def close(self) -> None:
         """Finish the removal of links and let go of the one socket that is kept open; what was made stays."""
         self._removal.close()

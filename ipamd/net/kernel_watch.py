@@ -36,8 +36,7 @@ class KernelWatch:
             self._nftables = opened.enter_context(_listening(NETFILTER, (NFTABLES_GROUP,)))
             with NetlinkSocket(ROUTE) as channel:
                 for answer in channel.dump(rtnetlink.list_links(), "list links"):
-                    self._notices.hear_routes(answer)
-            self._notices.take()
+                    self._notices.know_link(answer)
             self._opened = opened.pop_all()
 
     def wait(self, seconds: float | None = None) -> list[str]:

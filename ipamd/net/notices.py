@@ -2,11 +2,13 @@
 
 The question is only whether a repair round is worth while: something of ours was changed by somebody else.
 Changes of our own are told from others by the port of the socket that made them (`netlink.is_ours`); what
-the kernel does by itself has port 0. Pure, but for the memory of how each Pod's link was.
+the kernel does by itself has port 0. Of links nobody is named: they are told of by name, and who hears of it
+knows which are ours. Pure, but for the memory of how each link was.
 """
 
 from typing import Final
 
+from ipamd.core import names
 from ipamd.net import listing, netlink, rtnetlink
 from ipamd.net.netlink import Message
 from ipamd.net.nft_elements import TABLE
@@ -16,6 +18,10 @@ ROUTE_GROUPS: Final = (1, 5, 7, 8)
 NFTABLES_GROUP: Final = 7
 """NFNLGRP_NFTABLES of linux/netfilter/nfnetlink.h."""
 
+_FAMILY_OFFSET: Final = 16
+_NO_FAMILY: Final = 0
+"""AF_UNSPEC: of links themselves. Bridges tell of their ports by the same messages, with AF_BRIDGE; a port
+that leaves its bridge is an RTM_DELLINK to them."""
 _NEW_LINK, _DELETE_LINK = 16, 17
 _NEW_ADDRESS, _DELETE_ADDRESS = 20, 21
 _NEW_ROUTE, _DELETE_ROUTE = 24, 25
@@ -28,8 +34,8 @@ _TABLE: Final = TABLE.encode() + b"\0"
 class Notices:
     """Collects from datagrams of both groups what of ours somebody else has changed.
 
-    Invariant: `_links` has each link as it was last heard of; `_reasons` are of the time since they were last
-    taken. For one thread.
+    Invariant: `_links` has each link as it was last heard of, but with the `downs` of when it last had a
+    carrier, or was new; `_reasons` are of the time since they were last taken. For one thread.
     """
 
     def __init__(self) -> None:
@@ -41,11 +47,17 @@ class Notices:
         found, self._reasons = list(self._reasons), {}
         return found
 
+    def know_link(self, listed: bytes) -> None:
+        """Take in a link that was there before; if it has no carrier, its coming up will be a reason."""
+        link = listing.link(listed)
+        self._links[link.ifindex] = link if link.carrier else link._replace(downs=link.downs - 1)
+
     def hear_routes(self, datagram: bytes) -> None:
         """Take in a datagram of the route groups."""
         for message in netlink.messages(datagram):
             if message.kind in (_NEW_LINK, _DELETE_LINK):
-                self._hear_link(message)
+                if message.data[_FAMILY_OFFSET] == _NO_FAMILY:
+                    self._hear_link(message)
             elif not netlink.is_ours(message.port) and (reason := _reason(message)):
                 self._reasons[reason] = None
 
@@ -58,21 +70,30 @@ class Notices:
                 self._reasons["nftables"] = None
 
     def _hear_link(self, message: Message) -> None:
-        """Heed links that go, that are or were down; one that is new or comes up is no loss.
+        """Heed links that go, are taken down or get another name, and Pods' links that were down and are up.
 
-        The kernel does not say who takes a link down or away.
+        A Pod's end that is down is the Pod's affair; what it has lost can be made again when it is up. The
+        first carrier of a new link is no reason: that is how ADD makes them.
         """
         link = listing.link(message.data)
-        before = self._links.get(link.ifindex)
+        before = self._links.pop(link.ifindex, None)
         if message.kind == _DELETE_LINK:
-            self._links.pop(link.ifindex, None)
-            self._reasons[f"{LINK} {link.name}"] = None
+            self._note_link(link.name)
             return
-        self._links[link.ifindex] = link
+        is_back = before is not None and link.carrier and link.downs > before.downs
+        self._links[link.ifindex] = (
+            link if before is None or link.carrier else link._replace(downs=before.downs)
+        )
         if before is None:
             return
-        if link.name != before.name or (before.up and not link.up) or link.downs > before.downs:
-            self._reasons[f"{LINK} {link.name}"] = None
+        if link.name != before.name:
+            self._note_link(before.name)
+            self._note_link(link.name)
+        if (before.up and not link.up) or (is_back and names.HOST_VETH.fullmatch(link.name)):
+            self._note_link(link.name)
+
+    def _note_link(self, name: str) -> None:
+        self._reasons[f"{LINK} {name}"] = None
 
 
 def _reason(message: Message) -> str:

@@ -49,6 +49,7 @@ def pod(slow_node, request):
         "nft delete table ip tke_eni",
         "nft flush map ip tke_eni pods",
         "ip netns exec {netns} ip link set eth0 down; ip netns exec {netns} ip link set eth0 up",
+        "ip netns exec {netns} ip link set eth0 down; sleep 2; ip netns exec {netns} ip link set eth0 up",
     ],
 )
 def test_damage_is_mended_at_once(slow_node, pod, damage):
@@ -84,6 +85,27 @@ def test_pods_that_come_and_go_make_no_rounds(slow_node):
         assert slow_node.call("del", sandbox)[0] == 0
 
     assert slow_node.log().count("changed in the kernel by somebody") - before <= 2
+
+
+def test_links_of_others_that_come_go_and_lose_their_carrier_make_no_rounds(slow_node):
+    slow_node.eventually("at rest", lambda: rounds_stay(slow_node), seconds=20)
+    before = slow_node.log().count("changed in the kernel by somebody")
+    for command in (
+        "ip link add docker0 type bridge",
+        "ip link set docker0 up",
+        "ip link add vetha type veth peer name vethb",
+        "ip link set vetha master docker0 up",
+        "ip link set vethb up",
+        "ip link set vethb down",
+        "ip link set vethb name vethc",
+        "ip link set vetha down",
+        "ip link del vetha",
+        "ip link del docker0",
+    ):
+        slow_node.on_node(*command.split())
+        time.sleep(0.1)  # more than the watch waits for more
+
+    assert slow_node.log().count("changed in the kernel by somebody") == before
 
 
 def rounds_stay(node):

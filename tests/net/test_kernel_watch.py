@@ -3,6 +3,7 @@
 import contextlib
 import os
 import resource
+import time
 
 import pytest
 
@@ -19,6 +20,14 @@ def watch(world):
     made = world.on_node(KernelWatch)
     with contextlib.closing(made):
         yield made
+
+
+def heard(watch):
+    """What is told until there is something, for five seconds at most."""
+    until = time.monotonic() + 5.0
+    while not (reasons := watch.wait(0.2)) and time.monotonic() < until:
+        pass
+    return reasons
 
 
 CHANGES = {
@@ -56,7 +65,44 @@ def test_a_pods_end_that_went_down_is_heard_also_when_it_is_up_again(world, watc
         pod.run("ip", "link", "set", "eth0", "down")
         pod.run("ip", "link", "set", "eth0", "up")
 
-    assert watch.wait(5.0) == [f"link {world.pods[OTHER].host_veth}"]
+    assert heard(watch) == [f"link {world.pods[OTHER].host_veth}"]
+
+
+def test_a_pods_end_that_was_down_for_long_is_heard_when_it_is_up_again(world, watch):
+    pod = world.add_pod(OTHER)
+    pod.run("ip", "link", "set", "eth0", "down")
+    assert watch.wait(1.0) == [], "nothing can be mended as long as it is down"
+
+    pod.run("ip", "link", "set", "eth0", "up")
+
+    assert heard(watch) == [f"link {world.pods[OTHER].host_veth}"]
+
+
+def test_a_pods_end_that_was_down_before_anybody_listened_is_heard_when_it_is_up(world):
+    pod = world.add_pod(OTHER)
+    pod.run("ip", "link", "set", "eth0", "down")
+    with contextlib.closing(world.on_node(KernelWatch)) as watch:
+        assert watch.wait(0.5) == []
+
+        pod.run("ip", "link", "set", "eth0", "up")
+
+        assert heard(watch) == [f"link {world.pods[OTHER].host_veth}"]
+
+
+def test_a_link_that_gets_another_name_is_heard_by_both(world, watch):
+    world.node.run("ip", "link", "set", "eth1", "down")
+    heard(watch)
+    world.node.run("ip", "link", "set", "eth1", "name", "ens6")
+
+    assert heard(watch) == ["link eth1", "link ens6"]
+
+
+def test_what_a_bridge_tells_of_its_ports_is_not_about_links(world, watch):
+    world.node.run("ip", "link", "add", "theirs", "type", "bridge")
+    for change in (("master", "theirs"), ("nomaster",)):
+        world.node.run("ip", "link", "set", world.pods[POD].host_veth, *change)
+
+    assert watch.wait(1.0) == []
 
 
 def test_our_own_changes_are_not_heard(world, watch):
@@ -75,6 +121,8 @@ def test_what_strangers_do_among_themselves_is_not_heard(world, watch):
         "ip route add 192.0.2.0/24 dev eth0",
         "ip route del 192.0.2.0/24 dev eth0",
         "ip link add theirs0 type veth peer name theirs1",
+        "ip link set theirs0 up",
+        "ip link set theirs1 up",
         "nft add table ip theirs",
         "nft add chain ip theirs prerouting",
         "nft delete table ip theirs",
