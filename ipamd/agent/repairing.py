@@ -123,11 +123,15 @@ class Repairing:
         state = address.state
         if not isinstance(state, Occupied) or state.host_interface in kernel.links:
             return
-        with self._turn(address.ip):
-            if self._book.ledger.addresses.get(address.ip) != address:
-                return
-            log.info("%s is occupied no more", address.ip)
-            self._book.note(lambda book: ledger.vacate(book, address.ip, self._cooldown, self._book.now()))
+        try:
+            with self._turn(address.ip):
+                if self._book.ledger.addresses.get(address.ip) != address:
+                    return
+                log.info("%s is occupied no more", address.ip)
+                now = self._book.now()
+                self._book.note(lambda book: ledger.vacate(book, address.ip, self._cooldown, now))
+        except IpamError as e:
+            log.warning("%s, whose occupant has left, could not be freed: %s", address.ip, e)
 
     def _remove_leftovers(self, kernel: "_Kernel") -> int:
         """Take away links that no sandbox has, and what is left of addresses that nobody owns."""
