@@ -1,9 +1,11 @@
 """Records what the plugin sends: `python -m tests.shim.recording VERSION` adds a release to released.json."""
 
+import argparse
 import json
+import re
 import subprocess
-import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.shim.conftest import INTERPRETER, ROOT, Listener, Plugin
@@ -57,9 +59,18 @@ def length(received: bytearray) -> int:
     return 0
 
 
-def main() -> None:
+def version_of(text: str) -> str:
+    """Return the name of a release, three numbers; refuse anything else."""
+    if not re.fullmatch(r"\d+\.\d+\.\d+", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text!r} is no version; give the release's, like 0.2.0")
+    return text
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
     """Add the plugin of this checkout to the file."""
-    (version,) = sys.argv[1:]
+    parser = argparse.ArgumentParser(prog="python -m tests.shim.recording", description=main.__doc__)
+    parser.add_argument("version", type=version_of, metavar="VERSION", help="the release's version")
+    version = parser.parse_args(arguments).version
     releases = json.loads(RELEASED.read_text()) if RELEASED.exists() else {}
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "tke-route-eni"

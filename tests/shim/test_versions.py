@@ -100,6 +100,18 @@ def test_this_agent_understands_the_plugin_of_an_earlier_release(agent, release,
     assert b'{"cniVersion": "1.0.0"}' in received
 
 
+@pytest.mark.parametrize(("argument", "code"), [("--help", 0), ("latest", 2), ("v0.2.0", 2), ("0.2", 2)])
+def test_what_is_no_version_is_not_recorded(argument, code, capsys):
+    before = recording.RELEASED.read_bytes()
+
+    with pytest.raises(SystemExit) as ended:
+        recording.main([argument])
+
+    assert ended.value.code == code
+    assert "VERSION" in "".join(capsys.readouterr())
+    assert recording.RELEASED.read_bytes() == before
+
+
 def test_this_agent_understands_a_plugin_that_sends_more(agent):
     """A later plugin: fields that this contract does not know, before and after those that it does."""
     answering, path = agent
