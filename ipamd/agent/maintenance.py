@@ -18,7 +18,7 @@ from ipamd.agent.upkeep import Upkeep
 from ipamd.core.addresses import Assigned
 from ipamd.core.deadline import Deadline
 from ipamd.core.errors import IpamError
-from ipamd.net import nft_table
+from ipamd.net import ipv6_guard, nft_table
 from ipamd.net.model import Snapshot
 from ipamd.rpc import maintenance_pb2 as messages
 from ipamd.rpc import maintenance_pb2_grpc
@@ -70,12 +70,14 @@ class MaintenanceService(maintenance_pb2_grpc.MaintenanceServicer):
     ) -> messages.KernelDump:
         """Show what is ours in the kernel."""
         try:
-            snapshot, table = self._parts.snapshot(), nft_table.listed()
+            snapshot, table, guard = self._parts.snapshot(), nft_table.listed(), ipv6_guard.listed()
         except IpamError as e:
             context.abort(grpc.StatusCode.INTERNAL, str(e))
         shown = dataclasses.asdict(snapshot)
         return messages.KernelDump(
-            snapshot=json.dumps(shown, indent=1, default=sorted), nft=json.dumps(table, indent=1)
+            snapshot=json.dumps(shown, indent=1, default=sorted),
+            nft=json.dumps(table, indent=1),
+            nft_ip6=json.dumps(guard, indent=1),
         )
 
     def _findings(self) -> messages.Findings:

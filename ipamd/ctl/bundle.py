@@ -39,9 +39,13 @@ _COMMANDS: Final[Mapping[str, str]] = {
     "ip-route.txt": "ip route show table all",
     "ip-neigh.txt": "ip neigh",
     "nft.txt": "nft list table ip tke_eni",
+    "nft-ip6.txt": "nft list table ip6 tke_eni",
     "nft-tables.txt": "nft list tables",
     "sysctl.txt": "sysctl net.ipv4.ip_forward net.ipv4.conf.all.rp_filter net.ipv4.conf.default.rp_filter",
 }
+_CNI_CONF_DIR: Final = "/etc/cni/net.d"
+_CNI_SUFFIXES: Final = (".conf", ".conflist", ".json", ".damaged")
+"""What runtimes read, and what the agent has put aside; other programs' kubeconfigs lie there too."""
 _DIRECTORY: Final = Path("/var/lib/tke-eni")
 """Where a bundle goes without --file: the agent's state directory, the one place it may write to."""
 _STDOUT: Final = "-"
@@ -59,6 +63,13 @@ def add_command(commands: "argparse._SubParsersAction[Any]") -> None:
     )
     added.add_argument(
         "--log", action="append", default=[], metavar="GLOB", help=f"log files of the agent ({_LOGS})"
+    )
+    added.add_argument(
+        "--cni-conf-dir",
+        type=Path,
+        default=Path(_CNI_CONF_DIR),
+        metavar="DIR",
+        help="network configurations of the runtime (default %(default)s)",
     )
     added.set_defaults(run=_run)
 
@@ -117,6 +128,7 @@ def _parts(options: argparse.Namespace) -> Iterator[tuple[str, str]]:
     yield from _kernel(options)
     for name, line in _COMMANDS.items():
         yield name, _printed(line)
+    yield from _configurations(options.cni_conf_dir)
     yield from _logs(options.log or [_LOGS])
 
 
@@ -154,6 +166,7 @@ def _kernel(options: argparse.Namespace) -> Iterator[tuple[str, str]]:
         return
     yield "kernel.json", dumped.snapshot
     yield "nft.json", dumped.nft
+    yield "nft-ip6.json", dumped.nft_ip6
 
 
 def _printed(line: str) -> str:
@@ -167,6 +180,19 @@ def _printed(line: str) -> str:
     return _end_of((done.stdout + done.stderr).decode(errors="replace"))
 
 
+def _configurations(directory: Path) -> Iterator[tuple[str, str]]:
+    """Yield the names of all that lies in the directory, and the network configurations."""
+    try:
+        found = sorted(directory.iterdir())
+    except OSError as e:
+        yield "cni/files.txt", f"{directory}: {e.strerror}\n"
+        return
+    yield "cni/files.txt", "".join(f"{path}\n" for path in found)
+    for path in found:
+        if path.suffix in _CNI_SUFFIXES and path.is_file():
+            yield f"cni/{path.name}", _read_end(path)
+
+
 def _logs(patterns: list[str]) -> Iterator[tuple[str, str]]:
     for index, pattern in enumerate(patterns):
         root = Path(pattern).anchor or "."
@@ -178,13 +204,17 @@ def _logs(patterns: list[str]) -> Iterator[tuple[str, str]]:
             )
             yield f"log/none-{index}.txt", missing
         for number, file in enumerate(files):
-            name = f"log/{number}-{file.name}"
-            try:
-                with file.open("rb") as log:
-                    log.seek(max(0, file.stat().st_size - _LARGEST))
-                    yield name, log.read(_LARGEST).decode(errors="replace")
-            except OSError as e:
-                yield name, f"{file}: {e}\n"
+            yield f"log/{number}-{file.name}", _read_end(file)
+
+
+def _read_end(file: Path) -> str:
+    """Return the end of a file, or why it cannot be read."""
+    try:
+        with file.open("rb") as opened:
+            opened.seek(max(0, file.stat().st_size - _LARGEST))
+            return opened.read(_LARGEST).decode(errors="replace")
+    except OSError as e:
+        return f"{file}: {e}\n"
 
 
 def _end_of(text: str) -> str:

@@ -62,7 +62,7 @@ class Ipv6Guard:
 
     def __init__(self, sysctls: Sysctls) -> None:
         self._sysctls = sysctls
-        self.listed = nft_generation.Remembered(_listed)
+        self.listed = nft_generation.Remembered(listed)
         self._right: list[dict[str, Any]] = []
         self._refused = False
 
@@ -91,7 +91,8 @@ class Ipv6Guard:
             libnftables.run(command, f"remove nft table ip6 {TABLE}", "remove_ipv6_guard")
 
 
-def _listed() -> list[dict[str, Any]] | None:
+def listed() -> list[dict[str, Any]] | None:
+    """Return the table as nft lists it, None when it does not exist."""
     try:
         return libnftables.run([{"list": {"table": _NAME}}], f"list nft table ip6 {TABLE}", "list_ipv6_guard")
     except errors.KernelError as e:

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ctke/eni/v1/maintenance.proto\x12\ntke.eni.v1\"\x0e\n\x0c\x43heckRequest\"\x0f\n\rRepairRequest\"*\n\x08\x46indings\x12\x0c\n\x04pods\x18\x01 \x01(\x05\x12\x10\n\x08problems\x18\x02 \x03(\t\"\x13\n\x11\x44umpKernelRequest\"+\n\nKernelDump\x12\x10\n\x08snapshot\x18\x01 \x01(\t\x12\x0b\n\x03nft\x18\x02 \x01(\t2\xc6\x01\n\x0bMaintenance\x12\x37\n\x05\x43heck\x12\x18.tke.eni.v1.CheckRequest\x1a\x14.tke.eni.v1.Findings\x12\x39\n\x06Repair\x12\x19.tke.eni.v1.RepairRequest\x1a\x14.tke.eni.v1.Findings\x12\x43\n\nDumpKernel\x12\x1d.tke.eni.v1.DumpKernelRequest\x1a\x16.tke.eni.v1.KernelDumpb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ctke/eni/v1/maintenance.proto\x12\ntke.eni.v1\"\x0e\n\x0c\x43heckRequest\"\x0f\n\rRepairRequest\"*\n\x08\x46indings\x12\x0c\n\x04pods\x18\x01 \x01(\x05\x12\x10\n\x08problems\x18\x02 \x03(\t\"\x13\n\x11\x44umpKernelRequest\"<\n\nKernelDump\x12\x10\n\x08snapshot\x18\x01 \x01(\t\x12\x0b\n\x03nft\x18\x02 \x01(\t\x12\x0f\n\x07nft_ip6\x18\x03 \x01(\t2\xc6\x01\n\x0bMaintenance\x12\x37\n\x05\x43heck\x12\x18.tke.eni.v1.CheckRequest\x1a\x14.tke.eni.v1.Findings\x12\x39\n\x06Repair\x12\x19.tke.eni.v1.RepairRequest\x1a\x14.tke.eni.v1.Findings\x12\x43\n\nDumpKernel\x12\x1d.tke.eni.v1.DumpKernelRequest\x1a\x16.tke.eni.v1.KernelDumpb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,7 +40,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DUMPKERNELREQUEST']._serialized_start=121
   _globals['_DUMPKERNELREQUEST']._serialized_end=140
   _globals['_KERNELDUMP']._serialized_start=142
-  _globals['_KERNELDUMP']._serialized_end=185
-  _globals['_MAINTENANCE']._serialized_start=188
-  _globals['_MAINTENANCE']._serialized_end=386
+  _globals['_KERNELDUMP']._serialized_end=202
+  _globals['_MAINTENANCE']._serialized_start=205
+  _globals['_MAINTENANCE']._serialized_end=403
 # @@protoc_insertion_point(module_scope)

@@ -94,19 +94,23 @@ class KernelDump(_message.Message):
 
     SNAPSHOT_FIELD_NUMBER: _builtins.int
     NFT_FIELD_NUMBER: _builtins.int
+    NFT_IP6_FIELD_NUMBER: _builtins.int
     snapshot: _builtins.str
     """Rules, routes, links and elements by kind, JSON."""
     nft: _builtins.str
-    """The nft table in nft's JSON."""
+    """The nft table `ip tke_eni` in nft's JSON; null when it does not exist."""
+    nft_ip6: _builtins.str
+    """The nft table `ip6 tke_eni`, likewise."""
     def __init__(
         self,
         *,
         snapshot: _builtins.str = ...,
         nft: _builtins.str = ...,
+        nft_ip6: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["nft", b"nft", "snapshot", b"snapshot"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["nft", b"nft", "nft_ip6", b"nft_ip6", "snapshot", b"snapshot"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -77,9 +77,14 @@ def test_a_bundle_has_what_the_agent_sees_of_the_kernel(slow_node, tmp_path):
         }
     kernel = json.loads(parts["kernel.json"])
     assert ip_of(result) in kernel["pod_marks"]
-    assert json.loads(parts["nft.json"])
+    assert {"family": "ip", "name": "tke_eni"}.items() <= table_of(parts["nft.json"]).items()
+    assert {"family": "ip6", "name": "tke_eni"}.items() <= table_of(parts["nft-ip6.json"]).items()
     assert any(p["name"] == "bundled" for p in json.loads(parts["pods.json"])["pods"])
     slow_node.delete_pod(sandbox)
+
+
+def table_of(listing):
+    return next(part["table"] for part in json.loads(listing) if "table" in part)
 
 
 def test_without_an_agent_the_command_says_so(tmp_path):

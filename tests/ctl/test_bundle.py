@@ -30,7 +30,7 @@ def test_without_an_agent_the_rest_is_there_and_the_reason(tmp_path, capsys):
     assert "no agent answers" in found["status.json"]
     assert "no agent answers" in found["kernel.json"]
     assert '"tke-eni"' in found["versions.json"]
-    assert {"ip-rule.txt", "ip-route.txt", "nft.txt", "check.json"} <= set(found)
+    assert {"ip-rule.txt", "ip-route.txt", "nft.txt", "nft-ip6.txt", "check.json"} <= set(found)
     assert str(path) in capsys.readouterr().out
     assert path.stat().st_mode & 0o777 == 0o600
 
@@ -47,6 +47,32 @@ def test_logs_are_taken_by_their_end_and_cleaned(tmp_path, monkeypatch):
     assert len(text) <= 4 << 20
     assert SECRET not in text
     assert "abc/def" not in text
+
+
+def test_the_network_configurations_are_there_and_of_other_files_the_names(tmp_path):
+    directory = tmp_path / "net.d"
+    directory.mkdir()
+    (directory / "10-tke-eni.conflist").write_text('{"name": "tke-eni", "token": "abcdefgh"}')
+    (directory / "10-tke-eni.conflist.damaged").write_text("half of i")
+    (directory / "calico-kubeconfig").write_text("users: []")
+
+    _, path = bundle(tmp_path, "--cni-conf-dir", str(directory))
+
+    found = {name: text for name, text in contents(path).items() if name.startswith("cni/")}
+    assert set(found) == {
+        "cni/files.txt",
+        "cni/10-tke-eni.conflist",
+        "cni/10-tke-eni.conflist.damaged",
+    }
+    assert '"tke-eni"' in found["cni/10-tke-eni.conflist"]
+    assert "abcdefgh" not in found["cni/10-tke-eni.conflist"]
+    assert "calico-kubeconfig" in found["cni/files.txt"]
+
+
+def test_a_directory_of_network_configurations_that_is_not_there_is_named(tmp_path):
+    _, path = bundle(tmp_path, "--cni-conf-dir", str(tmp_path / "none"))
+
+    assert str(tmp_path / "none") in contents(path)["cni/files.txt"]
 
 
 def test_a_file_that_exists_is_not_written_over(tmp_path, capsys):
