@@ -163,7 +163,7 @@ def test_the_initial_list_can_be_streamed(api, place):
     with api.watch(place.claims(), **query) as events:
         seen = events.rest()
     if seen[0][0] == "ERROR" and "RequestWatchProgress is disabled" in seen[0][1]["message"]:
-        pytest.skip("the etcd behind this server is older than 3.4.25; our code does not stream lists")
+        pytest.skip("this server cannot stream lists, its etcd is older than 3.4.25; our code then lists")
     assert [kind for kind, _ in seen[:3]] == ["ADDED", "ADDED", "BOOKMARK"]
     assert seen[2][1]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
 
