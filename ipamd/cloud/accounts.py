@@ -1,4 +1,4 @@
-"""What the account is, as far as it matters to orders."""
+"""What the account is, as far as it matters to orders; and what time it is there."""
 
 from ipamd.cloud import fields
 from ipamd.cloud.session import Calls
@@ -8,6 +8,10 @@ from ipamd.core.deadline import Deadline
 
 class AccountCalls(Calls):
     """Reads of the account. Thread safety: as the session."""
+
+    def time(self) -> float | None:
+        """Return the cloud's time now (seconds since the epoch) by its answers; None before the first."""
+        return self._session.time()
 
     def describe_account_type(self, deadline: Deadline | None = None) -> AccountType:
         """Return how the account pays for EIPs (API page DescribeNetworkAccountType).

@@ -113,6 +113,11 @@ class Session:
         for client in self._clients.values():
             client.close()
 
+    def time(self) -> float | None:
+        """Return the cloud's time (seconds since the epoch), None before it has said any."""
+        said = [at for client in self._clients.values() if (at := client.time()) is not None]
+        return max(said, default=None)  # what was said before a pause of the machine is late
+
     def deadline(self, deadline: Deadline | None = None) -> Deadline:
         """Return the given deadline, or the default one that starts now."""
         return deadline or Deadline.after(self.conduct.patience, self.conduct.clock)

@@ -14,6 +14,7 @@ Its retryer, region breaker and role credentials are not used (docs/adr/0002). T
 """
 
 import contextlib
+import email.utils
 import logging
 import threading
 import time
@@ -85,11 +86,13 @@ class _BoundedClient(CommonClient):  # type: ignore[misc]  # the SDK has no type
     def __init__(self, product: str, region: str, credentials: Credentials, profile: ClientProfile) -> None:
         super().__init__(product, VERSIONS[product], credentials, region, profile)
         self._time: CallTimeout = profile.httpProfile.reqTimeout
+        self.date: tuple[float, float] | None = None
 
     def _call(
         self, action: str, params: Any, options: Any = None, headers: dict[str, str] | None = None
     ) -> _Answer:
         response = super()._call(action, params, options, headers)
+        self.date = _date(response.headers.get("Date")) or self.date
         with contextlib.closing(response):
             return _Answer(status_code=response.status_code, content=self._body(action, response.raw))
 
@@ -148,10 +151,26 @@ class ProductClient:
             raise cloud_error(action, "ClientBrokenAnswer", "the answer has no Response object")
         return response
 
+    def time(self) -> float | None:
+        """Return the cloud's time now, in seconds since the epoch, by the Date of its last answer.
+
+        None when no answer has had one.
+        """
+        date = self._client.date
+        return date[0] + time.monotonic() - date[1] if date else None
+
     def close(self) -> None:
         """Close the pooled connections; a later `send` opens new ones."""
         # The SDK has no method for it.
         self._client.request.conn._session.close()  # noqa: SLF001
+
+
+def _date(text: str | None) -> tuple[float, float] | None:
+    """Return the date of an HTTP header, in seconds since the epoch, and the monotonic time now."""
+    try:
+        return email.utils.parsedate_to_datetime(text or "").timestamp(), time.monotonic()
+    except ValueError:
+        return None
 
 
 def _text(message: object) -> str:

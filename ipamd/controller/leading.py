@@ -16,11 +16,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from ipamd.cloud.tencent import TencentCloud
+from ipamd.controller.absences import Absences
 from ipamd.controller.account_checking import AccountChecks
 from ipamd.controller.choosing import Choices
 from ipamd.controller.claim_eips import ClaimEips
 from ipamd.controller.claim_losses import ClaimLosses
 from ipamd.controller.claim_writing import ClaimWriter
+from ipamd.controller.clock_checking import ClockChecks
 from ipamd.controller.cluster import Cluster
 from ipamd.controller.egress_checking import EgressChecks
 from ipamd.controller.egress_routes import EgressRoutes
@@ -70,6 +72,8 @@ class Tempo:
     """From work on a claim that failed."""
     clock: Callable[[], float] = time.time
     """Seconds since the epoch, as they are written into claims and compared with them."""
+    steady: Callable[[], float] = time.monotonic
+    """Seconds that nobody sets, for how long Pods are seen to be absent."""
 
 
 class Leader:
@@ -95,15 +99,19 @@ class Leader:
         self.queue: WorkQueue[Key] = WorkQueue(backoff=tempo.backoff, first=self.cluster.is_leaving)
         self._recorder = EventRecorder(client, COMPONENT, socket.gethostname(), pace=_EVENTS)
         self.lost = threading.Event()
+        teller = Teller(self._recorder)
+        tell = partial(teller.lease, settings.lease_namespace, settings.lease_name)
         ports = Ports(
             fence=election,
             cloud=cloud,
             writer=ClaimWriter(client),
-            teller=Teller(self._recorder),
+            teller=teller,
             promises=Promises(),
             on_freed=self._wake_refused,
             release_stopped=ReleaseGate(client, settings.namespace, stopped=settings.stop_releases).closed,
             blind=lambda: self.sweep.counts.blind,
+            absences=Absences(tempo.steady),
+            clock_doubt=ClockChecks(tempo.clock, cloud.time, tell).doubt,
             clock=tempo.clock,
         )
         eips = ClaimEips(cloud, settings.cluster_id)
@@ -141,7 +149,6 @@ class Leader:
             teller=ports.teller,
             pace=tempo.pace,
         )
-        tell = partial(ports.teller.lease, settings.lease_namespace, settings.lease_name)
         self.sweep = Sweep(
             settings.sweep,
             settings.cluster_id,

@@ -87,6 +87,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "5m (default: retained for ever)",
     )
     rules.add_argument(
+        "--claim-absence",
+        default="5m",
+        metavar="DURATION",
+        help="for how long the leader must have missed a Pod before its kept claim expires (%(default)s)",
+    )
+    rules.add_argument(
         "--enable-ownerref",
         action="store_true",
         help="delete retained claims with the workload of their Pods (default: they stay)",
@@ -232,6 +238,7 @@ def _rules(arguments: argparse.Namespace) -> ClusterRules:
         expire_after=flags.duration("--claim-expired-duration", expiry, least=LEAST_EXPIRY, most=MOST_EXPIRY)
         if expiry
         else None,
+        least_absence=flags.duration("--claim-absence", arguments.claim_absence, least=1),
         cascade=arguments.enable_ownerref,
         tagged_only=arguments.eip_id_list_rule == "tagged",
     )

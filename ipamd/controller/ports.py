@@ -6,9 +6,10 @@ its repeats included. So a controller that was replaced writes nothing, however 
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from ipamd.controller.absences import Absences
 from ipamd.controller.claim_writing import ClaimWriter
 from ipamd.controller.promises import Promises
 from ipamd.controller.telling import Teller
@@ -62,5 +63,8 @@ class Ports:
     """Asked before each release: why none may be made, empty when it may. Errors: KubeError."""
     blind: Callable[[], str] = str
     """Why it is not believed that EIPs are gone; empty when it is."""
+    absences: Absences = field(default_factory=lambda: Absences(time.monotonic))
+    clock_doubt: Callable[[], str] = str
+    """Why `clock` is not believed; empty when it is."""
     clock: Callable[[], float] = time.time
     """Seconds since the epoch, as they are written into claims."""

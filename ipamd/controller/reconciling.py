@@ -81,13 +81,17 @@ class Reconciler:
         return Rest(failed=True)
 
     def _begin(self, claim: Claim | None, key: Key) -> Facts:
+        pod = self._cluster.pod(key)
+        absent = claim is not None and bearer_of(claim, pod) not in (Bearer.SAME, Bearer.NEXT)
         return self._with_promises(
             Facts(
                 cluster_id=self._cluster_id,
                 now=self._ports.clock(),
                 claim=claim,
-                pod=self._cluster.pod(key),
+                pod=pod,
                 rules=self._rules,
+                absent_for=self._ports.absences.looked(key, claim.uid if claim else "", absent=absent),
+                clock_doubt=self._ports.clock_doubt() if absent else "",
             )
         )
 

@@ -13,8 +13,11 @@ def limit_of(facts: Facts, claim: Claim) -> float | None:
 
 
 def seconds_left(facts: Facts, claim: Claim) -> float | None:
-    """Return how long the claim is kept from now on, None for ever; counted from when its Pod was missed."""
+    """Return how long the claim is kept from now on, None for ever; counted from when its Pod was missed.
+
+    Dates alone delete nothing: they were written by the clocks of perhaps several leaders.
+    """
     limit = limit_of(facts, claim)
     if limit is None or claim.pod is None or claim.pod.last_seen is None:
         return None
-    return claim.pod.last_seen + limit - facts.now
+    return max(claim.pod.last_seen + limit - facts.now, facts.rules.least_absence - facts.absent_for)

@@ -53,6 +53,10 @@ class Facts:
     """EIP that the cloud has promised to this process for the claim, not yet recorded."""
     order_failed: bool = False
     """Whether the cloud says that `ordered` will not come, and does not list it: its task has failed."""
+    absent_for: float = float("inf")
+    """Seconds for which this process has seen the claim without its Pod at every look, by a steady clock."""
+    clock_doubt: str = ""
+    """Why the wall clock is not believed, which `now` is of."""
     unshown_for: float = 0.0
     """Seconds for which the cloud shows no EIP of the claim, whenever this process looks."""
     blind: str = ""

@@ -42,6 +42,8 @@ from ipamd.core.pods import PodView
 
 _STALE_CACHE = 1.0
 """Seconds until a watch cache that lagged behind a live look is asked again."""
+_CLOCK_AGAIN = 30.0
+"""Seconds until a claim is looked at again that waits for the clock to be right."""
 _LEAVING = 30.0
 """Seconds until the workload of a Pod is looked at again; the Pod's own change comes first in most cases."""
 
@@ -115,9 +117,14 @@ def _let_go(facts: Facts) -> Action:
         return _unless_wanted(facts, claim, Bearer.SAME) or _delete_unused(claim)
     served = claim.pod
     if claim.pod_uid and (served is None or served.last_seen is None):
+        if facts.clock_doubt:
+            # A date of a wrong clock would count for ever.
+            return _within(_CLOCK_AGAIN, _rest(facts, claim))
         gone = ClaimPod(uid=claim.pod_uid, node=served.node if served else "", last_seen=facts.now)
         return _unless_wanted(facts, claim, Bearer.SAME) or Serve(pod=gone)
     left = claim_expiry.seconds_left(facts, claim)
+    if left is not None and left <= 0 and facts.clock_doubt:
+        return _within(_CLOCK_AGAIN, _rest(facts, claim))
     if left is not None and left <= 0:
         return _unless_wanted(facts, claim, Bearer.SAME, Bearer.NEXT) or _delete_expired(facts, claim)
     return _within(left, _rest(facts, claim))
@@ -166,7 +173,7 @@ def _within(seconds: float | None, action: Action) -> Action:
         return action
     if isinstance(action, Wait) and action.seconds <= seconds:
         return action
-    return Wait(reason="the claim expires then", seconds=seconds)
+    return Wait(reason="the claim may expire then", seconds=seconds)
 
 
 def _keeps_nothing(claim: Claim) -> bool:

@@ -9,6 +9,11 @@ class ClusterRules:
 
     expire_after: float | None = None
     """Seconds for which a retained claim outlives its Pod, if it says nothing itself; None: for ever."""
+    least_absence: float = 300.0
+    """Seconds for which the leader itself must have missed the Pod before a claim expires.
+
+    The dates in the claim were written by the clocks of perhaps several leaders.
+    """
     cascade: bool = False
     """Whether retained claims are deleted with the workload of their Pods."""
     tagged_only: bool = False

@@ -71,7 +71,9 @@ def test_the_flag_of_the_next_controller_counts_for_claims_from_before(world):
     world.miss_since("web-0", 3601)
     world.stop_controller(before)
 
-    world.start_controller(rules=HOUR)
+    after = world.start_controller(rules=HOUR)
+    world.wait(lambda: after.cloud.time() is not None)
+    world.miss_since("web-0", 3700)
 
     world.wait_gone("web-0")
 
@@ -151,3 +153,60 @@ def test_a_claim_whose_expiry_a_person_spoiled_is_kept(world, spec):
 
     assert not world.claim("web-0").deleting
     assert "spec.expireAfter" in world.claim("web-0").problem
+
+
+DAYS = 2 * 86400
+
+
+def clock_ahead():
+    return time.time() + DAYS
+
+
+def test_a_leader_whose_clock_is_days_ahead_deletes_nothing_and_says_so(world):
+    before = world.start_controller(rules=HOUR)
+    left_alone(world)
+    world.stop_controller(before)
+
+    controller = world.start_controller(rules=HOUR, clock=clock_ahead)
+    world.wait(lambda: controller.cloud.time() is not None)
+    world.miss_since("web-0", 3601)
+
+    (event,) = world.wait(lambda: world.events("ClockDoubted"))
+    assert "ahead of the cloud's" in event["message"]
+    assert event["involvedObject"]["kind"] == "Lease"
+    looks = controller.leader.sweep.counts.passes
+    controller.leader.sweep.make_pass()
+    assert controller.leader.sweep.counts.passes > looks
+    assert not world.claim("web-0").deleting
+    assert len(world.eips()) == 1
+
+
+def test_nor_does_it_date_the_end_of_a_pod(world):
+    controller = world.start_controller(rules=HOUR, clock=clock_ahead)
+    world.create_pod("web-0", {"eip-attributes": ""}, never=True)
+    world.wait_provisioned("web-0")
+    world.remove_pod("web-0")
+
+    world.wait(lambda: world.events("ClockDoubted"))
+    assert world.claim("web-0").pod.last_seen is None
+    world.stop_controller(controller)
+
+    world.start_controller(rules=HOUR)
+
+    world.wait(lambda: world.claim("web-0").pod.last_seen, seconds=45)
+    assert abs(world.claim("web-0").pod.last_seen - time.time()) < 60
+
+
+def test_a_leader_that_has_just_begun_looks_for_the_pod_itself_before_old_dates_count(world):
+    before = world.start_controller(rules=HOUR)
+    left_alone(world)
+    world.stop_controller(before)
+    world.miss_since("web-0", DAYS)
+
+    after = world.start_controller(rules=HOUR)
+    world.wait(lambda: after.leader.sweep.counts.passes > 0)
+    world.wait(lambda: len(after.leader.queue) > 0)  # it waits for its time
+    assert not world.claim("web-0").deleting
+
+    world.miss_since("web-0", DAYS + 60)
+    world.wait_gone("web-0")

@@ -85,9 +85,10 @@ def test_the_rules_for_claims_are_tke_s_unless_said_otherwise():
     assert settings(
         "--cluster-id=c",
         "--claim-expired-duration=720h",
+        "--claim-absence=10m",
         "--enable-ownerref",
         "--eip-id-list-rule=tagged",
-    ).rules == ClusterRules(expire_after=2592000.0, cascade=True, tagged_only=True)
+    ).rules == ClusterRules(expire_after=2592000.0, least_absence=600.0, cascade=True, tagged_only=True)
 
 
 def test_a_wrong_flag_ends_the_process_with_2_and_one_line(capsys):

@@ -69,6 +69,7 @@ class Replica:
         credentials: Credentials = KEYS,
         authorization: Callable[[], str] = str,
         clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
         **settings_changes: Any,
     ):
         self.name = name
@@ -122,7 +123,9 @@ class Replica:
             client=self.clients[0],
             cloud=self.cloud,
             election=self.election,
-            tempo=Tempo(pace=BRISK_WATCH, backoff=Backoff(first=0.1, longest=1.0), clock=clock),
+            tempo=Tempo(
+                pace=BRISK_WATCH, backoff=Backoff(first=0.1, longest=1.0), clock=clock, steady=steady
+            ),
         )
 
     def start(self) -> None:
@@ -148,6 +151,7 @@ class World:
             Connection(server=kube.url), component="test", gate=RequestGate(rate=1e4, burst=1000)
         )
         self.replicas: list[Replica] = []
+        self.elapsed = 0.0
         self._numbers = itertools.count(1)
         self.add_node("node-a")
 
@@ -158,7 +162,12 @@ class World:
             replica.stop()
         self.client.close()
 
+    def steady(self) -> float:
+        """The steady clock of the controllers."""
+        return time.monotonic() + self.elapsed
+
     def new_controller(self, **options: Any) -> Replica:
+        options = {"steady": self.steady, **options}
         replica = Replica(self, f"ctl-{next(self._numbers)}", **options)
         self.replicas.append(replica)
         return replica
@@ -250,7 +259,8 @@ class World:
         assert response.status == 200, response.data
 
     def miss_since(self, name: str, seconds: float) -> None:
-        """Let the claim look as if its Pod had been gone for so long."""
+        """Let the claim's Pod have been gone for so long, as its date says and the controllers have seen."""
+        self.elapsed += seconds
         seen = timestamps.to_text(time.time() - seconds)
         self._write(
             name,

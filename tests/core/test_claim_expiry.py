@@ -54,6 +54,28 @@ def test_what_has_to_be_done_sooner_is_not_put_off():
     assert action.seconds == pytest.approx(30)
 
 
+def test_dates_alone_delete_nothing_before_the_process_has_missed_the_pod_for_a_while():
+    """Another leader's clock may have been wrong when it wrote them."""
+    action = decide(facts(left_alone(10**6), rules=HOUR, absent_for=100.0))
+
+    assert isinstance(action, do.Wait)
+    assert action.seconds == pytest.approx(HOUR.least_absence - 100.0)
+    assert decide(facts(left_alone(10**6), rules=HOUR, absent_for=HOUR.least_absence)) == do.LookAtPod()
+
+
+def test_while_the_clock_is_doubted_nothing_expires_and_no_date_is_written():
+    doubt = "the controller's clock is ahead of the cloud's"
+    unserved = claim(never=True, pod=None)
+
+    for waiting in (left_alone(10**6), unserved):
+        for live in (None, LivePod(None)):
+            action = decide(facts(waiting, rules=HOUR, live_pod=live, clock_doubt=doubt))
+            assert isinstance(action, do.Wait)
+    # What goes with its Pod needs no clock.
+    action = decide(facts(claim(address=OWN), live_pod=LivePod(None), clock_doubt=doubt))
+    assert isinstance(action, do.DeleteClaim)
+
+
 @pytest.mark.parametrize("stage", [{}, {"binding": ON_A}])
 @pytest.mark.parametrize("nobody", [None, pod("pod-2", wants=False), pod("pod-1", phase="Succeeded")])
 def test_when_it_is_due_the_pod_is_looked_for_once_more(stage, nobody):

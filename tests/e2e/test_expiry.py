@@ -1,7 +1,7 @@
 """TKE's page, "reclaiming by expiry" (过期回收): each test is named after the sentence that it proves.
 
 The shortest time that may be set is 5 minutes. The tests do not wait for it: they set the claim's note of
-when its Pod was last seen back, by a patch of its status.
+when its Pod was last seen back, by a patch of its status, and let leaders believe it after seconds.
 """
 
 import json
@@ -13,6 +13,7 @@ from testbed.cluster.under_test import ClusterUnderTest
 from tests.e2e.claims import Claims, controller_flags, eip, wait_released
 from tests.e2e.workloads import eip_workload
 
+SOON = "--claim-absence=5s"
 KEPT = {"eip-attributes": "", "eip-claim-delete-policy": "Never"}
 
 
@@ -49,7 +50,7 @@ def test_a_fixed_eip_is_reclaimed_so_long_after_its_pod_was_destroyed(
     kept = leave(cluster, namespace, claims, "young")
     set_back(cluster, namespace, "old-0", timedelta(minutes=61))
 
-    with controller_flags(cluster, "--claim-expired-duration=1h"):
+    with controller_flags(cluster, "--claim-expired-duration=1h", SOON):
         claims.wait_gone("old-0")
         wait_released(cluster, released[0])
         assert not cluster.internet.reaches(released[1], 80)
@@ -73,8 +74,9 @@ def test_the_annotation_of_the_pod_says_it_for_its_own_claim(
 
     set_back(cluster, namespace, "web-0", timedelta(minutes=5, seconds=1))
 
-    claims.wait_gone("web-0")
-    wait_released(cluster, released[0])
+    with controller_flags(cluster, SOON):
+        claims.wait_gone("web-0")
+        wait_released(cluster, released[0])
 
 
 def test_without_a_time_it_is_kept(cluster: ClusterUnderTest, namespace: str, claims: Claims):
