@@ -264,7 +264,9 @@ def test_a_disk_with_too_little_room_leaves_the_file_as_it_was(place):
         subprocess.run(["umount", "-l", str(place.conf.parent)], check=True)
 
 
-@pytest.mark.parametrize("kind", ["\0", "\ud800", "", "..", "x" * 5000])
+@pytest.mark.parametrize(
+    "kind", ["\0", "\ud800", "", "..", "x" * 5000], ids=["NUL", "lone surrogate", "empty", "parent", "long"]
+)
 def test_a_type_that_no_file_can_have_is_a_plugin_that_is_not_there(place, kind):
     place.keeping().look()
     place.add({"type": kind})
