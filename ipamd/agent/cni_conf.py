@@ -136,10 +136,15 @@ class NetworkConfiguration:
         except OSError:
             return ()
         return tuple(
-            f"{self._path.parent / name} comes before {self._path.name}: the runtime gives Pods that "
-            "network; remove it, unless it calls tke-route-eni in its turn (multus)"
+            f"{self._path.parent}/{_printed(name)} comes before {self._path.name}: the runtime gives Pods "
+            "that network; remove it, unless it calls tke-route-eni in its turn (multus)"
             for name in conflist.before_ours(names, self._path.name)
         )
+
+
+def _printed(name: str) -> str:
+    """Return a file's name as text for people and protobuf, whatever bytes it has."""
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def _write(path: Path, content: bytes) -> None:

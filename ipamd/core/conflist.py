@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ipamd.core.cni_errors import SUPPORTED_VERSIONS
+from ipamd.core.quoting import shown
 
 NAME: Final = "tke-eni"
 PLUGIN: Final = "tke-route-eni"
@@ -67,7 +68,7 @@ def keep(content: bytes | None, *, chosen: Sequence[str], binaries: Binaries) ->
     problems = [_not_there(kind) for kind in chosen if kind not in binaries]
     plugins = list(_plugins(before.get("plugins", []), [kind for kind in chosen if kind in binaries]))
     problems += [
-        f"it names the plugin {kind}, which is not there, so that no Pod can start"
+        f"it names the plugin {shown(kind)}, which is not there, so that no Pod can start"
         for kind in _types(plugins)
         if kind not in binaries
     ]
@@ -165,7 +166,7 @@ def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[st
 
 
 def _chain(plugins: Sequence[Mapping[str, Any]]) -> str:
-    return ", ".join(plugin["type"][:40] for plugin in plugins) or "none"
+    return ", ".join(shown(plugin["type"]) for plugin in plugins) or "none"
 
 
 def _not_there(kind: str) -> str:

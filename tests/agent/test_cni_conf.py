@@ -111,7 +111,7 @@ def test_a_file_of_an_older_agent_gets_portmap_and_keeps_what_was_added_to_it(pl
     place.keeping().look()
 
     assert place.types == ["tke-route-eni", "tuning", "portmap"]
-    assert says(caplog, "plugins were tke-route-eni, tuning and are tke-route-eni, tuning, portmap")
+    assert says(caplog, 'plugins were "tke-route-eni", "tuning" and are "tke-route-eni", "tuning", "portmap"')
 
 
 def test_what_is_no_json_is_replaced_and_kept_aside_where_no_runtime_reads_it(place, caplog):
@@ -151,7 +151,7 @@ def test_what_an_operator_takes_out_of_it_is_mended_at_once_and_told(place, kept
     place.conf.write_text(json.dumps({**place.network, "plugins": [{"type": "tke-route-eni"}]}))
 
     eventually(lambda: place.types == ["tke-route-eni", "portmap"])
-    assert says(caplog, "is mended: plugins were tke-route-eni and are tke-route-eni, portmap")
+    assert says(caplog, 'is mended: plugins were "tke-route-eni" and are "tke-route-eni", "portmap"')
 
 
 def test_a_change_that_inotify_does_not_tell_is_mended_in_the_next_interval(place):
@@ -276,6 +276,17 @@ def test_a_type_that_no_file_can_have_is_a_plugin_that_is_not_there(place, kind)
 
     (problem,) = configuration.problems()
     assert "which is not there, so that no Pod can start" in problem
+    assert problem.isascii()  # `ipamctl status` gets it as a string of protobuf
+
+
+def test_a_file_before_ours_is_told_whatever_bytes_its_name_has(place):
+    configuration = place.keeping()
+    configuration.look()
+    (place.conf.parent / os.fsdecode(b"00-\xff.conf")).write_text("{}")
+
+    configuration.look()
+
+    assert any("00-\\xff.conf comes before" in problem for problem in configuration.problems())
 
 
 def test_who_writes_it_again_and_again_is_answered_ever_more_seldom(place, kept):

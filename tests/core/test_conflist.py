@@ -59,7 +59,10 @@ def test_plugins_of_an_operator_stay_where_they_are_with_their_options():
 
     assert kept.network["plugins"] == [OURS, tuning, other, SHIPPED[PORT_MAPPING]]
     assert kept.changes == (
-        "plugins were tke-route-eni, tuning, istio-cni and are tke-route-eni, tuning, istio-cni, portmap",
+        (
+            'plugins were "tke-route-eni", "tuning", "istio-cni" '
+            'and are "tke-route-eni", "tuning", "istio-cni", "portmap"'
+        ),
     )
 
 
@@ -121,7 +124,7 @@ def test_an_operator_s_plugin_that_the_node_has_not_is_said():
     kept = keep(file({"type": "tuning"}))
 
     assert plugins(kept) == ["tke-route-eni", "tuning", "portmap"]
-    assert kept.problems == ("it names the plugin tuning, which is not there, so that no Pod can start",)
+    assert kept.problems == ('it names the plugin "tuning", which is not there, so that no Pod can start',)
 
 
 @pytest.mark.parametrize(
