@@ -9,12 +9,16 @@ Thread safety: any thread may call any method; `wake` is called on the caches' t
 
 import heapq
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ipamd.controller.claim_index import ClaimIndex
-from ipamd.core import claims, nodes, pods
+from ipamd.controller.queueing import Turn
+from ipamd.core import claim_choice, claims, eip_annotations, nodes, pods
+from ipamd.core.claim_actions import Refuse
 from ipamd.core.claims import Claim, Reason, condition
 from ipamd.core.eip_annotations import wants_eip
+from ipamd.core.errors import InvalidInputError
 from ipamd.core.nodes import NodeView
 from ipamd.core.pods import PodView
 from ipamd.kube.client import KubeClient
@@ -81,6 +85,27 @@ class Cluster:
         """Whether the claim gives something back: it is deleted, or its Pod is gone and it is not kept."""
         claim = self.claim(key)
         return claim is not None and (claim.deleting or (not claim.retained and self._pods.get(*key) is None))
+
+    def turn_of(self, key: Key) -> Turn:
+        """Return when the key is to be worked on: what gives back first, what waits for an EIP patiently."""
+        if self.is_leaving(key):
+            return Turn.FIRST
+        return Turn.PATIENT if self._waits_for_eip(key) else Turn.ORDINARY
+
+    def _waits_for_eip(self, key: Key) -> bool:
+        """Whether the Pod can have no EIP of its list before another claim lets go, or a person acts."""
+        obj, claim = self._pods.get(*key), self.claim(key)
+        if obj is None or (claim and claim.address):
+            return False
+        pod = pods.view(obj)
+        listed = _listed(claim, pod)
+        if not listed:
+            return False
+        choice = claim_choice.entries_for(listed, pod)
+        return isinstance(choice, Refuse) or all(map(partial(self._is_held, key), choice.address_ids))
+
+    def _is_held(self, key: Key, eip_id: str) -> bool:
+        return any(other != key for other in self._index.holding(eip_id))
 
     def waiting_for_quota(self, number: int) -> list[Key]:
         """Return the claims that were refused an EIP for lack of quota and wait longest for it."""
@@ -158,3 +183,15 @@ class Cluster:
         if kind == "deleted" or not view.ready:
             for key in self._index.on_node(view.name):
                 self._wake(key)
+
+
+def _listed(claim: Claim | None, pod: PodView) -> tuple[str, ...]:
+    """Return the user's EIPs that the claim of the Pod has to choose from, or will have; empty for none."""
+    if claim is not None:
+        return claim.request.address_ids if claim.request else ()
+    if eip_annotations.EIP_ID_LIST not in pod.annotations:
+        return ()
+    try:
+        return eip_annotations.request_of(pod).address_ids
+    except InvalidInputError:
+        return ()

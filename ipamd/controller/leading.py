@@ -58,6 +58,9 @@ A cloud write lasts no longer than the Lease. With the seconds in which the Leas
 the Pod's terminationGracePeriodSeconds.
 """
 
+_PATIENT_SHARE = 0.25
+"""Part of the workers for claims that wait for a free EIP: the requests are for those that get one."""
+
 _EVENTS = EventPace(rate=20.0, capacity=8192, quiet=300.0)
 """A thousand refused claims and their Pods hear of it within two minutes."""
 
@@ -96,7 +99,11 @@ class Leader:
         self._settings = settings
         self._election = election
         self.cluster = Cluster(client, wake=self._wake, pace=tempo.pace)
-        self.queue: WorkQueue[Key] = WorkQueue(backoff=tempo.backoff, first=self.cluster.is_leaving)
+        self.queue: WorkQueue[Key] = WorkQueue(
+            backoff=tempo.backoff,
+            turn=self.cluster.turn_of,
+            patient=max(1, int(settings.workers * _PATIENT_SHARE)),
+        )
         self._recorder = EventRecorder(client, COMPONENT, socket.gethostname(), pace=_EVENTS)
         self.lost = threading.Event()
         teller = Teller(self._recorder)

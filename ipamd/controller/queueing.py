@@ -2,14 +2,16 @@
 
 A key that is added while a worker has it comes again afterwards, so no change is missed and no two workers
 hold the same object. A failure brings the key back after a growing, jittered delay; a change of the object
-brings it back at once. The queue knows nothing of what the keys mean.
+brings it back at once. Of those that wait, some go first, and of some only a few are worked on at once
+(`Turn`). The queue knows nothing of what the keys mean.
 """
 
 import heapq
 import random
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from enum import Enum
 from typing import Generic, TypeVar
 
 from ipamd.core.backoff import Backoff
@@ -20,16 +22,28 @@ _ECHO = 1.0
 """Seconds until a key that failed is worked on again because it changed meanwhile."""
 _SHARE = 4
 """Each so many-th key that is taken is the oldest, whatever goes first."""
+_PATIENT = 4
+"""Keys with Turn.PATIENT that workers may hold at once, if nothing else is said."""
 _STALE = 64
 """Entries of keys that came earlier that may be kept, beyond as many as there are keys."""
 
 K = TypeVar("K", bound=Hashable)
 
 
+class Turn(Enum):
+    """When a key that waits is taken, compared with others; in this order."""
+
+    FIRST = "first"
+    ORDINARY = "ordinary"
+    PATIENT = "patient"
+    """Only a few of these are with workers at once: they must not spend what others need."""
+
+
 class WorkQueue(Generic[K]):
     """Invariant: a key is with at most one worker, and waits at most once for now and once for later.
 
-    `_heap` has an entry for each key of `_later`; after a push no more stale ones than that, and a few.
+    A key of `_ready` is in one of `_lines`, the one that `_ready` names. `_heap` has an entry for each key of
+    `_later`; after a push no more stale ones than that, and a few.
 
     Thread safety: any thread may call any method.
     """
@@ -38,24 +52,28 @@ class WorkQueue(Generic[K]):
         self,
         *,
         backoff: Backoff | None = None,
-        first: Callable[[K], bool] = lambda _: False,
+        turn: Callable[[K], Turn] = lambda _: Turn.ORDINARY,
+        patient: int = _PATIENT,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take how long failures are backed off from, and which keys go before all others.
+        """Take how long failures are backed off from, and when which key is taken.
 
-        `first` is asked with the lock held: it returns at once and calls nothing of the queue.
+        `turn` is asked with the lock held: it returns at once and calls nothing of the queue. At most
+        `patient` keys with Turn.PATIENT are with workers at once.
         """
-        self._first = first
-        self._before: dict[K, None] = {}  # those of `_ready` that go first
+        self._turn = turn
+        self._patient = patient
+        self._lines: dict[Turn, dict[K, int]] = {turn: {} for turn in Turn}  # with the number of the arrival
+        self._arrived = 0
         self._taken = 0
         self._backoff = backoff or Backoff(first=1.0, longest=300.0)
         self._monotonic = monotonic
         self._changed = threading.Condition()
-        self._ready: dict[K, None] = {}  # in order of arrival
+        self._ready: dict[K, Turn] = {}
         self._later: dict[K, float] = {}
         self._heap: list[tuple[float, int, K]] = []
         self._pushed = 0
-        self._held: set[K] = set()
+        self._held: dict[K, Turn] = {}
         self._again: set[K] = set()
         self._failures: dict[K, int] = {}
         self._closed = False
@@ -77,25 +95,33 @@ class WorkQueue(Generic[K]):
         with self._changed:
             while not self._closed:
                 self._wake_due()
-                if self._ready:
-                    return self._take()
+                lines = list(self._open_lines())
+                if lines:
+                    return self._take(lines)
                 self._changed.wait(self._seconds_to_next())
             return None
 
-    def _take(self) -> K:
-        """Take what goes first, and every few times the oldest, so that neither kind stops the other."""
+    def _open_lines(self) -> Iterator[dict[K, int]]:
+        """Yield the lines that a key may be taken from now, in order."""
+        full = sum(turn is Turn.PATIENT for turn in self._held.values()) >= self._patient
+        for turn, line in self._lines.items():
+            if line and not (full and turn is Turn.PATIENT):
+                yield line
+
+    def _take(self, lines: list[dict[K, int]]) -> K:
+        """Take what goes first, and every few times the oldest, so that no kind stops the others."""
         self._taken += 1
-        line = self._before if self._before and self._taken % _SHARE else self._ready
+        line = lines[0] if self._taken % _SHARE else min(lines, key=lambda line: next(iter(line.values())))
         key = next(iter(line))
-        del self._ready[key]
-        self._before.pop(key, None)
-        self._held.add(key)
+        del line[key]
+        self._held[key] = self._ready.pop(key)
         return key
 
     def done(self, key: K) -> None:
         """Give the key back; it comes again if it was added meanwhile."""
         with self._changed:
-            self._held.discard(key)
+            if self._held.pop(key, None) is Turn.PATIENT:
+                self._changed.notify()  # another one may be taken
             if key not in self._again:
                 return
             self._again.discard(key)
@@ -142,11 +168,14 @@ class WorkQueue(Generic[K]):
         if key in self._held:
             self._again.add(key)
             return
-        if key not in self._before and self._first(key):
-            self._before[key] = None
-        if key not in self._ready:
-            self._ready[key] = None
-            self._changed.notify()
+        turn, before = self._turn(key), self._ready.get(key)
+        if turn is before:
+            return
+        self._arrived += 1
+        arrived = self._lines[before].pop(key) if before else self._arrived
+        self._lines[turn][key] = arrived
+        self._ready[key] = turn
+        self._changed.notify()
 
     def _schedule(self, key: K, seconds: float) -> None:
         due = self._monotonic() + max(0.0, seconds)

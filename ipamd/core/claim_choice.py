@@ -43,9 +43,8 @@ class _Obstacle:
 _Check = Callable[[Scene, Claim, Eip], _Obstacle | None]
 
 
-def entries_for(claim: Claim, pod: PodView) -> Choose | Refuse:
-    """Return which entries of its list the claim may have."""
-    ids = claim.request.address_ids if claim.request else ()
+def entries_for(ids: tuple[str, ...], pod: PodView) -> Choose | Refuse:
+    """Return which entries of the list of its EIPClaim the Pod may have."""
     number = eip_id_list.number_of(pod)
     if number is None:
         return Choose(address_ids=ids)

@@ -26,7 +26,7 @@ def provision(facts: Facts, claim: Claim, pod: PodView) -> Action:
         problem = f"{claim.problem}; correct the claim or delete it"
         return Refuse(reason=Reason.INVALID_ATTRIBUTES, message=problem)
     if claim.request.order is None:
-        return claim_choice.entries_for(claim, pod)
+        return claim_choice.entries_for(claim.request.address_ids, pod)
     if facts.eips is None:
         return LookAtCloud()
     found = adopt(facts, claim)

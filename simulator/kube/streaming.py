@@ -16,6 +16,8 @@ from simulator.kube.watching import Watch, WatchOptions
 
 PATIENCE_SECONDS = 1.0
 """How long a thread waits for news before it looks whether its client is still there."""
+_AT_ONCE = 100
+"""Events that are written at once; the first of all that there is are sent before the last are spelt out."""
 _SHORTEST_SECONDS = 1800.0
 """A stream whose client names no time-out lasts once to twice as long."""
 
@@ -83,8 +85,8 @@ class WatchStream:
             return True
 
     def _send(self, line: StreamEnds, events: list[Obj]) -> None:
-        if events:
-            line.send(events)
+        for start in range(0, len(events), _AT_ONCE):
+            line.send(events[start : start + _AT_ONCE])
 
     def _next_bookmark(self) -> float:
         return float("inf") if self._bookmark_seconds is None else time.monotonic() + self._bookmark_seconds

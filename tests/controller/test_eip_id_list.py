@@ -310,3 +310,20 @@ def test_claims_that_wait_for_a_held_eip_cost_no_list_and_keep_nobody_from_work(
         world.wait(lambda n=number: reason(world, f"blue-x{n}y") == "EIPInUse", seconds=30)
 
     assert world.kube.traffic.count(verb="list", resource="eipclaims") == before
+
+
+def test_a_new_pod_passes_those_that_wait_for_a_held_eip_at_the_rate_of_the_api_server(world):
+    """All shared one line and one rate: a Pod that needed no EIP of anybody waited for hundreds that did."""
+    world.start_controller(workers=8, kube_rate=30)
+    eip_id = world.users_eip()
+    world.create_pod("web-0", listing(eip_id))
+    world.wait_provisioned("web-0")
+
+    for number in range(120):
+        world.create_pod(f"blue-x{number}y", listing(eip_id))
+    world.create_pod("ordinary")
+    world.wait_provisioned("ordinary")
+    told = [number for number in range(120) if reason(world, f"blue-x{number}y") == "EIPInUse"]
+
+    assert len(told) < 60
+    world.wait(lambda: all(reason(world, f"blue-x{n}y") == "EIPInUse" for n in range(120)), seconds=60)

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from ipamd.controller.queueing import WorkQueue
+from ipamd.controller.queueing import Turn, WorkQueue
 from ipamd.core.backoff import Backoff
 
 
@@ -25,6 +25,10 @@ def clock():
 @pytest.fixture
 def queue(clock):
     return WorkQueue(backoff=Backoff(first=4.0, longest=64.0), monotonic=clock)
+
+
+def named(key):
+    return {"release": Turn.FIRST, "wait": Turn.PATIENT}.get(key.partition("-")[0], Turn.ORDINARY)
 
 
 def ready(queue):
@@ -205,7 +209,7 @@ def test_keys_that_are_due_in_a_week_and_come_at_every_resync_leave_nothing_behi
 
 
 def test_what_gives_something_back_goes_first_and_does_not_stop_the_others(clock):
-    queue: WorkQueue[str] = WorkQueue(first=lambda key: key.startswith("release"), monotonic=clock)
+    queue: WorkQueue[str] = WorkQueue(turn=named, monotonic=clock)
     for number in range(6):
         queue.add(f"order-{number}")
     for number in range(6):
@@ -221,10 +225,55 @@ def test_what_gives_something_back_goes_first_and_does_not_stop_the_others(clock
 
 def test_a_key_that_waits_and_begins_to_give_back_goes_first(clock):
     leaving: set[str] = set()
-    queue = WorkQueue(first=leaving.__contains__, monotonic=clock)
+    queue: WorkQueue[str] = WorkQueue(
+        turn=lambda k: Turn.FIRST if k in leaving else Turn.ORDINARY, monotonic=clock
+    )
     for key in "abc":
         queue.add(key)
     leaving.add("c")
     queue.add("c")
 
     assert [queue.get() for _ in range(3)] == ["c", "a", "b"]
+
+
+def test_of_what_is_patient_only_a_few_are_with_workers_and_the_others_pass_it(clock):
+    queue: WorkQueue[str] = WorkQueue(turn=named, patient=2, monotonic=clock)
+    for number in range(5):
+        queue.add(f"wait-{number}")
+
+    assert [queue.get(), queue.get()] == ["wait-0", "wait-1"]
+    queue.add("order-0")
+    assert queue.get() == "order-0"
+    queue.add("order-1")
+    queue.done("wait-1")
+    assert [queue.get() for _ in range(2)] == ["wait-2", "order-1"]  # each fourth is the oldest
+    queue.done("wait-2")
+    queue.done("wait-0")
+    assert [queue.get() for _ in range(2)] == ["wait-3", "wait-4"]
+
+
+def test_a_worker_that_waits_takes_the_next_patient_key_when_one_is_given_back():
+    queue: WorkQueue[str] = WorkQueue(turn=named, patient=1)
+    queue.add("wait-0")
+    queue.add("wait-1")
+    assert queue.get() == "wait-0"
+    taken = []
+    worker = threading.Thread(target=lambda: taken.append(queue.get()))
+    worker.start()
+
+    queue.done("wait-0")
+    worker.join(5)
+
+    assert taken == ["wait-1"]
+
+
+def test_a_patient_key_whose_wait_is_over_passes_the_others(clock):
+    over: set[str] = set()
+    queue = WorkQueue(turn=lambda k: Turn.ORDINARY if k in over else Turn.PATIENT, patient=1, monotonic=clock)
+    for key in "abc":
+        queue.add(key)
+    assert queue.get() == "a"
+    over.add("c")
+    queue.add("c")
+
+    assert queue.get() == "c"

@@ -70,13 +70,20 @@ class Replica:
         authorization: Callable[[], str] = str,
         clock: Callable[[], float] = time.time,
         steady: Callable[[], float] = time.monotonic,
+        kube_rate: int = 1000,
         **settings_changes: Any,
     ):
         self.name = name
         connection = Connection(server=world.kube.url, authorization=authorization)
         self.clients = [
-            KubeClient(connection, component=name, timeout=5.0, gate=RequestGate(rate=1000, burst=1000))
-            for _ in range(2)
+            KubeClient(
+                connection,
+                component=name,
+                timeout=5.0,
+                gate=RequestGate(rate=rate, burst=rate),
+                connections=workers + 8,
+            )
+            for rate in (kube_rate, 1000)
         ]
         conduct = Conduct(backoff=Backoff(first=0.02, longest=0.1), call_seconds=2.0)
         self.cloud = TencentCloud(
