@@ -269,7 +269,9 @@ def test_a_worker_that_waits_takes_the_next_patient_key_when_one_is_given_back()
 
 def test_a_patient_key_whose_wait_is_over_passes_the_others(clock):
     over: set[str] = set()
-    queue = WorkQueue(turn=lambda k: Turn.ORDINARY if k in over else Turn.PATIENT, patient=1, monotonic=clock)
+    queue: WorkQueue[str] = WorkQueue(
+        turn=lambda k: Turn.ORDINARY if k in over else Turn.PATIENT, patient=1, monotonic=clock
+    )
     for key in "abc":
         queue.add(key)
     assert queue.get() == "a"
