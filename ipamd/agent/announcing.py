@@ -12,18 +12,15 @@ from collections.abc import Callable
 from ipamd.agent.claims import ClaimSource
 from ipamd.agent.pods import PodSource
 from ipamd.core import claim_failures, claim_status, model
+from ipamd.core.annotation_names import EIP_ID, EIP_PUBLIC_IP
 from ipamd.core.bindings import waited_for
 from ipamd.core.claims import BOUND, Claim, ClaimBinding, Reason, condition
 from ipamd.core.errors import IpamError, TryAgainError
-from ipamd.core.pods import ANNOTATION_PREFIX
 from ipamd.kube import errors, resources
 from ipamd.kube.client import KubeClient
 from ipamd.kube.events import EventRecorder
 
 log = logging.getLogger(__name__)
-
-EIP_ID = ANNOTATION_PREFIX + "eip-id"
-EIP_PUBLIC_IP = ANNOTATION_PREFIX + "eip-public-ip"
 
 
 class Announcer:

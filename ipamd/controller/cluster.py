@@ -1,9 +1,9 @@
 """What the controller sees of the cluster: watch caches of Pods, EIPClaims and Nodes, and whom to look at.
 
 A change wakes the key (namespace, name) that Pod and claim share, and only if it matters to the controller: a
-Pod that wants an EIP or has a claim, a claim whose wish, binding or deletion changed, a Node that went away
-or stopped. A claim's conditions do not wake it, as the controller writes them itself when something failed,
-and would so defeat its own back-off.
+Pod that wants an EIP, has a claim, or is to be told why it gets none; a claim whose wish, binding or deletion
+changed; a Node that went away or stopped. A claim's conditions do not wake it, as the controller writes them
+itself when something failed, and would so defeat its own back-off.
 Thread safety: any thread may call any method; `wake` is called on the caches' threads.
 """
 
@@ -14,7 +14,8 @@ from typing import Any
 
 from ipamd.controller.claim_index import ClaimIndex
 from ipamd.controller.queueing import Turn
-from ipamd.core import claim_choice, claims, eip_annotations, nodes, pods
+from ipamd.core import claim_choice, claim_notes, claims, eip_annotations, nodes, pods
+from ipamd.core.annotation_names import EIP_ID_LIST
 from ipamd.core.claim_actions import Refuse
 from ipamd.core.claims import Claim, Reason, condition
 from ipamd.core.eip_annotations import wants_eip
@@ -123,7 +124,7 @@ class Cluster:
 
     def keys(self) -> set[Key]:
         """Return all keys that the controller has to do with."""
-        asking = (view for view in map(pods.view, self._pods.items()) if wants_eip(view))
+        asking = (view for view in map(pods.view, self._pods.items()) if _matters(view))
         return {(view.ref.namespace, view.ref.name) for view in asking} | {
             (claim.namespace, claim.name) for claim in self.claims()
         }
@@ -136,7 +137,7 @@ class Cluster:
         del kind
         view = pods.view(obj)
         key = (view.ref.namespace, view.ref.name)
-        if wants_eip(view) or self._claims.get(*key):
+        if _matters(view) or self._claims.get(*key):
             self._wake(key)
 
     def _claim(self, key: Key, obj: dict[str, Any]) -> Claim:
@@ -189,9 +190,14 @@ def _listed(claim: Claim | None, pod: PodView) -> tuple[str, ...]:
     """Return the user's EIPs that the claim of the Pod has to choose from, or will have; empty for none."""
     if claim is not None:
         return claim.request.address_ids if claim.request else ()
-    if eip_annotations.EIP_ID_LIST not in pod.annotations:
+    if EIP_ID_LIST not in pod.annotations:
         return ()
     try:
         return eip_annotations.request_of(pod).address_ids
     except InvalidInputError:
         return ()
+
+
+def _matters(pod: PodView) -> bool:
+    """Whether the Pod wants an EIP, or is to be told why it gets none."""
+    return wants_eip(pod) or bool(claim_notes.misunderstandings(pod))

@@ -97,9 +97,13 @@ class Reconciler:
 
     def _give_hints(self, facts: Facts) -> None:
         claim, pod = facts.claim, facts.pod
-        if claim and pod and not claim.deleting and bearer_of(claim, pod) is Bearer.SAME:
-            for note in claim_notes.notes(claim, pod):
-                self._ports.teller.pod_once(pod.ref, note.reason, note.message)
+        if pod is None or not pod.wants_sandbox:
+            return
+        notes = claim_notes.misunderstandings(pod)
+        if claim and not claim.deleting and bearer_of(claim, pod) is Bearer.SAME:
+            notes += claim_notes.notes(claim, pod)
+        for note in notes:
+            self._ports.teller.pod_once(pod.ref, note.reason, note.message)
 
     def _step(self, action: do.Action, facts: Facts) -> Facts | Rest:
         claim = facts.claim

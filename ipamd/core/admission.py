@@ -13,13 +13,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ipamd.core import pods
+from ipamd.core.annotation_names import EIP_ATTRIBUTES, EIP_ID_LIST, NETWORKS
 from ipamd.core.capacity import EIP_RESOURCE, ENI_IP_RESOURCE
-from ipamd.core.eip_annotations import EIP_ATTRIBUTES, EIP_ID_LIST
 from ipamd.core.errors import InvalidInputError
 
 API_VERSION = "admission.k8s.io/v1"
 KIND = "AdmissionReview"
-NETWORKS = pods.ANNOTATION_PREFIX + "networks"
 
 _DIRECT_ENI = "tke-direct-eni"
 _MOST_UID = 128

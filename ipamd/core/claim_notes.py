@@ -5,11 +5,16 @@ The claim goes its way whatever is noted here. Pure.
 
 from dataclasses import dataclass
 
-from ipamd.core import capacity, claim_spec
+from ipamd.core import annotation_names, capacity, claim_spec, generated_names
+from ipamd.core.annotation_names import DELETE_POLICY, EIP_ATTRIBUTES, EIP_ID_LIST
 from ipamd.core.claims import Claim
-from ipamd.core.eip_annotations import EIP_ATTRIBUTES, EIP_ID_LIST, request_of, wants_eip
+from ipamd.core.eip_annotations import asks_in_vain, request_of, wants_eip
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.pods import PodView
+from ipamd.core.quoting import shown
+
+_SUPER_NODES = "eklet-"
+"""How TKE begins the names of super nodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +27,59 @@ class Note:
 
 def notes(claim: Claim, pod: PodView) -> list[Note]:
     """Return what is to be said about a living Pod and the claim that serves it."""
-    return [note for note in (_no_resource(pod), _two_wishes(pod), _changed(claim, pod)) if note]
+    found = (_no_resource(pod), _two_wishes(pod), _changed(claim, pod), _kept_for_nobody(claim, pod))
+    return [note for note in found if note]
+
+
+def misunderstandings(pod: PodView) -> list[Note]:
+    """Return what is to be said about a Pod whose annotations do not mean what its owner may believe."""
+    return [note for note in (_of_the_host(pod), *_strays(pod)) if note]
+
+
+def _of_the_host(pod: PodView) -> Note | None:
+    if not asks_in_vain(pod):
+        return None
+    return Note(
+        "HostNetworkHasNoEIP",
+        f"Pod {pod.ref} asks for an EIP and gets none, because with hostNetwork: true it has no address of "
+        f"its own: remove hostNetwork, or the annotations and the resource {capacity.EIP_RESOURCE}",
+    )
+
+
+def _strays(pod: PodView) -> list[Note]:
+    """Compare with the annotations that the Pod has: a manifest may name an EIP for both kinds of nodes."""
+    found = []
+    for key in pod.strays:
+        wish = annotation_names.meant(key)
+        elsewhere = key.startswith(annotation_names.SUPER_NODE_PREFIX)
+        if wish in pod.annotations or (elsewhere and not _is_on_a_cvm(pod)):
+            continue
+        where = "counts on super nodes only" if elsewhere else "is no annotation of tke-eni"
+        found.append(
+            Note(
+                "AnnotationNotKnown",
+                f"annotation {shown(key)} of Pod {pod.ref} {where} and is ignored: if {wish} is meant, write "
+                "that and create the Pod again; else remove it",
+            )
+        )
+    return found
+
+
+def _is_on_a_cvm(pod: PodView) -> bool:
+    """Whether the Pod is on a node, and that is no super node, by its name."""
+    return pod.node != "" and not pod.node.startswith(_SUPER_NODES)
+
+
+def _kept_for_nobody(claim: Claim, pod: PodView) -> Note | None:
+    if not claim.retained or not generated_names.has_one(pod):
+        return None
+    maker = f"its {pod.controller.kind} gives each Pod a new one" if pod.controller else "it was generated"
+    return Note(
+        "KeptForNobody",
+        f"EIPClaim {claim.namespace}/{claim.name} has deletePolicy Never, and no Pod will have its name "
+        f"again ({maker}): the EIP is kept for nobody, and paid for until the claim expires or is deleted: "
+        f"use a StatefulSet, or remove {DELETE_POLICY}",
+    )
 
 
 def _no_resource(pod: PodView) -> Note | None:

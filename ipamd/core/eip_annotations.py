@@ -2,7 +2,8 @@
 
 `eip-attributes` describes an EIP to create, `eip-id-list` names EIPs that exist; where both stand the list
 wins. `eip-claim-delete-policy: Never` keeps claim and EIP when the Pod is gone, `claim-expired-duration` says
-for how long. Pure. Every error names annotation, Pod, value and what is allowed.
+for how long. White space around a value means nothing: YAML's `|` adds a line feed. Pure. Every error names
+annotation, Pod, value and what is allowed.
 """
 
 from collections.abc import Iterator
@@ -11,14 +12,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ipamd.core import durations, eip_attributes, eip_id_list, model, networks
+from ipamd.core.annotation_names import DELETE_POLICY, EIP_ATTRIBUTES, EIP_ID_LIST, EXPIRED_DURATION
 from ipamd.core.errors import InvalidInputError
-from ipamd.core.pods import ANNOTATION_PREFIX, PodView
+from ipamd.core.pods import PodView
 from ipamd.core.quoting import shown
-
-EIP_ATTRIBUTES = ANNOTATION_PREFIX + "eip-attributes"
-EIP_ID_LIST = ANNOTATION_PREFIX + "eip-id-list"
-DELETE_POLICY = ANNOTATION_PREFIX + "eip-claim-delete-policy"
-EXPIRED_DURATION = ANNOTATION_PREFIX + "claim-expired-duration"
 
 LEAST_EXPIRY = 300.0
 """Seconds: the least that TKE takes; a Pod that moves to another node must find its EIP."""
@@ -47,8 +44,16 @@ class EipRequest:
 
 def wants_eip(pod: PodView) -> bool:
     """Whether the Pod asks for an EIP at all: by annotation or by resource, and with a network of its own."""
-    asks = pod.requests_eip or EIP_ATTRIBUTES in pod.annotations or EIP_ID_LIST in pod.annotations
-    return asks and not pod.host_network
+    return _asks(pod) and not pod.host_network
+
+
+def asks_in_vain(pod: PodView) -> bool:
+    """Whether the Pod asks for an EIP, and has no network of its own that could have one."""
+    return _asks(pod) and pod.host_network
+
+
+def _asks(pod: PodView) -> bool:
+    return pod.requests_eip or EIP_ATTRIBUTES in pod.annotations or EIP_ID_LIST in pod.annotations
 
 
 def request_of(pod: PodView) -> EipRequest:
@@ -61,14 +66,14 @@ def request_of(pod: PodView) -> EipRequest:
     address_ids: tuple[str, ...] = ()
     if EIP_ID_LIST in pod.annotations:
         with _reading(EIP_ID_LIST, pod):
-            address_ids = eip_id_list.parse(pod.annotations[EIP_ID_LIST])
+            address_ids = eip_id_list.parse(_value(pod, EIP_ID_LIST))
     else:
         with _reading(EIP_ATTRIBUTES, pod):
-            order = eip_attributes.order_of(pod.annotations.get(EIP_ATTRIBUTES, ""))
+            order = eip_attributes.order_of(_value(pod, EIP_ATTRIBUTES))
     with _reading(DELETE_POLICY, pod):
-        policy = _delete_policy(pod.annotations.get(DELETE_POLICY, ""))
+        policy = _delete_policy(_value(pod, DELETE_POLICY))
     with _reading(EXPIRED_DURATION, pod):
-        expire_after = _expiry(pod.annotations.get(EXPIRED_DURATION, ""))
+        expire_after = _expiry(_value(pod, EXPIRED_DURATION))
     return EipRequest(order=order, address_ids=address_ids, delete_policy=policy, expire_after=expire_after)
 
 
@@ -81,6 +86,10 @@ def expiry_of(text: str) -> float:
             f"to {durations.text_of(MOST_EXPIRY)}"
         )
     return float(round(seconds))
+
+
+def _value(pod: PodView, annotation: str) -> str:
+    return pod.annotations.get(annotation, "").strip()
 
 
 @contextmanager

@@ -2,9 +2,10 @@
 
 The value is a JSON object with `Bandwidth` and `ISP`, or with the parameter names of AllocateAddresses
 (`InternetMaxBandwidthOut`, `InternetServiceProvider`, `InternetChargeType`, `BandwidthPackageId`), where the
-long name wins over the short one. Empty it means 100 Mbps, BGP, billed by traffic. Limits: document
-"Bandwidth limits" of EIP billing (1..100 Mbps for traffic and hourly bandwidth, 1..2000 in a bandwidth
-package). Pure. Errors name field, value and what is allowed; whose annotation it is, the caller adds.
+long name wins over the short one. Go, in which TKE is written, reads field names whatever their case, and so
+do we. Empty it means 100 Mbps, BGP, billed by traffic. Limits: document "Bandwidth limits" of EIP billing
+(1..100 Mbps for traffic and hourly bandwidth, 1..2000 in a bandwidth package). Pure. Errors name field, value
+and what is allowed; whose annotation it is, the caller adds.
 """
 
 import json
@@ -34,6 +35,7 @@ _KNOWN = (
     "InternetChargeType",
     "BandwidthPackageId",
 )
+_SPELLINGS = {name.casefold(): name for name in _KNOWN}
 _LONGEST = 2048
 """Characters of an annotation that are looked at."""
 _NUMBER = re.compile(r"[0-9]{1,6}")
@@ -61,7 +63,7 @@ def _fields(text: str) -> dict[str, Any]:
     if len(text) > _LONGEST:
         raise InvalidInputError(f"it has {len(text)} characters; allowed are {_LONGEST}")
     try:
-        fields = json.loads(text, object_pairs_hook=_without_duplicates)
+        fields = json.loads(text, object_pairs_hook=_fields_of)
     except (ValueError, RecursionError) as e:
         raise InvalidInputError(
             f"{shown(text)} is not JSON ({e}); allowed is an object such as "
@@ -71,7 +73,7 @@ def _fields(text: str) -> dict[str, Any]:
         raise InvalidInputError(
             f'{shown(text)} is not a JSON object; allowed is for example {{"Bandwidth":"100","ISP":"BGP"}}'
         )
-    unknown = sorted(set(fields) - set(_KNOWN))
+    unknown = sorted(name for name in fields if name not in _KNOWN)
     if unknown:
         raise InvalidInputError(
             f"unknown field {', '.join(map(shown, unknown[:5]))}; allowed are {', '.join(_KNOWN)}"
@@ -79,10 +81,10 @@ def _fields(text: str) -> dict[str, Any]:
     return fields
 
 
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
+def _fields_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [_SPELLINGS.get(name.casefold(), name) for name, _ in pairs]
+    fields = dict(zip(names, (value for _, value in pairs), strict=True))
     if len(fields) < len(pairs):
-        names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise InvalidInputError(f"field {shown(twice)} is given more than once; allowed is once")
     return fields

@@ -1,13 +1,15 @@
 """`eip-id-list`: the user's own EIPs, and which of them a Pod's name asks for.
 
-The value is a list of EIP ids, divided by commas. A Pod whose name ends in a number takes the entry of that
-number, the first being 0; any other takes whichever is free (TKE's page on Pod EIPs). Pure. Errors say what
-is wrong and what is allowed; whose annotation it is, the caller adds.
+The value is a list of EIP ids, divided by commas; an empty entry, such as the one behind a comma at the end,
+does not count. A Pod whose name ends in a number takes the entry of that number, the first being 0; any other
+takes whichever is free (TKE's page on Pod EIPs). Pure. Errors say what is wrong and what is allowed; whose
+annotation it is, the caller adds.
 """
 
 import re
 from collections.abc import Sequence
 
+from ipamd.core import generated_names
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.pods import PodView
 from ipamd.core.quoting import shown
@@ -18,19 +20,16 @@ _LONGEST = 4096
 """Characters that are looked at: more than MOST entries need."""
 _ID = re.compile(r"eip-[0-9a-z]{8}")
 _DIGITS = re.compile(r"[0-9]+")
-_GENERATED = re.compile(r"[bcdfghjklmnpqrstvwxz2456789]{5}")
-"""What the API server puts behind `generateName` (apimachinery, util/rand): letters that form no words."""
-_NAME_GENERATORS = frozenset({"ReplicaSet", "ReplicationController", "DaemonSet", "Job"})
-"""Controllers whose Pods have random names; such an end may by chance be all digits."""
 
 
 def parse(text: str) -> tuple[str, ...]:
     """Return the ids that the annotation's value lists; errors: InvalidInputError."""
     if len(text) > _LONGEST:
         raise InvalidInputError(f"it has {len(text)} characters; allowed are {_LONGEST}")
-    if not text.strip():
+    entries = [entry.strip() for entry in text.split(",") if entry.strip()]
+    if not entries:
         raise InvalidInputError("it is empty; allowed are EIP ids such as eip-1a2b3c4d,eip-5e6f7g8h")
-    return check([entry.strip() for entry in text.split(",")])
+    return check(entries)
 
 
 def check(entries: Sequence[object]) -> tuple[str, ...]:
@@ -55,15 +54,8 @@ def check(entries: Sequence[object]) -> tuple[str, ...]:
 def number_of(pod: PodView) -> int | None:
     """Return the number at the end of the Pod's name, None for a name that has none.
 
-    It is all that follows the name's last dash. Pods of StatefulSets (and of their relatives of other API
-    groups) are numbered although they carry a `generateName`; an end that a name generator made is not a
-    number even if it is all digits.
+    It is all that follows the name's last dash; an end that a name generator made is not a number even if it
+    is all digits.
     """
     end = pod.ref.name.rpartition("-")[2]
-    kind = pod.controller.kind if pod.controller else ""
-    if not _DIGITS.fullmatch(end) or kind in _NAME_GENERATORS:
-        return None
-    generated = pod.generate_name and pod.ref.name.removeprefix(pod.generate_name)
-    if kind != "StatefulSet" and generated and _GENERATED.fullmatch(generated):
-        return None
-    return int(end)
+    return None if not _DIGITS.fullmatch(end) or generated_names.has_one(pod) else int(end)

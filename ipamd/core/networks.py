@@ -7,10 +7,10 @@ a JSON list of objects. What cannot be read is not ours to judge. Pure.
 
 import json
 
+from ipamd.core.annotation_names import NETWORKS
 from ipamd.core.errors import InvalidInputError
-from ipamd.core.pods import ANNOTATION_PREFIX, PodView
+from ipamd.core.pods import PodView
 
-NETWORKS = ANNOTATION_PREFIX + "networks"
 ROUTE_ENI = "tke-route-eni"
 DIRECT_ENI = "tke-direct-eni"
 

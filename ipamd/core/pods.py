@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ipamd.core import capacity, model, owners
+from ipamd.core import annotation_names, capacity, model, owners
 
-ANNOTATION_PREFIX = "tke.cloud.tencent.com/"
 _ASKS = [{"resources": {"requests": {capacity.EIP_RESOURCE: "1"}}}]
 FINISHED = ("Succeeded", "Failed")
 """Phases after which no container and no sandbox of the Pod is started again."""
@@ -33,6 +32,8 @@ class PodView:
     pod_ip: str = ""
     annotations: Mapping[str, str] = field(default_factory=dict)
     """Those with our prefix only."""
+    strays: tuple[str, ...] = ()
+    """Keys of annotations that were probably meant to be ones that ask for an EIP."""
     requests_eip: bool = False
     """Whether a container requests the extended resource `tke.cloud.tencent.com/eip`."""
     generate_name: str = ""
@@ -76,6 +77,7 @@ def view(pod: Mapping[str, Any]) -> PodView:
         host_network=spec.get("hostNetwork") is True,
         pod_ip=_text(status.get("podIP")),
         annotations=_own_annotations(metadata),
+        strays=_strays(metadata),
         requests_eip=_requests(spec, capacity.EIP_RESOURCE),
         generate_name=_text(metadata.get("generateName")),
         controller=owners.controller_of(metadata),
@@ -91,7 +93,11 @@ def trim(pod: Mapping[str, Any]) -> dict[str, Any]:
     metadata, spec, status = (_mapping(pod.get(part)) for part in ("metadata", "spec", "status"))
     kept = ("name", "uid", "resourceVersion", "deletionTimestamp")
     controller = owners.controller_of(metadata)
-    annotations = {**_own_annotations(metadata), **_static_annotations(metadata)}
+    annotations = {
+        **dict.fromkeys(_strays(metadata), ""),
+        **_own_annotations(metadata),
+        **_static_annotations(metadata),
+    }
     return {
         "metadata": {
             **{key: metadata[key] for key in kept if key in metadata},
@@ -127,8 +133,14 @@ def _own_annotations(metadata: Mapping[str, Any]) -> dict[str, str]:
     return {
         sys.intern(key): _shared(_text(annotations[key]))
         for key in annotations
-        if key.startswith(ANNOTATION_PREFIX)
+        if key.startswith(annotation_names.PREFIX)
     }
+
+
+def _strays(metadata: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(
+        sys.intern(key) for key in _mapping(metadata.get("annotations")) if annotation_names.meant(key)
+    )
 
 
 @functools.lru_cache(maxsize=4096)

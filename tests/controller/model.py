@@ -14,8 +14,9 @@ from typing import Any
 from ipamd.cloud.tasks import TaskState
 from ipamd.core import claims, nodes, pods, tags, timestamps
 from ipamd.core.account_types import AccountType
+from ipamd.core.annotation_names import EIP_ATTRIBUTES
 from ipamd.core.cloud_errors import cloud_error
-from ipamd.core.eip_annotations import EIP_ATTRIBUTES, wants_eip
+from ipamd.core.eip_annotations import wants_eip
 from ipamd.core.model import AcceptedOrder, Eip, EipStatus
 from ipamd.kube import errors
 from ipamd.kube.client import Listing

@@ -22,8 +22,8 @@ from ipamd.controller.promises import Promises
 from ipamd.controller.reconciling import Reconciler
 from ipamd.controller.telling import Teller
 from ipamd.core import claims
+from ipamd.core.annotation_names import EIP_ID_LIST
 from ipamd.core.deadline import Deadline
-from ipamd.core.eip_annotations import EIP_ID_LIST
 from ipamd.core.errors import CloudError
 from ipamd.core.model import Eip, EipStatus
 from ipamd.kube.errors import KubeError

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ipamd.kube.resources import EIPCLAIMS, PODS
+from ipamd.kube.resources import EIPCLAIMS, PODS, REPLICASETS
 from simulator.kube import Fault, FaultKind
 from tests.controller.world import PREFIX
 
@@ -111,3 +111,72 @@ def test_a_claim_that_the_api_server_refuses_is_told_on_the_pod(world, controlle
     assert "EIPClaim" in event["message"]
     assert "tried again" in event["message"]
     assert world.claim("web-0") is None
+
+
+def told_of(world, reason):
+    (event,) = world.wait(lambda: world.events(reason))
+    return event["type"], event["involvedObject"]["name"], event["message"]
+
+
+def test_an_annotation_that_was_misspelt_is_told_once_with_the_right_one(world, controller):
+    world.create_pod("web-0", {"eip-attribute": "{}"})
+
+    kind, name, message = told_of(world, "AnnotationNotKnown")
+    assert (kind, name) == ("Warning", "web-0")
+    assert f'"{PREFIX}eip-attribute"' in message
+    assert f"if {PREFIX}eip-attributes is meant" in message
+
+    world.client.patch(PODS, "web-0", {"metadata": {"annotations": {PREFIX + "networks": "x"}}}, "default")
+    world.create_pod("api-0")
+    world.wait_provisioned("api-0")
+    (event,) = world.events("AnnotationNotKnown")
+    assert event["count"] == 1
+    assert world.claim("web-0") is None
+
+
+def test_the_annotation_of_super_nodes_is_told_of_on_a_cvm(world, controller):
+    world.create_pod("web-0", {})
+    foreign = {f"eks.{PREFIX}eip-attributes": ""}
+    world.client.patch(PODS, "web-0", {"metadata": {"annotations": foreign}}, "default")
+
+    _, name, message = told_of(world, "AnnotationNotKnown")
+    assert name == "web-0"
+    assert "super nodes only" in message
+
+
+@pytest.mark.parametrize("wish", [{"annotations": {"eip-attributes": ""}}, {"resource": True}])
+def test_a_pod_of_the_host_s_network_is_told_that_it_gets_no_eip(world, controller, wish):
+    world.create_pod("web-0", host_network=True, **wish)
+
+    kind, name, message = told_of(world, "HostNetworkHasNoEIP")
+    assert (kind, name) == ("Warning", "web-0")
+    assert "hostNetwork: true" in message
+    assert world.claim("web-0") is None
+
+
+def test_a_pod_from_before_the_controller_is_told_too(world):
+    world.create_pod("web-0", {"eip-attribute": "{}"})
+
+    world.start_controller()
+
+    assert told_of(world, "AnnotationNotKnown")[1] == "web-0"
+
+
+def test_an_eip_that_is_kept_for_a_name_that_never_comes_back_is_told(world, controller):
+    replicas = world.create_workload(REPLICASETS, "web")
+    world.create_pod("web-2k4x7", {"eip-attributes": ""}, never=True, owner=replicas)
+    world.wait_provisioned("web-2k4x7")
+
+    kind, name, message = told_of(world, "KeptForNobody")
+    assert (kind, name) == ("Warning", "web-2k4x7")
+    assert "its ReplicaSet gives each Pod a new one" in message
+
+
+def test_values_as_yaml_s_blocks_give_them_are_taken(world, controller):
+    as_block = {"eip-claim-delete-policy": "Never\n", "claim-expired-duration": "24h\n"}
+    world.create_pod("web-0", {"eip-attributes": '{"bandwidth":"5"}\n', **as_block}, resource=True)
+
+    claim = world.wait_provisioned("web-0")
+    assert claim.retained
+    assert claim.request.expire_after == 86400.0
+    assert claim.request.order.bandwidth_mbps == 5

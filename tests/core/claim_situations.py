@@ -1,9 +1,10 @@
 """Claims, Pods, EIPs and facts as the tests of the rules need them, each with the parts that matter named."""
 
 from ipamd.core import tags
+from ipamd.core.annotation_names import EIP_ATTRIBUTES
 from ipamd.core.claim_facts import Facts
 from ipamd.core.claims import Claim, ClaimAddress, ClaimBinding, ClaimPod
-from ipamd.core.eip_annotations import EIP_ATTRIBUTES, DeletePolicy, EipRequest
+from ipamd.core.eip_annotations import DeletePolicy, EipRequest
 from ipamd.core.model import Eip, EipOrder, EipStatus, PodRef
 from ipamd.core.pods import PodView
 

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from ipamd.core import claim_actions as do
+from ipamd.core.annotation_names import EIP_ATTRIBUTES
 from ipamd.core.claim_rules import decide
 from ipamd.core.claims import ClaimPod, Reason
-from ipamd.core.eip_annotations import EIP_ATTRIBUTES, DeletePolicy, EipRequest
+from ipamd.core.eip_annotations import DeletePolicy, EipRequest
 from ipamd.core.model import EipOrder
 from tests.core.claim_situations import claim, facts, pod
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from ipamd.core import claim_actions as do
+from ipamd.core.annotation_names import DELETE_POLICY
 from ipamd.core.claim_rules import decide
 from ipamd.core.claims import ClaimPod
 from ipamd.core.cluster_rules import ClusterRules
-from ipamd.core.eip_annotations import DELETE_POLICY
 from ipamd.core.owners import OwnerRef, Workload, controller_of, passes_on
 from tests.core.claim_situations import OWN, claim, facts, pod
 

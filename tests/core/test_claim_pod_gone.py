@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from ipamd.core import claim_actions as do
+from ipamd.core.annotation_names import DELETE_POLICY, EIP_ATTRIBUTES
 from ipamd.core.claim_facts import LivePod
 from ipamd.core.claim_rules import decide
 from ipamd.core.claims import Allocation, ClaimPod, Reason
-from ipamd.core.eip_annotations import DELETE_POLICY, EIP_ATTRIBUTES
 from tests.core.claim_situations import NOW, ON_A, OWN, claim, eip, facts, pod
 
 

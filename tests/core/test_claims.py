@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipamd.core import claim_status, claims, pods
+from ipamd.core.annotation_names import DELETE_POLICY
 from ipamd.core.claims import ClaimAddress, ClaimBinding, ClaimPod, Phase, Reason
-from ipamd.core.eip_annotations import DELETE_POLICY, DeletePolicy, request_of
+from ipamd.core.eip_annotations import DeletePolicy, request_of
 
 POD = {
     "metadata": {

@@ -3,15 +3,8 @@
 import pytest
 
 from ipamd.core import pods
-from ipamd.core.eip_annotations import (
-    DELETE_POLICY,
-    EIP_ATTRIBUTES,
-    EIP_ID_LIST,
-    EXPIRED_DURATION,
-    DeletePolicy,
-    request_of,
-    wants_eip,
-)
+from ipamd.core.annotation_names import DELETE_POLICY, EIP_ATTRIBUTES, EIP_ID_LIST, EXPIRED_DURATION
+from ipamd.core.eip_annotations import DeletePolicy, request_of, wants_eip
 from ipamd.core.errors import InvalidInputError
 
 
@@ -53,6 +46,26 @@ def test_a_list_of_eips_wins_over_attributes():
 
     assert request.address_ids == ("eip-1a2b3c4d", "eip-5e6f7g8h")
     assert request.order is None
+
+
+@pytest.mark.parametrize("around", ["{}\n", " {}", "\t{} \r\n"])
+@pytest.mark.parametrize("omitted", [EIP_ATTRIBUTES, EIP_ID_LIST])
+def test_white_space_around_a_value_means_nothing(around, omitted):
+    plain = {
+        EIP_ATTRIBUTES: '{"Bandwidth":5}',
+        EIP_ID_LIST: "eip-1a2b3c4d,eip-5e6f7g8h",
+        DELETE_POLICY: "Never",
+        EXPIRED_DURATION: "24h",
+    }
+    del plain[omitted]
+    padded = {key: around.format(value) for key, value in plain.items()}
+
+    assert request_of(pod(padded)) == request_of(pod(plain))
+
+
+@pytest.mark.parametrize("annotation", [EIP_ATTRIBUTES, DELETE_POLICY, EXPIRED_DURATION])
+def test_white_space_alone_is_an_empty_value(annotation):
+    assert request_of(pod({annotation: " \n"})) == request_of(pod({annotation: ""}))
 
 
 def test_an_empty_list_is_never_answered_with_a_new_eip():

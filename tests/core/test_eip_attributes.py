@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipamd.core import eip_attributes, pods
-from ipamd.core.eip_annotations import EIP_ATTRIBUTES, DeletePolicy, request_of
+from ipamd.core.annotation_names import EIP_ATTRIBUTES
+from ipamd.core.eip_annotations import DeletePolicy, request_of
 from ipamd.core.eip_attributes import BY_BANDWIDTH, BY_CVM, BY_TRAFFIC, IN_PACKAGE, ISPS, MOST_MBPS, order_of
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.model import EipOrder
@@ -81,6 +82,23 @@ def test_the_long_names_win_over_the_short_ones():
     assert order_of(text) == EipOrder(isp="CMCC", bandwidth_mbps=50)
 
 
+@pytest.mark.parametrize(
+    ("text", "order"),
+    [
+        ('{"bandwidth":"7","isp":"CMCC"}', EipOrder(isp="CMCC", bandwidth_mbps=7)),
+        ('{"BANDWIDTH":7}', EipOrder(bandwidth_mbps=7)),
+        ('{"bandwidth":5,"internetMaxBandwidthOut":50}', EipOrder(bandwidth_mbps=50)),
+        ('{"internetchargetype":"BANDWIDTH_POSTPAID_BY_HOUR"}', EipOrder(charge_type=BY_BANDWIDTH)),
+    ],
+)
+def test_the_case_of_a_field_s_name_does_not_matter(text, order):
+    assert order_of(text) == order
+
+
+def test_a_value_s_case_matters():
+    assert 'ISP is "bgp"' in refusal({EIP_ATTRIBUTES: '{"isp":"bgp"}'})
+
+
 def test_a_bandwidth_package_takes_2000_mbps_and_needs_its_id():
     package = {"InternetChargeType": IN_PACKAGE, "BandwidthPackageId": "bwp-12345678", "Bandwidth": 2000}
 
@@ -151,14 +169,15 @@ def test_what_is_no_object_is_said(text):
 
 
 def test_an_unknown_field_is_named_with_the_known_ones():
-    message = refusal({EIP_ATTRIBUTES: '{"bandwidth":"100"}'})
+    message = refusal({EIP_ATTRIBUTES: '{"bandwith":"100"}'})
 
-    assert '"bandwidth"' in message
+    assert '"bandwith"' in message
     assert "Bandwidth, ISP, InternetMaxBandwidthOut" in message
 
 
 def test_a_field_given_twice_is_refused():
-    assert '"Bandwidth" is given more than once' in refusal({EIP_ATTRIBUTES: '{"Bandwidth":1,"Bandwidth":2}'})
+    for text in ('{"Bandwidth":1,"Bandwidth":2}', '{"bandwidth":1,"Bandwidth":2}'):
+        assert '"Bandwidth" is given more than once' in refusal({EIP_ATTRIBUTES: text})
 
 
 def test_an_annotation_of_absurd_size_is_refused_by_its_size():

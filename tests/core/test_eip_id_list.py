@@ -19,8 +19,19 @@ def test_the_entries_stand_in_their_order():
     assert eip_id_list.parse(" eip-1a2b3c4d ,\n eip-00000000 ") == ("eip-1a2b3c4d", "eip-00000000")
 
 
+@pytest.mark.parametrize("text", ["eip-1a2b3c4d,", ",eip-1a2b3c4d", "eip-1a2b3c4d,,", "eip-1a2b3c4d, \n,"])
+def test_an_empty_entry_does_not_count(text):
+    assert eip_id_list.parse(text) == ("eip-1a2b3c4d",)
+
+
+@pytest.mark.parametrize("text", ["", " \n", ",", " , ,"])
+def test_a_list_without_an_entry_is_refused(text):
+    with pytest.raises(InvalidInputError, match="it is empty"):
+        eip_id_list.parse(text)
+
+
 @pytest.mark.parametrize(
-    "entry", ["eip-1", "EIP-1a2b3c4d", "1.2.3.4", "eip_1a2b3c4d", "eip-1a2b3c4d5", "", "eip-1a2b3c4\uff15"]
+    "entry", ["eip-1", "EIP-1a2b3c4d", "1.2.3.4", "eip_1a2b3c4d", "eip-1a2b3c4d5", "eip-1a2b3c4\uff15"]
 )
 def test_what_is_no_id_is_named_with_its_place(entry):
     with pytest.raises(InvalidInputError) as raised:
@@ -53,7 +64,7 @@ def test_whatever_is_written_gives_ids_or_a_short_refusal(text):
         said = str(e)
     else:
         assert len(ids) == len(set(ids))
-        assert all(entry.strip() in ids for entry in text.split(","))
+        assert all(entry.strip() in ids for entry in text.split(",") if entry.strip())
         return
     assert len(said) < 500
 

@@ -6,6 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ipamd.core import (
+    annotation_names,
     claim_rules,
     claim_status,
     claims,
@@ -21,7 +22,7 @@ from ipamd.core import (
 from ipamd.core.claim_facts import Facts
 from ipamd.core.errors import InvalidInputError
 
-PREFIX = pods.ANNOTATION_PREFIX
+PREFIX = annotation_names.PREFIX
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),

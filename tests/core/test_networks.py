@@ -2,7 +2,7 @@
 
 import pytest
 
-from ipamd.core import eip_annotations, networks
+from ipamd.core import annotation_names, eip_annotations, networks
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.model import PodRef
 from ipamd.core.pods import PodView
@@ -11,7 +11,7 @@ from ipamd.core.pods import PodView
 def pod(value, **annotations):
     return PodView(
         ref=PodRef(namespace="default", name="web-0", uid="u"),
-        annotations={networks.NETWORKS: value, **annotations},
+        annotations={annotation_names.NETWORKS: value, **annotations},
     )
 
 
@@ -31,7 +31,7 @@ def test_an_eni_of_its_own_is_refused_and_no_eip_is_described_for_it(value):
 
     assert "ask for tke-route-eni" in str(e.value)
     with pytest.raises(InvalidInputError, match="tke-direct-eni"):
-        eip_annotations.request_of(pod(value, **{eip_annotations.EIP_ATTRIBUTES: ""}))
+        eip_annotations.request_of(pod(value, **{annotation_names.EIP_ATTRIBUTES: ""}))
 
 
 @pytest.mark.parametrize(
