@@ -17,10 +17,10 @@ import threading
 from pathlib import Path
 from typing import Final
 
-from ipamd import steps
 from ipamd.agent.cni_binaries import CniBinaries
 from ipamd.agent.directory_watch import DirectoryWatch
 from ipamd.core import conflist
+from ipamd.runtime import failpoints
 
 log = logging.getLogger(__name__)
 
@@ -152,11 +152,11 @@ def _write(path: Path, content: bytes) -> None:
     aside = path.with_name(f".{path.name}.new")
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
     try:
-        with steps.step("file.cni_conf.write"):
+        with failpoints.failpoint("file.cni_conf.write"):
             while content:  # a disk with little room takes the beginning and refuses only what follows
                 content = content[os.write(descriptor, content) :]
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    with steps.step("file.cni_conf.rename"):
+    with failpoints.failpoint("file.cni_conf.rename"):
         aside.rename(path)

@@ -17,13 +17,13 @@ from pathlib import Path
 
 from google.protobuf.message import DecodeError
 
-from ipamd import steps
 from ipamd.agent.deleting import Deleting
 from ipamd.core import cni, model
 from ipamd.core.cni_errors import CniError
 from ipamd.core.deadline import Deadline
 from ipamd.core.errors import IpamError, TryAgainError
 from ipamd.rpc import cni_pb2
+from ipamd.runtime import failpoints
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ class PendingDeletes:
 
 
 def _remove(file: Path) -> None:
-    with steps.step("file.queued_del.remove"):
+    with failpoints.failpoint("file.queued_del.remove"):
         file.unlink(missing_ok=True)
 
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import grpc
 
-from ipamd import steps
 from ipamd.agent.service import CniService
 from ipamd.core.errors import InvalidInputError
 from ipamd.rpc import cni_pb2_grpc, introspection_pb2_grpc, maintenance_pb2_grpc
+from ipamd.runtime import failpoints
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class Server:
             self._remove_socket()
             before = os.umask(0o177)
             try:
-                with steps.step("file.socket.listen"):
+                with failpoints.failpoint("file.socket.listen"):
                     self._server.add_insecure_port(f"unix:{self._path}")
             finally:
                 os.umask(before)
@@ -75,5 +75,5 @@ class Server:
         self._remove_socket()
 
     def _remove_socket(self) -> None:
-        with contextlib.suppress(FileNotFoundError), steps.step("file.socket.remove"):
+        with contextlib.suppress(FileNotFoundError), failpoints.failpoint("file.socket.remove"):
             self._path.unlink()

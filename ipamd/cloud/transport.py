@@ -29,10 +29,10 @@ from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentClo
 from tencentcloud.common.profile.client_profile import ClientProfile
 from tencentcloud.common.profile.http_profile import HttpProfile
 
-from ipamd import steps
 from ipamd.cloud.credentials import Credentials
 from ipamd.cloud.endpoints import Endpoints
 from ipamd.core.cloud_errors import cloud_error
+from ipamd.runtime import failpoints
 
 VERSIONS: Final[Mapping[str, str]] = {"cvm": "2017-03-12", "vpc": "2017-03-12"}
 """API version of each product in use."""
@@ -140,7 +140,7 @@ class ProductClient:
         """
         self._time.allow(seconds)
         try:
-            with steps.step(f"cloud.{action}"):
+            with failpoints.failpoint(f"cloud.{action}"):
                 answer = self._client.call_json(action, dict(params))
         except TencentCloudSDKException as e:
             raise cloud_error(action, e.code or "ClientError", _text(e.message), e.requestId or "") from e

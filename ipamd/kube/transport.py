@@ -16,9 +16,9 @@ from urllib.parse import urlencode
 
 import urllib3
 
-from ipamd import steps
 from ipamd.kube.config import Connection
 from ipamd.kube.errors import BODY_LIMIT, UnreachableError
+from ipamd.runtime import failpoints
 
 _CONNECT_TIMEOUT = 5.0
 _ANSWER_LIMIT = 64 * 1024 * 1024
@@ -43,7 +43,7 @@ class Request:
 
     title: str
     step: str
-    """How it is announced (`ipamd.steps`), for example `kube.get.pods`."""
+    """How it is announced (`ipamd.runtime.failpoints`), for example `kube.get.pods`."""
     method: str
     path: str
     query: tuple[tuple[str, str], ...] = ()
@@ -97,7 +97,7 @@ class Transport:
         """
         end = time.monotonic() + timeout
         try:
-            with steps.step(request.step):
+            with failpoints.failpoint(request.step):
                 response = self._open_again_if_stale(request, timeout)
                 try:
                     body = _read(request, response, end)
@@ -115,7 +115,7 @@ class Transport:
         Errors: UnreachableError when no answer came.
         """
         try:
-            with steps.step(request.step):
+            with failpoints.failpoint(request.step):
                 response = self._open_again_if_stale(request, silence)
         except (urllib3.exceptions.HTTPError, OSError) as e:
             raise UnreachableError(f"{request.title}: {_cause(e)} ({self._server})", advice=_ADVICE) from e

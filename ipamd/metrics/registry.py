@@ -14,8 +14,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 import ipamd
-from ipamd import steps
 from ipamd.endpoint import Answer, Page
+from ipamd.runtime import failpoints
 
 SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0)
 """Buckets of all durations: an ADD takes milliseconds without, about a second with an EIP, 50 s at most."""
@@ -48,7 +48,7 @@ class CloudRequests:
 
 
 class KubeRequests:
-    """Times the requests to the API server; a `ipamd.steps.Listener`."""
+    """Times the requests to the API server; a `ipamd.runtime.failpoints.Listener`."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         """Register the metrics."""
@@ -100,7 +100,7 @@ class Metrics:
         self.registry.register(_Build(component))
         ProcessCollector(registry=self.registry)
         self.cloud = CloudRequests(self.registry)
-        self._leave = steps.listen(KubeRequests(self.registry))
+        self._leave = failpoints.listen(KubeRequests(self.registry))
 
     def page(self) -> Page:
         """Return the page for the endpoint."""

@@ -18,9 +18,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from ipamd import steps
 from ipamd.core import errors
 from ipamd.net.netlink import NETFILTER, NetlinkSocket
+from ipamd.runtime import failpoints
 
 _JSON_OUTPUT: Final = 1 << 4  # NFT_CTX_OUTPUT_JSON; input is then read as JSON too
 _LIBRARY: Final = "libnftables.so.1"
@@ -53,10 +53,10 @@ def _load() -> ctypes.CDLL:
 def run(commands: Sequence[dict[str, Any]], what: str, step: str) -> list[dict[str, Any]]:
     """Carry out the commands as one transaction and return what they print; KernelError when refused.
 
-    `what` completes "could not …" in an error, `step` is how it is announced (`ipamd.steps`).
+    `what` completes "could not …" in an error, `step` is how it is announced (`ipamd.runtime.failpoints`).
     """
     request = json.dumps({"nftables": list(commands)}).encode()
-    with _lock, _context() as (library, context), steps.step(f"nft.{step}"):
+    with _lock, _context() as (library, context), failpoints.failpoint(f"nft.{step}"):
         if library.nft_run_cmd_from_buffer(context, request):
             reason = (library.nft_ctx_get_error_buffer(context) or b"").decode(errors="replace").strip()
             # The library reports only text; of it, the first line says why and the others quote the request.

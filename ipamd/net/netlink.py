@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
-from ipamd import steps
 from ipamd.core import errors
+from ipamd.runtime import failpoints
 
 ROUTE: Final = socket.NETLINK_ROUTE
 NETFILTER: Final = 12  # NETLINK_NETFILTER; the socket module does not name it
@@ -42,7 +42,7 @@ CHANGES: Final[Mapping[int, str]] = {
     32: "newrule",
     33: "delrule",
 }
-"""How requests to rtnetlink that change something are announced (`ipamd.steps`), by their type."""
+"""How changes asked of rtnetlink are announced (`ipamd.runtime.failpoints`), by their type."""
 
 _ERROR: Final = 2
 _DONE: Final = 3
@@ -150,7 +150,7 @@ class NetlinkSocket:
         outcome: list[Refusal] = []
         for start in range(0, len(requests), _MAX_REQUESTS):
             part = requests[start : start + _MAX_REQUESTS]
-            with steps.step(f"netlink.{'+'.join(dict.fromkeys(map(_type_name, part)))}"):
+            with failpoints.failpoint(f"netlink.{'+'.join(dict.fromkeys(map(_type_name, part)))}"):
                 sequences, refusals = self.exchange([request.data for request in part])
             outcome += [refusals.get(sequence, Refusal(0, "")) for sequence in sequences]
         for request, refusal in zip(requests, outcome, strict=True):

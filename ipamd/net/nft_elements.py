@@ -19,10 +19,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from ipamd import steps
 from ipamd.core import errors
 from ipamd.net import netlink
 from ipamd.net.netlink import ACK, CREATE, DUMP, NETFILTER, REQUEST, NetlinkSocket
+from ipamd.runtime import failpoints
 
 TABLE: Final = "tke_eni"
 
@@ -124,7 +124,7 @@ class Elements:
         """Send one batch; return what was refused by the index of the change, and then nothing was done."""
         messages = [_batch_mark(_BATCH_BEGIN), *map(_change, changes), _batch_mark(_BATCH_END)]
         names = dict.fromkeys(f"{'delete' if change.delete else 'add'}.{change.name}" for change in changes)
-        with self._channel() as channel, steps.step(f"nft.{'+'.join(names)}"):
+        with self._channel() as channel, failpoints.failpoint(f"nft.{'+'.join(names)}"):
             sequences, refusals = channel.exchange(messages)
         for sequence, refusal in refusals.items():
             if sequence not in sequences[1:-1]:

@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 from typing import Final
 
-from ipamd import steps
 from ipamd.core import errors
+from ipamd.runtime import failpoints
 
 PROC_SYS: Final = Path("/proc/sys")
 
@@ -39,7 +39,7 @@ class Sysctls:
         try:
             descriptor = os.open(self._net / name, os.O_WRONLY | os.O_CLOEXEC)
             try:
-                with steps.step(f"sysctl.{name.rpartition('/')[2]}"):
+                with failpoints.failpoint(f"sysctl.{name.rpartition('/')[2]}"):
                     os.write(descriptor, value.encode())
             finally:
                 os.close(descriptor)

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self
 
-from ipamd import steps
 from ipamd.core.addresses import Address
 from ipamd.core.boottime import BOOT, Boottime
 from ipamd.core.errors import InvalidInputError, IpamError
 from ipamd.core.ledger import Transition
+from ipamd.runtime import failpoints
 from ipamd.store import rows, schema
 
 BOOT_ID = "boot_id"
@@ -161,7 +161,7 @@ class Database:
 
     @contextlib.contextmanager
     def _transaction(self, name: str) -> Iterator[sqlite3.Connection]:
-        with self._guard, self._translated("write"), steps.step(f"store.{name}"):
+        with self._guard, self._translated("write"), failpoints.failpoint(f"store.{name}"):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -286,6 +286,6 @@ def set_aside(path: Path, now: float | None = None) -> Path:
     for suffix in ("", "-wal", "-shm"):
         source = path.with_name(path.name + suffix)
         if source.exists():
-            with steps.step("file.store.set_aside"):
+            with failpoints.failpoint("file.store.set_aside"):
                 source.rename(target.with_name(target.name + suffix))
     return target

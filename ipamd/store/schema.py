@@ -8,9 +8,10 @@ invariants, so that a defect above shows itself here and not in a network.
 import sqlite3
 import time
 
-from ipamd import boot, steps
+from ipamd import boot
 from ipamd.core import names
 from ipamd.core.errors import InvalidInputError
+from ipamd.runtime import failpoints
 
 MIGRATIONS: tuple[str, ...] = (
     """
@@ -108,7 +109,7 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
     connection.create_function("host_veth_of_pod", 2, names.host_veth_of_pod, deterministic=True)
     for number in range(version, len(MIGRATIONS)):
         statements = f"BEGIN IMMEDIATE; {MIGRATIONS[number]}"
-        with steps.step("store.migrate"):
+        with failpoints.failpoint("store.migrate"):
             connection.executescript(statements)
             # The date is for people.
             connection.execute("INSERT INTO migrations VALUES (?, ?)", (number + 1, time.time()))

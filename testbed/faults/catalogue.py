@@ -66,7 +66,7 @@ def catalogue() -> dict[str, str]:
 
 
 def unannounced() -> list[str]:
-    """Return where a daemon changes a file outside of a `with steps.step(...)`."""
+    """Return where a daemon changes a file outside of a `with failpoints.failpoint(...)`."""
     found = []
     for where, tree in _modules():
         announced = {id(inner) for node in ast.walk(tree) if _announces(node) for inner in ast.walk(node)}
@@ -83,7 +83,8 @@ def unannounced() -> list[str]:
 
 def _announces(node: ast.AST) -> bool:
     return isinstance(node, ast.With) and any(
-        isinstance(item.context_expr, ast.Call) and ast.unparse(item.context_expr.func) == "steps.step"
+        isinstance(item.context_expr, ast.Call)
+        and ast.unparse(item.context_expr.func) == "failpoints.failpoint"
         for item in node.items
     )
 
@@ -120,7 +121,7 @@ def _steps_of(node: ast.Constant | ast.Call, where: str) -> Iterator[str]:
 def _steps_of_call(call: ast.Call, where: str) -> Iterator[str]:
     function = ast.unparse(call.func)
     place = f"{where}:{call.lineno}"
-    if function == "steps.step":
+    if function == "failpoints.failpoint":
         yield from _announced(call.args[0], place)
     elif function in ("libnftables.run", "run") and where.endswith(
         ("nft_table.py", "ipv6_guard.py", "libnftables.py")

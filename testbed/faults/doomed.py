@@ -1,9 +1,9 @@
 """Runs a daemon of the product that dies at a point: `python -m testbed.faults.doomed [flags] -- agent ...`.
 
-The daemon is the product's own, unchanged: all that is added is a listener to its steps (`ipamd.steps`),
-which ends the process by SIGKILL, as the OOM killer does: no handler, no `finally`, no flush. A point can be
-given for the start, or later to the running process over a unix socket (`Remote`); counting begins when it is
-given.
+The daemon is the product's own, unchanged: all that is added is a listener to its steps
+(`ipamd.runtime.failpoints`), which ends the process by SIGKILL, as the OOM killer does: no handler, no
+`finally`, no flush. A point can be given for the start, or later to the running process over a unix socket
+(`Remote`); counting begins when it is given.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ipamd import __main__ as product
-from ipamd import steps
+from ipamd.runtime import failpoints
 from testbed.faults.points import Point, parse
 
 
@@ -114,7 +114,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("daemon", nargs=argparse.REMAINDER, help="-- agent|controller and its flags")
     arguments = parser.parse_args(argv)
     doom = Doom(arguments.at)
-    steps.listen(doom)
+    failpoints.listen(doom)
     if arguments.orders is not None:
         arguments.orders.unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX)

@@ -1,7 +1,7 @@
 """Where a daemon can die: before or after the n-th time that it takes a step.
 
 Points are not written down by anybody: a run of a scenario is recorded, and what was announced by
-`ipamd.steps` are its points. Pure.
+`ipamd.runtime.failpoints` are its points. Pure.
 """
 
 from collections import Counter

@@ -18,9 +18,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ipamd import steps
 from ipamd.core import ledger, names
 from ipamd.core.addresses import Assigned
+from ipamd.runtime import failpoints
 from tests.chaos.cluster import Cluster
 from tests.chaos.pod_lives import Kind
 from tests.chaos.sandboxes import Sandbox
@@ -244,7 +244,7 @@ class Pause:
 @contextlib.contextmanager
 def paused(step, when, *, by):
     pause = Pause(step, when, by)
-    leave = steps.listen(pause)
+    leave = failpoints.listen(pause)
     try:
         yield pause
     finally:

@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
-from ipamd import metrics, steps
+from ipamd import metrics
 from ipamd.kube.errors import UnreachableError
+from ipamd.runtime import failpoints
 
 
 @pytest.fixture
@@ -37,11 +38,11 @@ def test_requests_to_the_cloud_are_counted_by_action_and_code(counted):
 
 
 def test_requests_to_the_api_server_are_counted_also_without_an_answer(counted):
-    with steps.step("kube.patch.nodes.status"):
+    with failpoints.failpoint("kube.patch.nodes.status"):
         pass
-    with pytest.raises(UnreachableError), steps.step("kube.patch.nodes.status"):
+    with pytest.raises(UnreachableError), failpoints.failpoint("kube.patch.nodes.status"):
         raise UnreachableError("away")
-    with steps.step("netlink.newlink"):
+    with failpoints.failpoint("netlink.newlink"):
         pass
 
     assert value(counted, "tke_eni_kube_request_seconds_count", request="patch.nodes.status") == 2
@@ -51,7 +52,7 @@ def test_requests_to_the_api_server_are_counted_also_without_an_answer(counted):
 
 def test_nothing_is_counted_after_close(counted):
     counted.close()
-    with steps.step("kube.get.pods"):
+    with failpoints.failpoint("kube.get.pods"):
         pass
 
     assert value(counted, "tke_eni_kube_request_seconds_count", request="get.pods") is None

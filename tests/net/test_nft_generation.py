@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from ipamd import steps
 from ipamd.net import nft_generation, nft_table, table_listing
 from ipamd.net.nft_generation import Remembered
+from ipamd.runtime import failpoints
 from tests.net.world import DIRECT, GATEWAY, PRIMARY_MAC, SECONDARY_MAC
 
 pytestmark = pytest.mark.netns
@@ -83,7 +83,7 @@ def test_a_repair_round_lists_the_table_once_whatever_number_of_enis(world):
     world.on_node(repair_round)
     world.node.run("nft", "add", "table", "ip", "theirs")
     lists = Lists()
-    leave = steps.listen(lists)
+    leave = failpoints.listen(lists)
     try:
         world.on_node(repair_round)
         assert lists.count == 1

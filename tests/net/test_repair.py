@@ -2,8 +2,8 @@
 
 import pytest
 
-from ipamd import steps
 from ipamd.net.nft_elements import Element, Elements, add
+from ipamd.runtime import failpoints
 from tests.net.world import DIRECT, INTERNET_IP, NEIGHBOUR_IP, PRIMARY_MAC, source_seen
 
 pytestmark = pytest.mark.netns
@@ -137,7 +137,7 @@ class Meddler:
 def test_what_is_flushed_at_the_moment_of_a_repair_is_not_taken_for_how_it_should_be(world, part):
     whole = world.node.run("nft", "-s", "list", part[0], *part[1:])
     world.node.run("nft", "flush", "chain", "ip", "tke_eni", "postrouting")
-    leave = steps.listen(Meddler(world, part))
+    leave = failpoints.listen(Meddler(world, part))
     try:
         world.ensure_node()
     finally:

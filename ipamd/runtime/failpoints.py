@@ -1,6 +1,6 @@
 """Every effect on the outside, announced where it is made, for whoever listens.
 
-    with steps.step("cloud.AssociateAddress"):
+    with failpoints.failpoint("cloud.AssociateAddress"):
         answer = ...
 
 Each adapter has one place that sends: an action of the cloud, a request to the API server, a datagram of
@@ -56,7 +56,7 @@ def listen(listener: Listener) -> Callable[[], None]:
     return leave
 
 
-class step:  # noqa: N801 - reads as a statement
+class failpoint:  # noqa: N801 - reads as a statement
     """The block that makes one effect. Who begins to listen in the middle of it hears of the next one."""
 
     __slots__ = ("_began", "_heard_by", "_name")

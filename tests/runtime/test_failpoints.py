@@ -2,7 +2,7 @@
 
 import pytest
 
-from ipamd import steps
+from ipamd.runtime import failpoints
 
 
 class Heard:
@@ -20,13 +20,13 @@ class Heard:
 @pytest.fixture
 def heard():
     heard = Heard()
-    leave = steps.listen(heard)
+    leave = failpoints.listen(heard)
     yield heard
     leave()
 
 
 def test_a_listener_hears_of_a_step_before_and_after_its_effect(heard):
-    with steps.step("cloud.AllocateAddresses"):
+    with failpoints.failpoint("cloud.AllocateAddresses"):
         heard.calls.append("the effect")
 
     assert heard.calls == [
@@ -37,7 +37,7 @@ def test_a_listener_hears_of_a_step_before_and_after_its_effect(heard):
 
 
 def test_a_step_that_fails_is_over_too_and_its_error_goes_on(heard):
-    with pytest.raises(OSError, match="refused"), steps.step("sysctl.ip_forward"):
+    with pytest.raises(OSError, match="refused"), failpoints.failpoint("sysctl.ip_forward"):
         raise OSError("refused")
 
     assert [call[0] for call in heard.calls] == ["before", "after"]
@@ -49,10 +49,10 @@ def test_what_a_listener_raises_before_a_step_keeps_it_from_being_taken():
         def before(self, step):
             raise RuntimeError("no")
 
-    leave = steps.listen(Objector())
+    leave = failpoints.listen(Objector())
     taken = []
     try:
-        with pytest.raises(RuntimeError), steps.step("kube.create.events"):
+        with pytest.raises(RuntimeError), failpoints.failpoint("kube.create.events"):
             taken.append(1)
     finally:
         leave()
@@ -62,11 +62,11 @@ def test_what_a_listener_raises_before_a_step_keeps_it_from_being_taken():
 
 def test_who_has_left_hears_nothing_and_who_stays_hears_on(heard):
     other = Heard()
-    leave = steps.listen(other)
+    leave = failpoints.listen(other)
     leave()
     leave()
 
-    with steps.step("store.put_fact"):
+    with failpoints.failpoint("store.put_fact"):
         pass
 
     assert other.calls == []
@@ -75,9 +75,9 @@ def test_who_has_left_hears_nothing_and_who_stays_hears_on(heard):
 
 def test_who_begins_to_listen_during_a_step_hears_of_the_next_one_only():
     late = Heard()
-    with steps.step("nft.write_table"):
-        leave = steps.listen(late)
-    with steps.step("store.migrate"):
+    with failpoints.failpoint("nft.write_table"):
+        leave = failpoints.listen(late)
+    with failpoints.failpoint("store.migrate"):
         pass
     leave()
 
