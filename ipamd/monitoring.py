@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ipamd import flags, metrics
 from ipamd.endpoint import Endpoint, probe
+from ipamd.runtime import task
 
 if TYPE_CHECKING:
     from ipamd.metrics.registry import Metrics
@@ -61,10 +62,11 @@ def begin(
 ) -> "Metrics | None":
     """Serve what is wanted until `stack` ends; return the metrics to fill, None when nobody wants any.
 
-    `alive` and `ready` return what is wrong. Errors: InvalidInputError.
+    `alive` and `ready` return what is wrong. Alive is only who has no thread that fails for good as well.
+    Errors: InvalidInputError.
     """
     if settings.health_address is not None:
-        pages = {"/livez": probe(alive), "/readyz": probe(ready)}
+        pages = {"/livez": probe(lambda: alive() or task.problem()), "/readyz": probe(ready)}
         _serve(Endpoint(HEALTH, settings.health_address, pages), stack)
     if settings.metrics_address is None:
         return None

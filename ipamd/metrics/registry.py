@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 import ipamd
 from ipamd.endpoint import Answer, Page
-from ipamd.runtime import failpoints
+from ipamd.runtime import failpoints, task
 
 SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0)
 """Buckets of all durations: an ADD takes milliseconds without, about a second with an EIP, 50 s at most."""
@@ -91,6 +91,25 @@ class _Build(Collector):
         yield info
 
 
+class _Loops(Collector):
+    """What becomes of the threads of this process (`ipamd.runtime.task`)."""
+
+    def collect(self) -> Iterator[Metric]:
+        defects = CounterMetricFamily(
+            "tke_eni_loop_defects",
+            "Defects of the daemon's threads that were survived; the log has each with its traceback.",
+            labels=["loop"],
+        )
+        failing = GaugeMetricFamily(
+            "tke_eni_loop_failing", "1 while the last work of a thread ended by a defect.", labels=["loop"]
+        )
+        for seen in task.seen():
+            defects.add_metric([seen.name], seen.defects)
+            failing.add_metric([seen.name], int(seen.failing))
+        yield defects
+        yield failing
+
+
 class Metrics:
     """All metrics of one daemon. Invariant: requests to cloud and API server are counted from the first."""
 
@@ -98,6 +117,7 @@ class Metrics:
         """Make a registry with what every daemon has, and begin to listen."""
         self.registry = CollectorRegistry()
         self.registry.register(_Build(component))
+        self.registry.register(_Loops())
         ProcessCollector(registry=self.registry)
         self.cloud = CloudRequests(self.registry)
         self._leave = failpoints.listen(KubeRequests(self.registry))

@@ -13,6 +13,8 @@ side, and there are as many as there are kinds of effects, never one for each ob
     store.<transaction>                     sysctl.<setting>
     file.<file>.<verb>
 
+and, of this process only, `loop.<name>` around each piece of work of a task.
+
 Listeners measure (latency, failures), and in the tests they end the process. Without one a step costs half a
 microsecond. Thread safety: any thread may call anything; a listener is called on the thread that takes the
 step, often under a lock of its adapter, so it must be quick and must not take steps itself.
@@ -22,7 +24,10 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Protocol
+from typing import Final, Protocol
+
+LOOP: Final = "loop."
+"""How the names begin that are no effects: pieces of work of the process's own threads."""
 
 
 class Listener(Protocol):

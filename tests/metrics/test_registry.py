@@ -2,12 +2,16 @@
 
 import subprocess
 import sys
+import threading
 
 import pytest
 
 from ipamd import metrics
 from ipamd.kube.errors import UnreachableError
 from ipamd.runtime import failpoints
+from ipamd.runtime.defects import Survive
+from ipamd.runtime.task import Task
+from tests.runtime.manual_clock import eventually
 
 
 @pytest.fixture
@@ -48,6 +52,25 @@ def test_requests_to_the_api_server_are_counted_also_without_an_answer(counted):
     assert value(counted, "tke_eni_kube_request_seconds_count", request="patch.nodes.status") == 2
     assert value(counted, "tke_eni_kube_requests_unanswered_total", request="patch.nodes.status") == 1
     assert value(counted, "tke_eni_kube_request_seconds_count", request="newlink") is None
+
+
+def test_defects_of_threads_are_counted_by_the_thread_and_shown_while_they_last(counted):
+    outcomes, gate = [ValueError("oops")], threading.Event()
+
+    def work():
+        if outcomes:
+            raise outcomes.pop()
+        return not gate.wait(10)
+
+    worker = Task("thread-of-a-test", work, policy=Survive())
+    worker.start()
+    eventually(lambda: value(counted, "tke_eni_loop_defects_total", loop="thread-of-a-test"))
+
+    assert value(counted, "tke_eni_loop_failing", loop="thread-of-a-test") == 1
+    gate.set()
+    eventually(lambda: value(counted, "tke_eni_loop_failing", loop="thread-of-a-test") != 1)
+    assert worker.stop(10)
+    assert value(counted, "tke_eni_loop_defects_total", loop="thread-of-a-test") == 1
 
 
 def test_nothing_is_counted_after_close(counted):
