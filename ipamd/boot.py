@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from ipamd.core.boottime import Boottime
+from ipamd.core.timing.boottime import Boottime
 
 _ID = Path("/proc/sys/kernel/random/boot_id")
 

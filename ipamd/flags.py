@@ -3,8 +3,8 @@
 import ipaddress
 import re
 
-from ipamd.core import durations
 from ipamd.core.errors import InvalidInputError
+from ipamd.core.timing import durations
 
 _CLUSTER_ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-]{0,62}")
 _REGION = re.compile(r"[a-z]+(-[a-z0-9]+)+")

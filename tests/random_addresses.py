@@ -2,7 +2,8 @@
 
 import hypothesis.strategies as st
 
-from ipamd.core import addresses, model
+from ipamd.core import model
+from ipamd.core.ledger import states as ledger_states
 
 texts = st.text(min_size=1, max_size=20)
 times = st.floats(allow_nan=False)
@@ -10,7 +11,7 @@ keys = st.builds(model.SandboxKey, container_id=texts, ifname=texts)
 pods = st.builds(model.PodRef, namespace=texts, name=texts, uid=texts)
 owned = st.one_of(
     st.builds(
-        addresses.Assigned,
+        ledger_states.Assigned,
         key=keys,
         pod=pods,
         since=times,
@@ -19,19 +20,19 @@ owned = st.one_of(
         netns=texts,
         awaits_eip=st.booleans(),
     ),
-    st.builds(addresses.Held, key=keys, pod=pods, until=times, by_name=st.booleans()),
-    st.builds(addresses.Occupied, host_interface=texts, pod=st.none() | pods, since=times),
+    st.builds(ledger_states.Held, key=keys, pod=pods, until=times, by_name=st.booleans()),
+    st.builds(ledger_states.Occupied, host_interface=texts, pod=st.none() | pods, since=times),
 )
 free = st.one_of(
-    st.builds(addresses.Warm, since=times),
-    st.builds(addresses.Cooling, until=times),
-    st.builds(addresses.Unassigning, since=times),
+    st.builds(ledger_states.Warm, since=times),
+    st.builds(ledger_states.Cooling, until=times),
+    st.builds(ledger_states.Unassigning, since=times),
 )
 bindings = st.builds(
-    addresses.Binding,
+    ledger_states.Binding,
     eip_id=texts,
     public_ip=texts,
-    stage=st.sampled_from(addresses.BindStage),
+    stage=st.sampled_from(ledger_states.BindStage),
     claim=texts,
     retained=st.booleans(),
 )
@@ -39,7 +40,7 @@ bindings = st.builds(
 
 def address_in(states, eips):
     return st.builds(
-        addresses.Address,
+        ledger_states.Address,
         ip=texts,
         eni_id=texts,
         state=states,
@@ -52,5 +53,5 @@ def address_in(states, eips):
 any_address = st.one_of(
     address_in(owned, st.none() | bindings),
     address_in(free, st.none()),
-    address_in(st.builds(addresses.Unbinding, since=times), bindings),
+    address_in(st.builds(ledger_states.Unbinding, since=times), bindings),
 )

@@ -11,58 +11,58 @@ from typing import TYPE_CHECKING
 
 import grpc
 
-from ipamd.agent import node_facts
-from ipamd.agent.adding import Adding, AddTools
-from ipamd.agent.address_book import AddressBook
-from ipamd.agent.announcing import Announcer
-from ipamd.agent.associating import BindTools
-from ipamd.agent.binding import Binder
-from ipamd.agent.checking import Checking
-from ipamd.agent.claims import ClaimSource
-from ipamd.agent.cloud_check import CloudCheck
-from ipamd.agent.cni_binaries import CniBinaries
-from ipamd.agent.cni_conf import NetworkConfiguration
-from ipamd.agent.collecting import Collecting
-from ipamd.agent.deleting import Deleting
-from ipamd.agent.disassociating import Disassociation
-from ipamd.agent.eip_effects import EipEffects
-from ipamd.agent.eip_waiting import EipWaiting
+from ipamd.agent.cni.add import Adding, AddTools
+from ipamd.agent.cni.admission_limit import Seats
+from ipamd.agent.cni.check import Checking
+from ipamd.agent.cni.delete import Deleting
+from ipamd.agent.cni.gc import Collecting
+from ipamd.agent.cni.pending_adds import PendingAdds
+from ipamd.agent.cni.pending_deletes import PendingDeletes
+from ipamd.agent.cni.sandbox_wiring import SandboxWiring
+from ipamd.agent.cni.server import WAITING, Server
+from ipamd.agent.cni.service import CniService, Verbs
+from ipamd.agent.cni.status import Readiness
+from ipamd.agent.eips.associate import BindTools
+from ipamd.agent.eips.claims import ClaimSource
+from ipamd.agent.eips.confirm import EipEffects
+from ipamd.agent.eips.disassociate import Disassociation
+from ipamd.agent.eips.publish import Announcer
+from ipamd.agent.eips.reconciler import Binder
+from ipamd.agent.eips.wait import EipWaiting
 from ipamd.agent.enis import Adapters, NodeEnis
 from ipamd.agent.health import Health
 from ipamd.agent.introspection import Identity, IntrospectionService, Views
-from ipamd.agent.intrusions import Intrusions
-from ipamd.agent.lasting import Lasting
-from ipamd.agent.live_facts import LiveFacts
 from ipamd.agent.maintenance import MaintenanceParts, MaintenanceService
-from ipamd.agent.node_facts import NodeFacts
+from ipamd.agent.network_conf.plugins import CniBinaries
+from ipamd.agent.network_conf.sync import NetworkConfiguration
+from ipamd.agent.node import facts as node_facts
+from ipamd.agent.node.cloud_check import CloudCheck
+from ipamd.agent.node.extended_resources import NodeResources
+from ipamd.agent.node.facts import NodeFacts
+from ipamd.agent.node.intrusions import Intrusions
+from ipamd.agent.node.live_facts import LiveFacts
+from ipamd.agent.node.orphan_sandboxes import Sweeping
+from ipamd.agent.node.pod_sides import PodSides, SideTools
+from ipamd.agent.node.ranges import GivenRanges, NodeRanges
+from ipamd.agent.node.recovery import Reconciler
+from ipamd.agent.node.repair import Repairing
+from ipamd.agent.node.repair_loop import Upkeep, UpkeepParts
 from ipamd.agent.options import Settings
-from ipamd.agent.pending import PendingDeletes
-from ipamd.agent.pending_adds import PendingAdds
-from ipamd.agent.pod_sides import PodSides, SideTools
-from ipamd.agent.pods import PodSource
-from ipamd.agent.pool import Pool, PoolTerms
-from ipamd.agent.pool_actions import EniPlan, PoolActions
-from ipamd.agent.ranges import GivenRanges, NodeRanges
-from ipamd.agent.releasing import Releasing
-from ipamd.agent.repairing import Repairing
-from ipamd.agent.resources import NodeResources
-from ipamd.agent.sandbox_wiring import SandboxWiring
-from ipamd.agent.seats import Seats
-from ipamd.agent.server import WAITING, Server
-from ipamd.agent.service import CniService, Verbs
-from ipamd.agent.starting import Reconciler
-from ipamd.agent.status import Readiness
-from ipamd.agent.sweeping import Sweeping
+from ipamd.agent.persistence import Lasting
+from ipamd.agent.pods.release import Releasing
+from ipamd.agent.pods.source import PodSource
+from ipamd.agent.pods.unknown_owners import UnknownOwners
+from ipamd.agent.pool.executor import EniPlan, PoolActions
+from ipamd.agent.pool.pool import Pool, PoolTerms
+from ipamd.agent.shared_ledger import AddressBook
 from ipamd.agent.turns import Turns
-from ipamd.agent.unknown_owners import UnknownOwners
-from ipamd.agent.upkeep import Upkeep, UpkeepParts
 from ipamd.cloud import metadata
 from ipamd.cloud.metadata import Metadata
 from ipamd.cloud.polling import EipWatch
 from ipamd.cloud.tencent import TencentCloud
-from ipamd.core import capacity
-from ipamd.core.deadline import Deadline
-from ipamd.core.pods import PodView
+from ipamd.core.kubernetes import capacity
+from ipamd.core.kubernetes.pods import PodView
+from ipamd.core.timing.deadline import Deadline
 from ipamd.kube.client import KubeClient
 from ipamd.kube.events import EventRecorder
 from ipamd.net.dataplane import DataPlane

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ipamd.cloud.inhibition import WINDOWS
-from ipamd.core.backoff import Backoff
 from ipamd.core.errors import CloudError, CloudErrorKind, IpamError
+from ipamd.core.timing.backoff import Backoff
 
 _BACKOFF = Backoff(first=1.0, longest=30.0)
 

@@ -19,12 +19,13 @@ from collections.abc import Mapping
 
 import ipamd
 from ipamd import boot, monitoring
-from ipamd.agent import memory, node_facts, own_directories
+from ipamd.agent import memory, trusted_directories
 from ipamd.agent.assembly import COMPONENT, Agent, Surroundings
 from ipamd.agent.health import Health
+from ipamd.agent.node import facts as node_facts
 from ipamd.agent.options import Settings
 from ipamd.cloud.metadata import Metadata
-from ipamd.core import kernel_release
+from ipamd.core.kernel import kernel_release
 from ipamd.kube import config
 from ipamd.kube.client import KubeClient
 from ipamd.store import recovery
@@ -48,7 +49,7 @@ def run(settings: Settings, environment: Mapping[str, str]) -> int:
         ("--state-dir", settings.state_dir),
         ("--pending-deletes", settings.pending_deletes),
     ):
-        own_directories.ensure(directory, flag)
+        trusted_directories.ensure(directory, flag)
     metadata = Metadata(settings.metadata_url)
     connection = config.load(settings.kubeconfig, environment, master=settings.master)
     boot_id = boot.boot_id()

@@ -13,16 +13,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from ipamd.agent.address_book import AddressBook
-from ipamd.agent.associating import is_at
-from ipamd.agent.unknown_owners import UnknownOwners
-from ipamd.agent.wirings import gateway_of
+from ipamd.agent.eips.associate import is_at
+from ipamd.agent.pods.unknown_owners import UnknownOwners
+from ipamd.agent.pods.wiring import gateway_of
+from ipamd.agent.shared_ledger import AddressBook
 from ipamd.cloud.eni_creation import NODE_TAG
 from ipamd.cloud.tencent import TencentCloud
-from ipamd.core import ledger, model, observing
-from ipamd.core.addresses import Address, Assigned, Held, Occupied
-from ipamd.core.deadline import Deadline
+from ipamd.core import model
 from ipamd.core.errors import IpamError
+from ipamd.core.ledger import cloud_listing, ledger
+from ipamd.core.ledger.states import Address, Assigned, Held, Occupied
+from ipamd.core.timing.deadline import Deadline
 from ipamd.net.dataplane import DataPlane
 from ipamd.net.model import EniLink
 from ipamd.store.database import Database, StoreError
@@ -152,9 +153,9 @@ class NodeEnis:
                     public_ips=_public_ips(listed, set(enis)),
                 )
             visible = tuple(_visible(eni, enis[eni.eni_id]) for eni in ours)
-            loose = self._loose(observing.doubtful(asked, visible), deadline)
-            listing = observing.Listing(enis=visible, as_of=as_of, loose=loose)
-            adapters.book.note(lambda book: observing.observe(book, listing, adapters.book.now(), wired))
+            loose = self._loose(cloud_listing.doubtful(asked, visible), deadline)
+            listing = cloud_listing.Listing(enis=visible, as_of=as_of, loose=loose)
+            adapters.book.note(lambda book: cloud_listing.observe(book, listing, adapters.book.now(), wired))
             with self._changing:
                 self._known = replace(self._known, told=True)
             self._remember(enis.values())
@@ -188,7 +189,7 @@ class NodeEnis:
             self._known = replace(self._known, enis=MappingProxyType(enis))
             lost = [eni_id for eni_id, eni in enis.items() if eni.link is None]
             if lost:
-                book.note(lambda current: observing.lost_eni(current, lost, book.now()))
+                book.note(lambda current: cloud_listing.lost_eni(current, lost, book.now()))
             return any(before[eni_id].link is None and eni.link is not None for eni_id, eni in enis.items())
 
     def _loose(self, doubtful: Mapping[str, Address], deadline: Deadline) -> frozenset[str]:
@@ -252,7 +253,7 @@ class NodeEnis:
         The listing may be short, and its Pods may have traffic that would be lost for nothing.
         """
         book = self._adapters.book
-        book.note(lambda current: observing.lost_eni(current, [eni.eni_id], book.now()))
+        book.note(lambda current: cloud_listing.lost_eni(current, [eni.eni_id], book.now()))
         if eni.state == _MISSING:
             return eni
         problem = f"the cloud does not list it at {self._instance.instance_id} any more"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import grpc
 
-from ipamd.agent.address_book import AddressBook
+from ipamd.agent.shared_ledger import AddressBook
 from ipamd.rpc.introspection_pb2 import GetStatusRequest
 from ipamd.rpc.introspection_pb2_grpc import IntrospectionStub
 

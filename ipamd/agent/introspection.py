@@ -12,13 +12,15 @@ from dataclasses import dataclass
 import grpc
 
 import ipamd
-from ipamd.agent.address_book import AddressBook
-from ipamd.agent.binding import Binder
+from ipamd.agent.cni.status import Readiness
+from ipamd.agent.eips.reconciler import Binder
 from ipamd.agent.enis import NodeEni, NodeEnis
-from ipamd.agent.pool import Pool
-from ipamd.agent.status import Readiness
-from ipamd.core import boottime, capacity, ledger, model
-from ipamd.core.addresses import (
+from ipamd.agent.pool.pool import Pool
+from ipamd.agent.shared_ledger import AddressBook
+from ipamd.core import model
+from ipamd.core.kubernetes import capacity
+from ipamd.core.ledger import ledger
+from ipamd.core.ledger.states import (
     Address,
     Assigned,
     BindStage,
@@ -28,7 +30,8 @@ from ipamd.core.addresses import (
     Unassigning,
     Unbinding,
 )
-from ipamd.core.boottime import Boottime
+from ipamd.core.timing import boottime
+from ipamd.core.timing.boottime import Boottime
 from ipamd.rpc import introspection_pb2 as messages
 from ipamd.rpc import introspection_pb2_grpc
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import grpc
 
-from ipamd.agent.address_book import AddressBook
-from ipamd.agent.checking import Checking
-from ipamd.agent.status import Readiness
-from ipamd.agent.upkeep import Upkeep
-from ipamd.core.addresses import Assigned
-from ipamd.core.deadline import Deadline
+from ipamd.agent.cni.check import Checking
+from ipamd.agent.cni.status import Readiness
+from ipamd.agent.node.repair_loop import Upkeep
+from ipamd.agent.shared_ledger import AddressBook
 from ipamd.core.errors import IpamError
+from ipamd.core.ledger.states import Assigned
+from ipamd.core.timing.deadline import Deadline
 from ipamd.net import ipv6_guard, nft_table
 from ipamd.net.model import Snapshot
 from ipamd.rpc import maintenance_pb2 as messages

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ipamd import flags, logs, monitoring
-from ipamd.core import conflist
+from ipamd.core.cni import conflist
 from ipamd.core.errors import InvalidInputError
-from ipamd.core.holding import HoldTimes
-from ipamd.core.planning import Targets
-from ipamd.core.restart import Spans
+from ipamd.core.ledger.holds import HoldTimes
+from ipamd.core.ledger.restart import Spans
+from ipamd.core.pool import Targets
 from ipamd.net.sysctls import PROC_SYS
 
 DEFAULT_SOCKET = "/run/tke-eni/ipamd.sock"

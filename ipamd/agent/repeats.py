@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ipamd.core.backoff import Backoff
+from ipamd.core.timing.backoff import Backoff
 
 _BACKOFF = Backoff(first=1.0, longest=60.0)
 

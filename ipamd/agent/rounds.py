@@ -7,7 +7,7 @@ import random
 import threading
 from collections.abc import Callable
 
-from ipamd.core.deadline import Deadline
+from ipamd.core.timing.deadline import Deadline
 
 _SPREAD = 0.1
 """Part of the interval that is left to chance: nodes that were started at one moment drift apart."""

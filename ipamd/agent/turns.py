@@ -12,8 +12,8 @@ import threading
 from collections.abc import Iterator
 
 from ipamd.core import model
-from ipamd.core.deadline import Deadline
 from ipamd.core.errors import TryAgainError
+from ipamd.core.timing.deadline import Deadline
 
 
 class Turns:

@@ -2,8 +2,8 @@
 
 from ipamd.cloud import fields
 from ipamd.cloud.session import Calls
-from ipamd.core.account_types import AccountType
-from ipamd.core.deadline import Deadline
+from ipamd.core.eip.account_types import AccountType
+from ipamd.core.timing.deadline import Deadline
 
 
 class AccountCalls(Calls):

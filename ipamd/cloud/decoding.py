@@ -9,7 +9,8 @@ from typing import TypeVar
 
 from ipamd.cloud import fields
 from ipamd.cloud.fields import Row
-from ipamd.core import model, timestamps
+from ipamd.core import model
+from ipamd.core.timing import timestamps
 
 _State = TypeVar("_State", bound=Enum)
 

@@ -9,8 +9,8 @@ from ipamd.cloud import tasks
 from ipamd.cloud.eips import EipCalls
 from ipamd.core import model
 from ipamd.core.cloud_errors import cloud_error
-from ipamd.core.deadline import Deadline
 from ipamd.core.errors import CloudError, CloudErrorKind
+from ipamd.core.timing.deadline import Deadline
 
 _BINDING = (model.EipStatus.BINDING, model.EipStatus.BIND, model.EipStatus.BIND_ENI)
 _LOOSE = (model.EipStatus.UNBIND, model.EipStatus.UNBINDING, model.EipStatus.OFFLINING)

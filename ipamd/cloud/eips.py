@@ -11,8 +11,8 @@ from ipamd.cloud.inhibition import Scope
 from ipamd.cloud.session import Calls
 from ipamd.core import model
 from ipamd.core.cloud_errors import cloud_error
-from ipamd.core.deadline import Deadline
 from ipamd.core.errors import CloudError, CloudErrorKind
+from ipamd.core.timing.deadline import Deadline
 
 EIPS = paging.Listing(
     action="DescribeAddresses",

@@ -5,8 +5,8 @@ from typing import Any
 from ipamd.cloud import fields, tasks
 from ipamd.cloud.enis import EniCalls
 from ipamd.core import model
-from ipamd.core.deadline import Deadline
 from ipamd.core.errors import CloudError, CloudErrorKind
+from ipamd.core.timing.deadline import Deadline
 
 NODE_TAG = "tke-eni-node"
 """Tag on every ENI that we create: the id of the CVM it was created for. It tells leftovers from others'

@@ -4,7 +4,7 @@ from ipamd.cloud import decoding, fields, paging
 from ipamd.cloud.session import Calls
 from ipamd.core import model
 from ipamd.core.cloud_errors import cloud_error
-from ipamd.core.deadline import Deadline
+from ipamd.core.timing.deadline import Deadline
 
 _INSTANCES = paging.Listing(
     action="DescribeInstances",

@@ -10,8 +10,8 @@ from ipamd.cloud.enis import EniCalls
 from ipamd.cloud.session import Reply
 from ipamd.core import model
 from ipamd.core.cloud_errors import cloud_error
-from ipamd.core.deadline import Deadline
 from ipamd.core.errors import CloudError, CloudErrorKind
+from ipamd.core.timing.deadline import Deadline
 
 BATCH = 10
 """Addresses for one call, as AssignPrivateIpAddresses and UnassignPrivateIpAddresses document."""

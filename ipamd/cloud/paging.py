@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 from ipamd.cloud import fields
 from ipamd.cloud.session import Session
 from ipamd.core.cloud_errors import cloud_error
-from ipamd.core.deadline import Deadline
+from ipamd.core.timing.deadline import Deadline
 
 _log = logging.getLogger(__name__)
 _Item = TypeVar("_Item")

@@ -15,9 +15,9 @@ from typing import Protocol, Self
 
 from ipamd.cloud import paging
 from ipamd.core import model
-from ipamd.core.backoff import Backoff
-from ipamd.core.deadline import Deadline
 from ipamd.core.errors import CloudError, CloudErrorKind, TryAgainError
+from ipamd.core.timing.backoff import Backoff
+from ipamd.core.timing.deadline import Deadline
 
 _log = logging.getLogger(__name__)
 

@@ -21,10 +21,10 @@ from ipamd.cloud.endpoints import Endpoints
 from ipamd.cloud.inhibition import Inhibitor, Scope
 from ipamd.cloud.throttling import Limiter
 from ipamd.cloud.transport import VERSIONS, ProductClient
-from ipamd.core.backoff import Backoff
 from ipamd.core.cloud_errors import cloud_error
-from ipamd.core.deadline import Deadline
 from ipamd.core.errors import CloudError, CloudErrorKind
+from ipamd.core.timing.backoff import Backoff
+from ipamd.core.timing.deadline import Deadline
 
 _log = logging.getLogger(__name__)
 _Decoded = TypeVar("_Decoded")

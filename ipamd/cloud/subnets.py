@@ -6,7 +6,7 @@ from ipamd.cloud import decoding, paging
 from ipamd.cloud.session import Calls
 from ipamd.core import model
 from ipamd.core.cloud_errors import cloud_error
-from ipamd.core.deadline import Deadline
+from ipamd.core.timing.deadline import Deadline
 
 _SUBNETS = paging.Listing(
     action="DescribeSubnets",

@@ -14,8 +14,8 @@ from typing import TypeVar
 from ipamd.cloud import fields
 from ipamd.cloud.session import Calls, Reply, Session
 from ipamd.core.cloud_errors import cloud_error
-from ipamd.core.deadline import Deadline
 from ipamd.core.errors import CloudError, CloudErrorKind
+from ipamd.core.timing.deadline import Deadline
 
 _Settled = TypeVar("_Settled")
 _PASSING = (

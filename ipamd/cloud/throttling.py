@@ -8,7 +8,7 @@ action for a moment when the cloud says it is too fast.
 import threading
 from collections.abc import Callable, Mapping
 
-from ipamd.core import pacing
+from ipamd.core.timing import token_bucket
 
 ALLOWANCE: Mapping[str, float] = {
     "AllocateAddresses": 10,
@@ -61,7 +61,7 @@ class Limiter:
         self._burst_seconds = burst_seconds
         self._allowance = allowance
         self._lock = threading.Lock()
-        self._buckets: dict[str, pacing.TokenBucket] = {}
+        self._buckets: dict[str, token_bucket.TokenBucket] = {}
         self._quiet_until: dict[str, float] = {}
 
     def reserve(self, action: str, patience: float) -> float | None:
@@ -80,9 +80,9 @@ class Limiter:
             until = self._clock() + seconds
             self._quiet_until[action] = max(until, self._quiet_until.get(action, until))
 
-    def _bucket(self, action: str) -> pacing.TokenBucket:
+    def _bucket(self, action: str) -> token_bucket.TokenBucket:
         if action not in self._buckets:
             rate = self._allowance.get(action, UNLISTED_ALLOWANCE) * self._share
             burst = max(1, int(rate * self._burst_seconds))
-            self._buckets[action] = pacing.TokenBucket(rate=rate, burst=burst)
+            self._buckets[action] = token_bucket.TokenBucket(rate=rate, burst=burst)
         return self._buckets[action]

@@ -21,19 +21,19 @@ from ipamd.cloud.metadata import Metadata
 from ipamd.cloud.session import Conduct
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.cloud.throttling import Limiter
+from ipamd.controller.events import COMPONENT
 from ipamd.controller.health import Health
-from ipamd.controller.leading import Leader
+from ipamd.controller.leader import Leader
 from ipamd.controller.options import Settings
-from ipamd.controller.telling import COMPONENT
-from ipamd.core.backoff import Backoff
 from ipamd.core.errors import CloudError
+from ipamd.core.timing.backoff import Backoff
 from ipamd.kube import config
 from ipamd.kube.client import KubeClient
 from ipamd.kube.gate import RequestGate
 from ipamd.kube.leases import Election
 
 if TYPE_CHECKING:
-    from ipamd.controller.admission import Admission
+    from ipamd.controller.admission.webhook import Admission
     from ipamd.metrics.registry import Metrics
 
 log = logging.getLogger(__name__)
@@ -119,7 +119,7 @@ def _run(settings: Settings, environment: Mapping[str, str], ending: threading.E
 
 def _admission(settings: Settings, address: tuple[str, int], environment: Mapping[str, str]) -> "Admission":
     """Return the webhook of this replica; it serves whether or not the replica leads."""
-    from ipamd.controller.admission import Admission  # noqa: PLC0415 - cryptography, where it is wanted
+    from ipamd.controller.admission.webhook import Admission  # noqa: PLC0415 - cryptography, where it is wanted
 
     connection = config.load(settings.kubeconfig, environment, master=settings.master)
     client = KubeClient(connection, component=COMPONENT)

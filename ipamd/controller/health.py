@@ -8,7 +8,7 @@ Thread safety: any thread may call any method.
 
 from collections.abc import Callable
 
-from ipamd.controller.leading import Leader
+from ipamd.controller.leader import Leader
 
 _PATIENCE = 4.0
 """Seconds for one answer, below the time-out of the probes (deploy/controller.yaml)."""

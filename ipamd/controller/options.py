@@ -14,12 +14,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ipamd import flags, logs, monitoring
-from ipamd.core import cluster_settings
-from ipamd.core.cluster_rules import ClusterRules
-from ipamd.core.eip_annotations import LEAST_EXPIRY, MOST_EXPIRY
+from ipamd.core.annotations.eip import LEAST_EXPIRY, MOST_EXPIRY
+from ipamd.core.claim.cluster_rules import ClusterRules
+from ipamd.core.eip.masquerade import Upkeep
+from ipamd.core.eip.orphans import SweepMode, SweepTerms
 from ipamd.core.errors import InvalidInputError
-from ipamd.core.masquerade import Upkeep
-from ipamd.core.orphans import SweepMode, SweepTerms
+from ipamd.core.kubernetes import cluster_settings
 from ipamd.kube import config
 from ipamd.kube.leases import LeaseTiming
 

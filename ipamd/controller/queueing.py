@@ -14,7 +14,7 @@ from collections.abc import Callable, Hashable, Iterator
 from enum import Enum
 from typing import Generic, TypeVar
 
-from ipamd.core.backoff import Backoff
+from ipamd.core.timing.backoff import Backoff
 
 _LONGEST_WAIT = 3600.0
 """Seconds until a worker without work looks at the clock."""

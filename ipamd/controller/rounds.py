@@ -11,8 +11,8 @@ import random
 import threading
 from collections.abc import Callable
 
-from ipamd.core.backoff import Backoff
 from ipamd.core.errors import CloudError, CloudErrorKind, IpamError
+from ipamd.core.timing.backoff import Backoff
 from ipamd.kube.leases import NotLeaderError
 
 log = logging.getLogger(__name__)

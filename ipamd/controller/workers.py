@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable
 
 from ipamd.controller.queueing import WorkQueue
 from ipamd.controller.rests import Rest
-from ipamd.core.deadline import Deadline
 from ipamd.core.errors import CloudError, TryAgainError
+from ipamd.core.timing.deadline import Deadline
 from ipamd.kube.errors import KubeError
 from ipamd.kube.leases import NotLeaderError
-from ipamd.kube.watching import Key
+from ipamd.kube.watch import Key
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 import re
 
-from ipamd.core.pods import PodView
+from ipamd.core.kubernetes.pods import PodView
 
 _GENERATED = re.compile(r"[bcdfghjklmnpqrstvwxz2456789]{5}")
 """What the API server puts behind `generateName` (apimachinery, util/rand): letters that form no words."""

@@ -1,7 +1,7 @@
 """`ipamctl bundle`: everything about this node that whoever helps will ask for, in one file, without secrets.
 
 Each part stands for itself: one that cannot be had (no agent, no `ip` in the container) is replaced by the
-reason. Parts are bounded in size, and every one passes `ipamd.core.redaction`. In the agent's
+reason. Parts are bounded in size, and every one passes `ipamd.core.text.redaction`. In the agent's
 container nothing but the state directory can be written, so the file is made there, or goes to standard
 output for `kubectl exec`.
 """
@@ -23,7 +23,7 @@ from typing import IO, Any, Final
 import grpc
 
 import ipamd
-from ipamd.core import redaction
+from ipamd.core.text import redaction
 from ipamd.ctl import agent_calls, node, plain
 from ipamd.rpc import maintenance_pb2 as messages
 from ipamd.rpc.maintenance_pb2_grpc import MaintenanceStub

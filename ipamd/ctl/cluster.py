@@ -5,8 +5,9 @@ Thread safety: any thread may ask.
 
 from typing import Any
 
-from ipamd.core import claims, cluster_settings
+from ipamd.core.claim import eipclaim
 from ipamd.core.errors import InvalidInputError
+from ipamd.core.kubernetes import cluster_settings
 from ipamd.kube import config
 from ipamd.kube.client import KubeClient
 from ipamd.kube.errors import ForbiddenError, NotFoundError
@@ -28,14 +29,14 @@ class Cluster:
         """Close the connections."""
         self._client.close()
 
-    def claims(self) -> list[claims.Claim]:
+    def claims(self) -> list[eipclaim.Claim]:
         """Return all its EIPClaims.
 
         Errors: KubeError; InvalidInputError if it is another cluster, whose claims would protect nothing.
         """
         self._check_is_the_one()
         try:
-            return [claims.read(obj) for obj in self._client.list(EIPCLAIMS).items]
+            return [eipclaim.read(obj) for obj in self._client.list(EIPCLAIMS).items]
         except NotFoundError as e:
             raise InvalidInputError(
                 f"--kubeconfig is {self._kubeconfig}: that cluster has no EIPClaims, so it cannot "

@@ -15,14 +15,17 @@ from typing import Any
 
 from ipamd import flags
 from ipamd.cloud import credentials, endpoints, metadata, tencent, throttling
-from ipamd.core import cluster_settings, eip_cleanup, tags, timestamps
-from ipamd.core.deadline import Deadline
-from ipamd.core.eip_cleanup import Entry
+from ipamd.core import tags
+from ipamd.core.eip import cleanup
+from ipamd.core.eip.cleanup import Entry
 from ipamd.core.errors import CloudError, InvalidInputError, IpamError
+from ipamd.core.kubernetes import cluster_settings
 from ipamd.core.model import Eip
+from ipamd.core.timing import timestamps
+from ipamd.core.timing.deadline import Deadline
 from ipamd.ctl import tables
 from ipamd.ctl.cluster import Cluster
-from ipamd.ctl.eip_releasing import Outcome, Releaser
+from ipamd.ctl.eip_release import Outcome, Releaser
 from ipamd.kube.errors import KubeError
 
 _RATE_SHARE = 0.5
@@ -77,7 +80,7 @@ class _Cleanup:
         outcomes = self._release([entry for entry in entries if entry.doomed])
         self._show(entries, outcomes)
         left = [outcome for outcome in outcomes.values() if not outcome.released]
-        busy = eip_cleanup.signs_of_life(entries) if self._options.unbind else ()
+        busy = cleanup.signs_of_life(entries) if self._options.unbind else ()
         try:
             new = self._created_meanwhile(entries)
         except CloudError as e:
@@ -89,8 +92,8 @@ class _Cleanup:
     def _plan(self) -> tuple[Entry, ...]:
         """Look at the cloud first, so that a claim of every EIP seen is there when the claims are read."""
         eips = self._listed()
-        held_by = eip_cleanup.holders(eips, self._cluster.claims() if self._cluster else ())
-        return eip_cleanup.plan(eips, self._cluster_id, held_by, unbind=self._options.unbind)
+        held_by = cleanup.holders(eips, self._cluster.claims() if self._cluster else ())
+        return cleanup.plan(eips, self._cluster_id, held_by, unbind=self._options.unbind)
 
     def _listed(self) -> list[Eip]:
         deadline = Deadline.after(_LISTING_SECONDS, time.monotonic)
@@ -111,11 +114,11 @@ class _Cleanup:
         stopped_by = self._stopped_by()
         if stopped_by:
             return _held_back(stopped_by)
-        alive = eip_cleanup.signs_of_life(entries)
+        alive = cleanup.signs_of_life(entries)
         if not alive or self._options.unbind or self._options.keep_bound:
             return ""
         first = alive[0].eip
-        where = " ".join((first.status.value, eip_cleanup.place(first))).strip()
+        where = " ".join((first.status.value, cleanup.place(first))).strip()
         return (
             f"ipamctl: nothing was released: {len(alive)} of {len(entries)} EIPs are in use, for example "
             f"{first.eip_id} ({where}), so cluster {self._cluster_id} may be alive.\n"
@@ -155,7 +158,7 @@ def _row(entry: Entry, outcome: Outcome | None, now: float) -> dict[str, Any]:
         "eipId": eip.eip_id,
         "publicIp": eip.public_ip,
         "state": eip.status.value,
-        "boundTo": eip_cleanup.place(eip),
+        "boundTo": cleanup.place(eip),
         "claim": entry.claim,
         "claimUid": entry.claim_uid,
         "createdAt": timestamps.to_text(created) if created is not None else "",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import ipamd
-from ipamd.kube.calling import Caller, JsonObject, Watch
+from ipamd.kube.calls import Caller, JsonObject, Watch
 from ipamd.kube.config import Connection
 from ipamd.kube.gate import RequestGate
 from ipamd.kube.resources import Resource

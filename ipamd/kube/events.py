@@ -18,12 +18,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ipamd.core import timestamps
-from ipamd.core.backoff import Backoff
-from ipamd.core.pacing import TokenBucket
-from ipamd.core.sameness import essence
+from ipamd.core.text.sameness import essence
+from ipamd.core.timing import timestamps
+from ipamd.core.timing.backoff import Backoff
+from ipamd.core.timing.token_bucket import TokenBucket
 from ipamd.kube import errors
-from ipamd.kube.calling import JsonObject
+from ipamd.kube.calls import JsonObject
 from ipamd.kube.client import KubeClient
 from ipamd.kube.resources import EVENTS
 

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from ipamd.core.pacing import TokenBucket
+from ipamd.core.timing.token_bucket import TokenBucket
 
 _FAILING_RATE = 1.0
 """Requests per second of this process while the server fails."""

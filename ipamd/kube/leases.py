@@ -16,11 +16,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ipamd.core import timestamps
-from ipamd.core.deadline import Deadline
 from ipamd.core.errors import TryAgainError
+from ipamd.core.timing import timestamps
+from ipamd.core.timing.deadline import Deadline
 from ipamd.kube import errors
-from ipamd.kube.calling import JsonObject
+from ipamd.kube.calls import JsonObject
 from ipamd.kube.client import KubeClient
 from ipamd.kube.resources import LEASES
 

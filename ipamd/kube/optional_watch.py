@@ -10,12 +10,12 @@ import random
 import threading
 from collections.abc import Callable
 
-from ipamd.core.backoff import Backoff
+from ipamd.core.timing.backoff import Backoff
 from ipamd.kube import errors
-from ipamd.kube.calling import JsonObject
+from ipamd.kube.calls import JsonObject
 from ipamd.kube.client import KubeClient, Selection
 from ipamd.kube.resources import Resource
-from ipamd.kube.watching import ObjectCache
+from ipamd.kube.watch import ObjectCache
 
 log = logging.getLogger(__name__)
 

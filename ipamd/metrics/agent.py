@@ -12,7 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from ipamd.agent.introspection import Views
-from ipamd.core.addresses import Address, Unbinding
+from ipamd.core.ledger.states import Address, Unbinding
 from ipamd.metrics.registry import SECONDS
 from ipamd.rpc import cni_pb2
 

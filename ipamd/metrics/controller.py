@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from ipamd.controller.leading import Leader
-from ipamd.controller.sweeping import SweepCounts
-from ipamd.core import claim_status, model
-from ipamd.core.claims import Phase, Reason
-from ipamd.core.orphans import Fate
+from ipamd.controller.leader import Leader
+from ipamd.controller.sweep.sweep import SweepCounts
+from ipamd.core import model
+from ipamd.core.claim import status
+from ipamd.core.claim.eipclaim import Phase, Reason
+from ipamd.core.eip.orphans import Fate
 
 
 class LeaderState(Collector):
@@ -23,7 +24,7 @@ class LeaderState(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the gauges."""
         claims = GaugeMetricFamily("tke_eni_claims", "EIPClaims of the cluster by phase.", labels=["phase"])
-        phases = Count(map(claim_status.phase_of, self._leader.cluster.claims()))
+        phases = Count(map(status.phase_of, self._leader.cluster.claims()))
         for phase in Phase:
             claims.add_metric([phase.value], phases[phase])
         yield claims

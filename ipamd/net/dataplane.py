@@ -25,7 +25,7 @@ from typing import Final
 
 from ipamd.core import errors
 from ipamd.net import (
-    checking,
+    check,
     enis,
     host_addresses,
     links,
@@ -228,14 +228,14 @@ class DataPlane:
 
     def check_node_side(self, pod: PodWiring) -> list[str]:
         """Return what differs on the node, one sentence each; the Pod's namespace is not entered."""
-        return checking.differences_on_the_node(pod, self._elements)
+        return check.differences_on_the_node(pod, self._elements)
 
     def check_pod(self, pod: PodWiring, chained: ChainedLink | None = None) -> list[str]:
         """Return what differs from how the Pod has to be wired, one sentence each.
 
         `chained` has what the runtime knows of later plugins; without it what they may change is not judged.
         """
-        return checking.differences(pod, self._elements, chained or ChainedLink())
+        return check.differences(pod, self._elements, chained or ChainedLink())
 
     def mend_pod_side(self, pod: PodWiring) -> list[str]:
         """Make again what the Pod has lost in its namespace because its link was down; return what it was.

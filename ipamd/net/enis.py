@@ -14,7 +14,7 @@ from typing import Final
 
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from ipamd.core.foreign_rules import ForeignRule, catching
+from ipamd.core.kernel.foreign_rules import ForeignRule, catching
 from ipamd.net import listing, rtnetlink, snapshot
 from ipamd.net.listing import Link
 from ipamd.net.marks import FIRST_TABLE

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from ipamd.core.backoff import Backoff
+from ipamd.core.timing.backoff import Backoff
 
 UNHEALTHY_AFTER: Final = 300.0
 """Seconds for which a thread has to fail by defects alone until its process is said to be sick.

@@ -12,10 +12,10 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ipamd.core.backoff import Backoff
-from ipamd.core.deadline import Deadline
 from ipamd.core.errors import IpamError
-from ipamd.core.sameness import essence
+from ipamd.core.text.sameness import essence
+from ipamd.core.timing.backoff import Backoff
+from ipamd.core.timing.deadline import Deadline
 from ipamd.runtime.clock import SYSTEM, Clock
 from ipamd.runtime.defects import Policy
 from ipamd.runtime.task import Task

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
-from ipamd.core.deadline import Deadline
+from ipamd.core.timing.deadline import Deadline
 from ipamd.runtime.defects import Policy
 from ipamd.runtime.task import Task
 

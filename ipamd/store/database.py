@@ -2,7 +2,7 @@
 
 WAL with synchronous=FULL: a commit that returned is there after a power failure (0.3 ms on the machines we
 measured). One process at a time: the file's lock says so. What is on disk of the cloud and the kernel is
-never more than a belief; `ipamd.core.observing` compares it with what is there.
+never more than a belief; `ipamd.core.ledger.cloud_listing` compares it with what is there.
 Thread safety: every method may be called from any thread; a lock of its own makes each one atomic.
 """
 
@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self
 
-from ipamd.core.addresses import Address
-from ipamd.core.boottime import BOOT, Boottime
 from ipamd.core.errors import InvalidInputError, IpamError
-from ipamd.core.ledger import Transition
+from ipamd.core.ledger.ledger import Transition
+from ipamd.core.ledger.states import Address
+from ipamd.core.timing.boottime import BOOT, Boottime
 from ipamd.runtime import failpoints
 from ipamd.store import rows, schema
 

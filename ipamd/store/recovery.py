@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from ipamd.core.ledger import Ledger
+from ipamd.core.ledger.ledger import Ledger
 from ipamd.store.database import BOOT_ID, DamagedError, Database, set_aside
 
 log = logging.getLogger(__name__)

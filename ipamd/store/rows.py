@@ -2,21 +2,22 @@
 
 Who owns, holds or occupies the address stands in its lease; everything else in the address. A row that does
 not make a valid address raises ValueError: the file was not written by us, or it is damaged. Times belong to
-the boot that the fact `boot_id` names; `ipamd.core.restart` judges them when they are read again.
+the boot that the fact `boot_id` names; `ipamd.core.ledger.restart` judges them when they are read again.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
-from ipamd.core import addresses, model
-from ipamd.core.boottime import Boottime
+from ipamd.core import model
+from ipamd.core.ledger import states
+from ipamd.core.timing.boottime import Boottime
 
 Row = dict[str, Any]
 
 _FREE: dict[str, type] = {
-    "warm": addresses.Warm,
-    "unbinding": addresses.Unbinding,
-    "unassigning": addresses.Unassigning,
+    "warm": states.Warm,
+    "unbinding": states.Unbinding,
+    "unassigning": states.Unassigning,
 }
 
 
@@ -28,7 +29,7 @@ class Rows:
     lease: Row | None
 
 
-def encode(address: addresses.Address) -> Rows:
+def encode(address: states.Address) -> Rows:
     """Return the rows that stand for the address."""
     state = address.state
     row: Row = {
@@ -54,10 +55,10 @@ def encode(address: addresses.Address) -> Rows:
     return Rows(address=row, lease=_encode_lease(address.ip, state))
 
 
-def decode(row: Row, lease: Row | None) -> addresses.Address:
+def decode(row: Row, lease: Row | None) -> states.Address:
     """Return the address that the rows stand for; ValueError when they stand for none."""
     try:
-        address = addresses.Address(
+        address = states.Address(
             ip=row["ip"],
             eni_id=row["eni_id"],
             state=_decode_state(row, lease),
@@ -65,14 +66,14 @@ def decode(row: Row, lease: Row | None) -> addresses.Address:
             missing_since=None if row["missing_since"] is None else _instant(row["missing_since"]),
             eip=_decode_eip(row),
         )
-        addresses.check(address)
-    except (KeyError, TypeError, addresses.IllegalMoveError) as e:
+        states.check(address)
+    except (KeyError, TypeError, states.IllegalMoveError) as e:
         raise ValueError(f"row of address {row.get('ip')!r} is not valid: {e}") from e
     return address
 
 
-def _encode_lease(ip: str, state: addresses.State) -> Row | None:
-    if not isinstance(state, addresses.Assigned | addresses.Held | addresses.Occupied):
+def _encode_lease(ip: str, state: states.State) -> Row | None:
+    if not isinstance(state, states.Assigned | states.Held | states.Occupied):
         return None
     lease: Row = {
         "ip": ip,
@@ -82,38 +83,36 @@ def _encode_lease(ip: str, state: addresses.State) -> Row | None:
         "namespace": state.pod.namespace if state.pod else None,
         "name": state.pod.name if state.pod else None,
         "uid": state.pod.uid if state.pod else None,
-        "netns": state.netns if isinstance(state, addresses.Assigned) else None,
-        "by_name": int(state.by_name) if isinstance(state, addresses.Held) else None,
-        "host_interface": None if isinstance(state, addresses.Held) else state.host_interface,
-        "awaits_eip": int(state.awaits_eip) if isinstance(state, addresses.Assigned) else None,
+        "netns": state.netns if isinstance(state, states.Assigned) else None,
+        "by_name": int(state.by_name) if isinstance(state, states.Held) else None,
+        "host_interface": None if isinstance(state, states.Held) else state.host_interface,
+        "awaits_eip": int(state.awaits_eip) if isinstance(state, states.Assigned) else None,
     }
-    if isinstance(state, addresses.Assigned):
+    if isinstance(state, states.Assigned):
         lease["network"] = state.network
-    if not isinstance(state, addresses.Occupied):
+    if not isinstance(state, states.Occupied):
         lease["container_id"] = state.key.container_id
         lease["ifname"] = state.key.ifname
     return lease
 
 
-def _decode_state(row: Row, lease: Row | None) -> addresses.State:
+def _decode_state(row: Row, lease: Row | None) -> states.State:
     name = row["state"]
     if name in _FREE and lease is None:
-        state: addresses.State = _FREE[name](since=_instant(row["since"]))
+        state: states.State = _FREE[name](since=_instant(row["since"]))
         return state
     if name == "cooling" and lease is None:
-        return addresses.Cooling(until=_instant(row["until"]))
+        return states.Cooling(until=_instant(row["until"]))
     if lease is None:
         raise KeyError(f"a lease for state {name!r}")
     pod = _decode_pod(lease)
     if name == "occupied":
-        return addresses.Occupied(
-            host_interface=lease["host_interface"], pod=pod, since=_instant(row["since"])
-        )
+        return states.Occupied(host_interface=lease["host_interface"], pod=pod, since=_instant(row["since"]))
     if pod is None:
         raise KeyError(f"a Pod for state {name!r}")
     key = model.SandboxKey(container_id=_text(lease["container_id"]), ifname=_text(lease["ifname"]))
     if name == "assigned":
-        return addresses.Assigned(
+        return states.Assigned(
             key=key,
             pod=pod,
             since=_instant(row["since"]),
@@ -124,7 +123,7 @@ def _decode_state(row: Row, lease: Row | None) -> addresses.State:
         )
     if name == "held":
         by_name = bool(lease["by_name"])
-        return addresses.Held(key=key, pod=pod, until=_instant(row["until"]), by_name=by_name)
+        return states.Held(key=key, pod=pod, until=_instant(row["until"]), by_name=by_name)
     raise KeyError(f"a meaning for state {name!r}")
 
 
@@ -136,13 +135,13 @@ def _decode_pod(lease: Row) -> model.PodRef | None:
     )
 
 
-def _decode_eip(row: Row) -> addresses.Binding | None:
+def _decode_eip(row: Row) -> states.Binding | None:
     if row["eip_id"] is None:
         return None
-    return addresses.Binding(
+    return states.Binding(
         eip_id=row["eip_id"],
         public_ip=_text(row["public_ip"]),
-        stage=addresses.BindStage(row["eip_stage"]),
+        stage=states.BindStage(row["eip_stage"]),
         claim=_text(row["claim"]),
         retained=bool(row["retained"]),
     )

@@ -54,7 +54,7 @@ MIGRATIONS: tuple[str, ...] = (
     ) STRICT;
     """,
     # Unix times become instants of the kernel's boot, as the wall clock says now; whether they can be true is
-    # for `ipamd.core.restart` to judge.
+    # for `ipamd.core.ledger.restart` to judge.
     """
     UPDATE addresses SET
         since = boottime(since),

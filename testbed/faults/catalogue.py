@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, get_args
 
 import ipamd
-from ipamd.core import addresses
+from ipamd.core.ledger import states as ledger_states
 from ipamd.kube import resources
 from ipamd.kube.resources import Resource
 from ipamd.net import netlink, ruleset
@@ -151,8 +151,8 @@ def _announced(name: ast.expr, place: str) -> Iterator[str]:
         for name_of_set in (ruleset.PODS, ruleset.EIP_PODS):
             yield from (f"nft.{verb}.{name_of_set}" for verb in ("add", "delete"))
     elif "store/database.py" in place:
-        states = (state.__name__.lower() for state in get_args(addresses.State))
-        stages = (stage.value for stage in addresses.BindStage)
+        states = (state.__name__.lower() for state in get_args(ledger_states.State))
+        stages = (stage.value for stage in ledger_states.BindStage)
         yield from (f"store.commit.{kind}" for kind in (*states, *stages, "forgotten"))
     elif not place.startswith(("ipamd/cloud/transport.py", "ipamd/kube/transport.py")) and not any(
         part in place for part in ("net/libnftables.py", "net/sysctls.py")

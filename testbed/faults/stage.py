@@ -17,8 +17,8 @@ from typing import Any, Final, TypeVar
 from ipamd.cloud import endpoints
 from ipamd.cloud.credentials import Credential, StaticCredentials
 from ipamd.cloud.tencent import TencentCloud
-from ipamd.core.deadline import Deadline
 from ipamd.core.model import EipOrder
+from ipamd.core.timing.deadline import Deadline
 from testbed import processes
 from testbed.bed import Bed
 from testbed.chain import PLUGINS

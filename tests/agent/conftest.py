@@ -16,8 +16,8 @@ import pytest
 from ipamd.cloud import endpoints
 from ipamd.cloud.credentials import Credential, StaticCredentials
 from ipamd.cloud.tencent import TencentCloud
-from ipamd.core import claims as eipclaims
 from ipamd.core import model, tags
+from ipamd.core.claim import eipclaim as eipclaims
 from ipamd.rpc import cni_pb2, cni_pb2_grpc
 from testbed.bed import NETWORK, Bed
 from testbed.http_json import HttpError, JsonEndpoint

@@ -2,9 +2,9 @@
 
 import threading
 
-from ipamd.agent.address_book import AddressBook
 from ipamd.agent.health import Health
-from ipamd.core.ledger import Ledger
+from ipamd.agent.shared_ledger import AddressBook
+from ipamd.core.ledger.ledger import Ledger
 from ipamd.store.database import Database
 
 

@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from ipamd.controller.admission import Admission
-from ipamd.controller.admission_keeping import NAME
+from ipamd.controller.admission.registration import NAME
+from ipamd.controller.admission.webhook import Admission
 from tests.deploy import manifests
 
 EIP, ENI_IP = "tke.cloud.tencent.com/eip", "tke.cloud.tencent.com/eni-ip"

@@ -9,9 +9,10 @@ import time
 
 import pytest
 
-from ipamd.core import claim_status, claims, pods
-from ipamd.core.claims import ClaimAddress, ClaimBinding, Reason
-from ipamd.core.eip_annotations import request_of
+from ipamd.core.annotations.eip import request_of
+from ipamd.core.claim import eipclaim, status
+from ipamd.core.claim.eipclaim import ClaimAddress, ClaimBinding, Reason
+from ipamd.core.kubernetes import pods
 from ipamd.kube import errors
 from ipamd.kube.resources import EIPCLAIMS
 
@@ -52,40 +53,40 @@ def pod(**annotations):
 )
 def test_every_claim_that_a_pod_can_ask_for_is_stored_as_it_was_written(client, annotations):
     view = pod(**annotations)
-    written = claims.new_object(view, request_of(view))
+    written = eipclaim.new_object(view, request_of(view))
 
     stored = client.create(EIPCLAIMS, written)
 
     assert stored["spec"] == written["spec"]
-    assert claims.read(stored).request == request_of(view)
-    assert claims.read(stored).problem == ""
+    assert eipclaim.read(stored).request == request_of(view)
+    assert eipclaim.read(stored).problem == ""
 
 
 def test_every_status_that_is_written_is_stored_as_it_was_written(client):
     view = pod(eip_attributes="")
-    claim = claims.read(client.create(EIPCLAIMS, claims.new_object(view, request_of(view))))
+    claim = eipclaim.read(client.create(EIPCLAIMS, eipclaim.new_object(view, request_of(view))))
     binding = ClaimBinding(
         node="node-a", eni_id="eni-1", private_ip="10.0.1.4", pod_uid=view.ref.uid, sandbox="s"
     )
     address = ClaimAddress(eip_id="eip-1", public_ip="198.18.0.1", owned=True)
     now = time.time()
     writes = [
-        lambda c: claim_status.serve(c, claims.ClaimPod(uid=view.ref.uid, node="node-a")),
-        lambda c: claim_status.begin_attempt(c, 1, now),
-        lambda c: claim_status.not_provisioned(c, Reason.QUOTA_EXCEEDED, "m", now, certain=True),
-        lambda c: claim_status.provisioned(c, address, Reason.ALLOCATED, now),
-        lambda c: claim_status.binding_begun(c, binding, now),
-        lambda c: claim_status.bound(c, binding, now),
-        lambda c: claim_status.unbound(c, Reason.UNBOUND, "m", now),
-        lambda c: claim_status.serve(c, claims.ClaimPod(uid=view.ref.uid, node="node-a", last_seen=now)),
-        lambda c: claim_status.eip_lost(c, "it is gone", now),
+        lambda c: status.serve(c, eipclaim.ClaimPod(uid=view.ref.uid, node="node-a")),
+        lambda c: status.begin_attempt(c, 1, now),
+        lambda c: status.not_provisioned(c, Reason.QUOTA_EXCEEDED, "m", now, certain=True),
+        lambda c: status.provisioned(c, address, Reason.ALLOCATED, now),
+        lambda c: status.binding_begun(c, binding, now),
+        lambda c: status.bound(c, binding, now),
+        lambda c: status.unbound(c, Reason.UNBOUND, "m", now),
+        lambda c: status.serve(c, eipclaim.ClaimPod(uid=view.ref.uid, node="node-a", last_seen=now)),
+        lambda c: status.eip_lost(c, "it is gone", now),
     ]
     for write in writes:
         body = write(claim)
         assert body
         stored = client.patch(EIPCLAIMS, claim.name, body, claim.namespace, subresource="status")
         assert _holds(stored["status"], body["status"]), (stored["status"], body["status"])
-        claim = claims.read(stored)
+        claim = eipclaim.read(stored)
     assert claim.pod.last_seen == int(now)
 
 

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from ipamd.agent.claims import ClaimSource
-from ipamd.agent.resources import missing_resources
-from ipamd.core import claim_status, claims
-from ipamd.core.claims import ClaimBinding, Reason
+from ipamd.agent.eips.claims import ClaimSource
+from ipamd.agent.node.extended_resources import missing_resources
+from ipamd.core.claim import eipclaim
+from ipamd.core.claim import status as claim_status
+from ipamd.core.claim.eipclaim import ClaimBinding, Reason
 from ipamd.kube import errors
 from ipamd.kube.resources import EIPCLAIMS, NODES, PODS
 from tests.apiserver.conftest import CLAIMS
@@ -88,9 +89,9 @@ class Scene:
         self.server.create(
             CLAIMS,
             {
-                "apiVersion": claims.API_VERSION,
-                "kind": claims.KIND,
-                "metadata": {"name": name, "labels": {claims.NODE_LABEL: label}},
+                "apiVersion": eipclaim.API_VERSION,
+                "kind": eipclaim.KIND,
+                "metadata": {"name": name, "labels": {eipclaim.NODE_LABEL: label}},
                 "spec": {"attributes": {}, "deletePolicy": "Delete"},
             },
         )
@@ -189,7 +190,7 @@ class TestClaims:
     def test_a_claim_that_moved_away_is_given_up_by_the_old_node_and_only_then_taken_by_the_new(self, scene):
         name = scene.claim(label=NODE_A)
         scene.a.bound(name)
-        scene.controller(name, {"metadata": {"labels": {claims.NODE_LABEL: NODE_B}}})
+        scene.controller(name, {"metadata": {"labels": {eipclaim.NODE_LABEL: NODE_B}}})
 
         refused(lambda: scene.b.begin(name), NODE_A)
         refused(lambda: scene.a.bound(name), NODE_A)
@@ -226,7 +227,7 @@ class TestClaims:
     @pytest.mark.parametrize(
         "body",
         [
-            {"metadata": {"labels": {claims.NODE_LABEL: NODE_A}}},
+            {"metadata": {"labels": {eipclaim.NODE_LABEL: NODE_A}}},
             {"metadata": {"finalizers": None}},
             {"spec": {"deletePolicy": "Never"}},
         ],
@@ -240,9 +241,9 @@ class TestClaims:
     def test_the_status_subresource_moves_no_label(self, scene):
         """Else an agent could give itself a claim and then bind it."""
         name = scene.claim(label=NODE_B)
-        body = {"metadata": {"labels": {claims.NODE_LABEL: NODE_A}}, "status": {"phase": "Bound"}}
+        body = {"metadata": {"labels": {eipclaim.NODE_LABEL: NODE_A}}, "status": {"phase": "Bound"}}
         refused(lambda: scene.a.client.patch(EIPCLAIMS, name, body, "default", subresource="status"))
-        assert claims.read(scene.server.call("GET", f"{CLAIMS}/{name}")[1]).node == NODE_B
+        assert eipclaim.read(scene.server.call("GET", f"{CLAIMS}/{name}")[1]).node == NODE_B
 
     def test_claims_are_not_deleted_by_an_agent(self, scene):
         name = scene.claim(label=NODE_A)

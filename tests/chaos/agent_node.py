@@ -20,17 +20,18 @@ from pathlib import Path
 import grpc
 
 from cni_plugin import pending
-from ipamd.agent import node_facts, options
+from ipamd.agent import options
 from ipamd.agent.assembly import COMPONENT, Agent, Surroundings
 from ipamd.agent.health import Health
+from ipamd.agent.node import facts as node_facts
 from ipamd.cloud import endpoints
 from ipamd.cloud.credentials import RoleCredentials
 from ipamd.cloud.metadata import Metadata
 from ipamd.cloud.session import Conduct
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.cloud.throttling import Limiter
-from ipamd.core.backoff import Backoff
 from ipamd.core.cloud_errors import cloud_error
+from ipamd.core.timing.backoff import Backoff
 from ipamd.kube.client import KubeClient
 from ipamd.kube.config import Connection
 from ipamd.kube.errors import ForbiddenError

@@ -5,10 +5,11 @@ Each step waits for what has to come by itself; what does not come in its time i
 
 import json
 
-from ipamd.core import addresses, claims
+from ipamd.core.claim import eipclaim
+from ipamd.core.ledger import states
 from tests.chaos.surroundings import TEAM, until
 
-_FREE = (addresses.Warm, addresses.Cooling, addresses.Unassigning)
+_FREE = (states.Warm, states.Cooling, states.Unassigning)
 
 
 class Settling:
@@ -58,8 +59,8 @@ class Settling:
         claim = self._around.claims().get(life.name)
         if claim is None or life.running is None:
             return False
-        view = claims.read(claim)
-        bound = claims.condition(view.conditions, claims.BOUND).get("status") == "True"
+        view = eipclaim.read(claim)
+        bound = eipclaim.condition(view.conditions, eipclaim.BOUND).get("status") == "True"
         said = self._around.pod(life.name)["metadata"]["annotations"].get("tke.cloud.tencent.com/eip-id")
         return (
             bound

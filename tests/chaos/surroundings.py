@@ -14,7 +14,7 @@ import urllib3
 
 from ipamd.cloud import endpoints
 from ipamd.cloud.tencent import TencentCloud
-from ipamd.core.capacity import EIP_RESOURCE, ENI_IP_RESOURCE
+from ipamd.core.kubernetes.capacity import EIP_RESOURCE, ENI_IP_RESOURCE
 from ipamd.core.model import EipOrder
 from ipamd.kube.resources import EIPCLAIMS, NODES, PODS
 from testbed.bed import Bed

@@ -18,8 +18,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ipamd.core import ledger, names
-from ipamd.core.addresses import Assigned
+from ipamd.core import names
+from ipamd.core.ledger import ledger
+from ipamd.core.ledger.states import Assigned
 from ipamd.runtime import failpoints
 from tests.chaos.cluster import Cluster
 from tests.chaos.pod_lives import Kind

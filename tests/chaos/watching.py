@@ -13,7 +13,7 @@ import collections
 import threading
 import time
 
-from ipamd.core import ledger
+from ipamd.core.ledger import ledger
 from tests.chaos.pod_lives import Kind
 from tests.chaos.surroundings import BOUND, TEAM
 

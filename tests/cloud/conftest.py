@@ -11,8 +11,8 @@ from ipamd.cloud.credentials import Credential, StaticCredentials
 from ipamd.cloud.session import Conduct
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.cloud.throttling import ALLOWANCE, Limiter
-from ipamd.core.backoff import Backoff
-from ipamd.core.deadline import Deadline
+from ipamd.core.timing.backoff import Backoff
+from ipamd.core.timing.deadline import Deadline
 from simulator.cloud import (
     CloudRegion,
     CloudServer,

@@ -5,8 +5,8 @@ import time
 import pytest
 
 from ipamd.core import model
-from ipamd.core.deadline import Deadline
 from ipamd.core.errors import CloudError
+from ipamd.core.timing.deadline import Deadline
 from simulator.cloud import CloudRegion, CloudServer, RegionConfig, loopback_socket
 from simulator.cloud.config import Latencies, Quotas, RateLimits
 from tests.cloud import scripted_http

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from ipamd.cloud.polling import EipWatch, Pace
 from ipamd.core import model
-from ipamd.core.backoff import Backoff
 from ipamd.core.cloud_errors import cloud_error
 from ipamd.core.errors import CloudError, CloudErrorKind, TryAgainError
+from ipamd.core.timing.backoff import Backoff
 from simulator.cloud import Fault, FaultKind
 
 BRISK = Pace(gather=0.02, shortest=0.03, longest=0.1)

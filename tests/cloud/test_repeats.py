@@ -12,8 +12,8 @@ from ipamd.cloud.credentials import Credential, RoleCredentials
 from ipamd.cloud.session import MOST_DOUBTFUL_ATTEMPTS, may_repeat
 from ipamd.cloud.throttling import Limiter
 from ipamd.core import model
-from ipamd.core.backoff import Backoff
 from ipamd.core.errors import CloudError, CloudErrorKind
+from ipamd.core.timing.backoff import Backoff
 from simulator.cloud import CloudRegion, CloudServer, Fault, FaultKind, RegionConfig, loopback_socket
 from simulator.cloud.config import RateLimits
 from tests.cloud import scripted_http
@@ -87,7 +87,7 @@ def test_repeats_end_before_the_deadline_and_tell_the_last_refusal(open_cloud, s
 
 
 def test_sleeps_never_reach_beyond_the_deadline(open_cloud, serve):
-    from ipamd.core.deadline import Deadline
+    from ipamd.core.timing.deadline import Deadline
 
     class Clock:
         now = 0.0

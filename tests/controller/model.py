@@ -12,12 +12,15 @@ from dataclasses import replace
 from typing import Any
 
 from ipamd.cloud.tasks import TaskState
-from ipamd.core import claims, nodes, pods, tags, timestamps
-from ipamd.core.account_types import AccountType
+from ipamd.core import tags
 from ipamd.core.annotation_names import EIP_ATTRIBUTES
+from ipamd.core.annotations.eip import wants_eip
+from ipamd.core.claim import eipclaim
 from ipamd.core.cloud_errors import cloud_error
-from ipamd.core.eip_annotations import wants_eip
+from ipamd.core.eip.account_types import AccountType
+from ipamd.core.kubernetes import nodes, pods
 from ipamd.core.model import AcceptedOrder, Eip, EipStatus
+from ipamd.core.timing import timestamps
 from ipamd.kube import errors
 from ipamd.kube.client import Listing
 from ipamd.kube.resources import EIPCLAIMS, NODES, PODS
@@ -126,10 +129,10 @@ class ModelApi:
 
     def claim(self, key):
         obj = self.cached.get(("EIPClaim", key[1]))
-        return claims.read(obj) if obj else None
+        return eipclaim.read(obj) if obj else None
 
     def holders(self, eip_id):
-        found = [claims.read(obj) for (kind, _), obj in self.cached.items() if kind == "EIPClaim"]
+        found = [eipclaim.read(obj) for (kind, _), obj in self.cached.items() if kind == "EIPClaim"]
         return [claim for claim in found if claim.address and claim.address.eip_id == eip_id]
 
     def node(self, name):
@@ -162,7 +165,7 @@ class ModelApi:
 
     def live_claim(self):
         obj = self.objects.get(("EIPClaim", KEY[1]))
-        return claims.read(obj) if obj else None
+        return eipclaim.read(obj) if obj else None
 
     def live_pod(self):
         obj = self.objects.get(("Pod", KEY[1]))

@@ -5,9 +5,10 @@ from functools import partial
 import pytest
 
 from ipamd import metrics
-from ipamd.core import cluster_settings, tags
+from ipamd.core import tags
+from ipamd.core.eip.orphans import SweepMode, SweepTerms
+from ipamd.core.kubernetes import cluster_settings
 from ipamd.core.model import EipOrder
-from ipamd.core.orphans import SweepMode, SweepTerms
 from ipamd.kube.resources import CONFIGMAPS
 from ipamd.metrics.controller import LeaderState
 from simulator.kube import Fault, FaultKind

@@ -8,9 +8,9 @@ import pytest
 
 from ipamd import __main__, logs
 from ipamd.controller import options
-from ipamd.core import cluster_settings
-from ipamd.core.cluster_rules import ClusterRules
+from ipamd.core.claim.cluster_rules import ClusterRules
 from ipamd.core.errors import InvalidInputError
+from ipamd.core.kubernetes import cluster_settings
 from tests.deploy import manifests
 
 

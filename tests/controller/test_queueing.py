@@ -6,7 +6,7 @@ import time
 import pytest
 
 from ipamd.controller.queueing import Turn, WorkQueue
-from ipamd.core.backoff import Backoff
+from ipamd.core.timing.backoff import Backoff
 
 
 class Clock:

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from ipamd.controller.rounds import Rounds
-from ipamd.core.backoff import Backoff
 from ipamd.core.cloud_errors import cloud_error
+from ipamd.core.timing.backoff import Backoff
 from ipamd.kube.leases import NotLeaderError
 
 LONG = 3600.0

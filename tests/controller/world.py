@@ -12,22 +12,24 @@ from ipamd.cloud.credentials import Credential, Credentials, StaticCredentials
 from ipamd.cloud.session import Conduct
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.cloud.throttling import Limiter
-from ipamd.controller.leading import Leader, Tempo
+from ipamd.controller.leader import Leader, Tempo
 from ipamd.controller.options import Settings
-from ipamd.core import claim_status, claims, timestamps
-from ipamd.core.backoff import Backoff
-from ipamd.core.claim_release import ATTEMPT_WINDOW, SETTLE
-from ipamd.core.claims import Claim, ClaimBinding, Reason
-from ipamd.core.cluster_rules import ClusterRules
-from ipamd.core.masquerade import Upkeep
+from ipamd.core.claim import eipclaim
+from ipamd.core.claim import status as claim_status
+from ipamd.core.claim.cluster_rules import ClusterRules
+from ipamd.core.claim.eipclaim import Claim, ClaimBinding, Reason
+from ipamd.core.claim.release import ATTEMPT_WINDOW, SETTLE
+from ipamd.core.eip.masquerade import Upkeep
 from ipamd.core.model import EipOrder
+from ipamd.core.timing import timestamps
+from ipamd.core.timing.backoff import Backoff
 from ipamd.kube import errors
 from ipamd.kube.client import KubeClient
 from ipamd.kube.config import Connection
 from ipamd.kube.gate import RequestGate
 from ipamd.kube.leases import Election, LeaseTiming
 from ipamd.kube.resources import EIPCLAIMS, EVENTS, NODES, PODS, Resource
-from ipamd.kube.watching import WatchPace
+from ipamd.kube.watch import WatchPace
 from simulator.cloud import CloudRegion
 from simulator.kube import KubeServer
 
@@ -381,11 +383,11 @@ class World:
 
     def claim(self, name: str) -> Claim | None:
         obj = self.claim_object(name)
-        return claims.read(obj) if obj else None
+        return eipclaim.read(obj) if obj else None
 
     def condition(self, name: str) -> dict[str, Any]:
         claim = self.claim(name)
-        return dict(claims.condition(claim.conditions, "Provisioned")) if claim else {}
+        return dict(eipclaim.condition(claim.conditions, "Provisioned")) if claim else {}
 
     def eips(self) -> dict[str, dict[str, Any]]:
         return dict(self.region.snapshot()["addresses"])

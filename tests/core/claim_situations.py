@@ -2,11 +2,11 @@
 
 from ipamd.core import tags
 from ipamd.core.annotation_names import EIP_ATTRIBUTES
-from ipamd.core.claim_facts import Facts
-from ipamd.core.claims import Claim, ClaimAddress, ClaimBinding, ClaimPod
-from ipamd.core.eip_annotations import DeletePolicy, EipRequest
+from ipamd.core.annotations.eip import DeletePolicy, EipRequest
+from ipamd.core.claim.eipclaim import Claim, ClaimAddress, ClaimBinding, ClaimPod
+from ipamd.core.claim.facts import Facts
+from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.model import Eip, EipOrder, EipStatus, PodRef
-from ipamd.core.pods import PodView
 
 CLUSTER = "cls-1"
 NOW = 1_700_000_000.0

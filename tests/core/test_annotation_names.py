@@ -2,7 +2,6 @@
 
 import pytest
 
-from ipamd.core import pods
 from ipamd.core.annotation_names import (
     DELETE_POLICY,
     EIP_ATTRIBUTES,
@@ -15,6 +14,7 @@ from ipamd.core.annotation_names import (
     WISHES,
     meant,
 )
+from ipamd.core.kubernetes import pods
 
 
 @pytest.mark.parametrize(

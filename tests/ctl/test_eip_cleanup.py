@@ -13,7 +13,7 @@ from ipamd.cloud.session import Conduct
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.cloud.throttling import Limiter
 from ipamd.core import model, tags
-from ipamd.core.deadline import Deadline
+from ipamd.core.timing.deadline import Deadline
 from ipamd.ctl.__main__ import main
 from ipamd.kube.client import KubeClient
 from ipamd.kube.config import Connection

@@ -2,8 +2,8 @@
 
 import json
 
-from ipamd.controller.admission_keeping import NAME
-from ipamd.controller.admission_server import PATH
+from ipamd.controller.admission.registration import NAME
+from ipamd.controller.admission.server import PATH
 from tests.deploy import manifests
 
 COMPONENT = "components/admission"

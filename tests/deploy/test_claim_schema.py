@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
-from ipamd.core import claim_status, claims, eip_attributes, pods, timestamps
-from ipamd.core.claims import ClaimAddress, ClaimBinding, ClaimPod, Phase, Reason
-from ipamd.core.eip_annotations import DeletePolicy, EipRequest
+from ipamd.core.annotations import eip_attributes
+from ipamd.core.annotations.eip import DeletePolicy, EipRequest
+from ipamd.core.claim import eipclaim, status
+from ipamd.core.claim.eipclaim import ClaimAddress, ClaimBinding, ClaimPod, Phase, Reason
+from ipamd.core.kubernetes import pods
 from ipamd.core.model import EipOrder
+from ipamd.core.timing import timestamps
 from tests.deploy import manifests
 
 (VERSION,) = manifests.one("CustomResourceDefinition", "eipclaims.networking.tke.cloud.tencent.com")["spec"][
@@ -73,20 +76,20 @@ def pod():
 
 
 def claim(**changes):
-    return dataclasses.replace(claims.read(claims.new_object(pod(), REQUEST)), **changes)
+    return dataclasses.replace(eipclaim.read(eipclaim.new_object(pod(), REQUEST)), **changes)
 
 
 WRITTEN = {
-    "new": lambda: claims.new_object(pod(), REQUEST),
-    "serve": lambda: claim_status.serve(claim(), ClaimPod(uid="u", node="n", last_seen=NOW)),
-    "begin_attempt": lambda: claim_status.begin_attempt(claim(), 1, NOW),
-    "provisioned": lambda: claim_status.provisioned(claim(), ADDRESS, Reason.ALLOCATED, NOW),
-    "not_provisioned": lambda: claim_status.not_provisioned(
+    "new": lambda: eipclaim.new_object(pod(), REQUEST),
+    "serve": lambda: status.serve(claim(), ClaimPod(uid="u", node="n", last_seen=NOW)),
+    "begin_attempt": lambda: status.begin_attempt(claim(), 1, NOW),
+    "provisioned": lambda: status.provisioned(claim(), ADDRESS, Reason.ALLOCATED, NOW),
+    "not_provisioned": lambda: status.not_provisioned(
         claim(), Reason.NO_MONEY, "no money", NOW, certain=True
     ),
-    "binding_begun": lambda: claim_status.binding_begun(claim(), BINDING, NOW),
-    "bound": lambda: claim_status.bound(claim(), BINDING, NOW),
-    "unbound": lambda: claim_status.unbound(claim(), Reason.UNBOUND, "gone", NOW),
+    "binding_begun": lambda: status.binding_begun(claim(), BINDING, NOW),
+    "bound": lambda: status.bound(claim(), BINDING, NOW),
+    "unbound": lambda: status.unbound(claim(), Reason.UNBOUND, "gone", NOW),
 }
 
 
@@ -97,7 +100,7 @@ def test_nothing_that_is_written_is_dropped(written):
 
 def test_everything_that_is_read_can_be_there():
     asked: set[str] = set()
-    full = {"metadata": {"name": "web-0"}, "spec": claims.new_object(pod(), REQUEST)["spec"], "status": {}}
+    full = {"metadata": {"name": "web-0"}, "spec": eipclaim.new_object(pod(), REQUEST)["spec"], "status": {}}
     for write in WRITTEN.values():
         changes = write().get("status", {})
         full["status"] |= {name: value for name, value in changes.items() if value is not None}
@@ -105,7 +108,7 @@ def test_everything_that_is_read_can_be_there():
         part: Asked(full[part], f".{part}", asked) for part in ("spec", "status")
     }
 
-    claims.read(obj)
+    eipclaim.read(obj)
 
     assert {".spec.deletePolicy", ".status.address.owned", ".status.binding.sandbox"} <= asked
     assert [path for path in sorted(asked) if not known(path)] == []

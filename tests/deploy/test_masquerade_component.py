@@ -6,7 +6,7 @@ import yaml
 
 from ipamd.agent import options as agent_options
 from ipamd.controller import options as controller_options
-from ipamd.core.masquerade import Upkeep
+from ipamd.core.eip.masquerade import Upkeep
 from tests.deploy import manifests
 
 COMPONENT = manifests.read("components/ip-masq-agent/kustomization.yaml")

@@ -145,7 +145,7 @@ def test_a_kubeconfig_that_does_not_exist_is_named(tmp_path):
 
 def test_the_adapter_does_not_import_the_kubernetes_package():
     code = (
-        "import sys, ipamd.kube.watching, ipamd.kube.events, ipamd.kube.leases; "
+        "import sys, ipamd.kube.watch, ipamd.kube.events, ipamd.kube.leases; "
         "print(sorted(m for m in ('kubernetes', 'requests', 'yaml') if m in sys.modules))"
     )
 

@@ -9,7 +9,7 @@ from ipamd.kube import errors
 from ipamd.kube.client import Selection
 from ipamd.kube.list_stream import OBJECT_LIMIT, ListStream
 from ipamd.kube.resources import PODS
-from ipamd.kube.watching import ObjectCache
+from ipamd.kube.watch import ObjectCache
 from tests.kube.objects import wait_for
 
 METADATA = {"resourceVersion": "7", "continue": ""}

@@ -4,10 +4,10 @@ import threading
 
 import pytest
 
-from ipamd.core.backoff import Backoff
+from ipamd.core.timing.backoff import Backoff
 from ipamd.kube.client import PAGE, Selection
 from ipamd.kube.resources import PODS
-from ipamd.kube.watching import ObjectCache, WatchPace
+from ipamd.kube.watch import ObjectCache, WatchPace
 from simulator.kube import Fault, FaultKind, KubeServer, Store, listen
 from tests.kube.objects import pod, wait_for
 

@@ -4,14 +4,14 @@ import time
 
 import pytest
 
-from ipamd.agent.address_book import AddressBook
 from ipamd.agent.enis import NodeEnis
-from ipamd.agent.repairing import Repairing
+from ipamd.agent.node.repair import Repairing
+from ipamd.agent.shared_ledger import AddressBook
 from ipamd.agent.turns import Turns
-from ipamd.core.addresses import Address, Cooling, Occupied, Warm
-from ipamd.core.boottime import Boottime
-from ipamd.core.deadline import Deadline
-from ipamd.core.ledger import Ledger
+from ipamd.core.ledger.ledger import Ledger
+from ipamd.core.ledger.states import Address, Cooling, Occupied, Warm
+from ipamd.core.timing.boottime import Boottime
+from ipamd.core.timing.deadline import Deadline
 from ipamd.store.database import Database
 
 pytestmark = pytest.mark.netns

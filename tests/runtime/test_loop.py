@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from ipamd.core.backoff import Backoff
 from ipamd.core.cloud_errors import cloud_error
-from ipamd.core.deadline import Deadline
 from ipamd.core.errors import TryAgainError
+from ipamd.core.timing.backoff import Backoff
+from ipamd.core.timing.deadline import Deadline
 from ipamd.runtime.defects import Survive
 from ipamd.runtime.loop import Loop, Pace
 from tests.runtime.manual_clock import ManualClock, eventually

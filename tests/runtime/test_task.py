@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from ipamd.core.backoff import Backoff
+from ipamd.core.timing.backoff import Backoff
 from ipamd.runtime import failpoints, task
 from ipamd.runtime.defects import UNHEALTHY_AFTER, EndProcess, Record, Survive
 from ipamd.runtime.task import Task

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from ipamd.core.backoff import Backoff
+from ipamd.core.timing.backoff import Backoff
 from ipamd.runtime import task
 from ipamd.runtime.defects import Survive
 from ipamd.runtime.workers import JobQueue, Workers

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from ipamd import boot
-from ipamd.core import addresses, errors, ledger, model, names, restart
-from ipamd.core.boottime import BOOT
+from ipamd.core import errors, model, names
+from ipamd.core.ledger import ledger, restart, states
+from ipamd.core.timing.boottime import BOOT
 from ipamd.store import recovery, schema
 from ipamd.store.database import DamagedError, Database, Intent, StoreError, set_aside
 from tests.random_addresses import any_address
@@ -26,19 +27,17 @@ def path(tmp_path):
 
 
 def some_address(ip="10.0.1.10", container="c1", eip_id=""):
-    return addresses.Address(
+    return states.Address(
         ip=ip,
         eni_id="eni-1",
-        state=addresses.Assigned(
+        state=states.Assigned(
             key=model.SandboxKey(container_id=container, ifname="eth0"),
             pod=model.PodRef(namespace="default", name="web-0", uid="u1"),
             since=NOW,
             host_interface="eni0123456789a",
         ),
         added_at=NOW,
-        eip=addresses.Binding(eip_id=eip_id, public_ip="", stage=addresses.BindStage.BOUND)
-        if eip_id
-        else None,
+        eip=states.Binding(eip_id=eip_id, public_ip="", stage=states.BindStage.BOUND) if eip_id else None,
     )
 
 
@@ -71,9 +70,7 @@ def test_commit_that_breaks_an_invariant_changes_nothing(path):
 def test_sandbox_may_move_from_one_address_to_another_in_one_commit(path):
     with Database(path) as database:
         database.commit(ledger.Ledger().changed(some_address("10.0.1.10")))
-        freed = addresses.Address(
-            ip="10.0.1.10", eni_id="eni-1", state=addresses.Cooling(until=NOW), added_at=NOW
-        )
+        freed = states.Address(ip="10.0.1.10", eni_id="eni-1", state=states.Cooling(until=NOW), added_at=NOW)
         moved = ledger.Ledger().changed(some_address("10.0.1.11"), freed)
         database.commit(moved)
 
@@ -307,7 +304,7 @@ def test_sandboxes_of_the_second_schema_keep_the_links_that_they_have(path):
         found = {address.ip: address.state for address in database.load()}
 
     pod = model.PodRef(namespace="default", name="web-0", uid="u1")
-    wired = addresses.Assigned(
+    wired = states.Assigned(
         key=model.SandboxKey(container_id="c10", ifname="eth0"),
         pod=pod,
         since=NOW,
@@ -321,6 +318,6 @@ def test_sandboxes_of_the_second_schema_keep_the_links_that_they_have(path):
     assert found == {
         "10.0.1.10": wired,
         "10.0.1.11": second,
-        "10.0.1.12": addresses.Held(key=gone, pod=pod, until=NOW, by_name=True),
-        "10.0.1.13": addresses.Occupied(host_interface="eni0123456789a", pod=pod, since=NOW),
+        "10.0.1.12": states.Held(key=gone, pod=pod, until=NOW, by_name=True),
+        "10.0.1.13": states.Occupied(host_interface="eni0123456789a", pod=pod, since=NOW),
     }

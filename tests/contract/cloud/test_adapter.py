@@ -10,8 +10,8 @@ from ipamd.cloud.credentials import Credential, StaticCredentials
 from ipamd.cloud.polling import EipWatch
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.core import model
-from ipamd.core.deadline import Deadline
 from ipamd.core.model import EipStatus
+from ipamd.core.timing.deadline import Deadline
 
 
 @pytest.fixture

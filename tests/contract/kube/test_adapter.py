@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from ipamd.core import claims
-from ipamd.core.node_labels import label_value
+from ipamd.core.claim import eipclaim
+from ipamd.core.kubernetes.node_labels import label_value
 from ipamd.kube import config, errors
 from ipamd.kube.client import KubeClient, Selection
 from ipamd.kube.config import Connection
@@ -19,7 +19,7 @@ from ipamd.kube.events import EventRecorder, reference
 from ipamd.kube.gate import RequestGate
 from ipamd.kube.leases import Election, LeaseTiming
 from ipamd.kube.resources import CONFIGMAPS, EIPCLAIMS, EVENTS, LEASES, NODES, PODS, Resource
-from ipamd.kube.watching import ObjectCache, WatchPace
+from ipamd.kube.watch import ObjectCache, WatchPace
 from tests.contract.kube.endpoint import claim, config_map, pod, wait_for
 
 BRISK = LeaseTiming(duration=3.0, renew_within=2.0, retry=0.2)
@@ -82,13 +82,13 @@ def in_place(obj: dict[str, Any], place) -> dict[str, Any]:
 def test_an_agent_follows_the_claims_of_its_node_by_label(client, watch, place, domain):
     """A label's value has at most 63 characters, a node's name up to 253."""
     label = label_value(place.name + domain)
-    mine = {claims.NODE_LABEL: label}
+    mine = {eipclaim.NODE_LABEL: label}
     client.create(EIPCLAIMS, in_place(claim("there", labels=mine), place))
-    seen = watch(EIPCLAIMS, label_selector=f"{claims.NODE_LABEL}={label}")
+    seen = watch(EIPCLAIMS, label_selector=f"{eipclaim.NODE_LABEL}={label}")
     client.create(EIPCLAIMS, in_place(claim("other"), place))
     client.create(EIPCLAIMS, in_place(claim("new", labels=mine), place))
     client.patch(EIPCLAIMS, "new", {"status": {"phase": "Bound"}}, place.name, subresource="status")
-    client.patch(EIPCLAIMS, "there", {"metadata": {"labels": {claims.NODE_LABEL: "x"}}}, place.name)
+    client.patch(EIPCLAIMS, "there", {"metadata": {"labels": {eipclaim.NODE_LABEL: "x"}}}, place.name)
 
     seen.until(("added", "there"), ("added", "new"), ("modified", "new"), ("deleted", "there"))
     assert seen.cache.get(place.name, "new")["status"] == {"phase": "Bound"}
@@ -127,7 +127,7 @@ def test_one_config_map_is_followed_by_name_in_its_namespace(client, watch, plac
 
 
 def test_a_claim_lives_from_creation_to_the_last_finalizer(client, place):
-    body = in_place(claim("c", finalizers=[claims.FINALIZER]), place)
+    body = in_place(claim("c", finalizers=[eipclaim.FINALIZER]), place)
     created = client.create(EIPCLAIMS, body)
     with pytest.raises(errors.AlreadyExistsError):
         client.create(EIPCLAIMS, body)

@@ -5,7 +5,7 @@ import datetime as dt
 
 import pytest
 
-from ipamd.controller import admission_certificates
+from ipamd.controller.admission import certificates
 from tests.contract.kube.endpoint import JSON_PATCH, MERGE
 
 WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
@@ -66,7 +66,7 @@ def test_the_type_of_a_secret_is_for_ever(api, place):
 @pytest.fixture(scope="module")
 def authority():
     """A certificate as PEM in base64; the server reads it."""
-    keyring = admission_certificates.renewed(None, ["x.svc"], dt.datetime.now(dt.UTC))
+    keyring = certificates.renewed(None, ["x.svc"], dt.datetime.now(dt.UTC))
     return base64.b64encode(keyring.ca_bundle).decode()
 
 

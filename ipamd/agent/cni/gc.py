@@ -1,0 +1,48 @@
+"""GC: frees what the runtime does not list, and nothing else.
+
+What an ADD has just taken is spared: the runtime cannot list a sandbox before its ADD has returned.
+Thread safety: any number of calls at once.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ipamd.agent.cni.delete import Deleting
+from ipamd.agent.pods import errors
+from ipamd.agent.shared_ledger import AddressBook
+from ipamd.core import model
+from ipamd.core.cni.requests import GcRequest
+from ipamd.core.errors import IpamError
+from ipamd.core.ledger.states import Assigned
+from ipamd.core.timing.deadline import Deadline
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collecting:
+    """Serves GC."""
+
+    book: AddressBook
+    deleting: Deleting
+    are_under_way: Callable[[model.SandboxKey], bool]
+    """Whether ADDs of the sandbox have not returned yet."""
+
+    def collect(self, request: GcRequest, deadline: Deadline) -> None:
+        """End each sandbox of the network that is not listed; go on past failures and raise the first."""
+        began = self.book.now()
+        failed: list[IpamError] = []
+        for address in self.book.ledger.in_state(Assigned):
+            state = address.state
+            if not isinstance(state, Assigned) or state.network != request.conf.name:
+                continue
+            if state.key in request.valid or state.since >= began or self.are_under_way(state.key):
+                continue
+            log.info("GC: sandbox %.13s of Pod %s is not listed", state.key.container_id, state.pod)
+            try:
+                self.deleting.end(state.key, deadline)
+            except IpamError as e:
+                failed.append(errors.of_verb("GC", state.pod, e, request.conf.version))
+        if failed:
+            raise failed[0]

@@ -1,0 +1,138 @@
+"""The gRPC service `Cni`: one method for each verb, from the plugin's bytes to the plugin's bytes.
+
+Whatever the agent can decide is an OK answer: a result, or an error object with exit code 1. A defect is told
+as CNI error 999 with its type, and logged with its traceback. The socket is for root alone (mode 0600), so
+whoever can connect may do what a container runtime may do.
+Thread safety: methods run on the server's threads.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import grpc
+
+from ipamd.agent.cni.add import Adding
+from ipamd.agent.cni.check import Checking
+from ipamd.agent.cni.delete import Deleting
+from ipamd.agent.cni.gc import Collecting
+from ipamd.agent.cni.status import Readiness
+from ipamd.core.cni import requests
+from ipamd.core.cni.errors import CniError, Code
+from ipamd.core.errors import IpamError
+from ipamd.core.timing.deadline import Deadline
+from ipamd.rpc import cni_pb2, cni_pb2_grpc
+
+log = logging.getLogger(__name__)
+
+_DELETE_SECONDS = 20.0
+_ANSWER_SECONDS = 0.5
+"""Kept back from the caller's deadline, so that an answer on it still arrives."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verbs:
+    """Who serves what."""
+
+    adding: Adding
+    deleting: Deleting
+    checking: Checking
+    collecting: Collecting
+    readiness: Readiness
+
+
+class CniService(cni_pb2_grpc.CniServicer):
+    """Serves the verbs of CNI."""
+
+    def __init__(self, verbs: Verbs, *, add_timeout: float, wake: Callable[[], None]) -> None:
+        """Take the verbs, the longest ADD in seconds, and what makes waiting ADDs look for their caller."""
+        self._verbs = verbs
+        self._add_timeout = add_timeout
+        self._wake = wake
+
+    def Add(  # noqa: N802 - the name in the contract
+        self, request: cni_pb2.CniRequest, context: grpc.ServicerContext
+    ) -> cni_pb2.CniReply:
+        """Serve ADD."""
+        deadline = _deadline(context, self._add_timeout)
+        context.add_callback(self._wake)
+
+        def serve() -> bytes:
+            parsed = requests.parse_add(request.environment, request.stdin)
+            return self._verbs.adding.add(parsed, deadline, lambda: not context.is_active())
+
+        return _answered("ADD", serve)
+
+    def Del(  # noqa: N802 - the name in the contract
+        self, request: cni_pb2.CniRequest, context: grpc.ServicerContext
+    ) -> cni_pb2.CniReply:
+        """Serve DEL."""
+        deadline = _deadline(context, _DELETE_SECONDS)
+
+        def serve() -> bytes:
+            self._verbs.deleting.delete(requests.parse_del(request.environment, request.stdin), deadline)
+            return b""
+
+        return _answered("DEL", serve)
+
+    def Check(  # noqa: N802 - the name in the contract
+        self,
+        request: cni_pb2.CniRequest,
+        context: grpc.ServicerContext,  # noqa: ARG002 - the signature in the contract
+    ) -> cni_pb2.CniReply:
+        """Serve CHECK."""
+
+        def serve() -> bytes:
+            self._verbs.checking.check(requests.parse_check(request.environment, request.stdin))
+            return b""
+
+        return _answered("CHECK", serve)
+
+    def Gc(  # noqa: N802 - the name in the contract
+        self, request: cni_pb2.CniRequest, context: grpc.ServicerContext
+    ) -> cni_pb2.CniReply:
+        """Serve GC."""
+        deadline = _deadline(context, _DELETE_SECONDS)
+
+        def serve() -> bytes:
+            self._verbs.collecting.collect(requests.parse_gc(request.environment, request.stdin), deadline)
+            return b""
+
+        return _answered("GC", serve)
+
+    def Status(  # noqa: N802 - the name in the contract
+        self,
+        request: cni_pb2.CniRequest,
+        context: grpc.ServicerContext,  # noqa: ARG002 - the signature in the contract
+    ) -> cni_pb2.CniReply:
+        """Serve STATUS."""
+
+        def serve() -> bytes:
+            self._verbs.readiness.check(requests.parse_status(request.environment, request.stdin))
+            return b""
+
+        return _answered("STATUS", serve)
+
+
+def _deadline(context: grpc.ServicerContext, most: float) -> Deadline:
+    """Return the end of the call: the caller's, and never later than `most` seconds from now."""
+    remaining = max(0.0, context.time_remaining() - _ANSWER_SECONDS)
+    return Deadline.after(min(most, remaining), time.monotonic)
+
+
+def _answered(verb: str, serve: Callable[[], bytes]) -> cni_pb2.CniReply:
+    try:
+        return cni_pb2.CniReply(stdout=serve(), exit_code=0)
+    except CniError as e:
+        return cni_pb2.CniReply(stdout=e.encoded(), exit_code=1)
+    except IpamError as e:
+        error = CniError(Code.INTERNAL, f"{verb}: {e.message}", advice=e.advice)
+    except Exception as e:  # the runtime is owed an answer, whatever is wrong with us
+        log.exception("%s failed by a defect", verb)
+        error = CniError(
+            Code.INTERNAL,
+            f"{verb}: a defect of the agent: {type(e).__name__}: {e}",
+            advice="see the agent's log",
+        )
+    return cni_pb2.CniReply(stdout=error.encoded(), exit_code=1)

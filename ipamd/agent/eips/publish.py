@@ -1,0 +1,152 @@
+"""What the cluster is told about EIPs: status of the EIPClaim, annotations and Events of the Pod.
+
+The claim is written before an EIP is associated and after it is confirmed, so that whoever reads it never
+finds less than there is. The Pod's annotations are written before the claim says Bound, so that they come
+late rather than never. Events are for people; their loss is logged and changes nothing.
+Thread safety: any thread may call any method.
+"""
+
+import logging
+from collections.abc import Callable
+
+from ipamd.agent.eips.claims import ClaimSource
+from ipamd.agent.pods.source import PodSource
+from ipamd.core import model
+from ipamd.core.annotation_names import EIP_ID, EIP_PUBLIC_IP
+from ipamd.core.claim import failures, status
+from ipamd.core.claim.eipclaim import BOUND, Claim, ClaimBinding, Reason, condition
+from ipamd.core.eip.binding_plan import waited_for
+from ipamd.core.errors import IpamError, TryAgainError
+from ipamd.kube import errors, resources
+from ipamd.kube.client import KubeClient
+from ipamd.kube.events import EventRecorder
+
+log = logging.getLogger(__name__)
+
+
+class Announcer:
+    """Tells of the EIPs of one node."""
+
+    def __init__(
+        self,
+        node: str,
+        *,
+        client: KubeClient,
+        claims: ClaimSource,
+        pods: PodSource,
+        events: EventRecorder,
+        clock: Callable[[], float],
+    ) -> None:
+        """Take the node's name, where to read and write, and a clock of Unix time."""
+        self._node = node
+        self._client = client
+        self._claims = claims
+        self._pods = pods
+        self._events = events
+        self._clock = clock
+
+    def begin(self, claim: Claim, pod: model.PodRef, binding: ClaimBinding) -> Claim:
+        """Write the binding into the claim before the cloud is asked; return the claim as it is then.
+
+        The claim is always written or read live: an agent that was cut off from the API server may have a
+        cache that still gives it an EIP which the controller has unbound meanwhile, for the Pod's next node.
+        Errors: KubeError; TryAgainError when the claim is not the Pod's to bind any more.
+        """
+        eip_id = claim.address.eip_id if claim.address else ""
+
+        def revision(current: Claim) -> dict[str, object] | None:
+            obstacle = waited_for(current, pod, self._node)
+            if obstacle or current.address is None or current.address.eip_id != eip_id:
+                raise TryAgainError(f"EIPClaim {claim} has changed: waiting for {obstacle or 'another EIP'}")
+            if current.binding == binding:
+                return None
+            return status.binding_begun(current, binding, self._clock())
+
+        seen = self._claims.live(claim.namespace, claim.name) if claim.binding == binding else claim
+        written = self._claims.revise(seen, revision) if seen else None
+        if written is None:
+            raise TryAgainError(f"EIPClaim {claim} does not exist any more")
+        return written
+
+    def bound(self, claim: Claim, pod: model.PodRef, binding: ClaimBinding, note: str = "") -> None:
+        """Write that the EIP is bound; tell the Pod. `note` ends the Event. Errors: KubeError, TryAgainError.
+
+        The Pod's annotations come first: once the claim says Bound, nobody comes back to write them.
+        """
+
+        def revision(current: Claim) -> dict[str, object] | None:
+            told = condition(current.conditions, BOUND).get("status") == "True"
+            same = current.address is not None and current.address == claim.address
+            if not same or (told and current.binding == binding):
+                return None
+            return status.bound(current, binding, self._clock())
+
+        if claim.address is None:
+            return
+        was_bound = condition(claim.conditions, BOUND).get("status") == "True"
+        eip_id, public_ip = claim.address.eip_id, claim.address.public_ip
+        self._annotate(pod, {EIP_ID: eip_id, EIP_PUBLIC_IP: public_ip})
+        self._claims.revise(claim, revision)
+        if not was_bound or note:
+            message = f"EIP {public_ip} ({eip_id}) is bound to {binding.private_ip} on {binding.eni_id}{note}"
+            self.event(pod, "AssociatedEIP", message)
+
+    def withdraw(self, claim: Claim, still_here: Callable[[Claim], bool]) -> None:
+        """Take this node's binding out of the claim, unless `still_here`. Errors: KubeError."""
+
+        def revision(current: Claim) -> dict[str, object] | None:
+            ours = current.binding is not None and current.binding.node == self._node
+            if not ours or still_here(current):
+                return None
+            message = f"the agent of node {self._node} has unbound it"
+            return status.unbound(current, Reason.UNBOUND, message, self._clock())
+
+        self._claims.revise(claim, revision)
+
+    def bind_failed(self, claim: Claim, pod: model.PodRef, error: IpamError) -> None:
+        """Write why the Pod's EIP is not bound, if the claim is still the Pod's; a loss is only logged."""
+
+        def revision(current: Claim) -> dict[str, object] | None:
+            if waited_for(current, pod, self._node) or current.address != claim.address:
+                return None  # changed meanwhile: the failure is none of its present state
+            reason = failures.bind_reason(error)
+            return status.bind_failed(current, reason, str(error), self._clock())
+
+        try:
+            self._claims.revise(claim, revision)
+        except errors.KubeError as e:
+            log.warning("EIPClaim %s does not say why its EIP is not bound: %s", claim, e)
+
+    def event(self, pod: model.PodRef, reason: str, message: str) -> None:
+        """Record an ordinary Event on the Pod."""
+        self._events.record(_reference(pod), "Normal", reason, message)
+
+    def warning(self, pod: model.PodRef, reason: str, message: str) -> None:
+        """Record a Warning on the Pod."""
+        self._events.record(_reference(pod), "Warning", reason, message)
+
+    def _annotate(self, pod: model.PodRef, annotations: dict[str, str]) -> None:
+        """Write the annotations, unless the watch shows them; TryAgainError when it may work later."""
+        known = self._pods.known(pod)
+        if known is not None and known.ref == pod and annotations.items() <= known.annotations.items():
+            return
+        # With the UID in it the patch is refused for another Pod of the name.
+        body = {"metadata": {"uid": pod.uid, "annotations": annotations}}
+        try:
+            self._client.patch(resources.PODS, pod.name, body, pod.namespace)
+        except (errors.NotFoundError, errors.InvalidObjectError):  # invalid: another UID
+            log.debug("Pod %s was gone before it got its annotations", pod)
+        except errors.ForbiddenError as e:
+            log.warning("Pod %s has no annotations %s: %s", pod, ", ".join(annotations), e)
+        except errors.KubeError as e:
+            raise TryAgainError(f"Pod {pod} has no annotations yet: {e.message}", advice=e.advice) from e
+
+
+def _reference(pod: model.PodRef) -> dict[str, str]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "namespace": pod.namespace,
+        "name": pod.name,
+        "uid": pod.uid,
+    }

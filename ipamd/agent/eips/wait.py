@@ -1,0 +1,89 @@
+"""The part of ADD that waits for the Pod's EIP; the work itself is done by the controller and the Binder.
+
+It ends when the EIP is bound, when it cannot be without a person's doing, when the sandbox was taken away, or
+when the time is over; each end says what is the matter.
+Thread safety: any number of threads may wait.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ipamd.agent.eips.claims import ClaimSource
+from ipamd.agent.eips.reconciler import Binder
+from ipamd.agent.shared_ledger import AddressBook
+from ipamd.core import model
+from ipamd.core.cni.errors import CniError, Code
+from ipamd.core.eip import binding_plan
+from ipamd.core.errors import CloudError, CloudErrorKind, IpamError, TryAgainError
+from ipamd.core.ledger.ledger import Ledger
+from ipamd.core.timing.deadline import Deadline
+
+_LASTING = (
+    CloudErrorKind.QUOTA,
+    CloudErrorKind.PERMISSION,
+    CloudErrorKind.MONEY,
+    CloudErrorKind.NOT_FOUND,
+)
+"""Refusals of a bind that no ADD should wait out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EipWaiting:
+    """Waits for EIPs of Pods of one node."""
+
+    node: str
+    book: AddressBook
+    claims: ClaimSource
+    binder: Binder
+
+    def eip_of(self, pod: model.PodRef) -> str:
+        """Return the EIP that the Pod's claim has, as far as the watch knows; empty when it has none."""
+        claim = self.claims.known(pod)
+        return claim.address.eip_id if claim is not None and claim.address is not None else ""
+
+    def is_ready(self, key: model.SandboxKey, pod: model.PodRef) -> bool:
+        """Whether there is nothing to wait for."""
+        owned = self.book.ledger.owned_by(key)
+        return owned is not None and binding_plan.is_ready(owned, self.claims.known(pod), pod)
+
+    def wait(
+        self, key: model.SandboxKey, pod: model.PodRef, deadline: Deadline, given_up: Callable[[], bool]
+    ) -> None:
+        """Return when the EIP of the Pod is bound to the sandbox's address.
+
+        Errors: TryAgainError and CniError (TRY_AGAIN) with what is waited for or was refused.
+        """
+
+        def settled(book: Ledger) -> bool:
+            owned = book.owned_by(key)
+            if owned is None or given_up():
+                return True
+            claim = self.claims.known(pod)
+            return binding_plan.is_ready(owned, claim, pod) or self._refusal(pod) is not None
+
+        in_time = self.book.wait(settled, deadline)
+        owned = self.book.ledger.owned_by(key)
+        if owned is None:
+            raise TryAgainError("the sandbox was deleted or replaced while its ADD was under way")
+        claim = self.claims.known(pod)
+        if binding_plan.is_ready(owned, claim, pod):
+            return
+        refusal = self._refusal(pod)
+        if refusal is not None:
+            raise CniError(Code.TRY_AGAIN, refusal.message, advice=refusal.advice)
+        waiting = binding_plan.waited_for(claim, pod, self.node) or "the cloud to bind it"
+        last = self.binder.error(str(pod))
+        said = f" (last attempt: {last})" if last else ""
+        why = "not bound in time" if not in_time else "not bound, and nobody waits for it any more"
+        raise TryAgainError(
+            f"its EIP is {why}, it waits for {waiting}{said}",
+            advice="it goes on in the background and the next ADD finds it",
+        )
+
+    def _refusal(self, pod: model.PodRef) -> IpamError | None:
+        """Return what stands in the way until a person acts; None while waiting may help."""
+        refused = binding_plan.refusal(self.claims.known(pod))
+        if refused:
+            return TryAgainError(f"its EIPClaim cannot be provisioned: {refused}")
+        last = self.binder.error(str(pod))
+        return last if isinstance(last, CloudError) and last.kind in _LASTING else None

@@ -1,0 +1,162 @@
+"""The runtime's network configuration: written as soon as the agent serves the plugin, and then kept.
+
+A node without one is not ready, so that a new node gets no Pods before they could start. Once written it
+stays, also while the agent is away: the plugin then answers by itself, and a node whose agent restarts must
+not become unready. What the file has to be is decided by `ipamd.core.cni.conflist`; what an operator added to it
+stays. A change is noticed at once (inotify), and at the latest after the repair interval.
+
+How containerd reads it (1.6 to 2.x, internal/cri/server/cni_conf_syncer.go): it loads the directory anew at
+each write, rename or removal in it, but not at a creation, and a file that is moved there from elsewhere is a
+creation for it. So a new content comes by a rename within the directory, from a name whose ending no runtime
+reads.
+"""
+
+import logging
+import os
+import threading
+from pathlib import Path
+from typing import Final
+
+from ipamd.agent.network_conf.directory_watch import DirectoryWatch
+from ipamd.agent.network_conf.plugins import CniBinaries
+from ipamd.core.cni import conflist
+from ipamd.runtime import failpoints
+
+log = logging.getLogger(__name__)
+
+_SETTLE: Final = 0.2
+"""Seconds between a change and the look at it: who writes several files is let finish."""
+
+
+class NetworkConfiguration:
+    """Keeps one file.
+
+    Invariant: `_problems` is what the last look left for an operator. Who writes the file again and again is
+    answered ever more seldom, up to the interval. Thread safety: `problems` may be called from any thread.
+    """
+
+    def __init__(
+        self, path: Path, *, chosen: tuple[str, ...], binaries: CniBinaries, interval: float
+    ) -> None:
+        """Take the file, the types that are chained behind our plugin, and the seconds between two looks."""
+        self._path = path
+        self._chosen = chosen
+        self._binaries = binaries
+        self._interval = interval
+        self._problems: tuple[str, ...] = ()
+        self._stopping = threading.Event()
+        self._watch: DirectoryWatch | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Make the file what it has to be, and keep it so from now on."""
+        self.look()
+        self._watch = DirectoryWatch((self._path.parent, self._binaries.directory))
+        self._thread = threading.Thread(target=self._run, args=(self._watch,), name="cni-conf", daemon=True)
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """Leave the file as it is."""
+        self._stopping.set()
+        if self._watch is not None and self._thread is not None:
+            self._watch.wake()
+            self._thread.join(timeout)
+            if not self._thread.is_alive():
+                self._watch.close()
+
+    def problems(self) -> list[str]:
+        """Return what an operator has to mend, one sentence each."""
+        return list(self._problems)
+
+    def look(self) -> bool:
+        """Look at the file, write what is missing; return whether something was."""
+        try:
+            written, problems = self._mend()
+        except OSError as e:
+            written, problems = True, (f"it cannot be read or written: {e.strerror or e}",)
+        found = (*(f"{self._path}: {problem}" for problem in problems), *self._preferred())
+        for problem in found:
+            if problem not in self._problems:
+                log.warning("%s", problem)
+        self._problems = found
+        return written
+
+    def _run(self, watch: DirectoryWatch) -> None:
+        pause = _SETTLE
+        while not self._stopping.is_set():
+            watch.drain()
+            if self._has_written():
+                watch.drain()  # our own writing is no reason to look
+                pause = min(pause * 2, self._interval)
+            else:
+                pause = _SETTLE
+            watch.wait(self._interval)
+            self._stopping.wait(pause)
+
+    def _has_written(self) -> bool:
+        try:
+            return self.look()
+        except Exception:  # the next look must have its turn
+            log.exception("the look at %s failed by a defect", self._path)
+            return True
+
+    def _mend(self) -> tuple[bool, tuple[str, ...]]:
+        content = self._read()
+        types = conflist.plugin_types(content) | set(self._chosen)
+        kept = conflist.keep(content, chosen=self._chosen, binaries=self._binaries.versions(types))
+        problems = tuple(f"{problem} (looked for in {self._binaries.directory})" for problem in kept.problems)
+        damaged = conflist.is_damaged(content)
+        if content is not None and not damaged and not kept.changes:
+            return False, problems
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        if content is None:
+            log.info("the network configuration %s is written", self._path)
+        elif damaged:
+            aside = self._path.with_name(f"{self._path.name}.damaged")
+            _write(aside, content)
+            log.warning(
+                "%s was no list of plugins; it is written anew, and kept as %s", self._path, aside.name
+            )
+        for change in kept.changes:
+            log.warning("the network configuration %s is mended: %s", self._path, change)
+        _write(self._path, kept.encoded())
+        return True, problems
+
+    def _read(self) -> bytes | None:
+        content = self._path.read_bytes() if self._path.exists() else None
+        if conflist.is_damaged(content) and not self._stopping.wait(_SETTLE):
+            # Who does not write it aside has perhaps just begun.
+            content = self._path.read_bytes() if self._path.exists() else None
+        return content
+
+    def _preferred(self) -> tuple[str, ...]:
+        """Return what to say of the files that a runtime takes instead of ours."""
+        try:
+            names = [entry.name for entry in self._path.parent.iterdir() if not entry.is_dir()]
+        except OSError:
+            return ()
+        return tuple(
+            f"{self._path.parent}/{_printed(name)} comes before {self._path.name}: the runtime gives Pods "
+            "that network; remove it, unless it calls tke-route-eni in its turn (multus)"
+            for name in conflist.before_ours(names, self._path.name)
+        )
+
+
+def _printed(name: str) -> str:
+    """Return a file's name as text for people and protobuf, whatever bytes it has."""
+    return os.fsencode(name).decode(errors="backslashreplace")
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Make the file what it has to be, whole or not at all."""
+    aside = path.with_name(f".{path.name}.new")
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    try:
+        with failpoints.failpoint("file.cni_conf.write"):
+            while content:  # a disk with little room takes the beginning and refuses only what follows
+                content = content[os.write(descriptor, content) :]
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    with failpoints.failpoint("file.cni_conf.rename"):
+        aside.rename(path)

@@ -1,0 +1,1 @@
+"""The node itself: its facts, its repair, what it reports."""

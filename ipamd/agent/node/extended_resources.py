@@ -1,0 +1,116 @@
+"""Tells the scheduler how many addresses and EIPs the node has: extended resources of the Node's status.
+
+`tke.cloud.tencent.com/eip` and `.../eni-ip` are written into capacity and allocatable, and again whenever
+they are gone or different: a kubelet that registers anew sets the extended resources of its Node to zero
+(kubelet_node_status.go, "zeroes out extended resources"), a Node that was deleted comes back without any, and
+public IPs and ENIs that people bind to the CVM make them fewer.
+Thread safety: `start` and `stop` are for one thread; the work is done on threads of its own.
+"""
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ipamd.core.timing.backoff import Backoff
+from ipamd.kube import resources
+from ipamd.kube.client import KubeClient, Selection
+from ipamd.kube.errors import KubeError
+from ipamd.kube.watch import ObjectCache
+
+log = logging.getLogger(__name__)
+
+_BACKOFF = Backoff(first=1.0, longest=60.0)
+_LOOK_AGAIN = 300.0
+"""Seconds after which the Node is compared again without a cause."""
+_FIELDS = ("capacity", "allocatable")
+
+
+class NodeResources:
+    """The extended resources of this node.
+
+    Invariant: only our own resource names are ever written.
+    """
+
+    def __init__(self, client: KubeClient, node: str, quantities: Callable[[], Mapping[str, int]]) -> None:
+        """Take the node's name and what gives the resources by full name."""
+        self._client = client
+        self._node = node
+        self._quantities = quantities
+        self._changed = threading.Event()
+        self._stopping = threading.Event()
+        self._cache = ObjectCache(
+            client,
+            resources.NODES,
+            selection=Selection(field_selector=f"metadata.name={node}"),
+            on_change=lambda _kind, _obj: self._changed.set(),
+            keep=_trim,
+        )
+        self._thread = threading.Thread(target=self._run, name="node-resources", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch the Node and to keep its resources."""
+        self._cache.start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; what was written stays."""
+        self._stopping.set()
+        self._changed.set()
+        self._cache.stop()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    @property
+    def has_synced(self) -> bool:
+        """Whether the Node has been read."""
+        return self._cache.has_synced
+
+    def nudge(self) -> None:
+        """Compare again: the quantities may have changed."""
+        self._changed.set()
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            self._changed.wait(_BACKOFF.delay(failures, random.random) if failures else _LOOK_AGAIN)
+            self._changed.clear()
+            if self._stopping.is_set():
+                return
+            try:
+                self._assert_resources()
+                failures = 0
+            except KubeError as e:
+                failures += 1
+                log.warning("the resources of Node %s could not be written: %s", self._node, e)
+                self._stopping.wait(_BACKOFF.delay(failures, random.random))
+
+    def _assert_resources(self) -> None:
+        node = self._cache.get("", self._node)
+        if node is None:
+            if self._cache.has_synced:
+                log.warning("Node %s does not exist; check --node-name", self._node)
+            return
+        wanted = {name: str(quantity) for name, quantity in self._quantities().items()}
+        missing = missing_resources(node.get("status") or {}, wanted)
+        if missing:
+            self._client.patch(resources.NODES, self._node, {"status": missing}, subresource="status")
+            log.info("Node %s offers %s", self._node, ", ".join(f"{k}={v}" for k, v in wanted.items()))
+
+
+def missing_resources(status: Mapping[str, Any], wanted: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Return the merge patch of a Node's status that makes the resources what is wanted; empty for none."""
+    patch = {}
+    for field in _FIELDS:
+        present = status.get(field) or {}
+        differing = {name: quantity for name, quantity in wanted.items() if present.get(name) != quantity}
+        if differing:
+            patch[field] = differing
+    return patch
+
+
+def _trim(node: dict[str, Any]) -> dict[str, Any]:
+    status = node.get("status") or {}
+    metadata = {key: node["metadata"].get(key) for key in ("name", "uid", "resourceVersion")}
+    return {"metadata": metadata, "status": {field: status.get(field) or {} for field in _FIELDS}}

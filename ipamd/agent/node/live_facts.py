@@ -1,0 +1,107 @@
+"""The facts of the node as they are now: asked again from time to time, because a node outlives some of them.
+
+A CVM is resized, its VPC gets another range, the primary ENI other security groups. Whoever works with facts
+reads `current` each time. A node that has less than before loses nothing that is used: what a limit says is
+only how much more there may be.
+Thread safety: any thread may call any method.
+"""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+
+from ipamd.agent.node import facts as node_facts
+from ipamd.agent.node.facts import NodeFacts
+from ipamd.core.errors import CloudError
+from ipamd.core.timing.backoff import Backoff
+from ipamd.core.timing.deadline import Deadline
+from ipamd.store.database import Database, StoreError
+
+log = logging.getLogger(__name__)
+
+_BACKOFF = Backoff(first=1.0, longest=60.0)
+_SPREAD = 0.2
+"""Part of the interval that is left to chance: nodes that were started at one moment drift apart."""
+
+Ask = Callable[[Deadline], NodeFacts]
+"""Asks the cloud once. Errors: CloudError."""
+
+
+class LiveFacts:
+    """Invariant: `current` is replaced as a whole, and always speaks of one and the same instance."""
+
+    def __init__(
+        self,
+        facts: NodeFacts,
+        *,
+        ask: Ask,
+        database: Database,
+        interval: float,
+        on_change: Callable[[], None],
+    ) -> None:
+        """Take what is known, who asks, where it is remembered, the seconds between two questions."""
+        self._facts = facts
+        self._ask = ask
+        self._database = database
+        self._interval = interval
+        self._on_change = on_change
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="facts", daemon=True)
+
+    @property
+    def current(self) -> NodeFacts:
+        """What was told last."""
+        return self._facts
+
+    def start(self) -> None:
+        """Begin to ask: now, because what is known may be a memory, and then from time to time."""
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """End; wait for the question under way for so many seconds."""
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+
+    def refresh(self) -> None:
+        """Ask once and take the answer. Errors: CloudError."""
+        facts, before = self._ask(Deadline.after(node_facts.ASK_SECONDS, time.monotonic)), self._facts
+        if facts.instance.instance_id != before.instance.instance_id:
+            log.error(
+                "the metadata service says that this is %s, it was %s: the answer is not used",
+                facts.instance.instance_id,
+                before.instance.instance_id,
+            )
+            return
+        if facts == before:
+            return
+        self._facts = facts
+        log.info("the cloud says other things of this node than before: %s", _difference(before, facts))
+        try:
+            node_facts.remember(facts, self._database)
+        except StoreError as e:
+            log.warning("the next start will not know them: %s", e)
+        self._on_change()
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            try:
+                self.refresh()
+                failures = 0
+            except CloudError as e:
+                failures += 1
+                log.warning("what the cloud says of this node could not be read again: %s", e)
+            except Exception:  # the next question must have its turn
+                failures += 1
+                log.exception("reading again what the cloud says of this node failed by a defect")
+            pause = self._interval * (1 - _SPREAD * random.random())  # noqa: S311 - no secret
+            self._stopping.wait(_BACKOFF.delay(failures, random.random) if failures else pause)
+
+
+def _difference(before: NodeFacts, after: NodeFacts) -> str:
+    old, new = asdict(before), asdict(after)
+    return ", ".join(f"{name} was {old[name]} and is {new[name]}" for name in new if old[name] != new[name])

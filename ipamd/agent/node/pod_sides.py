@@ -1,0 +1,87 @@
+"""Mends the Pods' ends of their links, and enters a Pod's namespace only when there is a reason to.
+
+What a Pod loses inside it loses when its end goes down: the kernel then forgets its routes. The node's end
+counts how often that was (carrier_down_count), and the list of links, which every round has, shows the
+count. So a namespace is entered once for a new link and once after each time that it was down, and not 250
+of them every 30 s. Thread safety: `mend` is for one thread at a time, `forget` for any.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from ipamd.agent.enis import NodeEnis
+from ipamd.agent.pods.wiring import wiring
+from ipamd.agent.shared_ledger import AddressBook
+from ipamd.core import model, names
+from ipamd.core.errors import IpamError
+from ipamd.core.ledger.states import Assigned
+from ipamd.net.dataplane import DataPlane
+from ipamd.net.model import FoundLink, PodWiring
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SideTools:
+    """What the Pods' ends are found and mended with."""
+
+    book: AddressBook
+    enis: NodeEnis
+    dataplane: DataPlane
+    are_under_way: Callable[[model.SandboxKey], bool]
+    """Whether ADDs of the sandbox are being served."""
+
+
+class PodSides:
+    """Invariant: `_looked_at` says by ifindex how often a link had been down at the last look behind it."""
+
+    def __init__(self, tools: SideTools) -> None:
+        """Take the tools."""
+        self._tools = tools
+        self._looked_at: dict[int, int] = {}
+        self._forgotten = threading.Event()
+
+    def forget(self) -> None:
+        """Have every Pod looked at in the next round: somebody asks for it."""
+        self._forgotten.set()
+
+    def mend(self, links: Iterable[FoundLink]) -> int:
+        """Look behind those of the listed links that give a reason; return how many Pods were mended."""
+        if self._forgotten.is_set():
+            self._forgotten.clear()
+            self._looked_at = {}
+        present = {link.ifindex: link for link in links}
+        known = {ifindex: downs for ifindex, downs in self._looked_at.items() if ifindex in present}
+        # Without a carrier the Pod's end is down, by the Pod's own wish; it is looked at when it is up again.
+        due = [link for link in present.values() if link.carrier and known.get(link.ifindex) != link.downs]
+        mended = 0
+        for link in due:
+            pod = self._owner(link)
+            if pod is not None:
+                mended += self._mend(pod)
+                known[link.ifindex] = link.downs
+        self._looked_at = known
+        return mended
+
+    def _owner(self, link: FoundLink) -> PodWiring | None:
+        """Return the wiring that the link belongs to; None while it is being made, and for nobody's."""
+        address = self._tools.book.ledger.addresses.get(names.ip_of_host_mac(link.mac))
+        if address is None or not isinstance(address.state, Assigned):
+            return None
+        eni = self._tools.enis.link(address.eni_id)
+        if eni is None or self._tools.are_under_way(address.state.key):
+            return None
+        pod = wiring(address, eni)
+        return pod if pod.host_veth == link.name else None
+
+    def _mend(self, pod: PodWiring) -> bool:
+        try:
+            lost = self._tools.dataplane.mend_pod_side(pod)
+        except IpamError as e:
+            log.warning("the Pod at %s could not be looked at from inside: %s", pod.ip, e)
+            return False
+        if lost:
+            log.warning("the Pod at %s has back what its link had lost: %s", pod.ip, ", ".join(lost))
+        return bool(lost)

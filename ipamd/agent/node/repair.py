@@ -1,0 +1,221 @@
+"""Compares the kernel with the ledger and mends the difference, touching only what is ours.
+
+What a Pod misses on the node's side is made again; what nobody owns is taken away; what cannot be mended (a
+Pod whose link is gone) is reported. All of the kernel is listed once; what looks wrong is looked at again in
+the turn of its address, where no ADD, DEL or bind is in the middle of its work, and only then touched. A Pod
+whose ADD is under way is left alone.
+Thread safety: `repair` is for one thread at a time; ADDs and DELs may run beside it.
+"""
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from ipamd.agent.enis import NodeEnis
+from ipamd.agent.pods.wiring import wiring
+from ipamd.agent.shared_ledger import AddressBook
+from ipamd.agent.turns import Turns
+from ipamd.core import model, names
+from ipamd.core.errors import IpamError
+from ipamd.core.ledger import ledger
+from ipamd.core.ledger.states import Address, Assigned, Occupied
+from ipamd.core.timing.deadline import Deadline
+from ipamd.net.dataplane import DataPlane
+from ipamd.net.model import EniLink, FoundLink, PodWiring, Snapshot
+
+log = logging.getLogger(__name__)
+
+_TURN_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The outcome of one comparison."""
+
+    mended: int
+    removed: int
+    cut_off: tuple[Address, ...]
+    """Addresses whose owner has no link any more: only a new sandbox helps, if the Pod still exists."""
+    links: tuple[FoundLink, ...]
+    """The links of all Pods."""
+
+
+class _Verdict(Enum):
+    """What became of a Pod that looked wrong."""
+
+    RIGHT = "right"
+    MENDED = "mended"
+    CUT_OFF = "cut off"
+
+
+class Repairing:
+    """Compares and mends."""
+
+    def __init__(
+        self,
+        *,
+        book: AddressBook,
+        enis: NodeEnis,
+        dataplane: DataPlane,
+        turns: Turns,
+        are_under_way: Callable[[model.SandboxKey], bool],
+        cooldown: float,
+    ) -> None:
+        """Take what to compare and the seconds that freed addresses cool."""
+        self._book = book
+        self._enis = enis
+        self._dataplane = dataplane
+        self._turns = turns
+        self._are_under_way = are_under_way
+        self._cooldown = cooldown
+
+    def repair(self) -> Found:
+        """Compare once and mend; errors of single Pods are logged and left to the next time.
+
+        Errors: KernelError when the kernel cannot be looked at.
+        """
+        # Who was settled before the kernel is listed has to be in the list; the others are left out.
+        settled = [a for a in self._book.ledger.in_state(Assigned) if not self._is_being_wired(a)]
+        snapshot = self._dataplane.snapshot()
+        kernel = _Kernel.of(snapshot)
+        verdicts = [(address, self._verdict(address, kernel)) for address in settled]
+        for address in self._book.ledger.in_state(Occupied):
+            self._let_go_if_left(address, kernel)
+        return Found(
+            mended=sum(verdict is _Verdict.MENDED for _, verdict in verdicts),
+            removed=self._remove_leftovers(kernel),
+            cut_off=tuple(address for address, verdict in verdicts if verdict is _Verdict.CUT_OFF),
+            links=snapshot.links,
+        )
+
+    def _is_being_wired(self, address: Address) -> bool:
+        return isinstance(address.state, Assigned) and self._are_under_way(address.state.key)
+
+    def _verdict(self, seen: Address, kernel: "_Kernel") -> _Verdict:
+        """Make what the Pod misses on the node's side."""
+        eni = self._enis.link(seen.eni_id)
+        if eni is None or kernel.has(wiring(seen, eni)):
+            return _Verdict.RIGHT
+        try:
+            with self._turn(seen.ip):
+                address = self._book.ledger.addresses.get(seen.ip)
+                if address is None or address.state != seen.state:
+                    return _Verdict.RIGHT
+                return self._mend(address, eni)
+        except IpamError as e:
+            log.warning("Pod %s at %s could not be connected again: %s", seen.pod, seen.ip, e)
+            return _Verdict.RIGHT
+
+    def _mend(self, address: Address, eni: EniLink) -> _Verdict:
+        pod = wiring(address, eni)
+        differences = self._dataplane.check_node_side(pod)
+        if not differences:
+            return _Verdict.RIGHT
+        if not self._dataplane.connect_pod(pod):
+            return _Verdict.CUT_OFF
+        log.warning("Pod %s at %s is connected again: %s", address.pod, address.ip, "; ".join(differences))
+        return _Verdict.MENDED
+
+    def _let_go_if_left(self, address: Address, kernel: "_Kernel") -> None:
+        """Free an address whose unknown occupant has left the kernel."""
+        state = address.state
+        if not isinstance(state, Occupied) or state.host_interface in kernel.links:
+            return
+        try:
+            with self._turn(address.ip):
+                if self._book.ledger.addresses.get(address.ip) != address:
+                    return
+                log.info("%s is occupied no more", address.ip)
+                now = self._book.now()
+                self._book.note(lambda book: ledger.vacate(book, address.ip, self._cooldown, now))
+        except IpamError as e:
+            log.warning("%s, whose occupant has left, could not be freed: %s", address.ip, e)
+
+    def _remove_leftovers(self, kernel: "_Kernel") -> int:
+        """Take away links that no sandbox has, and what is left of addresses that nobody owns."""
+        recorded = links_of(self._book.ledger)
+        links = [link for link in kernel.links.values() if link.name not in recorded]
+        return sum(map(self._remove_link, links)) + sum(self._clear(ip) for ip in kernel.elements)
+
+    def _remove_link(self, link: FoundLink) -> bool:
+        """Take away a link that nobody has; one of an address that is in no ledger may be alive and stays."""
+        ip = names.ip_of_host_mac(link.mac)
+        if ip not in self._book.ledger.addresses:
+            return False
+        try:
+            with self._turn(ip):
+                if link.name in links_of(self._book.ledger):
+                    return False
+                if not self._is_owned(ip):
+                    self._dataplane.clear_address(ip)
+                self._dataplane.remove_link(link.ifindex)
+        except IpamError as e:
+            log.warning("link %s, which nobody has, could not be removed: %s", link.name, e)
+            return False
+        log.warning("removed link %s of %s: no sandbox has it", link.name, ip)
+        return True
+
+    def _clear(self, ip: str) -> bool:
+        """Take away what is left of an address that nobody owns, besides links."""
+        if self._is_owned(ip):
+            return False
+        try:
+            with self._turn(ip):
+                if self._is_owned(ip):
+                    return False
+                self._dataplane.clear_address(ip)
+        except IpamError as e:
+            log.warning("what is left of %s could not be removed: %s", ip, e)
+            return False
+        log.warning("removed what was left of %s: nobody owns it", ip)
+        return True
+
+    def _is_owned(self, ip: str) -> bool:
+        address = self._book.ledger.addresses.get(ip)
+        return address is not None and isinstance(address.state, Assigned | Occupied)
+
+    def _turn(self, ip: str) -> contextlib.AbstractContextManager[None]:
+        return self._turns.of_address(ip, Deadline.after(_TURN_SECONDS, time.monotonic))
+
+
+def links_of(book: ledger.Ledger) -> set[str]:
+    """Return the names of all links that somebody has."""
+    states = (address.state for address in book.addresses.values())
+    return {state.host_interface for state in states if isinstance(state, Assigned | Occupied)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Kernel:
+    """A snapshot of the data plane."""
+
+    links: dict[str, FoundLink]
+    """By name."""
+    routes: frozenset[tuple[str, int]]
+    marks: dict[str, int]
+    eip_pods: frozenset[str]
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> "_Kernel":
+        return cls(
+            links={link.name: link for link in snapshot.links},
+            routes=frozenset((route.destination, route.ifindex) for route in snapshot.routes),
+            marks=snapshot.pod_marks,
+            eip_pods=snapshot.eip_pods,
+        )
+
+    def has(self, pod: PodWiring) -> bool:
+        """Whether the node's side of the Pod is complete."""
+        link = self.links.get(pod.host_veth)
+        if link is None or link.mac != names.host_mac(pod.ip) or not link.whole:
+            return False
+        routed = (f"{pod.ip}/32", link.ifindex) in self.routes
+        return routed and self.marks.get(pod.ip) == pod.eni_mark and (pod.ip in self.eip_pods) == pod.eip
+
+    @property
+    def elements(self) -> set[str]:
+        """Every address that an nft element was found of and no link."""
+        of_links = {names.ip_of_host_mac(link.mac) for link in self.links.values()}
+        return {*self.marks, *self.eip_pods} - of_links

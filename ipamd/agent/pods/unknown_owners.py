@@ -1,0 +1,55 @@
+"""Who has addresses that the ledger does not know: after the store was lost, the kernel tells.
+
+Thread safety: any thread may ask.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ipamd.agent.pods.source import PodSource
+from ipamd.agent.pods.wiring import owner
+from ipamd.agent.shared_ledger import AddressBook
+from ipamd.core.ledger.states import Assigned, Occupied
+from ipamd.core.names import ip_of_host_mac
+from ipamd.net.dataplane import DataPlane
+from ipamd.net.model import FoundLink, Snapshot
+
+log = logging.getLogger(__name__)
+
+_PODS_SECONDS = 10.0
+"""How long the Pods' addresses are waited for; they only add names to owners."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownOwners:
+    """Looks for them in the kernel."""
+
+    book: AddressBook
+    dataplane: DataPlane
+    pods: PodSource
+
+    def find(self) -> Mapping[str, Assigned | Occupied]:
+        """Return them by address; as a rule there are none. Errors: KernelError."""
+        known = self.book.ledger.addresses
+        kernel = self.dataplane.snapshot()
+        links = {ip: link for ip, link in _links_in_use(kernel).items() if ip not in known}
+        if not links:
+            return {}
+        self.pods.wait_synced(_PODS_SECONDS)
+        by_ip = {pod.pod_ip: pod.ref for pod in self.pods.all() if pod.pod_ip}
+        now = self.book.now()
+        found = {ip: owner(link, by_ip, eip=ip in kernel.eip_pods, now=now) for ip, link in links.items()}
+        for ip, state in found.items():
+            log.warning("%s is wired and the store does not know of it: %s", ip, state)
+        return found
+
+
+def _links_in_use(kernel: Snapshot) -> dict[str, FoundLink]:
+    """Return the links of Pods by their addresses.
+
+    An address that was just being taken over has two links: the one that its route leads to has it.
+    """
+    routed = {(route.destination, route.ifindex) for route in kernel.routes}
+    links = [(ip_of_host_mac(link.mac), link) for link in kernel.links]
+    return dict(sorted(links, key=lambda found: (f"{found[0]}/32", found[1].ifindex) in routed))

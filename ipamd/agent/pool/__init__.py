@@ -1,0 +1,1 @@
+"""The pool of free addresses: how many there should be, and how they are made."""

@@ -1,0 +1,248 @@
+"""The cloud writes that grow and shrink the node's pool, each written down before it is made.
+
+Thread safety: different actions may run at once; the pool sees to it that no two concern one ENI.
+"""
+
+import contextlib
+import logging
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from ipamd.agent.enis import NodeEnis
+from ipamd.agent.shared_ledger import AddressBook
+from ipamd.cloud.tencent import TencentCloud
+from ipamd.core import model, pool, tags
+from ipamd.core.errors import CloudError, CloudErrorKind, TryAgainError
+from ipamd.core.ledger import ledger
+from ipamd.core.timing.deadline import Deadline
+from ipamd.store.database import Database, Intent, StoreError
+
+log = logging.getLogger(__name__)
+
+CREATE_ENI = "CreateAndAttachNetworkInterface"
+_ASSIGN_SECONDS = 60.0
+_CREATE_SECONDS = 120.0
+_OF_THE_SUBNET = (
+    CloudErrorKind.SUBNET_FULL,
+    CloudErrorKind.NOT_FOUND,
+    CloudErrorKind.WRONG_STATE,
+    CloudErrorKind.INVALID,
+    CloudErrorKind.TASK_FAILED,
+    CloudErrorKind.INTERNAL,
+)
+"""Refusals that another subnet may not meet with; the others are about account, instance or network."""
+_INTENT_LIFETIME = 3600.0
+"""Seconds for which a ClientToken is trusted to find what its first use has made."""
+
+_REPEAT_SECONDS = 600.0
+"""Seconds for which an ENI of unknown outcome is asked for again instead of another one: no longer, because
+one that the cloud never finishes must not stop the node's growth."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EniPlan:
+    """What new ENIs look like; decided by flags, with the primary ENI as the model."""
+
+    instance: model.Instance
+    cluster_id: str
+    subnet_ids: tuple[str, ...]
+    security_groups: tuple[str, ...]
+
+
+class SubnetRefusedError(TryAgainError):
+    """The cloud does not make an ENI in one subnet; another subnet may do."""
+
+    def __init__(self, subnet_id: str, cause: CloudError) -> None:
+        super().__init__(cause.message, advice=cause.advice)
+        self.subnet_id = subnet_id
+        self.cause = cause
+
+
+class PoolActions:
+    """Executes planned actions. Errors of all methods: CloudError, TryAgainError, StoreError."""
+
+    def __init__(
+        self,
+        plan: Callable[[], EniPlan],
+        *,
+        cloud: TencentCloud,
+        enis: NodeEnis,
+        book: AddressBook,
+        database: Database,
+        monotonic: Callable[[], float],
+    ) -> None:
+        """Take what new ENIs look like, and the adapters."""
+        self._plan = plan
+        self._cloud = cloud
+        self._enis = enis
+        self._book = book
+        self._database = database
+        self._monotonic = monotonic
+        self._told: set[str] = set()
+
+    @property
+    def subnet_ids(self) -> tuple[str, ...]:
+        """Where new ENIs may be."""
+        return self._plan().subnet_ids
+
+    def assign(self, action: pool.AssignIps) -> None:
+        """Get addresses for an ENI and take them into the ledger."""
+        deadline = Deadline.after(_ASSIGN_SECONDS, self._monotonic)
+        count = self._within_subnet(action, deadline)
+        try:
+            ips = self._cloud.assign_ips(action.eni_id, count, uuid.uuid4().hex, deadline)
+        except CloudError as e:
+            if e.kind in (CloudErrorKind.UNKNOWN_OUTCOME, CloudErrorKind.TASK_FAILED):
+                self.look()
+            raise
+        self._book.note(lambda book: ledger.adopt(book, action.eni_id, ips, self._book.now()))
+        log.info("assigned %d addresses to %s: %s", len(ips), action.eni_id, ", ".join(ips))
+
+    def create(self, action: pool.CreateEni, closed: frozenset[str]) -> str:
+        """Create and attach an ENI in the best of the configured subnets and take it into service.
+
+        One whose outcome is not known comes first: it may be there already. Returns the subnet. Errors: also
+        SubnetRefusedError.
+        """
+        deadline = Deadline.after(_CREATE_SECONDS, self._monotonic)
+        intent = self._open_intent() or self._new_intent(action, closed, deadline)
+        subnet_id: str = intent.arguments["subnet_id"]
+        try:
+            self._carry_out(intent, deadline)
+        except CloudError as e:
+            if e.kind in _OF_THE_SUBNET:
+                raise SubnetRefusedError(subnet_id, e) from e
+            raise
+        return subnet_id
+
+    def _open_intent(self) -> Intent | None:
+        """Return an ENI creation of unknown outcome that is worth a repeat; the oldest of several."""
+        since = self._book.now() - _REPEAT_SECONDS
+        intents = self._database.intents()
+        return next((i for i in intents if i.action == CREATE_ENI and i.created_at > since), None)
+
+    def _new_intent(self, action: pool.CreateEni, closed: frozenset[str], deadline: Deadline) -> Intent:
+        """Choose the subnet and write down what is going to be asked for."""
+        plan = self._plan()
+        subnets = self._existing(plan.subnet_ids, deadline)
+        self._tell_unusable(plan, subnets)
+        subnet = pool.choose_subnet(subnets, plan.instance.zone, closed)
+        if subnet is None:
+            raise TryAgainError(
+                f"none of the subnets {', '.join(plan.subnet_ids)} can take another ENI in zone "
+                f"{plan.instance.zone}: {_described(subnets, closed)}",
+                advice="free addresses there, or name another subnet of this zone with --pod-subnets",
+            )
+        request = model.EniRequest(
+            instance_id=plan.instance.instance_id,
+            vpc_id=plan.instance.vpc_id,
+            subnet_id=subnet.subnet_id,
+            security_groups=plan.security_groups,
+            secondary_ips=min(action.count, subnet.available_ips - 1),
+            tags={tags.CLUSTER_ID: plan.cluster_id} if plan.cluster_id else {},
+        )
+        intent = Intent(
+            token=uuid.uuid4().hex,
+            action=CREATE_ENI,
+            arguments=asdict(request),
+            created_at=self._book.now(),
+        )
+        self._database.put_intent(intent)
+        return intent
+
+    def unfinished(self) -> list[Intent]:
+        """Return the ENI creations whose outcome is not known; those too old to repeat are struck out."""
+        kept = []
+        for intent in self._database.intents():
+            if intent.action == CREATE_ENI and self._book.now() - intent.created_at < _INTENT_LIFETIME:
+                kept.append(intent)
+            else:
+                log.warning(
+                    "the outcome of %s with ClientToken %s stays unknown", intent.action, intent.token
+                )
+                with contextlib.suppress(StoreError):  # then the next start strikes it out
+                    self._database.drop_intent(intent.token)
+        return kept
+
+    def resume(self, intent: Intent) -> None:
+        """Repeat an ENI creation that may have been carried out; its token finds what was made."""
+        log.info("resuming %s with ClientToken %s", intent.action, intent.token)
+        self._carry_out(intent, Deadline.after(_CREATE_SECONDS, self._monotonic))
+
+    def unassign(self, eni_id: str, ips: tuple[str, ...]) -> None:
+        """Give retired addresses back; they are forgotten once they are off the ENI.
+
+        Without permission to give back they go on serving; after any other failure they stay retired.
+        """
+        try:
+            self._cloud.unassign_ips(eni_id, ips, Deadline.after(_ASSIGN_SECONDS, self._monotonic))
+        except CloudError as e:
+            if e.kind is CloudErrorKind.PERMISSION:
+                self._book.note(lambda book: ledger.reinstate(book, ips, self._book.now()))
+            raise
+        self._book.note(lambda book: ledger.forget(book, ips))
+        log.info("gave %d addresses of %s back: %s", len(ips), eni_id, ", ".join(ips))
+
+    def _existing(self, subnet_ids: tuple[str, ...], deadline: Deadline) -> list[model.Subnet]:
+        """Ask for the subnets; the cloud refuses the whole question for one that does not exist."""
+        try:
+            return self._cloud.describe_subnets(subnet_ids, deadline)
+        except CloudError as e:
+            if e.kind is not CloudErrorKind.NOT_FOUND:
+                raise
+            if len(subnet_ids) == 1:
+                return []
+        return [subnet for one in subnet_ids for subnet in self._existing((one,), deadline)]
+
+    def _tell_unusable(self, plan: EniPlan, subnets: list[model.Subnet]) -> None:
+        """Say once of each configured subnet that no ENI of this node can be in it."""
+        for subnet_id in plan.subnet_ids:
+            found = next((s for s in subnets if s.subnet_id == subnet_id), None)
+            if found is None:
+                why = "does not exist in this region"
+            elif found.zone != plan.instance.zone:
+                why = (
+                    f"is in zone {found.zone}, and an ENI has to be in that of its CVM, {plan.instance.zone}"
+                )
+            else:
+                continue
+            if subnet_id not in self._told:
+                self._told.add(subnet_id)
+                log.warning("--pod-subnets names %s, which %s: this node does not use it", subnet_id, why)
+
+    def _within_subnet(self, action: pool.AssignIps, deadline: Deadline) -> int:
+        """Return how many addresses to ask for: the cloud gives all or none, so no more than there are."""
+        eni = self._enis.enis.get(action.eni_id)
+        if eni is None or action.count == 1:
+            return action.count
+        subnets = self._cloud.describe_subnets([eni.subnet_id], deadline)
+        return max(1, min([action.count, *(subnet.available_ips for subnet in subnets)]))
+
+    def _carry_out(self, intent: Intent, deadline: Deadline) -> None:
+        arguments = dict(intent.arguments)
+        arguments["security_groups"] = tuple(arguments["security_groups"])
+        try:
+            eni = self._cloud.create_and_attach_eni(model.EniRequest(**arguments), intent.token, deadline)
+        except CloudError as e:
+            if e.kind is not CloudErrorKind.UNKNOWN_OUTCOME:
+                self._database.drop_intent(intent.token)
+            raise
+        log.info("created ENI %s in %s with %d addresses", eni.eni_id, eni.subnet_id, len(eni.addresses) - 1)
+        self.look()
+        self._database.drop_intent(intent.token)
+
+    def look(self) -> None:
+        """See which ENIs and addresses the node has."""
+        self._enis.look(Deadline.after(_ASSIGN_SECONDS, self._monotonic))
+
+
+def _described(subnets: list[model.Subnet], closed: frozenset[str]) -> str:
+    return (
+        ", ".join(
+            f"{s.subnet_id} in {s.zone} has {s.available_ips} free addresses"
+            f"{' and was refused as full' if s.subnet_id in closed else ''}"
+            for s in subnets
+        )
+        or "none of them exists"
+    )

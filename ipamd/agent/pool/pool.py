@@ -1,0 +1,341 @@
+"""Keeps warm addresses on the node: has executed what `ipamd.core.pool` plans, from a thread of its own.
+
+A round lets time do its part in the ledger, plans, and hands each action to one of a few cloud workers; their
+outcome, a Pod that takes an address, and time start the next round. ADD never calls the cloud: it waits for
+the ledger to change. What the cloud refuses is closed for a while, and told to whoever waits in vain.
+"""
+
+import contextlib
+import logging
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+
+from ipamd.agent.closures import Closures
+from ipamd.agent.enis import NodeEni, NodeEnis
+from ipamd.agent.pool.executor import PoolActions, SubnetRefusedError
+from ipamd.agent.shared_ledger import AddressBook
+from ipamd.agent.workers import Workers
+from ipamd.core import model, pool
+from ipamd.core.errors import CloudError, CloudErrorKind, IpamError, TryAgainError
+from ipamd.core.kubernetes import capacity
+from ipamd.core.ledger import ledger
+from ipamd.core.ledger.states import Assigned, Cooling, Held, Occupied, Unassigning, Unbinding
+from ipamd.core.timing.boottime import LONG_AGO
+
+log = logging.getLogger(__name__)
+
+_GATHER = 0.02
+"""Seconds in which changes are gathered before the pool is looked at."""
+_TICK = 5.0
+"""Seconds after which a round is made even if nothing has happened."""
+_WORKERS = 4
+_CREATION = "new ENI"
+"""What the creation of an ENI is called where others are called by their id."""
+_LASTING = (
+    CloudErrorKind.SUBNET_FULL,
+    CloudErrorKind.QUOTA,
+    CloudErrorKind.PERMISSION,
+    CloudErrorKind.MONEY,
+)
+"""Refusals that no Pod should wait out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolTerms:
+    """What the pool has to keep to."""
+
+    limits: model.EniLimits
+    targets: pool.Targets
+    cooldown: float
+
+
+class Pool:
+    """The pool of one node.
+
+    Invariant: an ENI (or the creation of one) is in `_arriving` exactly while a worker has a request for it;
+    it is touched under `_guard` only.
+    Thread safety: any thread may call any public method.
+    """
+
+    def __init__(
+        self, terms: Callable[[], PoolTerms], *, book: AddressBook, enis: NodeEnis, actions: PoolActions
+    ) -> None:
+        """Take what tells the terms, and who executes; `start` begins the work."""
+        self._told_terms = terms
+        self._book = book
+        self._enis = enis
+        self._actions = actions
+        self._guard = threading.Lock()
+        self._arriving: dict[str, int] = {}  # by what is busy: how many addresses it will bring
+        self._waiting = 0
+        self._last_release = LONG_AGO
+        self._closures = Closures(clock=book.now, random=random.random)
+        self._returns = Closures(clock=book.now, random=random.random)
+        """Of giving back: that an ENI must keep an address does not say that it cannot have another."""
+        self._nudged = threading.Event()
+        self._stopping = threading.Event()
+        self._workers = Workers(_WORKERS, "pool")
+        self._thread = threading.Thread(target=self._run, name="pool", daemon=True)
+
+    def start(self) -> None:
+        """Begin the rounds; ENI creations that a crash cut short come first."""
+        for intent in self._actions.unfinished():
+            self._begin(_CREATION, 1, partial(self._actions.resume, intent))
+        self._workers.start()
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """End the rounds, and wait for actions under way: what they bring is found at the next start too."""
+        self._stopping.set()
+        self._nudged.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._workers.stop(timeout)
+
+    def nudge(self) -> None:
+        """Have a round made now."""
+        self._nudged.set()
+
+    @contextlib.contextmanager
+    def demand(self) -> Iterator[None]:
+        """Count as a Pod that waits for an address, for as long as the block lasts."""
+        with self._guard:
+            self._waiting += 1
+        self.nudge()
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._waiting -= 1
+
+    @property
+    def terms(self) -> PoolTerms:
+        """What the pool has to keep to; ENIs that are not ours take their share of the limit."""
+        terms = self._told_terms()
+        limits = terms.limits
+        return replace(terms, limits=replace(limits, enis=max(1, limits.enis - self._enis.foreign)))
+
+    @property
+    def activity(self) -> str:
+        """What the pool is doing or waiting for; empty when it is content."""
+        with self._guard:
+            under_way = [
+                f"{count} addresses for {what}" if count else f"giving addresses of {what} back"
+                for what, count in self._arriving.items()
+            ]
+        errors = [*self._closures.errors().items(), *self._returns.errors().items()]
+        refused = [f"{what}: {error.message}" for what, error in errors]
+        return "; ".join(under_way + refused)
+
+    def obstacle(self) -> IpamError | None:
+        """Return why no address will come to a Pod that waits now; None when waiting may help."""
+        book = self._book.ledger
+        with self._guard:
+            coming = bool(self._arriving)
+        if coming or book.available or book.in_state(Cooling, Unbinding, Held):
+            return None
+        situation = self._situation()
+        if pool.open_room(situation) > 0:
+            return None
+        broken = [eni for eni in self._enis.enis.values() if eni.is_broken]
+        if broken and (len(broken) >= pool.MOST_BROKEN or pool.room(situation) <= 0):
+            return TryAgainError(
+                f"{len(broken)} ENIs of the node cannot carry Pods: {broken[0].problem}",
+                advice="mend the node's network; `ipamctl status` names each ENI with its problem",
+            )
+        if pool.room(situation) <= 0:
+            limits = situation.limits
+            return TryAgainError(
+                f"the node is full: all {capacity.pod_ips(limits)} addresses for Pods are taken "
+                f"({limits.enis} ENIs with {limits.ips_per_eni} addresses each, less the node's own)",
+                advice=f"let Pods request {capacity.ENI_IP_RESOURCE}, so that the scheduler counts them",
+            )
+        failures = self._refusals()
+        lasting = all(not isinstance(e, CloudError) or e.kind in _LASTING for e in failures)
+        return failures[0] if failures and lasting else None
+
+    def dry(self) -> list[str]:
+        """Return one sentence while no Pod runs here and there should be an address for one and is none.
+
+        What cools or is held becomes free by itself; what waits for its EIP to be unbound perhaps never.
+        """
+        book = self._book.ledger
+        if book.available or book.in_state(Assigned, Occupied, Cooling, Held):
+            return []
+        if pool.wanted(self._situation()) <= 0:
+            return []
+        return [f"none has come: {self.waited_for()}"]
+
+    def advice(self) -> str:
+        """Return what to do about the refusal that keeps Pods waiting; empty when nothing was refused."""
+        return next((e.advice for e in self._refusals() if e.advice), "")
+
+    def waited_for(self) -> str:
+        """Say in words what a Pod without address waits for."""
+        activity = self.activity
+        if activity:
+            return activity
+        if pool.room(self._situation()) > 0:
+            return "the cloud has not been asked for more addresses yet"
+        book = self._book.ledger
+        cooling, held = len(book.in_state(Cooling, Unbinding)), len(book.in_state(Held))
+        return (
+            f"all addresses that the node can have are taken, {cooling} of them become free after their "
+            f"cool-down, {held} are held for Pods that may come back and give way"
+        )
+
+    def _refusals(self) -> list[IpamError]:
+        """Return what was refused, the cloud's own words first: they carry its code and RequestId."""
+        return sorted(self._closures.errors().values(), key=lambda e: not isinstance(e, CloudError))
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._nudged.wait(self._pause())
+            # A burst of Pods is one occasion to look, not a hundred.
+            self._stopping.wait(_GATHER)
+            self._nudged.clear()
+            if self._stopping.is_set():
+                return
+            try:
+                self._round()
+            except IpamError as e:
+                log.warning("the pool could not be looked after: %s", e)
+                self._stopping.wait(1.0)
+            except Exception:  # the node needs its pool whatever happens to one round
+                log.exception("a round of the pool failed")
+                self._stopping.wait(1.0)
+
+    def _pause(self) -> float:
+        expiry = ledger.next_expiry(self._book.ledger)
+        return _TICK if expiry is None else min(_TICK, max(0.0, expiry - self._book.now()))
+
+    def _round(self) -> None:
+        cooldown = self._told_terms().cooldown
+        self._book.write()
+        self._book.note(lambda book: ledger.expire(book, cooldown, self._book.now()))
+        self._closures.keep_only({_CREATION, *self._enis.enis, *self._actions.subnet_ids})
+        self._returns.keep_only(set(self._enis.enis))
+        if not self._enis.are_known:
+            # Whoever does not know what the node has would order it once more.
+            if not self._closures.is_closed(_CREATION):
+                self._begin(_CREATION, 0, self._actions.look)
+            return
+        self._give_back_retired()
+        for action in pool.plan(self._situation(), self._book.now()):
+            match action:
+                case pool.AssignIps():
+                    self._begin(action.eni_id, action.count, partial(self._actions.assign, action))
+                case pool.CreateEni():
+                    refused = frozenset(filter(self._closures.is_closed, self._actions.subnet_ids))
+                    create = partial(self._create, action, self._closed_subnets() | refused)
+                    self._begin(_CREATION, action.count, create)
+                case pool.ShortenHolds():
+                    log.info("Pods wait for an address: %s are held no longer", ", ".join(action.ips))
+                    self._shorten_holds(action)
+                case pool.UnassignIps():
+                    self._last_release = self._book.now()
+                    self._retire(action.ips)
+                    self._give_back_retired()
+
+    def _situation(self) -> pool.Situation:
+        book = self._book.ledger
+        terms = self.terms
+        with self._guard:
+            arriving, waiting = dict(self._arriving), self._waiting
+        known = Counter(address.eni_id for address in book.addresses.values())
+        return pool.Situation(
+            ledger=book,
+            enis=tuple(self._room(known[eni.eni_id], eni, arriving) for eni in self._enis.enis.values()),
+            limits=terms.limits,
+            targets=terms.targets,
+            waiting=waiting,
+            arriving=sum(arriving.values()),
+            creating=_CREATION in arriving,
+            closed_subnets=self._closed_subnets(),
+            may_create=not self._closures.is_closed(_CREATION),
+            last_release=self._last_release,
+        )
+
+    def _room(self, known: int, eni: NodeEni, arriving: dict[str, int]) -> pool.EniRoom:
+        eni_id = eni.eni_id
+        usable = eni.link is not None and not eni.problem
+        return pool.EniRoom(
+            eni_id=eni_id,
+            subnet_id=eni.subnet_id,
+            # An ENI that cannot carry Pods takes a slot of the instance and has no room.
+            addresses=known + eni.unusable + arriving.get(eni_id, 0) if usable else self._full,
+            busy=eni_id in arriving,
+            refused=self._closures.is_closed(eni_id),
+            keeps=self._returns.is_closed(eni_id),
+            broken=eni.is_broken,
+        )
+
+    @property
+    def _full(self) -> int:
+        return self._told_terms().limits.ips_per_eni - 1
+
+    def _closed_subnets(self) -> frozenset[str]:
+        """Return the subnets that were refused an address, or an ENI, because they are full."""
+        subnets = {eni.eni_id: eni.subnet_id for eni in self._enis.enis.values()}
+        subjects = {**subnets, **{subnet_id: subnet_id for subnet_id in self._actions.subnet_ids}}
+        return frozenset(subnet_id for subject, subnet_id in subjects.items() if self._is_full(subject))
+
+    def _is_full(self, subject: str) -> bool:
+        error = self._closures.error(subject)
+        full = isinstance(error, CloudError) and error.kind is CloudErrorKind.SUBNET_FULL
+        return full and self._closures.is_closed(subject)
+
+    def _create(self, action: pool.CreateEni, closed: frozenset[str]) -> None:
+        self._closures.succeeded(self._actions.create(action, closed))
+
+    def _shorten_holds(self, action: pool.ShortenHolds) -> None:
+        self._book.note(lambda book: ledger.shorten_holds(book, action.ips, action.until))
+
+    def _retire(self, ips: tuple[str, ...]) -> None:
+        self._book.apply(lambda book: ledger.retire(book, ips, self._book.now()))
+
+    def _give_back_retired(self) -> None:
+        """Have every retired address unassigned: those of this round, and those that a crash left."""
+        retired: dict[str, tuple[str, ...]] = {}
+        for address in self._book.ledger.in_state(Unassigning):
+            if not self._returns.is_closed(address.eni_id):
+                retired[address.eni_id] = (*retired.get(address.eni_id, ()), address.ip)
+        for eni_id, ips in retired.items():
+            self._begin(eni_id, 0, partial(self._actions.unassign, eni_id, ips), self._returns)
+
+    def _begin(
+        self, subject: str, count: int, action: Callable[[], None], closures: Closures | None = None
+    ) -> None:
+        """Hand an action to a worker, unless one for the same subject is under way.
+
+        Its failure closes the subject in `closures`, as a rule for what the pool grows by.
+        """
+        with self._guard:
+            if subject in self._arriving:
+                return
+            self._arriving[subject] = count
+        self._workers.submit(partial(self._carry_out, subject, action, closures or self._closures))
+
+    def _carry_out(self, subject: str, action: Callable[[], None], closures: Closures) -> None:
+        try:
+            action()
+            closures.succeeded(subject)
+        except SubnetRefusedError as e:
+            # The next round creates the ENI in another subnet, if there is one.
+            pause = self._closures.failed(e.subnet_id, e.cause)
+            log.warning("pool, new ENI in %s: %s (there again in %.0f s)", e.subnet_id, e, pause)
+        except IpamError as e:
+            pause = closures.failed(subject, e)
+            log.warning("pool, %s: %s (again in %.0f s)", subject, e, pause)
+        except Exception as e:  # a worker must give its subject back
+            log.exception("pool, %s: a defect", subject)
+            closures.failed(subject, IpamError(f"a defect of the agent: {type(e).__name__}"))
+        finally:
+            with self._guard:
+                del self._arriving[subject]
+            self._book.wake()
+            self.nudge()

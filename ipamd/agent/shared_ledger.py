@@ -1,0 +1,133 @@
+"""The node's ledger as the agent shares it: one lock around every change and its commit.
+
+Readers take `ledger`, an immutable snapshot, without any lock. Writers hand `apply` a pure operation; it runs
+on the newest ledger, is committed to disk and then becomes visible (about 0.3 ms). The lock is never held
+across a cloud, netlink or Kubernetes call: an operation computes, nothing else.
+
+A disk may refuse to be written, for example because it is full. What promises something (an address to a Pod,
+an EIP to be bound) then fails and changes nothing. What only takes in what has happened (a Pod is off the
+network, the cloud lists something) has no way back, so it becomes visible all the same and is written as soon
+as that can be: always before, or together with, the next promise. A process that ends before that finds the
+older state at its start, and what the kernel and the cloud show leads from there to the same again: an owner
+without a link whose Pod is gone is swept.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from ipamd import boot
+from ipamd.core.ledger.ledger import Ledger, Transition
+from ipamd.core.timing.boottime import Boottime
+from ipamd.core.timing.deadline import Deadline
+from ipamd.store.database import Database, StoreError
+
+log = logging.getLogger(__name__)
+
+
+class AddressBook:
+    """Who owns which address, in memory and on disk.
+
+    Invariant: `ledger` is what the store holds, with the changes in `_unwritten` on top.
+    Thread safety: any thread may call any method; listeners run on the thread that made the change and must
+    not block.
+    """
+
+    def __init__(
+        self, database: Database, ledger: Ledger, *, clock: Callable[[], Boottime] = boot.clock
+    ) -> None:
+        """Take the open store, what was loaded from it, and the clock of the ledger's times."""
+        self._database = database
+        self._ledger = ledger
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._unwritten: tuple[Transition, ...] = ()
+        self._refusal = ""
+        self._listeners: list[Callable[[], None]] = []
+
+    @property
+    def ledger(self) -> Ledger:
+        """The newest ledger, an immutable value."""
+        return self._ledger
+
+    def now(self) -> Boottime:
+        """Return the time that operations are to be given."""
+        return self._clock()
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Have `listener` called after each change; to be used before other threads start."""
+        self._listeners.append(listener)
+
+    def apply(self, operation: Callable[[Ledger], Transition]) -> Transition:
+        """Run the operation, commit what it changed, make it visible; return its transition.
+
+        Errors: whatever the operation raises, and StoreError; the ledger is then unchanged.
+        """
+        return self._run(operation, self._commit)
+
+    def note(self, operation: Callable[[Ledger], Transition]) -> Transition:
+        """Do the same for what has happened already: if the disk refuses, it is written later.
+
+        Errors: whatever the operation raises.
+        """
+        return self._run(operation, self._commit_or_keep)
+
+    def write(self) -> None:
+        """Write what a disk has refused before, if it takes it now."""
+        with self._changed:
+            if self._unwritten:
+                self._commit_or_keep()
+
+    def unwritten(self) -> list[str]:
+        """Return one sentence when the disk does not take what happens; empty otherwise."""
+        with self._changed:
+            return [self._refusal] if self._unwritten else []
+
+    def _run(
+        self, operation: Callable[[Ledger], Transition], commit: Callable[[Transition], None]
+    ) -> Transition:
+        with self._changed:
+            transition = operation(self._ledger)
+            if not transition:
+                return transition
+            commit(transition)
+            self._ledger = transition.ledger
+            self._changed.notify_all()
+        for listener in self._listeners:
+            listener()
+        return transition
+
+    def _commit(self, *transitions: Transition) -> None:
+        self._database.commit(*self._unwritten, *transitions)
+        if self._unwritten:
+            log.info("the store takes changes again: %d are written", len(self._unwritten))
+            self._unwritten = ()
+
+    def _commit_or_keep(self, *transitions: Transition) -> None:
+        try:
+            self._commit(*transitions)
+        except StoreError as e:
+            if not self._unwritten:
+                log.error("%s; what happens is kept in memory until it can be written", e)  # noqa: TRY400
+            self._unwritten = (*self._unwritten, *transitions)
+            self._refusal = str(e)
+
+    def wait(self, condition: Callable[[Ledger], bool], deadline: Deadline) -> bool:
+        """Wait until the condition holds for the ledger; return whether it does.
+
+        The condition is looked at after each change and each `wake`; it must be quick.
+        """
+        with self._changed:
+            return self._changed.wait_for(lambda: condition(self._ledger), deadline.remaining())
+
+    def is_free(self, seconds: float) -> bool:
+        """Return whether the lock could be had within the time; who holds it for longer is stuck."""
+        if not self._changed.acquire(timeout=seconds):
+            return False
+        self._changed.release()
+        return True
+
+    def wake(self) -> None:
+        """Have all waiters look again: something besides the ledger has changed."""
+        with self._changed:
+            self._changed.notify_all()

@@ -1,0 +1,37 @@
+"""How much of the account's EIP quotas is used, read now and then for the metrics.
+
+A cluster that grows runs into the total quota, one that churns into that of applications of a day; both
+refuse new EIPs only, and a person has to ask for more days before (document 1199/41648). Nothing here keeps
+an order from being given: the numbers are the account's, and others use them up too.
+Thread safety: a check is for one thread at a time; `quotas` may be read from any thread.
+"""
+
+from typing import Final, Protocol
+
+from ipamd.controller.rounds import Rounds
+from ipamd.core import model
+from ipamd.core.timing.backoff import Backoff
+
+_INTERVAL: Final = 300.0
+"""Seconds; one call of the ten that the API allows in a second."""
+
+
+class QuotaReader(Protocol):
+    """What tells the quotas: `TencentCloud`."""
+
+    def describe_eip_quota(self) -> list[model.EipQuota]:
+        """Return the account's EIP quotas in the region. Errors: CloudError."""
+
+
+class QuotaChecks:
+    """Invariant: `quotas` are those of the last look that succeeded; none before it."""
+
+    def __init__(self, cloud: QuotaReader, backoff: Backoff | None = None) -> None:
+        self._cloud = cloud
+        self.quotas: tuple[model.EipQuota, ...] = ()
+        self.rounds = Rounds("EIP quota check", self.check, pause=0.0, backoff=backoff)
+
+    def check(self) -> float:
+        """Look once; return the seconds until the next look. Errors: CloudError."""
+        self.quotas = tuple(self._cloud.describe_eip_quota())
+        return _INTERVAL

@@ -1,0 +1,1 @@
+"""The admission webhook: its server, its certificate, its registration."""

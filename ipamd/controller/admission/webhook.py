@@ -1,0 +1,48 @@
+"""The admission webhook of one replica: the server, and what keeps its certificate."""
+
+import time
+from typing import Self
+
+from ipamd.controller.admission.registration import CertificateKeeper
+from ipamd.controller.admission.server import AdmissionServer
+from ipamd.core.errors import InvalidInputError
+from ipamd.kube.client import KubeClient
+
+
+class Admission:
+    """Serves while it is entered, whether or not the replica leads. For one thread; `ready` is for all."""
+
+    def __init__(self, client: KubeClient, namespace: str, host: str, port: int) -> None:
+        """Take a client of its own, and bind the address; InvalidInputError when that cannot be."""
+        self._client = client
+        try:
+            self._server = AdmissionServer(host, port)
+        except OSError as e:
+            raise InvalidInputError(
+                f"--admission-webhook: {host}:{port} cannot be listened on: {e.strerror}",
+                advice="give another address or port, and the same port in the Service's targetPort",
+            ) from e
+        self._keeper = CertificateKeeper(client, namespace, use=self._server.use, clock=time.time)
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        return self._server.port
+
+    def ready(self) -> str:
+        """Return why Pods sent here would be admitted unchanged; empty when they are answered."""
+        return (
+            ""
+            if self._server.has_certificate
+            else "the admission webhook has no certificate yet; see the log"
+        )
+
+    def __enter__(self) -> Self:
+        self._server.start()
+        self._keeper.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._keeper.stop()
+        self._server.close()
+        self._client.close()

@@ -1,0 +1,205 @@
+"""What the controller sees of the cluster: watch caches of Pods, EIPClaims and Nodes, and whom to look at.
+
+A change wakes the key (namespace, name) that Pod and claim share, and only if it matters to the controller: a
+Pod that wants an EIP, has a claim, or is to be told why it gets none; a claim whose wish, binding or deletion
+changed; a Node that went away or stopped. A claim's conditions do not wake it, as the controller writes them
+itself when something failed, and would so defeat its own back-off.
+Thread safety: any thread may call any method; `wake` is called on the caches' threads.
+"""
+
+import heapq
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from ipamd.controller.claims.index import ClaimIndex
+from ipamd.controller.queueing import Turn
+from ipamd.core.annotation_names import EIP_ID_LIST
+from ipamd.core.annotations import eip
+from ipamd.core.annotations.eip import wants_eip
+from ipamd.core.claim import eip_selection, eipclaim, warnings
+from ipamd.core.claim.actions import Refuse
+from ipamd.core.claim.eipclaim import Claim, Reason, condition
+from ipamd.core.errors import InvalidInputError
+from ipamd.core.kubernetes import nodes, pods
+from ipamd.core.kubernetes.nodes import NodeView
+from ipamd.core.kubernetes.pods import PodView
+from ipamd.kube.client import KubeClient
+from ipamd.kube.resources import EIPCLAIMS, NODES, PODS
+from ipamd.kube.watch import Key, ObjectCache, WatchPace, key_of
+
+_NO_QUOTA = Reason.QUOTA_EXCEEDED.value
+
+
+class Cluster:
+    """Invariant: after `wait_synced`, every change that matters since the first list has woken its key."""
+
+    def __init__(
+        self, client: KubeClient, *, wake: Callable[[Key], None], pace: WatchPace | None = None
+    ) -> None:
+        """Take who is told that a key is to be looked at; nothing is asked before `start`."""
+        self._wake = wake
+        self._seen: dict[Key, object] = {}  # used by the claims' thread only
+        self._index = ClaimIndex()
+        self._read: dict[Key, tuple[dict[str, Any], Claim]] = {}
+        self._pods = ObjectCache(client, PODS, on_change=self._pod_changed, keep=pods.trim, pace=pace)
+        self._claims = ObjectCache(
+            client, EIPCLAIMS, on_change=self._claim_changed, keep=eipclaim.trim, pace=pace
+        )
+        self._nodes = ObjectCache(client, NODES, on_change=self._node_changed, keep=nodes.trim, pace=pace)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        for cache in self._caches:
+            cache.start()
+
+    def stop(self) -> None:
+        """End the watches."""
+        for cache in self._caches:
+            cache.stop()
+
+    def wait_synced(self, timeout: float) -> bool:
+        """Wait until all that was there is known; return whether it is.
+
+        The time is for each kind of object.
+        """
+        return all(cache.wait_synced(timeout) for cache in self._caches)
+
+    def pod(self, key: Key) -> PodView | None:
+        """Return the Pod as the watch last told."""
+        obj = self._pods.get(*key)
+        return pods.view(obj) if obj else None
+
+    def claim(self, key: Key) -> Claim | None:
+        """Return the claim as the watch last told."""
+        obj = self._claims.get(*key)
+        return self._claim(key, obj) if obj else None
+
+    def claims(self) -> list[Claim]:
+        """Return all claims."""
+        return [self._claim(key_of(obj), obj) for obj in self._claims.items()]
+
+    def holders(self, eip_id: str) -> list[Claim]:
+        """Return the claims that record the EIP; one that is being deleted has it to the end."""
+        found = (self.claim(key) for key in self._index.holding(eip_id))
+        return [claim for claim in found if claim and claim.address and claim.address.eip_id == eip_id]
+
+    def is_leaving(self, key: Key) -> bool:
+        """Whether the claim gives something back: it is deleted, or its Pod is gone and it is not kept."""
+        claim = self.claim(key)
+        return claim is not None and (claim.deleting or (not claim.retained and self._pods.get(*key) is None))
+
+    def turn_of(self, key: Key) -> Turn:
+        """Return when the key is to be worked on: what gives back first, what waits for an EIP patiently."""
+        if self.is_leaving(key):
+            return Turn.FIRST
+        return Turn.PATIENT if self._waits_for_eip(key) else Turn.ORDINARY
+
+    def _waits_for_eip(self, key: Key) -> bool:
+        """Whether the Pod can have no EIP of its list before another claim lets go, or a person acts."""
+        obj, claim = self._pods.get(*key), self.claim(key)
+        if obj is None or (claim and claim.address):
+            return False
+        pod = pods.view(obj)
+        listed = _listed(claim, pod)
+        if not listed:
+            return False
+        choice = eip_selection.entries_for(listed, pod)
+        return isinstance(choice, Refuse) or all(map(partial(self._is_held, key), choice.address_ids))
+
+    def _is_held(self, key: Key, eip_id: str) -> bool:
+        return any(other != key for other in self._index.holding(eip_id))
+
+    def waiting_for_quota(self, number: int) -> list[Key]:
+        """Return the claims that were refused an EIP for lack of quota and wait longest for it."""
+        waiting = []
+        for claim in self.claims():
+            refusal = condition(claim.conditions, eipclaim.PROVISIONED)
+            if claim.address is None and not claim.deleting and refusal.get("reason") == _NO_QUOTA:
+                waiting.append((str(refusal.get("lastTransitionTime")), (claim.namespace, claim.name)))
+        return [key for _, key in heapq.nsmallest(number, waiting)]
+
+    def node(self, name: str) -> NodeView | None:
+        """Return the Node as the watch last told."""
+        obj = self._nodes.get("", name)
+        return nodes.view(obj) if obj else None
+
+    def keys(self) -> set[Key]:
+        """Return all keys that the controller has to do with."""
+        asking = (view for view in map(pods.view, self._pods.items()) if _matters(view))
+        return {(view.ref.namespace, view.ref.name) for view in asking} | {
+            (claim.namespace, claim.name) for claim in self.claims()
+        }
+
+    @property
+    def _caches(self) -> tuple[ObjectCache, ...]:
+        return self._pods, self._claims, self._nodes
+
+    def _pod_changed(self, kind: str, obj: dict[str, Any]) -> None:
+        del kind
+        view = pods.view(obj)
+        key = (view.ref.namespace, view.ref.name)
+        if _matters(view) or self._claims.get(*key):
+            self._wake(key)
+
+    def _claim(self, key: Key, obj: dict[str, Any]) -> Claim:
+        """Return what the object says, read once for each of its versions."""
+        known = self._read.get(key)
+        if known is None or known[0] is not obj:
+            known = self._read[key] = (obj, eipclaim.read(obj))
+        return known[1]
+
+    def _claim_changed(self, kind: str, obj: dict[str, Any]) -> None:
+        key = key_of(obj)
+        claim = self._claim(key, obj)
+        if kind == "deleted":
+            self._seen.pop(key, None)
+            self._read.pop(key, None)
+            self._index.drop(key)
+            self._wake(key)
+            self._wake_who_waits_for(claim)
+            return
+        matters = (
+            claim.uid,
+            claim.deleting,
+            claim.held,
+            claim.node,
+            claim.request,
+            claim.pod,
+            claim.address,
+            claim.binding,
+            claim.has_owner,
+        )
+        if self._seen.get(key) != matters:
+            self._seen[key] = matters
+            self._index.put(key, claim)
+            self._wake(key)
+
+    def _wake_who_waits_for(self, gone: Claim) -> None:
+        """Wake the claims that have the EIP of a claim that is gone in their lists."""
+        if gone.address is not None and not gone.address.owned:
+            for key in self._index.waiting_for(gone.address.eip_id):
+                self._wake(key)
+
+    def _node_changed(self, kind: str, obj: dict[str, Any]) -> None:
+        view = nodes.view(obj)
+        if kind == "deleted" or not view.ready:
+            for key in self._index.on_node(view.name):
+                self._wake(key)
+
+
+def _listed(claim: Claim | None, pod: PodView) -> tuple[str, ...]:
+    """Return the user's EIPs that the claim of the Pod has to choose from, or will have; empty for none."""
+    if claim is not None:
+        return claim.request.address_ids if claim.request else ()
+    if EIP_ID_LIST not in pod.annotations:
+        return ()
+    try:
+        return eip.request_of(pod).address_ids
+    except InvalidInputError:
+        return ()
+
+
+def _matters(pod: PodView) -> bool:
+    """Whether the Pod wants an EIP, or is to be told why it gets none."""
+    return wants_eip(pod) or bool(warnings.misunderstandings(pod))

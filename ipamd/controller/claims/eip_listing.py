@@ -1,0 +1,127 @@
+"""The EIPs of single claims, looked at for many claims at once: DescribeAddresses by the tag of each.
+
+Every claim that is being provisioned or released wants to look, again and again, while the account may ask 20
+times a second for all its clusters and nodes. One filter takes a hundred claims, so whoever asks while a look
+is under way, or the next is not due, is in the next one. What a look costs does not depend on how many EIPs
+the cluster has. An EIP whose id is known is asked for by it when its tag does not show it: lists may lag, and
+people remove tags.
+Thread safety: any thread may call `look`.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ipamd.core import tags
+from ipamd.core.errors import CloudError, TryAgainError
+from ipamd.core.model import Eip
+from ipamd.core.timing.deadline import Deadline
+
+SPACING = 0.2
+"""Seconds between the begins of two looks."""
+_PATIENCE = 20.0
+_MOST = 100
+"""Values of a filter, and ids of a call."""
+
+
+class EipReader(Protocol):
+    """What lists EIPs: `TencentCloud`. Errors: CloudError."""
+
+    def describe_eips(
+        self,
+        *,
+        eip_ids: Sequence[str] | None = None,
+        tags: dict[str, str | Sequence[str]] | None = None,
+        deadline: Deadline | None = None,
+    ) -> list[Eip]:
+        """Return the EIPs of these ids, or that have all of these tags."""
+
+
+@dataclass(slots=True, eq=False)
+class _Look:
+    """One look on behalf of several. Invariant: nobody joins once it has begun."""
+
+    known: dict[str, frozenset[str]] = field(default_factory=dict)
+    """The ids that are known of each claim, by its UID."""
+    over: bool = False
+    found: dict[str, dict[str, Eip]] = field(default_factory=dict)
+    error: CloudError | None = None
+
+
+class ClaimEips:
+    """Invariant: at most one look is under way; an answer is of a look that began after it was asked for."""
+
+    def __init__(
+        self,
+        cloud: EipReader,
+        cluster_id: str,
+        *,
+        spacing: float = SPACING,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take whose EIPs are looked at."""
+        self._cloud = cloud
+        self._tags = tags.of_cluster(cluster_id)
+        self._spacing = spacing
+        self._monotonic = monotonic
+        self._changed = threading.Condition()
+        self._next = _Look()
+        self._running = False
+        self._last_start = float("-inf")
+
+    def look(self, claim_uid: str, known: frozenset[str] = frozenset()) -> tuple[Eip, ...]:
+        """Return the EIPs that were created for the claim, and those of the known ids, as of now or later.
+
+        Errors: CloudError; TryAgainError when it takes too long.
+        """
+        deadline = Deadline.after(_PATIENCE, self._monotonic)
+        with self._changed:
+            if len(self._next.known) >= _MOST:
+                self._changed.wait_for(lambda: len(self._next.known) < _MOST, deadline.remaining())
+            mine = self._next
+            mine.known[claim_uid] = mine.known.get(claim_uid, frozenset()) | known
+            while not mine.over:
+                if not self._running and mine is self._next:
+                    self._run(deadline)
+                elif not self._changed.wait(deadline.remaining()) and deadline.expired:
+                    raise TryAgainError("the EIPs of the claim could not be looked at in time")
+        if mine.error is not None:
+            raise mine.error.restated(mine.error.detail)  # a raised exception belongs to one thread
+        return tuple(mine.found.get(claim_uid, {}).values())
+
+    def _run(self, deadline: Deadline) -> None:
+        """Make the next look on behalf of all who wait; called and returns with the lock held."""
+        self._running = True
+        end = self._last_start + self._spacing
+        while (left := end - self._monotonic()) > 0:
+            self._changed.wait(left)
+        look, self._next = self._next, _Look()
+        self._last_start = self._monotonic()
+        self._changed.notify_all()
+        self._changed.release()
+        try:
+            self._ask(look, deadline)
+        except CloudError as e:
+            look.error = e
+        finally:
+            self._changed.acquire()
+            look.over = True
+            self._running = False
+            self._changed.notify_all()
+
+    def _ask(self, look: _Look, deadline: Deadline) -> None:
+        asked: dict[str, str | Sequence[str]] = {**self._tags, tags.CLAIM_UID: sorted(look.known)}
+        for eip in self._cloud.describe_eips(tags=asked, deadline=deadline):
+            look.found.setdefault(eip.tags.get(tags.CLAIM_UID, ""), {})[eip.eip_id] = eip
+        missing = {
+            uid: known.difference(look.found.get(uid, ())) for uid, known in look.known.items() if known
+        }
+        ids = sorted({eip_id for known in missing.values() for eip_id in known})
+        if not ids:
+            return
+        by_id = {eip.eip_id: eip for eip in self._cloud.describe_eips(eip_ids=ids, deadline=deadline)}
+        for uid, known in missing.items():
+            for eip_id in known & by_id.keys():
+                look.found.setdefault(uid, {})[eip_id] = by_id[eip_id]

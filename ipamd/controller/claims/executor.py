@@ -1,0 +1,178 @@
+"""Carries out what `claim_rules` decided: one method for each action that changes something.
+
+A method returns the facts as they are afterwards, so that the round goes on, or a Rest when the effect takes
+its time. Nothing here decides; what a method needs to know stands in the action.
+Thread safety: one object serves all workers; the work queue keeps two of them off the same claim.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from ipamd.controller.claims.eip_selection import Choices
+from ipamd.controller.claims.ports import Ports
+from ipamd.controller.claims.provisioning import Orders
+from ipamd.controller.rests import Rest
+from ipamd.core.claim import actions as do
+from ipamd.core.claim import status
+from ipamd.core.claim.eipclaim import Claim, Reason
+from ipamd.core.claim.facts import Facts
+from ipamd.kube import errors
+
+log = logging.getLogger(__name__)
+
+_SOON = 0.5
+"""Seconds until the effect of an unbind or a release is looked for."""
+_REFUSED_PAUSE = 60.0
+"""Seconds between two looks at what only a person mends."""
+_STOPPED_PAUSE = 10.0
+"""Seconds between two looks at whether releases are allowed again."""
+
+Outcome = Facts | Rest
+Method = Callable[[Any, Claim], Claim | Rest]
+"""Takes the action that it is for."""
+
+
+class Executor:
+    """Invariant: no write begins unless the fence allows it."""
+
+    def __init__(self, orders: Orders, choices: Choices, ports: Ports) -> None:
+        self._orders = orders
+        self._choices = choices
+        self._ports = ports
+        self._methods: dict[type, Method] = {
+            do.Hold: self._hold,
+            do.MoveTo: self._move_to,
+            do.BelongTo: self._belong_to,
+            do.Serve: self._serve,
+            do.Allocate: self._allocate,
+            do.Choose: self._choose,
+            do.RecordAddress: self._record_address,
+            do.Refuse: self._refuse,
+            do.DeleteClaim: self._delete_claim,
+            do.Disassociate: self._disassociate,
+            do.ClearBinding: self._clear_binding,
+            do.Release: self._release,
+            do.DropFinalizer: self._drop_finalizer,
+        }
+
+    def execute(self, action: do.Action, facts: Facts) -> Outcome:
+        """Carry the action out.
+
+        Errors: KubeError (ConflictError: decide anew on what is stored now), CloudError,
+        NotLeaderError.
+        """
+        self._ports.fence.deadline()
+        if isinstance(action, do.Create):
+            return self._create(action, facts)
+        if isinstance(action, do.Reject):
+            return self._reject(action)
+        if facts.claim is None:
+            raise ValueError(f"{action} needs a claim")
+        outcome = self._methods[type(action)](action, facts.claim)
+        return replace(facts, claim=outcome) if isinstance(outcome, Claim) else outcome
+
+    def _create(self, action: do.Create, facts: Facts) -> Outcome:
+        try:
+            claim = self._ports.writer.create(action.pod, action.request, action.owner)
+        except errors.AlreadyExistsError:
+            ref = action.pod.ref  # the cache did not have it yet
+            return replace(facts, claim=self._ports.writer.read(ref.namespace, ref.name))
+        except (errors.ForbiddenError, errors.InvalidObjectError) as e:
+            # Only a person mends that: a quota of the namespace, an admission policy, a missing right.
+            log.warning("Pod %s gets no EIPClaim: %s", action.pod.ref, e)
+            self._ports.teller.pod_once(
+                action.pod.ref,
+                "FailedCreateEIPClaim",
+                f"the API server refuses the EIPClaim of this Pod: {e}; it is tried again every minute",
+            )
+            return Rest(after=_REFUSED_PAUSE, failed=True)
+        log.info("claim %s is created for Pod UID %s", claim, action.pod.ref.uid)
+        return replace(facts, claim=claim)
+
+    def _reject(self, action: do.Reject) -> Rest:
+        self._ports.teller.pod(action.pod.ref, "Warning", action.reason.value, action.message)
+        return Rest()
+
+    def _hold(self, _: do.Hold, claim: Claim) -> Claim:
+        return self._ports.writer.hold(claim)
+
+    def _move_to(self, action: do.MoveTo, claim: Claim) -> Claim:
+        return self._ports.writer.label(claim, action.node)
+
+    def _belong_to(self, action: do.BelongTo, claim: Claim) -> Claim:
+        log.info("claim %s is deleted with %s from now on", claim, action.owner)
+        return self._ports.writer.belong_to(claim, action.owner)
+
+    def _serve(self, action: do.Serve, claim: Claim) -> Claim:
+        return self._ports.writer.write_status(claim, status.serve(claim, action.pod))
+
+    def _allocate(self, action: do.Allocate, claim: Claim) -> Rest:
+        return self._orders.give(claim, action)
+
+    def _choose(self, action: do.Choose, claim: Claim) -> Claim | Rest:
+        outcome = self._choices.choose(claim, action, self._record_address)
+        if isinstance(outcome, do.Refuse):
+            return self._refuse(outcome, claim)
+        return Rest(after=outcome.seconds, failed=True) if isinstance(outcome, do.Wait) else outcome
+
+    def _record_address(self, action: do.RecordAddress, claim: Claim) -> Claim:
+        address = action.address
+        patch = status.provisioned(claim, address, action.reason, self._ports.clock())
+        recorded = self._ports.writer.write_status(claim, patch)
+        log.info("claim %s has %s (%s)", claim, address.eip_id, address.public_ip)
+        self._ports.teller.both(
+            recorded, "Normal", f"{action.reason.value}EIP", f"{address.eip_id}, {address.public_ip}"
+        )
+        return recorded
+
+    def _refuse(self, action: do.Refuse, claim: Claim) -> Rest:
+        patch = status.not_provisioned(
+            claim, action.reason, action.message, self._ports.clock(), certain=False
+        )
+        if patch is not None:
+            claim = self._ports.writer.write_status(claim, patch)
+        self._ports.teller.both(claim, "Warning", action.reason.value, action.message)
+        return Rest(after=_REFUSED_PAUSE, failed=True)
+
+    def _delete_claim(self, action: do.DeleteClaim, claim: Claim) -> Claim | Rest:
+        self._ports.writer.delete(claim)
+        log.info("claim %s is deleted: %s", claim, action.reason)
+        if action.event:
+            self._ports.teller.claim(claim, "Normal", action.event, action.reason)
+        return self._ports.writer.read(claim.namespace, claim.name) or Rest()
+
+    def _disassociate(self, action: do.Disassociate, claim: Claim) -> Rest:
+        self._ports.cloud.disassociate_eip(action.eip_id, self._ports.fence.deadline())
+        log.info("claim %s: %s is unbound in the place of a node that is gone", claim, action.eip_id)
+        self._ports.teller.claim(claim, "Normal", Reason.NODE_GONE.value, f"unbinding {action.eip_id}")
+        return Rest(after=_SOON)
+
+    def _clear_binding(self, action: do.ClearBinding, claim: Claim) -> Claim:
+        patch = status.unbound(claim, Reason.NODE_GONE, action.message, self._ports.clock())
+        return self._ports.writer.write_status(claim, patch)
+
+    def _release(self, action: do.Release, claim: Claim) -> Rest:
+        for eip_id in action.eip_ids:
+            stopped_by = self._ports.release_stopped()
+            if stopped_by:
+                log.warning("claim %s: %s is not released: %s", claim, eip_id, stopped_by)
+                self._ports.teller.claim(claim, "Warning", "ReleasesStopped", f"{eip_id}: {stopped_by}")
+                return Rest(after=_STOPPED_PAUSE)
+            self._ports.cloud.release_eip(eip_id, self._ports.fence.deadline())
+            self._ports.promises.release_accepted(claim.uid, eip_id)
+            log.info("claim %s: %s is released", claim, eip_id)
+            self._ports.teller.claim(claim, "Normal", "ReleasedEIP", eip_id)
+        return Rest(after=_SOON)
+
+    def _drop_finalizer(self, _: do.DropFinalizer, claim: Claim) -> Rest:
+        self._ports.writer.let_go(claim)
+        released = len(self._ports.promises.released(claim.uid, frozenset()))
+        freed = max(released, 1 if claim.address and claim.address.owned else 0)
+        self._ports.promises.forget(claim.uid)
+        log.info("claim %s is gone", claim)
+        if freed:
+            self._ports.cloud.release_completed()
+            self._ports.on_freed(freed)
+        return Rest()

@@ -1,0 +1,142 @@
+"""Live looks at what a decision depends on. They change nothing, and an error is never taken for an answer.
+
+Thread safety: any thread may call any method.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from ipamd.cloud.tasks import TaskState
+from ipamd.controller.claims.cluster import Cluster
+from ipamd.controller.claims.eip_listing import ClaimEips
+from ipamd.controller.claims.owners import Owners
+from ipamd.core import model
+from ipamd.core.claim import eipclaim
+from ipamd.core.claim.eipclaim import Claim
+from ipamd.core.claim.facts import LivePod, NodeFate
+from ipamd.core.errors import CloudError, CloudErrorKind
+from ipamd.core.kubernetes import nodes, pods
+from ipamd.core.kubernetes.owners import Workload
+from ipamd.core.kubernetes.pods import PodView
+from ipamd.core.timing.deadline import Deadline
+from ipamd.kube import errors
+from ipamd.kube.client import KubeClient
+from ipamd.kube.resources import EIPCLAIMS, NODES, PODS
+
+log = logging.getLogger(__name__)
+
+LOST_AFTER = 60.0
+"""Seconds for which a node that is not ready is taken for one that comes back."""
+
+
+class CloudReader(Protocol):
+    """What is asked of the cloud without changing it: `TencentCloud`."""
+
+    def describe_eips(self, *, eip_ids: list[str], deadline: Deadline | None = None) -> list[model.Eip]:
+        """Return those of the EIPs that exist."""
+
+    def describe_eip_task(self, task_id: str, deadline: Deadline | None = None) -> TaskState:
+        """Return how far an accepted write has come."""
+
+    def describe_instance(self, instance_id: str, deadline: Deadline | None = None) -> model.Instance:
+        """Return the CVM; CloudError NOT_FOUND when there is none."""
+
+
+class Lookout:
+    """Asks API server and cloud."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        cloud: CloudReader,
+        eips: ClaimEips,
+        cluster: Cluster,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Take whom to ask, and a clock in seconds since the epoch."""
+        self._client = client
+        self._cloud = cloud
+        self._eips = eips
+        self._cluster = cluster
+        self._owners = Owners(client)
+        self._clock = clock
+
+    def at_pod(self, claim: Claim) -> LivePod:
+        """Return the Pod of the claim's name. Errors: KubeError."""
+        try:
+            return LivePod(pods.view(self._client.get(PODS, claim.name, claim.namespace)))
+        except errors.NotFoundError:
+            return LivePod(None)
+
+    def at_node(self, name: str) -> NodeFate:
+        """Return whether the node is gone for certain: its Node object, or the CVM of one that is not ready.
+
+        One that is not ready for LOST_AFTER seconds, and whose CVM exists or is not known, is lost.
+        Errors: KubeError, CloudError.
+        """
+        cached = self._cluster.node(name)
+        if cached and cached.ready:
+            return NodeFate.ALIVE
+        try:
+            node = nodes.view(self._client.get(NODES, name))
+        except errors.NotFoundError:
+            return NodeFate.GONE
+        if node.ready:
+            return NodeFate.ALIVE
+        if node.instance_id and not self._cvm_exists(node.instance_id):
+            return NodeFate.GONE
+        since = node.not_ready_since
+        lost = since is not None and self._clock() - since >= LOST_AFTER
+        return NodeFate.LOST if lost else NodeFate.ALIVE
+
+    def at_owners(self, pod: PodView) -> Workload:
+        """Return the workload that the Pod belongs to. Errors: KubeError."""
+        return self._owners.workload_of(pod)
+
+    def at_claims(self) -> list[Claim]:
+        """Return all claims of the cluster. Errors: KubeError."""
+        return [eipclaim.read(obj) for obj in self._client.list(EIPCLAIMS).items]
+
+    def at_holders(self, eip_ids: Iterable[str]) -> dict[str, list[Claim]]:
+        """Return which claims have the EIPs, as the watch last told."""
+        return {eip_id: self._cluster.holders(eip_id) for eip_id in eip_ids}
+
+    def shows(self, claim: Claim) -> bool:
+        """Whether this incarnation of the claim exists, as the watch last told."""
+        shown = self._cluster.claim((claim.namespace, claim.name))
+        return shown is not None and shown.uid == claim.uid
+
+    def at_eips(self, eip_ids: tuple[str, ...]) -> dict[str, model.Eip]:
+        """Return those of the EIPs that exist, by id. Errors: CloudError."""
+        return {eip.eip_id: eip for eip in self._cloud.describe_eips(eip_ids=list(eip_ids))}
+
+    def at_order(self, order: model.AcceptedOrder) -> bool:
+        """Return whether the order's task is known to have failed: its EIP never comes.
+
+        Only a shortcut: where the cloud does not say, the order is given up after its time.
+        """
+        try:
+            return self._cloud.describe_eip_task(order.task_id) is TaskState.FAILED
+        except CloudError as e:
+            log.debug("what became of the order of %s is not known: %s", order.eip_id, e)
+            return False
+
+    def at_cloud(self, claim: Claim, ordered: str) -> tuple[model.Eip, ...]:
+        """Return the EIPs that carry the claim's UID, and those whose ids are known, tagged or not.
+
+        Errors: CloudError.
+        """
+        known = {claim.address.eip_id if claim.address else "", ordered} - {""}
+        return self._eips.look(claim.uid, frozenset(known))
+
+    def _cvm_exists(self, instance_id: str) -> bool:
+        try:
+            self._cloud.describe_instance(instance_id)
+        except CloudError as e:
+            if e.kind is not CloudErrorKind.NOT_FOUND:
+                raise
+            return False
+        return True

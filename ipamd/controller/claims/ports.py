@@ -1,0 +1,70 @@
+"""What the controller may change, and when: the ports through which its writes leave.
+
+A write begins only while this process leads, and a cloud write lasts no longer than the Lease is believed in,
+its repeats included. So a controller that was replaced writes nothing, however slow it is to notice.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ipamd.controller.claims.absences import Absences
+from ipamd.controller.claims.in_flight import Promises
+from ipamd.controller.claims.writer import ClaimWriter
+from ipamd.controller.events import Teller
+from ipamd.core import model
+from ipamd.core.timing.deadline import Deadline
+
+
+class Fence(Protocol):
+    """What allows writes: `ipamd.kube.leases.Election`."""
+
+    def deadline(self) -> Deadline:
+        """Return until when a write that begins now may last.
+
+        Errors: NotLeaderError when none may begin.
+        """
+
+
+class CloudWriter(Protocol):
+    """What changes EIPs: `ipamd.cloud.tencent.TencentCloud`. All methods raise CloudError."""
+
+    def allocate_eip(
+        self, order: model.EipOrder, tags: dict[str, str], client_token: str, deadline: Deadline | None = None
+    ) -> model.AcceptedOrder:
+        """Order one EIP."""
+
+    def check_order(self, order: model.EipOrder) -> None:
+        """Raise the refusal that such an order would meet without being sent."""
+
+    def disassociate_eip(self, eip_id: str, deadline: Deadline | None = None) -> str:
+        """Start to unbind it."""
+
+    def release_eip(self, eip_id: str, deadline: Deadline | None = None) -> str:
+        """Give it back for good."""
+
+    def release_completed(self) -> None:
+        """Note that what was given back is gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """All that the controller writes through; one set serves all workers."""
+
+    fence: Fence
+    cloud: CloudWriter
+    writer: ClaimWriter
+    teller: Teller
+    promises: Promises
+    on_freed: Callable[[int], None]
+    """Called when EIPs of a claim are gone, with their number: so many others need not wait any more."""
+    release_stopped: Callable[[], str]
+    """Asked before each release: why none may be made, empty when it may. Errors: KubeError."""
+    blind: Callable[[], str] = str
+    """Why it is not believed that EIPs are gone; empty when it is."""
+    absences: Absences = field(default_factory=lambda: Absences(time.monotonic))
+    clock_doubt: Callable[[], str] = str
+    """Why `clock` is not believed; empty when it is."""
+    clock: Callable[[], float] = time.time
+    """Seconds since the epoch, as they are written into claims."""

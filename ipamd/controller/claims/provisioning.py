@@ -1,0 +1,110 @@
+"""Ordering an EIP for a claim, so that whatever happens one order makes at most one EIP, known by its tag.
+
+The attempt is written into the claim before the cloud is asked, its number makes the ClientToken, and the EIP
+carries the claim's UID as a tag. A refusal becomes the claim's condition and an Event; only one that is
+certain lets the claim forget that an order was given.
+Claims that were refused for lack of quota try again one after the other: of many that wait for one EIP to
+come free the first gets it, the second is refused, and the rest learn of that without an order or a write.
+Thread safety: any thread may call any method, for different claims.
+"""
+
+import dataclasses
+import logging
+import threading
+
+from ipamd.controller.account.account_type import AccountChecks
+from ipamd.controller.claims.ports import Ports
+from ipamd.controller.rests import Rest
+from ipamd.core import tags
+from ipamd.core.annotations.eip_attributes import BY_CVM
+from ipamd.core.claim import failures, status
+from ipamd.core.claim.actions import Allocate
+from ipamd.core.claim.eipclaim import PROVISIONED, Claim, Reason, condition
+from ipamd.core.errors import CloudError, CloudErrorKind
+
+log = logging.getLogger(__name__)
+
+_SOON = 0.1
+"""Seconds until an EIP that was ordered is looked for; it is CREATING for a moment."""
+_TURN = 1.0
+"""Seconds for which a worker waits for the one that tries again for quota, and then leaves it for as long."""
+_NAME_LIMIT = 60
+_BY_CVM = (
+    "the account bills EIPs by CVM (LEGACY): bandwidth and charge type of this EIP are the CVM's, not those "
+    f"of eip-attributes; to say so, annotate InternetChargeType {BY_CVM} and no Bandwidth"
+)
+
+
+class Orders:
+    """Invariant: at most one order of a claim that was refused for lack of quota is under way."""
+
+    def __init__(self, cluster_id: str, ports: Ports, account: AccountChecks) -> None:
+        """Take the cluster's id, which every EIP is tagged with, and what knows the account's type."""
+        self._cluster_id = cluster_id
+        self._ports = ports
+        self._account = account
+        self._quota_turn = threading.Lock()
+
+    def give(self, claim: Claim, action: Allocate) -> Rest:
+        """Order the EIP of the claim; the EIP itself is found by the next look.
+
+        Errors: KubeError when the claim cannot be written; NotLeaderError.
+        """
+        if condition(claim.conditions, PROVISIONED).get("reason") != Reason.QUOTA_EXCEEDED.value:
+            return self._check(claim, action) or self._send(claim, action)
+        refusal = self._check(claim, action)
+        if refusal:  # most come to this, and need no turn for it
+            return refusal
+        if not self._quota_turn.acquire(timeout=_TURN):
+            return Rest(after=_TURN)
+        try:
+            return self._check(claim, action) or self._send(claim, action)
+        finally:
+            self._quota_turn.release()
+
+    def _check(self, claim: Claim, action: Allocate) -> Rest | None:
+        """Refuse what the cloud is known to refuse: nothing is written for an order that is not sent."""
+        try:
+            self._ports.cloud.check_order(self._account.fit(action.order))
+        except CloudError as e:
+            return self._refused(claim, action, e)
+        return None
+
+    def _send(self, claim: Claim, action: Allocate) -> Rest:
+        if not action.begun:
+            intent = status.begin_attempt(claim, action.attempt, self._ports.clock())
+            claim = self._ports.writer.write_status(claim, intent)
+            self._ports.promises.order_begun(claim.uid)
+        try:
+            fitted = self._account.fit(action.order)
+            order = self._ports.cloud.allocate_eip(
+                dataclasses.replace(fitted, name=f"{claim.namespace}-{claim.name}"[:_NAME_LIMIT]),
+                tags.of_claim(self._cluster_id, claim.uid),
+                tags.client_token(claim.uid, action.attempt),
+                self._ports.fence.deadline(),
+            )
+        except CloudError as e:
+            return self._refused(claim, action, e)
+        log.info("claim %s: %s is ordered", claim, order.eip_id)
+        self._ports.promises.order_accepted(claim.uid, order)
+        if fitted.bandwidth_mbps != action.order.bandwidth_mbps:
+            self._ports.teller.both(claim, "Normal", "BilledByCVM", _BY_CVM)
+        return Rest(after=_SOON)
+
+    def _refused(self, claim: Claim, action: Allocate, error: CloudError) -> Rest:
+        meaning = failures.meaning_of(error)
+        known = condition(claim.conditions, PROVISIONED).get("reason") == meaning.reason.value
+        log.log(logging.DEBUG if known else logging.WARNING, "claim %s gets no EIP: %s", claim, error)
+        # An earlier call of the attempt may have been carried out although this one was refused.
+        certain = meaning.refused and not action.begun
+        patch = status.not_provisioned(
+            claim, meaning.reason, str(error), self._ports.clock(), certain=certain
+        )
+        if patch is not None:
+            claim = self._ports.writer.write_status(claim, patch)
+        if error.kind is CloudErrorKind.NEW_TOKEN:
+            self._ports.writer.write_status(
+                claim, status.begin_attempt(claim, action.attempt + 1, self._ports.clock())
+            )
+        self._ports.teller.both(claim, "Warning", "FailedAllocateEIP", str(error))
+        return Rest(after=meaning.pause, failed=True)

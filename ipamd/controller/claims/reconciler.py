@@ -1,0 +1,172 @@
+"""The loop around the rules: gather facts, decide, look or act, decide again, until the claim can rest.
+
+One round serves one key (namespace and name of Pod and claim). It keeps nothing: whatever it learns is asked
+for again in the next round, so a crash at any point is no special case.
+Thread safety: one object serves all workers; the work queue keeps two of them off the same key.
+"""
+
+import logging
+from dataclasses import replace
+
+from ipamd.controller.claims.cluster import Cluster
+from ipamd.controller.claims.executor import Executor
+from ipamd.controller.claims.live_reader import Lookout
+from ipamd.controller.claims.ports import Ports
+from ipamd.controller.rests import Rest
+from ipamd.core.claim import actions as do
+from ipamd.core.claim import failures, state_machine, status, warnings
+from ipamd.core.claim.cluster_rules import ClusterRules
+from ipamd.core.claim.eipclaim import Claim
+from ipamd.core.claim.facts import Bearer, Facts, bearer_of
+from ipamd.core.errors import CloudError, CloudErrorKind
+from ipamd.kube import errors
+from ipamd.kube.leases import NotLeaderError
+from ipamd.kube.watch import Key
+
+log = logging.getLogger(__name__)
+
+_MOST_STEPS = 20
+"""More than any claim needs to come to rest.
+
+A round that exceeds it is a defect or a fight with another writer.
+"""
+
+_LASTING = (CloudErrorKind.PERMISSION, CloudErrorKind.CREDENTIALS, CloudErrorKind.INVALID)
+"""Why a look at the cloud fails until a person acts."""
+
+
+class Reconciler:
+    """Brings one claim as far as it gets."""
+
+    def __init__(
+        self,
+        cluster_id: str,
+        *,
+        cluster: Cluster,
+        lookout: Lookout,
+        executor: Executor,
+        ports: Ports,
+        rules: ClusterRules | None = None,
+    ) -> None:
+        self._rules = rules or ClusterRules()
+        self._cluster_id = cluster_id
+        self._cluster = cluster
+        self._lookout = lookout
+        self._executor = executor
+        self._ports = ports
+
+    def reconcile(self, key: Key) -> Rest:
+        """Work on the key once.
+
+        Errors: KubeError, CloudError, NotLeaderError: nothing is lost, come back later.
+        """
+        facts = self._begin(self._cluster.claim(key), key)
+        for _ in range(_MOST_STEPS):
+            action = state_machine.decide(facts)
+            try:
+                outcome = self._step(action, facts)
+            except errors.ConflictError:
+                outcome = self._begin(self._ports.writer.read(*key), key)
+            except errors.NotFoundError as e:
+                log.debug("claim %s/%s is gone meanwhile: %s", *key, e)
+                return Rest(after=1.0)
+            except CloudError as e:
+                self._tell_failure(action, facts, e)
+                raise
+            if isinstance(outcome, Rest):
+                self._give_hints(facts)
+                return outcome
+            facts = outcome
+        log.warning("claim %s/%s does not come to rest; last facts: %s", *key, facts)
+        return Rest(failed=True)
+
+    def _begin(self, claim: Claim | None, key: Key) -> Facts:
+        pod = self._cluster.pod(key)
+        absent = claim is not None and bearer_of(claim, pod) not in (Bearer.SAME, Bearer.NEXT)
+        return self._with_promises(
+            Facts(
+                cluster_id=self._cluster_id,
+                now=self._ports.clock(),
+                claim=claim,
+                pod=pod,
+                rules=self._rules,
+                absent_for=self._ports.absences.looked(key, claim.uid if claim else "", absent=absent),
+                clock_doubt=self._ports.clock_doubt() if absent else "",
+            )
+        )
+
+    def _give_hints(self, facts: Facts) -> None:
+        claim, pod = facts.claim, facts.pod
+        if pod is None or not pod.wants_sandbox:
+            return
+        notes = warnings.misunderstandings(pod)
+        if claim and not claim.deleting and bearer_of(claim, pod) is Bearer.SAME:
+            notes += warnings.notes(claim, pod)
+        for note in notes:
+            self._ports.teller.pod_once(pod.ref, note.reason, note.message)
+
+    def _step(self, action: do.Action, facts: Facts) -> Facts | Rest:
+        claim = facts.claim
+        if isinstance(action, do.Idle):
+            return Rest()
+        if isinstance(action, do.Wait):
+            return self._wait(action, facts)
+        if isinstance(action, do.LookAtNode):
+            return replace(facts, node_fate=self._lookout.at_node(action.node))
+        if claim and isinstance(action, do.LookAtPod):
+            return replace(facts, live_pod=self._lookout.at_pod(claim))
+        if isinstance(action, do.LookAtOwners):
+            return replace(facts, workload=self._lookout.at_owners(action.pod))
+        if claim and isinstance(action, do.LookAtCloud):
+            return self._look_at_cloud(claim, facts)
+        return self._executor.execute(action, facts)
+
+    def _look_at_cloud(self, claim: Claim, facts: Facts) -> Facts:
+        eips = self._lookout.at_cloud(claim, facts.ordered)
+        order = self._ports.promises.ordered(claim.uid)
+        missing = order is not None and order.eip_id not in {eip.eip_id for eip in eips}
+        failed = missing and order is not None and self._lookout.at_order(order)
+        unshown = self._ports.promises.looked(claim.uid, shown=bool(eips)) if claim.deleting else 0.0
+        return self._with_promises(
+            replace(facts, eips=eips, order_failed=failed, unshown_for=unshown, blind=self._ports.blind())
+        )
+
+    def _wait(self, action: do.Wait, facts: Facts) -> Rest:
+        log.debug("claim %s waits %.1f s: %s", facts.claim, action.seconds, action.reason)
+        if action.blocked and facts.claim:
+            self._ports.teller.claim(facts.claim, "Warning", "EIPStillBound", action.reason)
+        return Rest(after=action.seconds, failed=action.blocked)
+
+    def _with_promises(self, facts: Facts) -> Facts:
+        if facts.claim is None:
+            return facts
+        listed = frozenset(eip.eip_id for eip in facts.eips or ())
+        order = self._ports.promises.ordered(facts.claim.uid)
+        return replace(
+            facts,
+            ordered=order.eip_id if order else "",
+            released=self._ports.promises.released(facts.claim.uid, listed),
+        )
+
+    def _tell_failure(self, action: do.Action, facts: Facts, error: CloudError) -> None:
+        """Tell of what was not done; a failed order has been told with its claim's condition."""
+        if facts.claim and isinstance(action, do.Release | do.Disassociate):
+            verb = "Release" if isinstance(action, do.Release) else "Disassociate"
+            self._ports.teller.claim(facts.claim, "Warning", f"Failed{verb}EIP", str(error))
+        if facts.claim and isinstance(action, do.LookAtCloud | do.Choose) and error.kind in _LASTING:
+            self._ports.teller.both(facts.claim, "Warning", "FailedDescribeEIP", str(error))
+            self._record_blindness(facts.claim, error)
+
+    def _record_blindness(self, claim: Claim, error: CloudError) -> None:
+        """Say in a claim that waits for its EIP that the cloud does not let itself be asked."""
+        if claim.address is not None or claim.deleting:
+            return
+        reason = failures.meaning_of(error).reason
+        patch = status.not_provisioned(claim, reason, str(error), self._ports.clock(), certain=False)
+        if patch is None:
+            return
+        try:
+            self._ports.fence.deadline()
+            self._ports.writer.write_status(claim, patch)
+        except (errors.KubeError, NotLeaderError) as e:
+            log.debug("claim %s does not say yet why it waits: %s", claim, e)

@@ -1,0 +1,1 @@
+"""Whether bound EIPs are really the way out: the condition EgressThroughEIP."""

@@ -1,0 +1,1 @@
+"""What a Pod asks for by its annotations, and what the webhook adds to it. Pure."""

@@ -1,0 +1,122 @@
+"""What a Pod asks for with its EIP annotations: the words of TKE's page, checked and completed.
+
+`eip-attributes` describes an EIP to create, `eip-id-list` names EIPs that exist; where both stand the list
+wins. `eip-claim-delete-policy: Never` keeps claim and EIP when the Pod is gone, `claim-expired-duration` says
+for how long. White space around a value means nothing: YAML's `|` adds a line feed. Pure. Every error names
+annotation, Pod, value and what is allowed.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+
+from ipamd.core import model
+from ipamd.core.annotation_names import DELETE_POLICY, EIP_ATTRIBUTES, EIP_ID_LIST, EXPIRED_DURATION
+from ipamd.core.annotations import eip_attributes, eip_id_list, networks
+from ipamd.core.errors import InvalidInputError
+from ipamd.core.kubernetes.pods import PodView
+from ipamd.core.text.quoting import shown
+from ipamd.core.timing import durations
+
+LEAST_EXPIRY = 300.0
+"""Seconds: the least that TKE takes; a Pod that moves to another node must find its EIP."""
+MOST_EXPIRY = 10 * 365 * 86400.0
+
+
+class DeletePolicy(Enum):
+    """What becomes of claim and EIP when the Pod is gone."""
+
+    DELETE = "Delete"
+    NEVER = "Never"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EipRequest:
+    """One Pod's wish, complete. Invariant: it has either an order or address ids."""
+
+    order: model.EipOrder | None = None
+    """The EIP to create."""
+    address_ids: tuple[str, ...] = ()
+    """The user's EIPs to choose from."""
+    delete_policy: DeletePolicy
+    expire_after: float | None = None
+    """Seconds for which a retained claim outlives its Pod; None leaves it to the controller's flag."""
+
+
+def wants_eip(pod: PodView) -> bool:
+    """Whether the Pod asks for an EIP at all: by annotation or by resource, and with a network of its own."""
+    return _asks(pod) and not pod.host_network
+
+
+def asks_in_vain(pod: PodView) -> bool:
+    """Whether the Pod asks for an EIP, and has no network of its own that could have one."""
+    return _asks(pod) and pod.host_network
+
+
+def _asks(pod: PodView) -> bool:
+    return pod.requests_eip or EIP_ATTRIBUTES in pod.annotations or EIP_ID_LIST in pod.annotations
+
+
+def request_of(pod: PodView) -> EipRequest:
+    """Return what the Pod asks for.
+
+    Errors: InvalidInputError, which a retry without a change of the annotations meets again.
+    """
+    networks.check(pod)
+    order: model.EipOrder | None = None
+    address_ids: tuple[str, ...] = ()
+    if EIP_ID_LIST in pod.annotations:
+        with _reading(EIP_ID_LIST, pod):
+            address_ids = eip_id_list.parse(_value(pod, EIP_ID_LIST))
+    else:
+        with _reading(EIP_ATTRIBUTES, pod):
+            order = eip_attributes.order_of(_value(pod, EIP_ATTRIBUTES))
+    with _reading(DELETE_POLICY, pod):
+        policy = _delete_policy(_value(pod, DELETE_POLICY))
+    with _reading(EXPIRED_DURATION, pod):
+        expire_after = _expiry(_value(pod, EXPIRED_DURATION))
+    return EipRequest(order=order, address_ids=address_ids, delete_policy=policy, expire_after=expire_after)
+
+
+def expiry_of(text: str) -> float:
+    """Return the whole seconds that a claim's expiry of this text means; errors: InvalidInputError."""
+    seconds = durations.parse(text)
+    if not LEAST_EXPIRY <= seconds <= MOST_EXPIRY:
+        raise InvalidInputError(
+            f"it is {shown(text)}; allowed are {durations.text_of(LEAST_EXPIRY)} "
+            f"to {durations.text_of(MOST_EXPIRY)}"
+        )
+    return float(round(seconds))
+
+
+def _value(pod: PodView, annotation: str) -> str:
+    return pod.annotations.get(annotation, "").strip()
+
+
+@contextmanager
+def _reading(annotation: str, pod: PodView) -> Iterator[None]:
+    """Say of an error whose annotation is wrong."""
+    try:
+        yield
+    except InvalidInputError as e:
+        advice = (
+            f"{e.advice}, and create the Pod again" if e.advice else "correct it and create the Pod again"
+        )
+        raise InvalidInputError(
+            f"annotation {annotation} of Pod {pod.ref}: {e.message}", advice=advice
+        ) from e
+
+
+def _delete_policy(text: str) -> DeletePolicy:
+    if text == "":
+        return DeletePolicy.DELETE
+    if text != DeletePolicy.NEVER.value:
+        raise InvalidInputError(
+            f"it is {shown(text)}; allowed is Never, or no annotation to release the EIP with the Pod"
+        )
+    return DeletePolicy.NEVER
+
+
+def _expiry(text: str) -> float | None:
+    return None if text == "" else expiry_of(text)

@@ -1,0 +1,41 @@
+"""Which of TKE's networks a Pod asks for, and that this release has one of the two.
+
+`tke-route-eni` is an address on an ENI that Pods share; `tke-direct-eni` would be an ENI of the Pod's own.
+The annotation is that of TKE's multus: names with or without namespace and interface, separated by commas, or
+a JSON list of objects. What cannot be read is not ours to judge. Pure.
+"""
+
+import json
+
+from ipamd.core.annotation_names import NETWORKS
+from ipamd.core.errors import InvalidInputError
+from ipamd.core.kubernetes.pods import PodView
+
+ROUTE_ENI = "tke-route-eni"
+DIRECT_ENI = "tke-direct-eni"
+
+
+def check(pod: PodView) -> None:
+    """Do nothing for a Pod that may have its address here; else InvalidInputError.
+
+    Nothing is ordered for such a Pod either: its EIP would be paid for and never bound.
+    """
+    asked = _names(pod.annotations.get(NETWORKS, ""))
+    if DIRECT_ENI in asked and ROUTE_ENI not in asked:
+        raise InvalidInputError(
+            f"annotation {NETWORKS} of Pod {pod.ref} asks for {DIRECT_ENI}, an ENI of its own, which this "
+            "release does not have",
+            advice=f"ask for {ROUTE_ENI} or remove the annotation, and create the Pod again",
+        )
+
+
+def _names(value: str) -> set[str]:
+    if not value.lstrip().startswith("["):
+        entries = value.split(",")
+    else:
+        try:
+            listed = json.loads(value)
+        except (ValueError, RecursionError):
+            return set()
+        entries = [str(entry.get("name")) for entry in listed if isinstance(entry, dict)]
+    return {entry.strip().partition("@")[0].rpartition("/")[2] for entry in entries}

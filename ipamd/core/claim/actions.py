@@ -1,0 +1,191 @@
+"""What the controller may do next about one claim, as values.
+
+`claim_rules.decide` returns one of them, `ipamd.controller.claims.executor` carries it out and asks again with what
+was learned. So every step to the outside is a value that a test can look at, and a crash between two steps is
+just another start. Actions that look (`LookAt...`) change nothing; `Idle` and `Wait` end the round.
+"""
+
+from dataclasses import dataclass
+
+from ipamd.core import model
+from ipamd.core.annotations.eip import EipRequest
+from ipamd.core.claim.eipclaim import ClaimAddress, ClaimPod, Reason
+from ipamd.core.kubernetes.owners import OwnerRef
+from ipamd.core.kubernetes.pods import PodView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Idle:
+    """Nothing to do until something changes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """Nothing to do now; look again after `seconds`."""
+
+    reason: str
+    seconds: float
+    blocked: bool = False
+    """Whether it may take a person: they are told, and the looks become fewer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookAtPod:
+    """Get the Pod live from the API server."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookAtNode:
+    """Find out, live, whether the node is gone: its Node object, and its CVM if the node is not ready."""
+
+    node: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookAtCloud:
+    """List the EIPs that carry the claim's tags, and the one that is recorded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookAtOwners:
+    """Find out, live, which workload the Pod belongs to, and whether that is being deleted."""
+
+    pod: PodView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Create:
+    """Create the claim of a Pod."""
+
+    pod: PodView
+    request: EipRequest
+    owner: OwnerRef | None = None
+    """With whom the claim is deleted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reject:
+    """Tell the Pod's owner that its annotations cannot be served; no claim is made."""
+
+    pod: PodView
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Put our finalizer on the claim."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveTo:
+    """Set the claim's node label, by which an agent finds it; empty removes the label."""
+
+    node: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BelongTo:
+    """Let the claim be deleted with this owner."""
+
+    owner: OwnerRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serve:
+    """Record the Pod that the claim serves, or when it was found to be gone."""
+
+    pod: ClaimPod
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allocate:
+    """Record the attempt, then order an EIP with the attempt's ClientToken and the claim's tags."""
+
+    attempt: int
+    begun: bool
+    """Whether the attempt stands in the claim already."""
+    order: model.EipOrder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choose:
+    """Give the claim one of these EIPs of the user's, while nobody else chooses."""
+
+    address_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordAddress:
+    """Write down the EIP that is the claim's from now on."""
+
+    address: ClaimAddress
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refuse:
+    """Say in the claim's condition, and by Events, why it gets no EIP; look again later."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteClaim:
+    """Delete this very claim (by UID); the finalizer holds it until its EIP is released."""
+
+    reason: str
+    event: str = ""
+    """The word for the Event that tells of it; empty when it goes with its Pod."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disassociate:
+    """Unbind the EIP in the place of an agent whose node is gone."""
+
+    eip_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClearBinding:
+    """Remove `status.binding`, which the cloud shows to be no more, in the place of a gone node's agent."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """Release these unbound EIPs, all created for this claim."""
+
+    eip_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropFinalizer:
+    """Let the deleted claim go."""
+
+
+Action = (
+    Idle
+    | Wait
+    | LookAtPod
+    | LookAtNode
+    | LookAtCloud
+    | LookAtOwners
+    | Create
+    | Reject
+    | Hold
+    | MoveTo
+    | BelongTo
+    | Serve
+    | Allocate
+    | Choose
+    | RecordAddress
+    | Refuse
+    | DeleteClaim
+    | Disassociate
+    | ClearBinding
+    | Release
+    | DropFinalizer
+)

@@ -1,0 +1,205 @@
+"""Which of the user's EIPs a claim gets: the entry of its Pod's number, else a free one at random.
+
+An EIP is free when it may be used, is bound nowhere and stands in no other claim. Whoever decides has read
+all claims live and keeps everybody else from choosing meanwhile (`ipamd.controller.claims.eip_selection`); then of two
+claims that want one EIP exactly one gets it, and the other is told which claim holds it. Pure.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from ipamd.core import tags
+from ipamd.core.annotations import eip_id_list
+from ipamd.core.claim.actions import Choose, RecordAddress, Refuse, Wait
+from ipamd.core.claim.eipclaim import Claim, ClaimAddress, Reason
+from ipamd.core.kubernetes.pods import PodView
+from ipamd.core.model import Eip, EipStatus
+
+_POLL = 1.0
+"""Seconds between looks at an EIP that is just becoming free."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What the choice depends on, beside the claim itself."""
+
+    cluster_id: str
+    tagged_only: bool
+    eips: Mapping[str, Eip]
+    """The EIPs of the list that exist, as the cloud shows them now."""
+    holders: Mapping[str, Claim]
+    """The claims that have an EIP, by its id."""
+    lot: float
+    """A random number in [0, 1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Obstacle:
+    reason: Reason
+    text: str
+    passing: bool = False
+    """Whether it goes by itself in a moment."""
+
+
+_Check = Callable[[Scene, Claim, Eip], _Obstacle | None]
+
+
+def entries_for(ids: tuple[str, ...], pod: PodView) -> Choose | Refuse:
+    """Return which entries of the list of its EIPClaim the Pod may have."""
+    number = eip_id_list.number_of(pod)
+    if number is None:
+        return Choose(address_ids=ids)
+    if number < len(ids):
+        return Choose(address_ids=(ids[number],))
+    return Refuse(
+        reason=Reason.NO_SUCH_ENTRY,
+        message=f"Pod {pod.ref} takes entry {number + 1} of its eip-id-list, as its name ends in {number}; "
+        f"the list of its EIPClaim has {len(ids)}: add EIPs to the list and create the Pod again, or run "
+        "fewer replicas",
+    )
+
+
+def settle(claim: Claim, choice: Choose, scene: Scene) -> RecordAddress | Refuse | Wait:
+    """Return the EIP that the claim gets, or why it gets none now."""
+    obstacles = {eip_id: _obstacle(scene, claim, eip_id) for eip_id in choice.address_ids}
+    free = [scene.eips[eip_id] for eip_id, obstacle in obstacles.items() if obstacle is None]
+    if free:
+        eip = free[int(scene.lot * len(free))]
+        address = ClaimAddress(eip_id=eip.eip_id, public_ip=eip.public_ip, owned=False)
+        return RecordAddress(address=address, reason=Reason.CHOSEN)
+    found = [obstacle for obstacle in obstacles.values() if obstacle is not None]
+    passing = next((obstacle for obstacle in found if obstacle.passing), None)
+    if passing:
+        return Wait(reason=passing.text, seconds=_POLL)
+    return Refuse(
+        reason=found[0].reason if len(found) == 1 else _common_reason(found),
+        message=_joined([obstacle.text for obstacle in found]),
+    )
+
+
+def refuse_if_held(choice: Choose, holders: Mapping[str, Claim]) -> Refuse | None:
+    """Return the refusal when every EIP of the list is a user's and held by a claim."""
+    listed = []
+    for eip_id in choice.address_ids:
+        holder = holders.get(eip_id)
+        if holder is None or (holder.address and holder.address.owned):
+            return None
+        binding = holder.binding
+        listed.append(
+            _held_text(eip_id, holder, f"{binding.private_ip} on {binding.eni_id}" if binding else "")
+        )
+    return Refuse(reason=Reason.EIP_IN_USE, message=_joined(listed))
+
+
+def _joined(obstacles: list[str]) -> str:
+    if len(obstacles) == 1:
+        return obstacles[0]
+    return f"none of the {len(obstacles)} EIPs of the list is free: {'; '.join(obstacles)}"
+
+
+def _common_reason(found: list[_Obstacle]) -> Reason:
+    """Return the reason that a person or time has to deal with; a mix that time may mend is not a failure."""
+    reasons = [obstacle.reason for obstacle in found]
+    if Reason.EIP_IN_USE in reasons and len(set(reasons)) > 1:
+        return Reason.NO_FREE_EIP
+    return reasons[0]
+
+
+def _obstacle(scene: Scene, claim: Claim, eip_id: str) -> _Obstacle | None:
+    eip = scene.eips.get(eip_id)
+    if eip is None or eip.status is EipStatus.OFFLINING:
+        return _Obstacle(
+            Reason.EIP_NOT_FOUND,
+            f"{eip_id} does not exist in this account and region: correct the list and create the Pod again",
+        )
+    return next((obstacle for check in _CHECKS if (obstacle := check(scene, claim, eip))), None)
+
+
+def _forbidden(scene: Scene, claim: Claim, eip: Eip) -> _Obstacle | None:
+    if not scene.tagged_only or tags.allows_namespace(eip.tags, claim.namespace):
+        return None
+    said = eip.tags.get(tags.NAMESPACES)
+    has = f'has "{said}"' if said is not None else "has no such tag"
+    return _Obstacle(
+        Reason.EIP_NOT_ALLOWED,
+        f"{eip.eip_id} is not for namespace {claim.namespace}: the controller runs with --eip-id-list-rule="
+        f'tagged, so the EIP needs the tag {tags.NAMESPACES} with "{claim.namespace}" among its words, and '
+        f"it {has}: let the owner of the EIP set it",
+    )
+
+
+def _created(scene: Scene, claim: Claim, eip: Eip) -> _Obstacle | None:
+    del claim
+    cluster = eip.tags.get(tags.CLUSTER_ID)
+    if cluster not in (None, scene.cluster_id):
+        return _Obstacle(
+            Reason.EIP_OF_OTHER_CLUSTER,
+            f"{eip.eip_id} belongs to cluster {cluster} by its tag {tags.CLUSTER_ID}: name another EIP, or "
+            "remove the tag if that cluster does not need it",
+        )
+    if tags.CREATED_EIP not in eip.tags:
+        return None
+    holder = scene.holders.get(eip.eip_id)
+    made_for = f"EIPClaim {holder}" if holder else f"an EIPClaim (UID {eip.tags.get(tags.CLAIM_UID, '?')})"
+    return _Obstacle(
+        Reason.EIP_OF_OTHER_CLAIM,
+        f"{eip.eip_id} was created for {made_for} and is released with it: name an EIP that you allocated",
+    )
+
+
+def _held(scene: Scene, claim: Claim, eip: Eip) -> _Obstacle | None:
+    del claim
+    holder = scene.holders.get(eip.eip_id)
+    if holder is None:
+        return None
+    return _Obstacle(Reason.EIP_IN_USE, _held_text(eip.eip_id, holder, eip.place if eip.bound else ""))
+
+
+def _held_text(eip_id: str, holder: Claim, place: str) -> str:
+    where = f", bound to {place}" if place else ""
+    rest = ""
+    if holder.deleting:
+        rest = ", which is being deleted"
+    elif holder.retained and holder.pod and holder.pod.last_seen is not None:
+        rest = (
+            ", whose Pod is gone and which is kept for the next Pod of that name: if none comes, run kubectl "
+            f"delete eipc {holder.name} -n {holder.namespace}"
+        )
+    return f"{eip_id}{where} is held by EIPClaim {holder}{rest}"
+
+
+def _unusable(scene: Scene, claim: Claim, eip: Eip) -> _Obstacle | None:
+    del scene, claim
+    if eip.cascade_release:
+        return _Obstacle(
+            Reason.EIP_RELEASED_WHEN_UNBOUND,
+            f"{eip.eip_id} has CascadeRelease: the cloud releases it for good when it is unbound, so it "
+            "would be lost with its first Pod: name an EIP that was allocated by itself",
+        )
+    if eip.is_blocked:
+        return _Obstacle(
+            Reason.EIP_BLOCKED, f"{eip.eip_id} is blocked (attack or abuse): see the console, or name another"
+        )
+    if eip.is_arrears:
+        return _Obstacle(
+            Reason.EIP_IN_ARREARS,
+            f"{eip.eip_id} is isolated for arrears: top up the account, or name another",
+        )
+    return None
+
+
+def _bound(scene: Scene, claim: Claim, eip: Eip) -> _Obstacle | None:
+    del scene, claim
+    if eip.status is EipStatus.UNBIND and eip.public_ip:
+        return None
+    if eip.status in (EipStatus.UNBIND, EipStatus.UNBINDING, EipStatus.CREATING):
+        return _Obstacle(Reason.EIP_IN_USE, f"{eip.eip_id} is {eip.status.value}", passing=True)
+    return _Obstacle(
+        Reason.EIP_BOUND_ELSEWHERE,
+        f"{eip.eip_id} is in use: it is bound ({eip.status.value}) to {eip.place}: unbind it there, or name "
+        "another",
+    )
+
+
+_CHECKS: tuple[_Check, ...] = (_forbidden, _created, _held, _unusable, _bound)
+"""From what says least about others to what says most about where the EIP is."""

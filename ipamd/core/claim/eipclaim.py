@@ -1,0 +1,338 @@
+"""The EIPClaim object: what stands in it, how a new one looks, and in which phase it is.
+
+An EIPClaim (networking.tke.cloud.tencent.com/v1, namespaced, named like its Pod) is the record of an EIP from
+the first intent to its release. Its fields have one writer each: `status.binding` and the condition Bound are
+the agent's of the node, all else is the controller's. This module only reads objects and names fields; what
+is written is in `claim_status`, what is decided in `claim_rules`. Pure; objects are dicts of JSON.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from ipamd.core.annotations.eip import DeletePolicy, EipRequest
+from ipamd.core.claim import spec
+from ipamd.core.errors import InvalidInputError
+from ipamd.core.kubernetes.node_labels import label_value
+from ipamd.core.kubernetes.owners import OwnerRef
+from ipamd.core.kubernetes.pods import PodView
+from ipamd.core.timing import timestamps
+
+GROUP = "networking.tke.cloud.tencent.com"
+API_VERSION = f"{GROUP}/v1"
+KIND = "EIPClaim"
+NODE_LABEL = f"{GROUP}/node"
+"""The node of the claim's Pod, as `node_labels` writes it; an agent watches the claims that carry its own."""
+FINALIZER = f"{GROUP}/eip"
+"""Holds a deleted claim until its EIP is unbound and, if we created it, released."""
+PROVISIONED = "Provisioned"
+"""Condition: the claim has its EIP; the controller's."""
+BOUND = "Bound"
+"""Condition: the EIP is associated with the Pod's address; the agent's."""
+READY = "Ready"
+"""Condition: the Pod has its EIP; a summary of the others, written by whoever writes one of them."""
+USABLE = "Usable"
+"""Condition of a claim whose EIP is or was locked by the cloud: whether it is not; the controller's."""
+EGRESS_THROUGH_EIP = "EgressThroughEIP"
+"""Condition of a bound claim: no NAT gateway takes the Pod's packets away from its EIP; the controller's."""
+POD_UID = f"{GROUP}/pod-uid"
+"""Annotation: the Pod that the claim was created for; counts until `status.pod` is written."""
+
+CHOSEN_BY = f"{GROUP}/chosen-by"
+"""Annotation: the process that has last begun to choose among the user's EIPs."""
+
+
+class Phase(Enum):
+    """`status.phase`: one word for people; programs read the conditions."""
+
+    PENDING = "Pending"
+    PROVISIONED = "Provisioned"
+    BOUND = "Bound"
+    RELEASING = "Releasing"
+    FAILED = "Failed"
+
+
+class Reason(Enum):
+    """Why a condition is as it is."""
+
+    ALLOCATED = "Allocated"
+    ADOPTED = "Adopted"
+    CHOSEN = "Chosen"
+    BINDING = "Binding"
+    BOUND = "Bound"
+    BIND_FAILED = "BindFailed"
+    """The EIP could not be bound; the message says why, and the agent tries again."""
+    BIND_REFUSED = "BindRefused"
+    """The same, and no repeat will help until somebody acts."""
+    UNBOUND = "Unbound"
+    WAITING = "Waiting"
+    """The EIP is there, and its agent has not begun to bind it."""
+    NODE_GONE = "NodeGone"
+    EIP_LOST = "EIPLost"
+    """The EIP that was recorded does not exist any more."""
+    QUOTA_EXCEEDED = "QuotaExceeded"
+    BANDWIDTH_PACKAGE_FULL = "BandwidthPackageFull"
+    PERMISSION_DENIED = "PermissionDenied"
+    NO_MONEY = "NoMoney"
+    INVALID_ATTRIBUTES = "InvalidAttributes"
+    AMBIGUOUS_EIP = "AmbiguousEIP"
+    CREDENTIALS_REFUSED = "CredentialsRefused"
+    CLOCK_WRONG = "ClockWrong"
+    """The cloud refuses what is signed with the time of our clock."""
+    CLOUD_ERROR = "CloudError"
+    EIP_FIRST = "EIPFirst"
+    NAT_GATEWAY_FIRST = "NATGatewayFirst"
+    NO_SUCH_ENTRY = "NoSuchEntry"
+    EIP_NOT_FOUND = "EIPNotFound"
+    EIP_BLOCKED = "EIPBlocked"
+    EIP_IN_ARREARS = "EIPInArrears"
+    EIP_UNLOCKED = "EIPUnlocked"
+    EIP_NOT_ALLOWED = "EIPNotAllowed"
+    EIP_RELEASED_WHEN_UNBOUND = "EIPReleasedWhenUnbound"
+    """The cloud would release it at the end of the first Pod."""
+    EIP_OF_OTHER_CLUSTER = "EIPOfOtherCluster"
+    EIP_OF_OTHER_CLAIM = "EIPOfOtherClaim"
+    """It was created for a claim and goes with that one."""
+    EIP_BOUND_ELSEWHERE = "EIPBoundElsewhere"
+    """It serves something that is no Pod with a claim: a CVM, a NAT gateway, a load balancer."""
+    EIP_IN_USE = "EIPInUse"
+    """Another claim has it, and may leave it."""
+    NO_FREE_EIP = "NoFreeEIP"
+    """None of several can be had now."""
+
+
+FAILURES = frozenset(
+    {
+        Reason.QUOTA_EXCEEDED,
+        Reason.BANDWIDTH_PACKAGE_FULL,
+        Reason.PERMISSION_DENIED,
+        Reason.NO_MONEY,
+        Reason.CREDENTIALS_REFUSED,
+        Reason.CLOCK_WRONG,
+        Reason.BIND_REFUSED,
+        Reason.INVALID_ATTRIBUTES,
+        Reason.AMBIGUOUS_EIP,
+        Reason.NO_SUCH_ENTRY,
+        Reason.EIP_NOT_FOUND,
+        Reason.EIP_BLOCKED,
+        Reason.EIP_IN_ARREARS,
+        Reason.EIP_NOT_ALLOWED,
+        Reason.EIP_RELEASED_WHEN_UNBOUND,
+        Reason.EIP_OF_OTHER_CLUSTER,
+        Reason.EIP_OF_OTHER_CLAIM,
+        Reason.EIP_BOUND_ELSEWHERE,
+    }
+)
+"""What only a person mends; a claim in such a state is Failed, though it is tried again now and then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimPod:
+    """`status.pod`: the Pod that may use the EIP now."""
+
+    uid: str
+    node: str = ""
+    last_seen: float | None = None
+    """When it was found to be gone; None while it exists."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimAddress:
+    """`status.address`: the EIP. One that is not `owned` was the user's before and is never released."""
+
+    eip_id: str
+    public_ip: str
+    owned: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimBinding:
+    """`status.binding`: where the agent of `node` has associated the EIP, or is about to."""
+
+    node: str
+    eni_id: str
+    private_ip: str
+    pod_uid: str = ""
+    sandbox: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allocation:
+    """`status.allocation`: which order is or was under way; written before the cloud is asked."""
+
+    attempt: int
+    """Counts from 1; each has a ClientToken of its own."""
+    started: float | None
+    """When it was first given; None when the cloud has refused it for certain."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One EIPClaim as read from the API."""
+
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    deleting: bool
+    held: bool
+    """Whether our finalizer is on it."""
+    node: str
+    """The node label (`node_labels.label_value` of the node's name)."""
+    made_for: str
+    """UID of the Pod it was created for; empty when a person made it."""
+    request: EipRequest | None
+    """None when the spec cannot be used; `problem` says why."""
+    problem: str
+    pod: ClaimPod | None
+    address: ClaimAddress | None
+    binding: ClaimBinding | None
+    allocation: Allocation | None
+    conditions: tuple[Mapping[str, Any], ...]
+    has_owner: bool = False
+    """Whether it goes when its workload goes."""
+
+    @property
+    def pod_uid(self) -> str:
+        """UID of the Pod incarnation that it serves."""
+        return self.pod.uid if self.pod else self.made_for
+
+    @property
+    def retained(self) -> bool:
+        """Whether it outlives its Pod; a claim that cannot be read is kept on doubt."""
+        return self.request is None or self.request.delete_policy is DeletePolicy.NEVER
+
+    @property
+    def provisioned_at(self) -> float | None:
+        """When its EIP was recorded, as seen in the cloud's list; None when that is not known."""
+        provisioned = condition(self.conditions, PROVISIONED)
+        if provisioned.get("status") != "True":
+            return None
+        return timestamps.from_text(_text(provisioned.get("lastTransitionTime")))
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+def read(obj: Mapping[str, Any]) -> Claim:
+    """Return the claim that an object from the API describes.
+
+    Never fails for what a person may have written.
+    """
+    metadata, status = obj["metadata"], _mapping(obj.get("status"))
+    problem = ""
+    request: EipRequest | None = None
+    try:
+        request = spec.read(_mapping(obj.get("spec")))
+    except InvalidInputError as e:
+        problem = e.message
+    return Claim(
+        namespace=metadata.get("namespace", ""),
+        name=metadata["name"],
+        uid=metadata.get("uid", ""),
+        resource_version=metadata.get("resourceVersion", ""),
+        deleting=bool(metadata.get("deletionTimestamp")),
+        held=FINALIZER in (metadata.get("finalizers") or ()),
+        node=_text(_mapping(metadata.get("labels")).get(NODE_LABEL)),
+        made_for=_text(_mapping(metadata.get("annotations")).get(POD_UID)),
+        request=request,
+        problem=problem,
+        pod=_pod(_mapping(status.get("pod"))),
+        address=_address(_mapping(status.get("address"))),
+        binding=_binding(_mapping(status.get("binding"))),
+        allocation=_allocation(_mapping(status.get("allocation"))),
+        conditions=tuple(c for c in _list(status.get("conditions")) if isinstance(c, Mapping)),
+        has_owner=bool(_list(metadata.get("ownerReferences"))),
+    )
+
+
+def trim(obj: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parts of a claim that `read` and an object cache read: without managedFields above all."""
+    metadata = obj["metadata"]
+    kept = (
+        "namespace",
+        "name",
+        "uid",
+        "resourceVersion",
+        "deletionTimestamp",
+        "finalizers",
+        "ownerReferences",
+    )
+    labels, annotations = _mapping(metadata.get("labels")), _mapping(metadata.get("annotations"))
+    return {
+        "metadata": {
+            **{key: metadata[key] for key in kept if key in metadata},
+            "labels": {key: labels[key] for key in (NODE_LABEL,) if key in labels},
+            "annotations": {key: annotations[key] for key in (POD_UID,) if key in annotations},
+        },
+        **{part: obj[part] for part in ("spec", "status") if part in obj},
+    }
+
+
+def new_object(pod: PodView, request: EipRequest, owner: OwnerRef | None = None) -> dict[str, Any]:
+    """Return the body of the claim to create for a Pod; the finalizer is on it from its first moment."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "metadata": {
+            "namespace": pod.ref.namespace,
+            "name": pod.ref.name,
+            "annotations": {POD_UID: pod.ref.uid},
+            "finalizers": [FINALIZER],
+            **({"labels": {NODE_LABEL: label_value(pod.node)}} if pod.node else {}),
+            **({"ownerReferences": [owner.reference()]} if owner else {}),
+        },
+        "spec": spec.write(request),
+    }
+
+
+def condition(conditions: tuple[Mapping[str, Any], ...], kind: str) -> Mapping[str, Any]:
+    """Return the condition of a type, empty when it is not there."""
+    return next((c for c in conditions if c.get("type") == kind), {})
+
+
+def _pod(pod: Mapping[str, Any]) -> ClaimPod | None:
+    uid = _text(pod.get("uid"))
+    last_seen = timestamps.from_text(_text(pod.get("lastSeen")))
+    return ClaimPod(uid=uid, node=_text(pod.get("node")), last_seen=last_seen) if uid else None
+
+
+def _address(address: Mapping[str, Any]) -> ClaimAddress | None:
+    eip_id = _text(address.get("id"))
+    if not eip_id:
+        return None
+    # Only a clear "true" makes it ours to release.
+    return ClaimAddress(eip_id=eip_id, public_ip=_text(address.get("ip")), owned=address.get("owned") is True)
+
+
+def _binding(binding: Mapping[str, Any]) -> ClaimBinding | None:
+    if not binding:
+        return None
+    return ClaimBinding(
+        node=_text(binding.get("node")),
+        eni_id=_text(binding.get("eniID")),
+        private_ip=_text(binding.get("privateIP")),
+        pod_uid=_text(binding.get("podUID")),
+        sandbox=_text(binding.get("sandbox")),
+    )
+
+
+def _allocation(allocation: Mapping[str, Any]) -> Allocation | None:
+    attempt = allocation.get("attempt")
+    if not isinstance(attempt, int) or isinstance(attempt, bool) or attempt < 1:
+        return None
+    started = timestamps.from_text(_text(allocation.get("startedAt")))
+    return Allocation(attempt=attempt, started=started)
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,23 @@
+"""When a retained claim has waited long enough for the next Pod of its name. Pure."""
+
+from ipamd.core.claim.eipclaim import Claim
+from ipamd.core.claim.facts import Facts
+
+
+def limit_of(facts: Facts, claim: Claim) -> float | None:
+    """Return the seconds for which the claim outlives its Pod: its own word, else the operator's."""
+    if claim.request is None or not claim.retained:
+        return None
+    own = claim.request.expire_after
+    return facts.rules.expire_after if own is None else own
+
+
+def seconds_left(facts: Facts, claim: Claim) -> float | None:
+    """Return how long the claim is kept from now on, None for ever; counted from when its Pod was missed.
+
+    Dates alone delete nothing: they were written by the clocks of perhaps several leaders.
+    """
+    limit = limit_of(facts, claim)
+    if limit is None or claim.pod is None or claim.pod.last_seen is None:
+        return None
+    return max(claim.pod.last_seen + limit - facts.now, facts.rules.least_absence - facts.absent_for)

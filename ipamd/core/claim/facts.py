@@ -1,0 +1,125 @@
+"""What the controller knows about one claim and its Pod when it decides, and how the two stand to each other.
+
+A fact that has not been looked at is None or UNKNOWN, never a guess: a rule that needs it asks for it by an
+action. What comes from watch caches may be old; what was looked at in this round is live. Pure.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from ipamd.core import model, tags
+from ipamd.core.annotations.eip import wants_eip
+from ipamd.core.claim.cluster_rules import ClusterRules
+from ipamd.core.claim.eipclaim import Claim
+from ipamd.core.kubernetes.owners import Workload
+from ipamd.core.kubernetes.pods import PodView
+
+
+class NodeFate(Enum):
+    """What is known of the node on which an EIP is bound."""
+
+    UNKNOWN = "unknown"
+    ALIVE = "alive"
+    GONE = "gone"
+    """Its Node object or its CVM does not exist any more."""
+    LOST = "lost"
+    """Not ready for so long that its agent is not waited for, if the Pod is gone too."""
+
+
+@dataclass(frozen=True, slots=True)
+class LivePod:
+    """The answer of a live GET: the Pod, or None if the name is free."""
+
+    pod: PodView | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Everything that a decision depends on."""
+
+    cluster_id: str
+    now: float
+    claim: Claim | None
+    pod: PodView | None
+    """The Pod of the same name, from the watch cache."""
+    rules: ClusterRules = field(default_factory=ClusterRules)
+    live_pod: LivePod | None = None
+    workload: Workload | None = None
+    """What the Pod belongs to."""
+    node_fate: NodeFate = NodeFate.UNKNOWN
+    eips: tuple[model.Eip, ...] | None = None
+    """Those with the claim's tags or its recorded id, from the cloud in this round."""
+    ordered: str = ""
+    """EIP that the cloud has promised to this process for the claim, not yet recorded."""
+    order_failed: bool = False
+    """Whether the cloud says that `ordered` will not come, and does not list it: its task has failed."""
+    absent_for: float = float("inf")
+    """Seconds for which this process has seen the claim without its Pod at every look, by a steady clock."""
+    clock_doubt: str = ""
+    """Why the wall clock is not believed, which `now` is of."""
+    unshown_for: float = 0.0
+    """Seconds for which the cloud shows no EIP of the claim, whenever this process looks."""
+    blind: str = ""
+    """Why it is not believed that EIPs are gone: too many are not shown at once."""
+    released: frozenset[str] = frozenset()
+    """EIPs of this claim whose release the cloud has accepted from this process."""
+
+
+class Stage(Enum):
+    """How far a claim has come."""
+
+    ABSENT = "absent"
+    UNHELD = "unheld"
+    """Without our finalizer: a person made it."""
+    PENDING = "pending"
+    PROVISIONED = "provisioned"
+    BOUND = "bound"
+    UNBINDING = "unbinding"
+    """Deleted, and its EIP still bound."""
+    RELEASING = "releasing"
+    """Deleted, and no binding recorded."""
+    LEFT = "left"
+    """Deleted, and not held by us any more."""
+
+
+class Bearer(Enum):
+    """What the Pod of the claim's name is to the claim."""
+
+    NONE = "none"
+    """There is none, or it has run to its end."""
+    SAME = "same"
+    """The Pod that the claim serves."""
+    NEXT = "next"
+    """Another incarnation, which wants an EIP."""
+    STRANGER = "stranger"
+    """Another incarnation, which wants none or is on its way out."""
+
+
+def stage_of(claim: Claim | None) -> Stage:
+    """Return the claim's stage."""
+    if claim is None:
+        return Stage.ABSENT
+    if claim.deleting:
+        if not claim.held:
+            return Stage.LEFT
+        return Stage.UNBINDING if claim.binding else Stage.RELEASING
+    if not claim.held:
+        return Stage.UNHELD
+    if claim.address is None:
+        # Also while it is bound: an EIP that was lost is replaced first, and the agent then changes over.
+        return Stage.PENDING
+    return Stage.BOUND if claim.binding else Stage.PROVISIONED
+
+
+def bearer_of(claim: Claim | None, pod: PodView | None) -> Bearer:
+    """Return what the Pod is to the claim."""
+    if pod is None or pod.finished:
+        return Bearer.NONE
+    if claim is not None and pod.ref.uid == claim.pod_uid:
+        return Bearer.SAME
+    return Bearer.NEXT if wants_eip(pod) and not pod.deleting else Bearer.STRANGER
+
+
+def created_eips(facts: Facts, claim: Claim) -> list[model.Eip]:
+    """Return the EIPs that the cloud shows to have been created for the claim, whatever the claim records."""
+    return [eip for eip in facts.eips or () if tags.created_for(eip.tags, facts.cluster_id, claim.uid)]

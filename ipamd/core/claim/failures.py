@@ -1,0 +1,76 @@
+"""What a failed order or bind of an EIP means for its claim: the condition's reason, and the next attempt.
+
+One table.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from ipamd.core.claim.eipclaim import Reason
+from ipamd.core.errors import CloudError, CloudErrorKind, IpamError
+
+
+class Meaning(NamedTuple):
+    """The answer to one kind of failure."""
+
+    reason: Reason
+    pause: float
+    """Seconds before the next attempt, at least; the back-off may be longer."""
+    refused: bool
+    """Whether no order of the attempt can have been carried out.
+
+    True only where the cloud judged the order itself: with the attempt's ClientToken a repeat of an order
+    that was carried out gets its EIP and no refusal. After any other failure an earlier sending may have
+    succeeded.
+    """
+
+
+_K = CloudErrorKind
+_TABLE: Mapping[CloudErrorKind, Meaning] = {
+    _K.QUOTA: Meaning(Reason.QUOTA_EXCEEDED, 30.0, refused=True),
+    _K.PERMISSION: Meaning(Reason.PERMISSION_DENIED, 30.0, refused=True),
+    _K.MONEY: Meaning(Reason.NO_MONEY, 60.0, refused=True),
+    _K.INVALID: Meaning(Reason.INVALID_ATTRIBUTES, 60.0, refused=True),
+    # These judge who asks, not the order: an earlier sending of it may have been carried out.
+    _K.CREDENTIALS: Meaning(Reason.CREDENTIALS_REFUSED, 30.0, refused=False),
+}
+_TRANSIENT = Meaning(Reason.CLOUD_ERROR, 0.0, refused=False)
+
+
+def meaning(kind: CloudErrorKind) -> Meaning:
+    """Return what a failure of this kind means for the claim whose EIP was ordered."""
+    return _TABLE.get(kind, _TRANSIENT)
+
+
+_CODES: Mapping[str, Meaning] = {
+    "AuthFailure.SignatureExpire": Meaning(Reason.CLOCK_WRONG, 30.0, refused=False),
+    "LimitExceeded.BandwidthPackageResourceQuota": Meaning(Reason.BANDWIDTH_PACKAGE_FULL, 30.0, refused=True),
+}
+"""What means something else than its kind."""
+
+
+def meaning_of(error: CloudError) -> Meaning:
+    """Return what this failure means for the claim whose EIP was ordered."""
+    return _CODES.get(error.code) or meaning(error.kind)
+
+
+_BIND_KINDS: Mapping[CloudErrorKind, Reason] = {
+    _K.QUOTA: Reason.QUOTA_EXCEEDED,
+    _K.PERMISSION: Reason.PERMISSION_DENIED,
+    _K.MONEY: Reason.NO_MONEY,
+    _K.CREDENTIALS: Reason.CREDENTIALS_REFUSED,
+    _K.INVALID: Reason.BIND_REFUSED,
+}
+_BIND_CODES: Mapping[str, Reason] = {
+    "AuthFailure.SignatureExpire": Reason.CLOCK_WRONG,
+    "ClientBoundElsewhere": Reason.EIP_BOUND_ELSEWHERE,
+    "InvalidAddressId.Blocked": Reason.EIP_BLOCKED,
+    "OperationDenied.AddressInArrears": Reason.EIP_IN_ARREARS,
+}
+
+
+def bind_reason(error: IpamError) -> Reason:
+    """Return the reason of the condition Bound after an EIP could not be bound."""
+    if not isinstance(error, CloudError):
+        return Reason.BIND_FAILED
+    return _BIND_CODES.get(error.code) or _BIND_KINDS.get(error.kind, Reason.BIND_FAILED)

@@ -1,0 +1,175 @@
+"""How an EIP comes free: unbound in the place of a node that is gone, then released if we created it.
+
+Rules in the manner of `claim_rules`, which has the table. The order is always the same: binding gone, EIP
+shown unbound by the cloud, EIP released, EIP shown to be gone, finalizer dropped. An EIP that the user
+supplied is let go at "binding gone". Pure.
+"""
+
+from ipamd.core.claim.actions import (
+    Action,
+    ClearBinding,
+    Disassociate,
+    DropFinalizer,
+    Idle,
+    LookAtCloud,
+    LookAtNode,
+    LookAtPod,
+    MoveTo,
+    Release,
+    Wait,
+)
+from ipamd.core.claim.eipclaim import Claim, ClaimBinding
+from ipamd.core.claim.facts import Facts, LivePod, NodeFate, created_eips
+from ipamd.core.kubernetes.node_labels import label_value
+from ipamd.core.model import Eip, EipStatus
+
+ATTEMPT_WINDOW = 60.0
+"""Seconds from its begin in which an attempt to order is repeated with the same ClientToken."""
+SETTLE = 60.0
+"""Seconds after an order in which its EIP may still turn up in the cloud's lists."""
+UNSHOWN = 6.0
+"""Seconds for which an EIP must not be shown before it is believed to be gone: one look may err."""
+_POLL = 1.0
+_AGENT = 30.0
+"""Seconds between looks while the agent of a living node is expected to unbind."""
+
+
+def home(claim: Claim, pod_node: str) -> str:
+    """Return the node whose agent has to do with the claim: the Pod's, but first the one that has to unbind.
+
+    An agent sees the claims with the label of its node only, so the label stays until its binding is gone.
+    """
+    bound = claim.binding.node if claim.binding else ""
+    return bound or pod_node
+
+
+def unbind(facts: Facts, claim: Claim) -> Action:
+    """Unbind for a node that is gone; leave it to the agent of one that is not.
+
+    A node that is not ready for long may have a living agent, and the Pod a running container. Only a Pod
+    that is gone from the API (by force, or by the out-of-service taint) is known to be wanted no more.
+    """
+    binding = claim.binding
+    if binding is None or not binding.node:
+        return Idle()
+    if facts.node_fate is NodeFate.UNKNOWN:
+        return LookAtNode(node=binding.node)
+    if facts.node_fate is NodeFate.ALIVE and claim.node != label_value(binding.node):
+        return MoveTo(node=binding.node)
+    if facts.node_fate is NodeFate.ALIVE:
+        return Wait(reason=f"the agent of node {binding.node} unbinds the EIP", seconds=_AGENT)
+    if facts.node_fate is NodeFate.LOST:
+        if facts.live_pod is None:
+            return LookAtPod()
+        if _may_run(binding, facts.live_pod):
+            return Wait(reason=f"node {binding.node} is not ready, and its Pod not deleted", seconds=_AGENT)
+    if facts.eips is None:
+        return LookAtCloud()
+    return _detach(claim, binding, facts.eips)
+
+
+def unbind_deleted(facts: Facts) -> Action:
+    """Bring a deleted claim to the point where no binding is recorded."""
+    claim = facts.claim
+    if claim is None or claim.binding is None:
+        raise ValueError("this rule is for a claim with a binding")
+    if not claim.binding.node:
+        return ClearBinding(message="the binding named no node")
+    return unbind(facts, claim)
+
+
+def release(facts: Facts) -> Action:
+    """Release all that was created for a deleted claim, then let the claim go."""
+    claim = facts.claim
+    if claim is None:
+        raise ValueError("this rule is for a claim that exists")
+    if claim.address and not claim.address.owned and claim.allocation is None:
+        return DropFinalizer()
+    if facts.eips is None:
+        return LookAtCloud()
+    ours = _releasable(facts, claim)
+    free = tuple(e.eip_id for e in ours if e.status is EipStatus.UNBIND and e.eip_id not in facts.released)
+    if free:
+        return Release(eip_ids=free)
+    bound = [eip for eip in ours if eip.bound]
+    if bound:
+        return _bound_without_record(facts, claim, bound[0])
+    if ours:
+        return Wait(reason=f"{ours[0].eip_id} is {ours[0].status.value}", seconds=_POLL)
+    unsettled = _unsettled(facts, claim)
+    if unsettled > 0:
+        return Wait(reason="an order that was begun may still deliver an EIP", seconds=unsettled)
+    return _doubt(facts, claim) or DropFinalizer()
+
+
+def _doubt(facts: Facts, claim: Claim) -> Action | None:
+    """Keep a claim whose EIP is gone although this process has not released it, until that is sure."""
+    if not (claim.address and claim.address.owned) or claim.address.eip_id in facts.released:
+        return None
+    if facts.blind:
+        return Wait(reason=facts.blind, seconds=_AGENT)
+    if facts.unshown_for < UNSHOWN:
+        return Wait(reason=f"the cloud does not show {claim.address.eip_id}", seconds=UNSHOWN / 2)
+    return None
+
+
+def _detach(claim: Claim, binding: ClaimBinding, eips: tuple[Eip, ...]) -> Action:
+    """Unbind only what the cloud shows to be bound just as the binding says."""
+    eip = next((e for e in eips if claim.address and e.eip_id == claim.address.eip_id), None)
+    if eip is None:
+        return ClearBinding(message=f"node {binding.node} is gone, and so is the EIP")
+    if eip.status in (EipStatus.UNBIND, EipStatus.OFFLINING):
+        return ClearBinding(message=f"node {binding.node} is gone")
+    if not eip.bound:
+        return Wait(reason=f"{eip.eip_id} is {eip.status.value}", seconds=_POLL)
+    if (eip.eni_id, eip.private_ip) != (binding.eni_id, binding.private_ip):
+        return ClearBinding(
+            message=f"node {binding.node} is gone; {eip.eip_id} is bound elsewhere, to {eip.place}"
+        )
+    return Disassociate(eip_id=eip.eip_id)
+
+
+def _may_run(binding: ClaimBinding, live: LivePod) -> bool:
+    """Whether the Pod that the EIP was bound for may still be wanted; on doubt it is."""
+    return not binding.pod_uid or (live.pod is not None and live.pod.ref.uid == binding.pod_uid)
+
+
+def _releasable(facts: Facts, claim: Claim) -> list[Eip]:
+    """Return what was created for the claim: by its tags, or by its own record if the tags were removed."""
+    tagged = created_eips(facts, claim)
+    recorded = claim.address.eip_id if claim.address and claim.address.owned else ""
+    untagged = [e for e in facts.eips or () if e.eip_id == recorded and e not in tagged]
+    return tagged + untagged
+
+
+def _bound_without_record(facts: Facts, claim: Claim, eip: Eip) -> Action:
+    """Deal with an EIP of a deleted claim that is bound although no binding is recorded."""
+    node = claim.pod.node if claim.pod else ""
+    if node and facts.node_fate is NodeFate.UNKNOWN:
+        return LookAtNode(node=node)
+    if node and facts.node_fate is NodeFate.GONE:
+        return Disassociate(eip_id=eip.eip_id)
+    return Wait(
+        reason=f"{eip.eip_id} of the deleted claim {claim} is bound to {eip.place}"
+        + (f"; the agent of node {node} unbinds it" if node else "")
+        + "; if it was bound by hand, unbind it in the console",
+        seconds=_POLL,  # the agent's unbind changes nothing in the claim that would wake us
+        blocked=True,
+    )
+
+
+def _unsettled(facts: Facts, claim: Claim) -> float:
+    """Return the seconds in which an EIP of the claim may still turn up; at most 0 when it cannot.
+
+    Only lists that are older than the EIP can lack it: an EIP that was ordered is too young for SETTLE
+    seconds after its order, one that is recorded for SETTLE seconds after it was seen.
+    """
+    known = {claim.address.eip_id} if claim.address and claim.address.owned else set()
+    if facts.released and known <= facts.released:
+        return 0.0
+    seen = claim.provisioned_at if known else None
+    if seen is not None:
+        return seen + SETTLE - facts.now
+    if claim.allocation is None or claim.allocation.started is None:
+        return 0.0
+    return claim.allocation.started + ATTEMPT_WINDOW + SETTLE - facts.now

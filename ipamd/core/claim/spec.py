@@ -1,0 +1,89 @@
+"""The `spec` of an EIPClaim: a Pod's wish as JSON, there and back.
+
+A person may have written it, so what is read is checked as an annotation is. Pure.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ipamd.core import model
+from ipamd.core.annotations import eip_id_list
+from ipamd.core.annotations.eip import DeletePolicy, EipRequest, expiry_of
+from ipamd.core.annotations.eip_attributes import BY_CVM
+from ipamd.core.errors import InvalidInputError
+from ipamd.core.timing import durations
+
+
+def write(request: EipRequest) -> dict[str, Any]:
+    """Return the spec that says what a Pod asks for."""
+    spec: dict[str, Any] = {"deletePolicy": request.delete_policy.value}
+    if request.expire_after is not None:
+        spec["expireAfter"] = durations.text_of(request.expire_after)
+    if request.order is None:
+        return {"addressIDs": list(request.address_ids), **spec}
+    order = request.order
+    attributes: dict[str, Any] = {"isp": order.isp, "chargeType": order.charge_type}
+    if order.charge_type != BY_CVM:
+        attributes["bandwidthMbps"] = order.bandwidth_mbps
+    if order.bandwidth_package_id:
+        attributes["bandwidthPackageID"] = order.bandwidth_package_id
+    return {"attributes": attributes, **spec}
+
+
+def read(spec: Mapping[str, Any]) -> EipRequest:
+    """Return the wish that a spec says, whoever wrote it; errors: InvalidInputError names the field."""
+    policy = spec.get("deletePolicy", DeletePolicy.DELETE.value)
+    if policy not in [member.value for member in DeletePolicy]:
+        raise InvalidInputError(f"spec.deletePolicy is {policy!r}; allowed are Delete and Never")
+    if "addressIDs" in spec and "attributes" in spec:
+        raise InvalidInputError("spec has addressIDs and attributes; allowed is one of them")
+    listed = "addressIDs" in spec
+    return EipRequest(
+        order=None if listed else _order(spec.get("attributes")),
+        address_ids=_address_ids(spec["addressIDs"]) if listed else (),
+        delete_policy=DeletePolicy(policy),
+        expire_after=_expire_after(spec.get("expireAfter")),
+    )
+
+
+def _order(attributes: object) -> model.EipOrder:
+    if not isinstance(attributes, Mapping):
+        attributes = {}
+    bandwidth = attributes.get("bandwidthMbps")
+    if attributes.get("chargeType") == BY_CVM:
+        bandwidth = 0  # whatever the API server has put there by default
+    elif not isinstance(bandwidth, int) or isinstance(bandwidth, bool) or bandwidth < 1:
+        raise InvalidInputError(
+            f"spec.attributes.bandwidthMbps is {bandwidth!r}; allowed is a whole number from 1"
+        )
+    for field in ("isp", "chargeType"):
+        if not _word(attributes.get(field)):
+            raise InvalidInputError(
+                f"spec.attributes.{field} is {attributes.get(field)!r}; allowed is a word"
+            )
+    return model.EipOrder(
+        isp=attributes["isp"],
+        bandwidth_mbps=bandwidth,
+        charge_type=attributes["chargeType"],
+        bandwidth_package_id=_word(attributes.get("bandwidthPackageID")),
+    )
+
+
+def _address_ids(entries: object) -> tuple[str, ...]:
+    try:
+        return eip_id_list.check(entries if isinstance(entries, list) else [])
+    except InvalidInputError as e:
+        raise InvalidInputError(f"spec.addressIDs: {e.message}") from e
+
+
+def _expire_after(text: object) -> float | None:
+    if text is None:
+        return None
+    try:
+        return expiry_of(text if isinstance(text, str) else repr(text))
+    except InvalidInputError as e:
+        raise InvalidInputError(f"spec.expireAfter: {e.message}") from e
+
+
+def _word(value: object) -> str:
+    return value if isinstance(value, str) else ""

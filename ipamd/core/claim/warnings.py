@@ -1,0 +1,125 @@
+"""What the owner of a Pod should know although nothing is wrong with its EIP: hints, told once as Events.
+
+The claim goes its way whatever is noted here. Pure.
+"""
+
+from dataclasses import dataclass
+
+from ipamd.core import annotation_names, generated_names
+from ipamd.core.annotation_names import DELETE_POLICY, EIP_ATTRIBUTES, EIP_ID_LIST
+from ipamd.core.annotations.eip import asks_in_vain, request_of, wants_eip
+from ipamd.core.claim import spec
+from ipamd.core.claim.eipclaim import Claim
+from ipamd.core.errors import InvalidInputError
+from ipamd.core.kubernetes import capacity
+from ipamd.core.kubernetes.pods import PodView
+from ipamd.core.text.quoting import shown
+
+_SUPER_NODES = "eklet-"
+"""How TKE begins the names of super nodes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One hint: the word and the sentence of its Event."""
+
+    reason: str
+    message: str
+
+
+def notes(claim: Claim, pod: PodView) -> list[Note]:
+    """Return what is to be said about a living Pod and the claim that serves it."""
+    found = (_no_resource(pod), _two_wishes(pod), _changed(claim, pod), _kept_for_nobody(claim, pod))
+    return [note for note in found if note]
+
+
+def misunderstandings(pod: PodView) -> list[Note]:
+    """Return what is to be said about a Pod whose annotations do not mean what its owner may believe."""
+    return [note for note in (_of_the_host(pod), *_strays(pod)) if note]
+
+
+def _of_the_host(pod: PodView) -> Note | None:
+    if not asks_in_vain(pod):
+        return None
+    return Note(
+        "HostNetworkHasNoEIP",
+        f"Pod {pod.ref} asks for an EIP and gets none, because with hostNetwork: true it has no address of "
+        f"its own: remove hostNetwork, or the annotations and the resource {capacity.EIP_RESOURCE}",
+    )
+
+
+def _strays(pod: PodView) -> list[Note]:
+    """Compare with the annotations that the Pod has: a manifest may name an EIP for both kinds of nodes."""
+    found = []
+    for key in pod.strays:
+        wish = annotation_names.meant(key)
+        elsewhere = key.startswith(annotation_names.SUPER_NODE_PREFIX)
+        if wish in pod.annotations or (elsewhere and not _is_on_a_cvm(pod)):
+            continue
+        where = "counts on super nodes only" if elsewhere else "is no annotation of tke-eni"
+        found.append(
+            Note(
+                "AnnotationNotKnown",
+                f"annotation {shown(key)} of Pod {pod.ref} {where} and is ignored: if {wish} is meant, write "
+                "that and create the Pod again; else remove it",
+            )
+        )
+    return found
+
+
+def _is_on_a_cvm(pod: PodView) -> bool:
+    """Whether the Pod is on a node, and that is no super node, by its name."""
+    return pod.node != "" and not pod.node.startswith(_SUPER_NODES)
+
+
+def _kept_for_nobody(claim: Claim, pod: PodView) -> Note | None:
+    if not claim.retained or not generated_names.has_one(pod):
+        return None
+    maker = f"its {pod.controller.kind} gives each Pod a new one" if pod.controller else "it was generated"
+    return Note(
+        "KeptForNobody",
+        f"EIPClaim {claim.namespace}/{claim.name} has deletePolicy Never, and no Pod will have its name "
+        f"again ({maker}): the EIP is kept for nobody, and paid for until the claim expires or is deleted: "
+        f"use a StatefulSet, or remove {DELETE_POLICY}",
+    )
+
+
+def _no_resource(pod: PodView) -> Note | None:
+    if pod.requests_eip or not wants_eip(pod):
+        return None
+    return Note(
+        "EIPResourceMissing",
+        f"Pod {pod.ref} asks for an EIP by annotation and does not request the resource: add "
+        f'{capacity.EIP_RESOURCE}: "1" to requests and limits of one container, so that the scheduler '
+        "chooses a node that has an EIP left",
+    )
+
+
+def _two_wishes(pod: PodView) -> Note | None:
+    if not (EIP_ID_LIST in pod.annotations and pod.annotations.get(EIP_ATTRIBUTES, "").strip()):
+        return None
+    return Note(
+        "AttributesIgnored",
+        f"annotation {EIP_ATTRIBUTES} is ignored, because {EIP_ID_LIST} names EIPs that exist: remove one",
+    )
+
+
+def _changed(claim: Claim, pod: PodView) -> Note | None:
+    """Compare wish and claim: a claim is made once, and serves on as it was made."""
+    if claim.request is None or not wants_eip(pod):
+        return None
+    apply = f"to have a new claim made from them, run kubectl delete eipc {claim.name} -n {claim.namespace}"
+    try:
+        wish = request_of(pod)
+    except InvalidInputError as e:
+        return Note("AnnotationsIgnored", f"{e.message}; its EIPClaim stays as it is")
+    if wish == claim.request:
+        return None
+    wanted, has = spec.write(wish), spec.write(claim.request)
+    differing = [name for name in {**has, **wanted} if wanted.get(name) != has.get(name)]
+    listed = "; ".join(f"{name} is {has.get(name)}, not {wanted.get(name)}" for name in differing)
+    return Note(
+        "AnnotationsIgnored",
+        f"the annotations of Pod {pod.ref} differ from its EIPClaim, which counts: {listed}; {apply} (the "
+        "EIP is unbound, and the Pod gets its EIP anew)",
+    )

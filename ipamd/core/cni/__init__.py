@@ -1,0 +1,1 @@
+"""The CNI specification: requests, configurations, results and errors. Pure."""

@@ -1,0 +1,1 @@
+"""What is known of the Linux kernel: releases that do, rules of others. Pure."""

@@ -1,0 +1,1 @@
+"""What the node has promised: its addresses, whose they are, and how that may change. Pure."""

@@ -1,0 +1,153 @@
+"""What a look at the outside changes in the ledger: a cloud listing, wiring of unknown owners.
+
+Pure, in the manner of `ipamd.core.ledger.ledger`. A listing may be late or short, so nothing that has an owner or
+an EIP is ever dropped because of one: it is put in quarantine (`Address.missing_since`) until it is listed
+again.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from ipamd.core import model
+from ipamd.core.ledger.ledger import Ledger, Transition
+from ipamd.core.ledger.states import (
+    FORGETTABLE,
+    Address,
+    Assigned,
+    Binding,
+    BindStage,
+    Cooling,
+    Occupied,
+    Unassigning,
+    Unbinding,
+    Warm,
+    moved,
+)
+from ipamd.core.timing.boottime import Boottime
+
+FORGET_AFTER = 120.0
+"""Seconds that a free address stays in quarantine before it is believed to be gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """One complete DescribeNetworkInterfaces answer for this instance, all pages, our own ENIs only."""
+
+    enis: tuple[model.Eni, ...]
+    as_of: Boottime
+    """When the question was sent: what was learned later is not contradicted by it."""
+    loose: frozenset[str] = frozenset()
+    """EIPs that `doubtful` named, and that DescribeAddresses shows not to be where they are recorded."""
+
+
+def observe(
+    ledger: Ledger, listing: Listing, now: Boottime, wired: Mapping[str, Assigned | Occupied] | None = None
+) -> Transition:
+    """Bring the ledger in step with what the cloud lists.
+
+    New addresses come in: Warm, or with the owner that `wired` names (what the kernel shows of a lost
+    store), or Unbinding when they carry an EIP that nobody here knows. Known ones that are not listed go to
+    quarantine, and are forgotten after FORGET_AFTER if they are free. EIPs are compared: what was believed
+    bound and is known to be loose is put back to BINDING; what is listed and was not known is recorded,
+    unless it is recorded at another address: then the listing was overtaken, or binding there will find out.
+    """
+    recorded = {a.eip.eip_id: a.ip for a in ledger.addresses.values() if a.eip is not None}
+    listed = {
+        a.ip: (eni.eni_id, _without_foreign_eip(a, recorded))
+        for eni in listing.enis
+        for a in eni.addresses
+        if _usable(a)
+    }
+    changed: list[Address] = []
+    forget: list[str] = []
+    for address in ledger.addresses.values():
+        found = listed.get(address.ip)
+        if found is not None:
+            after = _seen(address, *found, loose=listing.loose, now=now)
+        elif address.added_at >= listing.as_of:
+            continue
+        elif _gone(address, now):
+            forget.append(address.ip)
+            continue
+        else:
+            after = address if address.quarantined else replace(address, missing_since=now)
+        if after != address:
+            changed.append(after)
+    for ip, (eni_id, entry) in listed.items():
+        if ip not in ledger.addresses and entry.state is model.IpState.AVAILABLE:
+            changed.append(_new(eni_id, entry, (wired or {}).get(ip), now))
+    return ledger.changed(*changed, forget=forget)
+
+
+def doubtful(asked: Ledger, enis: Iterable[model.Eni]) -> dict[str, Address]:
+    """Return the addresses whose EIP was bound when a listing was asked for, and is not in it, by EIP.
+
+    An ENI's listing may lag behind, and a record is not given up for one: these are looked at by their ids.
+    """
+    listed = {a.ip: a.eip_id for eni in enis for a in eni.addresses}
+    return {
+        address.eip.eip_id: address
+        for address in asked.addresses.values()
+        if address.eip is not None
+        and address.eip.stage is BindStage.BOUND
+        and listed.get(address.ip, address.eip.eip_id) != address.eip.eip_id
+    }
+
+
+def lost_eni(ledger: Ledger, eni_ids: Iterable[str], now: Boottime) -> Transition:
+    """Put the addresses of detached ENIs in quarantine at once."""
+    gone = set(eni_ids)
+    lost = [a for a in ledger.addresses.values() if a.eni_id in gone and not a.quarantined]
+    return ledger.changed(*(replace(address, missing_since=now) for address in lost))
+
+
+def _usable(entry: model.EniAddress) -> bool:
+    return not entry.primary and entry.state is not model.IpState.DELETING
+
+
+def _without_foreign_eip(entry: model.EniAddress, recorded: dict[str, str]) -> model.EniAddress:
+    """Return the entry, without its EIP if that is recorded at, or was listed before for, another address."""
+    if not entry.eip_id or recorded.setdefault(entry.eip_id, entry.ip) == entry.ip:
+        return entry
+    return replace(entry, eip_id="", public_ip="")
+
+
+def _gone(address: Address, now: Boottime) -> bool:
+    """Whether an address that is not listed may be forgotten; not while it cools: it could come back warm."""
+    missing, state = address.missing_since, address.state
+    if isinstance(state, Cooling) and state.until > now:
+        return False
+    return isinstance(state, FORGETTABLE) and missing is not None and now - missing >= FORGET_AFTER
+
+
+def _new(
+    eni_id: str, entry: model.EniAddress, occupant: Assigned | Occupied | None, now: Boottime
+) -> Address:
+    binding = _listed_binding(entry)
+    if occupant is not None:
+        return Address(ip=entry.ip, eni_id=eni_id, state=occupant, added_at=now, eip=binding)
+    state = Unbinding(since=now) if binding else Warm(since=now)
+    return Address(ip=entry.ip, eni_id=eni_id, state=state, added_at=now, eip=binding)
+
+
+def _seen(
+    address: Address, eni_id: str, entry: model.EniAddress, *, loose: frozenset[str], now: Boottime
+) -> Address:
+    address = replace(address, eni_id=eni_id, missing_since=None)
+    listed = _listed_binding(entry)
+    if isinstance(address.state, Unassigning | Unbinding):
+        return address
+    if address.eip is not None:
+        # The record is never replaced by what is listed: binding it again finds out what is in the way.
+        unbound = address.eip.stage is BindStage.BOUND and address.eip.eip_id in loose
+        return address.staged(BindStage.BINDING) if unbound else address
+    if listed is None:
+        return address
+    known = replace(address, eip=listed)
+    return moved(known, Unbinding(since=now)) if isinstance(address.state, Warm | Cooling) else known
+
+
+def _listed_binding(entry: model.EniAddress) -> Binding | None:
+    if not entry.eip_id:
+        return None
+    return Binding(eip_id=entry.eip_id, public_ip=entry.public_ip, stage=BindStage.BOUND)

@@ -1,0 +1,230 @@
+"""What to ask the cloud for, so that the node has the warm addresses it should have. Pure and stateless.
+
+A plan is computed anew from what is there, so a step that failed or was lost is simply planned again. Full
+ENIs come first (an ENI costs an address and a slot of the instance), only secondary ENIs carry Pods, and
+addresses go back slowly: Pods that come and go should meet a warm pool. The targets are TKE's (document
+457/64919, "warm pool"): bound addresses are kept between Pods + min and Pods + max.
+
+What the cloud has refused lately counts as if it could not grow, so that one sick ENI or one full subnet does
+not stop the others. Where nothing can grow, what is held for Pods that may come back gives way to Pods that
+wait.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ipamd.core import model
+from ipamd.core.errors import InvalidInputError
+from ipamd.core.kubernetes import capacity
+from ipamd.core.ledger.ledger import Ledger
+from ipamd.core.ledger.states import Address, Assigned, Cooling, Held, Occupied, Unbinding
+from ipamd.core.timing.boottime import LONG_AGO, Boottime, after
+
+GRACE = 10.0
+"""Seconds that a hold still lasts once it has to give way: who replaces a sandbox is back by then."""
+
+BATCH = 10
+"""AssignPrivateIpAddresses and UnassignPrivateIpAddresses take ten addresses at most (API 215/15819)."""
+
+
+MOST_BROKEN = 2
+"""So many ENIs that cannot be set up say that the node is at fault: the next one would share it, and is not
+created. A single one may be at fault itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Targets:
+    """How many warm addresses to keep, and how fast to give surplus back."""
+
+    min_warm: int = 5
+    max_warm: int = 5
+    release_interval: float = 120.0
+    """Seconds between two addresses given back; TKE's slow release."""
+    quick_release: bool = False
+    """Give all surplus back at once."""
+
+    def __post_init__(self) -> None:
+        """Refuse targets that contradict themselves, as TKE does."""
+        if self.min_warm < 0 or self.max_warm < self.min_warm:
+            raise InvalidInputError(
+                f"warm targets: min is {self.min_warm}, max is {self.max_warm}",
+                advice="choose --ip-min-warm-target and --ip-max-warm-target with 0 <= min <= max",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EniRoom:
+    """One secondary ENI of ours, as far as planning cares."""
+
+    eni_id: str
+    subnet_id: str
+    addresses: int
+    """Secondary addresses that it has, or is about to have."""
+    busy: bool = False
+    """A request for it is under way: the cloud takes one at a time for an ENI."""
+    refused: bool = False
+    """The cloud has refused it more addresses, for the time being."""
+    keeps: bool = False
+    """The cloud has refused to take addresses of it back, for the time being."""
+    broken: bool = False
+    """The cloud has it attached, and the node cannot set it up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """All that a plan depends on."""
+
+    ledger: Ledger
+    enis: tuple[EniRoom, ...]
+    limits: model.EniLimits
+    targets: Targets
+    waiting: int = 0
+    """ADDs that wait for an address right now."""
+    arriving: int = 0
+    """Addresses asked for and not there yet."""
+    creating: bool = False
+    """An ENI is being created."""
+    closed_subnets: frozenset[str] = frozenset()
+    """Subnets without a free address, for the time being."""
+    may_create: bool = True
+    """False while the cloud refuses ENIs (quota, permission, money)."""
+    last_release: Boottime = LONG_AGO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssignIps:
+    """Ask for more addresses on an ENI."""
+
+    eni_id: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateEni:
+    """Create and attach an ENI that starts with so many secondary addresses."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnassignIps:
+    """Give addresses back to the subnet."""
+
+    eni_id: str
+    ips: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShortenHolds:
+    """Let what is held for these addresses end soon."""
+
+    ips: tuple[str, ...]
+    until: Boottime
+
+
+Action = AssignIps | CreateEni | UnassignIps | ShortenHolds
+
+
+def plan(situation: Situation, now: Boottime) -> list[Action]:
+    """Return what to do now: at most one action for each ENI and at most one new ENI; empty when content."""
+    shortage = wanted(situation) - situation.arriving
+    if shortage > 0:
+        return _grow(situation, shortage) or _give_way(situation, now)
+    return _shrink(situation, now)
+
+
+def wanted(situation: Situation) -> int:
+    """Return how many more addresses there should be, those under way included."""
+    return situation.targets.min_warm + situation.waiting - len(situation.ledger.available)
+
+
+def room(situation: Situation) -> int:
+    """Return how many more addresses this instance can take, with every ENI that it may have."""
+    return capacity.pod_ips(situation.limits) - sum(eni.addresses for eni in situation.enis)
+
+
+def open_room(situation: Situation) -> int:
+    """Return how many of them the cloud may be asked for now, or is being asked for."""
+    per_eni = situation.limits.ips_per_eni - 1
+    on_enis = sum(max(0, per_eni - eni.addresses) for eni in situation.enis if _may_grow(situation, eni))
+    free_slots = max(0, situation.limits.enis - 1 - len(situation.enis))
+    return on_enis + (free_slots * per_eni if _may_create(situation) else 0)
+
+
+def choose_subnet(subnets: Iterable[model.Subnet], zone: str, closed: frozenset[str]) -> model.Subnet | None:
+    """Return the subnet for a new ENI: in the instance's zone, not closed, with the most free addresses."""
+    usable = [s for s in subnets if s.zone == zone and s.subnet_id not in closed and s.available_ips > 1]
+    return max(usable, key=lambda s: (s.available_ips, s.subnet_id), default=None)
+
+
+def _grow(situation: Situation, shortage: int) -> list[Action]:
+    per_eni = situation.limits.ips_per_eni - 1
+    actions: list[Action] = []
+    for eni in sorted(situation.enis, key=lambda e: (-e.addresses, e.eni_id)):
+        count = min(BATCH, shortage, per_eni - eni.addresses)
+        if count <= 0 or eni.busy or not _may_grow(situation, eni):
+            continue
+        shortage -= count
+        actions.append(AssignIps(eni_id=eni.eni_id, count=count))
+    # A busy ENI will take its share as soon as it can; that is no reason for one more ENI.
+    growing = [eni for eni in situation.enis if eni.busy and _may_grow(situation, eni)]
+    shortage -= sum(max(0, min(BATCH, per_eni - eni.addresses)) for eni in growing)
+    slot_left = len(situation.enis) + 1 < situation.limits.enis
+    another = slot_left and not situation.creating and _may_create(situation)
+    if shortage > 0 and another and per_eni > 0:
+        actions.append(CreateEni(count=min(BATCH, shortage, per_eni)))
+    return actions
+
+
+def _may_create(situation: Situation) -> bool:
+    return situation.may_create and sum(eni.broken for eni in situation.enis) < MOST_BROKEN
+
+
+def _may_grow(situation: Situation, eni: EniRoom) -> bool:
+    return not eni.refused and eni.subnet_id not in situation.closed_subnets
+
+
+def _give_way(situation: Situation, now: Boottime) -> list[Action]:
+    """Let holds end for the Pods that wait for an address, when none can come from the cloud.
+
+    Only for those for whom nothing else becomes free. First what has no EIP: it is free after its cool-down,
+    and its Pod can do with any other address. An EIP has to be unbound first. The address of a retained EIP
+    comes last: its Pod has been promised that it comes back. Among equals the hold that would end first.
+    """
+    soon = after(now, GRACE)
+    if situation.arriving or situation.creating or open_room(situation) > 0:
+        return []
+    leaving = len(situation.ledger.in_state(Cooling, Unbinding)) + len(situation.ledger.available)
+    held = [(a, a.state.until) for a in situation.ledger.in_state(Held) if isinstance(a.state, Held)]
+    ending = sum(until <= soon for _, until in held)
+    wanted_holds = situation.waiting - leaving - ending
+    yielding = sorted(((a, until) for a, until in held if until > soon), key=_worth)[: max(0, wanted_holds)]
+    return [ShortenHolds(ips=tuple(a.ip for a, _ in yielding), until=soon)] if yielding else []
+
+
+def _worth(hold: tuple[Address, Boottime]) -> tuple[bool, bool, Boottime, str]:
+    address, until = hold
+    return address.eip is not None, bool(address.eip and address.eip.retained), until, address.ip
+
+
+def _shrink(situation: Situation, now: Boottime) -> list[Action]:
+    targets = situation.targets
+    surplus = len(situation.ledger.available) - situation.waiting - targets.max_warm
+    due = targets.quick_release or now - situation.last_release >= targets.release_interval
+    if surplus <= 0 or not due:
+        return []
+    owners = _owners(situation.ledger)
+    idle = [eni for eni in situation.enis if not eni.busy and not eni.keeps]
+    for eni in sorted(idle, key=lambda e: (owners.get(e.eni_id, 0), e.addresses, e.eni_id)):
+        warm = sorted(a.ip for a in situation.ledger.available if a.eni_id == eni.eni_id)
+        if warm:
+            count = min(surplus, BATCH) if targets.quick_release else 1
+            return [UnassignIps(eni_id=eni.eni_id, ips=tuple(warm[:count]))]
+    return []
+
+
+def _owners(ledger: Ledger) -> dict[str, int]:
+    owners: dict[str, int] = {}
+    for address in ledger.in_state(Assigned, Held, Occupied):
+        owners[address.eni_id] = owners.get(address.eni_id, 0) + 1
+    return owners

@@ -1,0 +1,1 @@
+"""How text is shown, compared and made safe to show. Pure."""

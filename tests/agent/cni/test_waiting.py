@@ -1,0 +1,235 @@
+"""The small parts that make threads wait for each other: turns, seats, workers, the address book."""
+
+import threading
+import time
+
+import pytest
+
+from ipamd.agent.closures import Closures
+from ipamd.agent.cni.admission_limit import Seats
+from ipamd.agent.cni.pending_adds import PendingAdds
+from ipamd.agent.repeats import Repeats
+from ipamd.agent.shared_ledger import AddressBook
+from ipamd.agent.turns import Turns
+from ipamd.agent.workers import Workers
+from ipamd.core import errors, model
+from ipamd.core.ledger import ledger
+from ipamd.core.timing.deadline import Deadline
+from ipamd.store.database import Database, StoreError
+
+NOW = 1000.0
+
+
+def soon(seconds=5.0):
+    return Deadline.after(seconds, time.monotonic)
+
+
+@pytest.fixture
+def database(tmp_path):
+    with Database(tmp_path / "ipamd.db") as database:
+        yield database
+
+
+def adopt(*ips):
+    return lambda book: ledger.adopt(book, "eni-1", ips, 1.0)
+
+
+def sandbox(container_id):
+    return model.SandboxKey(container_id=container_id, ifname="eth0")
+
+
+def test_turns_of_one_sandbox_exclude_each_other_and_others_do_not_wait():
+    turns = Turns()
+    with (
+        turns.of_sandbox(sandbox("a"), soon()),
+        turns.of_sandbox(sandbox("b"), soon(0)),
+        turns.of_address("10.0.1.10", soon(0)),
+        pytest.raises(errors.TryAgainError, match="sandbox a eth0"),
+        turns.of_sandbox(sandbox("a"), soon(0)),
+    ):
+        pytest.fail("two at once")
+    with turns.of_sandbox(sandbox("a"), soon(0)):
+        pass
+
+
+def test_turn_passes_to_the_one_who_waits():
+    turns, order = Turns(), []
+
+    def second():
+        with turns.of_address("10.0.1.10", soon()):
+            order.append("second")
+
+    with turns.of_address("10.0.1.10", soon()):
+        thread = threading.Thread(target=second)
+        thread.start()
+        order.append("first")
+    thread.join(5)
+    assert order == ["first", "second"]
+
+
+def test_del_ends_the_adds_of_its_sandbox_that_are_under_way_and_no_others():
+    attempts = PendingAdds()
+    assert not attempts.mark_deleted(sandbox("a"))
+    with (
+        attempts.begun(sandbox("a"), lambda: False, NOW) as first,
+        attempts.begun(sandbox("a"), lambda: False, NOW) as second,
+        attempts.begun(sandbox("b"), lambda: False, NOW) as other,
+    ):
+        assert attempts.mark_deleted(sandbox("a"))
+
+        assert (first.is_over, second.is_over, other.is_over) == (True, True, False)
+        other.check()
+        with pytest.raises(errors.TryAgainError, match="deleted while its ADD"):
+            first.check()
+        with attempts.begun(sandbox("a"), lambda: False, NOW) as later:
+            later.check()
+    assert not attempts.are_under_way(sandbox("a"))
+
+
+def test_add_whose_caller_has_left_is_over():
+    attempts = PendingAdds()
+    left: list[bool] = []
+    with attempts.begun(sandbox("a"), lambda: bool(left), NOW) as attempt:
+        attempt.check()
+        left.append(True)
+
+        assert attempts.are_under_way(sandbox("a"))
+        with pytest.raises(errors.TryAgainError, match="stopped to wait"):
+            attempt.check()
+
+
+def test_full_waiting_room_sends_the_next_one_away_at_once():
+    seats = Seats(1)
+    with (
+        seats.taken("an address"),
+        pytest.raises(errors.TryAgainError, match="its EIP"),
+        seats.taken("its EIP"),
+    ):
+        pytest.fail("too many")
+    with seats.taken("an address"):
+        pass
+
+
+def test_worker_outlives_a_job_that_fails_and_stop_drops_what_was_not_begun(caplog):
+    workers, done = Workers(1, "test"), threading.Event()
+
+    def fails():
+        raise ZeroDivisionError
+
+    workers.submit(fails)
+    workers.submit(done.set)
+    workers.start()
+    assert done.wait(5)
+
+    hold, begun = threading.Event(), threading.Event()
+
+    def waits():
+        begun.set()
+        hold.wait(5)
+
+    workers.submit(waits)
+    assert begun.wait(5)
+    late = threading.Event()
+    workers.submit(late.set)
+    assert not workers.stop(0.05)
+    hold.set()
+    assert workers.stop(5)
+    assert not late.is_set()
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_change_is_on_disk_before_anybody_sees_it(database):
+    book, seen = AddressBook(database, ledger.Ledger()), []
+    book.on_change(lambda: seen.append(len(database.load())))
+
+    book.apply(adopt("10.0.1.1", "10.0.1.2"))
+
+    assert seen == [2]
+    assert set(book.ledger.addresses) == {"10.0.1.1", "10.0.1.2"}
+
+
+def test_change_that_cannot_be_stored_did_not_happen(database):
+    book = AddressBook(database, ledger.Ledger())
+    database.close()
+
+    with pytest.raises(StoreError, match="check free space"):
+        book.apply(adopt("10.0.1.1"))
+    assert book.ledger == ledger.Ledger()
+
+
+def test_waiting_ends_when_the_ledger_changes_or_the_time_is_over(database):
+    book = AddressBook(database, ledger.Ledger())
+    thread = threading.Thread(target=lambda: book.apply(adopt("10.0.1.1")))
+    thread.start()
+
+    assert book.wait(lambda current: bool(current.addresses), soon())
+    thread.join(5)
+    assert not book.wait(lambda current: len(current.addresses) > 1, soon(0.05))
+
+
+def test_waiting_ends_when_somebody_wakes_for_another_reason(database):
+    book, reason = AddressBook(database, ledger.Ledger()), threading.Event()
+
+    def waker():
+        reason.set()
+        book.wake()
+
+    thread = threading.Thread(target=waker)
+    thread.start()
+    assert book.wait(lambda _: reason.is_set(), soon())
+    thread.join(5)
+
+
+def test_simultaneous_changes_are_all_kept(database):
+    book = AddressBook(database, ledger.Ledger())
+    threads = [threading.Thread(target=book.apply, args=(adopt(f"10.0.1.{n}"),)) for n in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+
+    assert len(book.ledger.addresses) == 20
+    assert len(database.load()) == 20
+
+
+def refusal(kind):
+    return errors.CloudError(kind, "no", action="AssignPrivateIpAddresses", code="X", request_id="r")
+
+
+def test_lasting_refusal_closes_for_its_window_and_others_for_a_growing_pause():
+    now = [0.0]
+    closures = Closures(clock=lambda: now[0], random=lambda: 1.0)
+
+    assert closures.failed("subnet", refusal(errors.CloudErrorKind.SUBNET_FULL)) == 60
+    assert closures.failed("eni", refusal(errors.CloudErrorKind.INTERNAL)) == 1
+    assert closures.failed("eni", refusal(errors.CloudErrorKind.INTERNAL)) == 2
+    now[0] = 3.0
+    assert closures.is_closed("subnet")
+    assert not closures.is_closed("eni")
+    assert set(closures.errors()) == {"subnet", "eni"}
+    closures.failed("claim", refusal(errors.CloudErrorKind.QUOTA))
+    closures.relieve(errors.CloudErrorKind.QUOTA)
+    assert not closures.is_closed("claim")
+    closures.succeeded("eni")
+    assert closures.error("eni") is None
+    closures.keep_only({"eni"})
+    assert not closures.is_closed("subnet")
+
+
+def test_what_succeeds_and_is_due_unchanged_comes_again_more_and_more_seldom():
+    now = [0.0]
+    repeats = Repeats(clock=lambda: now[0], random=lambda: 1.0)
+    pauses = []
+    for _ in range(8):
+        repeats.done("claim", "announce")
+        began = now[0]
+        while repeats.is_early("claim", "announce"):
+            now[0] += 0.5
+        pauses.append(now[0] - began)
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
+
+    repeats.done("claim", "announce")
+    assert not repeats.is_early("claim", "withdraw")
+    assert not repeats.is_early("other claim", "announce")
+    repeats.keep_only({"other claim"})
+    assert not repeats.is_early("claim", "announce")

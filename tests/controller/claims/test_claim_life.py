@@ -1,0 +1,347 @@
+"""Any order of events, crashes, lost answers and old lists: no EIP is leaked, doubled or taken from a Pod.
+
+The controller's own code runs on a modelled cluster and cloud; the model's agent binds and unbinds as the
+real one promises to. After each step the invariants hold, and at the end everything comes to rest.
+"""
+
+import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ipamd.controller.account.account_type import AccountChecks
+from ipamd.controller.claims.eip_listing import ClaimEips
+from ipamd.controller.claims.eip_selection import Choices
+from ipamd.controller.claims.executor import Executor
+from ipamd.controller.claims.in_flight import Promises
+from ipamd.controller.claims.live_reader import Lookout
+from ipamd.controller.claims.ports import Ports
+from ipamd.controller.claims.provisioning import Orders
+from ipamd.controller.claims.reconciler import Reconciler
+from ipamd.controller.claims.writer import ClaimWriter
+from ipamd.controller.events import Teller
+from ipamd.core import tags
+from ipamd.core.claim import status
+from ipamd.core.claim.cluster_rules import ClusterRules
+from ipamd.core.claim.eipclaim import NODE_LABEL, ClaimBinding, Reason
+from ipamd.core.eip import binding_plan
+from ipamd.core.errors import CloudError
+from ipamd.core.model import EipStatus
+from ipamd.core.timing.deadline import Deadline
+from ipamd.kube.errors import KubeError
+from ipamd.kube.resources import EIPCLAIMS, NODES, PODS
+from tests.controller.model import CLUSTER, KEY, Crash, ModelApi, ModelCloud, Wire
+
+FATES = ("ok", "ok", "lost", "answer lost", "crash before", "crash after")
+"""What happens to one of the calls of a round; all others come through."""
+NODE_NAMES = ("node-a", "node-b")
+CODES = ("", "", "AddressQuotaLimitExceeded", "UnauthorizedOperation")
+
+
+class NoEvents:
+    """Events are for people."""
+
+    def record(self, *_):
+        pass
+
+
+class ClaimLife:
+    """One name in one namespace, with all that can happen to its Pods and claims."""
+
+    def __init__(self, seed):
+        self.random = random.Random(seed)
+        self.now = 1_700_000_000.0
+        self.wire = Wire()
+        self.api = ModelApi(self.wire)
+        self.cloud = ModelCloud(self.wire)
+        self.cloud.on_disassociate = self.nobody_is_robbed
+        for name in NODE_NAMES:
+            self.api.put_node(name)
+        self.api.refresh()
+        self.replicas = [self.new_replica(), self.new_replica()]
+
+    def new_replica(self):
+        api: Any = self.api  # stands for client and cluster
+        recorder: Any = NoEvents()
+        ports = Ports(
+            fence=self,
+            cloud=self.cloud,
+            writer=ClaimWriter(api),
+            teller=Teller(recorder),
+            promises=Promises(monotonic=self.clock),
+            on_freed=lambda _: None,
+            release_stopped=str,
+            clock=self.clock,
+        )
+        eips = ClaimEips(self.cloud, CLUSTER, spacing=0.0, monotonic=self.clock)
+        lookout = Lookout(api, self.cloud, eips, api, clock=self.clock)
+        choices = Choices(CLUSTER, sight=lookout, ports=ports, tagged_only=False, lots=self.random.random)
+        return Reconciler(
+            CLUSTER,
+            cluster=api,
+            lookout=lookout,
+            executor=Executor(Orders(CLUSTER, ports, AccountChecks(self.cloud)), choices, ports),
+            ports=ports,
+            rules=ClusterRules(expire_after=3600.0),
+        )
+
+    def clock(self):
+        return self.now
+
+    def deadline(self):
+        return Deadline.after(10, self.clock)
+
+    def round(self, fates=()):
+        # Now and then the replica that led before does not know yet that it is replaced.
+        number = int(self.random.random() < 0.1)
+        self.wire.plan = list(fates)
+        try:
+            return self.replicas[number].reconcile(KEY)
+        except Crash:
+            self.replicas[number] = self.new_replica()
+        except (KubeError, CloudError):
+            pass
+        finally:
+            self.wire.plan = []
+        return None
+
+    # -- the controller and time
+
+    def the_controller_works(self):
+        if self.often():
+            self.api.refresh()
+        self.round(["ok"] * self.random.randrange(10) + [self.random.choice(FATES)])
+        if self.often():
+            self.cloud.settle()
+
+    def the_controller_works_on_old_lists_of_the_cloud(self):
+        self.cloud.stale_lists = self.random.randint(1, 3)
+        self.the_controller_works()
+        self.cloud.stale_lists = 0
+
+    def nothing_disturbs_for_a_while(self):
+        for _ in range(3):
+            self.api.refresh()
+            self.round()
+            self.cloud.settle()
+
+    def time_passes(self, seconds=None):
+        self.cloud.settle()
+        self.cloud.past = dict(self.cloud.eips)  # a list is never older than that
+        self.now += seconds or self.random.choice((1.0, 31.0, 61.0, 130.0, 130.0, 3700.0))
+
+    def the_account_refuses_or_not(self):
+        self.cloud.refuse = self.random.choice(CODES)
+
+    def orders_fail(self):
+        self.cloud.fail_orders()
+
+    def often(self):
+        return self.random.random() < 0.8
+
+    # -- users and the cluster
+
+    def a_pod_comes(self):
+        if self.api.live_pod() is None:
+            node = self.random.choice(("", *NODE_NAMES, *NODE_NAMES))
+            self.api.put_pod(node, never=self.random.random() < 0.5, wants=self.random.random() < 0.9)
+
+    def the_pod_is_scheduled(self):
+        pod = self.api.live_pod()
+        if pod and not pod.node:
+            obj = self.api.objects["Pod", KEY[1]]
+            self.api.store(PODS, {**obj, "spec": {"nodeName": self.random.choice(NODE_NAMES)}})
+
+    def a_person_changes_the_label(self):
+        if self.api.live_claim():
+            obj = self.api.objects["EIPClaim", KEY[1]]
+            labels = {NODE_LABEL: self.random.choice(NODE_NAMES)}
+            self.api.store(EIPCLAIMS, {**obj, "metadata": {**obj["metadata"], "labels": labels}})
+
+    def the_pod_goes(self):
+        self.api.remove(PODS, KEY[1])
+
+    def the_pod_ends(self):
+        if self.api.live_pod():
+            pod = self.api.objects["Pod", KEY[1]]
+            self.api.store(PODS, {**pod, "status": {"phase": "Succeeded"}})
+
+    def a_person_deletes_the_claim(self):
+        if self.api.live_claim():
+            self.api.mark_deleted(EIPCLAIMS, KEY[1])
+
+    def a_node_goes(self):
+        name = self.random.choice(NODE_NAMES)
+        self.api.remove(NODES, name)
+        pod = self.api.live_pod()
+        if pod and pod.node == name:
+            self.api.remove(PODS, KEY[1])
+
+    def a_node_comes(self):
+        name = self.random.choice(NODE_NAMES)
+        if ("Node", name) not in self.api.objects:
+            self.api.put_node(name)
+        elif not self.api.is_ready(name):
+            self.api.set_ready(name, since=self.now)
+
+    def a_node_is_cut_off(self):
+        name = self.random.choice(NODE_NAMES)
+        if self.api.is_ready(name):
+            self.api.set_ready(name, since=self.now, ready=False)
+
+    # -- the agents
+
+    def the_agent_binds(self):
+        claim, pod = self.api.live_claim(), self.api.live_pod()
+        if not (claim and pod and claim.address and claim.pod) or claim.deleting or claim.binding:
+            return
+        seen = claim.node == pod.node and self.api.is_ready(pod.node)
+        if claim.pod.uid != pod.ref.uid or not seen:
+            return
+        eip = self.cloud.eips.get(claim.address.eip_id)
+        if eip is None or eip.status is not EipStatus.UNBIND:
+            return
+        binding = ClaimBinding(
+            node=pod.node, eni_id=f"eni-{pod.node}", private_ip="10.0.1.5", pod_uid=pod.ref.uid
+        )
+        self.cloud.eips[eip.eip_id] = replace(
+            eip, status=EipStatus.BINDING, eni_id=binding.eni_id, private_ip=binding.private_ip
+        )
+        self.api.write_status(claim, status.bound(claim, binding, self.now))
+
+    def the_agents_unbind(self):
+        claim = self.api.live_claim()
+        if not claim or not claim.binding or not self.api.is_ready(claim.binding.node):
+            return
+        if claim.node != claim.binding.node:
+            return  # its watch does not show the claims of other nodes
+        pod = self.api.live_pod()
+        served = pod and not pod.finished and pod.ref.uid == claim.binding.pod_uid
+        if served and not claim.deleting and not binding_plan.wanted_elsewhere(claim, claim.binding.node):
+            return
+        eip = self.cloud.eips.get(claim.address.eip_id) if claim.address else None
+        if eip and eip.eni_id == claim.binding.eni_id and eip.status is not EipStatus.UNBIND:
+            self.cloud.eips[eip.eip_id] = replace(eip, status=EipStatus.UNBINDING)
+            return  # the binding is removed once the cloud says UNBIND
+        self.api.write_status(claim, status.unbound(claim, Reason.UNBOUND, "done", self.now))
+
+    # -- what always holds
+
+    def nobody_is_robbed(self, eip):
+        """The controller unbinds for a node that exists only when the Pod is gone for certain."""
+        claim, pod = self.api.live_claim(), self.api.live_pod()
+        assert claim
+        node = claim.binding.node if claim.binding else ""
+        if ("Node", node) in self.api.objects:
+            assert not self.api.is_ready(node)
+            assert pod is None or pod.ref.uid != claim.binding.pod_uid
+            assert (eip.eni_id, eip.private_ip) == (claim.binding.eni_id, claim.binding.private_ip)
+
+    def no_claim_has_two_eips(self):
+        owners = [eip.tags[tags.CLAIM_UID] for eip in self.cloud.eips.values()]
+        assert len(owners) == len(set(owners)), self.cloud.eips
+
+    def no_eip_is_without_its_claim(self):
+        claim = self.api.live_claim()
+        for eip in self.cloud.eips.values():
+            if eip.status is not EipStatus.OFFLINING:
+                assert claim is not None
+                assert claim.uid == eip.tags[tags.CLAIM_UID]
+
+    def no_eip_is_gone_while_a_living_claim_records_it(self):
+        claim = self.api.live_claim()
+        if claim and claim.address and not claim.deleting:
+            assert claim.address.eip_id in self.cloud.eips
+
+    def a_claim_costs_one_order(self):
+        for created in self.cloud.created_for.values():
+            assert len(created) <= 1  # without those that failed
+
+    def comes_to_rest(self):
+        """Without further trouble: the wish of the living Pod is fulfilled, or nothing is left."""
+        self.cloud.refuse = ""
+        for name in NODE_NAMES:
+            if ("Node", name) not in self.api.objects and self.often():
+                self.api.put_node(name)
+            elif ("Node", name) in self.api.objects:
+                self.api.set_ready(name, since=self.now)
+        for _ in range(40):
+            self.api.refresh()
+            self.round()
+            self.the_agents_unbind()
+            self.the_agent_binds()
+            self.time_passes(10.0)
+        claim, pod = self.api.live_claim(), self.api.wanting_pod()
+        if pod:
+            assert claim
+            assert claim.address
+            assert claim.pod_uid == pod.ref.uid
+        elif claim:
+            assert claim.retained
+        expected = {claim.address.eip_id} if claim and claim.address else set()
+        assert set(self.cloud.eips) == expected
+
+
+WEIGHTS = {
+    ClaimLife.the_controller_works: 10,
+    ClaimLife.nothing_disturbs_for_a_while: 4,
+    ClaimLife.the_controller_works_on_old_lists_of_the_cloud: 3,
+    ClaimLife.time_passes: 3,
+    ClaimLife.the_account_refuses_or_not: 1,
+    ClaimLife.orders_fail: 3,
+    ClaimLife.a_pod_comes: 5,
+    ClaimLife.the_pod_is_scheduled: 3,
+    ClaimLife.the_pod_goes: 2,
+    ClaimLife.the_pod_ends: 1,
+    ClaimLife.a_person_deletes_the_claim: 1,
+    ClaimLife.a_person_changes_the_label: 1,
+    ClaimLife.a_node_goes: 1,
+    ClaimLife.a_node_comes: 2,
+    ClaimLife.a_node_is_cut_off: 1,
+    ClaimLife.the_agent_binds: 6,
+    ClaimLife.the_agents_unbind: 5,
+}
+INVARIANTS = (
+    ClaimLife.no_claim_has_two_eips,
+    ClaimLife.no_eip_is_without_its_claim,
+    ClaimLife.no_eip_is_gone_while_a_living_claim_records_it,
+    ClaimLife.a_claim_costs_one_order,
+)
+
+
+@pytest.mark.parametrize("seeds", [range(n, n + 100) for n in range(0, 600, 100)], ids=str)
+def test_no_order_of_events_leaks_doubles_or_steals_an_eip(seeds):
+    for seed in seeds:
+        life = ClaimLife(seed)
+        story = life.random.choices(list(WEIGHTS), weights=list(WEIGHTS.values()), k=60)
+        for event in story:
+            event(life)
+            for invariant in INVARIANTS:
+                invariant(life)
+        life.comes_to_rest()
+
+
+@pytest.mark.parametrize("fate", FATES[2:])
+@pytest.mark.parametrize("call", range(14))
+def test_an_order_after_one_that_failed_is_given_once_whatever_becomes_of_its_answer(call, fate):
+    life = ClaimLife(3)
+    life.api.put_pod("node-a", never=False, wants=True)
+    while not life.cloud.eips:
+        life.api.refresh()
+        life.round()
+    life.cloud.past = {}
+    life.orders_fail()
+
+    life.round(["ok"] * call + [fate])
+    for _ in range(6):
+        # The lists of the cloud do not show it for some more looks.
+        life.cloud.stale_lists = 5
+        life.api.refresh()
+        life.round()
+        life.now += 1.0
+        life.no_claim_has_two_eips()
+        life.a_claim_costs_one_order()
+
+    life.cloud.stale_lists = 0
+    life.comes_to_rest()

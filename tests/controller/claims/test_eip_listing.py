@@ -1,0 +1,141 @@
+"""One look at EIPs serves many claims, costs the same whatever there is, and is never older than asked."""
+
+import threading
+
+import pytest
+
+from ipamd.controller.claims.eip_listing import ClaimEips
+from ipamd.core import tags
+from ipamd.core.cloud_errors import cloud_error
+from ipamd.core.errors import CloudError
+from ipamd.core.model import Eip, EipStatus
+
+
+class Cloud:
+    """Lists what there is when the call begins; waits to be let go, if told to."""
+
+    def __init__(self):
+        self.there: list[Eip] = []
+        self.calls: list[dict[str, object]] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.begun = threading.Semaphore(0)
+        self.error: CloudError | None = None
+
+    def describe_eips(self, *, tags=None, eip_ids=None, deadline=None):
+        found = list(self.there)
+        self.calls.append({"tags": tags, "eip_ids": eip_ids})
+        self.begun.release()
+        assert self.gate.wait(10)
+        if self.error:
+            raise self.error
+        if eip_ids is not None:
+            return [eip for eip in found if eip.eip_id in eip_ids]
+        wanted = {key: [value] if isinstance(value, str) else value for key, value in tags.items()}
+        return [eip for eip in found if all(eip.tags.get(key) in value for key, value in wanted.items())]
+
+
+@pytest.fixture
+def cloud():
+    return Cloud()
+
+
+def eip(number, claim="", cluster="cls-1"):
+    return Eip(
+        eip_id=f"eip-{number}",
+        public_ip="198.18.0.1",
+        status=EipStatus.UNBIND,
+        tags=tags.of_claim(cluster, claim) if claim else {},
+    )
+
+
+def in_background(eips, *claims):
+    results = {}
+
+    def look(claim):
+        try:
+            results[claim] = eips.look(claim)
+        except CloudError as e:
+            results[claim] = e
+
+    threads = [threading.Thread(target=look, args=(claim,)) for claim in claims]
+    for thread in threads:
+        thread.start()
+    return threads, results
+
+
+def test_a_claim_sees_its_own_by_its_tag_in_one_call(cloud):
+    cloud.there = [eip(1, "a"), eip(2, "b"), eip(3, "a", cluster="cls-2"), eip(4, "a")]
+
+    assert ClaimEips(cloud, "cls-1").look("a") == (eip(1, "a"), eip(4, "a"))
+    assert cloud.calls == [{"tags": {**tags.of_cluster("cls-1"), tags.CLAIM_UID: ["a"]}, "eip_ids": None}]
+
+
+def test_what_is_known_by_id_is_asked_for_only_when_its_tag_does_not_show_it(cloud):
+    cloud.there = [eip(1, "a"), eip(2), eip(3, "other")]
+    eips = ClaimEips(cloud, "cls-1", spacing=0.0)
+
+    assert eips.look("a", frozenset({"eip-1"})) == (eip(1, "a"),)
+    assert len(cloud.calls) == 1
+    found = eips.look("a", frozenset({"eip-1", "eip-2", "eip-3", "eip-9"}))
+    assert sorted(eip.eip_id for eip in found) == ["eip-1", "eip-2", "eip-3"]
+    assert cloud.calls[2]["eip_ids"] == ["eip-2", "eip-3", "eip-9"]
+    assert eips.look("b", frozenset({"eip-2"})) == (eip(2),)
+
+
+def test_who_asks_while_a_look_is_under_way_is_in_the_next_together_with_others(cloud):
+    eips = ClaimEips(cloud, "cls-1", spacing=0.0)
+    cloud.gate.clear()
+    first, first_result = in_background(eips, "a")
+    assert cloud.begun.acquire(timeout=5)
+    names = [f"c{n}" for n in range(20)]
+    cloud.there = [eip(n, name) for n, name in enumerate(names)] + [eip(99, "a")]
+    later, later_results = in_background(eips, *names, "a")
+    while len(eips._next.known) < 21:
+        pass
+
+    cloud.gate.set()
+    for thread in [*first, *later]:
+        thread.join(5)
+
+    assert first_result == {"a": ()}
+    assert later_results == {**{name: (eip(n, name),) for n, name in enumerate(names)}, "a": (eip(99, "a"),)}
+    assert len(cloud.calls) == 2
+
+
+def test_more_claims_than_a_filter_takes_are_in_several_looks(cloud):
+    eips = ClaimEips(cloud, "cls-1", spacing=0.0)
+    cloud.gate.clear()
+    first, _ = in_background(eips, "a")
+    assert cloud.begun.acquire(timeout=5)
+    later, results = in_background(eips, *(f"c{n}" for n in range(250)))
+    while len(eips._next.known) < 100:
+        pass
+    cloud.gate.set()
+    for thread in [*first, *later]:
+        thread.join(10)
+
+    assert len(results) == 250
+    assert all(len(call["tags"][tags.CLAIM_UID]) <= 100 for call in cloud.calls)
+
+
+def test_a_failure_is_everybody_s_and_the_next_look_is_new(cloud):
+    eips = ClaimEips(cloud, "cls-1", spacing=0.05)
+    cloud.error = cloud_error("DescribeAddresses", "InternalError", "?", "r-1")
+    threads, results = in_background(eips, *"abcde")
+    for thread in threads:
+        thread.join(5)
+    cloud.error = None
+
+    assert all(isinstance(result, CloudError) for result in results.values())
+    assert len({id(result) for result in results.values()}) == 5
+    assert eips.look("a") == ()
+
+
+def test_looks_begin_no_closer_than_their_spacing(cloud):
+    eips = ClaimEips(cloud, "cls-1", spacing=0.2)
+    threads, _ = in_background(eips, *(f"c{n}" for n in range(30)))
+    for thread in threads:
+        thread.join(5)
+
+    assert len(cloud.calls) <= 3

@@ -1,0 +1,57 @@
+"""A Pod asks: which claim is made for it, and what comes first on it."""
+
+from dataclasses import replace
+
+import pytest
+
+from ipamd.core.annotation_names import EIP_ATTRIBUTES
+from ipamd.core.annotations.eip import DeletePolicy, EipRequest
+from ipamd.core.claim import actions as do
+from ipamd.core.claim.eipclaim import ClaimPod, Reason
+from ipamd.core.claim.state_machine import decide
+from ipamd.core.model import EipOrder
+from tests.core.claim_situations import claim, facts, pod
+
+
+@pytest.mark.parametrize(
+    "nobody", [None, pod(wants=False), pod(phase="Succeeded"), pod(phase="Failed"), pod(deleting=True)]
+)
+def test_a_pod_that_wants_no_eip_gets_no_claim(nobody):
+    assert decide(facts(pod=nobody)) == do.Idle()
+
+
+def test_a_pod_that_asks_gets_a_claim():
+    asking = pod()
+
+    assert decide(facts(pod=asking)) == do.Create(
+        pod=asking, request=EipRequest(order=EipOrder(), delete_policy=DeletePolicy.DELETE)
+    )
+
+
+def test_wrong_annotations_get_an_event_and_no_claim():
+    wrong = replace(pod(), annotations={EIP_ATTRIBUTES: '{"ISP":"STARLINK"}'})
+
+    action = decide(facts(pod=wrong))
+
+    assert isinstance(action, do.Reject)
+    assert action.reason is Reason.INVALID_ATTRIBUTES
+    assert "STARLINK" in action.message
+
+
+def test_a_claim_without_our_finalizer_gets_it_before_anything_else():
+    assert decide(facts(claim(held=False), pod())) == do.Hold()
+
+
+def test_label_and_pod_are_recorded_before_an_eip_is_ordered():
+    fresh = claim(node="", pod=None)
+
+    assert decide(facts(fresh, pod())) == do.MoveTo(node="node-a")
+    assert decide(facts(replace(fresh, node="node-a"), pod())) == do.Serve(
+        pod=ClaimPod(uid="pod-1", node="node-a")
+    )
+
+
+def test_an_unscheduled_pod_is_provisioned_already():
+    unscheduled = claim(node="", pod=ClaimPod(uid="pod-1"))
+
+    assert decide(facts(unscheduled, pod(node=""))) == do.LookAtCloud()

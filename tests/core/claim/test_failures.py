@@ -1,0 +1,44 @@
+"""What a refusal says about the claim, and whether a person has to act."""
+
+import pytest
+
+from ipamd.core.claim import failures
+from ipamd.core.claim.eipclaim import FAILURES, Reason
+from ipamd.core.cloud_errors import cloud_error
+from ipamd.core.errors import TryAgainError
+
+
+def bind(code):
+    return failures.bind_reason(cloud_error("AssociateAddress", code, "no"))
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("LimitExceeded.InstanceAddressQuota", Reason.QUOTA_EXCEEDED),
+        ("UnauthorizedOperation", Reason.PERMISSION_DENIED),
+        ("InvalidAddressId.Blocked", Reason.EIP_BLOCKED),
+        ("OperationDenied.AddressInArrears", Reason.EIP_IN_ARREARS),
+        ("ClientBoundElsewhere", Reason.EIP_BOUND_ELSEWHERE),
+        ("AuthFailure.SignatureExpire", Reason.CLOCK_WRONG),
+        ("AuthFailure.SecretIdNotFound", Reason.CREDENTIALS_REFUSED),
+        ("InvalidParameterValue", Reason.BIND_REFUSED),
+    ],
+)
+def test_a_bind_that_only_a_person_mends_has_failed(code, reason):
+    assert bind(code) is reason
+    assert reason in FAILURES
+
+
+@pytest.mark.parametrize(
+    "code", ["InternalError", "ResourceInUse", "RequestLimitExceeded", "ClientNetworkError"]
+)
+def test_one_that_a_repeat_may_mend_has_not(code):
+    assert bind(code) is Reason.BIND_FAILED
+    assert Reason.BIND_FAILED not in FAILURES
+    assert failures.bind_reason(TryAgainError("wait")) is Reason.BIND_FAILED
+
+
+@pytest.mark.parametrize("code", ["AuthFailure.SignatureExpire", "AuthFailure.SecretIdNotFound"])
+def test_a_refusal_of_who_asks_does_not_say_that_no_eip_was_made(code):
+    assert not failures.meaning_of(cloud_error("AllocateAddresses", code, "no")).refused

@@ -1,0 +1,126 @@
+"""A claim gets its EIP: what an earlier order made is adopted, else one is ordered."""
+
+from dataclasses import replace
+
+import pytest
+
+from ipamd.core import tags
+from ipamd.core.claim import actions as do
+from ipamd.core.claim.eipclaim import Allocation, Reason
+from ipamd.core.claim.release import ATTEMPT_WINDOW, SETTLE
+from ipamd.core.claim.state_machine import decide
+from ipamd.core.model import EipOrder, EipStatus
+from tests.core.claim_situations import CLUSTER, NOW, OWN, claim, eip, facts, pod
+
+
+def test_the_cloud_is_looked_at_before_an_order():
+    assert decide(facts(claim(), pod())) == do.LookAtCloud()
+
+
+def test_none_there_means_order():
+    assert decide(facts(claim(), pod(), eips=())) == do.Allocate(attempt=1, begun=False, order=EipOrder())
+
+
+def test_one_there_is_adopted():
+    assert decide(facts(claim(), pod(), eips=(eip(),))) == do.RecordAddress(
+        address=OWN, reason=Reason.ADOPTED
+    )
+
+
+def test_the_one_that_was_ordered_is_recorded():
+    ordered = facts(claim(), pod(), eips=(eip(),), ordered="eip-1")
+
+    assert decide(ordered) == do.RecordAddress(address=OWN, reason=Reason.ALLOCATED)
+
+
+@pytest.mark.parametrize(
+    "status", [EipStatus.CREATING, EipStatus.UNBINDING, EipStatus.OFFLINING, EipStatus.UNKNOWN]
+)
+def test_an_eip_that_is_not_ready_is_waited_for(status):
+    assert isinstance(decide(facts(claim(), pod(), eips=(eip(status=status),))), do.Wait)
+
+
+def test_more_than_one_is_told_and_nothing_is_done():
+    action = decide(facts(claim(), pod(), eips=(eip("eip-1"), eip("eip-2"))))
+
+    assert isinstance(action, do.Refuse)
+    assert action.reason is Reason.AMBIGUOUS_EIP
+    assert "eip-1" in action.message
+    assert "eip-2" in action.message
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        eip(tagged=False),
+        replace(eip(), tags={**tags.of_claim("cls-2", "claim-1")}),
+        replace(eip(), tags={**tags.of_claim(CLUSTER, "claim-2")}),
+    ],
+)
+def test_what_another_created_is_not_adopted(strange):
+    assert isinstance(decide(facts(claim(), pod(), eips=(strange,))), do.Allocate)
+
+
+def test_an_attempt_keeps_its_number_while_its_token_is_good_and_gets_another_after():
+    begun = claim(allocation=Allocation(attempt=2, started=NOW - ATTEMPT_WINDOW))
+    spent = claim(allocation=Allocation(attempt=2, started=NOW - ATTEMPT_WINDOW - SETTLE))
+    refused = claim(allocation=Allocation(attempt=2, started=None))
+
+    assert decide(facts(begun, pod(), eips=())) == do.Allocate(attempt=2, begun=True, order=EipOrder())
+    assert decide(facts(spent, pod(), eips=())) == do.Allocate(attempt=3, begun=False, order=EipOrder())
+    assert decide(facts(refused, pod(), eips=())) == do.Allocate(attempt=2, begun=False, order=EipOrder())
+
+
+@pytest.mark.parametrize("age", [ATTEMPT_WINDOW + 0.1, ATTEMPT_WINDOW + SETTLE - 0.1])
+@pytest.mark.parametrize("ordered", ["", "eip-1"])
+def test_no_other_token_is_used_while_the_spent_one_may_still_deliver(age, ordered):
+    late = claim(allocation=Allocation(attempt=2, started=NOW - age))
+
+    action = decide(facts(late, pod(), eips=(), ordered=ordered))
+
+    assert isinstance(action, do.Wait)
+    assert 0 < action.seconds <= ATTEMPT_WINDOW + SETTLE - age + 1e-6
+
+
+def test_what_a_spent_token_delivers_late_is_adopted():
+    late = claim(allocation=Allocation(attempt=2, started=NOW - ATTEMPT_WINDOW - 1))
+
+    assert isinstance(decide(facts(late, pod(), eips=(eip(),))), do.RecordAddress)
+
+
+def test_an_eip_that_was_promised_is_waited_for_but_not_for_ever():
+    begun = claim(allocation=Allocation(attempt=1, started=NOW - 1))
+    spent = claim(allocation=Allocation(attempt=1, started=NOW - ATTEMPT_WINDOW - SETTLE))
+
+    assert isinstance(decide(facts(begun, pod(), eips=(), ordered="eip-1")), do.Wait)
+    assert isinstance(decide(facts(spent, pod(), eips=(), ordered="eip-1")), do.Allocate)
+
+
+@pytest.mark.parametrize("age", [0.0, 1.0, ATTEMPT_WINDOW + 1])
+def test_an_order_that_failed_for_certain_is_given_again_at_once_with_another_token(age):
+    failed = claim(allocation=Allocation(attempt=2, started=NOW - age))
+
+    action = decide(facts(failed, pod(), eips=(), ordered="eip-1", order_failed=True))
+
+    assert action == do.Allocate(attempt=3, begun=False, order=EipOrder())
+
+
+def test_what_the_cloud_shows_counts_more_than_a_failed_task():
+    failed = claim(allocation=Allocation(attempt=2, started=NOW - 1))
+
+    action = decide(facts(failed, pod(), eips=(eip(),), ordered="eip-1", order_failed=True))
+
+    assert isinstance(action, do.RecordAddress)
+
+
+def test_a_pod_on_its_way_out_gets_no_new_eip():
+    assert decide(facts(claim(), pod(deleting=True))) == do.Idle()
+
+
+def test_a_claim_that_a_person_spoiled_is_told_and_orders_nothing():
+    spoiled = claim(request=None, problem="spec.attributes.isp is None")
+
+    action = decide(facts(spoiled, pod()))
+
+    assert isinstance(action, do.Refuse)
+    assert "spec.attributes.isp" in action.message

@@ -1,0 +1,282 @@
+"""Which EIP goes where: claims and ledger in, actions out."""
+
+from dataclasses import replace
+
+from ipamd.core import model
+from ipamd.core.annotations.eip import DeletePolicy, EipRequest
+from ipamd.core.claim import eipclaim
+from ipamd.core.eip import binding_plan
+from ipamd.core.ledger import acquisition, eip_records, ledger, states
+
+NODE = "node-1"
+IP = "10.0.1.10"
+NOW = 1000.0
+
+
+def pod(uid="u1", name="web-0"):
+    return model.PodRef(namespace="default", name=name, uid=uid)
+
+
+def claim(**changes):
+    policy = DeletePolicy.NEVER if changes.pop("retained", False) else DeletePolicy.DELETE
+    return replace(
+        eipclaim.Claim(
+            namespace="default",
+            name="web-0",
+            uid="claim-1",
+            resource_version="7",
+            deleting=False,
+            held=True,
+            node=NODE,
+            made_for="u1",
+            request=EipRequest(order=model.EipOrder(), delete_policy=policy),
+            problem="",
+            pod=eipclaim.ClaimPod(uid="u1", node=NODE),
+            address=eipclaim.ClaimAddress(eip_id="eip-1", public_ip="198.18.0.1", owned=True),
+            binding=None,
+            allocation=None,
+            conditions=(),
+        ),
+        **changes,
+    )
+
+
+def told(*, node=NODE, ip=IP, uid="u1", true=True):
+    binding = eipclaim.ClaimBinding(node=node, eni_id="eni-1", private_ip=ip, pod_uid=uid, sandbox="c1")
+    conditions = ({"type": "Bound", "status": "True" if true else "False"},)
+    return {"binding": binding, "conditions": conditions}
+
+
+def assigned(stage=None, *, eip_id="eip-1", claim_name="default/web-0", uid="u1"):
+    key = model.SandboxKey(container_id="c1", ifname="eth0")
+    book = ledger.adopt(ledger.Ledger(), "eni-1", [IP], NOW).ledger
+    book = acquisition.acquire(book, acquisition.Attachment(key=key, pod=pod(uid)), 30.0, NOW).ledger
+    if stage is None:
+        return book
+    binding = states.Binding(eip_id=eip_id, public_ip="", stage=stage, claim=claim_name)
+    return book.changed(replace(book.addresses[IP], eip=binding)).ledger
+
+
+def released(book, hold=None):
+    return ledger.release(book, book.addresses[IP].state.key, hold, 30.0, NOW).ledger
+
+
+def decided(book, *known, expected=()):
+    scene = binding_plan.Scene(
+        node=NODE, ledger=book, claims={str(c): c for c in known}, expected=frozenset(expected)
+    )
+    return binding_plan.decide(scene)
+
+
+def one(book, *known, expected=()):
+    (action,) = decided(book, *known, expected=expected)
+    return action
+
+
+BINDING, BOUND, UNBINDING = states.BindStage
+
+
+def test_provisioned_claim_of_a_wired_pod_is_associated():
+    action = one(assigned(), claim())
+
+    assert isinstance(action, binding_plan.Associate)
+    assert (action.address.ip, action.claim.address.eip_id, action.pod) == (IP, "eip-1", pod())
+
+
+def test_pod_without_a_claim_needs_nothing():
+    assert decided(assigned()) == []
+
+
+def test_nothing_is_associated_before_everything_is_certain():
+    assert decided(assigned(), claim(address=None)) == []
+    assert decided(assigned(), claim(deleting=True)) == []
+    assert decided(assigned(), claim(pod=eipclaim.ClaimPod(uid="u0"))) == []
+    assert decided(assigned(), claim(node="node-2")) == []
+    assert decided(assigned(), claim(**told(node="node-2"))) == []
+
+
+def test_bound_and_told_is_the_resting_state():
+    assert decided(assigned(BOUND), claim(**told())) == []
+
+
+def test_what_is_bound_but_not_told_is_announced_without_touching_the_cloud():
+    for state in (dict[str, object](), told(ip="10.0.1.99"), told(true=False), told(uid="u0")):
+        assert isinstance(one(assigned(BOUND), claim(**state)), binding_plan.Announce)
+
+
+def test_interrupted_association_is_resumed():
+    assert isinstance(one(assigned(BINDING), claim(**told(true=False))), binding_plan.Associate)
+
+
+def test_interrupted_disassociation_is_resumed_even_if_the_claim_wants_it_again():
+    action = one(assigned(UNBINDING), claim())
+
+    assert isinstance(action, binding_plan.Disassociate)
+    assert action.certain
+
+
+def test_freed_address_gives_its_eip_back_whatever_the_claim_says():
+    for known in ([], [claim()], [claim(deleting=True)]):
+        actions = decided(released(assigned(BOUND)), *known)
+        (action,) = [a for a in actions if isinstance(a, binding_plan.Disassociate)]
+        assert action.certain
+
+
+def test_unknown_eip_on_a_free_address_is_looked_into_first():
+    book = released(assigned(BOUND, claim_name=""))
+
+    assert not one(book).certain
+
+
+def test_an_eip_that_this_agent_has_not_bound_is_looked_at_whatever_the_pods_claim_says():
+    found = assigned(BOUND, eip_id="eip-x", claim_name="")
+
+    for known in (claim(), claim(deleting=True), claim(address=None, pod=eipclaim.ClaimPod(uid="u2"))):
+        action = one(found, known)
+        assert isinstance(action, binding_plan.Disassociate)
+        assert not action.certain
+
+
+def test_claim_that_is_deleted_or_serves_another_node_loses_its_binding():
+    assert one(assigned(BOUND), claim(deleting=True)).certain
+    assert not one(assigned(BOUND), claim(node="node-2", pod=None)).certain
+    # The label follows when the binding is gone: until then it shows the claim to the agent that has it.
+    moved = claim(pod=eipclaim.ClaimPod(uid="u2", node="node-2"), retained=True)
+    assert isinstance(one(assigned(BOUND), moved), binding_plan.Disassociate)
+
+
+def test_binding_is_withdrawn_though_the_claim_already_serves_a_pod_of_another_node():
+    moving = claim(pod=eipclaim.ClaimPod(uid="u2", node="node-2"), retained=True, **told())
+
+    assert decided(ledger.Ledger(), moving) == [binding_plan.Withdraw(claim=moving)]
+
+
+def test_claim_that_vanished_from_the_cache_is_looked_into_first():
+    action = one(assigned(BOUND))
+
+    assert isinstance(action, binding_plan.Disassociate)
+    assert not action.certain
+
+
+def test_new_eip_of_the_claim_replaces_the_old_one():
+    other = eipclaim.ClaimAddress(eip_id="eip-2", public_ip="", owned=True)
+
+    action = one(assigned(BOUND), claim(address=other))
+
+    assert isinstance(action, binding_plan.Disassociate)
+    assert action.address.eip.eip_id == "eip-1"
+
+
+def test_claim_without_address_keeps_what_is_recorded():
+    assert decided(assigned(BOUND), claim(address=None, **told())) == []
+
+
+def test_eip_leaves_its_old_address_before_it_goes_to_the_new_one():
+    old = released(assigned(BOUND, uid="u0"))
+    key = model.SandboxKey(container_id="c2", ifname="eth0")
+    both = ledger.adopt(old, "eni-1", ["10.0.1.11"], NOW).ledger
+    both = acquisition.acquire(both, acquisition.Attachment(key=key, pod=pod()), 30.0, NOW).ledger
+
+    action = one(both, claim())
+    assert isinstance(action, binding_plan.Disassociate)
+
+    unbound = eip_records.confirm_unbound(both, IP, "eip-1", 30.0, NOW).ledger
+    action = one(unbound, claim())
+    assert isinstance(action, binding_plan.Associate)
+    assert action.address.ip == "10.0.1.11"
+
+
+def test_held_address_keeps_its_eip_without_any_action():
+    hold = ledger.Hold(until=NOW + 120, by_name=False)
+
+    assert decided(released(assigned(BOUND), hold), claim(**told())) == []
+    assert decided(released(assigned(BOUND), hold), claim(**told(ip="10.0.1.99"))) == []
+
+
+def test_retained_claim_that_already_serves_the_next_pod_keeps_the_hold():
+    hold = ledger.Hold(until=NOW + 120, by_name=True)
+    book = released(assigned(BOUND), hold)
+
+    assert decided(book, claim(retained=True, pod=eipclaim.ClaimPod(uid="u2"), **told())) == []
+
+
+def test_claim_that_serves_another_pod_without_retention_takes_its_eip_along():
+    action = one(assigned(BOUND), claim(pod=eipclaim.ClaimPod(uid="u2")))
+
+    assert isinstance(action, binding_plan.Disassociate)
+
+
+def test_hold_of_a_pod_that_is_expected_back_goes_on_binding():
+    book = released(assigned(), ledger.Hold(until=NOW + 120, by_name=False))
+
+    assert isinstance(one(book, claim(), expected=[pod()]), binding_plan.Associate)
+    assert decided(book, claim()) == []
+
+
+def test_binding_of_this_node_without_an_address_is_withdrawn():
+    known = claim(deleting=True, **told())
+
+    assert decided(ledger.Ledger(), known) == [binding_plan.Withdraw(claim=known)]
+    assert decided(ledger.Ledger(), claim(**told(node="node-2"))) == []
+
+
+def test_binding_that_is_about_to_be_made_again_is_not_withdrawn():
+    assert [type(a) for a in decided(assigned(), claim(**told()))] == [binding_plan.Associate]
+
+
+def test_quarantined_address_gets_no_eip():
+    book = assigned()
+    book = book.changed(replace(book.addresses[IP], missing_since=NOW)).ledger
+
+    assert decided(book, claim()) == []
+
+
+def test_occupied_address_of_a_lost_store_keeps_its_eip():
+    occupant = states.Occupied(host_interface="eni0", pod=pod(), since=NOW)
+    eip = states.Binding(eip_id="eip-1", public_ip="", stage=BOUND)
+    book = ledger.Ledger.of([states.Address(ip=IP, eni_id="eni-1", state=occupant, added_at=NOW, eip=eip)])
+
+    assert not any(isinstance(a, binding_plan.Disassociate) for a in decided(book, claim(**told())))
+
+
+def test_every_wait_is_told_in_words():
+    words = {
+        "create": None,
+        "being deleted": claim(deleting=True),
+        "provision": claim(address=None),
+        "UID u0": claim(pod=eipclaim.ClaimPod(uid="u0")),
+        "node node-2": claim(node="node-2"),
+        "agent of node node-3": claim(**told(node="node-3")),
+    }
+    for expected, known in words.items():
+        assert expected in binding_plan.waited_for(known, pod(), NODE)
+    assert binding_plan.waited_for(claim(), pod(), NODE) == ""
+
+
+def test_condition_of_the_claim_is_part_of_the_words():
+    failed = {
+        "type": "Provisioned",
+        "status": "False",
+        "reason": "QuotaExceeded",
+        "message": "AddressQuotaLimitExceeded, RequestId r-1: ask for more",
+    }
+    known = claim(address=None, conditions=(failed,))
+
+    assert "RequestId r-1" in binding_plan.waited_for(known, pod(), NODE)
+    assert (
+        binding_plan.refusal(known) == "QuotaExceeded: AddressQuotaLimitExceeded, RequestId r-1: ask for more"
+    )
+    assert binding_plan.refusal(claim(conditions=(failed,))) == ""
+    assert binding_plan.refusal(claim(address=None, conditions=({**failed, "reason": "CloudError"},))) == ""
+    assert binding_plan.refusal(None) == ""
+
+
+def test_add_is_ready_only_with_the_right_eip_bound_for_the_right_pod():
+    address = assigned(BOUND).addresses[IP]
+
+    assert binding_plan.is_ready(address, claim(), pod())
+    assert not binding_plan.is_ready(address, claim(pod=eipclaim.ClaimPod(uid="u0")), pod())
+    assert not binding_plan.is_ready(address, claim(deleting=True), pod())
+    assert not binding_plan.is_ready(address, None, pod())
+    assert not binding_plan.is_ready(assigned(BINDING).addresses[IP], claim(), pod())
+    assert not binding_plan.is_ready(assigned(BOUND, eip_id="eip-2").addresses[IP], claim(), pod())

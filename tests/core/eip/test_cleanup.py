@@ -1,0 +1,123 @@
+"""What becomes of EIPs that a cluster has left behind, by their tags, its claims, and their state."""
+
+import dataclasses
+
+import pytest
+
+from ipamd.core import tags
+from ipamd.core.claim import eipclaim
+from ipamd.core.eip.cleanup import Entry, Fate, Step, holders, next_step, plan, signs_of_life
+from ipamd.core.model import Eip, EipStatus
+
+CLUSTER = "cls-gone"
+
+
+def eip(number=1, status=EipStatus.UNBIND, *, claim_uid="uid-1", cluster=CLUSTER, **fields):
+    return Eip(
+        eip_id=f"eip-{number}",
+        public_ip=f"198.18.0.{number}",
+        status=status,
+        tags=tags.of_claim(cluster, claim_uid),
+        **fields,
+    )
+
+
+def bound(number=1, ip="10.0.1.4", **fields):
+    return eip(number, EipStatus.BIND, eni_id="eni-1", private_ip=ip, instance_id="ins-1", **fields)
+
+
+def fates(*eips, held_by=None, unbind=False):
+    return {e.eip.eip_id: e.fate for e in plan(eips, CLUSTER, held_by or {}, unbind=unbind)}
+
+
+def entry(listed, fate=Fate.RELEASE):
+    return Entry(eip=listed, fate=fate)
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        {},
+        {"tke-clusterId": CLUSTER},
+        {"tke-created-eip": "true"},
+        {"tke-clusterId": "cls-other", "tke-created-eip": "true"},
+        {"tke-clusterId": CLUSTER, "tke-created-eip": "false"},
+        {"tke-clusterId": f"{CLUSTER}-2", "tke-created-eip": "true"},
+    ],
+)
+def test_an_eip_without_both_tags_of_the_cluster_is_not_even_listed(foreign):
+    assert fates(dataclasses.replace(eip(), tags=foreign)) == {}
+
+
+@pytest.mark.parametrize("status", list(EipStatus))
+def test_only_what_is_unbound_or_on_its_way_there_goes_without_a_word(status):
+    gone = {
+        EipStatus.UNBIND: Fate.RELEASE,
+        EipStatus.UNBINDING: Fate.RELEASE,
+        EipStatus.OFFLINING: Fate.LEAVING,
+    }
+    assert fates(eip(status=status)) == {"eip-1": gone.get(status, Fate.KEEP_BOUND)}
+
+
+@pytest.mark.parametrize("status", list(EipStatus))
+def test_with_unbind_goes_what_is_bound_and_stays_what_is_still_being_made_or_bound(status):
+    stays = (EipStatus.BINDING, EipStatus.CREATING, EipStatus.UNKNOWN)
+    assert (fates(eip(status=status), unbind=True)["eip-1"] is Fate.KEEP_BOUND) == (status in stays)
+
+
+@pytest.mark.parametrize("unbind", [False, True])
+@pytest.mark.parametrize("status", list(EipStatus))
+def test_what_a_claim_holds_is_kept_in_every_state(status, unbind):
+    assert fates(eip(status=status), held_by={"eip-1": "default/web-0"}, unbind=unbind) == {
+        "eip-1": Fate.KEEP_CLAIMED
+    }
+
+
+def claim(uid, *, name="web-0", address=""):
+    status = {"address": {"id": address, "ip": "198.18.0.9", "owned": True}} if address else {}
+    return eipclaim.read({"metadata": {"namespace": "default", "name": name, "uid": uid}, "status": status})
+
+
+def test_a_claim_holds_the_eip_of_its_record_and_those_that_were_ordered_for_it():
+    eips = [eip(1, claim_uid="uid-1"), eip(2, claim_uid="uid-2"), eip(3, claim_uid="uid-3")]
+
+    held = holders(eips, [claim("uid-2", name="ordered"), claim("other", name="recorded", address="eip-3")])
+
+    assert held == {"eip-2": "default/ordered", "eip-3": "default/recorded"}
+
+
+def test_an_eip_in_use_that_no_claim_explains_is_a_sign_of_life():
+    entries = plan([eip(1), bound(2), bound(3)], CLUSTER, {"eip-3": "default/web-0"}, unbind=False)
+    assert [e.eip.eip_id for e in signs_of_life(entries)] == ["eip-2"]
+
+
+def step(listed, now, *, fate=Fate.RELEASE, unbound=False):
+    return next_step(entry(listed, fate), now, CLUSTER, unbound=unbound).step
+
+
+def test_an_eip_goes_from_bound_to_gone_by_these_steps():
+    listed = bound()
+    assert step(listed, listed, fate=Fate.UNBIND) is Step.UNBIND
+    assert step(listed, eip(status=EipStatus.UNBINDING), fate=Fate.UNBIND) is Step.WAIT
+    assert step(listed, eip(), fate=Fate.UNBIND, unbound=True) is Step.RELEASE
+    assert step(listed, eip(status=EipStatus.OFFLINING), fate=Fate.UNBIND, unbound=True) is Step.WAIT
+    assert step(listed, None, fate=Fate.UNBIND, unbound=True) is Step.DONE
+
+
+def test_an_eip_that_came_into_use_after_it_was_listed_is_left():
+    now = bound()
+    assert step(eip(), now) is Step.LEAVE
+    assert step(eip(), eip(status=EipStatus.BINDING)) is Step.LEAVE
+
+
+def test_an_eip_that_moved_after_it_was_listed_is_not_unbound():
+    assert step(bound(ip="10.0.1.4"), bound(ip="10.0.1.5"), fate=Fate.UNBIND) is Step.LEAVE
+
+
+def test_an_eip_that_somebody_binds_again_is_not_unbound_twice():
+    assert step(bound(), bound(), fate=Fate.UNBIND, unbound=True) is Step.LEAVE
+
+
+def test_an_eip_whose_tags_were_taken_off_is_left():
+    kept_by_a_person = dataclasses.replace(eip(), tags={"team": "a"})
+    assert step(eip(), kept_by_a_person) is Step.LEAVE

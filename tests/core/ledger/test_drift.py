@@ -1,0 +1,64 @@
+"""What Pods are told of what somebody else did to their addresses and EIPs in the cloud."""
+
+from ipamd.core import model
+from ipamd.core.ledger import acquisition, cloud_listing, drift, eip_records, ledger, states
+
+NOW = 1000.0
+IP = "10.0.1.10"
+POD = model.PodRef(namespace="default", name="web-0", uid="u1")
+KEY = model.SandboxKey(container_id="c1", ifname="eth0")
+
+
+def book_with_a_pod(*, eip_id="eip-1"):
+    book = ledger.adopt(ledger.Ledger(), "eni-1", [IP, "10.0.1.11"], NOW - 100).ledger
+    book = acquisition.acquire(book, acquisition.Attachment(key=KEY, pod=POD), 30.0, NOW - 100).ledger
+    binding = states.Binding(eip_id=eip_id, public_ip="198.18.0.9", stage=states.BindStage.BINDING)
+    book = eip_records.begin_bind(book, IP, binding).ledger
+    return eip_records.confirm_bound(book, IP, eip_id).ledger
+
+
+def test_the_pod_of_an_address_in_quarantine_hears_of_it_and_a_free_address_concerns_nobody():
+    book = cloud_listing.lost_eni(book_with_a_pod(), ["eni-1"], NOW).ledger
+
+    told = drift.missing(book, {})
+
+    assert set(told) == {POD}
+    assert "the VPC does not list it at eni-1" in told[POD]
+    assert IP in told[POD]
+
+
+def test_it_is_said_what_is_wrong_with_the_eni():
+    book = cloud_listing.lost_eni(book_with_a_pod(), ["eni-1"], NOW).ledger
+    assert "no link has MAC" in drift.missing(book, {"eni-1": "no link has MAC 52:54"})[POD]
+
+
+def test_nothing_is_said_while_all_is_well():
+    book = book_with_a_pod()
+    assert drift.missing(book, {}) == {}
+    assert drift.unbound(book, book) == {}
+
+
+def test_an_eip_that_was_unbound_is_told_with_its_name_and_place():
+    before = book_with_a_pod()
+    eni = model.Eni(
+        eni_id="eni-1",
+        mac="",
+        vpc_id="",
+        subnet_id="",
+        primary=False,
+        state=model.EniState.AVAILABLE,
+        instance_id="",
+        addresses=(model.EniAddress(ip=IP, primary=False, state=model.IpState.AVAILABLE),),
+    )
+    after = cloud_listing.observe(
+        before, cloud_listing.Listing(enis=(eni,), as_of=NOW, loose=frozenset({"eip-1"})), NOW
+    ).ledger
+
+    told = drift.unbound(before, after)
+
+    assert told[POD].startswith(f"somebody has unbound EIP 198.18.0.9 (eip-1) from {IP}")
+
+
+def test_our_own_unbind_is_nobody_elses():
+    before = book_with_a_pod()
+    assert drift.unbound(before, eip_records.begin_unbind(before, IP, "eip-1").ledger) == {}

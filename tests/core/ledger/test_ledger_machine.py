@@ -1,0 +1,254 @@
+"""Thousands of random lives of Pods, sandboxes and EIPs against the ledger, with a cloud that is late.
+
+The machine plays the agent's shell as badly as it may be played: it reloads the ledger from what was
+persisted at any moment (a crash), takes in stale and short listings, and lets cloud tasks finish whenever
+they like. A reboot begins the clock anew.
+"""
+
+from dataclasses import replace
+
+import hypothesis.strategies as st
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from ipamd.core import model
+from ipamd.core.ledger import acquisition, cloud_listing, eip_records, ledger, restart, states
+
+COOLDOWN = 30.0
+HOLD = 120.0
+SPANS = restart.Spans(hold=HOLD, cooldown=COOLDOWN)
+ENI = "eni-1"
+IPS = [f"10.0.1.{n}" for n in range(10, 15)]
+
+
+class NodeMachine(RuleBasedStateMachine):
+    def __init__(self):
+        super().__init__()
+        self.now = 1000.0
+        self.book = ledger.Ledger()
+        self.disk = {}
+        # What is true outside: addresses of the ENI, EIP at an address, sandboxes that really run.
+        self.cloud_ips = set()
+        self.cloud_eips = {}
+        self.snapshots = []
+        self.live = {}
+        self.freed = {}
+        self.containers = 0
+        self.incarnation = dict.fromkeys(("web-0", "web-1", "job"), 0)
+
+    def apply(self, transition):
+        """Persist, then believe: what the shell's address book does."""
+        for address in transition.changed:
+            self.disk[address.ip] = address
+        for ip in transition.forgotten:
+            del self.disk[ip]
+        self.book = transition.ledger
+        return transition
+
+    def pod(self, name):
+        return model.PodRef(namespace="default", name=name, uid=f"{name}-{self.incarnation[name]}")
+
+    def listing(self, left_out=()):
+        entries = tuple(
+            model.EniAddress(
+                ip=ip, primary=False, state=model.IpState.AVAILABLE, eip_id=self.cloud_eips.get(ip, "")
+            )
+            for ip in sorted(self.cloud_ips)
+            if ip not in left_out
+        )
+        eni = model.Eni(
+            eni_id=ENI,
+            mac="",
+            vpc_id="",
+            subnet_id="",
+            primary=False,
+            state=model.EniState.AVAILABLE,
+            instance_id="",
+            addresses=entries,
+        )
+        doubtful = cloud_listing.doubtful(self.book, (eni,))
+        loose = {eip_id for eip_id, a in doubtful.items() if self.cloud_eips.get(a.ip) != eip_id}
+        return cloud_listing.Listing(enis=(eni,), as_of=self.now, loose=frozenset(loose))
+
+    def record_freed(self):
+        for address in self.book.in_state(states.Cooling):
+            self.freed[address.ip] = address.state.until
+
+    @initialize(count=st.integers(1, 3))
+    def start(self, count):
+        self.assign(count)
+
+    @rule(count=st.integers(1, 3))
+    def assign(self, count):
+        ips = [ip for ip in IPS if ip not in self.cloud_ips][:count]
+        self.cloud_ips.update(ips)
+        self.apply(ledger.adopt(self.book, ENI, ips, self.now))
+
+    @rule(lost=st.booleans())
+    def unassign(self, lost):
+        if not self.book.available:
+            return
+        ip = self.book.available[-1].ip
+        self.apply(ledger.retire(self.book, [ip], self.now))
+        self.cloud_ips.discard(ip)
+        self.cloud_eips.pop(ip, None)
+        if not lost:
+            self.apply(ledger.forget(self.book, [ip]))
+
+    @rule(name=st.sampled_from(["web-0", "web-1", "job"]))
+    def add(self, name):
+        self.containers += 1
+        key = model.SandboxKey(container_id=f"c{self.containers}", ifname="eth0")
+        attachment = acquisition.Attachment(key=key, pod=self.pod(name))
+        before = self.book
+        transition = self.apply(acquisition.acquire(self.book, attachment, COOLDOWN, self.now))
+        if transition.address is None:
+            return
+        ip = transition.address.ip
+        previous = before.addresses[ip]
+        if transition.address.state == previous.state:
+            self.live.pop(previous.state.key, None)
+            self.apply(acquisition.take_over(self.book, previous, attachment, COOLDOWN, self.now))
+        for address in acquisition.superseded(self.book, attachment):
+            self.live.pop(address.state.key, None)
+            self.apply(ledger.release(self.book, address.state.key, None, COOLDOWN, self.now))
+        self.record_freed()
+        assert not previous.quarantined, "given although the cloud does not list it"
+        own = [a.ip for a in before.of_name(attachment.pod) if a.pod == attachment.pod and not a.quarantined]
+        assert ip in own or not own, "the Pod's own address was passed over"
+        if previous.pod is not None and previous.pod != attachment.pod:
+            assert (
+                previous.state.by_name if isinstance(previous.state, states.Held) else previous.eip.retained
+            )
+        if isinstance(previous.state, states.Warm):
+            assert ip not in self.cloud_eips, "given with an EIP still bound"
+            assert self.freed.get(ip, 0.0) <= self.now, "given before its cool-down was over"
+        assert ip not in [owned for _, owned in self.live.values()], "two sandboxes with one address"
+        self.live[key] = (name, ip)
+
+    @precondition(lambda self: self.live)
+    @rule(data=st.data(), hold=st.sampled_from([None, False, True]))
+    def delete(self, data, hold):
+        key = data.draw(st.sampled_from(sorted(self.live)))
+        self.live.pop(key)
+        kept = None if hold is None else ledger.Hold(until=self.now + HOLD, by_name=hold)
+        self.apply(ledger.release(self.book, key, kept, COOLDOWN, self.now))
+        self.record_freed()
+
+    @rule(container=st.integers(0, 40))
+    def delete_again(self, container):
+        key = model.SandboxKey(container_id=f"c{container}", ifname="eth0")
+        if key not in self.live:
+            self.apply(ledger.release(self.book, key, None, COOLDOWN, self.now))
+            self.record_freed()
+
+    @rule(name=st.sampled_from(["web-0", "web-1", "job"]))
+    def pod_is_replaced(self, name):
+        self.incarnation[name] += 1
+
+    @precondition(lambda self: self.book.in_state(states.Assigned, states.Held))
+    @rule(data=st.data(), retained=st.booleans())
+    def bind(self, data, retained):
+        """The cloud is asked; whether the answer is ever heard is another matter."""
+        candidates = self.book.in_state(states.Assigned, states.Held)
+        address = data.draw(st.sampled_from(sorted(candidates, key=lambda a: a.ip)))
+        eip_id = f"eip-claim-{address.state.pod.name}"
+        elsewhere = self.book.with_eip(eip_id)
+        if address.eip is not None or elsewhere is not None or eip_id in self.cloud_eips.values():
+            return
+        wanted = states.Binding(
+            eip_id=eip_id, public_ip="", stage=states.BindStage.BINDING, retained=retained
+        )
+        self.apply(eip_records.begin_bind(self.book, address.ip, wanted))
+        if address.ip not in self.cloud_eips and address.ip in self.cloud_ips:
+            self.cloud_eips[address.ip] = eip_id
+
+    @rule()
+    def confirm(self):
+        for address in list(self.book.addresses.values()):
+            if address.eip is not None and self.cloud_eips.get(address.ip) == address.eip.eip_id:
+                self.apply(eip_records.confirm_bound(self.book, address.ip, address.eip.eip_id))
+
+    @rule(answered=st.booleans())
+    def unbind(self, answered):
+        for address in self.book.in_state(states.Unbinding):
+            self.apply(eip_records.begin_unbind(self.book, address.ip, address.eip.eip_id))
+            if self.cloud_eips.get(address.ip) == address.eip.eip_id:
+                del self.cloud_eips[address.ip]
+            if answered:
+                self.apply(
+                    eip_records.confirm_unbound(self.book, address.ip, address.eip.eip_id, COOLDOWN, self.now)
+                )
+        self.record_freed()
+
+    @rule()
+    def eip_is_unbound_from_outside(self):
+        for ip in sorted(self.cloud_eips)[:1]:
+            del self.cloud_eips[ip]
+
+    @rule(seconds=st.sampled_from([1.0, 20.0, 40.0, 130.0]))
+    def time_passes(self, seconds):
+        self.now += seconds
+        self.apply(ledger.expire(self.book, COOLDOWN, self.now))
+        self.record_freed()
+
+    @rule(left_out=st.sets(st.sampled_from(IPS), max_size=3))
+    def remember_a_listing(self, left_out):
+        """It may be late by the time it is taken in, and it may be short."""
+        self.snapshots.append(self.listing(left_out))
+
+    @rule(data=st.data(), fresh=st.booleans())
+    def observe(self, data, fresh):
+        if fresh or not self.snapshots:
+            seen = self.listing()
+        else:
+            seen = replace(data.draw(st.sampled_from(self.snapshots[-3:])), as_of=self.now)
+        owners = {a.ip for a in self.book.in_state(states.Assigned, states.Held)}
+        recorded = {a.ip for a in self.book.addresses.values() if a.eip is not None}
+        self.apply(cloud_listing.observe(self.book, seen, self.now))
+        assert owners <= set(self.book.addresses), "an owner was dropped because of a listing"
+        assert recorded <= {a.ip for a in self.book.addresses.values() if a.eip is not None}
+
+    @rule()
+    def crash(self):
+        self.book = ledger.Ledger.of(self.disk.values())
+        assert not self.apply(restart.restarted(self.book, SPANS, self.now)), (
+            "a time of this boot was doubted"
+        )
+
+    @rule(uptime=st.sampled_from([10.0, 40.0, 10_000.0]))
+    def reboot(self, uptime):
+        self.live.clear()
+        self.snapshots.clear()
+        self.book = ledger.Ledger.of(self.disk.values())
+        self.now = uptime
+        self.apply(restart.rebooted(self.book, SPANS, self.now))
+        self.freed.clear()
+        self.record_freed()
+
+    @invariant()
+    def the_store_is_the_ledger(self):
+        assert dict(self.book.addresses) == self.disk
+
+    @invariant()
+    def the_ledgers_own_invariants_hold(self):
+        assert ledger.violations(self.book) == []
+
+    @invariant()
+    def every_live_sandbox_has_its_own_address(self):
+        ips = [ip for _, ip in self.live.values()]
+        assert len(ips) == len(set(ips))
+        for key, (_, ip) in self.live.items():
+            assert self.book.owned_by(key).ip == ip
+
+    @invariant()
+    def no_eip_that_we_bound_is_unrecorded(self):
+        for ip, eip_id in self.cloud_eips.items():
+            entry = self.book.addresses.get(ip)
+            assert entry is not None
+            assert entry.eip is not None
+            assert entry.eip.eip_id == eip_id
+
+
+NodeMachine.TestCase.settings = settings(max_examples=200, stateful_step_count=80, deadline=None)
+test_random_lives_of_pods = NodeMachine.TestCase
