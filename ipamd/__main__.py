@@ -1,6 +1,7 @@
 """`ipamd agent` and `ipamd controller`, the two daemons of the product, and what prepares a node for them.
 
-Each has its flags and its `run` in its package's `options`; only the chosen one's dependencies are imported.
+Each has its flags in its package's `options` and its `run` in `command`, which is imported for the chosen one
+only: flags and --help must not cost gRPC and the cloud SDK.
 """
 
 import argparse
@@ -27,11 +28,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar=f"{{{','.join(_COMMANDS)}}}")
     for name, (package, description) in _COMMANDS.items():
         options = importlib.import_module(f"ipamd.{package}.options")
-        command = commands.add_parser(name, help=description, description=description)
-        options.add_arguments(command)
-        command.set_defaults(options=options)
+        flags = commands.add_parser(name, help=description, description=description)
+        options.add_arguments(flags)
+        flags.set_defaults(package=package)
     arguments = parser.parse_args(argv)
-    code: int = arguments.options.run(arguments)
+    command = importlib.import_module(f"ipamd.{arguments.package}.command")
+    code: int = command.run(arguments)
     return code
 
 

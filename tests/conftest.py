@@ -12,8 +12,10 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-# How fast examples are drawn says how busy the machine is, and nothing about what is tested.
-hypothesis.settings.register_profile("here", suppress_health_check=[hypothesis.HealthCheck.too_slow])
+# How fast examples are drawn and tried says how busy the machine is, and nothing about what is tested.
+hypothesis.settings.register_profile(
+    "here", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.register_profile("ci", hypothesis.settings.get_profile("here"), derandomize=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "here")
 

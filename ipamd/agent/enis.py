@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from ipamd.agent.eips.associate import is_at
 from ipamd.agent.pods.unknown_owners import UnknownOwners
 from ipamd.agent.pods.wiring import gateway_of
 from ipamd.agent.shared_ledger import AddressBook
@@ -21,7 +20,7 @@ from ipamd.cloud.eni_creation import NODE_TAG
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.core import model
 from ipamd.core.errors import IpamError
-from ipamd.core.ledger import cloud_listing, ledger
+from ipamd.core.ledger import cloud_listing, eip_records, ledger
 from ipamd.core.ledger.states import Address, Assigned, Held, Occupied
 from ipamd.core.timing.deadline import Deadline
 from ipamd.net.dataplane import DataPlane
@@ -201,7 +200,9 @@ class NodeEnis:
             for eip in self._adapters.cloud.describe_eips(eip_ids=sorted(doubtful), deadline=deadline)
         }
         return frozenset(
-            eip_id for eip_id, address in doubtful.items() if not is_at(found.get(eip_id), address)
+            eip_id
+            for eip_id, address in doubtful.items()
+            if not eip_records.is_at(found.get(eip_id), address)
         )
 
     def _is_ours(self, eni: model.Eni) -> bool:

@@ -7,9 +7,7 @@ sets by the downward API.
 
 import argparse
 import ipaddress
-import os
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -233,21 +231,6 @@ def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> S
         log_level=arguments.log_level,
         log_format=arguments.log_format,
     )
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """Run the agent until a signal; return the exit code."""
-    # gRPC reads it when it is imported; the daemon never forks, and the support for it costs each call.
-    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
-    from ipamd.agent import daemon  # noqa: PLC0415 - flags and --help must not cost gRPC and the cloud SDK
-
-    try:
-        chosen = settings(arguments, os.environ)
-        logs.configure(chosen.log_level, chosen.log_format)
-        return daemon.run(chosen, os.environ)
-    except InvalidInputError as e:
-        print(f"ipamd agent: {e}", file=sys.stderr)
-        return 2
 
 
 def _add_identity(parser: argparse.ArgumentParser) -> None:

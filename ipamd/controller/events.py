@@ -5,6 +5,7 @@ Thread safety: any thread may call any method; nothing here waits or fails.
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any, Literal
 
 from ipamd.core.claim import eipclaim
@@ -18,6 +19,10 @@ COMPONENT = "tke-eni-ipamd"
 
 _REMEMBERED = 4096
 """Hints; more Pods with a hint than that hear theirs again."""
+
+
+Tell = Callable[[Literal["Normal", "Warning"], str, str], None]
+"""Says something about the cluster as a whole: kind, reason and message of an Event."""
 
 
 class Teller:

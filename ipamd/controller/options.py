@@ -9,7 +9,6 @@ import argparse
 import os
 import re
 import socket
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -217,19 +216,6 @@ def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> S
             age=flags.duration("--orphan-age", arguments.orphan_age, least=600, most=30 * 86400),
         ),
     )
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """Run the controller until a signal or the loss of the Lease; return the exit code."""
-    from ipamd.controller import daemon  # noqa: PLC0415 - flags and --help must not cost the cloud SDK
-
-    try:
-        chosen = settings(arguments, os.environ)
-        logs.configure(chosen.log_level, chosen.log_format)
-        return daemon.run(chosen, os.environ)
-    except InvalidInputError as e:
-        print(f"ipamd controller: {e}", file=sys.stderr)
-        return 2
 
 
 def _rules(arguments: argparse.Namespace) -> ClusterRules:

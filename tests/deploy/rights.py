@@ -16,9 +16,9 @@ from tests.deploy import manifests
 AGENT, CONTROLLER = "tke-eni-agent", "tke-eni-ipamd"
 ADMISSION = "admission webhook of tke-eni-ipamd"
 SOURCES = {
-    ADMISSION: ("ipamd/controller/admission*.py",),
-    AGENT: ("ipamd/agent/*.py", "ipamd/kube/events.py"),
-    CONTROLLER: ("ipamd/controller/*.py", "ipamd/kube/events.py", "ipamd/kube/leases.py"),
+    ADMISSION: ("ipamd/controller/admission/*.py",),
+    AGENT: ("ipamd/agent/**/*.py", "ipamd/kube/events.py"),
+    CONTROLLER: ("ipamd/controller/**/*.py", "ipamd/kube/events.py", "ipamd/kube/leases.py"),
 }
 ROLES = {ADMISSION: "components/admission/rbac.yaml"}
 """Where roles and bindings are, if not in rbac.yaml."""

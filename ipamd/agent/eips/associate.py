@@ -1,8 +1,8 @@
 """Binds one EIP to one address: written down, told to the claim, asked of the cloud, waited for, told again.
 
-Each step may be the last one before a crash; the next round of `ipamd.agent.eips.reconciler` starts at the top and
-finds every step done already that was done.
-Thread safety: one call for an EIP at a time; calls for different EIPs run in parallel.
+Each step may be the last one before a crash; the next round of `ipamd.agent.eips.reconciler` starts at the
+top and finds every step done already that was done. Thread safety: one call for an EIP at a time; calls for
+different EIPs run in parallel.
 """
 
 import logging
@@ -122,13 +122,6 @@ def _show_in_kernel(address: Address | None, tools: BindTools) -> None:
         log.warning("the kernel does not yet know about the EIP of %s: %s", address.ip, e)
 
 
-def is_at(eip: model.Eip | None, address: Address) -> bool:
-    """Whether the EIP is, or may soon be, at the address."""
-    place = (eip.eni_id, eip.private_ip) if eip is not None else ("", "")
-    loose = eip is None or eip.status in (model.EipStatus.UNBIND, model.EipStatus.OFFLINING)
-    return not loose and place == (address.eni_id, address.ip)
-
-
 def _begin(book: Ledger, ip: str, pod: model.PodRef, record: Binding) -> Transition:
     """Record the binding, unless the address is not this Pod's any more or one of the EIPs is in the way."""
     address = book.addresses.get(ip)
@@ -146,7 +139,7 @@ def _check_bound(eip: model.Eip | None, address: Address, eip_id: str) -> None:
     """Raise CloudError unless the EIP is bound to the address."""
     if eip is None:
         raise cloud_error("DescribeAddresses", "ClientNotFound", f"EIP {eip_id} does not exist any more")
-    if not is_at(eip, address):
+    if not eip_records.is_at(eip, address):
         raise cloud_error(
             "DescribeAddresses",
             "ClientBoundElsewhere",

@@ -8,7 +8,7 @@ Thread safety: one call for an EIP at a time; calls for different EIPs run in pa
 
 import logging
 
-from ipamd.agent.eips.associate import SECONDS, BindTools, change, is_at
+from ipamd.agent.eips.associate import SECONDS, BindTools, change
 from ipamd.agent.eips.claims import ClaimSource
 from ipamd.core import model, tags
 from ipamd.core.claim.eipclaim import Claim
@@ -54,7 +54,7 @@ class Disassociation:
             return
         log.info("unbinding %s from %s: %s", record.eip_id, address.ip, action.why)
         eip = tools.cloud.describe_eip(record.eip_id, deadline)
-        if is_at(eip, address):
+        if eip_records.is_at(eip, address):
             self._unbind(record.eip_id, address, deadline)
         else:
             self._settle(record.eip_id, address, deadline)
@@ -99,7 +99,7 @@ class Disassociation:
         eip = self._tools.cloud.describe_eip(record.eip_id)
         if eip is None or eip.tags.get(tags.CLUSTER_ID) == self._cluster_id:
             return True
-        if not is_at(eip, address):
+        if not eip_records.is_at(eip, address):
             # Whoever bound it has unbound it. It is not ours to unbind should it come back this instant.
             self._forget(address, record, deadline)
             return False
@@ -156,19 +156,19 @@ class Disassociation:
         quiet_until = monotonic() + _SETTLE
         seen = effects.wait(
             eip_id,
-            lambda eip: is_at(eip, address) or monotonic() >= quiet_until,
+            lambda eip: eip_records.is_at(eip, address) or monotonic() >= quiet_until,
             deadline,
             action="AssociateAddress",
             task_id="",
         )
-        if is_at(seen, address):
+        if eip_records.is_at(seen, address):
             self._unbind(eip_id, address, deadline)
 
     def _unbind(self, eip_id: str, address: Address, deadline: Deadline) -> None:
         task_id = self._tools.cloud.disassociate_eip(eip_id, deadline)
         self._tools.effects.wait(
             eip_id,
-            lambda eip: not is_at(eip, address),
+            lambda eip: not eip_records.is_at(eip, address),
             deadline,
             action="DisassociateAddress",
             task_id=task_id,

@@ -1,4 +1,4 @@
-"""Keeps EIPs where the claims want them: has executed what `ipamd.core.eip.binding_plan` decides, again and again.
+"""Keeps EIPs where the claims want them: does what `ipamd.core.eip.binding_plan` decides, again and again.
 
 A thread compares ledger and claims after every change of either, and hands what is to be done to a few
 workers, one at a time for each claim. What fails is told to the Pod and comes again after a pause; nothing

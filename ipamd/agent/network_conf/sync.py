@@ -2,8 +2,8 @@
 
 A node without one is not ready, so that a new node gets no Pods before they could start. Once written it
 stays, also while the agent is away: the plugin then answers by itself, and a node whose agent restarts must
-not become unready. What the file has to be is decided by `ipamd.core.cni.conflist`; what an operator added to it
-stays. A change is noticed at once (inotify), and at the latest after the repair interval.
+not become unready. What the file has to be is decided by `ipamd.core.cni.conflist`; what an operator added to
+it stays. A change is noticed at once (inotify), and at the latest after the repair interval.
 
 How containerd reads it (1.6 to 2.x, internal/cri/server/cni_conf_syncer.go): it loads the directory anew at
 each write, rename or removal in it, but not at a creation, and a file that is moved there from elsewhere is a

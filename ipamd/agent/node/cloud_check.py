@@ -1,9 +1,9 @@
 """The part of a repair round that looks at the cloud: when it is due, and what is said of what it finds.
 
 One DescribeNetworkInterfaces shows all ENIs of the node with their addresses and the EIPs at them; how often
-is decided by `ipamd.core.timing.poll_interval`. What was lost is taken in by the ledger, mended by pool and binder where
-they can, and told here in any case: to the log and to the Pod.
-Thread safety: `look` and `report` are for one thread, the rest for any.
+is decided by `ipamd.core.timing.poll_interval`. What was lost is taken in by the ledger, mended by pool and
+binder where they can, and told here in any case: to the log and to the Pod. Thread safety: `look` and
+`report` are for one thread, the rest for any.
 """
 
 import logging

@@ -10,7 +10,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from ipamd.controller.sweep.losses import Tell
+from ipamd.controller.events import Tell
 
 log = logging.getLogger(__name__)
 

@@ -13,18 +13,9 @@ from ipamd.controller.claims.absences import Absences
 from ipamd.controller.claims.in_flight import Promises
 from ipamd.controller.claims.writer import ClaimWriter
 from ipamd.controller.events import Teller
+from ipamd.controller.fence import Fence
 from ipamd.core import model
 from ipamd.core.timing.deadline import Deadline
-
-
-class Fence(Protocol):
-    """What allows writes: `ipamd.kube.leases.Election`."""
-
-    def deadline(self) -> Deadline:
-        """Return until when a write that begins now may last.
-
-        Errors: NotLeaderError when none may begin.
-        """
 
 
 class CloudWriter(Protocol):

@@ -10,8 +10,8 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ipamd.controller.claims.ports import Fence
 from ipamd.controller.events import Teller
+from ipamd.controller.fence import Fence
 from ipamd.controller.masquerade.text import ConfigText
 from ipamd.controller.rounds import Rounds
 from ipamd.core.claim.eipclaim import Claim

@@ -7,10 +7,11 @@ Thread safety: for one thread at a time.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from typing import Literal, Protocol
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from ipamd.controller.claims.ports import Ports
+from ipamd.controller.events import Tell
 from ipamd.controller.sweep.locks import ClaimLocks
 from ipamd.core import model
 from ipamd.core.claim import eipclaim, status
@@ -20,9 +21,6 @@ from ipamd.core.timing.deadline import Deadline
 from ipamd.kube import errors
 
 log = logging.getLogger(__name__)
-
-Tell = Callable[[Literal["Normal", "Warning"], str, str], None]
-"""Says something about the cluster as a whole: kind, reason and message of an Event."""
 
 
 class CloudReader(Protocol):

@@ -15,7 +15,8 @@ from types import MappingProxyType
 from typing import Protocol
 
 from ipamd.controller.claims.ports import Ports
-from ipamd.controller.sweep.losses import ClaimLosses, Tell
+from ipamd.controller.events import Tell
+from ipamd.controller.sweep.losses import ClaimLosses
 from ipamd.core import model, tags
 from ipamd.core.claim.eipclaim import Claim
 from ipamd.core.eip import orphans

@@ -1,8 +1,9 @@
 """What the controller may do next about one claim, as values.
 
-`claim_rules.decide` returns one of them, `ipamd.controller.claims.executor` carries it out and asks again with what
-was learned. So every step to the outside is a value that a test can look at, and a crash between two steps is
-just another start. Actions that look (`LookAt...`) change nothing; `Idle` and `Wait` end the round.
+`claim_rules.decide` returns one of them, `ipamd.controller.claims.executor` carries it out and asks again
+with what was learned. So every step to the outside is a value that a test can look at, and a crash between
+two steps is just another start. Actions that look (`LookAt...`) change nothing; `Idle` and `Wait` end the
+round.
 """
 
 from dataclasses import dataclass

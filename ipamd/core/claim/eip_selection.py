@@ -1,8 +1,8 @@
 """Which of the user's EIPs a claim gets: the entry of its Pod's number, else a free one at random.
 
 An EIP is free when it may be used, is bound nowhere and stands in no other claim. Whoever decides has read
-all claims live and keeps everybody else from choosing meanwhile (`ipamd.controller.claims.eip_selection`); then of two
-claims that want one EIP exactly one gets it, and the other is told which claim holds it. Pure.
+all claims live and keeps everybody else from choosing meanwhile (`ipamd.controller.claims.eip_selection`);
+then of two claims that want one EIP exactly one gets it, and the other is told which claim holds it. Pure.
 """
 
 from collections.abc import Callable, Mapping

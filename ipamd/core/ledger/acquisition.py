@@ -1,8 +1,8 @@
 """Which address a sandbox gets, and how it takes one over from an older sandbox of its Pod.
 
-Operations on the ledger in the manner of `ipamd.core.ledger.ledger`: pure, each returns a `Transition`. An address
-that no sandbox uses is given at once. One that an older sandbox of the Pod still uses is only named: the
-caller makes everything in the new sandbox, and swaps with `take_over` when nothing can go wrong any more.
+Operations on the ledger in the manner of `ipamd.core.ledger.ledger`: pure, each returns a `Transition`. An
+address that no sandbox uses is given at once. One that an older sandbox of the Pod still uses is only named:
+the caller makes everything in the new sandbox, and swaps with `take_over` when nothing can go wrong any more.
 """
 
 from dataclasses import dataclass, replace

@@ -1,8 +1,8 @@
 """What a look at the outside changes in the ledger: a cloud listing, wiring of unknown owners.
 
-Pure, in the manner of `ipamd.core.ledger.ledger`. A listing may be late or short, so nothing that has an owner or
-an EIP is ever dropped because of one: it is put in quarantine (`Address.missing_since`) until it is listed
-again.
+Pure, in the manner of `ipamd.core.ledger.ledger`. A listing may be late or short, so nothing that has an
+owner or an EIP is ever dropped because of one: it is put in quarantine (`Address.missing_since`) until it is
+listed again.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,6 +1,7 @@
 """What somebody else has done to the addresses of running Pods in the cloud, in words. Pure.
 
-The ledger takes in what a listing shows (`ipamd.core.ledger.cloud_listing`); here is what people should hear of it.
+The ledger takes in what a listing shows (`ipamd.core.ledger.cloud_listing`); here is what people should hear
+of it.
 """
 
 from collections.abc import Mapping

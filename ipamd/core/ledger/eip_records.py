@@ -2,13 +2,14 @@
 
     (none) -> BINDING -> BOUND -> UNBINDING -> (none)
 
-Operations on the ledger in the manner of `ipamd.core.ledger.ledger`: pure, each returns a `Transition`. The record
-is what keeps an address from being given to another Pod while an EIP may still deliver packets to it, so it
-is written first and removed last; a crash between two steps leaves a record that says "maybe".
+Operations on the ledger in the manner of `ipamd.core.ledger.ledger`: pure, each returns a `Transition`. The
+record is what keeps an address from being given to another Pod while an EIP may still deliver packets to it,
+so it is written first and removed last; a crash between two steps leaves a record that says "maybe".
 """
 
 from dataclasses import replace
 
+from ipamd.core import model
 from ipamd.core.ledger.ledger import Ledger, Transition
 from ipamd.core.ledger.states import (
     Address,
@@ -85,3 +86,10 @@ def confirm_unbound(ledger: Ledger, ip: str, eip_id: str, cooldown: float, now: 
 
 def _stored(ledger: Ledger, before: Address, after: Address) -> Transition:
     return Transition(ledger, address=after) if before == after else ledger.changed(after)
+
+
+def is_at(eip: model.Eip | None, address: Address) -> bool:
+    """Whether the EIP is, or may soon be, at the address."""
+    place = (eip.eni_id, eip.private_ip) if eip is not None else ("", "")
+    loose = eip is None or eip.status in (model.EipStatus.UNBIND, model.EipStatus.OFFLINING)
+    return not loose and place == (address.eni_id, address.ip)

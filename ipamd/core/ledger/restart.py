@@ -1,8 +1,8 @@
 """What a start takes over from the store: whose times still mean something, and what a reboot has ended.
 
-Pure, in the manner of `ipamd.core.ledger.ledger`. A stored time is believed only as far as it can be true: nothing
-is younger than now, and nothing cools or is held for longer than the settings say. So whatever was written,
-by whatever clock, no address is out of use for longer than that.
+Pure, in the manner of `ipamd.core.ledger.ledger`. A stored time is believed only as far as it can be true:
+nothing is younger than now, and nothing cools or is held for longer than the settings say. So whatever was
+written, by whatever clock, no address is out of use for longer than that.
 """
 
 from collections.abc import Iterator

@@ -2,9 +2,9 @@
 
     Warm -> Assigned -> (Held ->) (Unbinding ->) Cooling -> Warm
 
-`ipamd.core.ledger.ledger` moves addresses between these states and is the only place that does; this module says
-what the states are and which moves exist at all. Times are instants of the kernel's boot (never Unix time:
-that clock may be set). Nothing here is thread-bound: values only.
+`ipamd.core.ledger.ledger` moves addresses between these states and is the only place that does; this module
+says what the states are and which moves exist at all. Times are instants of the kernel's boot (never Unix
+time: that clock may be set). Nothing here is thread-bound: values only.
 """
 
 from dataclasses import dataclass, replace

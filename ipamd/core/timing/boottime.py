@@ -2,8 +2,8 @@
 
 Nobody can set that clock, it goes on while the machine sleeps, and it is the same for every process of a
 boot, so a stored instant stays true when the agent restarts. An instant of another boot says nothing; what
-becomes of those stands in `ipamd.core.ledger.restart`. Unix time is for people and for other machines: it is made
-from an instant where it is shown, by what the wall clock says then.
+becomes of those stands in `ipamd.core.ledger.restart`. Unix time is for people and for other machines: it is
+made from an instant where it is shown, by what the wall clock says then.
 """
 
 from typing import NewType
