@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Final, NamedTuple, Self
 
 from ipamd.core import errors
+from ipamd.net import rtnl
 from ipamd.runtime import failpoints
 
 ROUTE: Final = socket.NETLINK_ROUTE
@@ -92,6 +93,8 @@ class Request:
     """Completes "could not …" in an error."""
     settled: frozenset[int] = frozenset()
     """Error numbers that mean that the wish is fulfilled already."""
+    lingers: bool = False
+    """Whether the kernel waits in it for its readers, as it does with a link that goes."""
 
 
 class NetlinkSocket:
@@ -151,12 +154,20 @@ class NetlinkSocket:
         for start in range(0, len(requests), _MAX_REQUESTS):
             part = requests[start : start + _MAX_REQUESTS]
             with failpoints.failpoint(f"netlink.{'+'.join(dict.fromkeys(map(_type_name, part)))}"):
-                sequences, refusals = self.exchange([request.data for request in part])
+                sequences, refusals = self._exchange_in_turn(part)
             outcome += [refusals.get(sequence, Refusal(0, "")) for sequence in sequences]
         for request, refusal in zip(requests, outcome, strict=True):
             if refusal.errno and refusal.errno not in request.settled:
                 raise kernel_error(request.what, refusal)
         return [refusal.errno for refusal in outcome]
+
+    def _exchange_in_turn(self, part: Sequence[Request]) -> tuple[list[int], dict[int, Refusal]]:
+        messages = [request.data for request in part]
+        # A link that goes is waited for mostly after the kernel has let go of its lock: others need not wait.
+        if any(request.lingers for request in part):
+            return self.exchange(messages)
+        with rtnl.TURN:
+            return self.exchange(messages)
 
     def dump(self, message: bytes, what: str) -> list[bytes]:
         """Return all messages that answer a DUMP (or a GET of one object); KernelError when it is refused.

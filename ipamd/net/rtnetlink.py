@@ -73,6 +73,7 @@ def delete_link(name: str) -> Request:
         _encode(ifinfmsg, _DELLINK, 0, [("IFLA_IFNAME", name)]),
         f"remove link {name}",
         frozenset({errno.ENODEV}),
+        lingers=True,
     )
 
 
@@ -82,6 +83,7 @@ def delete_link_index(ifindex: int) -> Request:
         _encode(ifinfmsg, _DELLINK, 0, [], index=ifindex),
         f"remove link {ifindex}",
         frozenset({errno.ENODEV}),
+        lingers=True,
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from ipamd.core import errors
+from ipamd.net import rtnl
 from ipamd.runtime import failpoints
 
 PROC_SYS: Final = Path("/proc/sys")
@@ -39,7 +40,7 @@ class Sysctls:
         try:
             descriptor = os.open(self._net / name, os.O_WRONLY | os.O_CLOEXEC)
             try:
-                with failpoints.failpoint(f"sysctl.{name.rpartition('/')[2]}"):
+                with failpoints.failpoint(f"sysctl.{name.rpartition('/')[2]}"), rtnl.TURN:
                     os.write(descriptor, value.encode())
             finally:
                 os.close(descriptor)
