@@ -148,8 +148,7 @@ def _patch(obj: Mapping[str, Any] | None, wanted: frozenset[str]) -> dict[str, A
     revision = masquerade.revise(present, ours, wanted)
     changes: dict[str, Any] = {}
     if list(revision.entries) != present:
-        masquerade.set_entries(config.fields, field, revision.entries)
-        changes["data"] = {masquerade.KEY: config.write()}
+        changes["data"] = {masquerade.KEY: config.with_entries(field, revision.entries)}
     if not changes and revision.ours == ours:
         return None
     return {

@@ -1,81 +1,103 @@
-"""The text of ip-masq-agent's configuration: read, changed in one place, and written as it was otherwise.
+"""The text of ip-masq-agent's configuration: read, and changed in one list; every other character stays.
 
-TKE writes JSON, others write YAML; ip-masq-agent takes both. JSON keeps its order and is compact or indented
-as before; YAML keeps its comments and quotes too (ruamel.yaml's round trip). A name that stands twice is an
-error rather than a loss of one of the two values.
+TKE writes JSON, others write YAML; ip-masq-agent takes both. A name that stands twice is an error rather than
+a loss of one of the two values. What is to be written is read again first: a layout in which the list cannot
+be changed alone is an error too.
 """
 
-import io
 import json
-import re
-from collections.abc import MutableMapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.error import YAMLError
+import yaml
 
+from ipamd.controller import masquerade_layout
 from ipamd.core.eip.masquerade import ADVICE, KEY, TITLE
 from ipamd.core.errors import InvalidInputError
 
-_ANY_WIDTH = 1 << 20
-"""Characters of a line; YAML is not wrapped anew."""
-
 
 class ConfigText:
-    """One configuration. Not thread-safe."""
+    """One configuration. Immutable."""
 
     def __init__(self, text: str) -> None:
         """Read it. InvalidInputError names what is wrong with it."""
-        self._indent = re.search(r"\n( +)\S", text)
-        self._end = "\n" if text.endswith("\n") else ""
-        self._yaml = YAML(typ="rt")
-        self._yaml.preserve_quotes = True
-        self._yaml.width = _ANY_WIDTH
-        self._is_json = True
-        document: Any
-        try:
-            document = json.loads(text, object_pairs_hook=_without_repeats)
-        except json.JSONDecodeError:
-            self._is_json = False
-            document = self._read_yaml(text)
-        except (ValueError, RecursionError) as e:
-            raise _unreadable(str(e)) from e
-        if document is None:
-            document = CommentedMap()
-        if not isinstance(document, MutableMapping):
-            raise _unreadable(f"it is a {type(document).__name__}, not an object of fields")
-        self.fields: MutableMapping[str, Any] = document
+        self._text = text
+        self._root, self.fields = _read(text)
 
-    def write(self) -> str:
-        """Return the text with `fields` as they are now."""
-        if not self._is_json:
-            stream = io.StringIO()
-            self._yaml.dump(self.fields, stream)
-            return stream.getvalue()
-        if self._indent:
-            text = json.dumps(self.fields, indent=len(self._indent[1]), ensure_ascii=False)
-        else:
-            text = json.dumps(self.fields, separators=(",", ":"), ensure_ascii=False)
-        return text + self._end
+    def with_entries(self, field: str, entries: Sequence[str]) -> str:
+        """Return the text with these entries in the list of the field, in which they stand in their order.
 
-    def _read_yaml(self, text: str) -> Any:
+        Errors: InvalidInputError for a layout that is not understood.
+        """
         try:
-            return self._yaml.load(text)
-        except (YAMLError, ValueError, RecursionError) as e:
-            mark = getattr(e, "problem_mark", None)
-            where = f" in line {mark.line + 1}" if mark else ""
-            problem = getattr(e, "problem", None) or str(e)
-            raise _unreadable(f"{problem}{where}") from e
+            changed = masquerade_layout.with_entries(self._text, self._root, field, entries)
+            _, fields = _read(changed)
+        except (masquerade_layout.LayoutError, InvalidInputError) as e:
+            raise _layout_not_understood(field, str(e)) from e
+        if fields != {**self.fields, field: list(entries)}:
+            raise _layout_not_understood(field, "a change of it would change more")
+        return changed
+
+
+def _read(text: str) -> tuple[yaml.Node | None, Mapping[Any, Any]]:
+    """Return the nodes of the text with their places, and the fields that they mean."""
+    try:
+        is_json, fields = True, json.loads(text, object_pairs_hook=_without_repeats)
+    except json.JSONDecodeError:
+        is_json, fields = False, None
+    except (ValueError, RecursionError) as e:
+        raise _unreadable(str(e)) from e
+    try:
+        # YAML, of which JSON is a part, takes no tabs between its tokens; in JSON they stand nowhere else.
+        loader = yaml.SafeLoader(text.replace("\t", " ") if is_json else text)
+        root = loader.get_single_node()
+        _check_repeats(root)
+        if not is_json:
+            fields = loader.construct_document(root) if root else None
+    except yaml.MarkedYAMLError as e:
+        where = f" in line {e.problem_mark.line + 1}" if e.problem_mark else ""
+        raise _unreadable(f"{e.problem or e.context}{where}") from e
+    except (yaml.YAMLError, ValueError, RecursionError) as e:
+        raise _unreadable(str(e)) from e
+    if fields is None:
+        fields = {}
+    if not isinstance(fields, Mapping):
+        raise _unreadable(f"it is a {type(fields).__name__}, not an object of fields")
+    return root, fields
+
+
+def _check_repeats(node: yaml.Node | None) -> None:
+    """Raise ValueError for a name that stands twice in a mapping, or for a mapping that is merged."""
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _check_repeats(item)
+    if isinstance(node, yaml.MappingNode):
+        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        _refuse_repeats(names)
+        if "<<" in names:
+            raise ValueError("it merges mappings (<<)")
+        for _, value in node.value:
+            _check_repeats(value)
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    _refuse_repeats([name for name, _ in pairs])
+    return dict(pairs)
+
+
+def _refuse_repeats(names: list[str]) -> None:
+    if len(set(names)) != len(names):
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        raise ValueError(f"{', '.join(repeated)} stands there more than once")
 
 
 def _unreadable(why: str) -> InvalidInputError:
     return InvalidInputError(f"{TITLE}: {KEY} is neither JSON nor YAML of fields: {why[:200]}", advice=ADVICE)
 
 
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        repeated = sorted({name for name, _ in pairs if [n for n, _ in pairs].count(name) > 1})
-        raise ValueError(f"{', '.join(repeated)} stands there more than once")
-    return fields
+def _layout_not_understood(field: str, why: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"{TITLE}: {field} in {KEY} cannot be changed without touching the rest: {why[:200]}",
+        advice="write it as a plain list, each entry on a line of its own; until then its entries for Pods "
+        "with EIP stay as they are",
+    )

@@ -7,7 +7,7 @@ it is. Go reads field names whatever their case, and so do we. Pure.
 """
 
 import ipaddress
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -97,18 +97,6 @@ def entries_of(config: Mapping[str, Any], field: str) -> list[str]:
             f"{TITLE}: {field} in {KEY} is {str(value)[:80]!r}; allowed is a list of CIDRs", advice=ADVICE
         )
     return [str(entry) for entry in value]
-
-
-def set_entries(config: MutableMapping[str, Any], field: str, entries: Sequence[str]) -> None:
-    """Make the field hold the entries; a list that is there is changed in place, with its comments."""
-    present = config.get(field)
-    if not isinstance(present, list):
-        config[field] = list(entries)
-        return
-    for index in reversed(range(len(present))):
-        if present[index] not in entries:
-            del present[index]
-    present.extend(entry for entry in entries if entry not in present)
 
 
 def _is_ipv4(text: str) -> bool:

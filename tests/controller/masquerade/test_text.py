@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ipamd.controller.masquerade.text import ConfigText
 from ipamd.core.eip import masquerade
@@ -25,13 +27,39 @@ resyncInterval: 60s
 
 def revised(text, *entries):
     config = ConfigText(text)
-    masquerade.set_entries(config.fields, masquerade.field_of(config.fields), entries)
-    return config.write()
+    return config.with_entries(masquerade.field_of(config.fields), entries)
 
 
-@pytest.mark.parametrize("text", [OF_TKE, json.dumps(json.loads(OF_TKE), indent=4) + "\n", YAML])
-def test_a_text_that_is_not_changed_is_written_as_it_was(text):
-    assert ConfigText(text).write() == text
+INDENTED = json.dumps(json.loads(OF_TKE), indent=4) + "\n"
+TABS = json.dumps(json.loads(OF_TKE), indent="\t")
+FLOWING = "# ours\n{nonMasqueradeSrcCIDRs: ['10.0.1.4/32' , 10.0.1.5/32,],  # both\n resyncInterval: 60s}\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        OF_TKE,
+        INDENTED,
+        TABS,
+        YAML,
+        "---\n" + YAML,
+        YAML.replace("\n", "\r\n"),
+        YAML.replace("- ", "  - "),
+        YAML.replace("- ", "    -   "),
+        YAML.removesuffix("resyncInterval: 60s\n").removesuffix("\n"),
+        FLOWING,
+    ],
+    ids=["tke", "indented", "tabs", "yaml", "start", "crlf", "two", "far", "no end", "flow"],
+)
+def test_what_was_added_and_taken_out_again_leaves_the_text_as_it_was(text):
+    config = ConfigText(text)
+    field = masquerade.field_of(config.fields)
+    before = masquerade.entries_of(config.fields, field)
+
+    added = config.with_entries(field, [*before, "10.0.1.8/32", "10.0.1.9/32"])
+
+    assert masquerade.entries_of(ConfigText(added).fields, field) == [*before, "10.0.1.8/32", "10.0.1.9/32"]
+    assert ConfigText(added).with_entries(field, before) == text
 
 
 def test_the_sample_of_tke_changes_in_the_one_field():
@@ -40,27 +68,141 @@ def test_the_sample_of_tke_changes_in_the_one_field():
     )
 
 
+@pytest.mark.parametrize("margin", ["    ", "\t"])
+def test_json_with_a_line_for_each_entry_gets_lines(margin):
+    text = json.dumps(json.loads(OF_TKE), indent=margin)
+
+    assert revised(text, "172.16.0.2/32", "172.16.0.3/32") == text.replace(
+        '"172.16.0.2/32"', f'"172.16.0.2/32",\n{margin * 2}"172.16.0.3/32"'
+    )
+
+
 def test_yaml_keeps_comments_and_quotes():
     assert revised(YAML, "10.9.9.9/32", "10.0.1.5/32") == YAML.replace("- 10.0.1.4/32", "- 10.0.1.5/32")
 
 
-def test_a_field_that_is_not_there_is_added_in_the_style_of_the_others():
-    assert revised("masqLinkLocal: false\n", "10.0.1.4/32") == (
-        "masqLinkLocal: false\nnonMasqueradeSrcCIDRs:\n- 10.0.1.4/32\n"
+def test_yaml_keeps_its_margins_and_line_ends():
+    text = "---\r\nnonMasqueradeSrcCIDRs:\r\n  - 10.0.1.4/32\r\n# the end\r\n"
+
+    assert revised(text, "10.0.1.4/32", "10.0.1.5/32") == text.replace(
+        "  - 10.0.1.4/32\r\n", "  - 10.0.1.4/32\r\n  - 10.0.1.5/32\r\n"
     )
-    assert revised("{}", "10.0.1.4/32") == '{"NonMasqueradeSrcCIDRs":["10.0.1.4/32"]}'
-    assert revised("", "10.0.1.4/32") == "NonMasqueradeSrcCIDRs:\n- 10.0.1.4/32\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "changed"),
+    [
+        ("masqLinkLocal: false\n", "masqLinkLocal: false\nnonMasqueradeSrcCIDRs:\n- 10.0.1.4/32\n"),
+        ("masqLinkLocal: false # x", "masqLinkLocal: false # x\nnonMasqueradeSrcCIDRs:\n- 10.0.1.4/32"),
+        (
+            "nonMasqueradeCIDRs:\n  - 10.0.0.0/8\n\n# the end\n",
+            "nonMasqueradeCIDRs:\n  - 10.0.0.0/8\nnonMasqueradeSrcCIDRs:\n  - 10.0.1.4/32\n\n# the end\n",
+        ),
+        ("{}", '{"NonMasqueradeSrcCIDRs":["10.0.1.4/32"]}'),
+        ('{"MasqLinkLocal":true}', '{"MasqLinkLocal":true,"NonMasqueradeSrcCIDRs":["10.0.1.4/32"]}'),
+        (
+            '{\n\t"MasqLinkLocal": true\n}\n',
+            '{\n\t"MasqLinkLocal": true,\n\t"NonMasqueradeSrcCIDRs": ["10.0.1.4/32"]\n}\n',
+        ),
+        ("null", '{"NonMasqueradeSrcCIDRs":["10.0.1.4/32"]}'),
+        ("", "NonMasqueradeSrcCIDRs:\n- 10.0.1.4/32\n"),
+        ("# kept by us\n", "# kept by us\nNonMasqueradeSrcCIDRs:\n- 10.0.1.4/32\n"),
+        ("---\n# kept by us", "---\n# kept by us\nNonMasqueradeSrcCIDRs:\n- 10.0.1.4/32"),
+    ],
+)
+def test_a_field_that_is_not_there_is_added_in_the_style_of_the_others(text, changed):
+    assert revised(text, "10.0.1.4/32") == changed
+
+
+@pytest.mark.parametrize(
+    ("text", "changed"),
+    [
+        ("nonMasqueradeSrcCIDRs:  # ours\nb: 1\n", "nonMasqueradeSrcCIDRs:  # ours\n- 10.0.1.4/32\nb: 1\n"),
+        ("nonMasqueradeSrcCIDRs: ~\n", 'nonMasqueradeSrcCIDRs: ["10.0.1.4/32"]\n'),
+        ("nonMasqueradeSrcCIDRs: []\n", 'nonMasqueradeSrcCIDRs: ["10.0.1.4/32"]\n'),
+        ('{"NonMasqueradeSrcCIDRs": null}', '{"NonMasqueradeSrcCIDRs": ["10.0.1.4/32"]}'),
+    ],
+)
+def test_an_empty_field_is_filled(text, changed):
+    assert revised(text, "10.0.1.4/32") == changed
 
 
 def test_the_last_entry_leaves_an_empty_list():
-    assert json.loads(revised(OF_TKE))["NonMasqueradeSrcCIDRs"] == []
+    assert revised(OF_TKE) == OF_TKE.replace('"172.16.0.2/32"', "")
+    assert revised("nonMasqueradeSrcCIDRs:  # ours\n- 10.0.1.4/32\nb: 1\n") == (
+        "nonMasqueradeSrcCIDRs: []  # ours\nb: 1\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &all\n- 10.0.1.4/32\nnonMasqueradeSrcCIDRs: *all\n",
+        "nonMasqueradeSrcCIDRs: &all\n- 10.0.1.4/32\na: *all\n",
+        "nonMasqueradeSrcCIDRs:\n-\n  10.0.1.4/32\n",
+        "? nonMasqueradeSrcCIDRs\n: - 10.0.1.4/32\n",
+        "---\n...\n",
+    ],
+)
+def test_a_layout_that_is_not_understood_is_left_alone(text):
+    with pytest.raises(InvalidInputError, match=r"onMasqueradeSrcCIDRs in config cannot be changed"):
+        revised(text, "10.0.1.4/32", "10.0.1.5/32")
+
+
+PIECES = st.sampled_from(
+    [
+        *(
+            "nonMasqueradeSrcCIDRs:",
+            "- 10.0.1.4/32",
+            "  - 10.0.1.5/32",
+            "a: 1",
+            "# c",
+            "---",
+            "",
+            "b:",
+            "- x",
+        ),
+        *(
+            "[",
+            "]",
+            "{",
+            "}",
+            '"a": ["b",',
+            '"10.0.1.4/32"',
+            "\t",
+            "|",
+            "  text",
+            "...",
+            "- - x",
+            "? a",
+            ": b",
+        ),
+    ]
+)
+
+
+@given(st.lists(PIECES, max_size=8), st.sampled_from(["\n", "\r\n"]), st.booleans())
+def test_whatever_stands_there_is_changed_in_its_one_list_or_refused(pieces, end, ended):
+    text = end.join(pieces) + end * ended
+    entries = ["10.0.1.4/32", "10.0.1.9/32"]
+    try:
+        config = ConfigText(text)
+        field = masquerade.field_of(config.fields)
+        masquerade.entries_of(config.fields, field)
+        changed = config.with_entries(field, entries)
+    except InvalidInputError:
+        return
+    assert ConfigText(changed).fields == {**config.fields, field: entries}
+    assert [line for line in changed.split(end) if line.strip().startswith("#")] == [
+        line for line in text.split(end) if line.strip().startswith("#")
+    ]
 
 
 @pytest.mark.parametrize(
     ("text", "named"),
     [
         ('{"a": 1, "a": 2}', "a stands there more than once"),
-        ("a: 1\na: 2\n", "duplicate key"),
+        ("a: 1\na: 2\n", "a stands there more than once"),
         ('{"NonMasqueradeCIDRs": [', "line"),
         ("a: [1\nb: 2\n", "line"),
         ("just a sentence", "not an object of fields"),
