@@ -13,12 +13,12 @@ from typing import Any
 
 from ipamd.cloud.tasks import TaskState
 from ipamd.core import tags
-from ipamd.core.annotation_names import EIP_ATTRIBUTES
 from ipamd.core.annotations.eip import wants_eip
 from ipamd.core.claim import eipclaim
 from ipamd.core.cloud_errors import cloud_error
 from ipamd.core.eip.account_types import AccountType
 from ipamd.core.kubernetes import nodes, pods
+from ipamd.core.kubernetes.annotation_names import EIP_ATTRIBUTES
 from ipamd.core.model import AcceptedOrder, Eip, EipStatus
 from ipamd.core.timing import timestamps
 from ipamd.kube import errors

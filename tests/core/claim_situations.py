@@ -1,10 +1,10 @@
 """Claims, Pods, EIPs and facts as the tests of the rules need them, each with the parts that matter named."""
 
 from ipamd.core import tags
-from ipamd.core.annotation_names import EIP_ATTRIBUTES
 from ipamd.core.annotations.eip import DeletePolicy, EipRequest
 from ipamd.core.claim.eipclaim import Claim, ClaimAddress, ClaimBinding, ClaimPod
 from ipamd.core.claim.facts import Facts
+from ipamd.core.kubernetes.annotation_names import EIP_ATTRIBUTES
 from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.model import Eip, EipOrder, EipStatus, PodRef
 

@@ -12,11 +12,11 @@ from collections.abc import Callable
 from ipamd.agent.eips.claims import ClaimSource
 from ipamd.agent.pods.source import PodSource
 from ipamd.core import model
-from ipamd.core.annotation_names import EIP_ID, EIP_PUBLIC_IP
 from ipamd.core.claim import failures, status
 from ipamd.core.claim.eipclaim import BOUND, Claim, ClaimBinding, Reason, condition
 from ipamd.core.eip.binding_plan import waited_for
 from ipamd.core.errors import IpamError, TryAgainError
+from ipamd.core.kubernetes.annotation_names import EIP_ID, EIP_PUBLIC_IP
 from ipamd.kube import errors, resources
 from ipamd.kube.client import KubeClient
 from ipamd.kube.events import EventRecorder

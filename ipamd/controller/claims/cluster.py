@@ -14,7 +14,6 @@ from typing import Any
 
 from ipamd.controller.claims.index import ClaimIndex
 from ipamd.controller.queueing import Turn
-from ipamd.core.annotation_names import EIP_ID_LIST
 from ipamd.core.annotations import eip
 from ipamd.core.annotations.eip import wants_eip
 from ipamd.core.claim import eip_selection, eipclaim, warnings
@@ -22,6 +21,7 @@ from ipamd.core.claim.actions import Refuse
 from ipamd.core.claim.eipclaim import Claim, Reason, condition
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.kubernetes import nodes, pods
+from ipamd.core.kubernetes.annotation_names import EIP_ID_LIST
 from ipamd.core.kubernetes.nodes import NodeView
 from ipamd.core.kubernetes.pods import PodView
 from ipamd.kube.client import KubeClient

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from ipamd.controller import masquerade_layout
+from ipamd.controller.masquerade import layout
 from ipamd.core.eip.masquerade import ADVICE, KEY, TITLE
 from ipamd.core.errors import InvalidInputError
 
@@ -30,9 +30,9 @@ class ConfigText:
         Errors: InvalidInputError for a layout that is not understood.
         """
         try:
-            changed = masquerade_layout.with_entries(self._text, self._root, field, entries)
+            changed = layout.with_entries(self._text, self._root, field, entries)
             _, fields = _read(changed)
-        except (masquerade_layout.LayoutError, InvalidInputError) as e:
+        except (layout.LayoutError, InvalidInputError) as e:
             raise _layout_not_understood(field, str(e)) from e
         if fields != {**self.fields, field: list(entries)}:
             raise _layout_not_understood(field, "a change of it would change more")

@@ -12,9 +12,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ipamd.core.annotation_names import EIP_ATTRIBUTES, EIP_ID_LIST, NETWORKS
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.kubernetes import pods
+from ipamd.core.kubernetes.annotation_names import EIP_ATTRIBUTES, EIP_ID_LIST, NETWORKS
 from ipamd.core.kubernetes.capacity import EIP_RESOURCE, ENI_IP_RESOURCE
 
 API_VERSION = "admission.k8s.io/v1"

@@ -12,9 +12,14 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ipamd.core import model
-from ipamd.core.annotation_names import DELETE_POLICY, EIP_ATTRIBUTES, EIP_ID_LIST, EXPIRED_DURATION
 from ipamd.core.annotations import eip_attributes, eip_id_list, networks
 from ipamd.core.errors import InvalidInputError
+from ipamd.core.kubernetes.annotation_names import (
+    DELETE_POLICY,
+    EIP_ATTRIBUTES,
+    EIP_ID_LIST,
+    EXPIRED_DURATION,
+)
 from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.text.quoting import shown
 from ipamd.core.timing import durations

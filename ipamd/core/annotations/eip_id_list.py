@@ -9,8 +9,8 @@ annotation it is, the caller adds.
 import re
 from collections.abc import Sequence
 
-from ipamd.core import generated_names
 from ipamd.core.errors import InvalidInputError
+from ipamd.core.kubernetes import generated_names
 from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.text.quoting import shown
 

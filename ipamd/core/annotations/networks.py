@@ -7,8 +7,8 @@ a JSON list of objects. What cannot be read is not ours to judge. Pure.
 
 import json
 
-from ipamd.core.annotation_names import NETWORKS
 from ipamd.core.errors import InvalidInputError
+from ipamd.core.kubernetes.annotation_names import NETWORKS
 from ipamd.core.kubernetes.pods import PodView
 
 ROUTE_ENI = "tke-route-eni"

@@ -5,13 +5,12 @@ The claim goes its way whatever is noted here. Pure.
 
 from dataclasses import dataclass
 
-from ipamd.core import annotation_names, generated_names
-from ipamd.core.annotation_names import DELETE_POLICY, EIP_ATTRIBUTES, EIP_ID_LIST
 from ipamd.core.annotations.eip import asks_in_vain, request_of, wants_eip
 from ipamd.core.claim import spec
 from ipamd.core.claim.eipclaim import Claim
 from ipamd.core.errors import InvalidInputError
-from ipamd.core.kubernetes import capacity
+from ipamd.core.kubernetes import annotation_names, capacity, generated_names
+from ipamd.core.kubernetes.annotation_names import DELETE_POLICY, EIP_ATTRIBUTES, EIP_ID_LIST
 from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.text.quoting import shown
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ipamd.core import annotation_names, model
-from ipamd.core.kubernetes import capacity, owners
+from ipamd.core import model
+from ipamd.core.kubernetes import annotation_names, capacity, owners
 
 _ASKS = [{"resources": {"requests": {capacity.EIP_RESOURCE: "1"}}}]
 FINISHED = ("Succeeded", "Failed")

@@ -21,9 +21,9 @@ from ipamd.controller.claims.provisioning import Orders
 from ipamd.controller.claims.reconciler import Reconciler
 from ipamd.controller.claims.writer import ClaimWriter
 from ipamd.controller.events import Teller
-from ipamd.core.annotation_names import EIP_ID_LIST
 from ipamd.core.claim import eipclaim
 from ipamd.core.errors import CloudError
+from ipamd.core.kubernetes.annotation_names import EIP_ID_LIST
 from ipamd.core.model import Eip, EipStatus
 from ipamd.core.timing.deadline import Deadline
 from ipamd.kube.errors import KubeError

@@ -2,10 +2,15 @@
 
 import pytest
 
-from ipamd.core.annotation_names import DELETE_POLICY, EIP_ATTRIBUTES, EIP_ID_LIST, EXPIRED_DURATION
 from ipamd.core.annotations.eip import DeletePolicy, request_of, wants_eip
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.kubernetes import pods
+from ipamd.core.kubernetes.annotation_names import (
+    DELETE_POLICY,
+    EIP_ATTRIBUTES,
+    EIP_ID_LIST,
+    EXPIRED_DURATION,
+)
 
 
 def pod(annotations=None, *, resource="", host_network=False):

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipamd.core.annotation_names import EIP_ATTRIBUTES
 from ipamd.core.annotations import eip_attributes
 from ipamd.core.annotations.eip import DeletePolicy, request_of
 from ipamd.core.annotations.eip_attributes import (
@@ -20,6 +19,7 @@ from ipamd.core.annotations.eip_attributes import (
 )
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.kubernetes import pods
+from ipamd.core.kubernetes.annotation_names import EIP_ATTRIBUTES
 from ipamd.core.model import EipOrder
 
 

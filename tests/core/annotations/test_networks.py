@@ -2,9 +2,9 @@
 
 import pytest
 
-from ipamd.core import annotation_names
 from ipamd.core.annotations import eip, networks
 from ipamd.core.errors import InvalidInputError
+from ipamd.core.kubernetes import annotation_names
 from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.model import PodRef
 

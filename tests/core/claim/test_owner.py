@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from ipamd.core.annotation_names import DELETE_POLICY
 from ipamd.core.claim import actions as do
 from ipamd.core.claim.cluster_rules import ClusterRules
 from ipamd.core.claim.eipclaim import ClaimPod
 from ipamd.core.claim.state_machine import decide
+from ipamd.core.kubernetes.annotation_names import DELETE_POLICY
 from ipamd.core.kubernetes.owners import OwnerRef, Workload, controller_of, passes_on
 from tests.core.claim_situations import OWN, claim, facts, pod
 

@@ -4,11 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from ipamd.core.annotation_names import DELETE_POLICY, EIP_ATTRIBUTES, EIP_ID_LIST, EXPIRED_DURATION
 from ipamd.core.annotations.eip import request_of
 from ipamd.core.claim import eipclaim
 from ipamd.core.claim.warnings import misunderstandings, notes
 from ipamd.core.kubernetes import pods
+from ipamd.core.kubernetes.annotation_names import (
+    DELETE_POLICY,
+    EIP_ATTRIBUTES,
+    EIP_ID_LIST,
+    EXPIRED_DURATION,
+)
 from ipamd.core.kubernetes.owners import OwnerRef
 from tests.core.claim_situations import claim, pod
 

@@ -5,13 +5,13 @@ import json
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ipamd.core import annotation_names, names
+from ipamd.core import names
 from ipamd.core.annotations import eip, eip_id_list, networks
 from ipamd.core.claim import eipclaim, state_machine, status
 from ipamd.core.claim.facts import Facts
 from ipamd.core.eip import orphans
 from ipamd.core.errors import InvalidInputError
-from ipamd.core.kubernetes import nodes, pods
+from ipamd.core.kubernetes import annotation_names, nodes, pods
 from ipamd.core.timing import timestamps
 
 PREFIX = annotation_names.PREFIX

@@ -2,7 +2,8 @@
 
 import pytest
 
-from ipamd.core.annotation_names import (
+from ipamd.core.kubernetes import pods
+from ipamd.core.kubernetes.annotation_names import (
     DELETE_POLICY,
     EIP_ATTRIBUTES,
     EIP_ID,
@@ -14,7 +15,6 @@ from ipamd.core.annotation_names import (
     WISHES,
     meant,
 )
-from ipamd.core.kubernetes import pods
 
 
 @pytest.mark.parametrize(
