@@ -101,6 +101,10 @@ endef
 proto: $(VENV)/ok  ## generate ipamd/rpc from proto/
 	$(call generate,ipamd/rpc)
 
+.PHONY: docs
+docs: $(VENV)/ok  ## write the tables of flags into docs/
+	@$(PY) -m testbed.documentation
+
 .PHONY: proto-check
 proto-check: $(VENV)/ok
 	@rm -rf build/proto

@@ -11,8 +11,8 @@ PENDING_DELETES = b"/var/lib/tke-eni/pending-deletes"
 """Directory of the DELs that the agent could not take."""
 
 TIMEOUT = 55.0
-"""Seconds for the whole call: above the agent's --add-timeout, by default 50 s, so that its answer comes
-first and says why."""
+"""Seconds for the whole call, at most 3600; for STATUS never more than 10. Above the agent's --add-timeout,
+so that its answer comes first and says why."""
 
 STATUS_PATIENCE = 300.0
 """Seconds for which an empty node is in service though its agent is away."""

@@ -4,12 +4,11 @@ The endpoints are there from the start of the process, so that a daemon that wai
 for a dead one.
 """
 
-import argparse
 import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from ipamd import flags, metrics
+from ipamd import metrics
 from ipamd.endpoint import Endpoint, probe
 from ipamd.runtime import task
 
@@ -30,26 +29,6 @@ class Addresses(Protocol):
     @property
     def metrics_address(self) -> Address | None:
         """Of the metrics."""
-
-
-def add_arguments(group: argparse._ArgumentGroup) -> None:
-    """Add the two flags to a group of a daemon's."""
-    group.add_argument(
-        HEALTH, default="", metavar="ADDRESS:PORT", help="serve /livez and /readyz there by HTTP"
-    )
-    group.add_argument(
-        METRICS, default="", metavar="ADDRESS:PORT", help="serve /metrics there for Prometheus (default: not)"
-    )
-
-
-def health_address(arguments: argparse.Namespace) -> Address | None:
-    """Return what --health-address says; InvalidInputError."""
-    return flags.address(HEALTH, arguments.health_address)
-
-
-def metrics_address(arguments: argparse.Namespace) -> Address | None:
-    """Return what --metrics-address says; InvalidInputError."""
-    return flags.address(METRICS, arguments.metrics_address)
 
 
 def begin(

@@ -55,7 +55,7 @@ the config file is a JSON object with any fields of RegionConfig (simulator/clou
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a region until a signal comes."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     logging.basicConfig(
         level=logging.DEBUG if options.verbose else logging.WARNING,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
@@ -75,14 +75,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the flags."""
+    made = argparse.ArgumentParser(
         prog="python -m simulator",
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = parser.add_argument
+    add = made.add_argument
     add("--config", metavar="FILE", type=Path, help="JSON description of the region (default: built in)")
     add(
         "--instances",
@@ -93,8 +94,16 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--cloud-port", metavar="N", type=int, default=0, help="loopback port of the cloud API (default: any)"
     )
-    add("--kube-port", metavar="N", type=int, default=0, help="loopback port of the Kubernetes API")
-    add("--admin-port", metavar="N", type=int, default=0, help="loopback port of the admin API")
+    add(
+        "--kube-port",
+        metavar="N",
+        type=int,
+        default=0,
+        help="loopback port of the Kubernetes API (default: any)",
+    )
+    add(
+        "--admin-port", metavar="N", type=int, default=0, help="loopback port of the admin API (default: any)"
+    )
     add("--no-fabric", action="store_true", help="APIs only: no namespaces, no packets, no root")
     add(
         "--seed", metavar="N", type=int, help="the same ids and the same faults in each run (default: random)"
@@ -103,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--kubeconfig", metavar="FILE", type=Path, help="write a kubeconfig for the Kubernetes API")
     add("--die-with-parent", action="store_true", help="end when the process that started it ends")
     add("--verbose", action="store_true", help="log every request to standard error")
-    return parser
+    return made
 
 
 def _config(options: argparse.Namespace) -> RegionConfig:

@@ -6,78 +6,239 @@ sets by the downward API.
 """
 
 import argparse
-import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ipamd import flags, logs, monitoring
+from ipamd.core import places
 from ipamd.core.cni import conflist
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.ledger.holds import HoldTimes
 from ipamd.core.ledger.restart import Spans
 from ipamd.core.pool import Targets
+from ipamd.flags import declaration, kinds
+from ipamd.flags.declaration import composed, flag, part
+from ipamd.flags.shared import CLUSTER, SharedSettings
 from ipamd.net.sysctls import PROC_SYS
 
-DEFAULT_SOCKET = "/run/tke-eni/ipamd.sock"
-DEFAULT_STATE_DIR = "/var/lib/tke-eni"
-DEFAULT_PENDING_DELETES = "/var/lib/tke-eni/pending-deletes"
-DEFAULT_CNI_BIN_DIR = "/opt/cni/bin"
-DEFAULT_METADATA_URL = "http://metadata.tencentyun.com"
+NODE = "node"
+POOL = "IP pool"
+PODS = "Pods"
+NETWORK_CONFIGURATION = "network configuration"
+UPKEEP = "upkeep"
+
 EGRESSES = ("node", "eni")
 
 _NODE_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _SECURITY_GROUP = re.compile(r"sg-[0-9a-z]{1,32}")
 _SUBNET = re.compile(r"subnet-[0-9a-z]{1,32}")
-_LONGEST_SOCKET_PATH = 107
-"""sun_path of unix(7), without its NUL."""
+
+
+def _chained_plugins(*, port_mapping: bool = True, bandwidth: bool = False) -> tuple[str, ...]:
+    wanted = {conflist.PORT_MAPPING: port_mapping, conflist.BANDWIDTH: bandwidth}
+    return tuple(kind for kind, is_wanted in wanted.items() if is_wanted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(SharedSettings):
     """What the agent was told; times in seconds."""
 
-    node_name: str
-    cluster_id: str
-    socket: Path
-    state_dir: Path
-    pending_deletes: Path
-    kubeconfig: str
-    master: str
-    """URL of the API server, if not the one of kubeconfig or service account."""
-    metadata_url: str
-    cloud_endpoint: str
-    security_groups: tuple[str, ...]
-    """Empty: those of the primary ENI."""
-    pod_subnets: tuple[str, ...]
-    """Empty: the subnet of the primary ENI."""
-    targets: Targets
-    eip_wait: bool
-    add_timeout: float
-    ip_cooldown: float
-    holds: HoldTimes
-    pod_egress: str
-    eip_source_nat_exemption: bool
-    pod_metadata_access: bool
-    """Whether Pods reach the metadata service, and so the keys of the CVM's role."""
-    direct_cidrs: tuple[str, ...]
-    """Reached with the Pod's own address, besides the ranges of the VPC."""
-    service_cidrs: tuple[str, ...]
-    """The cluster's Service CIDRs, besides those that the API server names."""
-    repair_interval: float
-    status_patience: float
-    cloud_check_interval: float
-    sysctl_root: Path
-    cni_conf: Path | None
-    """Where to write the runtime's network configuration; None leaves that to others."""
-    cni_bin_dir: Path
-    chained_plugins: tuple[str, ...]
+    node_name: str = flag(
+        CLUSTER,
+        "--node-name",
+        kinds.matching(_NODE_NAME, "the name of this Node object"),
+        "name of this Node object",
+        unset="$NODE_NAME",
+    )
+    socket: Path = flag(
+        NODE, "--socket", kinds.SOCKET, "where the CNI plugin asks", default=Path(places.SOCKET)
+    )
+    state_dir: Path = flag(
+        NODE,
+        "--state-dir",
+        kinds.PATH,
+        "of the store; must outlive the agent's container",
+        default=Path(places.STATE_DIRECTORY),
+    )
+    pending_deletes: Path = flag(
+        NODE,
+        "--pending-deletes",
+        kinds.PATH,
+        "where the CNI plugin, as it was built, queues DELs while the agent is down",
+        default=Path(places.PENDING_DELETES),
+    )
+    sysctl_root: Path = flag(
+        NODE,
+        "--sysctl-root",
+        kinds.PATH,
+        "where net/ can be written, for a container whose /proc/sys is read-only",
+        default=PROC_SYS,
+    )
+    targets: Targets = composed(
+        Targets,
+        min_warm=part(
+            POOL, "--ip-min-warm-target", kinds.whole(), "keep at least Pods + this many addresses"
+        ),
+        max_warm=part(POOL, "--ip-max-warm-target", kinds.whole(), "keep at most Pods + this many addresses"),
+        release_interval=part(
+            POOL, "--ip-release-interval", kinds.duration(least=1), "between two surplus addresses given back"
+        ),
+        quick_release=part(
+            POOL, "--enable-quick-release", kinds.SWITCH, "give all surplus addresses back at once"
+        ),
+    )
+    ip_cooldown: float = flag(
+        POOL,
+        "--ip-cooldown",
+        kinds.duration(),
+        "before a freed address is given to another Pod",
+        default=30.0,
+    )
+    security_groups: tuple[str, ...] = flag(
+        POOL,
+        "--security-groups",
+        kinds.listed(_SECURITY_GROUP, "sg-...", "SG"),
+        "of the ENIs for Pods",
+        default=(),
+        unset="those of the primary ENI",
+    )
+    pod_subnets: tuple[str, ...] = flag(
+        POOL,
+        "--pod-subnets",
+        kinds.listed(_SUBNET, "subnet-...", "SUBNET"),
+        "of the ENIs for Pods, in the zone of the CVM",
+        default=(),
+        unset="that of the primary ENI",
+    )
+    eip_wait: bool = flag(
+        PODS,
+        "--eip-wait",
+        kinds.TOGGLE,
+        "a Pod with EIP starts only when its EIP is bound; --no-eip-wait: it starts first, as with TKE",
+        default=True,
+    )
+    add_timeout: float = flag(
+        PODS,
+        "--add-timeout",
+        kinds.duration(least=1, most=600),
+        "longest CNI ADD; keep it below the plugin's time-out and the runtime's",
+        default=50.0,
+        see="shim.md#settings",
+    )
+    holds: HoldTimes = composed(
+        HoldTimes,
+        pod=part(
+            PODS,
+            "--ip-hold",
+            kinds.duration(),
+            "keep IP and EIP for the next sandbox of a Pod that still exists",
+        ),
+        retained=part(
+            PODS,
+            "--retained-ip-hold",
+            kinds.duration(),
+            "keep IP and EIP for the next Pod of the name if its EIPClaim is retained",
+        ),
+    )
+    pod_egress: str = flag(
+        PODS,
+        "--pod-egress",
+        kinds.choice(*EGRESSES),
+        "how Pods without EIP leave the VPC: by the node's primary interface, or by their own ENI",
+        default="node",
+    )
+    eip_source_nat_exemption: bool = flag(
+        PODS,
+        "--eip-source-nat-exemption",
+        kinds.TOGGLE,
+        "Pods with EIP escape the masquerading of the node; --no-eip-source-nat-exemption: ip-masq-agent "
+        "alone decides, and the controller tells it with --ip-masq-agent-config=keep",
+        default=True,
+        see="nat-gateway-and-masquerade.md#masquerading-by-the-node",
+    )
+    pod_metadata_access: bool = flag(
+        PODS,
+        "--pod-metadata-access",
+        kinds.SWITCH,
+        "let Pods ask the metadata service, which gives them the keys of the CVM's role: only where Pods "
+        "work with that role",
+        default=False,
+        see="security.md#what-the-boundaries-are-made-of",
+    )
+    direct_cidrs: tuple[str, ...] = flag(
+        PODS,
+        "--direct-cidrs",
+        kinds.CIDRS,
+        "ranges that Pods reach by their own ENI with their own address, besides those of the VPC and those "
+        "that ip-masq-agent leaves alone: CCN, peering, IDC",
+        default=(),
+        see="install.md#where-pods-go-with-their-own-address",
+    )
+    service_cidrs: tuple[str, ...] = flag(
+        PODS,
+        "--service-cidrs",
+        kinds.CIDRS,
+        "the cluster's Service CIDRs; needed before Kubernetes 1.33 with kube-proxy in IPVS mode",
+        default=(),
+        unset="those that the API server names",
+    )
+    repair_interval: float = flag(
+        UPKEEP,
+        "--repair-interval",
+        kinds.duration(least=1),
+        "how often kernel, store and cloud are compared and repaired; the kernel also when it changes",
+        default=30.0,
+    )
+    cloud_check_interval: float = flag(
+        UPKEEP,
+        "--cloud-check-interval",
+        kinds.duration(least=1),
+        "how often, at most, the cloud is asked for the node's ENIs, addresses and EIPs",
+        default=30.0,
+        see="agent.md#how-soon-a-loss-in-the-cloud-is-noticed-and-what-it-costs",
+    )
+    status_patience: float = flag(
+        UPKEEP,
+        "--status-patience",
+        kinds.duration(),
+        "how long the node's own network may be broken, or an empty node be without any address, until "
+        "STATUS says so and the Node is unready",
+        default=180.0,
+    )
+    cni_conf: Path | None = flag(
+        NETWORK_CONFIGURATION,
+        "--cni-conf",
+        kinds.OPTIONAL_PATH,
+        "keep the runtime's network configuration there, from when the plugin is served (for example "
+        "/etc/cni/net.d/10-tke-eni.conflist)",
+        default=None,
+        unset="nowhere",
+        see="install.md#the-network-configuration",
+    )
+    cni_bin_dir: Path = flag(
+        NETWORK_CONFIGURATION,
+        "--cni-bin-dir",
+        kinds.PATH,
+        "the node's CNI plugins, to see which are there and what they speak",
+        default=Path(places.CNI_BINARIES),
+    )
+    chained_plugins: tuple[str, ...] = composed(
+        _chained_plugins,
+        port_mapping=part(
+            NETWORK_CONFIGURATION,
+            "--port-mapping",
+            kinds.TOGGLE,
+            "hostPort of Pods: the plugin portmap in the network configuration",
+        ),
+        bandwidth=part(
+            NETWORK_CONFIGURATION,
+            "--bandwidth",
+            kinds.SWITCH,
+            "kubernetes.io/ingress-bandwidth and egress-bandwidth of Pods: the plugin bandwidth there",
+        ),
+    )
     """Types of conflist.SHIPPED that the network configuration has behind our plugin."""
-    health_address: tuple[str, int] | None
-    metrics_address: tuple[str, int] | None
-    log_level: str
-    log_format: str
 
     @property
     def spans(self) -> Spans:
@@ -87,279 +248,21 @@ class Settings:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the agent's flags to a parser; `settings` reads what it parsed."""
-    _add_identity(parser)
-    _add_pool(parser)
-    pods = parser.add_argument_group("Pods")
-    pods.add_argument(
-        "--eip-wait",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="a Pod with EIP starts only when its EIP is bound (no: it starts first, as with TKE)",
-    )
-    pods.add_argument(
-        "--add-timeout",
-        default="50s",
-        metavar="DURATION",
-        help="longest CNI ADD; keep it below the shim's and the runtime's (default %(default)s)",
-    )
-    pods.add_argument(
-        "--ip-hold",
-        default="2m",
-        metavar="DURATION",
-        help="keep IP and EIP for the next sandbox of a Pod that still exists (default %(default)s)",
-    )
-    pods.add_argument(
-        "--retained-ip-hold",
-        default="5m",
-        metavar="DURATION",
-        help="keep IP and EIP for the next Pod of the name if its EIPClaim is retained (default %(default)s)",
-    )
-    pods.add_argument(
-        "--pod-egress",
-        choices=EGRESSES,
-        default="node",
-        help="how Pods without EIP leave the VPC: by the node's primary interface, or by their own ENI",
-    )
-    pods.add_argument(
-        "--eip-source-nat-exemption",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="Pods with EIP escape the masquerading of the node (no: the controller keeps them in the "
-        "configuration of ip-masq-agent, with --ip-masq-agent-config=keep)",
-    )
-    pods.add_argument(
-        "--pod-metadata-access",
-        action="store_true",
-        help="let Pods ask the metadata service, which gives them the keys of the CVM's role",
-    )
-    pods.add_argument(
-        "--direct-cidrs",
-        default="",
-        metavar="CIDR,...",
-        help="ranges that Pods reach by their own ENI with their own address, besides those of the VPC and "
-        "those that ip-masq-agent leaves alone: CCN, peering, IDC",
-    )
-    pods.add_argument(
-        "--service-cidrs",
-        default="",
-        metavar="CIDR,...",
-        help="the cluster's Service CIDRs, where the API server does not name them (before Kubernetes 1.33)",
-    )
-    operation = parser.add_argument_group("operation")
-    operation.add_argument(
-        "--repair-interval",
-        default="30s",
-        metavar="DURATION",
-        help="how often kernel, store and cloud are compared and mended (default %(default)s)",
-    )
-    operation.add_argument(
-        "--status-patience",
-        default="3m",
-        metavar="DURATION",
-        help="how long the node's own network may be broken, or an empty node be without any address, until "
-        "STATUS says so and the Node is unready (default %(default)s)",
-    )
-    operation.add_argument(
-        "--cloud-check-interval",
-        default="30s",
-        metavar="DURATION",
-        help="how often the cloud is asked for the node's ENIs, at most (default %(default)s)",
-    )
-    operation.add_argument(
-        "--sysctl-root",
-        default=str(PROC_SYS),
-        metavar="PATH",
-        help="where the directory net of kernel settings is writable (default %(default)s)",
-    )
-    operation.add_argument(
-        "--cni-conf",
-        default="",
-        metavar="PATH",
-        help="keep the runtime's network configuration there, from when the plugin is served "
-        "(for example /etc/cni/net.d/10-tke-eni.conflist)",
-    )
-    _add_chained_plugins(operation)
-    monitoring.add_arguments(operation)
-    operation.add_argument("--log-level", choices=logs.LEVELS, default="info")
-    operation.add_argument("--log-format", choices=logs.FORMATS, default="text")
+    declaration.add_arguments(parser, Settings)
 
 
 def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> Settings:
-    """Return the settings that the parsed flags make; InvalidInputError names the flag that is wrong."""
-    node_name = arguments.node_name or environment.get("NODE_NAME", "")
-    return Settings(
-        node_name=flags.matching("--node-name", node_name, _NODE_NAME, "the name of this Node object"),
-        cluster_id=flags.cluster_id(arguments.cluster_id),
-        socket=_socket(arguments.socket),
-        state_dir=_absolute("--state-dir", arguments.state_dir),
-        pending_deletes=_absolute("--pending-deletes", arguments.pending_deletes),
-        kubeconfig=arguments.kubeconfig,
-        master=arguments.master,
-        metadata_url=arguments.metadata_url,
-        cloud_endpoint=arguments.cloud_endpoint,
-        security_groups=_list("--security-groups", arguments.security_groups, _SECURITY_GROUP, "sg-..."),
-        pod_subnets=_list("--pod-subnets", arguments.pod_subnets, _SUBNET, "subnet-..."),
-        targets=Targets(
-            min_warm=arguments.ip_min_warm_target,
-            max_warm=arguments.ip_max_warm_target,
-            release_interval=flags.duration("--ip-release-interval", arguments.ip_release_interval, least=1),
-            quick_release=arguments.enable_quick_release,
-        ),
-        eip_wait=arguments.eip_wait,
-        add_timeout=flags.duration("--add-timeout", arguments.add_timeout, least=1, most=600),
-        ip_cooldown=flags.duration("--ip-cooldown", arguments.ip_cooldown),
-        holds=HoldTimes(
-            pod=flags.duration("--ip-hold", arguments.ip_hold),
-            retained=flags.duration("--retained-ip-hold", arguments.retained_ip_hold),
-        ),
-        pod_egress=arguments.pod_egress,
-        eip_source_nat_exemption=_exemption(arguments),
-        pod_metadata_access=arguments.pod_metadata_access,
-        direct_cidrs=_cidrs("--direct-cidrs", arguments.direct_cidrs),
-        service_cidrs=_cidrs("--service-cidrs", arguments.service_cidrs),
-        repair_interval=flags.duration("--repair-interval", arguments.repair_interval, least=1),
-        status_patience=flags.duration("--status-patience", arguments.status_patience),
-        cloud_check_interval=flags.duration(
-            "--cloud-check-interval", arguments.cloud_check_interval, least=1
-        ),
-        sysctl_root=_absolute("--sysctl-root", arguments.sysctl_root),
-        cni_conf=_absolute("--cni-conf", arguments.cni_conf) if arguments.cni_conf else None,
-        cni_bin_dir=_absolute("--cni-bin-dir", arguments.cni_bin_dir),
-        chained_plugins=_chained_plugins(arguments),
-        health_address=monitoring.health_address(arguments),
-        metrics_address=monitoring.metrics_address(arguments),
-        log_level=arguments.log_level,
-        log_format=arguments.log_format,
-    )
+    """Return the settings that the parsed flags make.
 
-
-def _add_identity(parser: argparse.ArgumentParser) -> None:
-    identity = parser.add_argument_group("node and cluster")
-    identity.add_argument("--node-name", default="", help="name of this Node object (default: $NODE_NAME)")
-    identity.add_argument("--cluster-id", default="", help="id of the cluster, for tags (cls-...); required")
-    identity.add_argument("--kubeconfig", default="", help="kubeconfig (default: the Pod's service account)")
-    identity.add_argument(
-        "--master", default="", metavar="URL", help="API server, if not that of the kubeconfig or the Pod"
+    Raises:
+        InvalidInputError: names the flag that is wrong.
+    """
+    chosen = declaration.read(
+        Settings, arguments, fallbacks={"--node-name": environment.get("NODE_NAME", "")}
     )
-    identity.add_argument("--metadata-url", default=DEFAULT_METADATA_URL, help="default %(default)s")
-    identity.add_argument(
-        "--cloud-endpoint",
-        default="",
-        help="'internal', a root domain, or http(s)://host:port (default: tencentcloudapi.com)",
-    )
-    identity.add_argument("--socket", default=DEFAULT_SOCKET, help="where the CNI plugin asks (%(default)s)")
-    identity.add_argument("--state-dir", default=DEFAULT_STATE_DIR, help="default %(default)s")
-    identity.add_argument(
-        "--pending-deletes",
-        default=DEFAULT_PENDING_DELETES,
-        help="where the CNI plugin queues DELs while the agent is down (default %(default)s)",
-    )
-
-
-def _add_chained_plugins(operation: "argparse._ArgumentGroup") -> None:
-    operation.add_argument(
-        "--cni-bin-dir",
-        default=DEFAULT_CNI_BIN_DIR,
-        metavar="PATH",
-        help="the node's CNI plugins, to see what the network configuration may name (default %(default)s)",
-    )
-    operation.add_argument(
-        "--port-mapping",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="hostPort of Pods: the plugin portmap in the network configuration",
-    )
-    operation.add_argument(
-        "--bandwidth",
-        action="store_true",
-        help="kubernetes.io/ingress-bandwidth and egress-bandwidth of Pods: the plugin bandwidth there",
-    )
-
-
-def _chained_plugins(arguments: argparse.Namespace) -> tuple[str, ...]:
-    wanted = {
-        conflist.PORT_MAPPING: arguments.port_mapping,
-        conflist.BANDWIDTH: arguments.bandwidth,
-    }
-    return tuple(kind for kind, is_wanted in wanted.items() if is_wanted)
-
-
-def _add_pool(parser: argparse.ArgumentParser) -> None:
-    pool = parser.add_argument_group("IP pool")
-    pool.add_argument("--ip-min-warm-target", type=int, default=5, metavar="N", help="default %(default)s")
-    pool.add_argument("--ip-max-warm-target", type=int, default=5, metavar="N", help="default %(default)s")
-    pool.add_argument(
-        "--ip-release-interval",
-        default="2m",
-        metavar="DURATION",
-        help="between two surplus addresses given back (default %(default)s)",
-    )
-    pool.add_argument(
-        "--enable-quick-release", action="store_true", help="give all surplus addresses back at once"
-    )
-    pool.add_argument(
-        "--ip-cooldown",
-        default="30s",
-        metavar="DURATION",
-        help="before a freed address is given to another Pod (default %(default)s)",
-    )
-    pool.add_argument(
-        "--security-groups",
-        default="",
-        metavar="SG,...",
-        help="of the ENIs for Pods (default: those of the primary ENI)",
-    )
-    pool.add_argument(
-        "--pod-subnets",
-        default="",
-        metavar="SUBNET,...",
-        help="of the ENIs for Pods, in the zone of the CVM (default: that of the primary ENI)",
-    )
-
-
-def _exemption(arguments: argparse.Namespace) -> bool:
-    wanted: bool = arguments.eip_source_nat_exemption
-    if not wanted and arguments.pod_egress == "eni":
+    if not chosen.eip_source_nat_exemption and chosen.pod_egress == "eni":
         raise InvalidInputError(
             "--no-eip-source-nat-exemption does not go with --pod-egress=eni, where no Pod is masqueraded",
             advice="leave one of the two out",
         )
-    return wanted
-
-
-def _absolute(flag: str, value: str) -> Path:
-    if not value.startswith("/"):
-        raise InvalidInputError(f"{flag} is {value[:80]!r}", advice="give an absolute path")
-    return Path(value)
-
-
-def _socket(value: str) -> Path:
-    path = _absolute("--socket", value)
-    if len(value.encode()) > _LONGEST_SOCKET_PATH:
-        raise InvalidInputError(
-            f"--socket has {len(value.encode())} bytes", advice=f"at most {_LONGEST_SOCKET_PATH} are allowed"
-        )
-    return path
-
-
-def _cidrs(flag: str, value: str) -> tuple[str, ...]:
-    parts = tuple(filter(None, (part.strip() for part in value.split(","))))
-    for part in parts:
-        try:
-            ipaddress.IPv4Network(part)
-        except ValueError as e:
-            raise InvalidInputError(
-                f"{flag} contains {part[:80]!r}: {e}",
-                advice="give IPv4 CIDRs like 10.8.0.0/16, separated by commas",
-            ) from e
-    return parts
-
-
-def _list(flag: str, value: str, pattern: re.Pattern[str], form: str) -> tuple[str, ...]:
-    parts = tuple(filter(None, (part.strip() for part in value.split(","))))
-    for part in parts:
-        if not pattern.fullmatch(part):
-            raise InvalidInputError(
-                f"{flag} contains {part[:80]!r}", advice=f"give ids like {form}, separated by commas"
-            )
-    return parts
+    return chosen

@@ -18,8 +18,8 @@ from typing import Any
 from ipamd.cloud.credentials import Credential
 from ipamd.core.cloud_errors import cloud_error
 from ipamd.core.errors import InvalidInputError
+from ipamd.core.places import METADATA_URL
 
-DEFAULT_URL = "http://metadata.tencentyun.com"
 ADDRESS = "169.254.0.23"
 """What that name means on CVMs. The document names no address; other programs have this one built in."""
 _ROOT = "/latest/meta-data/"
@@ -60,13 +60,13 @@ class Metadata:
     have, INTERNAL for an answer that cannot be true.
     """
 
-    def __init__(self, base_url: str = DEFAULT_URL, *, timeout: float = 2.0) -> None:
+    def __init__(self, base_url: str = METADATA_URL, *, timeout: float = 2.0) -> None:
         """Take the service's address, with or without the path of its root, and seconds for each question."""
         url = urllib.parse.urlsplit(base_url)
         if url.scheme != "http" or not url.hostname:
             raise InvalidInputError(
                 f"metadata address {base_url!r} is not understood",
-                advice=f"give http://host, as {DEFAULT_URL}",
+                advice=f"give http://host, as {METADATA_URL}",
             )
         self._host = url.hostname
         self._port = url.port or 80

@@ -7,16 +7,20 @@ from typing import TypeVar
 
 import grpc
 
-DEFAULT_SOCKET = "/run/tke-eni/ipamd.sock"
+from ipamd.core import places
 
 _Answer = TypeVar("_Answer")
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags that say where the agent is."""
-    parser.add_argument("--socket", default=DEFAULT_SOCKET, help="the agent's socket (%(default)s)")
+    parser.add_argument("--socket", default=places.SOCKET, help="the agent's socket (default: %(default)s)")
     parser.add_argument(
-        "--timeout", type=float, default=5.0, metavar="SECONDS", help="wait at most this long (%(default)s)"
+        "--timeout",
+        type=float,
+        default=5.0,
+        metavar="SECONDS",
+        help="seconds to wait at most (default: %(default)s)",
     )
 
 

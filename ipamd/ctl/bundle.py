@@ -23,6 +23,7 @@ from typing import IO, Any, Final
 import grpc
 
 import ipamd
+from ipamd.core import places
 from ipamd.core.text import redaction
 from ipamd.ctl import agent_calls, node, plain
 from ipamd.rpc import maintenance_pb2 as messages
@@ -46,7 +47,7 @@ _COMMANDS: Final[Mapping[str, str]] = {
 _CNI_CONF_DIR: Final = "/etc/cni/net.d"
 _CNI_SUFFIXES: Final = (".conf", ".conflist", ".json", ".damaged")
 """What runtimes read, and what the agent has put aside; other programs' kubeconfigs lie there too."""
-_DIRECTORY: Final = Path("/var/lib/tke-eni")
+_DIRECTORY: Final = Path(places.STATE_DIRECTORY)
 """Where a bundle goes without --file: the agent's state directory, the one place it may write to."""
 _STDOUT: Final = "-"
 _ADVICE: Final = "look through it before you give it away; secrets that were known are taken out"
@@ -62,14 +63,18 @@ def add_command(commands: "argparse._SubParsersAction[Any]") -> None:
         help=f"where to write it, - for standard output (default: {_DIRECTORY}/tke-eni-<node>-<time>.tar.gz)",
     )
     added.add_argument(
-        "--log", action="append", default=[], metavar="GLOB", help=f"log files of the agent ({_LOGS})"
+        "--log",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help=f"log files of the agent (default: {_LOGS})",
     )
     added.add_argument(
         "--cni-conf-dir",
         type=Path,
         default=Path(_CNI_CONF_DIR),
         metavar="DIR",
-        help="network configurations of the runtime (default %(default)s)",
+        help="network configurations of the runtime (default: %(default)s)",
     )
     added.set_defaults(run=_run)
 

@@ -7,10 +7,10 @@ import argparse
 import os
 from typing import Any
 
+from ipamd.core import places
 from ipamd.ctl import output
 
 _HELP = "show the EIPs that a cluster has created, and with --yes give them back"
-_METADATA_URL = "http://metadata.tencentyun.com"
 
 
 def add_command(verbs: "argparse._SubParsersAction[Any]") -> None:
@@ -35,9 +35,13 @@ def add_command(verbs: "argparse._SubParsersAction[Any]") -> None:
         default="",
         help="'internal', a root domain, or http(s)://host:port (default: tencentcloudapi.com)",
     )
-    parser.add_argument("--metadata-url", default=_METADATA_URL, help="default %(default)s")
     parser.add_argument(
-        "--wait", default="2m", metavar="DURATION", help="for each EIP to be gone (default %(default)s)"
+        "--metadata-url",
+        default=places.METADATA_URL,
+        help="metadata service of the CVM (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--wait", default="2m", metavar="DURATION", help="for each EIP to be gone (default: %(default)s)"
     )
     parser.set_defaults(run=_cleanup)
 

@@ -13,7 +13,6 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ipamd import flags
 from ipamd.cloud import credentials, endpoints, metadata, tencent, throttling
 from ipamd.core import tags
 from ipamd.core.eip import cleanup
@@ -26,6 +25,7 @@ from ipamd.core.timing.deadline import Deadline
 from ipamd.ctl import tables
 from ipamd.ctl.cluster import Cluster
 from ipamd.ctl.eip_release import Outcome, Releaser
+from ipamd.flags import checks
 from ipamd.kube.errors import KubeError
 
 _RATE_SHARE = 0.5
@@ -38,8 +38,8 @@ def run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
 
     Errors: InvalidInputError for flags that are wrong.
     """
-    cluster_id = flags.cluster_id(options.cluster_id)
-    patience = flags.duration("--wait", options.wait, least=1)
+    cluster_id = checks.cluster_id(options.cluster_id)
+    patience = checks.duration("--wait", options.wait, least=1)
     try:
         with _cloud(options, environment) as cloud, contextlib.ExitStack() as stack:
             cluster = Cluster(options.kubeconfig, cluster_id) if options.kubeconfig else None
@@ -202,7 +202,7 @@ def _cloud(options: argparse.Namespace, environment: Mapping[str, str]) -> tence
     service = metadata.Metadata(options.metadata_url)
     identity = credentials.from_environment(environment) or credentials.RoleCredentials(service.credential)
     return tencent.TencentCloud(
-        region=flags.region(options.region) or service.region(),
+        region=checks.region(options.region) or service.region(),
         credentials=identity,
         endpoints=endpoints.parse(options.cloud_endpoint),
         # Saved turns and those of the same second together stay within what a second allows.

@@ -6,5 +6,11 @@ import argparse
 def flags() -> argparse.ArgumentParser:
     """Return a parent parser with `-o`."""
     parent = argparse.ArgumentParser(add_help=False)
-    parent.add_argument("-o", "--output", choices=("table", "json"), default="table")
+    parent.add_argument(
+        "-o",
+        "--output",
+        choices=("table", "json"),
+        default="table",
+        help="table or json (default: %(default)s)",
+    )
     return parent

@@ -3,23 +3,20 @@
 import argparse
 import sys
 import time
-from pathlib import Path
 
 from ipamd import logs
 from ipamd.core.errors import InvalidInputError
+from ipamd.flags import declaration
 from ipamd.installation import plugin
+from ipamd.installation.options import Settings
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Install; return the exit code."""
     logs.configure("info", "text")
     try:
-        plugin.install(
-            Path(arguments.source),
-            bin_directory=Path(arguments.bin_dir),
-            trees=Path(arguments.trees),
-            now=time.time(),
-        )
+        chosen = declaration.read(Settings, arguments)
+        plugin.install(chosen.source, bin_directory=chosen.bin_dir, trees=chosen.trees, now=time.time())
     except InvalidInputError as e:
         print(f"ipamd install-plugin: {e}", file=sys.stderr)
         return 2

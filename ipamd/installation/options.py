@@ -1,19 +1,46 @@
 """The flags of `ipamd install-plugin`; the defaults are the paths of the image and of the DaemonSet."""
 
 import argparse
+from dataclasses import dataclass
+from pathlib import Path
 
+from ipamd.core import places
+from ipamd.flags import declaration, kinds
+from ipamd.flags.declaration import flag
 from ipamd.installation import plugin
 
-_SOURCE = "/opt/tke-eni"
-_BIN_DIRECTORY = "/host/opt/cni/bin"
-_TREES = "/host/opt/tke-eni"
+PATHS = "paths"
+_HOST = "/host"
+"""Where the init container has the node's directories."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Where the plugin comes from and goes to."""
+
+    source: Path = flag(
+        PATHS,
+        "--source",
+        kinds.PATH,
+        "where the plugin and the interpreter trees are taken from",
+        default=Path(plugin.TREES),
+    )
+    bin_dir: Path = flag(
+        PATHS,
+        "--bin-dir",
+        kinds.PATH,
+        "directory in which the runtime of the node looks for CNI plugins",
+        default=Path(_HOST + places.CNI_BINARIES),
+    )
+    trees: Path = flag(
+        PATHS,
+        "--trees",
+        kinds.PATH,
+        f"the node's {plugin.TREES}, where the interpreter belongs",
+        default=Path(f"{_HOST}{plugin.TREES}"),
+    )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags to a parser."""
-    for flag, default, text in (
-        ("--source", _SOURCE, "where the plugin and the interpreter trees are taken from"),
-        ("--bin-dir", _BIN_DIRECTORY, "directory in which the runtime of the node looks for CNI plugins"),
-        ("--trees", _TREES, f"the node's {plugin.TREES}, where the interpreter belongs"),
-    ):
-        parser.add_argument(flag, default=default, metavar="PATH", help=f"{text} (default %(default)s)")
+    declaration.add_arguments(parser, Settings)

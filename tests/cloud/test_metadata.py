@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ipamd.cloud.metadata import ADDRESS, DEFAULT_URL, Metadata, addresses
+from ipamd.cloud.metadata import ADDRESS, Metadata, addresses
 from ipamd.core.errors import CloudError, CloudErrorKind, InvalidInputError
+from ipamd.core.places import METADATA_URL
 from tests.cloud.scripted_http import always, http
 
 ROOT = "/latest/meta-data/"
@@ -291,7 +292,7 @@ def test_a_credential_that_could_do_harm_is_refused(metadata, changes):
 @pytest.mark.parametrize(
     ("url", "more"),
     [
-        (DEFAULT_URL, set()),
+        (METADATA_URL, set()),
         (f"http://{ADDRESS}", set()),
         ("http://169.254.0.99:8080/latest/meta-data", {"169.254.0.99"}),
         ("http://127.0.0.1:18080", set()),

@@ -58,7 +58,7 @@ def test_outside_of_a_pod_the_settings_are_looked_for_where_they_are_shipped():
         (("--cluster-id=c", "--lease-namespace=A_B"), "--lease-namespace"),
         (("--cluster-id=c", "--kube-client-qps=0"), "--kube-client-qps is 0"),
         (("--cluster-id=c", "--kube-client-qps=nan"), "--kube-client-qps is nan"),
-        (("--cluster-id=c", "--kube-client-burst=0"), "--kube-client-burst 0"),
+        (("--cluster-id=c", "--kube-client-burst=0"), "--kube-client-burst is 0"),
         (("--cluster-id=c", "--leader-elect-renew-deadline=15s"), "--leader-elect-lease-duration >"),
         (("--cluster-id=c", "--admission-webhook=:61691"), "--admission-webhook is ':61691'"),
         (("--cluster-id=c", "--leader-elect-lease-duration=x"), "--leader-elect-lease-duration"),
