@@ -68,6 +68,27 @@ demo: $(VENV)/ok shim  ## a region, a node and three Pods on this machine; ARGS=
 test: lint shim  ## lint, unit, netns and scenario tests, WORKERS files at a time
 	@$(PY) -m pytest -q -n $(WORKERS) --dist loadfile $(ARGS)
 
+# Measured tests need half as much time again, so they are not `make test`; whoever was killed has no data.
+define measured
+	@COVERAGE_PROCESS_START=$(CURDIR)/setup.cfg COVERAGE_FILE=$(CURDIR)/build/coverage/data \
+		$(PY) -m pytest -q -o timeout=300 --junitxml=build/coverage/tests.xml $(1) $(ARGS)
+	@cd build/coverage && $(CURDIR)/$(PY) -m coverage combine -q --rcfile=$(CURDIR)/setup.cfg --data-file=data .
+	@$(PY) -m coverage report --rcfile=setup.cfg --data-file=build/coverage/data
+endef
+
+.PHONY: coverage
+coverage: $(VENV)/ok shim  ## the tests again with branch coverage of ipamd measured, printed and held against the floor in setup.cfg
+	@rm -rf build/coverage && mkdir -p build/coverage
+	$(call measured,-n $(WORKERS) --dist loadfile)
+
+.PHONY: coverage-failed
+coverage-failed: $(VENV)/ok shim
+	$(call measured,--last-failed --last-failed-no-failures none)
+
+.PHONY: mutants
+mutants: $(VENV)/ok shim  ## do tests notice one wrong operator? ARGS="--count 60 --seed 1"; needs what `make coverage` has measured
+	@$(PY) -m testbed.mutants $(ARGS)
+
 .PHONY: contract
 contract: $(VENV)/ok build/e2e-packages.ok kubernetes  ## the simulators against tccli, the Go SDK and a real API server, deploy/ on the latter, a real kube-proxy
 	@$(PY) -m pytest -q tests/contract/cloud/clients tests/contract/kube_proxy tests/apiserver $(ARGS)

@@ -125,9 +125,18 @@ def test_between_min_and_max_nothing_happens():
 
 
 @pytest.mark.parametrize(("low", "high"), [(-1, 5), (6, 5), (-2, -1)])
-def test_contradictory_targets_are_refused_with_the_flags_named(low, high):
-    with pytest.raises(errors.InvalidInputError, match=r"--ip-min-warm-target.*0 <= min <= max"):
+def test_contradictory_targets_are_refused_with_the_flags_and_both_values_named(low, high):
+    with pytest.raises(errors.InvalidInputError, match=r"--ip-min-warm-target.*0 <= min <= max") as refused:
         pool.Targets(min_warm=low, max_warm=high)
+
+    assert refused.value.message == f"warm targets: min is {low}, max is {high}"
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 0), (0, 5), (5, 5)])
+def test_a_pool_may_have_no_warm_addresses_and_no_room_between_its_targets(low, high):
+    targets = pool.Targets(min_warm=low, max_warm=high)
+
+    assert (targets.min_warm, targets.max_warm) == (low, high)
 
 
 @given(

@@ -7,7 +7,7 @@ import pytest
 from ipamd.core.claim import actions as do
 from ipamd.core.claim.eipclaim import Allocation
 from ipamd.core.claim.facts import NodeFate
-from ipamd.core.claim.release import ATTEMPT_WINDOW, SETTLE, UNSHOWN
+from ipamd.core.claim.release import ATTEMPT_WINDOW, SETTLE, UNSHOWN, unbind_deleted
 from ipamd.core.claim.state_machine import decide
 from ipamd.core.model import EipStatus
 from ipamd.core.timing import timestamps
@@ -115,3 +115,9 @@ def test_a_claim_without_any_eip_goes_at_once(certain):
 
 def test_a_claim_that_others_hold_is_none_of_our_business():
     assert decide(facts(claim(deleting=True, held=False), pod())) == do.Idle()
+
+
+@pytest.mark.parametrize("unfit", [None, claim(deleting=True, address=OWN)])
+def test_the_rule_for_a_binding_refuses_a_claim_that_has_none(unfit):
+    with pytest.raises(ValueError, match="a claim with a binding"):
+        unbind_deleted(facts(unfit))

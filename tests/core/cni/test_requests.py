@@ -144,6 +144,34 @@ def test_a_wrong_environment_names_the_variable_and_what_is_allowed(changes):
     assert len(str(error)) < 400
 
 
+@pytest.mark.parametrize("name", ["a", "fifteen-letters", "thirteen-1-éé"])
+def test_an_interface_name_may_have_fifteen_bytes(name):
+    assert requests.parse_add(environment(CNI_IFNAME=name), stdin()).key.ifname == name
+
+
+def test_a_path_may_be_as_long_as_the_kernel_takes_one():
+    longest = "/" + "n" * 4094
+
+    assert requests.parse_add(environment(CNI_NETNS=longest), stdin()).netns == longest
+    error = refused(requests.parse_add, environment(CNI_NETNS=longest + "n"), stdin())
+    assert error.code is Code.INVALID_ENVIRONMENT
+    assert "at most 4095 characters" in error.advice
+
+
+def test_a_container_may_have_the_longest_name_that_the_reference_library_takes():
+    longest = "a" * netconf.MAX_NAME
+
+    assert requests.parse_add(environment(CNI_CONTAINERID=longest), stdin()).key.container_id == longest
+
+
+def test_gc_takes_as_many_attachments_as_it_says():
+    valid = [{"containerID": f"c{n}", "ifname": "eth0"} for n in range(8192)]
+
+    assert (
+        len(requests.parse_gc(environment("GC"), stdin(**{"cni.dev/valid-attachments": valid})).valid) == 8192
+    )
+
+
 def test_a_value_that_is_not_utf8_is_refused_by_name():
     error = refused(requests.parse_add, [b"CNI_NETNS=/\xff", *environment(CNI_NETNS=None)], stdin())
 

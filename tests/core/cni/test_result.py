@@ -67,6 +67,26 @@ def test_an_error_of_ours_gets_the_runtimes_code(error, code):
     assert cni_errors.from_error(error).code is code
 
 
+def test_the_codes_are_those_that_runtimes_know():
+    """People and runtimes read numbers: CNI specification ("Error"), its library's pkg/types, ours."""
+    assert {code.name: int(code) for code in Code} == {
+        "INCOMPATIBLE_VERSION": 1,
+        "UNSUPPORTED_FIELD": 2,
+        "UNKNOWN_CONTAINER": 3,
+        "INVALID_ENVIRONMENT": 4,
+        "IO_FAILURE": 5,
+        "DECODING_FAILURE": 6,
+        "INVALID_CONFIG": 7,
+        "INVALID_NETNS": 8,
+        "TRY_AGAIN": 11,
+        "PLUGIN_NOT_AVAILABLE": 50,
+        "LIMITED_CONNECTIVITY": 51,
+        "INVALID_POD": 100,
+        "DRIFTED": 101,
+        "INTERNAL": 999,
+    }
+
+
 def test_an_error_object_carries_what_to_do_as_details():
     error = cni_errors.from_error(errors.TryAgainError("pool is empty", advice="wait"), version="0.4.0")
 

@@ -61,8 +61,14 @@ def test_only_what_is_unbound_or_on_its_way_there_goes_without_a_word(status):
 
 @pytest.mark.parametrize("status", list(EipStatus))
 def test_with_unbind_goes_what_is_bound_and_stays_what_is_still_being_made_or_bound(status):
-    stays = (EipStatus.BINDING, EipStatus.CREATING, EipStatus.UNKNOWN)
-    assert (fates(eip(status=status), unbind=True)["eip-1"] is Fate.KEEP_BOUND) == (status in stays)
+    goes = {
+        EipStatus.BIND: Fate.UNBIND,
+        EipStatus.BIND_ENI: Fate.UNBIND,
+        EipStatus.UNBIND: Fate.RELEASE,
+        EipStatus.UNBINDING: Fate.RELEASE,
+        EipStatus.OFFLINING: Fate.LEAVING,
+    }
+    assert fates(eip(status=status), unbind=True) == {"eip-1": goes.get(status, Fate.KEEP_BOUND)}
 
 
 @pytest.mark.parametrize("unbind", [False, True])

@@ -1,0 +1,120 @@
+"""The mutants of a source file, and a sample of those of many. Pure but for reading what is sampled.
+
+Left out is what no test can or should notice: arguments of decorators (`frozen`, `slots`), annotations, both
+directions between `==` and `is`, and the fraction of a second by which a constant of time could be longer.
+"""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from cosmic_ray import plugins
+from cosmic_ray.ast import ast_nodes, get_ast
+from cosmic_ray.mutating import mutate_code
+
+_SYNONYMS: Final = ("Eq_Is", "Is_Eq", "NotEq_IsNot", "IsNot_NotEq")
+_UNUSED: Final = ("RemoveDecorator", "VariableReplacer", "VariableInserter")
+"""The first is noticed by whatever imports the module; the others need to be told which variables."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutation:
+    """One change of one place in one file."""
+
+    path: Path
+    operator: str
+    occurrence: int
+    """The how-manieth place of the file where the operator applies, from 0."""
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        """Return where it is and what it does."""
+        return f"{self.path}:{self.line}:{self.column + 1} {self.operator.rpartition('/')[2]}"
+
+    def applied(self, source: str) -> str:
+        """Return the file's text with the change.
+
+        Raises:
+            ValueError: the text has no such place: it is not the text that the mutation was found in.
+        """
+        mutated = mutate_code(source, plugins.get_operator(self.operator)(), self.occurrence)
+        if mutated is None:
+            raise ValueError(f"{self}: the file has no such place (any more)")
+        return str(mutated)
+
+
+def mutations(path: Path, source: str) -> list[Mutation]:
+    """Return every mutation of a file, in the order of its text."""
+    nodes = list(ast_nodes(get_ast(source)))
+    found = [
+        Mutation(path=path, operator=name, occurrence=occurrence, line=start[0], column=start[1])
+        for name in _operators()
+        for occurrence, (node, start) in enumerate(_places(name, nodes))
+        if _is_testable(node)
+    ]
+    return sorted(found, key=lambda m: (m.line, m.column, m.operator, m.occurrence))
+
+
+def sample(files: Sequence[Path], count: int, seed: int) -> list[Mutation]:
+    """Draw mutations: a file by its lines, a place in it, one of those of the place; no place twice."""
+    draw = random.Random(seed)
+    texts = {path: path.read_text() for path in files}
+    weights = [text.count("\n") for text in texts.values()]
+    left: dict[Path, dict[tuple[int, int], list[Mutation]]] = {}
+    drawn: list[Mutation] = []
+    while len(drawn) < count and any(weights):
+        path = draw.choices(files, weights)[0]
+        if path not in left:
+            left[path] = _by_place(mutations(path, texts[path]))
+        if left[path]:
+            place = draw.choice(list(left[path]))
+            drawn.append(draw.choice(left[path].pop(place)))
+        else:
+            weights[files.index(path)] = 0
+    return drawn
+
+
+def _by_place(found: Sequence[Mutation]) -> dict[tuple[int, int], list[Mutation]]:
+    places: dict[tuple[int, int], list[Mutation]] = {}
+    for mutation in found:
+        places.setdefault((mutation.line, mutation.column), []).append(mutation)
+    return places
+
+
+def _operators() -> Iterator[str]:
+    for name in sorted(plugins.operator_names()):
+        kind = name.rpartition("/")[2]
+        if kind not in _UNUSED and not kind.endswith(_SYNONYMS):
+            yield name
+
+
+def _places(operator: str, nodes: Sequence[Any]) -> Iterator[tuple[Any, tuple[int, int]]]:
+    applied = plugins.get_operator(operator)()
+    for node in nodes:
+        for start, _ in applied.mutation_positions(node):
+            yield node, start
+
+
+def _is_testable(node: Any) -> bool:
+    if node.type == "number" and isinstance(_number(node), float):
+        return False
+    while node.parent is not None:
+        if node.parent.type == "decorator" or _is_annotation(node):
+            return False
+        node = node.parent
+    return True
+
+
+def _is_annotation(node: Any) -> bool:
+    parent = node.parent
+    if parent.type == "funcdef":
+        return node is parent.annotation
+    return parent.type in ("annassign", "tfpdef") and node.get_previous_sibling() == ":"
+
+
+def _number(node: Any) -> float:
+    text = str(node.value)
+    return float(text) if "." in text or ("e" in text.lower() and not text.startswith("0x")) else 0

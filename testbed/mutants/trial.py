@@ -1,0 +1,140 @@
+"""One mutant under its tests, in a copy of the project that nothing else uses."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Final
+
+from testbed.mutants.mutation import Mutation
+
+_PASSED: Final = 0
+_BUILT: Final = ("build/cni",)
+"""What tests need besides the files that git knows."""
+_PATIENCE: Final = 20.0
+"""Seconds in which pytest takes its namespaces down after an interrupt."""
+
+
+class Verdict(Enum):
+    """What became of a mutant."""
+
+    KILLED = "killed"
+    TIMEOUT = "killed by time"
+    LIVES = "lives"
+    UNTESTED = "lives: no test runs this line"
+
+    @property
+    def lives(self) -> bool:
+        """Whether nothing noticed."""
+        return self in (Verdict.LIVES, Verdict.UNTESTED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A mutant, the tests that it met, and what became of it."""
+
+    mutation: Mutation
+    tests: tuple[str, ...]
+    verdict: Verdict
+    change: str
+    """The changed line before and after."""
+
+
+class Copy:
+    """A copy of the project; one mutant at a time. Invariant: between two trials it is like the original."""
+
+    def __init__(self, directory: Path) -> None:
+        """Make the copy of what git knows, with the changes that are not committed."""
+        shutil.rmtree(directory, ignore_errors=True)
+        self._directory = directory.resolve()
+        listed = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for name in filter(None, listed.split("\0")):
+            if Path(name).is_file():
+                (directory / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(name, directory / name)
+        for name in _BUILT:
+            if Path(name).exists():
+                shutil.copytree(name, directory / name)
+
+    def attempt(self, mutation: Mutation, tests: Sequence[str], *, seconds: float) -> Trial:
+        """Run the tests against the mutant until one fails; too long counts as failed."""
+        source = mutation.path.read_text()
+        mutated = mutation.applied(source)
+        verdict = Verdict.UNTESTED
+        if tests:
+            with self._holding(mutation.path, source, mutated):
+                verdict = self._judge(tests, seconds)
+        return Trial(
+            mutation=mutation, tests=tuple(tests), verdict=verdict, change=changed_line(source, mutated)
+        )
+
+    @contextlib.contextmanager
+    def _holding(self, path: Path, source: str, mutated: str) -> Iterator[None]:
+        target = self._directory / path
+        target.write_text(mutated)
+        try:
+            yield
+        finally:
+            target.write_text(source)
+
+    def _judge(self, tests: Sequence[str], seconds: float) -> Verdict:
+        # Two mutants may have the same size and second: no compiled file may outlive its source.
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(self._directory),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "CI": "1",
+        }
+        argv = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-x",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-o",
+            "timeout=60",
+            *tests,
+        ]
+        with subprocess.Popen(
+            argv,
+            cwd=self._directory,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        ) as process:
+            try:
+                return Verdict.LIVES if process.wait(seconds) == _PASSED else Verdict.KILLED
+            except subprocess.TimeoutExpired:
+                _end(process)
+                return Verdict.TIMEOUT
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(_PATIENCE)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def changed_line(before: str, after: str) -> str:
+    """Return the first line that differs, as it was and as it is."""
+    pairs = zip(before.splitlines(), after.splitlines(), strict=False)
+    old, new = next(((old, new) for old, new in pairs if old != new), ("", ""))
+    return f"{old.strip()}  =>  {new.strip()}"

@@ -1,0 +1,240 @@
+"""What `make mutants` draws, which tests it lets a mutant meet, and what it calls alive."""
+
+import json
+import os
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from coverage import CoverageData
+
+from testbed.mutants import __main__ as program
+from testbed.mutants.measured import Measured, NotMeasuredError, seconds_by_file, statement_lines
+from testbed.mutants.mutation import mutations, sample
+from testbed.mutants.trial import Copy, Verdict, changed_line
+
+SOURCE = """\
+from dataclasses import dataclass
+
+LIMIT = 8
+PATIENCE = 2.5
+
+
+@dataclass(frozen=True)
+class Box:
+    size: int | None = 3
+    open: bool = False
+
+
+def fits(box: Box | None, count: int) -> bool | None:
+    return count <= LIMIT and box is not None
+"""
+
+
+def found(source, line):
+    return sorted(m.operator.rpartition("/")[2] for m in mutations(Path("a.py"), source) if m.line == line)
+
+
+def lines(source):
+    return {m.line for m in mutations(Path("a.py"), source)}
+
+
+def test_numbers_truths_and_operators_are_changed():
+    assert found(SOURCE, 3) == ["NumberReplacer", "NumberReplacer"]
+    assert found(SOURCE, 9) == ["NumberReplacer", "NumberReplacer"]
+    assert found(SOURCE, 10) == ["ReplaceFalseWithTrue"]
+    assert {
+        "ReplaceComparisonOperator_LtE_Lt",
+        "ReplaceAndWithOr",
+        "ReplaceComparisonOperator_IsNot_Is",
+    } <= set(found(SOURCE, 14))
+
+
+def test_what_no_test_should_notice_is_left_alone():
+    assert lines(SOURCE) == {3, 9, 10, 14}, "a fraction of a second, a decorator, an annotation"
+    assert not [name for name in found("ok = a == b\n", 1) if name.endswith("Eq_Is")]
+
+
+def test_a_mutation_changes_its_own_place_only():
+    [less] = [m for m in mutations(Path("a.py"), SOURCE) if m.operator.endswith("LtE_Lt")]
+
+    before, after = SOURCE.splitlines(), less.applied(SOURCE).splitlines()
+
+    assert [(old, new) for old, new in zip(before, after, strict=True) if old != new] == [
+        ("    return count <= LIMIT and box is not None", "    return count < LIMIT and box is not None")
+    ]
+    assert changed_line(SOURCE, less.applied(SOURCE)).endswith("=>  return count < LIMIT and box is not None")
+    assert str(less) == "a.py:14:18 ReplaceComparisonOperator_LtE_Lt"
+
+
+def test_a_text_without_the_place_is_refused():
+    [less] = [m for m in mutations(Path("a.py"), SOURCE) if m.operator.endswith("LtE_Lt")]
+
+    with pytest.raises(ValueError, match=r"a\.py:14:18"):
+        less.applied("ok = True\n")
+
+
+@pytest.fixture
+def files(tmp_path):
+    long, short = tmp_path / "long.py", tmp_path / "short.py"
+    long.write_text("".join(f"a{n} = {n}\n" for n in range(300)))
+    short.write_text("".join(f"b{n} = {n}\n" for n in range(30)))
+    return [long, short]
+
+
+def test_a_seed_draws_the_same_mutants_again_and_another_seed_others(files):
+    assert sample(files, 20, seed=1) == sample(files, 20, seed=1)
+    assert sample(files, 20, seed=1) != sample(files, 20, seed=2)
+
+
+def test_no_place_is_drawn_twice_and_the_sample_ends_with_the_places(files):
+    drawn = sample(files, 1000, seed=3)
+
+    assert len(drawn) == 330
+    assert len({(m.path, m.line, m.column) for m in drawn}) == 330
+
+
+def test_longer_files_are_drawn_more_often(files):
+    drawn = Counter(m.path.name for m in sample(files, 110, seed=4))
+
+    assert drawn["long.py"] > 5 * drawn["short.py"]
+
+
+@pytest.mark.parametrize(
+    ("line", "statement"),
+    [(1, [1]), (3, [3, 4]), (4, [3, 4]), (5, [5]), (6, [6, 7, 8]), (8, [6, 7, 8]), (9, [9]), (2, [2])],
+)
+def test_a_line_belongs_to_its_innermost_statement(line, statement):
+    source = "import os\n\nif (os and\n        os):\n    a = 1\n    b = [\n        2,\n    ]\n    c = 3\n"
+
+    assert list(statement_lines(source, line)) == statement
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project with one module, and tests that notice some of what may be wrong with it; and its record."""
+    monkeypatch.chdir(tmp_path)
+    for name, text in {
+        "ipamd/core/limit.py": "LIMIT = 8\n\n\ndef fits(count):\n    return count <= LIMIT\n",
+        "ipamd/core/loop.py": "def down(n):\n    while n > 0:\n        n = n - 1\n    return n\n",
+        "tests/core/test_limit.py": "from ipamd.core.limit import fits\n\n\n"
+        "def test_few_fit():\n    assert fits(1) and not fits(20)\n",
+        "tests/core/test_loop.py": "from ipamd.core.loop import down\n\n\n"
+        "def test_down():\n    assert down(3) == 0\n",
+        "tests/agent/test_slow.py": "from ipamd.core.limit import fits\n\n\n"
+        "def test_exactly():\n    assert fits(8)\n",
+    }.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    subprocess.run(["git", "init", "-q"], check=True)
+    record(tmp_path)
+    return tmp_path
+
+
+def record(root):
+    directory = root / "build" / "coverage"
+    directory.mkdir(parents=True)
+    data = CoverageData(str(directory / "data"))
+    limit, loop = str(root / "ipamd/core/limit.py"), str(root / "ipamd/core/loop.py")
+    data.set_context("")
+    data.add_lines({limit: [1, 4]})
+    data.set_context("tests/core/test_limit.py")
+    data.add_lines({limit: [5]})
+    data.set_context("tests/agent/test_slow.py::test_exactly (setup)")
+    data.add_lines({limit: [5]})
+    data.set_context("tests/core/test_gone.py")
+    data.add_lines({limit: [5]})
+    data.set_context("tests/core/test_loop.py")
+    data.add_lines({loop: [2, 3, 4]})
+    data.write()
+    (directory / "tests.xml").write_text(
+        '<testsuites><testsuite><testcase classname="tests.core.test_limit" time="3.5"/>'
+        '<testcase classname="tests.core.test_limit" time="1"/>'
+        '<testcase classname="tests.agent.test_slow" time="0.5"/></testsuite></testsuites>'
+    )
+
+
+def measured(root):
+    return Measured(root / "build/coverage/data", root / "build/coverage/tests.xml")
+
+
+def test_a_mutant_meets_the_tests_that_ran_its_line_those_of_its_package_first(project):
+    assert measured(project).tests_of(Path("ipamd/core/limit.py"), 5) == [
+        "tests/core/test_limit.py",
+        "tests/agent/test_slow.py",
+    ]
+
+
+def test_a_line_that_only_an_import_runs_is_met_by_all_tests_of_its_file(project):
+    assert "tests/core/test_limit.py" in measured(project).tests_of(Path("ipamd/core/limit.py"), 1)
+
+
+def test_tests_are_met_as_far_as_the_time_goes_but_at_least_one(project):
+    [mutation] = [m for m in mutations_of("limit") if m.operator.endswith("LtE_Lt")]
+
+    assert len(program.chosen_tests(measured(project), mutation, 5.0)) == 2
+    assert program.chosen_tests(measured(project), mutation, 4.6) == ["tests/core/test_limit.py"]
+    assert program.chosen_tests(measured(project), mutation, 0.1) == ["tests/core/test_limit.py"]
+
+
+def test_a_record_that_is_missing_or_older_than_the_file_is_refused_with_what_to_do(project):
+    with pytest.raises(NotMeasuredError, match="run `make coverage`"):
+        Measured(project / "nothing", project / "nothing.xml")
+    os.utime("ipamd/core/limit.py", (2e9, 2e9))
+    with pytest.raises(NotMeasuredError, match=r"limit\.py.*run `make coverage`"):
+        measured(project).tests_of(Path("ipamd/core/limit.py"), 5)
+
+
+def test_the_seconds_of_a_file_are_the_sum_of_its_tests(project):
+    assert seconds_by_file((project / "build/coverage/tests.xml").read_text()) == {
+        "tests/core/test_limit.py": 4.5,
+        "tests/agent/test_slow.py": 0.5,
+    }
+
+
+def mutations_of(name):
+    path = Path(f"ipamd/core/{name}.py")
+    return mutations(path, path.read_text())
+
+
+def attempt(project, name, operator, tests, seconds=60.0):
+    [mutation] = [m for m in mutations_of(name) if m.operator.endswith(operator)][:1]
+    return Copy(project / "copy").attempt(mutation, tests, seconds=seconds).verdict
+
+
+def test_a_mutant_is_killed_by_a_test_that_fails_and_lives_when_all_pass(project):
+    weak, exact = "tests/core/test_limit.py", "tests/agent/test_slow.py"
+
+    assert attempt(project, "limit", "LtE_Lt", [weak]) is Verdict.LIVES
+    assert attempt(project, "limit", "LtE_Lt", [weak, exact]) is Verdict.KILLED
+    assert attempt(project, "limit", "LtE_Gt", [weak]) is Verdict.KILLED
+
+
+def test_a_mutant_without_tests_lives(project):
+    assert attempt(project, "limit", "LtE_Lt", []) is Verdict.UNTESTED
+    assert Verdict.UNTESTED.lives
+
+
+def test_a_mutant_that_never_ends_is_killed_by_time(project):
+    assert attempt(project, "loop", "Sub_Mul", ["tests/core/test_loop.py"], seconds=5.0) is Verdict.TIMEOUT
+
+
+def test_the_project_itself_is_never_changed(project):
+    before = Path("ipamd/core/limit.py").read_text()
+
+    attempt(project, "limit", "LtE_Gt", ["tests/core/test_limit.py"])
+
+    assert Path("ipamd/core/limit.py").read_text() == before
+    assert (project / "copy" / "ipamd/core/limit.py").read_text() == before
+
+
+def test_the_program_fails_when_one_in_twenty_or_more_lives_and_writes_which(project, capsys):
+    status = program.main(["--packages", "ipamd/core", "--count", "3", "--jobs", "1", "--seconds", "4.6"])
+
+    told = json.loads(Path("build/mutants.json").read_text())
+    alive = [trial for trial in told if trial["verdict"].startswith("lives")]
+    assert len(told) == 3
+    assert status == (1 if alive else 0)
+    assert f"{len(alive)} of 3 live" in capsys.readouterr().out
