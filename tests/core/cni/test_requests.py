@@ -164,12 +164,14 @@ def test_a_container_may_have_the_longest_name_that_the_reference_library_takes(
     assert requests.parse_add(environment(CNI_CONTAINERID=longest), stdin()).key.container_id == longest
 
 
-def test_gc_takes_as_many_attachments_as_it_says():
-    valid = [{"containerID": f"c{n}", "ifname": "eth0"} for n in range(8192)]
+def test_gc_takes_as_many_attachments_as_it_says_and_no_more():
+    valid = [{"containerID": f"c{n}", "ifname": "eth0"} for n in range(8193)]
 
-    assert (
-        len(requests.parse_gc(environment("GC"), stdin(**{"cni.dev/valid-attachments": valid})).valid) == 8192
-    )
+    taken = requests.parse_gc(environment("GC"), stdin(**{"cni.dev/valid-attachments": valid[:8192]}))
+    error = refused(requests.parse_gc, environment("GC"), stdin(**{"cni.dev/valid-attachments": valid}))
+
+    assert len(taken.valid) == 8192
+    assert "at most 8192 attachments" in error.message
 
 
 def test_a_value_that_is_not_utf8_is_refused_by_name():
@@ -189,6 +191,12 @@ def test_errors_come_in_the_version_that_the_configuration_asks_for():
     error = refused(requests.parse_add, environment(CNI_NETNS=None), stdin(cniVersion="0.3.1"))
 
     assert json.loads(error.encoded())["cniVersion"] == "0.3.1"
+
+
+def test_who_asks_for_no_version_that_is_understood_is_told_in_the_newest():
+    error = refused(requests.parse_add, environment(), b"{")
+
+    assert json.loads(error.encoded())["cniVersion"] == SUPPORTED_VERSIONS[-1] == "1.1.0"
 
 
 @pytest.mark.parametrize("arguments", [None, "", "garbage", "K8S_POD_NAME=../x;K8S_POD_NAMESPACE=y"])
