@@ -27,6 +27,10 @@ BATCH = 10
 """AssignPrivateIpAddresses and UnassignPrivateIpAddresses take ten addresses at most (API 215/15819)."""
 
 
+UNBIND_SECONDS = 60.0
+"""Seconds for which an address is believed to come free whose EIP is being unbound: that takes a few, and one
+that the cloud refuses to unbind may never come."""
+
 MOST_BROKEN = 2
 """So many ENIs that cannot be set up say that the node is at fault: the next one would share it, and is not
 created. A single one may be at fault itself."""
@@ -151,6 +155,16 @@ def open_room(situation: Situation) -> int:
     return on_enis + (free_slots * per_eni if _may_create(situation) else 0)
 
 
+def coming_free(ledger: Ledger, now: Boottime) -> list[Address]:
+    """Return the addresses without owner or holder that a Pod may soon have, whatever the cloud gives."""
+    return [a for a in ledger.in_state(Cooling, Unbinding) if not a.quarantined and not _is_stuck(a, now)]
+
+
+def stuck(ledger: Ledger, now: Boottime) -> list[Address]:
+    """Return the addresses whose EIP should have been unbound long ago."""
+    return [a for a in ledger.in_state(Unbinding) if _is_stuck(a, now)]
+
+
 def choose_subnet(subnets: Iterable[model.Subnet], zone: str, closed: frozenset[str]) -> model.Subnet | None:
     """Return the subnet for a new ENI: in the instance's zone, not closed, with the most free addresses."""
     usable = [s for s in subnets if s.zone == zone and s.subnet_id not in closed and s.available_ips > 1]
@@ -176,6 +190,11 @@ def _grow(situation: Situation, shortage: int) -> list[Action]:
     return actions
 
 
+def _is_stuck(address: Address, now: Boottime) -> bool:
+    state = address.state
+    return isinstance(state, Unbinding) and now - state.since >= UNBIND_SECONDS
+
+
 def _may_create(situation: Situation) -> bool:
     return situation.may_create and sum(eni.broken for eni in situation.enis) < MOST_BROKEN
 
@@ -194,8 +213,12 @@ def _give_way(situation: Situation, now: Boottime) -> list[Action]:
     soon = after(now, GRACE)
     if situation.arriving or situation.creating or open_room(situation) > 0:
         return []
-    leaving = len(situation.ledger.in_state(Cooling, Unbinding)) + len(situation.ledger.available)
-    held = [(a, a.state.until) for a in situation.ledger.in_state(Held) if isinstance(a.state, Held)]
+    leaving = len(coming_free(situation.ledger, now)) + len(situation.ledger.available)
+    held = [
+        (a, a.state.until)
+        for a in situation.ledger.in_state(Held)
+        if isinstance(a.state, Held) and not a.quarantined
+    ]
     ending = sum(until <= soon for _, until in held)
     wanted_holds = situation.waiting - leaving - ending
     yielding = sorted(((a, until) for a, until in held if until > soon), key=_worth)[: max(0, wanted_holds)]

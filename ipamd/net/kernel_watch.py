@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from ipamd.net import rtnetlink
+from ipamd.net import nft_generation, rtnetlink
 from ipamd.net.netlink import NETFILTER, ROUTE, NetlinkSocket, Refusal, kernel_error
 from ipamd.net.notices import NFTABLES_GROUP, ROUTE_GROUPS, Notices
 
@@ -28,7 +28,8 @@ class KernelWatch:
 
     def __init__(self) -> None:
         """Listen from now on; KernelError when the kernel refuses."""
-        self._notices = Notices()
+        namespace = nft_generation.current_namespace()
+        self._notices = Notices(lambda generation: nft_generation.is_own(generation, namespace))
         with contextlib.ExitStack() as opened:
             self._interrupted = _eventfd()
             opened.callback(os.close, self._interrupted)

@@ -9,6 +9,7 @@ lets go of nothing in between; a call takes 0.3 ms on an idle node, some millise
 Services.
 """
 
+import contextlib
 import ctypes
 import errno
 import json
@@ -19,6 +20,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from ipamd.core import errors
+from ipamd.net import nft_generation
 from ipamd.net.netlink import NETFILTER, NetlinkSocket
 from ipamd.runtime import failpoints
 
@@ -56,7 +58,9 @@ def run(commands: Sequence[dict[str, Any]], what: str, step: str) -> list[dict[s
     `what` completes "could not …" in an error, `step` is how it is announced (`ipamd.runtime.failpoints`).
     """
     request = json.dumps({"nftables": list(commands)}).encode()
-    with _lock, _context() as (library, context), failpoints.failpoint(f"nft.{step}"):
+    writes = any("list" not in command for command in commands)
+    noted = nft_generation.own_write() if writes else contextlib.nullcontext()
+    with _lock, _context() as (library, context), noted, failpoints.failpoint(f"nft.{step}"):
         if library.nft_run_cmd_from_buffer(context, request):
             reason = (library.nft_ctx_get_error_buffer(context) or b"").decode(errors="replace").strip()
             # The library reports only text; of it, the first line says why and the others quote the request.

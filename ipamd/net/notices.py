@@ -1,15 +1,17 @@
 """What the kernel says by multicast of links, addresses, routes, rules and nftables, read for what is ours.
 
 The question is only whether a repair round is worth while: something of ours was changed by somebody else.
-Changes of our own are told from others by the port of the socket that made them (`netlink.is_ours`); what
-the kernel does by itself has port 0. Of links nobody is named: they are told of by name, and who hears of it
-knows which are ours. Pure, but for the memory of how each link was.
+Changes of our own are told from others by the port of the socket that made them (`netlink.is_ours`), in
+nftables also by the generation, which is told after its changes; what the kernel does by itself has port 0.
+Of links nobody is named: they are told of by name, and who hears of it knows which are ours. Pure, but for
+the memory of how each link was.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from ipamd.core import names
-from ipamd.net import listing, netlink, rtnetlink
+from ipamd.net import listing, netlink, nft_generation, rtnetlink
 from ipamd.net.netlink import Message
 from ipamd.net.nft_elements import TABLE
 
@@ -35,10 +37,14 @@ class Notices:
     """Collects from datagrams of both groups what of ours somebody else has changed.
 
     Invariant: `_links` has each link as it was last heard of, but with the `downs` of when it last had a
-    carrier, or was new; `_reasons` are of the time since they were last taken. For one thread.
+    carrier, or was new; `_reasons` are of the time since they were last taken; `_changed` while changes of
+    our tables were heard and not yet which generation they make. For one thread.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, is_own: Callable[[int], bool]) -> None:
+        """Take what says whether this process has made a generation of nftables."""
+        self._is_own = is_own
+        self._changed = False
         self._links: dict[int, listing.Link] = {}
         self._reasons: dict[str, None] = {}
 
@@ -64,10 +70,15 @@ class Notices:
     def hear_nftables(self, datagram: bytes) -> None:
         """Take in a datagram of nftables."""
         # Most are of kube-proxy, thousands at a time: look at the bytes before the messages.
-        if _TABLE in datagram:
-            named = (message for message in netlink.messages(datagram) if _TABLE in message.data)
-            if any(not netlink.is_ours(message.port) for message in named):
-                self._reasons["nftables"] = None
+        if not self._changed and _TABLE not in datagram:
+            return
+        for message in netlink.messages(datagram):
+            if _TABLE in message.data and not netlink.is_ours(message.port):
+                self._changed = True
+            elif self._changed and (generation := nft_generation.made(message)):
+                self._changed = False
+                if not self._is_own(generation):
+                    self._reasons["nftables"] = None
 
     def _hear_link(self, message: Message) -> None:
         """Heed links that go, are taken down or get another name, and Pods' links that were down and are up.

@@ -326,6 +326,35 @@ def test_what_becomes_free_anyway_is_waited_for_first():
     assert yielding(cooling, 2) == []
 
 
+def unbinding_since(seconds):
+    """A full node with one hold, and an address whose EIP has been on its way out for so many seconds."""
+    current = held((100, None), (100, False))
+    freed = ledger.vacate(current, "10.0.1.11", 30.0, NOW - seconds).ledger
+    assert isinstance(freed.addresses["10.0.1.11"].state, states.Unbinding)
+    return freed
+
+
+def test_an_address_whose_eip_is_being_unbound_is_waited_for_not_one_where_that_takes_long():
+    assert yielding(unbinding_since(pool.UNBIND_SECONDS - 1), 1) == []
+    assert yielding(unbinding_since(pool.UNBIND_SECONDS), 1) == ["10.0.1.10"]
+
+
+def test_what_is_stuck_or_in_quarantine_does_not_come_free():
+    young, old = unbinding_since(pool.UNBIND_SECONDS - 1), unbinding_since(pool.UNBIND_SECONDS)
+    lost = young.changed(replace(young.addresses["10.0.1.11"], missing_since=NOW)).ledger
+
+    assert [a.ip for a in pool.coming_free(young, NOW)] == ["10.0.1.11"]
+    assert pool.coming_free(old, NOW) == pool.coming_free(lost, NOW) == pool.stuck(young, NOW) == []
+    assert [a.ip for a in pool.stuck(old, NOW)] == ["10.0.1.11"]
+
+
+def test_a_hold_in_quarantine_is_no_help_to_who_waits():
+    current = held((20, None), (100, None))
+    lost = current.changed(replace(current.addresses["10.0.1.10"], missing_since=NOW)).ledger
+
+    assert yielding(lost, 1) == ["10.0.1.11"]
+
+
 def test_no_hold_gives_way_while_the_cloud_may_give_more():
     current = held((100, None))
 

@@ -9,6 +9,8 @@ import pytest
 
 from ipamd.core import errors
 from ipamd.net.kernel_watch import KernelWatch
+from ipamd.net.model import Ranges
+from tests.net.world import GATEWAY
 
 pytestmark = pytest.mark.netns
 POD, OTHER = "10.0.1.100", "10.0.1.101"
@@ -114,6 +116,25 @@ def test_our_own_changes_are_not_heard(world, watch):
     world.ensure()
 
     assert watch.wait(1.0) == []
+
+
+def test_our_own_writes_of_a_whole_table_are_not_heard(world, watch):
+    """They are made by libnftables, by a socket of its own."""
+    world.attach_eni("p4", "eth2", "20:90:6f:00:00:12")
+    watch.wait(0.5)
+    second = world.on_node(lambda: world.dataplane.ensure_eni("20:90:6f:00:00:12", GATEWAY))
+    world.ensure_node(Ranges(("10.0.0.0/8",)))
+    world.on_node(lambda: world.dataplane.forget_eni(second.mark))
+
+    assert watch.wait(1.0) == []
+
+
+def test_somebody_s_change_beside_our_own_write_is_heard(world, watch):
+    world.ensure_node(Ranges(("10.0.0.0/8",)))
+    world.node.run("nft", "flush", "chain", "ip", "tke_eni", "prerouting")
+    world.ensure_node(Ranges(("10.1.0.0/16",)))
+
+    assert heard(watch) == ["nftables"]
 
 
 def test_what_strangers_do_among_themselves_is_not_heard(world, watch):

@@ -23,7 +23,7 @@ from ipamd.core import model, pool
 from ipamd.core.errors import CloudError, CloudErrorKind, IpamError, TryAgainError
 from ipamd.core.kubernetes import capacity
 from ipamd.core.ledger import ledger
-from ipamd.core.ledger.states import Assigned, Cooling, Held, Occupied, Unassigning, Unbinding
+from ipamd.core.ledger.states import Assigned, Cooling, Held, Occupied, Unassigning
 from ipamd.core.timing.boottime import LONG_AGO
 
 log = logging.getLogger(__name__)
@@ -136,7 +136,8 @@ class Pool:
         book = self._book.ledger
         with self._guard:
             coming = bool(self._arriving)
-        if coming or book.available or book.in_state(Cooling, Unbinding, Held):
+        now = self._book.now()
+        if coming or book.available or pool.coming_free(book, now) or book.in_state(Held):
             return None
         situation = self._situation()
         if pool.open_room(situation) > 0:
@@ -148,12 +149,7 @@ class Pool:
                 advice="mend the node's network; `ipamctl status` names each ENI with its problem",
             )
         if pool.room(situation) <= 0:
-            limits = situation.limits
-            return TryAgainError(
-                f"the node is full: all {capacity.pod_ips(limits)} addresses for Pods are taken "
-                f"({limits.enis} ENIs with {limits.ips_per_eni} addresses each, less the node's own)",
-                advice=f"let Pods request {capacity.ENI_IP_RESOURCE}, so that the scheduler counts them",
-            )
+            return _node_is_full(situation.limits, len(pool.stuck(book, now)))
         failures = self._refusals()
         lasting = all(not isinstance(e, CloudError) or e.kind in _LASTING for e in failures)
         return failures[0] if failures and lasting else None
@@ -182,7 +178,7 @@ class Pool:
         if pool.room(self._situation()) > 0:
             return "the cloud has not been asked for more addresses yet"
         book = self._book.ledger
-        cooling, held = len(book.in_state(Cooling, Unbinding)), len(book.in_state(Held))
+        cooling, held = len(pool.coming_free(book, self._book.now())), len(book.in_state(Held))
         return (
             f"all addresses that the node can have are taken, {cooling} of them become free after their "
             f"cool-down, {held} are held for Pods that may come back and give way"
@@ -339,3 +335,19 @@ class Pool:
                 del self._arriving[subject]
             self._book.wake()
             self.nudge()
+
+
+def _node_is_full(limits: model.EniLimits, stuck: int) -> IpamError:
+    full = (
+        f"the node is full: all {capacity.pod_ips(limits)} addresses for Pods are taken "
+        f"({limits.enis} ENIs with {limits.ips_per_eni} addresses each, less the node's own)"
+    )
+    if stuck:
+        return TryAgainError(
+            f"{full}; {stuck} of them wait for longer than {pool.UNBIND_SECONDS:.0f} s until their EIPs are "
+            "unbound",
+            advice="`ipamctl eips` names them, and the agent's log why the cloud does not unbind their EIPs",
+        )
+    return TryAgainError(
+        full, advice=f"let Pods request {capacity.ENI_IP_RESOURCE}, so that the scheduler counts them"
+    )
