@@ -86,7 +86,8 @@ class NetworkConfiguration:
         while not self._stopping.is_set():
             watch.drain()
             if self._has_written():
-                watch.drain()  # our own writing is no reason to look
+                watch.drain()  # our own writing is no reason to wake up
+                self._has_written()  # but what was forgotten together with it is
                 pause = min(pause * 2, self._interval)
             else:
                 pause = _SETTLE

@@ -23,9 +23,9 @@ TUNING = {"type": "tuning", "sysctl": {"net.core.somaxconn": "500"}}
 class Place:
     """A node's two directories, with a portmap that says what it speaks."""
 
-    def __init__(self, root):
-        self.conf, self.bin = root / "net.d/10-tke-eni.conflist", root / "bin"
-        self.bin.mkdir()
+    def __init__(self, root, plugins="bin"):
+        self.conf, self.bin = root / "net.d/10-tke-eni.conflist", root / plugins
+        self.bin.mkdir(parents=True)
         self.plugin("portmap")
 
     def plugin(self, name, *versions):
@@ -173,6 +173,42 @@ def test_a_portmap_that_is_installed_later_is_chained_then(place, kept):
 
     eventually(lambda: place.types == ["tke-route-eni", "portmap"])
     eventually(lambda: kept.problems() == [])
+
+
+def test_a_portmap_that_may_not_be_executed_is_none_until_it_may(place, kept):
+    (place.bin / "portmap").chmod(0o644)
+    eventually(lambda: place.types == ["tke-route-eni"])
+
+    (place.bin / "portmap").chmod(0o755)
+
+    eventually(lambda: place.types == ["tke-route-eni", "portmap"])
+
+
+@pytest.mark.parametrize("away", [1, 2], ids=["its own name", "its parent's"])
+def test_a_plugin_directory_that_is_moved_away_and_back_is_followed(tmp_path, away):
+    place = Place(tmp_path, plugins="opt/cni/bin")
+    moved = place.bin if away == 1 else place.bin.parent
+    kept = place.keeping()
+    kept.start()
+    try:
+        moved.rename(tmp_path / "elsewhere")
+        eventually(lambda: place.types == ["tke-route-eni"])
+
+        (tmp_path / "elsewhere").rename(moved)
+        eventually(lambda: place.types == ["tke-route-eni", "portmap"])
+
+        (place.bin / "portmap").unlink()
+        eventually(lambda: place.types == ["tke-route-eni"])
+    finally:
+        kept.stop(5)
+
+
+def test_a_configuration_directory_that_is_moved_away_is_made_again_at_once(place, kept):
+    place.conf.parent.rename(place.conf.parent.with_name("elsewhere"))
+    eventually(place.conf.exists)
+
+    place.conf.unlink()
+    eventually(place.conf.exists)
 
 
 def test_a_portmap_of_another_version_changes_what_is_offered_to_the_runtime(place, kept):
