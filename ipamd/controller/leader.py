@@ -76,7 +76,7 @@ class Tempo:
     clock: Callable[[], float] = time.time
     """Seconds since the epoch, as they are written into claims and compared with them."""
     steady: Callable[[], float] = time.monotonic
-    """Seconds that nobody sets, for how long Pods are seen to be absent."""
+    """Seconds that nobody sets, for how long Pods, and ready nodes, are seen to be absent."""
 
 
 class Leader:
@@ -98,7 +98,8 @@ class Leader:
         tempo = tempo or Tempo()
         self._settings = settings
         self._election = election
-        self.cluster = Cluster(client, wake=self._wake, pace=tempo.pace)
+        outages = Absences(tempo.steady)
+        self.cluster = Cluster(client, wake=self._wake, outages=outages, pace=tempo.pace)
         self.queue: WorkQueue[Key] = WorkQueue(
             backoff=tempo.backoff,
             turn=self.cluster.turn_of,
@@ -122,7 +123,7 @@ class Leader:
             clock=tempo.clock,
         )
         eips = ClaimEips(cloud, settings.cluster_id)
-        lookout = Lookout(client, cloud, eips, self.cluster, clock=tempo.clock)
+        lookout = Lookout(client, cloud, eips, self.cluster, outages=outages)
         choices = Choices(
             settings.cluster_id, sight=lookout, ports=ports, tagged_only=settings.rules.tagged_only
         )

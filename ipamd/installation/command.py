@@ -2,9 +2,8 @@
 
 import argparse
 import sys
-import time
 
-from ipamd import logs
+from ipamd import boot, logs
 from ipamd.core.errors import InvalidInputError
 from ipamd.flags import declaration
 from ipamd.installation import plugin
@@ -16,7 +15,8 @@ def run(arguments: argparse.Namespace) -> int:
     logs.configure("info", "text")
     try:
         chosen = declaration.read(Settings, arguments)
-        plugin.install(chosen.source, bin_directory=chosen.bin_dir, trees=chosen.trees, now=time.time())
+        now = plugin.Moment(boot.boot_id(), boot.clock())
+        plugin.install(chosen.source, bin_directory=chosen.bin_dir, trees=chosen.trees, now=now)
     except InvalidInputError as e:
         print(f"ipamd install-plugin: {e}", file=sys.stderr)
         return 2

@@ -6,18 +6,20 @@
 A tree never changes: another build has another digest and so another name. Everything is written aside and
 comes to its name by a rename, so a runtime that executes the plugin at any moment finds the old one or the
 new one, whole. A tree that was replaced stays for an hour, for plugins that have just been started and for a
-quick way back, and is removed by a later installation.
+quick way back, and is removed by a later installation. When it was replaced stands beside it, as a time since
+the boot with the boot's id: the dates of files are by a clock that anybody may set.
 """
 
-import contextlib
 import logging
 import os
 import re
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from ipamd.core.errors import InvalidInputError
+from ipamd.core.timing.boottime import Boottime
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +33,26 @@ _INTERPRETER_LINE: Final = re.compile(rb"#!" + TREES.encode() + rb"/([A-Za-z0-9]
 _LONGEST_LINE: Final = 128
 
 
-def install(source: Path, *, bin_directory: Path, trees: Path, now: float) -> None:
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """An instant of one boot of the node."""
+
+    boot_id: str
+    at: Boottime
+
+    def is_hardly_after(self, replaced: str) -> bool:
+        """Whether a tree that was replaced then is to stay; no plugin of an earlier boot runs any more."""
+        boot_id, _, at = replaced.partition(" ")
+        try:
+            return boot_id == self.boot_id and 0 <= self.at - float(at) < KEPT_SECONDS
+        except ValueError:
+            return False
+
+    def __str__(self) -> str:
+        return f"{self.boot_id} {self.at:.0f}"
+
+
+def install(source: Path, *, bin_directory: Path, trees: Path, now: Moment) -> None:
     """Install what `source` holds; a node that has it already is left as it is. Errors: InvalidInputError."""
     plugin = source / NAME
     tree = _tree_of(plugin)
@@ -46,9 +67,8 @@ def install(source: Path, *, bin_directory: Path, trees: Path, now: float) -> No
             directory.mkdir(parents=True, exist_ok=True)
         replaced = _tree_of(target)
         _install_tree(source / tree, trees / tree)
-        if replaced and replaced != tree:
-            with contextlib.suppress(FileNotFoundError):
-                os.utime(trees / replaced, (now, now))
+        if replaced != tree and replaced and (trees / replaced).is_dir():
+            _replaced_at(trees / replaced).write_text(str(now))
         _install_file(plugin, target)
         _remove_old_trees(trees, tree, now)
     except OSError as e:
@@ -97,13 +117,23 @@ def _install_file(source: Path, target: Path) -> None:
     log.info("%s installed", target)
 
 
-def _remove_old_trees(trees: Path, current: str, now: float) -> None:
-    for path in trees.iterdir():
-        if path.name == current or not path.is_dir():
-            continue
-        if path.name.startswith(".") or path.stat().st_mtime < now - KEPT_SECONDS:
-            shutil.rmtree(path, ignore_errors=True)
-            log.info("old interpreter tree %s removed", path)
+def _remove_old_trees(trees: Path, current: str, now: Moment) -> None:
+    _replaced_at(trees / current).unlink(missing_ok=True)
+    for path in [path for path in trees.iterdir() if path.is_dir() and path.name != current]:
+        note = _replaced_at(path)
+        if not path.name.startswith("."):
+            if not note.exists():  # an installation that was cut short, or of an earlier release
+                note.write_text(str(now))
+            if now.is_hardly_after(note.read_text()):
+                continue
+        shutil.rmtree(path, ignore_errors=True)
+        note.unlink(missing_ok=True)
+        log.info("old interpreter tree %s removed", path)
+
+
+def _replaced_at(tree: Path) -> Path:
+    """Return the file that says when a tree was replaced."""
+    return tree.with_name(f".{tree.name}.replaced")
 
 
 def _sync(path: Path) -> None:

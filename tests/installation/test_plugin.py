@@ -12,7 +12,8 @@ from ipamd.core.errors import InvalidInputError
 from ipamd.installation import plugin
 from tests.shim.conftest import make_tree
 
-NOW = 1_800_000_000.0
+NOW = 5000.0
+"""Seconds since the boot."""
 
 
 def build(directory, tree, text):
@@ -29,7 +30,8 @@ class Node:
     def __init__(self, root):
         self.bin, self.trees = root / "opt/cni/bin", root / "opt/tke-eni"
 
-    def install(self, source, now=NOW):
+    def install(self, source, now=NOW, boot="b1"):
+        now = plugin.Moment(boot, now)
         plugin.install(source, bin_directory=self.bin, trees=self.trees, now=now)
 
     @property
@@ -37,7 +39,7 @@ class Node:
         return (self.bin / plugin.NAME).read_text()
 
     def tree_names(self):
-        return sorted(path.name for path in self.trees.iterdir())
+        return sorted(path.name for path in self.trees.iterdir() if path.is_dir())
 
 
 @pytest.fixture
@@ -75,8 +77,7 @@ def test_a_node_that_has_it_already_is_left_as_it_is(node, old):
 
 
 def test_an_upgrade_keeps_the_replaced_tree_for_an_hour(node, old, new):
-    node.install(old, NOW - 1e6)
-    os.utime(node.trees / "1.0-aa", (NOW - 1e6, NOW - 1e6))
+    node.install(old, NOW - 4000)
 
     node.install(new, NOW)
     assert node.tree_names() == ["1.0-aa", "1.1-bb"]
@@ -87,13 +88,51 @@ def test_an_upgrade_keeps_the_replaced_tree_for_an_hour(node, old, new):
 
     node.install(new, NOW + plugin.KEPT_SECONDS + 1)
     assert node.tree_names() == ["1.1-bb"]
+    assert [path.name for path in node.trees.iterdir()] == ["1.1-bb"]
+
+
+@pytest.mark.parametrize("date", [0.0, 4e9])
+def test_dates_of_files_decide_nothing(node, old, new, date):
+    """The wall clock may be wrong, or was when the tree was installed."""
+    node.install(old)
+    os.utime(node.trees / "1.0-aa", (date, date))
+
+    node.install(new, NOW)
+    assert node.tree_names() == ["1.0-aa", "1.1-bb"]
+
+    os.utime(node.trees / "1.0-aa", (date, date))
+    node.install(new, NOW + plugin.KEPT_SECONDS + 1)
+    assert node.tree_names() == ["1.1-bb"]
+
+
+def test_no_plugin_outlives_the_boot(node, old, new):
+    node.install(old)
+    node.install(new)
+
+    node.install(new, 10.0, boot="b2")
+
+    assert node.tree_names() == ["1.1-bb"]
+
+
+def test_a_tree_that_nobody_has_dated_is_kept_for_an_hour_from_now(node, old, new):
+    """An earlier release has replaced it."""
+    node.install(old)
+    node.install(new)
+    for note in node.trees.glob(".*.replaced"):
+        note.unlink()
+
+    node.install(new, NOW + 9000)
+    assert node.tree_names() == ["1.0-aa", "1.1-bb"]
+
+    node.install(new, NOW + 9000 + plugin.KEPT_SECONDS)
+    assert node.tree_names() == ["1.1-bb"]
 
 
 def test_a_roll_back_installs_the_old_one_again(node, old, new):
     node.install(old)
     node.install(new)
 
-    node.install(old, NOW + 1e6)
+    node.install(old, NOW + 10)
 
     assert "old" in node.installed
     assert "1.0-aa" in node.tree_names()

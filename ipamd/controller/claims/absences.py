@@ -1,4 +1,6 @@
-"""For how long this process has seen the Pods of claims to be absent, by a clock that nobody sets.
+"""For how long this process has seen something to be missing, by a clock that nobody sets.
+
+The Pods of claims, and that nodes are ready.
 
 Thread safety: any thread may call any method.
 """
@@ -10,7 +12,7 @@ from ipamd.kube.watch import Key
 
 
 class Absences:
-    """Invariant: an entry is of a claim that was without its Pod at every look since the entry's time."""
+    """Invariant: an entry is of what was missing at every look since the entry's time."""
 
     def __init__(self, steady: Callable[[], float]) -> None:
         """Take a monotonic clock in seconds."""
@@ -18,15 +20,18 @@ class Absences:
         self._lock = threading.Lock()
         self._since: dict[Key, tuple[str, float]] = {}
 
-    def looked(self, key: Key, claim_uid: str, *, absent: bool) -> float:
-        """Note whether the claim was without its Pod; return for how long it has been so at every look."""
+    def looked(self, key: Key, mark: str, *, absent: bool) -> float:
+        """Note whether it was missing; return for how long it has been so at every look.
+
+        `mark` tells one absence from another under the same key: a claim's UID, the date of an outage.
+        """
         with self._lock:
-            uid, since = self._since.get(key, ("", 0.0))
+            known = self._since.get(key)
             if not absent:
                 self._since.pop(key, None)
                 return 0.0
             now = self._steady()
-            if uid != claim_uid:
-                self._since[key] = claim_uid, now
+            if known is None or known[0] != mark:
+                self._since[key] = mark, now
                 return 0.0
-            return now - since
+            return now - known[1]

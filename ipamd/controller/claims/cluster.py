@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from ipamd.controller.claims.absences import Absences
 from ipamd.controller.claims.index import ClaimIndex
 from ipamd.controller.queueing import Turn
 from ipamd.core.annotations import eip
@@ -35,10 +36,19 @@ class Cluster:
     """Invariant: after `wait_synced`, every change that matters since the first list has woken its key."""
 
     def __init__(
-        self, client: KubeClient, *, wake: Callable[[Key], None], pace: WatchPace | None = None
+        self,
+        client: KubeClient,
+        *,
+        wake: Callable[[Key], None],
+        outages: Absences,
+        pace: WatchPace | None = None,
     ) -> None:
-        """Take who is told that a key is to be looked at; nothing is asked before `start`."""
+        """Take who is told that a key is to be looked at, and who counts how long nodes are not ready.
+
+        Nothing is asked before `start`.
+        """
         self._wake = wake
+        self._outages = outages
         self._seen: dict[Key, object] = {}  # used by the claims' thread only
         self._index = ClaimIndex()
         self._read: dict[Key, tuple[dict[str, Any], Claim]] = {}
@@ -183,6 +193,7 @@ class Cluster:
 
     def _node_changed(self, kind: str, obj: dict[str, Any]) -> None:
         view = nodes.view(obj)
+        self._outages.looked(("", view.name), view.outage, absent=kind != "deleted" and not view.ready)
         if kind == "deleted" or not view.ready:
             for key in self._index.on_node(view.name):
                 self._wake(key)

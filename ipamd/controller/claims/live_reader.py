@@ -4,11 +4,11 @@ Thread safety: any thread may call any method.
 """
 
 import logging
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Protocol
 
 from ipamd.cloud.tasks import TaskState
+from ipamd.controller.claims.absences import Absences
 from ipamd.controller.claims.cluster import Cluster
 from ipamd.controller.claims.eip_listing import ClaimEips
 from ipamd.controller.claims.owners import Owners
@@ -54,15 +54,15 @@ class Lookout:
         eips: ClaimEips,
         cluster: Cluster,
         *,
-        clock: Callable[[], float] = time.time,
+        outages: Absences,
     ) -> None:
-        """Take whom to ask, and a clock in seconds since the epoch."""
+        """Take whom to ask, and what knows for how long nodes have been seen not to be ready."""
         self._client = client
         self._cloud = cloud
         self._eips = eips
         self._cluster = cluster
         self._owners = Owners(client)
-        self._clock = clock
+        self._outages = outages
 
     def at_pod(self, claim: Claim) -> LivePod:
         """Return the Pod of the claim's name. Errors: KubeError."""
@@ -74,7 +74,8 @@ class Lookout:
     def at_node(self, name: str) -> NodeFate:
         """Return whether the node is gone for certain: its Node object, or the CVM of one that is not ready.
 
-        One that is not ready for LOST_AFTER seconds, and whose CVM exists or is not known, is lost.
+        One that this process has seen not to be ready for LOST_AFTER seconds, and whose CVM exists or is not
+        known, is lost.
         Errors: KubeError, CloudError.
         """
         cached = self._cluster.node(name)
@@ -88,9 +89,8 @@ class Lookout:
             return NodeFate.ALIVE
         if node.instance_id and not self._cvm_exists(node.instance_id):
             return NodeFate.GONE
-        since = node.not_ready_since
-        lost = since is not None and self._clock() - since >= LOST_AFTER
-        return NodeFate.LOST if lost else NodeFate.ALIVE
+        lasts = self._outages.looked(("", name), node.outage, absent=True)
+        return NodeFate.LOST if lasts >= LOST_AFTER else NodeFate.ALIVE
 
     def at_owners(self, pod: PodView) -> Workload:
         """Return the workload that the Pod belongs to. Errors: KubeError."""

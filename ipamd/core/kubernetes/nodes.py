@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ipamd.core.timing import timestamps
-
 _INSTANCE_ID = re.compile(r"ins-[0-9a-z]+")
 
 
@@ -16,8 +14,9 @@ class NodeView:
 
     name: str
     ready: bool
-    not_ready_since: float | None
-    """Since when it is not ready, None when it is or when that is not said."""
+    outage: str
+    """What tells one time of not being ready from the next: the date that the API server gives for it, which
+    is by the clock of another machine. Empty when the node is ready."""
     instance_id: str
     """The CVM, from spec.providerID (qcloud:///<zone>/ins-...); empty when it is not said."""
 
@@ -28,11 +27,11 @@ def view(node: Mapping[str, Any]) -> NodeView:
     instance_id = str(spec.get("providerID") or "").rpartition("/")[2]
     conditions = _ready_conditions(status)
     ready = any(c.get("status") == "True" for c in conditions)
-    changes = [timestamps.from_text(str(c.get("lastTransitionTime"))) for c in conditions]
+    changes = [str(c.get("lastTransitionTime")) for c in conditions]
     return NodeView(
         name=node["metadata"]["name"],
         ready=ready,
-        not_ready_since=next((at for at in changes if at is not None), None) if not ready else None,
+        outage="" if ready else " ".join(changes) or "not said",
         instance_id=instance_id if _INSTANCE_ID.fullmatch(instance_id) else "",
     )
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ipamd.controller.account.account_type import AccountChecks
+from ipamd.controller.claims.absences import Absences
 from ipamd.controller.claims.eip_listing import ClaimEips
 from ipamd.controller.claims.eip_selection import Choices
 from ipamd.controller.claims.executor import Executor
@@ -63,7 +64,7 @@ class Term:
             clock=cluster.clock,
         )
         eips = ClaimEips(cluster.cloud, CLUSTER, spacing=0.0, monotonic=cluster.clock)
-        lookout = Lookout(api, cluster.cloud, eips, api, clock=cluster.clock)
+        lookout = Lookout(api, cluster.cloud, eips, api, outages=Absences(cluster.clock))
         choices = Choices(CLUSTER, sight=lookout, ports=ports, tagged_only=False, lots=cluster.random.random)
         self.reconciler = Reconciler(
             CLUSTER,

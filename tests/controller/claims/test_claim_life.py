@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ipamd.controller.account.account_type import AccountChecks
+from ipamd.controller.claims.absences import Absences
 from ipamd.controller.claims.eip_listing import ClaimEips
 from ipamd.controller.claims.eip_selection import Choices
 from ipamd.controller.claims.executor import Executor
@@ -75,7 +76,7 @@ class ClaimLife:
             clock=self.clock,
         )
         eips = ClaimEips(self.cloud, CLUSTER, spacing=0.0, monotonic=self.clock)
-        lookout = Lookout(api, self.cloud, eips, api, clock=self.clock)
+        lookout = Lookout(api, self.cloud, eips, api, outages=Absences(self.clock))
         choices = Choices(CLUSTER, sight=lookout, ports=ports, tagged_only=False, lots=self.random.random)
         return Reconciler(
             CLUSTER,
