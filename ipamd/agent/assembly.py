@@ -183,6 +183,7 @@ class Agent:
             lambda: capacity.resources(
                 self._facts.current.instance.vcpus, self._pool.terms.limits, self._enis.other_public_ips
             ),
+            agent=settings.agent_pod,
         )
         self._server = self._make_server()
         around.health.watch(self._book)

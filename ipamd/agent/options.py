@@ -1,8 +1,8 @@
 """The flags of `ipamd agent`, in TKE's manner, and the checked settings that they make.
 
 Everything is checked here, before anything is started: a wrong flag ends the process with a sentence that
-names the flag, its value and what is allowed. Reads the environment only for NODE_NAME, which the DaemonSet
-sets by the downward API.
+names the flag, its value and what is allowed. Reads the environment only for NODE_NAME, POD_NAMESPACE and
+POD_NAME, which the DaemonSet sets by the downward API.
 """
 
 import argparse
@@ -30,6 +30,7 @@ UPKEEP = "upkeep"
 
 EGRESSES = ("node", "eni")
 
+_NO_POD = "no-pod"
 _NODE_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _SECURITY_GROUP = re.compile(r"sg-[0-9a-z]{1,32}")
 _SUBNET = re.compile(r"subnet-[0-9a-z]{1,32}")
@@ -51,6 +52,8 @@ class Settings(SharedSettings):
         "name of this Node object",
         unset="$NODE_NAME",
     )
+    agent_pod: str = _NO_POD
+    """The Pod in which we run, as namespace/name; a text without a slash when we run in none."""
     socket: Path = flag(
         NODE, "--socket", kinds.SOCKET, "where the CNI plugin asks", default=Path(places.SOCKET)
     )
@@ -257,8 +260,12 @@ def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> S
     Raises:
         InvalidInputError: names the flag that is wrong.
     """
+    pod = environment.get("POD_NAMESPACE", ""), environment.get("POD_NAME", "")
     chosen = declaration.read(
-        Settings, arguments, fallbacks={"--node-name": environment.get("NODE_NAME", "")}
+        Settings,
+        arguments,
+        fallbacks={"--node-name": environment.get("NODE_NAME", "")},
+        agent_pod="/".join(pod) if all(pod) else _NO_POD,
     )
     if not chosen.eip_source_nat_exemption and chosen.pod_egress == "eni":
         raise InvalidInputError(

@@ -119,6 +119,7 @@ class Leader:
             release_stopped=ReleaseGate(client, settings.namespace, stopped=settings.stop_releases).closed,
             blind=lambda: self.sweep.counts.blind,
             absences=Absences(tempo.steady),
+            obstacles=Absences(tempo.steady),
             clock_doubt=ClockChecks(tempo.clock, cloud.time, tell).doubt,
             clock=tempo.clock,
         )

@@ -29,6 +29,7 @@ RELEASES = "what is released"
 ELECTION = "leader election"
 OPERATION = "operation"
 
+_NETWORK = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _ID_LIST_RULE: Final[kinds.Kind[bool]] = kinds.Kind(
     read=lambda _flag, text: text == "tagged",
@@ -74,6 +75,21 @@ class Settings(SharedSettings):
             kinds.SWITCH,
             "delete retained claims with the workload of their Pods",
             see="eipclaim.md#how-a-kept-claim-ends",
+        ),
+        early_orders=part(
+            CLAIMS,
+            "--early-orders",
+            kinds.SWITCH,
+            "order the EIP of a Pod before it is scheduled, not only when it is, to a Node that an agent "
+            "serves",
+            see="eipclaim.md#for-which-pods-an-eip-is-ordered",
+        ),
+        default_network=part(
+            CLAIMS,
+            "--default-network",
+            kinds.matching(_NETWORK, "the name of a network, as tke-bridge"),
+            "network of Pods whose annotation names none: if it is another than tke-route-eni, only Pods "
+            "that name that one get EIPs",
         ),
         tagged_only=part(
             CLAIMS,

@@ -16,6 +16,7 @@ from ipamd.agent.node.extended_resources import missing_resources
 from ipamd.core.claim import eipclaim
 from ipamd.core.claim import status as claim_status
 from ipamd.core.claim.eipclaim import ClaimBinding, Reason
+from ipamd.core.kubernetes.nodes import AGENT
 from ipamd.kube import errors
 from ipamd.kube.resources import EIPCLAIMS, NODES, PODS
 from tests.apiserver.conftest import CLAIMS
@@ -301,9 +302,17 @@ class TestNodes:
         status = self.patch(scene, NODE_A, body)["status"]
         assert (status["capacity"], status["allocatable"]) == (QUANTITIES, QUANTITIES)
 
+    def test_an_agent_says_that_it_serves_its_node(self, scene):
+        for agent in ("kube-system/tke-eni-agent-1", "kube-system/tke-eni-agent-2"):
+            body = {"status": missing_resources({}, QUANTITIES), "metadata": {"annotations": {AGENT: agent}}}
+            metadata = self.patch(scene, NODE_A, body)["metadata"]
+            assert metadata["annotations"] == {"a": "b", AGENT: agent}
+
     def test_another_node_is_out_of_reach(self, scene):
         body = {"status": missing_resources({}, QUANTITIES)}
         refused(lambda: self.patch(scene, NODE_B, body), NODE_A, NODE_B)
+        mark = {"metadata": {"annotations": {AGENT: "kube-system/tke-eni-agent-1"}}}
+        refused(lambda: self.patch(scene, NODE_B, mark), NODE_A, NODE_B)
 
     @pytest.mark.parametrize(
         "body",
@@ -314,6 +323,8 @@ class TestNodes:
             {"status": {"addresses": [{"type": "InternalIP", "address": "10.0.0.9"}]}},
             {"metadata": {"labels": {"zone": "2"}}},
             {"metadata": {"annotations": {"a": "c"}}},
+            {"metadata": {"annotations": {"a": None}}},
+            {"metadata": {"annotations": {"new": "x", AGENT: "no-pod"}}},
         ],
         ids=str,
     )

@@ -14,7 +14,7 @@ from typing import Any
 from ipamd.cloud.tasks import TaskState
 from ipamd.core import tags
 from ipamd.core.annotations.eip import wants_eip
-from ipamd.core.claim import eipclaim
+from ipamd.core.claim import eipclaim, placement
 from ipamd.core.cloud_errors import cloud_error
 from ipamd.core.eip.account_types import AccountType
 from ipamd.core.kubernetes import nodes, pods
@@ -139,6 +139,9 @@ class ModelApi:
         obj = self.cached.get(("Node", name))
         return nodes.view(obj) if obj else None
 
+    def obstacle(self, pod, *, early):
+        return placement.obstacle(pod, self.node(pod.node), agent_exists=True, early=early)
+
     # -- what others do
 
     def put(self, resource, obj):
@@ -189,9 +192,20 @@ class ModelApi:
             },
         )
 
-    def put_node(self, name):
+    def put_node(self, name, *, served=True):
         self.put(NODES, {"metadata": {"name": name}})
         self.set_ready(name, since=0.0)
+        if served:
+            self.serve_node(name)
+
+    def serve_node(self, name):
+        """What the agent of a node writes when it is ready."""
+        node = self.objects["Node", name]
+        self.store(NODES, {**node, "metadata": {**node["metadata"], "annotations": {nodes.AGENT: "no-pod"}}})
+
+    def is_served(self, name):
+        obj = self.objects.get(("Node", name))
+        return obj is not None and bool(nodes.view(obj).agent)
 
     def set_ready(self, name, *, since, ready=True):
         """What the node controller writes about a node."""

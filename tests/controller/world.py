@@ -20,6 +20,7 @@ from ipamd.core.claim.cluster_rules import ClusterRules
 from ipamd.core.claim.eipclaim import Claim, ClaimBinding, Reason
 from ipamd.core.claim.release import ATTEMPT_WINDOW, SETTLE
 from ipamd.core.eip.masquerade import Upkeep
+from ipamd.core.kubernetes import nodes
 from ipamd.core.model import EipOrder
 from ipamd.core.timing import timestamps
 from ipamd.core.timing.backoff import Backoff
@@ -193,14 +194,25 @@ class World:
     # -- users, scheduler, kubelet
 
     def add_node(
-        self, name: str, *, ready: bool = True, instance_id: str = "", since: float | None = None
+        self,
+        name: str,
+        *,
+        ready: bool = True,
+        instance_id: str = "",
+        since: float | None = None,
+        agent: str = "no-pod",
+        instance_type: str = "S5.MEDIUM4",
     ) -> None:
-        """A Node; `since` says for how many seconds it is as it is."""
+        """A Node; `since` says for how many seconds it is as it is, `agent` in which Pod its agent runs."""
         changed = {"lastTransitionTime": timestamps.to_text(time.time() - since)} if since else {}
         self.client.create(
             NODES,
             {
-                "metadata": {"name": name},
+                "metadata": {
+                    "name": name,
+                    "labels": {"node.kubernetes.io/instance-type": instance_type},
+                    "annotations": {nodes.AGENT: agent} if agent else {},
+                },
                 "spec": {"providerID": f"qcloud:///100003/{instance_id}"} if instance_id else {},
                 "status": {
                     "conditions": [{"type": "Ready", "status": "True" if ready else "Unknown", **changed}]

@@ -1,7 +1,8 @@
-"""Tells the scheduler how many addresses and EIPs the node has: extended resources of the Node's status.
+"""Tells the scheduler how many addresses and EIPs the node has, and the controller that we serve it.
 
-`tke.cloud.tencent.com/eip` and `.../eni-ip` are written into capacity and allocatable, and again whenever
-they are gone or different: a kubelet that registers anew sets the extended resources of its Node to zero
+The extended resources `tke.cloud.tencent.com/eip` and `.../eni-ip` are written into capacity and allocatable
+of the Node's status, and the annotation `nodes.AGENT` beside them; and again whenever they are gone or
+different: a kubelet that registers anew sets the extended resources of its Node to zero
 (kubelet_node_status.go, "zeroes out extended resources"), a Node that was deleted comes back without any, and
 public IPs and ENIs that people bind to the CVM make them fewer.
 Thread safety: `start` and `stop` are for one thread; the work is done on threads of its own.
@@ -13,6 +14,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ipamd.core.kubernetes import nodes
 from ipamd.core.timing.backoff import Backoff
 from ipamd.kube import resources
 from ipamd.kube.client import KubeClient, Selection
@@ -30,11 +32,14 @@ _FIELDS = ("capacity", "allocatable")
 class NodeResources:
     """The extended resources of this node.
 
-    Invariant: only our own resource names are ever written.
+    Invariant: only our own resource names and our own annotation are ever written.
     """
 
-    def __init__(self, client: KubeClient, node: str, quantities: Callable[[], Mapping[str, int]]) -> None:
-        """Take the node's name and what gives the resources by full name."""
+    def __init__(
+        self, client: KubeClient, node: str, quantities: Callable[[], Mapping[str, int]], *, agent: str
+    ) -> None:
+        """Take the node's name, what gives the resources by full name, and the Pod in which we run."""
+        self._agent = agent
         self._client = client
         self._node = node
         self._quantities = quantities
@@ -93,9 +98,13 @@ class NodeResources:
                 log.warning("Node %s does not exist; check --node-name", self._node)
             return
         wanted = {name: str(quantity) for name, quantity in self._quantities().items()}
-        missing = missing_resources(node.get("status") or {}, wanted)
-        if missing:
-            self._client.patch(resources.NODES, self._node, {"status": missing}, subresource="status")
+        missing: dict[str, Any] = missing_resources(node.get("status") or {}, wanted)
+        patch: dict[str, Any] = {"status": missing} if missing else {}
+        if nodes.view(node).agent != self._agent:
+            # Metadata can be written together with the status, as kubelets do: it needs no right to the Node.
+            patch["metadata"] = {"annotations": {nodes.AGENT: self._agent}}
+        if patch:
+            self._client.patch(resources.NODES, self._node, patch, subresource="status")
             log.info("Node %s offers %s", self._node, ", ".join(f"{k}={v}" for k, v in wanted.items()))
 
 
@@ -112,5 +121,4 @@ def missing_resources(status: Mapping[str, Any], wanted: Mapping[str, str]) -> d
 
 def _trim(node: dict[str, Any]) -> dict[str, Any]:
     status = node.get("status") or {}
-    metadata = {key: node["metadata"].get(key) for key in ("name", "uid", "resourceVersion")}
-    return {"metadata": metadata, "status": {field: status.get(field) or {} for field in _FIELDS}}
+    return {**nodes.trim(node), "status": {field: status.get(field) or {} for field in _FIELDS}}

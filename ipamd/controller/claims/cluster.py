@@ -2,8 +2,8 @@
 
 A change wakes the key (namespace, name) that Pod and claim share, and only if it matters to the controller: a
 Pod that wants an EIP, has a claim, or is to be told why it gets none; a claim whose wish, binding or deletion
-changed; a Node that went away or stopped. A claim's conditions do not wake it, as the controller writes them
-itself when something failed, and would so defeat its own back-off.
+changed; a Node that went away or stopped or has another agent. A claim's conditions do not wake it, as the
+controller writes them itself when something failed, and would so defeat its own back-off.
 Thread safety: any thread may call any method; `wake` is called on the caches' threads.
 """
 
@@ -17,9 +17,10 @@ from ipamd.controller.claims.index import ClaimIndex
 from ipamd.controller.queueing import Turn
 from ipamd.core.annotations import eip
 from ipamd.core.annotations.eip import wants_eip
-from ipamd.core.claim import eip_selection, eipclaim, warnings
+from ipamd.core.claim import eip_selection, eipclaim, placement, warnings
 from ipamd.core.claim.actions import Refuse
 from ipamd.core.claim.eipclaim import Claim, Reason, condition
+from ipamd.core.claim.placement import Obstacle
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.kubernetes import nodes, pods
 from ipamd.core.kubernetes.annotation_names import EIP_ID_LIST
@@ -51,6 +52,7 @@ class Cluster:
         self._outages = outages
         self._seen: dict[Key, object] = {}  # used by the claims' thread only
         self._index = ClaimIndex()
+        self._agents: dict[str, str] = {}  # by Node, as its annotation says; written by the Nodes' thread
         self._read: dict[Key, tuple[dict[str, Any], Claim]] = {}
         self._pods = ObjectCache(client, PODS, on_change=self._pod_changed, keep=pods.trim, pace=pace)
         self._claims = ObjectCache(
@@ -134,6 +136,14 @@ class Cluster:
         obj = self._nodes.get("", name)
         return nodes.view(obj) if obj else None
 
+    def obstacle(self, pod: PodView, *, early: bool) -> Obstacle | None:
+        """Return why the Pod can have no EIP where it is, as the watches last told."""
+        node = self.node(pod.node) if pod.node else None
+        runs_in = node.agent_pod if node else None
+        agent = self.pod(runs_in) if runs_in else None
+        exists = runs_in is None or (agent is not None and not agent.finished)
+        return placement.obstacle(pod, node, agent_exists=exists, early=early)
+
     def keys(self) -> set[Key]:
         """Return all keys that the controller has to do with."""
         asking = (view for view in map(pods.view, self._pods.items()) if _matters(view))
@@ -151,6 +161,8 @@ class Cluster:
         key = (view.ref.namespace, view.ref.name)
         if _matters(view) or self._claims.get(*key):
             self._wake(key)
+        if view.node and self._agents.get(view.node) == f"{key[0]}/{key[1]}":
+            self._wake_node(view.node)
 
     def _claim(self, key: Key, obj: dict[str, Any]) -> Claim:
         """Return what the object says, read once for each of its versions."""
@@ -194,9 +206,19 @@ class Cluster:
     def _node_changed(self, kind: str, obj: dict[str, Any]) -> None:
         view = nodes.view(obj)
         self._outages.looked(("", view.name), view.outage, absent=kind != "deleted" and not view.ready)
-        if kind == "deleted" or not view.ready:
-            for key in self._index.on_node(view.name):
-                self._wake(key)
+        gone = kind == "deleted"
+        before = self._agents.get(view.name, "")
+        if gone or not view.agent:
+            self._agents.pop(view.name, None)
+        else:
+            self._agents[view.name] = view.agent
+        if gone or not view.ready or before != view.agent:
+            self._wake_node(view.name)
+
+    def _wake_node(self, name: str) -> None:
+        """Wake the claims whose Pod or binding is on the Node."""
+        for key in self._index.on_node(name):
+            self._wake(key)
 
 
 def _listed(claim: Claim | None, pod: PodView) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from ipamd.core.claim import actions as do
 from ipamd.core.claim import status
 from ipamd.core.claim.eipclaim import Claim, Reason
 from ipamd.core.claim.facts import Facts
+from ipamd.core.model import PodRef
 from ipamd.kube import errors
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,8 @@ _SOON = 0.5
 """Seconds until the effect of an unbind or a release is looked for."""
 _REFUSED_PAUSE = 60.0
 """Seconds between two looks at what only a person mends."""
+_OBSTACLE_PAUSE = 60.0
+"""Seconds between two looks at a Pod that can have no EIP where it is; what changes that wakes it before."""
 _STOPPED_PAUSE = 10.0
 """Seconds between two looks at whether releases are allowed again."""
 
@@ -50,6 +53,7 @@ class Executor:
             do.Choose: self._choose,
             do.RecordAddress: self._record_address,
             do.Refuse: self._refuse,
+            do.Postpone: self._postpone,
             do.DeleteClaim: self._delete_claim,
             do.Disassociate: self._disassociate,
             do.ClearBinding: self._clear_binding,
@@ -135,6 +139,15 @@ class Executor:
             claim = self._ports.writer.write_status(claim, patch)
         self._ports.teller.both(claim, "Warning", action.reason.value, action.message)
         return Rest(after=_REFUSED_PAUSE, failed=True)
+
+    def _postpone(self, action: do.Postpone, claim: Claim) -> Rest:
+        reason, message = action.obstacle
+        patch = status.not_provisioned(claim, reason, message, self._ports.clock(), certain=False)
+        if patch is not None:
+            claim = self._ports.writer.write_status(claim, patch)
+        pod = PodRef(namespace=claim.namespace, name=claim.name, uid=claim.pod_uid)
+        self._ports.teller.pod_once(pod, reason.value, message)
+        return Rest(after=_OBSTACLE_PAUSE)
 
     def _delete_claim(self, action: do.DeleteClaim, claim: Claim) -> Claim | Rest:
         self._ports.writer.delete(claim)

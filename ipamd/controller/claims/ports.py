@@ -55,6 +55,8 @@ class Ports:
     blind: Callable[[], str] = str
     """Why it is not believed that EIPs are gone; empty when it is."""
     absences: Absences = field(default_factory=lambda: Absences(time.monotonic))
+    obstacles: Absences = field(default_factory=lambda: Absences(time.monotonic))
+    """For how long Pods can have no EIP where they are."""
     clock_doubt: Callable[[], str] = str
     """Why `clock` is not believed; empty when it is."""
     clock: Callable[[], float] = time.time

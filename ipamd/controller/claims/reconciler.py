@@ -83,6 +83,8 @@ class Reconciler:
     def _begin(self, claim: Claim | None, key: Key) -> Facts:
         pod = self._cluster.pod(key)
         absent = claim is not None and bearer_of(claim, pod) not in (Bearer.SAME, Bearer.NEXT)
+        obstacle = self._cluster.obstacle(pod, early=self._rules.early_orders) if pod else None
+        obstructed = claim is not None and claim.address is None and obstacle is not None
         return self._with_promises(
             Facts(
                 cluster_id=self._cluster_id,
@@ -91,6 +93,10 @@ class Reconciler:
                 pod=pod,
                 rules=self._rules,
                 absent_for=self._ports.absences.looked(key, claim.uid if claim else "", absent=absent),
+                obstacle=obstacle,
+                obstructed_for=self._ports.obstacles.looked(
+                    key, claim.uid if claim else "", absent=obstructed
+                ),
                 clock_doubt=self._ports.clock_doubt() if absent else "",
             )
         )

@@ -63,12 +63,12 @@ def _asks(pod: PodView) -> bool:
     return pod.requests_eip or EIP_ATTRIBUTES in pod.annotations or EIP_ID_LIST in pod.annotations
 
 
-def request_of(pod: PodView) -> EipRequest:
-    """Return what the Pod asks for.
+def request_of(pod: PodView, default_network: str = networks.ROUTE_ENI) -> EipRequest:
+    """Return what the Pod asks for; one that names no network is on the default one.
 
     Errors: InvalidInputError, which a retry without a change of the annotations meets again.
     """
-    networks.check(pod)
+    networks.check_eip(pod, default_network)
     order: model.EipOrder | None = None
     address_ids: tuple[str, ...] = ()
     if EIP_ID_LIST in pod.annotations:

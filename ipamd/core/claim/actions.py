@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ipamd.core import model
 from ipamd.core.annotations.eip import EipRequest
 from ipamd.core.claim.eipclaim import ClaimAddress, ClaimPod, Reason
+from ipamd.core.claim.placement import Obstacle
 from ipamd.core.kubernetes.owners import OwnerRef
 from ipamd.core.kubernetes.pods import PodView
 
@@ -133,6 +134,13 @@ class Refuse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Postpone:
+    """Say in the claim's condition, and once on the Pod, what is waited for before an EIP is got."""
+
+    obstacle: Obstacle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteClaim:
     """Delete this very claim (by UID); the finalizer holds it until its EIP is released."""
 
@@ -184,6 +192,7 @@ Action = (
     | Choose
     | RecordAddress
     | Refuse
+    | Postpone
     | DeleteClaim
     | Disassociate
     | ClearBinding

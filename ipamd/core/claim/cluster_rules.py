@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from ipamd.core.annotations.networks import ROUTE_ENI
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterRules:
@@ -16,5 +18,9 @@ class ClusterRules:
     """
     cascade: bool = False
     """Whether retained claims are deleted with the workload of their Pods."""
+    early_orders: bool = False
+    """Whether the EIP of a Pod is ordered before the Pod is scheduled."""
+    default_network: str = ROUTE_ENI
+    """The network of Pods that name none."""
     tagged_only: bool = False
     """Whether an EIP of an `eip-id-list` must name the Pod's namespace in its tag."""

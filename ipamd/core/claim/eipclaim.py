@@ -98,6 +98,12 @@ class Reason(Enum):
     """It serves something that is no Pod with a claim: a CVM, a NAT gateway, a load balancer."""
     EIP_IN_USE = "EIPInUse"
     """Another claim has it, and may leave it."""
+    NOT_SCHEDULED = "NotScheduled"
+    """The Pod has no Node yet, so none is ordered."""
+    NODE_NOT_SERVED = "NodeNotServed"
+    """No agent of ours has ever served the Pod's Node."""
+    AGENT_GONE = "AgentGone"
+    """One has served it, and is not there any more."""
     NO_FREE_EIP = "NoFreeEIP"
     """None of several can be had now."""
 

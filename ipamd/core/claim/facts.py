@@ -11,6 +11,7 @@ from ipamd.core import model, tags
 from ipamd.core.annotations.eip import wants_eip
 from ipamd.core.claim.cluster_rules import ClusterRules
 from ipamd.core.claim.eipclaim import Claim
+from ipamd.core.claim.placement import Obstacle
 from ipamd.core.kubernetes.owners import Workload
 from ipamd.core.kubernetes.pods import PodView
 
@@ -43,6 +44,10 @@ class Facts:
     pod: PodView | None
     """The Pod of the same name, from the watch cache."""
     rules: ClusterRules = field(default_factory=ClusterRules)
+    obstacle: Obstacle | None = None
+    """Why the Pod can have no EIP where it is."""
+    obstructed_for: float = float("inf")
+    """Seconds for which there was an obstacle at every look of this process."""
     live_pod: LivePod | None = None
     workload: Workload | None = None
     """What the Pod belongs to."""

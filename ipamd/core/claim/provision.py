@@ -5,17 +5,20 @@ what an earlier order made is adopted. Pure.
 """
 
 from ipamd.core.claim import eip_selection
-from ipamd.core.claim.actions import Action, Allocate, LookAtCloud, RecordAddress, Refuse, Wait
+from ipamd.core.claim.actions import Action, Allocate, LookAtCloud, Postpone, RecordAddress, Refuse, Wait
 from ipamd.core.claim.eipclaim import Claim, ClaimAddress, Reason
 from ipamd.core.claim.facts import Facts, created_eips
+from ipamd.core.claim.placement import Obstacle
 from ipamd.core.claim.release import ATTEMPT_WINDOW, SETTLE
 from ipamd.core.kubernetes.pods import PodView
-from ipamd.core.model import Eip, EipStatus
+from ipamd.core.model import Eip, EipOrder, EipStatus
 
 USABLE = (EipStatus.UNBIND, EipStatus.BIND, EipStatus.BIND_ENI)
 """An EIP in one of these states exists and can be recorded."""
 _POLL = 0.25
 """Seconds between looks at an EIP that is being created."""
+_PASSING = 3.0
+"""Seconds for which nothing is said of an obstacle: most Pods are scheduled within them, caches catch up."""
 _LATE = 5.0
 """Seconds between looks for the EIP of an attempt that is not repeated any more."""
 
@@ -25,6 +28,9 @@ def provision(facts: Facts, claim: Claim, pod: PodView) -> Action:
     if claim.request is None:
         problem = f"{claim.problem}; correct the claim or delete it"
         return Refuse(reason=Reason.INVALID_ATTRIBUTES, message=problem)
+    begun = claim.allocation is not None and claim.allocation.started is not None
+    if facts.obstacle and not begun:
+        return _postpone(facts, facts.obstacle)
     if claim.request.order is None:
         return eip_selection.entries_for(claim.request.address_ids, pod)
     if facts.eips is None:
@@ -33,7 +39,7 @@ def provision(facts: Facts, claim: Claim, pod: PodView) -> Action:
     if found is not None:
         return found
     if facts.order_failed and claim.allocation:
-        return Allocate(attempt=claim.allocation.attempt + 1, begun=False, order=claim.request.order)
+        return _order(facts, claim.request.order, claim.allocation.attempt + 1, begun=False)
     late = _late(facts, claim)
     if late > 0:
         return Wait(
@@ -43,7 +49,20 @@ def provision(facts: Facts, claim: Claim, pod: PodView) -> Action:
     attempt, begun = _attempt(facts, claim)
     if begun and facts.ordered:
         return Wait(reason=f"{facts.ordered} is ordered and not listed yet", seconds=_POLL)
-    return Allocate(attempt=attempt, begun=begun, order=claim.request.order)
+    return _order(facts, claim.request.order, attempt, begun=begun)
+
+
+def _postpone(facts: Facts, obstacle: Obstacle) -> Action:
+    if facts.obstructed_for < _PASSING:
+        return Wait(reason=obstacle.message, seconds=_PASSING - facts.obstructed_for)
+    return Postpone(obstacle=obstacle)
+
+
+def _order(facts: Facts, order: EipOrder, attempt: int, *, begun: bool) -> Action:
+    """Order, or order again, if the Pod can have an EIP where it is."""
+    if facts.obstacle:
+        return _postpone(facts, facts.obstacle)
+    return Allocate(attempt=attempt, begun=begun, order=order)
 
 
 def _attempt(facts: Facts, claim: Claim) -> tuple[int, bool]:

@@ -56,7 +56,7 @@ def _idle(_: Facts) -> Action:
 def _create(facts: Facts) -> Action:
     pod = _the_pod(facts)
     try:
-        request = eip.request_of(pod)
+        request = eip.request_of(pod, facts.rules.default_network)
     except InvalidInputError as e:
         return Reject(pod=pod, reason=Reason.INVALID_ATTRIBUTES, message=str(e))
     if not _cascades(facts, pod, retained=request.delete_policy is DeletePolicy.NEVER):

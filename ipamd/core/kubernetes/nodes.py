@@ -1,9 +1,18 @@
-"""What the controller keeps of a Node object: whether it works, and which CVM it is. Pure."""
+"""What we keep of a Node object: whether it works, which CVM it is, and which agent serves it. Pure."""
 
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+AGENT = "networking.tke.cloud.tencent.com/agent"
+"""Annotation of a Node: the agent that serves it has written which Pod it runs in, as namespace/name.
+
+Any other value is that of an agent outside of a Pod. It outlives the agent (ADR 15).
+"""
+INSTANCE_TYPE = "node.kubernetes.io/instance-type"
+"""Label; on TKE `eklet` for a super node, which runs each Pod in a machine of its own and no agents."""
 
 _INSTANCE_ID = re.compile(r"ins-[0-9a-z]+")
 
@@ -19,20 +28,31 @@ class NodeView:
     is by the clock of another machine. Empty when the node is ready."""
     instance_id: str
     """The CVM, from spec.providerID (qcloud:///<zone>/ins-...); empty when it is not said."""
+    agent: str = ""
+    """The value of the annotation AGENT; empty when no agent of ours ever served the Node."""
+    instance_type: str = ""
+
+    @property
+    def agent_pod(self) -> tuple[str, str] | None:
+        """Namespace and name of the Pod in which the Node's agent runs; None when it runs in none."""
+        namespace, slash, name = self.agent.partition("/")
+        return (namespace, name) if slash else None
 
 
 def view(node: Mapping[str, Any]) -> NodeView:
     """Read a Node object, trimmed or not."""
-    spec, status = _mapping(node.get("spec")), _mapping(node.get("status"))
+    metadata, spec, status = node["metadata"], _mapping(node.get("spec")), _mapping(node.get("status"))
     instance_id = str(spec.get("providerID") or "").rpartition("/")[2]
     conditions = _ready_conditions(status)
     ready = any(c.get("status") == "True" for c in conditions)
     changes = [str(c.get("lastTransitionTime")) for c in conditions]
     return NodeView(
-        name=node["metadata"]["name"],
+        name=metadata["name"],
         ready=ready,
         outage="" if ready else " ".join(changes) or "not said",
         instance_id=instance_id if _INSTANCE_ID.fullmatch(instance_id) else "",
+        agent=_text(_mapping(metadata.get("annotations")).get(AGENT)),
+        instance_type=_text(_mapping(metadata.get("labels")).get(INSTANCE_TYPE)),
     )
 
 
@@ -42,10 +62,20 @@ def trim(node: Mapping[str, Any]) -> dict[str, Any]:
     kept = ("type", "status", "lastTransitionTime")
     ready = [{key: c[key] for key in kept if key in c} for c in _ready_conditions(status)]
     return {
-        "metadata": {key: metadata[key] for key in ("name", "uid", "resourceVersion") if key in metadata},
+        "metadata": {
+            **{key: metadata[key] for key in ("name", "uid", "resourceVersion") if key in metadata},
+            **_only(metadata, "annotations", AGENT),
+            **_only(metadata, "labels", INSTANCE_TYPE),
+        },
         "spec": {"providerID": spec["providerID"]} if "providerID" in spec else {},
         "status": {"conditions": ready},
     }
+
+
+def _only(metadata: Mapping[str, Any], part: str, key: str) -> dict[str, dict[str, str]]:
+    """Return the part of the metadata with one of its entries, and nothing when that is not there."""
+    value = _text(_mapping(metadata.get(part)).get(key))
+    return {part: {key: sys.intern(value)}} if value else {}
 
 
 def _ready_conditions(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -56,3 +86,7 @@ def _ready_conditions(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

@@ -3,6 +3,7 @@
 import pytest
 
 from ipamd.core import model
+from ipamd.core.kubernetes import nodes
 from tests.vpc_console import VpcConsole
 
 pytestmark = [pytest.mark.netns, pytest.mark.scenario]
@@ -15,6 +16,17 @@ def offered(node):
     shown = [(status[field].get(EIP), status[field].get(ENI_IP)) for field in ("capacity", "allocatable")]
     assert status["capacity"]["cpu"], "what is not ours stays"
     return shown[0] if shown[0] == shown[1] else shown
+
+
+def test_the_agent_says_that_it_serves_its_node_also_when_the_node_comes_anew(node):
+    """By this the controller orders EIPs for Pods of the node."""
+    served = lambda: nodes.view(node.workloads.node(node.node.name)).agent  # noqa: E731
+    node.eventually("the mark", lambda: served() == "no-pod")
+
+    node.workloads.remove_node(node.node.name)
+    node.workloads.add_node(node.node.name)
+
+    node.eventually("the mark again", lambda: served() == "no-pod")
 
 
 @pytest.mark.parametrize("quantity", ["0", None])

@@ -93,6 +93,7 @@ class ContestedEips:
             self.cloud.eips[eip_id] = Eip(
                 eip_id=eip_id, public_ip=f"198.18.0.{number}", status=EipStatus.UNBIND
             )
+        self.api.put_node("node-a")
         self.leader = Term(self)
 
     def clock(self):
@@ -127,7 +128,7 @@ class ContestedEips:
         if ("Pod", name) not in self.api.objects:
             ids = self.random.sample(EIPS, self.random.randint(1, 2))
             wish = {EIP_ID_LIST: ",".join(ids)}
-            self.api.put_pod("", never=self.random.random() < 0.3, name=name, wish=wish)
+            self.api.put_pod("node-a", never=self.random.random() < 0.3, name=name, wish=wish)
 
     def a_pod_goes(self):
         self.api.remove(PODS, self.random.choice(NAMES))

@@ -182,7 +182,9 @@ class ClaimLife:
     def a_node_comes(self):
         name = self.random.choice(NODE_NAMES)
         if ("Node", name) not in self.api.objects:
-            self.api.put_node(name)
+            self.api.put_node(name, served=self.often())
+        elif not self.api.is_served(name):
+            self.api.serve_node(name)
         elif not self.api.is_ready(name):
             self.api.set_ready(name, since=self.now)
 
@@ -267,6 +269,7 @@ class ClaimLife:
                 self.api.put_node(name)
             elif ("Node", name) in self.api.objects:
                 self.api.set_ready(name, since=self.now)
+        orders = len(self.cloud.tokens)
         for _ in range(40):
             self.api.refresh()
             self.round()
@@ -274,7 +277,9 @@ class ClaimLife:
             self.the_agent_binds()
             self.time_passes(10.0)
         claim, pod = self.api.live_claim(), self.api.wanting_pod()
-        if pod:
+        if pod and not self.api.is_served(pod.node):
+            assert len(self.cloud.tokens) == orders
+        elif pod:
             assert claim
             assert claim.address
             assert claim.pod_uid == pod.ref.uid

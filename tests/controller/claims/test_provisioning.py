@@ -63,16 +63,6 @@ def test_pods_that_do_not_ask_get_nothing(world, controller):
     assert [c["metadata"]["name"] for c in world.client.list(EIPCLAIMS).items] == ["asks"]
 
 
-def test_a_pod_is_provisioned_before_it_is_scheduled_and_labelled_after(world, controller):
-    world.create_pod("web-0", node="")
-    assert world.wait_provisioned("web-0").node == ""
-
-    world.schedule("web-0", "node-a")
-
-    world.wait(lambda: world.claim("web-0").node == "node-a")
-    world.wait(lambda: world.claim("web-0").pod.node == "node-a")
-
-
 def test_many_pods_at_once_get_one_eip_each_with_few_looks(world, controller):
     for number in range(18):
         world.create_pod(f"web-{number}")

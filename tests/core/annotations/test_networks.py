@@ -1,4 +1,4 @@
-"""A Pod that asks for an ENI of its own is refused before anything is ordered for it."""
+"""Whose network a Pod is on: of one that is not ours nothing is ordered, an ENI of its own is refused."""
 
 import pytest
 
@@ -40,3 +40,28 @@ def test_an_eni_of_its_own_is_refused_and_no_eip_is_described_for_it(value):
 )
 def test_all_others_pass(value):
     networks.check(pod(value))
+
+
+@pytest.mark.parametrize("value", ["tke-bridge", "tke-bridge@eth0,other", '[{"name": "tke-bridge"}]'])
+def test_an_eip_for_the_network_of_another_plugin_is_refused(value):
+    with pytest.raises(InvalidInputError, match="which is not ours") as e:
+        networks.check_eip(pod(value))
+
+    assert "name tke-route-eni" in str(e.value)
+
+
+@pytest.mark.parametrize(
+    "value", ["", "tke-route-eni", "tke-bridge, kube-system/tke-route-eni@eth1", "[", "[{}]"]
+)
+def test_what_is_on_our_network_or_cannot_be_read_may_have_an_eip(value):
+    networks.check_eip(pod(value))
+
+
+@pytest.mark.parametrize(("value", "refused"), [("", True), ("tke-route-eni", False)])
+def test_where_another_network_is_the_default_ours_has_to_be_named(value, refused):
+    try:
+        networks.check_eip(pod(value), "tke-bridge")
+    except InvalidInputError:
+        assert refused
+    else:
+        assert not refused
