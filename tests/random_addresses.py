@@ -16,12 +16,15 @@ owned = st.one_of(
         pod=pods,
         since=times,
         host_interface=texts,
+        host_mac=texts,
         network=texts,
         netns=texts,
         awaits_eip=st.booleans(),
     ),
     st.builds(ledger_states.Held, key=keys, pod=pods, until=times, by_name=st.booleans()),
-    st.builds(ledger_states.Occupied, host_interface=texts, pod=st.none() | pods, since=times),
+    st.builds(
+        ledger_states.Occupied, host_interface=texts, host_mac=texts, pod=st.none() | pods, since=times
+    ),
 )
 free = st.one_of(
     st.builds(ledger_states.Warm, since=times),

@@ -358,7 +358,7 @@ class Agent:
             enis=self._enis,
             dataplane=self._dataplane,
             turns=self._turns,
-            are_under_way=self._pending_adds.are_under_way,
+            pending=self._pending_adds,
             cooldown=settings.ip_cooldown,
         )
         parts = UpkeepParts(

@@ -7,7 +7,7 @@ node compare `snapshot.taken()` instead, which lists everything once.
 import ipaddress
 from collections.abc import Iterator
 
-from ipamd.core import errors, names
+from ipamd.core import errors, link_alias, names
 from ipamd.net import host_addresses, links, listing, netns, pod_side, rtnetlink, ruleset
 from ipamd.net.listing import Link, Route
 from ipamd.net.model import ChainedLink, PodWiring
@@ -39,7 +39,7 @@ def _on_the_node(pod: PodWiring, elements: Elements) -> Iterator[str]:
     if link is None:
         yield f"link {pod.host_veth} does not exist on the node"
     else:
-        yield from _link(link, f"link {pod.host_veth} on the node", names.host_mac(pod.ip), pod.mtu)
+        yield from _link(link, pod)
         if not any(route.ifindex == link.ifindex for route in routes):
             yield f"main has no route {pod.ip}/32 dev {pod.host_veth}"
         proxies = {(proxy.ifindex, proxy.ip) for proxy in map(listing.neighbour, answers)}
@@ -59,13 +59,16 @@ def _on_the_node(pod: PodWiring, elements: Elements) -> Iterator[str]:
         yield f"{pod.ip} {actual} nft set {TABLE} {ruleset.EIP_PODS}"
 
 
-def _link(link: Link, what: str, mac: str, mtu: int) -> Iterator[str]:
+def _link(link: Link, pod: PodWiring) -> Iterator[str]:
+    what = f"link {pod.host_veth} on the node"
     if not link.up:
         yield f"{what} is down"
-    if link.mac != mac:
-        yield f"{what} has MAC {link.mac}, not {mac}"
-    if link.mtu != mtu:
-        yield f"{what} has MTU {link.mtu}, not {mtu}"
+    if link.mac != pod.host_mac:
+        yield f"{what} has MAC {link.mac}, not {pod.host_mac}"
+    if link.mtu != pod.mtu:
+        yield f"{what} has MTU {link.mtu}, not {pod.mtu}"
+    if not link_alias.names_same_sandbox(link.alias, pod.alias):
+        yield f"{what} has the alias {link.alias!a}, not {pod.alias!a}"
 
 
 def _host_routes(channel: NetlinkSocket, ip: str) -> list[Route]:

@@ -24,6 +24,7 @@ from contextlib import AbstractContextManager
 from typing import Final
 
 from ipamd.core import errors
+from ipamd.core.names import HostEnd
 from ipamd.net import (
     check,
     enis,
@@ -194,23 +195,23 @@ class DataPlane:
         """Mend the node's side of a Pod; False when its link is gone, which only another ADD can mend."""
         return wiring.connect(pod, self._elements, self._sysctls)
 
-    def unwire_pod(self, ip: str, host_veth: str) -> None:
+    def unwire_pod(self, ip: str, end: HostEnd) -> None:
         """Take a Pod's interface away; what is gone already, its namespace included, is no error."""
-        wiring.unwire(ip, host_veth, self._elements)
+        wiring.unwire(ip, end, self._elements)
 
-    def cut_pod(self, ip: str, host_veth: str) -> None:
+    def cut_pod(self, ip: str, end: HostEnd) -> None:
         """Take a Pod off the network at once, and its link away a moment later."""
-        ifindex = wiring.cut(ip, host_veth, self._elements)
+        ifindex = wiring.cut(ip, end, self._elements)
         if ifindex is not None:
             self._removal.remove(ifindex)
 
-    def has_link(self, ip: str, host_veth: str) -> bool:
-        """Whether there is a link of this name that was made for this address."""
-        return wiring.find(ip, host_veth) is not None
+    def has_link(self, end: HostEnd) -> bool:
+        """Whether a sandbox has its link."""
+        return wiring.find(end) is not None
 
-    def drop_link(self, ip: str, host_veth: str) -> None:
-        """Have a link of this name that was made for this address removed soon, and nothing else."""
-        ifindex = wiring.find(ip, host_veth)
+    def drop_link(self, end: HostEnd) -> None:
+        """Have a sandbox's link removed soon, and nothing else."""
+        ifindex = wiring.find(end)
         if ifindex is not None:
             self._removal.remove(ifindex)
 

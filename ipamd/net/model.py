@@ -97,15 +97,16 @@ class PodWiring:
     ifname: str
     ip: str
     host_veth: str
+    host_mac: str
     eni_mark: int
     mtu: int
     eip: bool
     alias: str = ""
-    """Shown by `ip link` beside the host's end, to tell people which Pod it is; at most 255 bytes."""
+    """Stands beside the host's end and tells whose it is (`ipamd.core.link_alias`); at most 255 bytes."""
 
     def __post_init__(self) -> None:
         checked_ip(self.ip)
-        checked_host_veth(self.host_veth)
+        checked_host_end(self.host_end)
         if not _IFNAME.fullmatch(self.ifname) or self.ifname in (".", "..", "lo"):
             raise _refused("CNI_IFNAME", self.ifname, "1 to 15 characters without '/', ':' and white space")
         if len(self.ifname.encode()) > 15:
@@ -116,6 +117,16 @@ class PodWiring:
             raise _refused("ENI mark", self.eni_mark, "the mark that ensure_eni has returned")
         if len(self.alias.encode(errors="replace")) > 255 or "\0" in self.alias:
             raise _refused("alias", self.alias, "at most 255 bytes without NUL")
+
+    @property
+    def host_end(self) -> names.HostEnd:
+        """The host's end of the veth."""
+        return names.HostEnd(self.host_veth, self.host_mac)
+
+    @property
+    def pod_mac(self) -> str:
+        """MAC of the Pod's end."""
+        return names.pod_mac(self.host_mac)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +188,11 @@ class FoundLink:
     """Whether it answers ARP for the Pod's gateway."""
 
     @property
+    def end(self) -> names.HostEnd:
+        """What it is known by."""
+        return names.HostEnd(self.name, self.mac)
+
+    @property
     def whole(self) -> bool:
         """Whether the link is as ADD has left it."""
         return self.up and self.answers and not self.ipv6
@@ -216,11 +232,13 @@ def checked_ip(ip: str, field: str = "Pod IP") -> str:
     return ip
 
 
-def checked_host_veth(name: str) -> str:
-    """Return the name, if it is one that `names.host_veth` gives."""
-    if not names.HOST_VETH.fullmatch(name):
-        raise _refused("host interface", name, '"eni" and 11 hex digits')
-    return name
+def checked_host_end(end: names.HostEnd) -> names.HostEnd:
+    """Return the host's end of a veth, if name and MAC are such as `names` gives."""
+    if not names.HOST_VETH.fullmatch(end.name):
+        raise _refused("host interface", end.name, '"eni" and 11 hex digits')
+    if not names.HOST_MAC.fullmatch(end.mac):
+        raise _refused(f"MAC of host interface {end.name}", end.mac, "0a:e2 and four hex bytes")
+    return end
 
 
 def checked_mac(mac: str) -> str:

@@ -51,8 +51,8 @@ def differences(pod: PodWiring, chained: ChainedLink) -> Iterator[str]:
     what = f"interface {pod.ifname} of the Pod"
     if not found.link.up:
         yield f"{what} is down"
-    if chained.mac and found.link.mac not in (names.pod_mac(pod.ip), chained.mac):
-        yield f"{what} has MAC {found.link.mac}, not {names.pod_mac(pod.ip)}"
+    if chained.mac and found.link.mac not in (pod.pod_mac, chained.mac):
+        yield f"{what} has MAC {found.link.mac}, not {pod.pod_mac}"
     # A smaller one is a choice that plugins offer. A larger one loses packets at the node's end.
     if found.link.mtu > pod.mtu and found.link.mtu != chained.mtu:
         yield f"{what} has MTU {found.link.mtu}, not {pod.mtu}"
@@ -64,7 +64,7 @@ def differences(pod: PodWiring, chained: ChainedLink) -> Iterator[str]:
         yield f"the Pod has no default route via {_GATEWAY} dev {pod.ifname}"
     # None at all is no loss: the node answers when the Pod asks.
     if found.is_misled(pod):
-        yield f"the Pod's neighbour entry for {_GATEWAY} is not {names.host_mac(pod.ip)}"
+        yield f"the Pod's neighbour entry for {_GATEWAY} is not {pod.host_mac}"
 
 
 def mend(pod: PodWiring) -> list[str]:
@@ -108,7 +108,7 @@ def _routes(ifindex: int, where: str) -> tuple[netlink.Request, netlink.Request]
 
 def _neighbour(pod: PodWiring, ifindex: int, where: str) -> netlink.Request:
     what = f"add the gateway's neighbour entry {where}"
-    return rtnetlink.set_neighbour(_GATEWAY, names.host_mac(pod.ip), ifindex, what)
+    return rtnetlink.set_neighbour(_GATEWAY, pod.host_mac, ifindex, what)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,4 +148,4 @@ class _Found:
         """Whether the Pod is told for ever that its gateway has another MAC than the node's end."""
         entry = self.neighbour
         permanent = entry is not None and entry.state & rtnetlink.PERMANENT
-        return bool(permanent and entry is not None and entry.mac != names.host_mac(pod.ip))
+        return bool(permanent and entry is not None and entry.mac != pod.host_mac)

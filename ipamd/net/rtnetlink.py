@@ -67,6 +67,14 @@ def set_link(ifindex: int, attributes: Attributes, what: str) -> Request:
     )
 
 
+def set_alias(name: str, alias: str) -> Request:
+    """Write what stands beside a link; a link that does not exist is settled."""
+    attributes = [("IFLA_IFNAME", name), ("IFLA_IFALIAS", alias)]
+    return Request(
+        _encode(ifinfmsg, _NEWLINK, 0, attributes), f"set the alias of link {name}", frozenset({errno.ENODEV})
+    )
+
+
 def delete_link(name: str) -> Request:
     """Remove a link, and with a veth its other end wherever it is."""
     return Request(

@@ -5,7 +5,7 @@ the nft table `tke_eni`. Listing costs some milliseconds at 250 Pods; nothing is
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Any
 
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
@@ -14,8 +14,6 @@ from ipamd.net import links, listing, rtnetlink, ruleset, table_listing
 from ipamd.net.model import FoundLink, FoundRoute, FoundRule, Snapshot
 from ipamd.net.netlink import ROUTE, NetlinkSocket
 from ipamd.net.nft_elements import Elements
-
-_OUR_MACS: Final = names.host_mac("0.0.0.0")[:6]
 
 
 def taken(
@@ -67,7 +65,7 @@ def our_links(channel: NetlinkSocket) -> Iterator[FoundLink]:
     proxies = map(listing.neighbour, channel.dump(rtnetlink.list_proxies(), "list proxied addresses"))
     answering = {proxy.ifindex for proxy in proxies if proxy.ip == names.GATEWAY_IP}
     for link in links.listed(channel):
-        if names.HOST_VETH.fullmatch(link.name) and link.mac.startswith(_OUR_MACS):
+        if names.HOST_VETH.fullmatch(link.name) and names.HOST_MAC.fullmatch(link.mac):
             yield FoundLink(
                 name=link.name,
                 ifindex=link.ifindex,

@@ -5,9 +5,9 @@
             nft: which ENI, and whether it has an EIP
 
 A Pod is wired completely or not at all: what was made is taken away again when a later step fails. The link
-is the sandbox's, the rest is the address's: an address that another sandbox has still is taken over by
-`prepare`, which makes a second link, and `swap`. Safe from many threads at once, for different addresses; the
-kernel's rtnl lock orders the rest.
+is the sandbox's (docs/adr/0020: name, MAC and alias tell it), the rest is the address's: an address that
+another sandbox has still is taken over by `prepared`, which makes a second link, and `swap`. Safe from many
+threads at once, for different addresses; the kernel's rtnl lock orders the rest.
 
 Measured (kernel 6.18, 2 CPUs, idle): `wire` 1.5 ms: veth 0.35, Pod's side 0.15, node's route and alias 0.05
 and nft 0.08 in the kernel, encoding by pyroute2's classes 0.5, thread and setns 0.1. Removing a veth takes
@@ -22,8 +22,9 @@ import socket
 from collections.abc import Iterator
 
 from ipamd.core import errors, names
+from ipamd.core.names import HostEnd
 from ipamd.net import ipv6_guard, links, netlink, netns, nft_elements, pod_side, rtnetlink, ruleset
-from ipamd.net.model import PodLink, PodWiring, checked_host_veth, checked_ip
+from ipamd.net.model import PodLink, PodWiring, checked_host_end, checked_ip
 from ipamd.net.netlink import ROUTE, NetlinkSocket
 from ipamd.net.nft_elements import Change, Element, Elements
 from ipamd.net.sysctls import Sysctls
@@ -73,8 +74,8 @@ def _make_link(pod: PodWiring, namespace: int, sysctls: Sysctls) -> PodLink:
     ipv6_guard.close(pod.host_veth, sysctls)
     pod_ifindex = netns.run_inside(namespace, lambda: pod_side.configure(pod, sysctls))
     return PodLink(
-        host_mac=names.host_mac(pod.ip),
-        pod_mac=names.pod_mac(pod.ip),
+        host_mac=pod.host_mac,
+        pod_mac=pod.pod_mac,
         host_ifindex=host_ifindex,
         pod_ifindex=pod_ifindex,
     )
@@ -84,20 +85,20 @@ def connect(pod: PodWiring, elements: Elements, sysctls: Sysctls) -> bool:
     """Mend the node's side, link to nft elements; False when the link is gone and only ADD can help."""
     with NetlinkSocket(ROUTE) as channel:
         link = links.by_name(channel, pod.host_veth)
-    if link is None or link.mac != names.host_mac(pod.ip):
+    if link is None or link.mac != pod.host_mac:
         return False
     ipv6_guard.ensure_closed(pod.host_veth, sysctls)
     _connect(pod, link.ifindex, elements)
     return True
 
 
-def unwire(ip: str, host_veth: str, elements: Elements) -> None:
+def unwire(ip: str, end: HostEnd, elements: Elements) -> None:
     """Take away what `wire` made; what is gone already is no error.
 
-    The Pod's end goes with the node's, so the Pod's namespace need not exist. A link of this name that was
-    made for another IP stays.
+    The Pod's end goes with the node's, so the Pod's namespace need not exist. A link of this name with
+    another MAC is another sandbox's and stays.
     """
-    ifindex = cut(ip, host_veth, elements)
+    ifindex = cut(ip, end, elements)
     if ifindex is not None:
         remove_link(ifindex)
 
@@ -108,11 +109,11 @@ def remove_link(ifindex: int) -> None:
         channel.change(rtnetlink.delete_link_index(ifindex))
 
 
-def cut(ip: str, host_veth: str, elements: Elements) -> int | None:
+def cut(ip: str, end: HostEnd, elements: Elements) -> int | None:
     """Take away all that `wire` made but the link: no packet gets in or out; return the link's ifindex."""
-    checked_host_veth(host_veth)
+    checked_host_end(end)
     clear(ip, elements)
-    return find(ip, host_veth)
+    return find(end)
 
 
 def clear(ip: str, elements: Elements) -> None:
@@ -123,14 +124,14 @@ def clear(ip: str, elements: Elements) -> None:
         channel.change(rtnetlink.delete_host_route(ip))
 
 
-def find(ip: str, host_veth: str) -> int | None:
-    """Return the index of a link of this name that was made for this address, or None."""
+def find(end: HostEnd) -> int | None:
+    """Return the index of the host's end of a sandbox's veth, or None."""
     with NetlinkSocket(ROUTE) as channel:
-        link = links.by_name(channel, checked_host_veth(host_veth))
+        link = links.by_name(channel, checked_host_end(end).name)
     if link is None:
         return None
-    if link.mac != names.host_mac(ip):
-        logger.info("link %s stays: its MAC %s is not that of %s", host_veth, link.mac, ip)
+    if link.mac != end.mac:
+        logger.info("link %s stays: its MAC is %s, not %s", end.name, link.mac, end.mac)
         return None
     return link.ifindex
 
@@ -141,18 +142,19 @@ def set_eip(ip: str, elements: Elements, *, wanted: bool) -> None:
 
 
 def _make_veth(pod: PodWiring, namespace: int) -> None:
-    """Make the pair; explicit MACs, which udev's MACAddressPolicy=persistent leaves alone."""
-    host = [
-        ("IFLA_IFNAME", pod.host_veth),
-        ("IFLA_ADDRESS", names.host_mac(pod.ip)),
-        ("IFLA_MTU", pod.mtu),
-    ]
-    end = [("IFLA_IFNAME", pod.ifname), ("IFLA_ADDRESS", names.pod_mac(pod.ip)), ("IFLA_MTU", pod.mtu)]
-    request = rtnetlink.add_veth(host, end, namespace, f"make veth {pod.host_veth} for {pod.ip}")
+    """Make the pair; explicit MACs, which udev's MACAddressPolicy=persistent leaves alone.
+
+    The kernel takes no alias with a new link. It comes in the same datagram, which the kernel carries out
+    before a process can die: there is no link of ours that does not tell its sandbox.
+    """
+    host = [("IFLA_IFNAME", pod.host_veth), ("IFLA_ADDRESS", pod.host_mac), ("IFLA_MTU", pod.mtu)]
+    end = [("IFLA_IFNAME", pod.ifname), ("IFLA_ADDRESS", pod.pod_mac), ("IFLA_MTU", pod.mtu)]
+    make = rtnetlink.add_veth(host, end, namespace, f"make veth {pod.host_veth} for {pod.ip}")
+    tell = [rtnetlink.set_alias(pod.host_veth, pod.alias)] if pod.alias else []
     with NetlinkSocket(ROUTE) as channel:
-        if channel.change(request) == [errno.EEXIST]:
+        if channel.change(make, *tell)[0] == errno.EEXIST:
             channel.change(rtnetlink.delete_link(pod.host_veth))
-            if channel.change(request) == [errno.EEXIST]:
+            if channel.change(make, *tell)[0] == errno.EEXIST:
                 raise errors.InvalidInputError(
                     f"interface {pod.ifname} exists already in {pod.netns_path}",
                     advice="the runtime has to give a name that is free in the sandbox, or a new sandbox",
@@ -188,7 +190,7 @@ def _eip_changes(ip: str, elements: Elements, *, wanted: bool) -> list[Change]:
 
 def _take_back(pod: PodWiring, elements: Elements) -> None:
     try:
-        unwire(pod.ip, pod.host_veth, elements)
+        unwire(pod.ip, pod.host_end, elements)
     except errors.IpamError:
         # The failure that led here is the one to be told; the next ADD or the repair removes what stayed.
         logger.exception("could not take back the wiring of %s", pod.ip)
@@ -196,7 +198,7 @@ def _take_back(pod: PodWiring, elements: Elements) -> None:
 
 def _take_link_back(pod: PodWiring) -> None:
     try:
-        ifindex = find(pod.ip, pod.host_veth)
+        ifindex = find(pod.host_end)
         if ifindex is not None:
             remove_link(ifindex)
     except errors.IpamError:

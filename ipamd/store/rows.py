@@ -86,6 +86,7 @@ def _encode_lease(ip: str, state: states.State) -> Row | None:
         "netns": state.netns if isinstance(state, states.Assigned) else None,
         "by_name": int(state.by_name) if isinstance(state, states.Held) else None,
         "host_interface": None if isinstance(state, states.Held) else state.host_interface,
+        "host_mac": None if isinstance(state, states.Held) else state.host_mac,
         "awaits_eip": int(state.awaits_eip) if isinstance(state, states.Assigned) else None,
     }
     if isinstance(state, states.Assigned):
@@ -107,7 +108,12 @@ def _decode_state(row: Row, lease: Row | None) -> states.State:
         raise KeyError(f"a lease for state {name!r}")
     pod = _decode_pod(lease)
     if name == "occupied":
-        return states.Occupied(host_interface=lease["host_interface"], pod=pod, since=_instant(row["since"]))
+        return states.Occupied(
+            host_interface=_text(lease["host_interface"]),
+            host_mac=_text(lease["host_mac"]),
+            pod=pod,
+            since=_instant(row["since"]),
+        )
     if pod is None:
         raise KeyError(f"a Pod for state {name!r}")
     key = model.SandboxKey(container_id=_text(lease["container_id"]), ifname=_text(lease["ifname"]))
@@ -117,6 +123,7 @@ def _decode_state(row: Row, lease: Row | None) -> states.State:
             pod=pod,
             since=_instant(row["since"]),
             host_interface=_text(lease["host_interface"]),
+            host_mac=_text(lease["host_mac"]),
             network=_text(lease["network"]),
             netns=_text(lease["netns"]),
             awaits_eip=bool(lease["awaits_eip"]),

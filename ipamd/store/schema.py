@@ -88,6 +88,11 @@ MIGRATIONS: tuple[str, ...] = (
         FROM leases_by_network JOIN addresses USING (ip);
     DROP TABLE leases_by_network;
     """,
+    # The MAC of a link tells its sandbox. Links of before keep theirs, which told the address.
+    """
+    ALTER TABLE leases ADD COLUMN host_mac TEXT;
+    UPDATE leases SET host_mac = host_mac_of_address(ip) WHERE host_interface IS NOT NULL;
+    """,
 )
 
 
@@ -107,6 +112,7 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
         )
     connection.create_function("boottime", 1, _boottime)
     connection.create_function("host_veth_of_pod", 2, names.host_veth_of_pod, deterministic=True)
+    connection.create_function("host_mac_of_address", 1, names.host_mac_of_address, deterministic=True)
     for number in range(version, len(MIGRATIONS)):
         statements = f"BEGIN IMMEDIATE; {MIGRATIONS[number]}"
         with failpoints.failpoint("store.migrate"):

@@ -2,10 +2,12 @@ import pytest
 
 from ipamd.core import names
 from ipamd.net.model import ChainedLink
+from tests.net.world import end_of
 
 pytestmark = pytest.mark.netns
 POD = "10.0.1.100"
-VETH = names.host_veth(f"pod-{POD}", "eth0")
+VETH = end_of(POD).name
+ALIAS = f"tke-eni abc eth0 - uid {POD}"
 
 
 def differences(world):
@@ -23,8 +25,9 @@ def test_a_pod_that_was_just_wired_has_no_differences(world, eip):
     ("where", "command", "expected"),
     [
         ("node", f"ip link set {VETH} down", f"link {VETH} on the node is down"),
-        ("node", f"ip link set {VETH} address 02:00:00:00:00:01", "has MAC 02:00:00:00:00:01, not 0a:e0:"),
+        ("node", f"ip link set {VETH} address 02:00:00:00:00:01", "has MAC 02:00:00:00:00:01, not 0a:e2:"),
         ("node", f"ip link set {VETH} mtu 1400", "has MTU 1400, not 1500"),
+        ("node", f"ip link set {VETH} alias x", "has the alias 'x', not 'tke-eni abc eth0 - uid 10.0.1.100'"),
         (
             "node",
             f"sysctl -qw net.ipv6.conf.{VETH}.disable_ipv6=0",
@@ -59,12 +62,12 @@ def test_a_pod_that_was_just_wired_has_no_differences(world, eip):
         (
             "pod",
             "ip neighbour replace 169.254.1.1 dev eth0 lladdr 02:00:00:00:00:01 nud permanent",
-            "neighbour entry for 169.254.1.1 is not 0a:e0:",
+            "neighbour entry for 169.254.1.1 is not 0a:e2:",
         ),
     ],
 )
 def test_each_difference_is_named(world, where, command, expected):
-    pod = world.add_pod(POD)
+    pod = world.add_pod(POD, alias=ALIAS)
     {"node": world.node, "pod": pod}[where].run(*split(command))
 
     assert any(expected in sentence for sentence in differences(world)), differences(world)
@@ -104,8 +107,11 @@ def test_what_a_pod_or_a_chained_plugin_may_change_is_no_difference(world, comma
     ("chained", "expected"),
     [
         (ChainedLink(mac="02:00:00:00:00:01", mtu=1400), []),
-        (ChainedLink(mac=names.pod_mac(POD), mtu=1500), ["has MAC 02:00:00:00:00:01, not 0a:e1:"]),
-        (ChainedLink(mac="02:00:00:00:00:02"), ["has MAC 02:00:00:00:00:01, not 0a:e1:"]),
+        (
+            ChainedLink(mac=names.pod_mac(end_of(POD).mac), mtu=1500),
+            ["has MAC 02:00:00:00:00:01, not 0a:e3:"],
+        ),
+        (ChainedLink(mac="02:00:00:00:00:02"), ["has MAC 02:00:00:00:00:01, not 0a:e3:"]),
     ],
 )
 def test_a_mac_has_to_be_ours_or_that_which_the_runtime_knows_of(world, chained, expected):

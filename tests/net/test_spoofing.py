@@ -13,7 +13,7 @@ import pytest
 
 from ipamd.core import names
 from tests.net.frames import ARP, EXPERIMENT, IP, arrived, frame, ip_packet, mac, watched
-from tests.net.world import INTERNET_IP, NEIGHBOUR_IP, NODE_IP, Server, source_seen
+from tests.net.world import INTERNET_IP, NEIGHBOUR_IP, NODE_IP, Server, end_of, source_seen
 
 pytestmark = pytest.mark.netns
 ATTACKER, VICTIM = "10.0.1.100", "10.0.1.101"
@@ -21,7 +21,11 @@ TARGETS = {"internet": INTERNET_IP, "neighbour": NEIGHBOUR_IP}
 
 
 def gateway_of(ip):
-    return names.host_mac(ip)
+    return end_of(ip).mac
+
+
+def pod_mac(ip):
+    return names.pod_mac(end_of(ip).mac)
 
 
 def pods(world, *, victim_eip):
@@ -107,9 +111,9 @@ def test_a_pod_does_not_get_what_is_sent_to_another_by_claiming_its_address(worl
             for who in (client, world.node, world.neighbour):
                 assert source_seen(who, VICTIM) is not None
         neighbours = world.node.run("ip", "neigh", "show", VICTIM)
-        owner = names.host_veth(f"pod-{VICTIM}", "eth0")
-        assert names.pod_mac(VICTIM) in next(line for line in neighbours.splitlines() if owner in line)
-        attackers_link = names.host_veth(f"pod-{ATTACKER}", "eth0")
+        owner = end_of(VICTIM).name
+        assert pod_mac(VICTIM) in next(line for line in neighbours.splitlines() if owner in line)
+        attackers_link = end_of(ATTACKER).name
         route = world.node.run("ip", "route", "get", VICTIM)
         assert owner in route
         assert attackers_link not in route
@@ -120,18 +124,18 @@ def test_a_pod_does_not_get_what_is_sent_to_another_by_claiming_its_address(worl
 
 def claim(attacker, ip, told):
     """Tell the node by ARP, unasked and as an answer, that an address is at the Pod."""
-    mine, node = mac(names.pod_mac(ATTACKER)), mac(names.host_mac(ATTACKER))
+    mine, node = mac(pod_mac(ATTACKER)), mac(gateway_of(ATTACKER))
     for operation in (1, 2):
         arp = struct.pack("!HHBBH", 1, IP, 6, 4, operation)
         arp += mine + ipaddress.IPv4Address(ip).packed + node + ipaddress.IPv4Address(told).packed
-        for destination in ("ff:ff:ff:ff:ff:ff", names.host_mac(ATTACKER)):
+        for destination in ("ff:ff:ff:ff:ff:ff", gateway_of(ATTACKER)):
             frame(attacker, ARP, arp, destination)
 
 
 def test_a_pod_with_the_mac_of_another_takes_nothing_from_it(world):
     attacker, victim = pods(world, victim_eip=True)
     world.serve(victim, VICTIM)
-    attacker.run("ip", "link", "set", "eth0", "address", names.pod_mac(VICTIM))
+    attacker.run("ip", "link", "set", "eth0", "address", pod_mac(VICTIM))
 
     assert source_seen(world.neighbour, VICTIM) == NEIGHBOUR_IP
     with watched(world.internet) as sources:

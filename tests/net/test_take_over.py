@@ -12,7 +12,8 @@ POD = "10.0.1.100"
 
 def newer(world, **changes):
     """How the newer sandbox of the same address is to be wired."""
-    return world.wiring(world.sandbox(), POD, host_veth=names.host_veth("newer", "eth0"), **changes)
+    end = names.host_end("newer", "eth0")
+    return world.wiring(world.sandbox(), POD, host_veth=end.name, host_mac=end.mac, **changes)
 
 
 def differences(world, wiring):
@@ -47,7 +48,7 @@ def test_address_leads_to_the_new_link_after_the_swap_and_the_old_one_can_go(wor
 
     take_over(world, new)
     assert differences(world, new) == []
-    world.on_node(lambda: world.dataplane.drop_link(POD, old.host_veth))
+    world.on_node(lambda: world.dataplane.drop_link(old.host_end))
 
     assert eventually(lambda: [link.name for link in world.snapshot().links] == [new.host_veth])
     assert differences(world, new) == []

@@ -7,10 +7,11 @@ import pytest
 from ipamd.core import errors, names
 from ipamd.net import links
 from ipamd.net.netlink import ROUTE, NetlinkSocket
-from tests.net.world import eventually
+from tests.net.world import end_of, eventually
 
 pytestmark = pytest.mark.netns
 POD = "10.0.1.100"
+OTHER_MAC = names.host_mac("other", "eth0")
 
 
 def wire(world, wiring):
@@ -18,7 +19,7 @@ def wire(world, wiring):
 
 
 def unwire(world, wiring):
-    world.on_node(lambda: world.dataplane.unwire_pod(wiring.ip, wiring.host_veth))
+    world.on_node(lambda: world.dataplane.unwire_pod(wiring.ip, wiring.host_end))
 
 
 def nothing_of_pods(world):
@@ -35,7 +36,7 @@ def test_the_answer_is_what_the_kernel_has(world):
     printed = sandbox.run("ip", "-o", "link", "show", "eth0")
     neighbour = f"169.254.1.1 dev eth0 lladdr {made.host_mac} PERMANENT"
 
-    assert made.pod_mac == names.pod_mac(POD)
+    assert (made.host_mac, made.pod_mac) == (end_of(POD).mac, names.pod_mac(end_of(POD).mac))
     assert made.pod_mac in printed
     assert printed.startswith(f"{made.pod_ifindex}:")
     assert f"{made.host_ifindex}:" in world.node.run("ip", "-o", "link", "show", wiring.host_veth)
@@ -82,21 +83,21 @@ def test_wired_again_the_pod_has_the_same(world):
 
 
 def test_a_left_over_link_of_the_same_name_is_replaced(world):
-    """The first sandbox died without DEL; the second one has another namespace and another IP."""
+    """The first sandbox died without DEL; the second one has another namespace, IP and MAC."""
     old = world.wiring(world.sandbox(), POD, eip=True)
     wire(world, old)
-    new = world.wiring(world.sandbox(), "10.0.1.101", host_veth=old.host_veth)
+    new = world.wiring(world.sandbox(), "10.0.1.101", host_veth=old.host_veth, host_mac=OTHER_MAC)
     wire(world, new)
 
     assert world.on_node(lambda: world.dataplane.check_pod(new)) == []
     (link,) = world.snapshot().links
-    assert link.mac == names.host_mac("10.0.1.101")
+    assert link.mac == OTHER_MAC
 
 
 def test_a_late_del_of_the_old_sandbox_leaves_the_new_one_alone(world):
     old = world.wiring(world.sandbox(), POD)
     wire(world, old)
-    new = world.wiring(world.sandbox(), "10.0.1.101", host_veth=old.host_veth)
+    new = world.wiring(world.sandbox(), "10.0.1.101", host_veth=old.host_veth, host_mac=OTHER_MAC)
     wire(world, new)
     unwire(world, old)
 
@@ -155,7 +156,7 @@ def test_unwiring_the_unknown_is_no_error(world):
 
 
 def test_unwiring_works_before_the_node_was_ever_set_up(bare_world):
-    bare_world.on_node(lambda: bare_world.dataplane.unwire_pod(POD, names.host_veth("a", "b")))
+    bare_world.on_node(lambda: bare_world.dataplane.unwire_pod(POD, names.host_end("a", "b")))
 
     assert bare_world.snapshot().empty
 
@@ -183,7 +184,7 @@ def test_a_pod_that_is_cut_off_has_no_traffic_at_once_and_no_link_soon(world):
     world.add_pod(POD)
     wiring = world.pods[POD]
 
-    world.on_node(lambda: world.dataplane.cut_pod(wiring.ip, wiring.host_veth))
+    world.on_node(lambda: world.dataplane.cut_pod(wiring.ip, wiring.host_end))
 
     found = world.snapshot()
     assert not found.pod_marks
@@ -195,7 +196,7 @@ def test_a_pod_that_is_cut_off_has_no_traffic_at_once_and_no_link_soon(world):
 def test_the_link_of_a_new_sandbox_survives_the_removal_of_the_old_one(world):
     world.add_pod(POD)
     wiring = world.pods[POD]
-    world.on_node(lambda: world.dataplane.cut_pod(wiring.ip, wiring.host_veth))
+    world.on_node(lambda: world.dataplane.cut_pod(wiring.ip, wiring.host_end))
     made = wire(world, world.wiring(world.sandbox(), POD))
 
     world.on_node(world.dataplane.close)
@@ -207,7 +208,7 @@ def test_closing_waits_for_links_that_are_being_removed(world):
     for number in range(5):
         world.add_pod(f"10.0.1.{100 + number}")
     for wiring in world.pods.values():
-        world.on_node(lambda wiring=wiring: world.dataplane.cut_pod(wiring.ip, wiring.host_veth))
+        world.on_node(lambda wiring=wiring: world.dataplane.cut_pod(wiring.ip, wiring.host_end))
 
     world.on_node(world.dataplane.close)
 
@@ -252,7 +253,7 @@ def test_an_eni_that_is_not_set_up_is_told_and_nothing_stays(world):
 
 def test_unwiring_refuses_links_that_are_not_pods(world):
     with pytest.raises(errors.InvalidInputError):
-        world.on_node(lambda: world.dataplane.unwire_pod(POD, "eth0"))
+        world.on_node(lambda: world.dataplane.unwire_pod(POD, names.HostEnd("eth0", OTHER_MAC)))
 
     assert "eth0" in world.node.run("ip", "link")
 
@@ -265,7 +266,7 @@ def test_many_pods_at_once_from_many_threads(world):
     def add(wiring):
         world.on_node(lambda: world.dataplane.wire_pod(wiring))
         if wiring in gone:
-            world.on_node(lambda: world.dataplane.unwire_pod(wiring.ip, wiring.host_veth))
+            world.on_node(lambda: world.dataplane.unwire_pod(wiring.ip, wiring.host_end))
 
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(add, wirings))
@@ -279,7 +280,7 @@ def test_many_pods_at_once_from_many_threads(world):
 
 
 def test_connecting_mends_the_nodes_side_only(world):
-    world.add_pod(POD, eip=True, alias="mine")
+    world.add_pod(POD, eip=True, alias=f"tke-eni abc eth0 - uid {POD}")
     wiring = world.pods[POD]
     world.node.run("ip", "route", "delete", POD)
     world.node.run("nft", "delete", "element", "ip", "tke_eni", "pods", f"{{ {POD} }}")
@@ -295,7 +296,8 @@ def test_connecting_says_when_the_link_is_gone_or_another_sandboxes(world):
     wiring = world.wiring(world.sandbox(), POD)
     assert not world.on_node(lambda: world.dataplane.connect_pod(wiring))
 
-    wire(world, world.wiring(world.sandbox(), "10.0.1.101", host_veth=wiring.host_veth))
+    other = world.wiring(world.sandbox(), "10.0.1.101", host_veth=wiring.host_veth, host_mac=OTHER_MAC)
+    wire(world, other)
     assert not world.on_node(lambda: world.dataplane.connect_pod(wiring))
 
 

@@ -242,7 +242,8 @@ class World:
             "netns_path": sandbox.path,
             "ifname": "eth0",
             "ip": ip,
-            "host_veth": names.host_veth(f"pod-{ip}", "eth0"),
+            "host_veth": end_of(ip).name,
+            "host_mac": end_of(ip).mac,
             "eni_mark": self.enis["eth1"].mark,
             "mtu": 1500,
             "eip": False,
@@ -287,6 +288,11 @@ class World:
 
     def close(self):
         self._stack.close()
+
+
+def end_of(ip):
+    """Return the node's end of the veth of the Pod that the world wires with an address."""
+    return names.host_end(f"pod-{ip}", "eth0")
 
 
 def eventually(condition, seconds=5.0):

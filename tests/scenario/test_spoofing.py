@@ -44,7 +44,9 @@ class Party:
 
     def sends(self, source, destination):
         """Let it put a packet with any source onto its wire."""
-        frame(self.inside, IP, ip_packet(source, destination), names.host_mac(self.ip))
+        frame(
+            self.inside, IP, ip_packet(source, destination), names.host_mac(self.sandbox.container_id, "eth0")
+        )
 
 
 @pytest.fixture(scope="module")

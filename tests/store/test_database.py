@@ -35,6 +35,7 @@ def some_address(ip="10.0.1.10", container="c1", eip_id=""):
             pod=model.PodRef(namespace="default", name="web-0", uid="u1"),
             since=NOW,
             host_interface="eni0123456789a",
+            host_mac="0a:e2:01:02:03:04",
         ),
         added_at=NOW,
         eip=states.Binding(eip_id=eip_id, public_ip="", stage=states.BindStage.BOUND) if eip_id else None,
@@ -81,7 +82,7 @@ def test_killed_process_leaves_what_it_had_committed(path):
     script = f"""
         import os, signal
         from pathlib import Path
-        from ipamd.core import ledger
+        from ipamd.core.ledger import ledger
         from ipamd.store.database import Database
         database = Database(Path({str(path)!r}))
         database.commit(ledger.adopt(ledger.Ledger(), "eni-1", ["10.0.1.10"], 1.0))
@@ -309,15 +310,19 @@ def test_sandboxes_of_the_second_schema_keep_the_links_that_they_have(path):
         pod=pod,
         since=NOW,
         host_interface=names.host_veth_of_pod("default", "web-0"),
+        host_mac="0a:e0:0a:00:01:0a",
         network="tke-eni",
         netns="/run/netns/x",
         awaits_eip=True,
     )
-    second = replace(wired, key=replace(wired.key, container_id="c11"), awaits_eip=False)
+    second_key = replace(wired.key, container_id="c11")
+    second = replace(wired, key=second_key, host_mac="0a:e0:0a:00:01:0b", awaits_eip=False)
     gone = model.SandboxKey(container_id="c12", ifname="eth0")
     assert found == {
         "10.0.1.10": wired,
         "10.0.1.11": second,
         "10.0.1.12": states.Held(key=gone, pod=pod, until=NOW, by_name=True),
-        "10.0.1.13": states.Occupied(host_interface="eni0123456789a", pod=pod, since=NOW),
+        "10.0.1.13": states.Occupied(
+            host_interface="eni0123456789a", host_mac="0a:e0:0a:00:01:0d", pod=pod, since=NOW
+        ),
     }

@@ -26,7 +26,7 @@ from ipamd.agent.pods.source import PodSource
 from ipamd.agent.pool.pool import Pool
 from ipamd.agent.shared_ledger import AddressBook
 from ipamd.agent.turns import Turns
-from ipamd.core import model, names
+from ipamd.core import model
 from ipamd.core.annotations import eip, networks
 from ipamd.core.cni import result
 from ipamd.core.cni.errors import CniError, Code
@@ -218,8 +218,8 @@ def _interface(pod: PodWiring) -> result.PodInterface:
         ifname=pod.ifname,
         netns=pod.netns_path,
         ip=pod.ip,
-        pod_mac=names.pod_mac(pod.ip),
+        pod_mac=pod.pod_mac,
         host_veth=pod.host_veth,
-        host_mac=names.host_mac(pod.ip),
+        host_mac=pod.host_mac,
         mtu=pod.mtu,
     )

@@ -10,7 +10,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 
-from ipamd.core import model
+from ipamd.core import model, names
 from ipamd.core.errors import TryAgainError
 from ipamd.core.timing.boottime import Boottime
 
@@ -81,6 +81,11 @@ class PendingAdds:
         """Whether an ADD of this sandbox has not returned yet."""
         with self._guard:
             return key in self._under_way
+
+    def links(self) -> frozenset[str]:
+        """Return the names of the links that are being made."""
+        with self._guard:
+            return frozenset(names.host_veth(key.container_id, key.ifname) for key in self._under_way)
 
     def inherit(self, key: model.SandboxKey, heir: PendingAdd) -> None:
         """Have this ADD undo, should it fail, what another one that is under way has acquired.

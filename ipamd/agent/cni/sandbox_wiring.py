@@ -101,7 +101,7 @@ class SandboxWiring:
         self._refuse_other_namespace(address, attachment)
         pod = replace(wiring(address, self._link(address)), netns_path=attachment.netns)
         differs = bool(self.dataplane.check_pod(pod))
-        if differs and not _netns_of(address) and self.dataplane.has_link(pod.ip, pod.host_veth):
+        if differs and not _netns_of(address) and self.dataplane.has_link(pod.host_end):
             # The store was lost: the link may well lead to another namespace, which is alive.
             raise _in_use(attachment.netns, "a namespace that is not known")
         # Who is refused has nothing to undo: what the earlier ADD has made stays its own.
@@ -123,7 +123,7 @@ class SandboxWiring:
         attempt.has_acquired = True
         log.info("sandbox %.13s takes %s over from an older one", attachment.key.container_id, address.ip)
         try:
-            self.dataplane.drop_link(address.ip, former.host_interface)
+            self.dataplane.drop_link(former.host_end)
         except IpamError as e:
             log.warning(
                 "link %s, which nobody uses any more, stays until the repair: %s", former.host_interface, e

@@ -8,15 +8,16 @@ of them every 30 s. Thread safety: `mend` is for one thread at a time, `forget` 
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from ipamd.agent.enis import NodeEnis
 from ipamd.agent.pods.wiring import wiring
 from ipamd.agent.shared_ledger import AddressBook
-from ipamd.core import model, names
+from ipamd.core import model
 from ipamd.core.errors import IpamError
-from ipamd.core.ledger.states import Assigned
+from ipamd.core.ledger.states import Address, Assigned
+from ipamd.core.names import HostEnd
 from ipamd.net.dataplane import DataPlane
 from ipamd.net.model import FoundLink, PodWiring
 
@@ -57,24 +58,28 @@ class PodSides:
         # Without a carrier the Pod's end is down, by the Pod's own wish; it is looked at when it is up again.
         due = [link for link in present.values() if link.carrier and known.get(link.ifindex) != link.downs]
         mended = 0
+        owned = self._owned_links() if due else {}
         for link in due:
-            pod = self._owner(link)
+            pod = self._owner(link, owned)
             if pod is not None:
                 mended += self._mend(pod)
                 known[link.ifindex] = link.downs
         self._looked_at = known
         return mended
 
-    def _owner(self, link: FoundLink) -> PodWiring | None:
+    def _owned_links(self) -> dict[HostEnd, Address]:
+        owned = self._tools.book.ledger.in_state(Assigned)
+        return {a.state.host_end: a for a in owned if isinstance(a.state, Assigned)}
+
+    def _owner(self, link: FoundLink, owned: Mapping[HostEnd, Address]) -> PodWiring | None:
         """Return the wiring that the link belongs to; None while it is being made, and for nobody's."""
-        address = self._tools.book.ledger.addresses.get(names.ip_of_host_mac(link.mac))
+        address = owned.get(link.end)
         if address is None or not isinstance(address.state, Assigned):
             return None
         eni = self._tools.enis.link(address.eni_id)
         if eni is None or self._tools.are_under_way(address.state.key):
             return None
-        pod = wiring(address, eni)
-        return pod if pod.host_veth == link.name else None
+        return wiring(address, eni)
 
     def _mend(self, pod: PodWiring) -> bool:
         try:

@@ -10,15 +10,16 @@ Thread safety: `repair` is for one thread at a time; ADDs and DELs may run besid
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from ipamd.agent.cni.pending_adds import PendingAdds
 from ipamd.agent.enis import NodeEnis
-from ipamd.agent.pods.wiring import wiring
+from ipamd.agent.pods.wiring import addresses_of_links, wiring
 from ipamd.agent.shared_ledger import AddressBook
 from ipamd.agent.turns import Turns
-from ipamd.core import model, names
+from ipamd.core import link_alias
 from ipamd.core.errors import IpamError
 from ipamd.core.ledger import ledger
 from ipamd.core.ledger.states import Address, Assigned, Occupied
@@ -61,7 +62,7 @@ class Repairing:
         enis: NodeEnis,
         dataplane: DataPlane,
         turns: Turns,
-        are_under_way: Callable[[model.SandboxKey], bool],
+        pending: PendingAdds,
         cooldown: float,
     ) -> None:
         """Take what to compare and the seconds that freed addresses cool."""
@@ -69,7 +70,7 @@ class Repairing:
         self._enis = enis
         self._dataplane = dataplane
         self._turns = turns
-        self._are_under_way = are_under_way
+        self._pending = pending
         self._cooldown = cooldown
 
     def repair(self) -> Found:
@@ -92,7 +93,7 @@ class Repairing:
         )
 
     def _is_being_wired(self, address: Address) -> bool:
-        return isinstance(address.state, Assigned) and self._are_under_way(address.state.key)
+        return isinstance(address.state, Assigned) and self._pending.are_under_way(address.state.key)
 
     def _verdict(self, seen: Address, kernel: "_Kernel") -> _Verdict:
         """Make what the Pod misses on the node's side."""
@@ -138,39 +139,50 @@ class Repairing:
         """Take away links that no sandbox has, and what is left of addresses that nobody owns."""
         recorded = links_of(self._book.ledger)
         links = [link for link in kernel.links.values() if link.name not in recorded]
-        return sum(map(self._remove_link, links)) + sum(self._clear(ip) for ip in kernel.elements)
+        removed = sum(self._remove_link(link, kernel.addresses[link.name]) for link in links)
+        return removed + sum(self._clear(ip) for ip in kernel.elements)
 
-    def _remove_link(self, link: FoundLink) -> bool:
+    def _remove_link(self, link: FoundLink, ips: frozenset[str]) -> bool:
         """Take away a link that nobody has; one of an address that is in no ledger may be alive and stays."""
-        ip = names.ip_of_host_mac(link.mac)
-        if ip not in self._book.ledger.addresses:
+        if not ips <= self._book.ledger.addresses.keys() or self._is_wanted(link):
             return False
         try:
-            with self._turn(ip):
-                if link.name in links_of(self._book.ledger):
-                    return False
-                if not self._is_owned(ip):
-                    self._dataplane.clear_address(ip)
-                self._dataplane.remove_link(link.ifindex)
+            for ip in sorted(ips):
+                self._clear_unowned(ip)
+            # By its index: whoever makes the sandbox's link anew meanwhile makes another one.
+            self._dataplane.remove_link(link.ifindex)
         except IpamError as e:
             log.warning("link %s, which nobody has, could not be removed: %s", link.name, e)
             return False
-        log.warning("removed link %s of %s: no sandbox has it", link.name, ip)
+        carried = ", ".join(sorted(ips)) or "no address"
+        log.warning("removed link %s of %s: no sandbox has it", link.name, carried)
         return True
+
+    def _is_wanted(self, link: FoundLink) -> bool:
+        """Whether a link that was listed belongs to a sandbox, or to one whose ADD makes it.
+
+        The ADDs come first: one that ends in between has its link in the ledger, or has taken it away.
+        """
+        return link.name in self._pending.links() or link.name in links_of(self._book.ledger)
 
     def _clear(self, ip: str) -> bool:
         """Take away what is left of an address that nobody owns, besides links."""
-        if self._is_owned(ip):
-            return False
         try:
-            with self._turn(ip):
-                if self._is_owned(ip):
-                    return False
-                self._dataplane.clear_address(ip)
+            if not self._clear_unowned(ip):
+                return False
         except IpamError as e:
             log.warning("what is left of %s could not be removed: %s", ip, e)
             return False
         log.warning("removed what was left of %s: nobody owns it", ip)
+        return True
+
+    def _clear_unowned(self, ip: str) -> bool:
+        if self._is_owned(ip):
+            return False
+        with self._turn(ip):
+            if self._is_owned(ip):
+                return False
+            self._dataplane.clear_address(ip)
         return True
 
     def _is_owned(self, ip: str) -> bool:
@@ -193,6 +205,8 @@ class _Kernel:
 
     links: dict[str, FoundLink]
     """By name."""
+    addresses: Mapping[str, frozenset[str]]
+    """Those of each link."""
     routes: frozenset[tuple[str, int]]
     marks: dict[str, int]
     eip_pods: frozenset[str]
@@ -201,6 +215,7 @@ class _Kernel:
     def of(cls, snapshot: Snapshot) -> "_Kernel":
         return cls(
             links={link.name: link for link in snapshot.links},
+            addresses=addresses_of_links(snapshot),
             routes=frozenset((route.destination, route.ifindex) for route in snapshot.routes),
             marks=snapshot.pod_marks,
             eip_pods=snapshot.eip_pods,
@@ -209,7 +224,9 @@ class _Kernel:
     def has(self, pod: PodWiring) -> bool:
         """Whether the node's side of the Pod is complete."""
         link = self.links.get(pod.host_veth)
-        if link is None or link.mac != names.host_mac(pod.ip) or not link.whole:
+        if link is None or link.mac != pod.host_mac or not link.whole:
+            return False
+        if not link_alias.names_same_sandbox(link.alias, pod.alias):
             return False
         routed = (f"{pod.ip}/32", link.ifindex) in self.routes
         return routed and self.marks.get(pod.ip) == pod.eni_mark and (pod.ip in self.eip_pods) == pod.eip
@@ -217,5 +234,4 @@ class _Kernel:
     @property
     def elements(self) -> set[str]:
         """Every address that an nft element was found of and no link."""
-        of_links = {names.ip_of_host_mac(link.mac) for link in self.links.values()}
-        return {*self.marks, *self.eip_pods} - of_links
+        return {*self.marks, *self.eip_pods}.difference(*self.addresses.values())

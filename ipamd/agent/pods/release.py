@@ -70,7 +70,7 @@ class Releasing:
             return
         if isinstance(state, Assigned):
             unwire = self.dataplane.cut_pod if link_may_linger else self.dataplane.unwire_pod
-            unwire(address.ip, state.host_interface)
+            unwire(address.ip, state.host_end)
 
         def release(book: ledger.Ledger) -> ledger.Transition:
             # Decided under the ledger's lock: who hears later that the Pod does not come back finds the hold.

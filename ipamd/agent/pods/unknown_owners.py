@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ipamd.agent.pods.source import PodSource
-from ipamd.agent.pods.wiring import owner
+from ipamd.agent.pods.wiring import addresses_of_links, owner, routed_addresses
 from ipamd.agent.shared_ledger import AddressBook
 from ipamd.core.ledger.states import Assigned, Occupied
-from ipamd.core.names import ip_of_host_mac
 from ipamd.net.dataplane import DataPlane
 from ipamd.net.model import FoundLink, Snapshot
 
@@ -37,9 +36,8 @@ class UnknownOwners:
         if not links:
             return {}
         self.pods.wait_synced(_PODS_SECONDS)
-        by_ip = {pod.pod_ip: pod.ref for pod in self.pods.all() if pod.pod_ip}
-        now = self.book.now()
-        found = {ip: owner(link, by_ip, eip=ip in kernel.eip_pods, now=now) for ip, link in links.items()}
+        pods, now = self.pods.all(), self.book.now()
+        found = {ip: owner(link, ip, pods, eip=ip in kernel.eip_pods, now=now) for ip, link in links.items()}
         for ip, state in found.items():
             log.warning("%s is wired and the store does not know of it: %s", ip, state)
         return found
@@ -50,6 +48,6 @@ def _links_in_use(kernel: Snapshot) -> dict[str, FoundLink]:
 
     An address that was just being taken over has two links: the one that its route leads to has it.
     """
-    routed = {(route.destination, route.ifindex) for route in kernel.routes}
-    links = [(ip_of_host_mac(link.mac), link) for link in kernel.links]
-    return dict(sorted(links, key=lambda found: (f"{found[0]}/32", found[1].ifindex) in routed))
+    routed, addresses = routed_addresses(kernel), addresses_of_links(kernel)
+    last_wins = sorted(kernel.links, key=lambda link: link.ifindex in routed)
+    return {ip: link for link in last_wins for ip in addresses[link.name]}

@@ -1,26 +1,18 @@
 """From an owned address to the wiring that its Pod has, and from a link found in the kernel to its owner.
 
-The host's end of a Pod's veth carries an alias that names sandbox and Pod. People see it in `ip link`; the
-agent reads it when its store was lost, and then knows every owner again. The alias is written by root of the
-node, and yet every field is checked before it is believed. Pure.
+A link's owner is a sandbox, which the alias beside the link names. Which addresses a link carries is another
+question: its routes tell, and where they are gone what the link was made for. Pure.
 """
 
 import ipaddress
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 
-from ipamd.core import model, names
+from ipamd.core import link_alias, model, names
+from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.ledger.states import Address, Assigned, Occupied
+from ipamd.core.link_alias import LinkAlias
 from ipamd.core.timing.boottime import Boottime
-from ipamd.net.model import EniLink, FoundLink, PodWiring
-
-_LONGEST_ALIAS = 255
-"""IFALIASZ of the kernel, without its NUL."""
-_ALIAS = re.compile(
-    r"(?P<network>[\w.-]{1,255}) (?P<container>[\w.-]{1,255}) (?P<ifname>[^/:\s]{1,15}) "
-    r"(?P<namespace>[a-z0-9-]{1,63})/(?P<name>[a-z0-9.-]{1,253}) (?P<uid>[A-Za-z0-9-]{0,128})",
-    re.ASCII,
-)
+from ipamd.net.model import EniLink, FoundLink, PodWiring, Snapshot
 
 
 def wiring(address: Address, link: EniLink) -> PodWiring:
@@ -37,39 +29,73 @@ def wiring(address: Address, link: EniLink) -> PodWiring:
         ifname=state.key.ifname,
         ip=address.ip,
         host_veth=state.host_interface,
+        host_mac=state.host_mac,
         eni_mark=link.mark,
         mtu=link.mtu,
         eip=address.is_eip_pod,
-        alias=_alias(state),
+        alias=_alias(state, address.ip),
     )
 
 
-def owner(
-    found: FoundLink, pods: Mapping[str, model.PodRef], *, eip: bool, now: Boottime
-) -> Assigned | Occupied:
-    """Return who has a found link, by whatever rule it was named.
+def addresses_of_links(kernel: Snapshot) -> dict[str, frozenset[str]]:
+    """Return the addresses that lead to each link, by its name; were to lead, where a link has no route.
 
-    `pods` are the node's Pods by IP; `eip` says whether the kernel treats the link's address as one with EIP.
-    With a readable alias the owner is known in full, without one only that there is one.
+    Such a link has lost its routes, is half made, or has lost its address to the sandbox's successor.
     """
-    match = _ALIAS.fullmatch(found.alias)
-    if match is None:
-        pod = pods.get(names.ip_of_host_mac(found.mac))
-        return Occupied(host_interface=found.name, pod=pod, since=now)
+    routed = routed_addresses(kernel)
+    return {link.name: routed.get(link.ifindex) or _made_for(link) for link in kernel.links}
+
+
+def routed_addresses(kernel: Snapshot) -> dict[int, frozenset[str]]:
+    """Return the addresses that lead to links, by ifindex."""
+    found: dict[int, set[str]] = {}
+    for route in kernel.routes:
+        ip, _, length = route.destination.partition("/")
+        if length == "32":
+            found.setdefault(route.ifindex, set()).add(ip)
+    return {ifindex: frozenset(ips) for ifindex, ips in found.items()}
+
+
+def _made_for(link: FoundLink) -> frozenset[str]:
+    alias = link_alias.parse(link.alias)
+    of_mac = names.address_of_host_mac(link.mac)
+    return frozenset((of_mac,) if of_mac else alias.ips if alias is not None else ())
+
+
+def owner(
+    found: FoundLink, ip: str, pods: Iterable[PodView], *, eip: bool, now: Boottime
+) -> Assigned | Occupied:
+    """Return who has a found link and one of its addresses, by whatever rule the link was named.
+
+    `pods` are those of the node; `eip` says whether the kernel treats the address as one with EIP. With a
+    readable alias the owner is known in full, without one only that there is one.
+    """
+    alias = link_alias.parse(found.alias)
+    pod = _pod(alias, ip, pods)
+    if alias is None or pod is None:
+        return Occupied(host_interface=found.name, host_mac=found.mac, pod=pod, since=now)
     return Assigned(
-        key=model.SandboxKey(container_id=match["container"], ifname=match["ifname"]),
-        pod=model.PodRef(namespace=match["namespace"], name=match["name"], uid=match["uid"]),
+        key=alias.key,
+        pod=pod,
         since=now,
         host_interface=found.name,
-        network=match["network"],
+        host_mac=found.mac,
+        network=alias.network,
         awaits_eip=eip,
     )
 
 
-def _alias(state: Assigned) -> str:
-    key = state.key
-    alias = f"{state.network} {key.container_id} {key.ifname} {state.pod} {state.pod.uid}"
-    return alias if len(alias.encode()) <= _LONGEST_ALIAS else ""
+def _pod(alias: LinkAlias | None, ip: str, pods: Iterable[PodView]) -> model.PodRef | None:
+    if alias is not None and alias.pod is not None:
+        return alias.pod
+    # A name that had no room beside the link: the API server tells it.
+    uid = alias.uid if alias is not None else ""
+    return next((pod.ref for pod in pods if (pod.is_called(uid) if uid else pod.pod_ip == ip)), None)
+
+
+def _alias(state: Assigned, ip: str) -> str:
+    alias = LinkAlias(key=state.key, network=state.network, pod=state.pod, uid=state.pod.uid, ips=(ip,))
+    return alias.encode()
 
 
 def gateway_of(cidr: str) -> str:

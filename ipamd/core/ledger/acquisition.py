@@ -28,11 +28,13 @@ class Attachment:
 
     def assigned(self, now: Boottime) -> Assigned:
         """Return the state of an address that this sandbox has from now on."""
+        end = names.host_end(self.key.container_id, self.key.ifname)
         return Assigned(
             key=self.key,
             pod=self.pod,
             since=now,
-            host_interface=names.host_veth(self.key.container_id, self.key.ifname),
+            host_interface=end.name,
+            host_mac=end.mac,
             network=self.network,
             netns=self.netns,
             awaits_eip=self.awaits_eip,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from types import UnionType
 
-from ipamd.core import model
+from ipamd.core import model, names
 from ipamd.core.timing.boottime import Boottime
 
 
@@ -31,12 +31,19 @@ class Assigned:
     since: Boottime
     host_interface: str
     """Name of the node's end of its veth, by whatever rule it was given."""
+    host_mac: str
+    """MAC of the node's end, likewise; the Pod's end has the one beside it."""
     network: str = ""
     """Name of the network in the configuration of its ADD: GC speaks of one network."""
     netns: str = ""
     """Path of the sandbox's network namespace, as the runtime gave it; empty when a lost store knew it."""
     awaits_eip: bool = False
     """Whether the Pod must not be seen with the node's address before its EIP is bound: its ADD waits."""
+
+    @property
+    def host_end(self) -> names.HostEnd:
+        """The node's end of its veth."""
+        return names.HostEnd(self.host_interface, self.host_mac)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +63,14 @@ class Occupied:
     """Wired in the kernel by an owner that a lost store knew; free again when the kernel no longer has it."""
 
     host_interface: str
+    host_mac: str
     pod: model.PodRef | None
     since: Boottime
+
+    @property
+    def host_end(self) -> names.HostEnd:
+        """The node's end of the veth that it was found with."""
+        return names.HostEnd(self.host_interface, self.host_mac)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

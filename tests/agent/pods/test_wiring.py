@@ -6,20 +6,24 @@ import pytest
 
 from ipamd.agent.pods import wiring as pods_wiring
 from ipamd.core import model, names
+from ipamd.core.kubernetes import pods
 from ipamd.core.ledger import states
-from ipamd.net.model import EniLink, FoundLink
+from ipamd.net.model import EniLink, FoundLink, FoundRoute, Snapshot
 
 NOW = 1000.0
 LINK = EniLink(mac="52:54:00:00:00:01", name="eth1", ifindex=3, table=4003, mark=0x20000, mtu=1500)
 KEY = model.SandboxKey(container_id="ab" * 32, ifname="eth0")
+END = names.host_end(KEY.container_id, KEY.ifname)
+IP = "10.0.1.10"
 
 
-def assigned(pod, ip="10.0.1.10"):
+def assigned(pod, ip=IP):
     state = states.Assigned(
         key=KEY,
         pod=pod,
         since=NOW,
-        host_interface=names.host_veth(KEY.container_id, KEY.ifname),
+        host_interface=END.name,
+        host_mac=END.mac,
         network="tke-eni",
         netns="/run/netns/x",
     )
@@ -27,29 +31,56 @@ def assigned(pod, ip="10.0.1.10"):
 
 
 def found(wiring, **changes):
-    fields = {"name": wiring.host_veth, "mac": names.host_mac(wiring.ip), "alias": wiring.alias, **changes}
+    fields = {"name": wiring.host_veth, "mac": wiring.host_mac, "alias": wiring.alias, **changes}
     return FoundLink(ifindex=9, up=True, **fields)
 
 
-def pod(name="web-0", namespace="default"):
-    return model.PodRef(namespace=namespace, name=name, uid="11111111-2222-3333-4444-555555555555")
+def kernel(*links, routes=()):
+    """What is listed: the links, and routes as destination and ifindex."""
+    made = (FoundRoute(table=254, destination=to, gateway="", ifindex=ifindex) for to, ifindex in routes)
+    return Snapshot(
+        rules=(),
+        routes=tuple(made),
+        links=links,
+        table_exists=True,
+        pod_marks={},
+        eip_pods=frozenset(),
+        eni_marks=frozenset(),
+        ipv6_guard=True,
+    )
+
+
+def pod(name="web-0", uid="11111111-2222-3333-4444-555555555555"):
+    return model.PodRef(namespace="default", name=name, uid=uid)
+
+
+def known(ref, ip=IP):
+    """The Pod as the API server has it."""
+    metadata = {"namespace": ref.namespace, "name": ref.name, "uid": ref.uid}
+    return pods.view({"metadata": metadata, "status": {"podIP": ip}})
+
+
+def owner(link, *known_pods, eip=False):
+    return pods_wiring.owner(link, IP, known_pods, eip=eip, now=NOW)
 
 
 def test_owner_is_read_back_from_the_alias():
     wiring = pods_wiring.wiring(assigned(pod()), LINK)
 
-    state = pods_wiring.owner(found(wiring), {}, eip=True, now=NOW)
-
-    assert state == replace(assigned(pod()).state, netns="", awaits_eip=True)
+    assert owner(found(wiring), eip=True) == replace(assigned(pod()).state, netns="", awaits_eip=True)
 
 
 def test_owner_of_a_link_that_an_earlier_release_has_named_is_read_back_too():
     wiring = pods_wiring.wiring(assigned(pod()), LINK)
-    old = names.host_veth_of_pod("default", "web-0")
+    link = found(
+        wiring,
+        name=names.host_veth_of_pod("default", "web-0"),
+        mac="0a:e0:0a:00:01:0a",
+        alias=f"tke-eni {KEY.container_id} eth0 default/web-0 {pod().uid}",
+    )
 
-    state = pods_wiring.owner(found(wiring, name=old), {}, eip=False, now=NOW)
-
-    assert state == replace(assigned(pod()).state, netns="", host_interface=old)
+    wanted = {"netns": "", "host_interface": link.name, "host_mac": link.mac}
+    assert owner(link) == replace(assigned(pod()).state, **wanted)
 
 
 def test_wiring_follows_the_ledger_alone():
@@ -58,17 +89,19 @@ def test_wiring_follows_the_ledger_alone():
 
     wiring = pods_wiring.wiring(address, LINK)
 
-    assert (wiring.host_veth, wiring.eip) == (address.state.host_interface, True)
+    assert (wiring.host_end, wiring.eip) == (END, True)
     assert not pods_wiring.wiring(address.staged(states.BindStage.BINDING), LINK).eip
 
 
-def test_alias_that_would_not_fit_is_left_out_and_the_pod_known_by_its_ip():
+def test_pod_whose_name_has_no_room_beside_the_link_is_known_by_its_uid():
     long = pod(name="a" * 200)
-    wiring = pods_wiring.wiring(assigned(long), LINK)
+    link = found(pods_wiring.wiring(assigned(long), LINK))
 
-    assert wiring.alias == ""
-    state = pods_wiring.owner(found(wiring), {"10.0.1.10": long}, eip=False, now=NOW)
-    assert state == states.Occupied(host_interface=wiring.host_veth, pod=long, since=NOW)
+    assert "aaa" not in link.alias
+    assert owner(link, known(pod("other", uid="2")), known(long, ip="")) == replace(
+        assigned(long).state, netns=""
+    )
+    assert owner(link) == states.Occupied(host_interface=END.name, host_mac=END.mac, pod=None, since=NOW)
 
 
 @pytest.mark.parametrize(
@@ -76,12 +109,33 @@ def test_alias_that_would_not_fit_is_left_out_and_the_pod_known_by_its_ip():
     ["", "nonsense", "tke-eni c eth0 default/web-0", "tke-eni c eth0 default/web-0 uid; rm -rf /"],
 )
 def test_alias_that_is_not_ours_is_not_believed(alias):
-    wiring = pods_wiring.wiring(assigned(pod()), LINK)
+    link = found(pods_wiring.wiring(assigned(pod()), LINK), alias=alias)
+    occupied = states.Occupied(host_interface=END.name, host_mac=END.mac, pod=None, since=NOW)
 
-    state = pods_wiring.owner(found(wiring, alias=alias), {}, eip=False, now=NOW)
+    assert owner(link) == occupied
+    assert owner(link, known(pod())) == replace(occupied, pod=pod())
 
-    assert isinstance(state, states.Occupied)
-    assert state.pod is None
+
+def test_addresses_of_a_link_are_those_that_lead_to_it():
+    link = found(pods_wiring.wiring(assigned(pod(), ip="10.0.1.99"), LINK))
+
+    listed = kernel(link, routes=[("10.0.1.10/32", 9), ("10.0.1.11/32", 9), ("10.0.1.12/32", 8)])
+
+    assert pods_wiring.addresses_of_links(listed) == {link.name: {"10.0.1.10", "10.0.1.11"}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "ips"),
+    [
+        ({}, {IP}),
+        ({"mac": "0a:e0:0a:00:01:0b", "alias": "tke-eni c eth0 default/web-0 uid"}, {"10.0.1.11"}),
+        ({"alias": ""}, set()),
+    ],
+)
+def test_link_that_nothing_leads_to_has_the_addresses_that_it_was_made_for(changes, ips):
+    link = found(pods_wiring.wiring(assigned(pod()), LINK), **changes)
+
+    assert pods_wiring.addresses_of_links(kernel(link)) == {link.name: ips}
 
 
 def test_address_without_a_sandbox_has_no_wiring():

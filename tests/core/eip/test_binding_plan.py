@@ -232,7 +232,7 @@ def test_quarantined_address_gets_no_eip():
 
 
 def test_occupied_address_of_a_lost_store_keeps_its_eip():
-    occupant = states.Occupied(host_interface="eni0", pod=pod(), since=NOW)
+    occupant = states.Occupied(host_interface="eni0", host_mac="0a:e2:01:02:03:04", pod=pod(), since=NOW)
     eip = states.Binding(eip_id="eip-1", public_ip="", stage=BOUND)
     book = ledger.Ledger.of([states.Address(ip=IP, eni_id="eni-1", state=occupant, added_at=NOW, eip=eip)])
 

@@ -145,7 +145,9 @@ def test_retired_address_that_is_still_listed_stays_retired():
 
 
 def test_lost_store_finds_wired_addresses_occupied_and_gives_them_back_only_to_their_pod():
-    occupant = states.Occupied(host_interface="eni0123456789a", pod=POD, since=NOW)
+    occupant = states.Occupied(
+        host_interface="eni0123456789a", host_mac="0a:e2:01:02:03:04", pod=POD, since=NOW
+    )
     seen = listing(entry(eip_id="eip-1"), entry("10.0.1.11"))
     book = observed(ledger.Ledger(), seen, wired={IP: occupant})
 

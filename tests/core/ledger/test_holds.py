@@ -15,7 +15,9 @@ def address(*, retained=None):
     if retained is not None:
         stage = states.BindStage.BOUND
         eip = states.Binding(eip_id="eip-1", public_ip="", stage=stage, retained=retained)
-    state = states.Assigned(key=key, pod=POD, since=NOW, host_interface="eni0123456789a")
+    state = states.Assigned(
+        key=key, pod=POD, since=NOW, host_interface="eni0123456789a", host_mac="0a:e2:01:02:03:04"
+    )
     return states.Address(ip="10.0.1.10", eni_id="eni-1", state=state, added_at=NOW, eip=eip)
 
 

@@ -165,7 +165,9 @@ def test_sandbox_that_was_wired_after_an_add_began_is_the_newer_one():
 
 
 def test_address_of_an_unknown_occupant_is_taken_over_and_not_just_given():
-    occupied = states.Occupied(host_interface="eni0123456789a", pod=pod(), since=NOW)
+    occupied = states.Occupied(
+        host_interface="eni0123456789a", host_mac="0a:e2:01:02:03:04", pod=pod(), since=NOW
+    )
     book = warm_pool(1)
     book = book.changed(replace(book.addresses["10.0.1.10"], state=occupied)).ledger
 

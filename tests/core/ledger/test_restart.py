@@ -68,7 +68,9 @@ def test_a_start_in_the_same_boot_changes_nothing_but_times_that_cannot_be(addre
     "state",
     [
         states.Warm(since=NOW - 10),
-        states.Assigned(key=KEY, pod=POD, since=NOW - 10, host_interface="eni0"),
+        states.Assigned(
+            key=KEY, pod=POD, since=NOW - 10, host_interface="eni0", host_mac="0a:e2:01:02:03:04"
+        ),
         states.Held(key=KEY, pod=POD, until=NOW + 100, by_name=True),
         states.Held(key=KEY, pod=POD, until=NOW - 1, by_name=False),
         states.Cooling(until=NOW + 29),
@@ -86,7 +88,9 @@ def test_a_hold_or_cool_down_that_would_last_for_hours_is_cut_to_its_setting():
 
 
 def test_what_lies_in_the_future_happened_just_now():
-    sandbox = states.Assigned(key=KEY, pod=POD, since=NOW + HOUR, host_interface="eni0")
+    sandbox = states.Assigned(
+        key=KEY, pod=POD, since=NOW + HOUR, host_interface="eni0", host_mac="0a:e2:01:02:03:04"
+    )
 
     address = restart.restarted(one(sandbox, missing_since=NOW + HOUR), SPANS, NOW).address
 
@@ -120,6 +124,8 @@ def test_reboot_holds_each_address_for_its_pod():
 
 
 def test_reboot_lets_go_of_addresses_whose_occupant_was_never_known():
-    occupant = states.Occupied(host_interface="eni0123456789a", pod=None, since=NOW - 10)
+    occupant = states.Occupied(
+        host_interface="eni0123456789a", host_mac="0a:e2:01:02:03:04", pod=None, since=NOW - 10
+    )
 
     assert isinstance(restart.rebooted(one(occupant), SPANS, NOW).address.state, states.Cooling)
