@@ -12,7 +12,7 @@ PACKAGES := python3.11 python3.11-venv dbus systemd iproute2 iputils-ping curl n
 	containernetworking-plugins patchelf
 IMAGE_PACKAGES := buildah mmdebstrap
 E2E_PACKAGES := $(IMAGE_PACKAGES) containerd runc etcd-server docker-registry skopeo busybox-static
-IMAGE = ccr.ccs.tencentyun.com/tke-eni/ipamd:$(shell sed -n 's/^version = //p' setup.cfg)
+IMAGE = ccr.ccs.tencentyun.com/tke-eni/ipamd:$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' ipamd/__init__.py)
 # Most tests wait for processes rather than compute: more workers than cores. 0 runs them one after another.
 WORKERS ?= 6
 PROTOS := $(addprefix proto/tke/eni/v1/,cni.proto introspection.proto maintenance.proto)
@@ -176,6 +176,10 @@ soak: $(VENV)/ok shim  ## Pods come and go for minutes: what grows? ARGS="--minu
 .PHONY: faults
 faults: $(VENV)/ok shim  ## kill, break and lose on purpose; prints the matrix, counts into build/faults.json
 	@$(PY) -m testbed.faults $(ARGS)
+
+.PHONY: release
+release: $(VENV)/ok  ## set the version: VERSION=MAJOR.MINOR.PATCH; see RELEASING.md
+	@$(PY) -m testbed.release "$(VERSION)"
 
 .PHONY: lock
 lock: $(VENV)/ok  ## resolve setup.cfg again into requirements.lock
