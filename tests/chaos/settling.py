@@ -7,7 +7,8 @@ import json
 
 from ipamd.core.claim import eipclaim
 from ipamd.core.ledger import states
-from tests.chaos.surroundings import TEAM, until
+from tests.chaos.surroundings import TEAM
+from tests.testkit.eventually import comes_about
 
 _FREE = (states.Warm, states.Cooling, states.Unassigning)
 
@@ -27,16 +28,16 @@ class Settling:
         self._nothing_is_left()
 
     def _all_pods_run(self):
-        if not until(lambda: not self._waiting(), 60.0) and self._waiting_for_late_orders():
+        if not comes_about(lambda: not self._waiting(), 60.0) and self._waiting_for_late_orders():
             self._cluster.minutes_pass()
-            until(lambda: not self._waiting(), 60.0)
+            comes_about(lambda: not self._waiting(), 60.0)
         claimed = self._around.claims()
         for life in self._waiting():
             self._verdicts.unmended(f"{life} does not run; its claim: {claimed.get(life.name)}")
         self._cluster.watchman.look()
         for life in self._cluster.living():
             if life.running and life.kind.wants_eip:
-                until(lambda life=life: self._told(life), 30.0)
+                comes_about(lambda life=life: self._told(life), 30.0)
                 if not self._told(life):
                     self._verdicts.unmended(f"{life}: its claim or annotations do not tell of its EIP")
 
@@ -74,7 +75,7 @@ class Settling:
     def _all_pods_go(self):
         for life in self._cluster.living():
             life.end()
-        if not until(lambda: not self._cluster.lives, 60.0):
+        if not comes_about(lambda: not self._cluster.lives, 60.0):
             for life in list(self._cluster.lives.values()):
                 self._verdicts.unmended(f"{life} does not end")
 
@@ -91,7 +92,7 @@ class Settling:
                 and not self._rests(claim.get("status", {}), eips)
             ]
 
-        if not until(lambda: not restless(), 60.0, tick=0.3):
+        if not comes_about(lambda: not restless(), 60.0, tick=0.3):
             for name in restless():
                 self._verdicts.unmended(f"retained claim does not rest: {self._around.claims()[name]}")
         for name in self._around.claims():
@@ -103,14 +104,14 @@ class Settling:
         return unbound and not status.get("binding")
 
     def _nothing_is_left(self):
-        if not until(lambda: not self._claims_and_eips(), 4.0, tick=0.3):
+        if not comes_about(lambda: not self._claims_and_eips(), 4.0, tick=0.3):
             # What waits for late answers of the cloud waits no longer than this.
             self._cluster.minutes_pass()
-            if not until(lambda: not self._claims_and_eips(), 60.0, tick=0.3):
+            if not comes_about(lambda: not self._claims_and_eips(), 60.0, tick=0.3):
                 for left in self._claims_and_eips():
                     self._verdicts.leaked(left)
         for node in self._cluster.nodes:
-            if not until(lambda node=node: not self._left_on(node), 30.0, tick=0.3):
+            if not comes_about(lambda node=node: not self._left_on(node), 30.0, tick=0.3):
                 for left in self._left_on(node):
                     self._verdicts.unmended(f"node {node.name}: {left}")
 

@@ -7,7 +7,6 @@ Thread safety: any thread may call any method, after `start`.
 
 import collections
 import json
-import time
 from typing import Any
 
 import urllib3
@@ -20,6 +19,7 @@ from ipamd.kube.resources import EIPCLAIMS, NODES, PODS
 from testbed.bed import Bed
 from testbed.http_json import HttpError
 from tests.controller.world import KEYS
+from tests.testkit.eventually import comes_about
 
 INSTANCE = {"instance_type": "S5.16XLARGE256", "public_ip": True}
 """64 vCPUs: seven ENIs for Pods, and nine Pods with EIP."""
@@ -71,7 +71,7 @@ class Surroundings:
             orders = [cloud.allocate_eip(EipOrder(), TEAM, f"by-hand-{number}") for number in range(count)]
         ids = [order.eip_id for order in orders]
         usable = lambda: [e["AddressId"] for e in self.state()["eips"] if e["AddressStatus"] == "UNBIND"]  # noqa: E731
-        if not until(lambda: set(ids) <= set(usable()), 10.0):
+        if not comes_about(lambda: set(ids) <= set(usable()), 10.0):
             raise AssertionError(f"the EIPs {ids} did not come: {self.state()['eips']}")
         return ids
 
@@ -199,13 +199,3 @@ class Surroundings:
         if not 200 <= response.status < 300:
             raise HttpError(method, path, response.status, answer)
         return answer
-
-
-def until(condition, seconds, tick=0.05):
-    """Wait for a condition; return whether it came about."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(tick)
-    return True

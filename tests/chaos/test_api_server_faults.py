@@ -13,8 +13,8 @@ from ipamd.kube.gate import RequestGate
 from ipamd.kube.resources import NODES
 from tests.chaos.cluster import Cluster
 from tests.chaos.pod_lives import Kind
-from tests.chaos.surroundings import until
 from tests.chaos.troubles import Troubles
+from tests.testkit.eventually import comes_about
 
 pytestmark = [pytest.mark.netns, pytest.mark.scenario]
 
@@ -34,7 +34,7 @@ def pods(cluster):
     cluster.pods_come(Kind.EIP, 0, 2)
     cluster.pods_come(Kind.PLAIN, 0, 1)
     pods = cluster.living()
-    assert until(lambda: all(life.running for life in pods), 20.0)
+    assert comes_about(lambda: all(life.running for life in pods), 20.0)
     cluster.watchman.look()
     yield pods
     cluster.settle()
@@ -64,7 +64,7 @@ def dels_work(cluster, pods):
     gone.end()
     assert gone.ended.wait(20.0)
     ip = gone.last_ip
-    assert until(lambda: ip not in cluster.nodes[0].pods_in_kernel()[1], 5.0)
+    assert comes_about(lambda: ip not in cluster.nodes[0].pods_in_kernel()[1], 5.0)
 
 
 OUTAGES = [
@@ -104,7 +104,7 @@ def test_an_agent_asks_a_failing_api_server_a_few_times_a_second_at_most_and_les
     cluster.sandboxes_die(0, 3)
     cluster.time_passes(5.0)
     if trouble in ANSWERING:
-        assert until(lambda: all(life.running for life in cluster.living()), 60.0)
+        assert comes_about(lambda: all(life.running for life in cluster.living()), 60.0)
 
     early, busiest = cluster.around.requests(node.user_agent)
     early_seconds = time.monotonic() - began
@@ -132,7 +132,7 @@ def test_a_pod_that_was_made_while_the_watches_are_frozen_is_found_by_asking(clu
 
     cluster.pods_come(Kind.PLAIN, 0, 1)
 
-    assert until(lambda: all(life.running for life in cluster.living()), 10.0)
+    assert comes_about(lambda: all(life.running for life in cluster.living()), 10.0)
 
 
 def test_a_successor_of_the_name_that_came_between_two_events_is_served_as_itself(cluster, pods):
@@ -144,9 +144,9 @@ def test_a_successor_of_the_name_that_came_between_two_events_is_served_as_itsel
 
     cluster.end_troubles(float("inf"))
 
-    assert until(lambda: new.running, 30.0)
+    assert comes_about(lambda: new.running, 30.0)
     claim = lambda: cluster.around.claims()[new.name]["status"]["pod"]["uid"]  # noqa: E731
-    assert until(lambda: claim() == new.pod["metadata"]["uid"], 10.0)
+    assert comes_about(lambda: claim() == new.pod["metadata"]["uid"], 10.0)
 
 
 def test_what_happened_while_the_history_was_compacted_is_found_in_the_next_list(cluster, pods):
@@ -157,7 +157,7 @@ def test_what_happened_while_the_history_was_compacted_is_found_in_the_next_list
 
     cluster.end_troubles(float("inf"))
 
-    assert until(lambda: all(life.running for life in cluster.living()), 20.0)
+    assert comes_about(lambda: all(life.running for life in cluster.living()), 20.0)
     assert pods[0].ended.wait(20.0)
 
 
@@ -167,7 +167,7 @@ def test_conflicts_on_every_second_write_only_delay(cluster, pods):
     cluster.pods_come(Kind.EIP, 0, 3)
     cluster.pods_come(Kind.RETAINED, 1, 3)
 
-    assert until(lambda: all(life.running for life in cluster.living()), 20.0)
+    assert comes_about(lambda: all(life.running for life in cluster.living()), 20.0)
 
 
 def test_node_object_that_is_deleted_under_a_running_agent_disturbs_no_pod(cluster, pods):

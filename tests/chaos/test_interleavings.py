@@ -25,7 +25,8 @@ from ipamd.runtime import failpoints
 from tests.chaos.cluster import Cluster
 from tests.chaos.pod_lives import Kind
 from tests.chaos.sandboxes import Sandbox
-from tests.chaos.surroundings import BOUND, until
+from tests.chaos.surroundings import BOUND
+from tests.testkit.eventually import comes_about
 
 pytestmark = [pytest.mark.netns, pytest.mark.scenario]
 
@@ -120,13 +121,13 @@ class Scene:
             metadata = pod["metadata"]
             self.around.delete_pod(metadata["name"], now=True, uid=metadata["uid"])
         assert self.owners() == set()
-        assert until(lambda: not self.links(), 5.0)
+        assert comes_about(lambda: not self.links(), 5.0)
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
     with Cluster(tmp_path_factory.mktemp("cluster")) as cluster:
-        assert until(lambda: len(cluster.nodes[0].ledger.available) >= 6, 10.0)
+        assert comes_about(lambda: len(cluster.nodes[0].ledger.available) >= 6, 10.0)
         yield cluster
         cluster.settle()
         assert cluster.verdicts.sentences() == []
@@ -286,7 +287,7 @@ def test_nothing_is_assigned_after_a_del_that_came_in_any_step_of_the_add(scene,
         assert scene.owners() == set()
         assert add.result(10).code == 1
     assert scene.owners() == set()
-    assert until(lambda: not scene.links(), 5.0)
+    assert comes_about(lambda: not scene.links(), 5.0)
 
 
 def test_elements_do_not_come_back_when_a_pod_is_deleted_while_it_is_mended(scene):
@@ -374,7 +375,7 @@ def test_add_and_del_of_one_sandbox_at_once_end_in_one_state(scene):
         with ThreadPoolExecutor(2) as pool:
             calls = [pool.submit(scene.call, verb, 0) for verb in ("add", "del")]
             assert calls[1].result().code == 0
-        assert until(lambda: (0 in scene.owners()) == bool(scene.links()), 5.0)
+        assert comes_about(lambda: (0 in scene.owners()) == bool(scene.links()), 5.0)
         scene.check()
 
 
@@ -383,7 +384,7 @@ def test_del_while_its_add_waits_for_an_eip_ends_the_wait(with_eip):
     outage = scene.around.add_faults([{"kind": "timeout_before", "action": "*", "count": None}])
     with ThreadPoolExecutor(1) as pool:
         add = pool.submit(scene.call, "add", 0)
-        assert until(lambda: 0 in scene.owners(), 5.0)
+        assert comes_about(lambda: 0 in scene.owners(), 5.0)
 
         assert scene.call("del", 0).code == 0
 
@@ -412,7 +413,7 @@ def test_add_that_gives_up_while_the_bind_succeeds_leaves_the_eip_to_the_next_on
         scene.call("add", 0, timeout=0.5 + tenths / 10)
         scene.call("del", 0)
 
-    assert until(lambda: scene.call("add", 1).code == 0, 20.0)
+    assert comes_about(lambda: scene.call("add", 1).code == 0, 20.0)
 
     assert len(bound_at(scene, 1)) == 1
     pod = scene.pods[0]["metadata"]["name"]
@@ -426,13 +427,13 @@ def test_garbage_collection_spares_the_sandbox_whose_add_is_under_way(with_eip):
     outage = scene.around.add_faults([{"kind": "timeout_before", "action": "*", "count": None}])
     with ThreadPoolExecutor(1) as pool:
         add = pool.submit(scene.call, "add", 0)
-        assert until(lambda: 0 in scene.owners(), 5.0)
+        assert comes_about(lambda: 0 in scene.owners(), 5.0)
 
         assert scene.call("gc", 0, listed=[]).code == 0
 
         assert scene.owners() == {0}
         scene.around.remove_faults(outage)
-        assert add.result(timeout=20.0).code == 0 or until(lambda: scene.call("add", 0).code == 0, 10.0)
+        assert add.result(timeout=20.0).code == 0 or comes_about(lambda: scene.call("add", 0).code == 0, 10.0)
 
 
 def test_queued_del_of_a_sandbox_that_is_added_again_does_not_end_it(scene):

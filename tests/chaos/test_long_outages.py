@@ -12,8 +12,9 @@ import pytest
 
 from tests.chaos.cluster import Cluster
 from tests.chaos.pod_lives import Kind
-from tests.chaos.surroundings import BOUND, until
+from tests.chaos.surroundings import BOUND
 from tests.chaos.troubles import Troubles
+from tests.testkit.eventually import comes_about
 
 pytestmark = [pytest.mark.netns, pytest.mark.scenario]
 
@@ -47,7 +48,7 @@ def bound(cluster):
 def test_pods_keep_their_eips_through_a_long_outage_and_what_waited_is_done_soon_after(cluster, trouble):
     stay = come(cluster, Kind.EIP, 0, 2) + come(cluster, Kind.RETAINED, 1, 1)
     go = come(cluster, Kind.EIP, 0, 2) + come(cluster, Kind.PLAIN, 1, 1)
-    assert until(lambda: all(life.running for life in stay + go), 20.0)
+    assert comes_about(lambda: all(life.running for life in stay + go), 20.0)
     networks = {life: life.running for life in stay}
     theirs = {life.running.ip: bound(cluster)[life.running.ip] for life in stay}
 
@@ -65,7 +66,7 @@ def test_pods_keep_their_eips_through_a_long_outage_and_what_waited_is_done_soon
     cluster.end_troubles(float("inf"))
 
     began = time.monotonic()
-    assert until(lambda: all(life.running for life in late), 30.0)
+    assert comes_about(lambda: all(life.running for life in late), 30.0)
     assert {life: life.running for life in stay} == networks
     cluster.settle()
     assert cluster.verdicts.sentences() == []

@@ -10,8 +10,8 @@ from tests.chaos.agent_node import CLUSTER
 from tests.chaos.cluster import Cluster
 from tests.chaos.pod_lives import Kind
 from tests.chaos.settling import Settling
-from tests.chaos.surroundings import until
 from tests.controller.world import KEYS
+from tests.testkit.eventually import comes_about
 
 pytestmark = [pytest.mark.netns, pytest.mark.scenario]
 
@@ -40,24 +40,24 @@ def counts(cluster):
 def test_theft_a_second_eip_and_a_leak_are_seen(cluster, console):
     cluster.pods_come(Kind.EIP, 0, 1)
     [with_eip] = cluster.living()
-    assert until(lambda: with_eip.running, 20.0)
+    assert comes_about(lambda: with_eip.running, 20.0)
     cluster.watchman.look()
     assert counts(cluster) == {}
 
     cluster.nodes[0].kill()
     console.disassociate_eip(with_eip.eip_id)
-    assert until(lambda: counts(cluster).get("stolen") == 1, 5.0)
+    assert comes_about(lambda: counts(cluster).get("stolen") == 1, 5.0)
 
     claim = cluster.around.claims()[with_eip.name]["metadata"]["uid"]
     twin = console.allocate_eip(EipOrder(), tags.of_claim(CLUSTER, claim), "twin").eip_id
-    assert until(lambda: counts(cluster).get("duplicate") == 1, 5.0)
+    assert comes_about(lambda: counts(cluster).get("duplicate") == 1, 5.0)
     assert any(twin in left for left in Settling(cluster)._claims_and_eips())
 
 
 def test_address_that_two_pods_run_with_is_seen(cluster):
     cluster.pods_come(Kind.PLAIN, 0, 2)
     first, second = cluster.living()
-    assert until(lambda: first.running and second.running, 20.0)
+    assert comes_about(lambda: first.running and second.running, 20.0)
 
     second.running = first.running
     cluster.owns(first.running.ip, second)

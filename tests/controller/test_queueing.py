@@ -7,6 +7,7 @@ import pytest
 
 from ipamd.controller.queueing import Turn, WorkQueue
 from ipamd.core.timing.backoff import Backoff
+from tests.testkit.eventually import comes_about
 
 
 class Clock:
@@ -178,9 +179,7 @@ def test_no_key_is_ever_with_two_workers_and_none_is_lost():
         queue.add(key)
         if number % 7 == 0:
             queue.add_after(key, 0.001)
-    end = time.monotonic() + 10
-    while seen != written and time.monotonic() < end:
-        time.sleep(0.005)
+    comes_about(lambda: seen == written, 10.0)
     queue.close()
     for worker in workers:
         worker.join(5)

@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 
 import pytest
 
@@ -10,6 +9,7 @@ from ipamd.controller.rounds import Rounds
 from ipamd.core.cloud_errors import cloud_error
 from ipamd.core.timing.backoff import Backoff
 from ipamd.kube.leases import NotLeaderError
+from tests.testkit.eventually import eventually
 
 LONG = 3600.0
 BRISK = Backoff(first=0.01, longest=0.02)
@@ -46,13 +46,6 @@ def run():
 
     yield start
     assert all(rounds.stop(10) for rounds in started)
-
-
-def eventually(condition):
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 def test_the_first_round_comes_at_once_and_the_next_with_a_nudge(run):

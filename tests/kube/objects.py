@@ -1,7 +1,5 @@
-"""Objects and waits that the tests of the Kubernetes adapter share."""
+"""Objects that the tests of the Kubernetes adapter share."""
 
-import time
-from collections.abc import Callable
 from typing import Any
 
 AGENT = "tke-eni-agent"
@@ -24,11 +22,3 @@ def claim(name: str, *, namespace: str = "default", **metadata: Any) -> dict[str
             "deletePolicy": "Delete",
         },
     }
-
-
-def wait_for(condition: Callable[[], object], *, seconds: float = 10.0) -> None:
-    """Wait until the condition holds; fails when it does not in time."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "the condition did not come true in time"
-        time.sleep(0.005)

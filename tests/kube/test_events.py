@@ -7,7 +7,8 @@ import pytest
 from ipamd.kube.events import EventPace, EventRecorder, reference
 from ipamd.kube.resources import EVENTS, NODES, PODS
 from simulator.kube import Fault, FaultKind
-from tests.kube.objects import pod, wait_for
+from tests.kube.objects import pod
+from tests.testkit.eventually import eventually
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def events(client):
 
 def test_an_event_shows_object_reason_and_source(client, recorder, web):
     recorder.record(web, "Warning", "FailedAllocateEIP", "no quota")
-    wait_for(lambda: events(client))
+    eventually(lambda: events(client))
 
     event = events(client)[0]
     assert event["involvedObject"]["uid"] == web["metadata"]["uid"]
@@ -43,7 +44,7 @@ def test_an_event_about_a_node_lives_in_the_default_namespace(client, recorder):
     node = client.create(NODES, {"metadata": {"name": "node-a"}})
 
     recorder.record(reference("v1", "Node", node), "Normal", "CapacitySet", "5 EIPs")
-    wait_for(lambda: events(client))
+    eventually(lambda: events(client))
 
     assert events(client)[0]["metadata"]["namespace"] == "default"
 
@@ -51,10 +52,10 @@ def test_an_event_about_a_node_lives_in_the_default_namespace(client, recorder):
 def test_the_same_message_is_one_event_whose_count_grows(client, recorder, web):
     for _ in range(3):
         recorder.record(web, "Warning", "FailedAllocateEIP", "no quota")
-        wait_for(lambda: not recorder._waiting)
+        eventually(lambda: not recorder._waiting)
     recorder.record(web, "Warning", "FailedAllocateEIP", "another")
 
-    wait_for(lambda: sorted(event["count"] for event in events(client)) == [1, 3])
+    eventually(lambda: sorted(event["count"] for event in events(client)) == [1, 3])
 
 
 def test_a_storm_costs_one_request_and_no_waiting(server, client, web):
@@ -81,12 +82,12 @@ def test_the_queue_is_bounded(client, web):
 
 def test_an_event_that_the_server_forgot_is_written_anew(client, recorder, web):
     recorder.record(web, "Normal", "Bound", "eip-1")
-    wait_for(lambda: events(client))
+    eventually(lambda: events(client))
     client.delete(EVENTS, events(client)[0]["metadata"]["name"], "default")
 
     recorder.record(web, "Normal", "Bound", "eip-1")
 
-    wait_for(lambda: events(client))
+    eventually(lambda: events(client))
     assert events(client)[0]["count"] == 1
 
 
@@ -95,7 +96,7 @@ def test_an_event_outlives_a_short_failure_of_the_server(server, client, recorde
 
     recorder.record(web, "Normal", "Bound", "eip-1")
 
-    wait_for(lambda: events(client))
+    eventually(lambda: events(client))
 
 
 def test_recording_does_not_wait_for_a_server_that_hangs(server, client, recorder, web):
@@ -111,7 +112,7 @@ def test_recording_does_not_wait_for_a_server_that_hangs(server, client, recorde
 
 def test_a_long_message_is_cut_to_what_the_api_allows(client, recorder, web):
     recorder.record(web, "Normal", "Something", "é" * 5000)
-    wait_for(lambda: events(client))
+    eventually(lambda: events(client))
 
     assert len(events(client)[0]["message"].encode()) <= 1024
 
@@ -119,9 +120,9 @@ def test_a_long_message_is_cut_to_what_the_api_allows(client, recorder, web):
 def test_a_request_id_does_not_make_it_another_event(client, recorder, web):
     for number in range(3):
         recorder.record(web, "Warning", "FailedAllocateEIP", f"no quota (RequestId r-{number}); ask for more")
-        wait_for(lambda: not recorder._waiting)
+        eventually(lambda: not recorder._waiting)
 
-    wait_for(lambda: [event["count"] for event in events(client)] == [3])
+    eventually(lambda: [event["count"] for event in events(client)] == [3])
     assert events(client)[0]["message"] == "no quota (RequestId r-2); ask for more"
 
 
@@ -130,14 +131,14 @@ def test_a_repeat_is_counted_and_written_with_the_next_one_after_a_while(server,
     recorder = EventRecorder(client, "test", pace=EventPace(rate=100, quiet=300.0), clock=lambda: now[0])
     recorder.start()
     recorder.record(web, "Warning", "FailedAllocateEIP", "no quota")
-    wait_for(lambda: recorder._written)
+    eventually(lambda: recorder._written)
     for _ in range(5):
         recorder.record(web, "Warning", "FailedAllocateEIP", "no quota")
     assert not recorder._waiting
 
     now[0] += 300.0
     recorder.record(web, "Warning", "FailedAllocateEIP", "no quota")
-    wait_for(lambda: [event["count"] for event in events(client)] == [7])
+    eventually(lambda: [event["count"] for event in events(client)] == [7])
     recorder.stop()
 
     assert server.traffic.count(verb="create", resource="events") == 1

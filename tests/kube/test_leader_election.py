@@ -7,7 +7,7 @@ import pytest
 from ipamd.kube.leases import Election, LeaseTiming, NotLeaderError, observe
 from ipamd.kube.resources import LEASES
 from simulator.kube import Fault, FaultKind
-from tests.kube.objects import wait_for
+from tests.testkit.eventually import eventually
 
 BRISK = LeaseTiming(duration=1.2, renew_within=0.8, retry=0.1)
 
@@ -51,12 +51,12 @@ def holder(server):
 def test_the_first_candidate_leads_and_the_second_waits(server, candidate):
     a, b = candidate("a"), candidate("b")
     a.start()
-    wait_for(lambda: a.election.leading)
+    eventually(lambda: a.election.leading)
     b.start()
-    wait_for(lambda: server.traffic.count(verb="get", resource="leases", user_agent="b/") >= 3)
+    eventually(lambda: server.traffic.count(verb="get", resource="leases", user_agent="b/") >= 3)
 
     assert holder(server)["holderIdentity"] == "a"
-    wait_for(lambda: (a.told, b.told) == (["started"], []))
+    eventually(lambda: (a.told, b.told) == (["started"], []))
     with pytest.raises(NotLeaderError, match="kube-system/tke-eni-ipamd"):
         b.election.check()
     a.election.check()
@@ -65,43 +65,43 @@ def test_the_first_candidate_leads_and_the_second_waits(server, candidate):
 def test_a_leader_that_stops_in_order_is_followed_at_once(server, candidate):
     a, b = candidate("a"), candidate("b")
     a.start()
-    wait_for(lambda: a.election.leading)
+    eventually(lambda: a.election.leading)
     b.start()
     began = time.monotonic()
 
     a.election.stop()
-    wait_for(lambda: b.election.leading)
+    eventually(lambda: b.election.leading)
 
     assert time.monotonic() - began < BRISK.duration
     assert not a.election.leading
     assert holder(server)["leaseTransitions"] == 1
-    wait_for(lambda: a.told == ["started"])
+    eventually(lambda: a.told == ["started"])
 
 
 @pytest.mark.parametrize("kind", [FaultKind.HANG, FaultKind.CLOSE, FaultKind.STATUS])
 def test_a_leader_cut_off_says_so_before_another_leads(server, candidate, kind):
     a, b = candidate("a"), candidate("b")
     a.start()
-    wait_for(lambda: a.election.leading)
+    eventually(lambda: a.election.leading)
     b.start()
-    wait_for(lambda: b.election._record is not None)
+    eventually(lambda: b.election._record is not None)
 
     server.inject(Fault(kind=kind, user_agent="a/", code=500))
-    wait_for(lambda: b.election.leading)
+    eventually(lambda: b.election.leading)
 
     assert not a.election.leading
-    wait_for(lambda: a.told == ["started", "lost"])
-    wait_for(lambda: b.told == ["started"])
+    eventually(lambda: a.told == ["started", "lost"])
+    eventually(lambda: b.told == ["started"])
 
 
 def test_the_loss_is_told_within_the_time_to_renew(server, candidate):
     a = candidate("a")
     a.start()
-    wait_for(lambda: a.election.leading)
+    eventually(lambda: a.election.leading)
     server.inject(Fault(kind=FaultKind.HANG))
     cut = time.monotonic()
 
-    wait_for(lambda: "lost" in a.told)
+    eventually(lambda: "lost" in a.told)
 
     assert a.lost_at - cut < BRISK.renew_within + 0.3
 
@@ -109,45 +109,45 @@ def test_the_loss_is_told_within_the_time_to_renew(server, candidate):
 def test_a_leader_whose_lease_was_taken_stops_at_the_next_look(server, client, candidate):
     a = candidate("a")
     a.start()
-    wait_for(lambda: a.election.leading)
+    eventually(lambda: a.election.leading)
 
     client.patch(LEASES, "tke-eni-ipamd", {"spec": {"holderIdentity": "operator"}}, "kube-system")
 
-    wait_for(lambda: a.told == ["started", "lost"])
+    eventually(lambda: a.told == ["started", "lost"])
     assert not a.election.leading
 
 
 def test_a_leader_regains_a_lease_that_was_deleted(server, client, candidate):
     a = candidate("a")
     a.start()
-    wait_for(lambda: a.election.leading)
+    eventually(lambda: a.election.leading)
 
     client.delete(LEASES, "tke-eni-ipamd", "kube-system")
-    wait_for(lambda: any(True for _ in client.list(LEASES, "kube-system").items))
+    eventually(lambda: any(True for _ in client.list(LEASES, "kube-system").items))
 
     assert holder(server)["holderIdentity"] == "a"
-    wait_for(lambda: a.told == ["started"])
+    eventually(lambda: a.told == ["started"])
 
 
 def test_writes_of_others_to_the_lease_do_not_end_the_leadership(server, candidate):
     server.inject(Fault(kind=FaultKind.CONFLICT, every=2))
     a = candidate("a")
     a.start()
-    wait_for(lambda: server.faults.hits(FaultKind.CONFLICT) >= 5)
+    eventually(lambda: server.faults.hits(FaultKind.CONFLICT) >= 5)
 
-    wait_for(lambda: a.told == ["started"])
+    eventually(lambda: a.told == ["started"])
 
 
 def test_a_candidate_who_comes_back_leads_again(server, candidate):
     a = candidate("a")
     a.start()
-    wait_for(lambda: a.election.leading)
+    eventually(lambda: a.election.leading)
     fault = server.inject(Fault(kind=FaultKind.STATUS, code=500))
-    wait_for(lambda: a.told == ["started", "lost"])
+    eventually(lambda: a.told == ["started", "lost"])
 
     server.heal(fault)
 
-    wait_for(lambda: a.told == ["started", "lost", "started"])
+    eventually(lambda: a.told == ["started", "lost", "started"])
 
 
 def test_another_machines_clock_does_not_matter():
@@ -181,12 +181,12 @@ def test_times_under_which_two_could_lead_are_refused(duration, renew, retry):
 def test_a_lease_that_is_not_given_back_keeps_others_out_until_it_expires(server, candidate):
     a, b = candidate("a"), candidate("b")
     a.start()
-    wait_for(lambda: a.election.leading)
+    eventually(lambda: a.election.leading)
 
     a.election.stop(give_back=False)
     began = time.monotonic()
     b.start()
-    wait_for(lambda: b.election.leading)
+    eventually(lambda: b.election.leading)
 
     assert not a.election.leading
     assert time.monotonic() - began >= BRISK.duration

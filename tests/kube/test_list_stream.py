@@ -10,7 +10,7 @@ from ipamd.kube.client import Selection
 from ipamd.kube.list_stream import OBJECT_LIMIT, ListStream
 from ipamd.kube.resources import PODS
 from ipamd.kube.watch import ObjectCache
-from tests.kube.objects import wait_for
+from tests.testkit.eventually import eventually
 
 METADATA = {"resourceVersion": "7", "continue": ""}
 ITEMS = [{"metadata": {"name": f"p{n}", "labels": {"x": "ü€\U0001f600"}}, "n": n} for n in range(5)]
@@ -118,4 +118,4 @@ def test_an_answer_of_any_size_fills_a_cache(serve, open_client):
 def test_a_list_that_breaks_off_between_pages_is_not_the_whole(server, client):
     scan = client.scan(PODS, Selection())
     assert list(scan) == []
-    wait_for(lambda: scan.resource_version == str(server.store.revision))
+    eventually(lambda: scan.resource_version == str(server.store.revision))

@@ -9,7 +9,8 @@ from ipamd.kube.client import PAGE, Selection
 from ipamd.kube.resources import PODS
 from ipamd.kube.watch import ObjectCache, WatchPace
 from simulator.kube import Fault, FaultKind, KubeServer, Store, listen
-from tests.kube.objects import pod, wait_for
+from tests.kube.objects import pod
+from tests.testkit.eventually import eventually
 
 BRISK = WatchPace(lasts=5, silence=5.0, healthy=0.05, backoff=Backoff(first=0.02, longest=0.1))
 
@@ -64,9 +65,9 @@ def test_it_holds_what_was_there_and_what_comes(client, open_cache):
 
     client.create(PODS, unscheduled("after"))
     client.patch(PODS, "before", {"metadata": {"labels": {"x": "1"}}}, "default")
-    wait_for(lambda: ("modified", "before") in changes.seen)
+    eventually(lambda: ("modified", "before") in changes.seen)
     client.delete(PODS, "after", "default")
-    wait_for(lambda: ("deleted", "after") in changes.seen)
+    eventually(lambda: ("deleted", "after") in changes.seen)
 
     assert names(cache) == ["before"]
     assert cache.get("default", "before")["metadata"]["labels"] == {"x": "1"}
@@ -84,7 +85,7 @@ def test_it_has_not_synced_before_the_first_list_is_whole(server, client, open_c
     assert not cache.wait_synced(0.2)
     assert cache.items() == []
     server.heal(hang)
-    wait_for(lambda: cache.has_synced, seconds=20)
+    eventually(lambda: cache.has_synced, seconds=20)
     assert len(cache.items()) == PAGE + 1
 
 
@@ -92,7 +93,7 @@ def test_all_that_there_is_is_asked_for_once(server, client, open_cache):
     client.create(PODS, pod("a"))
     cache = open_cache()
     assert cache.wait_synced(5)
-    wait_for(lambda: server.watches("pods") == 1)
+    eventually(lambda: server.watches("pods") == 1)
 
     asked = server.traffic.count(verb="list", resource="pods")
     assert asked == (0 if server.dispatcher.streams_lists else 1)
@@ -107,7 +108,7 @@ def test_it_sees_only_its_selection(client, open_cache):
 
     client.create(PODS, pod("other-label", node="node-a", labels={"app": "y"}))
     client.create(PODS, pod("mine-too", node="node-a", labels={"app": "x"}))
-    wait_for(lambda: len(cache.items()) == 2)
+    eventually(lambda: len(cache.items()) == 2)
 
     assert names(cache) == ["mine", "mine-too"]
 
@@ -119,7 +120,7 @@ def test_an_object_that_leaves_the_selection_is_deleted_from_it(client, open_cac
 
     client.patch(PODS, "a", {"metadata": {"labels": {"app": "y"}}}, "default")
 
-    wait_for(lambda: cache.items() == [])
+    eventually(lambda: cache.items() == [])
 
 
 def test_it_keeps_only_what_it_is_told_to(client, open_cache):
@@ -136,10 +137,10 @@ def test_a_cut_watch_goes_on_where_it_was_without_a_new_list(server, client, ope
     assert cache.wait_synced(5)
     before = cache.get("default", "before")
     for number in range(3):
-        wait_for(lambda: server.watches("pods") == 1)
+        eventually(lambda: server.watches("pods") == 1)
         server.cut_watches("pods")
         client.create(PODS, pod(f"p{number}"))
-    wait_for(lambda: len(cache.items()) == 4)
+    eventually(lambda: len(cache.items()) == 4)
 
     assert server.traffic.count(verb="list", resource="pods") <= 1
     assert cache.get("default", "before") is before  # it was not told again
@@ -152,10 +153,10 @@ def test_after_a_410_it_lists_again_and_tells_every_difference(server, client, o
     changes = Changes()
     cache = open_cache(on_change=changes)
     assert cache.wait_synced(5)
-    wait_for(lambda: server.watches("pods") == 1)
+    eventually(lambda: server.watches("pods") == 1)
     hang = server.inject(Fault(kind=FaultKind.HANG, verb="watch", resource="pods"))
     server.cut_watches("pods")
-    wait_for(lambda: server.watches("pods") == 0)
+    eventually(lambda: server.watches("pods") == 0)
     changes.seen.clear()
 
     client.delete(PODS, "goes", "default")
@@ -164,19 +165,19 @@ def test_after_a_410_it_lists_again_and_tells_every_difference(server, client, o
     server.store.compact()
     server.heal(hang)
 
-    wait_for(lambda: names(cache) == ["changes", "comes", "stays"])
+    eventually(lambda: names(cache) == ["changes", "comes", "stays"])
     assert sorted(changes.seen) == [("added", "comes"), ("deleted", "goes"), ("modified", "changes")]
 
 
 def test_a_410_inside_a_watch_is_as_good(server, client, open_cache):
     cache = open_cache()
     assert cache.wait_synced(5)
-    wait_for(lambda: server.watches("pods") == 1)
+    eventually(lambda: server.watches("pods") == 1)
 
     assert server.expire_watches("pods") == 1
     client.create(PODS, pod("a"))
 
-    wait_for(lambda: names(cache) == ["a"])
+    eventually(lambda: names(cache) == ["a"])
 
 
 def test_bookmarks_spare_a_quiet_cache_the_410(server, client, open_cache):
@@ -187,12 +188,12 @@ def test_bookmarks_spare_a_quiet_cache_the_410(server, client, open_cache):
     for number in range(20):
         client.create(PODS, pod(f"elsewhere-{number}"))
     revision = server.store.revision
-    wait_for(lambda: int(cache._version) >= revision)
+    eventually(lambda: int(cache._version) >= revision)
 
     server.store.compact()
     server.cut_watches("pods")
     client.create(PODS, pod("here", namespace="kube-system"))
-    wait_for(lambda: names(cache) == ["before", "here"])
+    eventually(lambda: names(cache) == ["before", "here"])
 
     assert server.traffic.count(verb="list", resource="pods") <= 1
     assert cache.get("kube-system", "before") is before  # it was not told again
@@ -201,14 +202,14 @@ def test_bookmarks_spare_a_quiet_cache_the_410(server, client, open_cache):
 def test_a_frozen_watch_is_noticed_by_its_silence(server, client, open_cache):
     cache = open_cache(pace=WatchPace(lasts=60, silence=0.6, healthy=0.05, backoff=BRISK.backoff))
     assert cache.wait_synced(5)
-    wait_for(lambda: server.watches("pods") == 1)
+    eventually(lambda: server.watches("pods") == 1)
     frozen = server.inject(Fault(kind=FaultKind.FREEZE, verb="watch", resource="pods"))
     client.create(PODS, pod("a"))
     opened = server.traffic.count(verb="watch", resource="pods")
-    wait_for(lambda: server.traffic.count(verb="watch", resource="pods") > opened)
+    eventually(lambda: server.traffic.count(verb="watch", resource="pods") > opened)
     server.heal(frozen)
 
-    wait_for(lambda: names(cache) == ["a"])
+    eventually(lambda: names(cache) == ["a"])
 
 
 def test_a_pod_of_a_new_uid_is_another_pod(server, client, open_cache):
@@ -216,17 +217,17 @@ def test_a_pod_of_a_new_uid_is_another_pod(server, client, open_cache):
     client.create(PODS, unscheduled("a"))
     cache = open_cache(on_change=changes)
     assert cache.wait_synced(5)
-    wait_for(lambda: server.watches("pods") == 1)
+    eventually(lambda: server.watches("pods") == 1)
     hang = server.inject(Fault(kind=FaultKind.HANG, verb="watch", resource="pods"))
     server.cut_watches("pods")
-    wait_for(lambda: server.watches("pods") == 0)
+    eventually(lambda: server.watches("pods") == 0)
 
     client.delete(PODS, "a", "default")
     client.create(PODS, unscheduled("a"))
     server.store.compact()
     server.heal(hang)
 
-    wait_for(lambda: len(changes.seen) == 3)
+    eventually(lambda: len(changes.seen) == 3)
     assert changes.seen == [("added", "a"), ("deleted", "a"), ("added", "a")]
 
 
@@ -240,7 +241,7 @@ def test_a_listener_that_fails_does_not_stop_the_cache(client, open_cache):
     client.create(PODS, pod("a"))
     client.create(PODS, pod("b"))
 
-    wait_for(lambda: names(cache) == ["a", "b"])
+    eventually(lambda: names(cache) == ["a", "b"])
 
 
 def test_while_the_server_is_down_the_copy_stays_and_the_attempts_are_few(server, open_client):
@@ -254,7 +255,7 @@ def test_while_the_server_is_down_the_copy_stays_and_the_attempts_are_few(server
     server.cut_watches()
     server.traffic.reset()
 
-    wait_for(lambda: server.traffic.count() >= 3)
+    eventually(lambda: server.traffic.count() >= 3)
 
     assert server.traffic.busiest_second() <= 3
     assert all(names(cache) == ["a"] for cache in caches)
@@ -269,7 +270,7 @@ def test_a_server_that_closes_each_watch_at_once_is_not_stormed(server, open_cli
     cache.start()
     assert cache.wait_synced(5)
 
-    wait_for(lambda: server.traffic.count(verb="watch") >= 4)
+    eventually(lambda: server.traffic.count(verb="watch") >= 4)
     cache.stop()
 
     assert server.traffic.busiest_second() <= 5
@@ -278,7 +279,7 @@ def test_a_server_that_closes_each_watch_at_once_is_not_stormed(server, open_cli
 def test_stop_ends_the_thread_while_a_watch_is_quiet(server, open_cache):
     cache = open_cache(pace=WatchPace())
     assert cache.wait_synced(5)
-    wait_for(lambda: server.watches("pods") == 1)
+    eventually(lambda: server.watches("pods") == 1)
 
     cache.stop()
 

@@ -7,7 +7,7 @@ from ipamd.kube.optional_watch import OptionalWatch
 from ipamd.kube.resources import CONFIGMAPS, SERVICE_CIDRS
 from simulator.kube import Fault, FaultKind
 from testbed.http_json import JsonEndpoint
-from tests.net.world import eventually
+from tests.testkit.eventually import comes_about, eventually
 
 PATH = "/apis/networking.k8s.io/v1/servicecidrs"
 
@@ -43,43 +43,43 @@ def names(items):
 def test_an_empty_collection_is_told_once_it_is_known(begin):
     empty, told = begin()
 
-    assert eventually(lambda: told == [[]])
+    eventually(lambda: told == [[]])
     assert empty.problem == ""
 
 
 def test_what_comes_later_is_told(begin, api):
     _, told = begin()
-    assert eventually(lambda: told)
+    eventually(lambda: told)
     api.post(PATH, {"metadata": {"name": "kubernetes"}, "spec": {"cidrs": ["172.16.0.0/16"]}})
 
-    assert eventually(lambda: names(told[-1]) == ["kubernetes"])
+    eventually(lambda: names(told[-1]) == ["kubernetes"])
 
 
 def test_what_is_refused_is_asked_for_again(begin, server):
     number = server.inject(Fault(kind=FaultKind.STATUS, verb="list", resource="configmaps", code=403))
     refused, told = begin(CONFIGMAPS, selection=Selection(namespace="kube-system"))
-    assert eventually(lambda: "403" in refused.problem)
+    eventually(lambda: "403" in refused.problem)
     assert refused.items() is None
     server.heal(number)
 
-    assert eventually(lambda: told == [[]], 10.0)
+    eventually(lambda: told == [[]])
     assert refused.problem == ""
 
 
 def test_what_the_server_does_not_have_is_asked_for_seldom(begin, server):
     server.inject(Fault(kind=FaultKind.STATUS, verb="list", resource="servicecidrs", code=404))
     absent, told = begin()
-    assert eventually(lambda: "404" in absent.problem)
+    eventually(lambda: "404" in absent.problem)
 
     asked = server.traffic.as_json()
-    assert not eventually(lambda: server.traffic.as_json() != asked, 2.0)
+    assert not comes_about(lambda: server.traffic.as_json() != asked, 2.0)
     assert told == []
 
 
 def test_it_ends_while_it_waits(begin, server):
     server.inject(Fault(kind=FaultKind.REFUSE))
     refused, told = begin()
-    assert eventually(lambda: refused.problem)
+    eventually(lambda: refused.problem)
     refused.stop()
 
     assert told == []

@@ -11,7 +11,7 @@ from ipamd.kube.errors import UnreachableError
 from ipamd.runtime import failpoints
 from ipamd.runtime.defects import Survive
 from ipamd.runtime.task import Task
-from tests.runtime.manual_clock import eventually
+from tests.testkit.eventually import eventually
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from ipamd.net.ipv6_guard import Ipv6Guard
 from ipamd.net.sysctls import Sysctls
-from tests.net.world import eventually
+from tests.testkit.eventually import comes_about, eventually
 
 pytestmark = pytest.mark.netns
 POD = "10.0.1.100"
@@ -117,10 +117,10 @@ def test_a_router_advertisement_of_a_pod_gives_the_node_nothing(world, pod, veth
         return "2001:db8:bad" in world.node.run("ip", "-6", "route")
 
     pod.do(advertise)
-    assert not eventually(believed, seconds=0.5)
+    assert not comes_about(believed, 0.5)
     take_table_away(world)
     pod.do(advertise)
-    assert eventually(believed), "the advertisement has to be one that is believed without the table"
+    eventually(believed), "the advertisement has to be one that is believed without the table"
 
 
 @pytest.mark.parametrize(

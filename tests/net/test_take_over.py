@@ -3,7 +3,7 @@
 import pytest
 
 from ipamd.core import errors, names
-from tests.net.world import eventually
+from tests.testkit.eventually import eventually
 
 pytestmark = pytest.mark.netns
 
@@ -50,7 +50,7 @@ def test_address_leads_to_the_new_link_after_the_swap_and_the_old_one_can_go(wor
     assert differences(world, new) == []
     world.on_node(lambda: world.dataplane.drop_link(old.host_end))
 
-    assert eventually(lambda: [link.name for link in world.snapshot().links] == [new.host_veth])
+    eventually(lambda: [link.name for link in world.snapshot().links] == [new.host_veth])
     assert differences(world, new) == []
 
 

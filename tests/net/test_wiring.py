@@ -7,7 +7,8 @@ import pytest
 from ipamd.core import errors, names
 from ipamd.net import links
 from ipamd.net.netlink import ROUTE, NetlinkSocket
-from tests.net.world import end_of, eventually
+from tests.net.world import end_of
+from tests.testkit.eventually import eventually
 
 pytestmark = pytest.mark.netns
 POD = "10.0.1.100"
@@ -190,7 +191,7 @@ def test_a_pod_that_is_cut_off_has_no_traffic_at_once_and_no_link_soon(world):
     assert not found.pod_marks
     assert not found.eip_pods
     assert not [route for route in found.routes if route.table == 254]
-    assert eventually(lambda: nothing_of_pods(world))
+    eventually(lambda: nothing_of_pods(world))
 
 
 def test_the_link_of_a_new_sandbox_survives_the_removal_of_the_old_one(world):

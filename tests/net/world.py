@@ -18,7 +18,6 @@ import os
 import socket
 import subprocess
 import threading
-import time
 from pathlib import Path
 
 from ipamd.core import names
@@ -293,13 +292,3 @@ class World:
 def end_of(ip):
     """Return the node's end of the veth of the Pod that the world wires with an address."""
     return names.host_end(f"pod-{ip}", "eth0")
-
-
-def eventually(condition, seconds=5.0):
-    """Wait for a real condition; return whether it came true."""
-    until = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.02)
-    return True

@@ -1,7 +1,8 @@
 """A clock that a test moves: what waits by it waits until the test says so."""
 
 import threading
-import time
+
+from tests.testkit.eventually import eventually
 
 
 class ManualClock:
@@ -41,12 +42,3 @@ class ManualClock:
     def advance_past_sleep(self):
         """Let the time pass for which somebody sleeps."""
         self.advance(self.wait_asleep())
-
-
-def eventually(condition, seconds=10.0):
-    """Return what the condition returns as soon as that is true."""
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.002)
-    return found

@@ -12,7 +12,8 @@ from ipamd.core.timing.backoff import Backoff
 from ipamd.core.timing.deadline import Deadline
 from ipamd.runtime.defects import Survive
 from ipamd.runtime.loop import Loop, Pace
-from tests.runtime.manual_clock import ManualClock, eventually
+from tests.runtime.manual_clock import ManualClock
+from tests.testkit.eventually import eventually
 
 HOUR = 3600.0
 

@@ -8,7 +8,8 @@ from ipamd.core.timing.backoff import Backoff
 from ipamd.runtime import failpoints, task
 from ipamd.runtime.defects import UNHEALTHY_AFTER, EndProcess, Record, Survive
 from ipamd.runtime.task import Task
-from tests.runtime.manual_clock import ManualClock, eventually
+from tests.runtime.manual_clock import ManualClock
+from tests.testkit.eventually import eventually
 
 STEADY = Survive(backoff=Backoff(first=2.0, longest=2.0))
 

@@ -8,7 +8,7 @@ from ipamd.core.timing.backoff import Backoff
 from ipamd.runtime import task
 from ipamd.runtime.defects import Survive
 from ipamd.runtime.workers import JobQueue, Workers
-from tests.runtime.manual_clock import eventually
+from tests.testkit.eventually import eventually
 
 BRISK = Survive(backoff=Backoff(first=0.001, longest=0.002))
 

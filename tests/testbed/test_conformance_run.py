@@ -3,12 +3,12 @@
 import os
 import signal
 import threading
-import time
 from pathlib import Path
 
 import pytest
 
 from testbed.conformance.program import run_to_end
+from tests.testkit.eventually import eventually
 
 
 class StoppedError(Exception):
@@ -16,18 +16,12 @@ class StoppedError(Exception):
 
 
 def wait_for(file: Path) -> str:
-    end = time.monotonic() + 20
-    while not (file.exists() and file.read_text().endswith("\n")):
-        assert time.monotonic() < end, f"{file} was not written"
-        time.sleep(0.01)
+    eventually(lambda: file.exists() and file.read_text().endswith("\n"), f"{file} is written", seconds=20.0)
     return file.read_text()
 
 
 def wait_until_gone(pid: int) -> None:
-    end = time.monotonic() + 20
-    while runs(pid):
-        assert time.monotonic() < end, f"process {pid} is left"
-        time.sleep(0.01)
+    eventually(lambda: not runs(pid), f"process {pid} is gone", seconds=20.0)
 
 
 def runs(pid: int) -> bool:

@@ -14,6 +14,7 @@ from ipamd.agent.network_conf.plugins import CniBinaries
 from ipamd.agent.network_conf.sync import NetworkConfiguration
 from ipamd.core.cni import conflist
 from testbed.chain import PLUGINS
+from tests.testkit.eventually import eventually
 
 NEVER = 3600.0
 """An interval that no test waits for: what is noticed within it is noticed by inotify."""
@@ -67,13 +68,6 @@ def kept(place):
     configuration.start()
     yield configuration
     configuration.stop(5)
-
-
-def eventually(condition, seconds=10.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def says(caplog, *words):

@@ -18,7 +18,8 @@ import pytest
 
 from simulator.kube import KubeServer, Store, listen
 from testbed.cluster.running import running_cluster
-from tests.contract.kube.endpoint import CLAIM_GROUP, Endpoint, Obj, wait_for
+from tests.contract.kube.endpoint import CLAIM_GROUP, Endpoint, Obj
+from tests.testkit.eventually import eventually
 
 CLAIM_CRD: Obj = {
     "apiVersion": "apiextensions.k8s.io/v1",
@@ -123,4 +124,4 @@ def _install_claims(api: Endpoint) -> None:
     code = api.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", CLAIM_CRD).code
     assert code in (201, 409)
     path = f"/apis/{CLAIM_GROUP}/v1/eipclaims"
-    wait_for(lambda: api.get(path).code == 200, "EIPClaims are served")
+    eventually(lambda: api.get(path).code == 200, "EIPClaims are served")

@@ -4,8 +4,7 @@ It shows answers as they are on the wire: no client library's own reading of the
 """
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -160,17 +159,6 @@ def _lines(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
         buffer += chunk
         *lines, buffer = buffer.split(b"\n")
         yield from lines
-
-
-def wait_for(what: Callable[[], Any], description: str) -> Any:
-    """Return the first true value; fails after DEADLINE seconds."""
-    end = time.monotonic() + DEADLINE
-    while time.monotonic() < end:
-        value = what()
-        if value:
-            return value
-        time.sleep(0.05)
-    raise AssertionError(f"not within {DEADLINE} s: {description}")
 
 
 def config_map(name: str, **metadata: Any) -> Obj:

@@ -20,7 +20,8 @@ from ipamd.kube.gate import RequestGate
 from ipamd.kube.leases import Election, LeaseTiming
 from ipamd.kube.resources import CONFIGMAPS, EIPCLAIMS, EVENTS, LEASES, NODES, PODS, Resource
 from ipamd.kube.watch import ObjectCache, WatchPace
-from tests.contract.kube.endpoint import claim, config_map, pod, wait_for
+from tests.contract.kube.endpoint import claim, config_map, pod
+from tests.testkit.eventually import eventually
 
 BRISK = LeaseTiming(duration=3.0, renew_within=2.0, retry=0.2)
 
@@ -54,7 +55,7 @@ class Seen:
         )
 
     def until(self, *changes: tuple[str, str]) -> None:
-        wait_for(lambda: self.changes == list(changes), f"{changes} instead of {self.changes}")
+        eventually(lambda: self.changes == list(changes), f"{changes} instead of {self.changes}")
 
 
 @pytest.fixture
@@ -110,7 +111,7 @@ def test_an_agent_follows_its_node_by_name_and_adds_resources(client, watch, nod
     body = {"status": {"capacity": amounts, "allocatable": amounts}}
     client.patch(NODES, node, body, subresource="status")
 
-    wait_for(lambda: ("modified", node) in seen.changes, "the resources are seen")
+    eventually(lambda: ("modified", node) in seen.changes, "the resources are seen")
     status = seen.cache.get("", node)["status"]
     assert status["capacity"].items() >= amounts.items()
     assert status["allocatable"].items() >= amounts.items()
@@ -186,7 +187,7 @@ def test_events_are_written_and_counted_up(client, place):
     try:
         for times in ([1], [2]):
             recorder.record(reference("v1", "Pod", created), "Warning", "Contract", "it happened")
-            wait_for(functools.partial(_counted, client, place, times), f"counted {times}")
+            eventually(functools.partial(_counted, client, place, times), f"counted {times}")
     finally:
         recorder.stop()
     (event,) = _events(client, place)
@@ -211,7 +212,7 @@ def test_of_two_candidates_one_leads_and_the_other_follows_when_it_gives_up(conn
     try:
         for candidate in candidates:
             candidate.start(on_started=lambda: None, on_lost=lambda: None)
-        wait_for(lambda: any(candidate.leading for candidate in candidates), "somebody leads")
+        eventually(lambda: any(candidate.leading for candidate in candidates), "somebody leads")
         first = candidates.index(next(c for c in candidates if c.leading))
         end = time.monotonic() + BRISK.duration
         while time.monotonic() < end:
@@ -219,7 +220,7 @@ def test_of_two_candidates_one_leads_and_the_other_follows_when_it_gives_up(conn
             time.sleep(0.1)
 
         candidates[first].stop(give_back=True)
-        wait_for(lambda: candidates[1 - first].leading, "the other one leads")
+        eventually(lambda: candidates[1 - first].leading, "the other one leads")
         lease = clients[0].get(LEASES, "contract", place.name)
         assert lease["spec"]["holderIdentity"] == f"candidate-{1 - first}"
         assert lease["spec"]["leaseTransitions"] >= 1

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.contract.kube.endpoint import claim, config_map, owner, pod, wait_for
+from tests.contract.kube.endpoint import claim, config_map, owner, pod
+from tests.testkit.eventually import eventually
 
 
 @pytest.fixture
@@ -15,21 +16,21 @@ def test_dependents_go_with_their_owner(api, place, parent):
     api.create(place.core("pods"), pod("child", ownerReferences=[owner(parent)]))
     api.create(place.core("pods"), pod("stranger"))
     api.delete(place.core("configmaps", "parent"))
-    wait_for(lambda: api.get(place.claims("child")).code == 404, "the claim is collected")
-    wait_for(lambda: api.get(place.core("pods", "child")).code == 404, "the Pod is collected")
+    eventually(lambda: api.get(place.claims("child")).code == 404, "the claim is collected")
+    eventually(lambda: api.get(place.core("pods", "child")).code == 404, "the Pod is collected")
     assert api.get(place.core("pods", "stranger")).code == 200
 
 
 def test_a_dependent_whose_owner_never_was_is_collected(api, place, parent):
     reference = {**owner(parent), "uid": "00000000-0000-0000-0000-000000000000"}
     api.create(place.claims(), claim("child", ownerReferences=[reference]))
-    wait_for(lambda: api.get(place.claims("child")).code == 404, "the claim is collected")
+    eventually(lambda: api.get(place.claims("child")).code == 404, "the claim is collected")
 
 
 def test_a_finalizer_holds_a_collected_dependent(api, place, parent):
     api.create(place.claims(), claim("child", finalizers=["example.com/f"], ownerReferences=[owner(parent)]))
     api.delete(place.core("configmaps", "parent"))
-    wait_for(
+    eventually(
         lambda: "deletionTimestamp" in api.get(place.claims("child")).body["metadata"], "the claim is deleted"
     )
     api.patch(place.claims("child"), {"metadata": {"finalizers": None}})
@@ -39,7 +40,7 @@ def test_a_finalizer_holds_a_collected_dependent(api, place, parent):
 def test_orphans_lose_the_reference_and_stay(api, place, parent):
     api.create(place.claims(), claim("child", ownerReferences=[owner(parent)]))
     api.delete(place.core("configmaps", "parent"), {"propagationPolicy": "Orphan"})
-    wait_for(lambda: api.get(place.core("configmaps", "parent")).code == 404, "the owner is gone")
+    eventually(lambda: api.get(place.core("configmaps", "parent")).code == 404, "the owner is gone")
     child = api.get(place.claims("child"))
     assert child.code == 200
     assert "ownerReferences" not in child.body["metadata"]
@@ -52,12 +53,12 @@ def test_foreground_deletion_waits_for_blocking_dependents(api, place, parent):
     waiting = api.delete(path, {"propagationPolicy": "Foreground"})
     assert waiting.code == 200
     assert waiting.body["metadata"]["finalizers"] == ["foregroundDeletion"]
-    wait_for(
+    eventually(
         lambda: "deletionTimestamp" in api.get(place.claims("child")).body["metadata"], "the claim is deleted"
     )
     assert api.get(path).code == 200
     api.patch(place.claims("child"), {"metadata": {"finalizers": None}})
-    wait_for(lambda: api.get(path).code == 404, "the owner is gone")
+    eventually(lambda: api.get(path).code == 404, "the owner is gone")
 
 
 def test_one_owner_left_is_enough(api, place, parent):
@@ -68,14 +69,14 @@ def test_one_owner_left_is_enough(api, place, parent):
     def owners():
         return [item["name"] for item in api.get(place.claims("child")).body["metadata"]["ownerReferences"]]
 
-    wait_for(lambda: owners() == ["other"], "the reference to the absent owner is dropped")
+    eventually(lambda: owners() == ["other"], "the reference to the absent owner is dropped")
 
 
 def test_chains_of_owners_are_collected(api, place, parent):
     middle = api.create(place.claims(), claim("middle", ownerReferences=[owner(parent)])).body
     api.create(place.core("configmaps"), config_map("leaf", ownerReferences=[owner(middle)]))
     api.delete(place.core("configmaps", "parent"))
-    wait_for(lambda: api.get(place.core("configmaps", "leaf")).code == 404, "the leaf is collected")
+    eventually(lambda: api.get(place.core("configmaps", "leaf")).code == 404, "the leaf is collected")
 
 
 def test_a_namespace_is_emptied_before_it_goes(api, place):
@@ -98,10 +99,10 @@ def test_a_namespace_is_emptied_before_it_goes(api, place):
             "field": "metadata.namespace",
         }
     ]
-    wait_for(lambda: api.get(place.core("pods", "p")).code == 404, "the Pod is deleted")
+    eventually(lambda: api.get(place.core("pods", "p")).code == 404, "the Pod is deleted")
     assert api.get(path).code == 200
     api.patch(place.claims("held"), {"metadata": {"finalizers": None}})
-    wait_for(lambda: api.get(path).code == 404, "the namespace is gone")
+    eventually(lambda: api.get(path).code == 404, "the namespace is gone")
 
 
 def test_the_default_namespace_stays(api):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.contract.kube.endpoint import claim, config_map, pod, wait_for
+from tests.contract.kube.endpoint import claim, config_map, pod
+from tests.testkit.eventually import eventually
 
 
 @pytest.fixture
@@ -156,7 +157,7 @@ def test_a_token_that_the_server_did_not_make_is_refused(api, claims):
 
 def test_version_zero_is_answered_whole(api, claims):
     # It may be a little old, so it is asked for until it has everything; but never in pages.
-    whole = wait_for(
+    whole = eventually(
         lambda: len((listed := api.get(claims, resourceVersion=0, limit=3)).names) == 10 and listed,
         "all claims are in the list for version 0",
     )

@@ -13,7 +13,8 @@ from simulator.kube import KubeServer, Store, listen
 from testbed.http_json import JsonEndpoint
 from testbed.kubernetes import programs
 from tests.net.service_ways import BACKENDS, BALANCER_IP, CLUSTER_IP, PORTS, TARGET_PORT
-from tests.net.world import NODE_IP, World, eventually
+from tests.net.world import NODE_IP, World
+from tests.testkit.eventually import comes_about
 
 NODE = "node-a"
 NAMESPACE = "default"
@@ -47,7 +48,7 @@ def start_kube_proxy(world: World, tmp_path) -> Iterator[Callable[..., None]]:
                 _publish(api)
             host, port = inside.getsockname()
             stack.enter_context(_running(world, tmp_path, f"http://{host}:{port}", fields))
-            assert eventually(lambda: _is_programmed(world), 30.0), (tmp_path / "log").read_text()
+            assert comes_about(lambda: _is_programmed(world), 30.0), (tmp_path / "log").read_text()
 
         yield start
 

@@ -16,6 +16,7 @@ from ipamd.kube.errors import ConflictError, NotFoundError
 from ipamd.kube.resources import MUTATING_WEBHOOKS, SECRETS
 from simulator.kube import KubeServer, Store, listen
 from simulator.kube.faults import Fault, FaultKind
+from tests.testkit.eventually import eventually
 
 DAY = 86400.0
 
@@ -188,10 +189,7 @@ def test_who_is_late_conflicts_and_overwrites_nothing(cluster):
     )
     with ThreadPoolExecutor(1) as other:
         looking = other.submit(late.keeper.look)
-        deadline = time.monotonic() + 10
-        while not cluster.server.faults.hits(FaultKind.LATENCY):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        eventually(lambda: cluster.server.faults.hits(FaultKind.LATENCY))
         quick.keeper.look()
         with pytest.raises(ConflictError):
             looking.result()

@@ -6,7 +6,6 @@ import json
 import socket
 import ssl
 import threading
-import time
 
 import pytest
 import urllib3
@@ -19,6 +18,7 @@ from ipamd.core.errors import InvalidInputError
 from ipamd.kube.client import KubeClient
 from ipamd.kube.connection import Connection
 from tests.core.annotations.test_admission import review
+from tests.testkit.eventually import eventually
 
 NAME = "tke-eni-admission.kube-system.svc"
 
@@ -173,10 +173,7 @@ def test_a_server_that_ends_ends_its_idle_connections(identity, server, connect)
 
     server.close()
 
-    deadline = time.monotonic() + 10
-    while threads():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    eventually(lambda: not threads())
     with pytest.raises(urllib3.exceptions.HTTPError):
         post(pool, review())
 
@@ -197,19 +194,14 @@ def test_connections_beyond_the_most_are_closed_and_others_served_once_there_is_
         for _ in range(admission_server.MOST_CONNECTIONS)
     ]
     try:
-        deadline = time.monotonic() + 10
-        while threads() < admission_server.MOST_CONNECTIONS:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        eventually(lambda: threads() >= admission_server.MOST_CONNECTIONS)
         with socket.create_connection(("127.0.0.1", server.port), timeout=10) as one_more:
             assert one_more.recv(1) == b""
         assert threads() == admission_server.MOST_CONNECTIONS
     finally:
         for connection in silent:
             connection.close()
-    while threads():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    eventually(lambda: not threads())
     assert post(connect(), review()).status == 200
 
 

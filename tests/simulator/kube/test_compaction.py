@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.contract.kube.endpoint import config_map, wait_for
+from tests.contract.kube.endpoint import config_map
+from tests.testkit.eventually import eventually
 
 PATH = "/api/v1/namespaces/default/configmaps"
 
@@ -37,7 +38,7 @@ def test_a_running_watch_survives_a_compaction_that_it_has_seen(server, api, map
 
 def test_running_watches_can_be_expired(server, api, maps):
     with api.watch(PATH, resourceVersion=maps) as events:
-        wait_for(lambda: server.watches("configmaps") == 1, "the watch runs")
+        eventually(lambda: server.watches("configmaps") == 1, "the watch runs")
         assert server.expire_watches("configmaps") == 1
         seen = events.rest()
     assert [(kind, obj["code"]) for kind, obj in seen] == [("ERROR", 410)]

@@ -8,7 +8,8 @@ import urllib3
 
 from simulator.kube import Fault, FaultKind
 from simulator.kube.faults import from_json
-from tests.contract.kube.endpoint import config_map, wait_for
+from tests.contract.kube.endpoint import config_map
+from tests.testkit.eventually import eventually
 
 PATH = "/api/v1/namespaces/default/configmaps"
 
@@ -115,7 +116,7 @@ def test_a_frozen_watch_says_nothing_and_does_not_end(server, api):
 def test_a_thawed_watch_goes_on_where_it_stopped(server, api):
     start = api.get(PATH).version
     with api.watch(PATH, resourceVersion=start) as events:
-        wait_for(lambda: server.watches() == 1, "the watch runs")
+        eventually(lambda: server.watches() == 1, "the watch runs")
         number = server.inject(Fault(kind=FaultKind.FREEZE))
         api.create(PATH, config_map("frozen"))
         server.heal(number)
@@ -125,7 +126,7 @@ def test_a_thawed_watch_goes_on_where_it_stopped(server, api):
 def test_a_watch_that_was_frozen_too_long_must_list_again(server, api):
     start = api.get(PATH).version
     with api.watch(PATH, resourceVersion=start) as events:
-        wait_for(lambda: server.watches() == 1, "the watch runs")
+        eventually(lambda: server.watches() == 1, "the watch runs")
         server.inject(Fault(kind=FaultKind.FREEZE))
         api.create(PATH, config_map("missed"))
         server.store.compact()
@@ -135,7 +136,7 @@ def test_a_watch_that_was_frozen_too_long_must_list_again(server, api):
 
 def test_watches_are_cut(server, api):
     with api.watch(PATH) as events, api.watch("/api/v1/pods") as others:
-        wait_for(lambda: server.watches() == 2, "both watches run")
+        eventually(lambda: server.watches() == 2, "both watches run")
         assert server.cut_watches("configmaps") == 1
         with pytest.raises(urllib3.exceptions.ProtocolError):
             events.next()
@@ -209,7 +210,7 @@ def test_a_server_that_hangs_can_still_go_down(server, connect):
 
     thread = threading.Thread(target=ask)
     thread.start()
-    wait_for(lambda: server.faults.hits(FaultKind.HANG) == 1, "the request hangs")
+    eventually(lambda: server.faults.hits(FaultKind.HANG) == 1, "the request hangs")
     server.inject(Fault(kind=FaultKind.REFUSE))
     thread.join(timeout=10)
     assert len(failed) == 1

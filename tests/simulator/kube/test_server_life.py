@@ -7,7 +7,8 @@ import pytest
 import urllib3
 
 from simulator.kube import KubeServer, Store, listen
-from tests.contract.kube.endpoint import config_map, wait_for
+from tests.contract.kube.endpoint import config_map
+from tests.testkit.eventually import eventually
 
 PATH = "/api/v1/namespaces/default/configmaps"
 
@@ -21,7 +22,7 @@ def test_closing_ends_connections_watches_and_threads(connect):
     with KubeServer(Store(), [listen()]) as server:
         api = connect(server.url)
         with api.watch(PATH) as events:
-            wait_for(lambda: server.watches() == 1, "the watch runs")
+            eventually(lambda: server.watches() == 1, "the watch runs")
             server.close()
             with pytest.raises(urllib3.exceptions.HTTPError):
                 events.next()
@@ -74,8 +75,8 @@ def test_a_body_may_come_in_chunks(server):
 
 def test_a_client_that_goes_away_ends_its_watch(server, api):
     with api.watch(PATH):
-        wait_for(lambda: server.watches() == 1, "the watch runs")
-    wait_for(lambda: server.watches() == 0, "the watch has ended")
+        eventually(lambda: server.watches() == 1, "the watch runs")
+    eventually(lambda: server.watches() == 0, "the watch has ended")
 
 
 def test_a_request_that_is_too_large_is_refused(api):
@@ -87,7 +88,7 @@ def test_a_request_that_is_too_large_is_refused(api):
 def test_a_watch_costs_nothing_while_nothing_happens(server, api):
     start = api.get(PATH).version
     with api.watch(PATH, resourceVersion=start) as events:
-        wait_for(lambda: server.watches() == 1, "the watch runs")
+        eventually(lambda: server.watches() == 1, "the watch runs")
         for number in range(200):
             api.create("/api/v1/namespaces/default/serviceaccounts", {"metadata": {"name": f"s{number}"}})
         api.create(PATH, config_map("a"))

@@ -4,26 +4,19 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from simulator.fabric import netns
+from tests.testkit.eventually import eventually
 
 pytestmark = pytest.mark.netns
 
 
 def _namespaces_of(pid):
     return [name for name in netns.names() if name.startswith(f"tkesim-{pid}-")]
-
-
-def _wait(condition, seconds=15.0):
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return condition()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -82,12 +75,12 @@ def test_it_ends_with_its_parent(tmp_path):
     code = f"import subprocess, sys; subprocess.Popen({arguments!r}, stdout=-3); sys.stdin.read()"
     parent = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE)
     with parent:
-        assert _wait(ready.exists, 30)
+        eventually(ready.exists)
         pid = json.loads(ready.read_text())["pid"]
         parent.kill()
 
-    assert _wait(lambda: not Path(f"/proc/{pid}").exists() or _is_zombie(pid)), "it went on without a parent"
-    assert _wait(lambda: _namespaces_of(pid) == [])
+    eventually(lambda: not Path(f"/proc/{pid}").exists() or _is_zombie(pid), "it ends with its parent")
+    eventually(lambda: _namespaces_of(pid) == [])
     assert not ready.exists()
 
 
