@@ -15,6 +15,9 @@ E2E_PACKAGES := $(IMAGE_PACKAGES) containerd runc etcd-server docker-registry sk
 IMAGE = ccr.ccs.tencentyun.com/tke-eni/ipamd:$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' ipamd/__init__.py)
 # Most tests wait for processes rather than compute: more workers than cores. 0 runs them one after another.
 WORKERS ?= 6
+# Some machines switch compiled files off. Each worker and each daemon would compile what it imports again: of 10 s of
+# CPU for collecting the tests 5 s, and that once for each worker.
+export PYTHONDONTWRITEBYTECODE :=
 PROTOS := $(addprefix proto/tke/eni/v1/,cni.proto introspection.proto maintenance.proto)
 
 .PHONY: help

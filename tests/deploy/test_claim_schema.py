@@ -10,10 +10,10 @@ from ipamd.core.annotations import eip_attributes
 from ipamd.core.annotations.eip import DeletePolicy, EipRequest
 from ipamd.core.claim import eipclaim, status
 from ipamd.core.claim.eipclaim import ClaimAddress, ClaimBinding, ClaimPod, Phase, Reason
-from ipamd.core.kubernetes import pods
 from ipamd.core.model import EipOrder
 from ipamd.core.timing import timestamps
 from tests.deploy import manifests
+from tests.testkit.pods import pod_view
 
 (VERSION,) = manifests.one("CustomResourceDefinition", "eipclaims.networking.tke.cloud.tencent.com")["spec"][
     "versions"
@@ -69,18 +69,12 @@ def known(path, schema=SCHEMA) -> bool:
     return True
 
 
-def pod():
-    return pods.view(
-        {"metadata": {"namespace": "default", "name": "web-0", "uid": "u"}, "spec": {"nodeName": "n"}}
-    )
-
-
 def claim(**changes):
-    return dataclasses.replace(eipclaim.read(eipclaim.new_object(pod(), REQUEST)), **changes)
+    return dataclasses.replace(eipclaim.read(eipclaim.new_object(pod_view(nodeName="n"), REQUEST)), **changes)
 
 
 WRITTEN = {
-    "new": lambda: eipclaim.new_object(pod(), REQUEST),
+    "new": lambda: eipclaim.new_object(pod_view(nodeName="n"), REQUEST),
     "serve": lambda: status.serve(claim(), ClaimPod(uid="u", node="n", last_seen=NOW)),
     "begin_attempt": lambda: status.begin_attempt(claim(), 1, NOW),
     "provisioned": lambda: status.provisioned(claim(), ADDRESS, Reason.ALLOCATED, NOW),
@@ -100,7 +94,11 @@ def test_nothing_that_is_written_is_dropped(written):
 
 def test_everything_that_is_read_can_be_there():
     asked: set[str] = set()
-    full = {"metadata": {"name": "web-0"}, "spec": eipclaim.new_object(pod(), REQUEST)["spec"], "status": {}}
+    full = {
+        "metadata": {"name": "web-0"},
+        "spec": eipclaim.new_object(pod_view(nodeName="n"), REQUEST)["spec"],
+        "status": {},
+    }
     for write in WRITTEN.values():
         changes = write().get("status", {})
         full["status"] |= {name: value for name, value in changes.items() if value is not None}

@@ -1,24 +1,15 @@
-"""Objects that the tests of the Kubernetes adapter share."""
+"""What the tests of the Kubernetes adapter share: objects that say their namespace, and who asks."""
 
 from typing import Any
+
+from tests.testkit import kubernetes_objects
 
 AGENT = "tke-eni-agent"
 
 
-def pod(name: str, *, node: str = "node-a", namespace: str = "default", **metadata: Any) -> dict[str, Any]:
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "namespace": namespace, **metadata},
-        "spec": {"nodeName": node, "containers": [{"name": "main", "image": "busybox"}]},
-    }
+def pod(name: str, *, namespace: str = "default", **metadata: Any) -> dict[str, Any]:
+    return kubernetes_objects.pod(name, namespace=namespace, **metadata)
 
 
 def claim(name: str, *, namespace: str = "default", **metadata: Any) -> dict[str, Any]:
-    return {
-        "metadata": {"name": name, "namespace": namespace, **metadata},
-        "spec": {
-            "attributes": {"bandwidthMbps": 100, "isp": "BGP", "chargeType": "TRAFFIC_POSTPAID_BY_HOUR"},
-            "deletePolicy": "Delete",
-        },
-    }
+    return kubernetes_objects.claim(name, namespace=namespace, **metadata)

@@ -9,6 +9,7 @@ from ipamd.core import model, names
 from ipamd.core.kubernetes import pods
 from ipamd.core.ledger import states
 from ipamd.net.model import EniLink, FoundLink, FoundRoute, Snapshot
+from tests.testkit.pods import pod_ref
 
 NOW = 1000.0
 LINK = EniLink(mac="52:54:00:00:00:01", name="eth1", ifindex=3, table=4003, mark=0x20000, mtu=1500)
@@ -50,10 +51,6 @@ def kernel(*links, routes=()):
     )
 
 
-def pod(name="web-0", uid="11111111-2222-3333-4444-555555555555"):
-    return model.PodRef(namespace="default", name=name, uid=uid)
-
-
 def known(ref, ip=IP):
     """The Pod as the API server has it."""
     metadata = {"namespace": ref.namespace, "name": ref.name, "uid": ref.uid}
@@ -65,27 +62,27 @@ def owner(link, *known_pods, eip=False):
 
 
 def test_owner_is_read_back_from_the_alias():
-    wiring = pods_wiring.wiring(assigned(pod()), LINK)
+    wiring = pods_wiring.wiring(assigned(pod_ref()), LINK)
 
-    assert owner(found(wiring), eip=True) == replace(assigned(pod()).state, netns="", awaits_eip=True)
+    assert owner(found(wiring), eip=True) == replace(assigned(pod_ref()).state, netns="", awaits_eip=True)
 
 
 def test_owner_of_a_link_that_an_earlier_release_has_named_is_read_back_too():
-    wiring = pods_wiring.wiring(assigned(pod()), LINK)
+    wiring = pods_wiring.wiring(assigned(pod_ref()), LINK)
     link = found(
         wiring,
         name=names.host_veth_of_pod("default", "web-0"),
         mac="0a:e0:0a:00:01:0a",
-        alias=f"tke-eni {KEY.container_id} eth0 default/web-0 {pod().uid}",
+        alias=f"tke-eni {KEY.container_id} eth0 default/web-0 {pod_ref().uid}",
     )
 
     wanted = {"netns": "", "host_interface": link.name, "host_mac": link.mac}
-    assert owner(link) == replace(assigned(pod()).state, **wanted)
+    assert owner(link) == replace(assigned(pod_ref()).state, **wanted)
 
 
 def test_wiring_follows_the_ledger_alone():
     bound = states.Binding(eip_id="eip-1", public_ip="", stage=states.BindStage.BOUND)
-    address = replace(assigned(pod()), eip=bound)
+    address = replace(assigned(pod_ref()), eip=bound)
 
     wiring = pods_wiring.wiring(address, LINK)
 
@@ -94,11 +91,11 @@ def test_wiring_follows_the_ledger_alone():
 
 
 def test_pod_whose_name_has_no_room_beside_the_link_is_known_by_its_uid():
-    long = pod(name="a" * 200)
+    long = pod_ref(name="a" * 200)
     link = found(pods_wiring.wiring(assigned(long), LINK))
 
     assert "aaa" not in link.alias
-    assert owner(link, known(pod("other", uid="2")), known(long, ip="")) == replace(
+    assert owner(link, known(pod_ref("other", uid="2")), known(long, ip="")) == replace(
         assigned(long).state, netns=""
     )
     assert owner(link) == states.Occupied(host_interface=END.name, host_mac=END.mac, pod=None, since=NOW)
@@ -109,15 +106,15 @@ def test_pod_whose_name_has_no_room_beside_the_link_is_known_by_its_uid():
     ["", "nonsense", "tke-eni c eth0 default/web-0", "tke-eni c eth0 default/web-0 uid; rm -rf /"],
 )
 def test_alias_that_is_not_ours_is_not_believed(alias):
-    link = found(pods_wiring.wiring(assigned(pod()), LINK), alias=alias)
+    link = found(pods_wiring.wiring(assigned(pod_ref()), LINK), alias=alias)
     occupied = states.Occupied(host_interface=END.name, host_mac=END.mac, pod=None, since=NOW)
 
     assert owner(link) == occupied
-    assert owner(link, known(pod())) == replace(occupied, pod=pod())
+    assert owner(link, known(pod_ref())) == replace(occupied, pod=pod_ref())
 
 
 def test_addresses_of_a_link_are_those_that_lead_to_it():
-    link = found(pods_wiring.wiring(assigned(pod(), ip="10.0.1.99"), LINK))
+    link = found(pods_wiring.wiring(assigned(pod_ref(), ip="10.0.1.99"), LINK))
 
     listed = kernel(link, routes=[("10.0.1.10/32", 9), ("10.0.1.11/32", 9), ("10.0.1.12/32", 8)])
 
@@ -133,7 +130,7 @@ def test_addresses_of_a_link_are_those_that_lead_to_it():
     ],
 )
 def test_link_that_nothing_leads_to_has_the_addresses_that_it_was_made_for(changes, ips):
-    link = found(pods_wiring.wiring(assigned(pod()), LINK), **changes)
+    link = found(pods_wiring.wiring(assigned(pod_ref()), LINK), **changes)
 
     assert pods_wiring.addresses_of_links(kernel(link)) == {link.name: ips}
 

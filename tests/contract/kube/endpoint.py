@@ -161,31 +161,6 @@ def _lines(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
         yield from lines
 
 
-def config_map(name: str, **metadata: Any) -> Obj:
-    return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": name, **metadata},
-        "data": {"key": "1"},
-    }
-
-
-def pod(name: str, *, node: str = "", **metadata: Any) -> Obj:
-    spec: Obj = {"containers": [{"name": "main", "image": "registry.example/app:1"}]}
-    if node:
-        spec["nodeName"] = node
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, **metadata}, "spec": spec}
-
-
-def claim(name: str, **metadata: Any) -> Obj:
-    return {
-        "apiVersion": f"{CLAIM_GROUP}/v1",
-        "kind": "EIPClaim",
-        "metadata": {"name": name, **metadata},
-        "spec": {"attributes": {"bandwidthMbps": 100, "isp": "BGP"}, "deletePolicy": "Delete"},
-    }
-
-
 def owner(obj: Obj, **extra: Any) -> Obj:
     """Make an owner reference to an object."""
     return {

@@ -20,8 +20,8 @@ from ipamd.kube.gate import RequestGate
 from ipamd.kube.leases import Election, LeaseTiming
 from ipamd.kube.resources import CONFIGMAPS, EIPCLAIMS, EVENTS, LEASES, NODES, PODS, Resource
 from ipamd.kube.watch import ObjectCache, WatchPace
-from tests.contract.kube.endpoint import claim, config_map, pod
 from tests.testkit.eventually import eventually
+from tests.testkit.kubernetes_objects import claim, config_map, pod
 
 BRISK = LeaseTiming(duration=3.0, renew_within=2.0, retry=0.2)
 

@@ -1,6 +1,6 @@
 """Deletion: finalizers, preconditions, graceful deletion of Pods, collections."""
 
-from tests.contract.kube.endpoint import claim, config_map, pod
+from tests.testkit.kubernetes_objects import claim, config_map, pod
 
 FINALIZER = "networking.tke.cloud.tencent.com/eip"
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.contract.kube.endpoint import CLAIM_GROUP, claim, config_map
+from tests.contract.kube.endpoint import CLAIM_GROUP
+from tests.testkit.kubernetes_objects import claim, config_map
 
 
 def test_version_and_health(api):

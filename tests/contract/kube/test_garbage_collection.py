@@ -2,8 +2,9 @@
 
 import pytest
 
-from tests.contract.kube.endpoint import claim, config_map, owner, pod
+from tests.contract.kube.endpoint import owner
 from tests.testkit.eventually import eventually
+from tests.testkit.kubernetes_objects import claim, config_map, pod
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.contract.kube.endpoint import config_map
+from tests.testkit.kubernetes_objects import config_map
 
 
 def lease(**spec):

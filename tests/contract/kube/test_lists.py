@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.contract.kube.endpoint import claim, config_map, pod
 from tests.testkit.eventually import eventually
+from tests.testkit.kubernetes_objects import claim, config_map, pod
 
 
 @pytest.fixture

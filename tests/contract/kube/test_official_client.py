@@ -4,7 +4,8 @@ import kubernetes
 import pytest
 from kubernetes import dynamic
 
-from tests.contract.kube.endpoint import CLAIM_GROUP, claim, pod
+from tests.contract.kube.endpoint import CLAIM_GROUP
+from tests.testkit.kubernetes_objects import claim, pod
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.contract.kube.endpoint import JSON_PATCH, STRATEGIC, claim, pod
+from tests.contract.kube.endpoint import JSON_PATCH, STRATEGIC
+from tests.testkit.kubernetes_objects import claim, pod
 
 
 @pytest.fixture

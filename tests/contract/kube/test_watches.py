@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.contract.kube.endpoint import claim, config_map, pod
+from tests.testkit.kubernetes_objects import claim, config_map, pod
 
 
 def name_of(event):

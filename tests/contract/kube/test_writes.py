@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from tests.contract.kube.endpoint import claim, config_map, pod
+from tests.testkit.kubernetes_objects import claim, config_map, pod
 
 
 def test_a_created_object_has_what_the_server_sets(api, place):

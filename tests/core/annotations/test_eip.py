@@ -11,35 +11,18 @@ from ipamd.core.kubernetes.annotation_names import (
     EIP_ID_LIST,
     EXPIRED_DURATION,
 )
-
-
-def pod(annotations=None, *, resource="", host_network=False):
-    amounts = {"tke.cloud.tencent.com/eip": resource} if resource else {}
-    return pods.view(
-        {
-            "metadata": {
-                "namespace": "default",
-                "name": "web-0",
-                "uid": "u1",
-                "annotations": annotations or {},
-            },
-            "spec": {
-                "hostNetwork": host_network,
-                "containers": [{"name": "sidecar"}, {"name": "main", "resources": {"requests": amounts}}],
-            },
-        }
-    )
+from tests.testkit.pods import pod_view
 
 
 def refusal(annotations):
     with pytest.raises(InvalidInputError) as raised:
-        request_of(pod(annotations))
+        request_of(pod_view(annotations))
     return str(raised.value)
 
 
 def test_only_never_keeps_the_eip():
-    assert request_of(pod({DELETE_POLICY: "Never"})).delete_policy is DeletePolicy.NEVER
-    assert request_of(pod({DELETE_POLICY: ""})).delete_policy is DeletePolicy.DELETE
+    assert request_of(pod_view({DELETE_POLICY: "Never"})).delete_policy is DeletePolicy.NEVER
+    assert request_of(pod_view({DELETE_POLICY: ""})).delete_policy is DeletePolicy.DELETE
     message = refusal({DELETE_POLICY: "never"})
     assert DELETE_POLICY in message
     assert '"never"' in message
@@ -47,7 +30,7 @@ def test_only_never_keeps_the_eip():
 
 
 def test_a_list_of_eips_wins_over_attributes():
-    request = request_of(pod({EIP_ID_LIST: "eip-1a2b3c4d, eip-5e6f7g8h", EIP_ATTRIBUTES: "nonsense"}))
+    request = request_of(pod_view({EIP_ID_LIST: "eip-1a2b3c4d, eip-5e6f7g8h", EIP_ATTRIBUTES: "nonsense"}))
 
     assert request.address_ids == ("eip-1a2b3c4d", "eip-5e6f7g8h")
     assert request.order is None
@@ -65,12 +48,12 @@ def test_white_space_around_a_value_means_nothing(around, omitted):
     del plain[omitted]
     padded = {key: around.format(value) for key, value in plain.items()}
 
-    assert request_of(pod(padded)) == request_of(pod(plain))
+    assert request_of(pod_view(padded)) == request_of(pod_view(plain))
 
 
 @pytest.mark.parametrize("annotation", [EIP_ATTRIBUTES, DELETE_POLICY, EXPIRED_DURATION])
 def test_white_space_alone_is_an_empty_value(annotation):
-    assert request_of(pod({annotation: " \n"})) == request_of(pod({annotation: ""}))
+    assert request_of(pod_view({annotation: " \n"})) == request_of(pod_view({annotation: ""}))
 
 
 def test_an_empty_list_is_never_answered_with_a_new_eip():
@@ -83,7 +66,7 @@ def test_an_empty_list_is_never_answered_with_a_new_eip():
 
 @pytest.mark.parametrize(("text", "seconds"), [("5m", 300), ("1h", 3600), ("720h", 2592000), ("5m0.4s", 300)])
 def test_how_long_a_claim_outlives_its_pod_is_said_as_go_does(text, seconds):
-    assert request_of(pod({EXPIRED_DURATION: text})).expire_after == seconds
+    assert request_of(pod_view({EXPIRED_DURATION: text})).expire_after == seconds
 
 
 @pytest.mark.parametrize("text", ["4m59s", "0", "1d", "soon", "-5m", "900000h", "5"])
@@ -97,20 +80,20 @@ def test_a_wrong_expiry_is_named_with_what_is_allowed(text):
 
 
 def test_a_claim_says_nothing_of_its_expiry_unless_it_is_asked_for():
-    assert request_of(pod({DELETE_POLICY: "Never", EXPIRED_DURATION: ""})).expire_after is None
+    assert request_of(pod_view({DELETE_POLICY: "Never", EXPIRED_DURATION: ""})).expire_after is None
 
 
 @pytest.mark.parametrize(
     ("asking", "wants"),
     [
-        (pod({EIP_ATTRIBUTES: ""}), True),
-        (pod({EIP_ID_LIST: "eip-1"}), True),
-        (pod(resource="1"), True),
-        (pod(resource="0"), False),
-        (pod(), False),
-        (pod({DELETE_POLICY: "Never"}), False),
-        (pod({"other.io/eip-attributes": "{}"}), False),
-        (pod({EIP_ATTRIBUTES: "{}"}, resource="1", host_network=True), False),
+        (pod_view({EIP_ATTRIBUTES: ""}), True),
+        (pod_view({EIP_ID_LIST: "eip-1"}), True),
+        (pod_view(resource="1"), True),
+        (pod_view(resource="0"), False),
+        (pod_view(), False),
+        (pod_view({DELETE_POLICY: "Never"}), False),
+        (pod_view({"other.io/eip-attributes": "{}"}), False),
+        (pod_view({EIP_ATTRIBUTES: "{}"}, resource="1", hostNetwork=True), False),
     ],
 )
 def test_which_pods_want_an_eip(asking, wants):

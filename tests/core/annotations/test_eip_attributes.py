@@ -18,37 +18,19 @@ from ipamd.core.annotations.eip_attributes import (
     order_of,
 )
 from ipamd.core.errors import InvalidInputError
-from ipamd.core.kubernetes import pods
 from ipamd.core.kubernetes.annotation_names import EIP_ATTRIBUTES
 from ipamd.core.model import EipOrder
-
-
-def pod(annotations=None, *, resource="", host_network=False):
-    amounts = {"tke.cloud.tencent.com/eip": resource} if resource else {}
-    return pods.view(
-        {
-            "metadata": {
-                "namespace": "default",
-                "name": "web-0",
-                "uid": "u1",
-                "annotations": annotations or {},
-            },
-            "spec": {
-                "hostNetwork": host_network,
-                "containers": [{"name": "sidecar"}, {"name": "main", "resources": {"requests": amounts}}],
-            },
-        }
-    )
+from tests.testkit.pods import pod_view
 
 
 def refusal(annotations):
     with pytest.raises(InvalidInputError) as raised:
-        request_of(pod(annotations))
+        request_of(pod_view(annotations))
     return str(raised.value)
 
 
 def test_the_page_s_example_is_100_mbps_bgp_by_traffic():
-    request = request_of(pod({EIP_ATTRIBUTES: '{"Bandwidth":"100","ISP":"BGP"}'}))
+    request = request_of(pod_view({EIP_ATTRIBUTES: '{"Bandwidth":"100","ISP":"BGP"}'}))
 
     assert request.order == EipOrder(isp="BGP", bandwidth_mbps=100, charge_type="TRAFFIC_POSTPAID_BY_HOUR")
     assert request.delete_policy is DeletePolicy.DELETE
@@ -58,7 +40,7 @@ def test_the_page_s_example_is_100_mbps_bgp_by_traffic():
     "annotations", [{}, {EIP_ATTRIBUTES: ""}, {EIP_ATTRIBUTES: " "}, {EIP_ATTRIBUTES: "{}"}]
 )
 def test_nothing_said_means_the_defaults(annotations):
-    assert request_of(pod(annotations, resource="1")).order == EipOrder()
+    assert request_of(pod_view(annotations, resource="1")).order == EipOrder()
 
 
 @pytest.mark.parametrize("isp", ISPS)
@@ -206,7 +188,7 @@ fields = st.dictionaries(
 @given(fields.map(json.dumps) | st.text(max_size=100))
 def test_whatever_is_written_gives_an_order_in_the_limits_or_a_refusal_that_names_it(text):
     try:
-        order = request_of(pod({EIP_ATTRIBUTES: text})).order
+        order = request_of(pod_view({EIP_ATTRIBUTES: text})).order
     except InvalidInputError as e:
         said = str(e)
     else:

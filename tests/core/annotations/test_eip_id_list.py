@@ -7,17 +7,18 @@ from hypothesis import strategies as st
 from ipamd.core.annotations import eip_id_list
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.kubernetes import pods
-
-
-def pod(name, *, kind="", generate_name=""):
-    owner = {"apiVersion": "apps/v1", "kind": kind, "name": "web", "uid": "o1", "controller": True}
-    metadata = {"namespace": "default", "name": name, "uid": "u1", "generateName": generate_name}
-    return pods.view({"metadata": {**metadata, "ownerReferences": [owner] if kind else []}})
+from tests.testkit.pods import pod_view
 
 
 def test_the_entries_stand_in_their_order():
     assert eip_id_list.parse("eip-1a2b3c4d,eip-00000000") == ("eip-1a2b3c4d", "eip-00000000")
     assert eip_id_list.parse(" eip-1a2b3c4d ,\n eip-00000000 ") == ("eip-1a2b3c4d", "eip-00000000")
+
+
+def named(name, *, kind="", generate_name=""):
+    owner = {"apiVersion": "apps/v1", "kind": kind, "name": "web", "uid": "o1", "controller": True}
+    metadata = {"generateName": generate_name, "ownerReferences": [owner] if kind else []}
+    return pod_view(name=name, metadata=metadata)
 
 
 @pytest.mark.parametrize("text", ["eip-1a2b3c4d,", ",eip-1a2b3c4d", "eip-1a2b3c4d,,", "eip-1a2b3c4d, \n,"])
@@ -73,24 +74,24 @@ def test_whatever_is_written_gives_ids_or_a_short_refusal(text):
 @pytest.mark.parametrize(
     ("asking", "number"),
     [
-        (pod("web-0", kind="StatefulSet", generate_name="web-"), 0),
-        (pod("web-11", kind="StatefulSet", generate_name="web-"), 11),
-        (pod("web-22222", kind="StatefulSet", generate_name="web-"), 22222),
-        (pod("web-3"), 3),
-        (pod("web-00"), 0),
-        (pod("7"), 7),
-        (pod("set-4", kind="GameServerSet"), 4),
-        (pod("set-4", kind="GameServerSet", generate_name="set-"), 4),
-        (pod("web"), None),
-        (pod("web-a1"), None),
-        (pod("web-1a"), None),
-        (pod("web2"), None),
-        (pod("web-7d4b9c6f5-24567", kind="ReplicaSet", generate_name="web-7d4b9c6f5-"), None),
-        (pod("web-24567", kind="DaemonSet", generate_name="web-"), None),
-        (pod("web-24567", kind="Job", generate_name="web-"), None),
-        (pod("web-24567", kind="CloneSet", generate_name="web-"), None),
-        (pod("web-24567", generate_name="web-"), None),
-        (pod("web-bcdfg", generate_name="web-"), None),
+        (named("web-0", kind="StatefulSet", generate_name="web-"), 0),
+        (named("web-11", kind="StatefulSet", generate_name="web-"), 11),
+        (named("web-22222", kind="StatefulSet", generate_name="web-"), 22222),
+        (named("web-3"), 3),
+        (named("web-00"), 0),
+        (named("7"), 7),
+        (named("set-4", kind="GameServerSet"), 4),
+        (named("set-4", kind="GameServerSet", generate_name="set-"), 4),
+        (named("web"), None),
+        (named("web-a1"), None),
+        (named("web-1a"), None),
+        (named("web2"), None),
+        (named("web-7d4b9c6f5-24567", kind="ReplicaSet", generate_name="web-7d4b9c6f5-"), None),
+        (named("web-24567", kind="DaemonSet", generate_name="web-"), None),
+        (named("web-24567", kind="Job", generate_name="web-"), None),
+        (named("web-24567", kind="CloneSet", generate_name="web-"), None),
+        (named("web-24567", generate_name="web-"), None),
+        (named("web-bcdfg", generate_name="web-"), None),
     ],
     ids=lambda value: value.ref.name if isinstance(value, pods.PodView) else str(value),
 )

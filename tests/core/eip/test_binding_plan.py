@@ -7,14 +7,11 @@ from ipamd.core.annotations.eip import DeletePolicy, EipRequest
 from ipamd.core.claim import eipclaim
 from ipamd.core.eip import binding_plan
 from ipamd.core.ledger import acquisition, eip_records, ledger, states
+from tests.testkit.pods import pod_ref
 
 NODE = "node-1"
 IP = "10.0.1.10"
 NOW = 1000.0
-
-
-def pod(uid="u1", name="web-0"):
-    return model.PodRef(namespace="default", name=name, uid=uid)
 
 
 def claim(**changes):
@@ -50,7 +47,7 @@ def told(*, node=NODE, ip=IP, uid="u1", true=True):
 def assigned(stage=None, *, eip_id="eip-1", claim_name="default/web-0", uid="u1"):
     key = model.SandboxKey(container_id="c1", ifname="eth0")
     book = ledger.adopt(ledger.Ledger(), "eni-1", [IP], NOW).ledger
-    book = acquisition.acquire(book, acquisition.Attachment(key=key, pod=pod(uid)), 30.0, NOW).ledger
+    book = acquisition.acquire(book, acquisition.Attachment(key=key, pod=pod_ref(uid=uid)), 30.0, NOW).ledger
     if stage is None:
         return book
     binding = states.Binding(eip_id=eip_id, public_ip="", stage=stage, claim=claim_name)
@@ -80,7 +77,7 @@ def test_provisioned_claim_of_a_wired_pod_is_associated():
     action = one(assigned(), claim())
 
     assert isinstance(action, binding_plan.Associate)
-    assert (action.address.ip, action.claim.address.eip_id, action.pod) == (IP, "eip-1", pod())
+    assert (action.address.ip, action.claim.address.eip_id, action.pod) == (IP, "eip-1", pod_ref())
 
 
 def test_pod_without_a_claim_needs_nothing():
@@ -175,7 +172,7 @@ def test_eip_leaves_its_old_address_before_it_goes_to_the_new_one():
     old = released(assigned(BOUND, uid="u0"))
     key = model.SandboxKey(container_id="c2", ifname="eth0")
     both = ledger.adopt(old, "eni-1", ["10.0.1.11"], NOW).ledger
-    both = acquisition.acquire(both, acquisition.Attachment(key=key, pod=pod()), 30.0, NOW).ledger
+    both = acquisition.acquire(both, acquisition.Attachment(key=key, pod=pod_ref()), 30.0, NOW).ledger
 
     action = one(both, claim())
     assert isinstance(action, binding_plan.Disassociate)
@@ -209,7 +206,7 @@ def test_claim_that_serves_another_pod_without_retention_takes_its_eip_along():
 def test_hold_of_a_pod_that_is_expected_back_goes_on_binding():
     book = released(assigned(), ledger.Hold(until=NOW + 120, by_name=False))
 
-    assert isinstance(one(book, claim(), expected=[pod()]), binding_plan.Associate)
+    assert isinstance(one(book, claim(), expected=[pod_ref()]), binding_plan.Associate)
     assert decided(book, claim()) == []
 
 
@@ -232,7 +229,7 @@ def test_quarantined_address_gets_no_eip():
 
 
 def test_occupied_address_of_a_lost_store_keeps_its_eip():
-    occupant = states.Occupied(host_interface="eni0", host_mac="0a:e2:01:02:03:04", pod=pod(), since=NOW)
+    occupant = states.Occupied(host_interface="eni0", host_mac="0a:e2:01:02:03:04", pod=pod_ref(), since=NOW)
     eip = states.Binding(eip_id="eip-1", public_ip="", stage=BOUND)
     book = ledger.Ledger.of([states.Address(ip=IP, eni_id="eni-1", state=occupant, added_at=NOW, eip=eip)])
 
@@ -249,8 +246,8 @@ def test_every_wait_is_told_in_words():
         "agent of node node-3": claim(**told(node="node-3")),
     }
     for expected, known in words.items():
-        assert expected in binding_plan.waited_for(known, pod(), NODE)
-    assert binding_plan.waited_for(claim(), pod(), NODE) == ""
+        assert expected in binding_plan.waited_for(known, pod_ref(), NODE)
+    assert binding_plan.waited_for(claim(), pod_ref(), NODE) == ""
 
 
 def test_condition_of_the_claim_is_part_of_the_words():
@@ -262,7 +259,7 @@ def test_condition_of_the_claim_is_part_of_the_words():
     }
     known = claim(address=None, conditions=(failed,))
 
-    assert "RequestId r-1" in binding_plan.waited_for(known, pod(), NODE)
+    assert "RequestId r-1" in binding_plan.waited_for(known, pod_ref(), NODE)
     assert (
         binding_plan.refusal(known) == "QuotaExceeded: AddressQuotaLimitExceeded, RequestId r-1: ask for more"
     )
@@ -274,9 +271,9 @@ def test_condition_of_the_claim_is_part_of_the_words():
 def test_add_is_ready_only_with_the_right_eip_bound_for_the_right_pod():
     address = assigned(BOUND).addresses[IP]
 
-    assert binding_plan.is_ready(address, claim(), pod())
-    assert not binding_plan.is_ready(address, claim(pod=eipclaim.ClaimPod(uid="u0")), pod())
-    assert not binding_plan.is_ready(address, claim(deleting=True), pod())
-    assert not binding_plan.is_ready(address, None, pod())
-    assert not binding_plan.is_ready(assigned(BINDING).addresses[IP], claim(), pod())
-    assert not binding_plan.is_ready(assigned(BOUND, eip_id="eip-2").addresses[IP], claim(), pod())
+    assert binding_plan.is_ready(address, claim(), pod_ref())
+    assert not binding_plan.is_ready(address, claim(pod=eipclaim.ClaimPod(uid="u0")), pod_ref())
+    assert not binding_plan.is_ready(address, claim(deleting=True), pod_ref())
+    assert not binding_plan.is_ready(address, None, pod_ref())
+    assert not binding_plan.is_ready(assigned(BINDING).addresses[IP], claim(), pod_ref())
+    assert not binding_plan.is_ready(assigned(BOUND, eip_id="eip-2").addresses[IP], claim(), pod_ref())

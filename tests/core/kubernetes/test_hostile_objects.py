@@ -13,6 +13,7 @@ from ipamd.core.eip import orphans
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.kubernetes import annotation_names, nodes, pods
 from ipamd.core.timing import timestamps
+from tests.testkit.pods import pod_view
 
 PREFIX = annotation_names.PREFIX
 JSON = st.recursive(
@@ -62,16 +63,10 @@ _LONGEST = 2000
 """Characters of a message that ends up in an Event."""
 
 
-def pod(annotations):
-    return pods.view(
-        {"metadata": {"name": "web-0", "namespace": "default", "uid": "u1", "annotations": annotations}}
-    )
-
-
 @settings(deadline=None)  # other tests share the CPU
 @given(ANNOTATIONS)
 def test_annotations_make_a_request_or_an_error_that_can_be_told(annotations):
-    view = pod(annotations)
+    view = pod_view(annotations)
     said = ""
     try:
         request = eip.request_of(view)
@@ -141,7 +136,7 @@ CLAIMS = st.fixed_dictionaries(
 @given(CLAIMS, st.booleans())
 def test_a_claim_that_anybody_wrote_is_read_and_the_rules_have_an_action_for_it(obj, asks):
     claim = eipclaim.read(obj)
-    view = pod({PREFIX + "eip-attributes": ""} if asks else {})
+    view = pod_view({PREFIX + "eip-attributes": ""} if asks else {})
     facts = Facts(cluster_id="cls-1", now=1.7e9, claim=claim, pod=view)
 
     state_machine.decide(facts)

@@ -6,6 +6,7 @@ import pytest
 
 from ipamd.core import model, names
 from ipamd.core.ledger import acquisition, eip_records, ledger, states
+from tests.testkit.pods import pod_ref
 
 NOW = 1000.0
 COOLDOWN = 30.0
@@ -15,12 +16,8 @@ def key(container="c1", ifname="eth0"):
     return model.SandboxKey(container_id=container, ifname=ifname)
 
 
-def pod(name="web-0", uid="u1"):
-    return model.PodRef(namespace="default", name=name, uid=uid)
-
-
 def asks(container="c1", *, name="web-0", uid="u1", eip_id="", ifname="eth0"):
-    return acquisition.Attachment(key=key(container, ifname), pod=pod(name, uid), eip_id=eip_id)
+    return acquisition.Attachment(key=key(container, ifname), pod=pod_ref(name, uid), eip_id=eip_id)
 
 
 def binding(eip_id="eip-1", *, retained=False):
@@ -166,7 +163,7 @@ def test_sandbox_that_was_wired_after_an_add_began_is_the_newer_one():
 
 def test_address_of_an_unknown_occupant_is_taken_over_and_not_just_given():
     occupied = states.Occupied(
-        host_interface="eni0123456789a", host_mac="0a:e2:01:02:03:04", pod=pod(), since=NOW
+        host_interface="eni0123456789a", host_mac="0a:e2:01:02:03:04", pod=pod_ref(), since=NOW
     )
     book = warm_pool(1)
     book = book.changed(replace(book.addresses["10.0.1.10"], state=occupied)).ledger
@@ -217,7 +214,7 @@ def test_later_pod_of_the_name_gets_a_retained_address_and_no_other():
     book, resumed = acquired(kept, asks("new", uid="u2", eip_id="eip-1"))
 
     assert resumed == ip
-    assert book.addresses[ip].state.pod == pod(uid="u2")
+    assert book.addresses[ip].state.pod == pod_ref(uid="u2")
 
     _, other = acquired(kept, asks("x", name="web-1", uid="u3"))
     assert other != ip

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.contract.kube.endpoint import config_map
 from tests.testkit.eventually import eventually
+from tests.testkit.kubernetes_objects import config_map
 
 PATH = "/api/v1/namespaces/default/configmaps"
 

@@ -8,8 +8,8 @@ import urllib3
 
 from simulator.kube import Fault, FaultKind
 from simulator.kube.faults import from_json
-from tests.contract.kube.endpoint import config_map
 from tests.testkit.eventually import eventually
+from tests.testkit.kubernetes_objects import config_map
 
 PATH = "/api/v1/namespaces/default/configmaps"
 

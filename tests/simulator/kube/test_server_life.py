@@ -7,8 +7,8 @@ import pytest
 import urllib3
 
 from simulator.kube import KubeServer, Store, listen
-from tests.contract.kube.endpoint import config_map
 from tests.testkit.eventually import eventually
+from tests.testkit.kubernetes_objects import config_map
 
 PATH = "/api/v1/namespaces/default/configmaps"
 

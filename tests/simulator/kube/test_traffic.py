@@ -1,7 +1,7 @@
 """Requests are counted by verb, resource and user agent."""
 
 from simulator.kube.traffic import Traffic
-from tests.contract.kube.endpoint import config_map
+from tests.testkit.kubernetes_objects import config_map
 
 PATH = "/api/v1/namespaces/default/configmaps"
 

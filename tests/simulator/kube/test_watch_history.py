@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from tests.contract.kube.endpoint import claim
+from tests.testkit.kubernetes_objects import claim
 
 CLAIMS = "/apis/networking.tke.cloud.tencent.com/v1/namespaces/default/eipclaims"
 SELECTORS = ["", "node=n1", "node in (n1,n2)", "!node", "node!=n1"]
