@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ipamd.cloud.inhibition import WINDOWS
 from ipamd.core.errors import CloudError, CloudErrorKind, IpamError
 from ipamd.core.timing.backoff import Backoff
 
@@ -37,7 +36,7 @@ class Closures:
         with self._guard:
             before = self._closed.get(subject)
             failures = before.failures + 1 if before else 1
-            window = WINDOWS.get(error.kind, 0.0) if isinstance(error, CloudError) else 0.0
+            window = error.kind.policy.retry_after if isinstance(error, CloudError) else 0.0
             pause = window or _BACKOFF.delay(failures, self._random)
             self._closed[subject] = _Closure(self._clock() + pause, error, failures)
             return pause

@@ -14,7 +14,6 @@ from ipamd.core.timing.deadline import Deadline
 
 _BINDING = (model.EipStatus.BINDING, model.EipStatus.BIND, model.EipStatus.BIND_ENI)
 _LOOSE = (model.EipStatus.UNBIND, model.EipStatus.UNBINDING, model.EipStatus.OFFLINING)
-_WORTH_A_LOOK = (CloudErrorKind.WRONG_STATE, CloudErrorKind.UNKNOWN_OUTCOME, CloudErrorKind.INVALID)
 
 
 class EipBinding(EipCalls):
@@ -36,7 +35,7 @@ class EipBinding(EipCalls):
                 "AssociateAddress", params, deadline=deadline, scope=f"{eip_id} {eni_id}"
             )
         except CloudError as error:
-            if error.kind not in _WORTH_A_LOOK:
+            if not error.kind.policy.needs_look:
                 raise
             eip = self.describe_eip(eip_id, deadline)
             if eip is not None and eip.status in _BINDING:
@@ -63,7 +62,7 @@ class EipBinding(EipCalls):
         except CloudError as error:
             if error.kind is CloudErrorKind.NOT_FOUND:
                 return ""
-            if error.kind not in _WORTH_A_LOOK:
+            if not error.kind.policy.needs_look:
                 raise
             eip = self.describe_eip(eip_id, deadline)
             if eip is None or eip.status in _LOOSE:

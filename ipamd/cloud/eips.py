@@ -106,7 +106,7 @@ class EipCalls(Calls):
         except CloudError as error:
             if error.kind is CloudErrorKind.NOT_FOUND:
                 return ""
-            if error.kind not in (CloudErrorKind.WRONG_STATE, CloudErrorKind.UNKNOWN_OUTCOME):
+            if not error.kind.policy.needs_look:
                 raise
             eip = self.describe_eip(eip_id, deadline)
             if eip is None or eip.status in _ON_THE_WAY_OUT:

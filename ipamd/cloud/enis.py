@@ -119,7 +119,6 @@ class EniCalls(Calls):
 
     def _after_refusal(self, eni_id: str, error: CloudError, deadline: Deadline) -> model.Eni | None:
         """Look at the ENI after a refusal that its own state may explain; re-raise any other refusal."""
-        explicable = (CloudErrorKind.NOT_FOUND, CloudErrorKind.WRONG_STATE, CloudErrorKind.UNKNOWN_OUTCOME)
-        if error.kind not in explicable:
+        if not error.kind.policy.needs_look:
             raise error
         return self.describe_eni(eni_id, deadline)

@@ -18,14 +18,6 @@ log = logging.getLogger(__name__)
 _RESOURCE = re.compile(r"resource \(\S*?([^/:\s)]+)\) has no permission")
 """How CAM names what it denies the action on, for example `qcs::cvm:ap-guangzhou:uin/1:eip/*`."""
 
-WINDOWS: Mapping[CloudErrorKind, float] = {
-    CloudErrorKind.QUOTA: 60.0,
-    CloudErrorKind.MONEY: 120.0,
-    CloudErrorKind.PERMISSION: 60.0,
-    CloudErrorKind.SUBNET_FULL: 60.0,
-}
-"""Seconds for which a refusal of each kind is believed."""
-
 _NEEDS_ADDRESSES = ("AssignPrivateIpAddresses", "CreateAndAttachNetworkInterface")
 _RELIEVES: Mapping[str, tuple[str, ...]] = {
     "DeleteNetworkInterface": _NEEDS_ADDRESSES,
@@ -36,8 +28,6 @@ _RELIEVES: Mapping[str, tuple[str, ...]] = {
 """Which actions get back what a success of the left one frees."""
 _RELIEVES_AT_THE_END: Mapping[str, tuple[str, ...]] = {"ReleaseAddresses": ("AllocateAddresses",)}
 """The same, but only once what was accepted has come about: an EIP counts until it is gone."""
-_SHORTAGES = (CloudErrorKind.QUOTA, CloudErrorKind.SUBNET_FULL)
-"""Refusals that something coming free makes void; money and permission are not won by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +63,9 @@ class Inhibitor:
     Thread safety: every method may be called from any thread; none of them waits.
     """
 
-    def __init__(
-        self, *, clock: Callable[[], float], windows: Mapping[CloudErrorKind, float] = WINDOWS
-    ) -> None:
-        """Take a monotonic clock and the seconds that each kind of refusal holds; others never hold."""
+    def __init__(self, *, clock: Callable[[], float]) -> None:
+        """Take a monotonic clock."""
         self._clock = clock
-        self._windows = windows
         self._lock = threading.Lock()
         self._refusals: dict[tuple[str, str], tuple[float, CloudError]] = {}
 
@@ -96,7 +83,7 @@ class Inhibitor:
 
     def refused(self, action: str, scope: Scope, error: CloudError) -> None:
         """Remember that the cloud refused the call, if its kind of refusal holds for a while."""
-        window = self._windows.get(error.kind, 0.0)
+        window = error.kind.policy.retry_after
         if window <= 0:
             return
         key = (action, scope.about(error))
@@ -118,5 +105,5 @@ class Inhibitor:
             self._refusals = {
                 key: (until, error)
                 for key, (until, error) in self._refusals.items()
-                if key not in allowed and not (key[0] in relieved and error.kind in _SHORTAGES)
+                if key not in allowed and not (key[0] in relieved and error.kind.policy.is_shortage)
             }

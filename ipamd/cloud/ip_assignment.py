@@ -84,7 +84,7 @@ class IpAssignment(EniCalls):
                 write = self._ask_to_unassign(eni_id, left, deadline)
                 tasks.settle(self._session, write, gone, deadline)
             except CloudError as error:
-                worth_a_look = error.kind in _WORTH_A_LOOK and attempt < _MOST_TRIES
+                worth_a_look = error.kind.policy.needs_look and attempt < _MOST_TRIES
                 if not worth_a_look or not self._session.pause(attempt, deadline):
                     raise
             else:
@@ -113,13 +113,3 @@ class IpAssignment(EniCalls):
     def _on_eni(self, eni_id: str, ips: frozenset[str], deadline: Deadline) -> list[model.EniAddress]:
         eni = self.describe_eni(eni_id, deadline)
         return [address for address in eni.addresses if address.ip in ips] if eni is not None else []
-
-
-_WORTH_A_LOOK = (
-    CloudErrorKind.INVALID,
-    CloudErrorKind.NOT_FOUND,
-    CloudErrorKind.WRONG_STATE,
-    CloudErrorKind.UNKNOWN_OUTCOME,
-    CloudErrorKind.TASK_FAILED,
-)
-"""Refusals that the addresses' own state may explain."""

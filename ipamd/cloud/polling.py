@@ -21,8 +21,6 @@ from ipamd.core.timing.deadline import Deadline
 
 _log = logging.getLogger(__name__)
 
-_HOPELESS = (CloudErrorKind.PERMISSION, CloudErrorKind.CREDENTIALS, CloudErrorKind.INVALID)
-"""Failures that end the wait; after others the next poll just comes later."""
 _CALL_SECONDS = 15.0
 
 
@@ -200,7 +198,7 @@ class EipWatch:
             half = len(listed) // 2
             self._poll(listed[:half], batch)
             self._poll(listed[half:], batch)
-        elif error.kind in _HOPELESS:
+        elif error.kind.policy.needs_operator:
             self._hand_out(batch, dict.fromkeys(ids, error))
         else:
             self._failures += 1

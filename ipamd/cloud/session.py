@@ -22,7 +22,7 @@ from ipamd.cloud.inhibition import Inhibitor, Scope
 from ipamd.cloud.throttling import Limiter
 from ipamd.cloud.transport import VERSIONS, ProductClient
 from ipamd.core.cloud_errors import cloud_error
-from ipamd.core.errors import CloudError, CloudErrorKind
+from ipamd.core.errors import CloudError, CloudErrorKind, Repeat
 from ipamd.core.timing.backoff import Backoff
 from ipamd.core.timing.deadline import Deadline
 
@@ -216,11 +216,9 @@ class Session:
 
 def may_repeat(kind: CloudErrorKind, attempt: int, *, repeatable: bool) -> bool:
     """Whether a call that failed so at its `attempt`-th sending may be sent again as it is; pure."""
-    if kind in (CloudErrorKind.THROTTLED, CloudErrorKind.BUSY):
-        return True
-    if kind in (CloudErrorKind.UNKNOWN_OUTCOME, CloudErrorKind.INTERNAL):
+    if kind.policy.repeat is Repeat.HARMLESS:
         return repeatable and attempt < MOST_DOUBTFUL_ATTEMPTS
-    return False
+    return kind.policy.repeat is Repeat.ANY
 
 
 def _answered(action: str, error: object, request_id: str) -> CloudError:

@@ -14,17 +14,10 @@ from typing import TypeVar
 from ipamd.cloud import fields
 from ipamd.cloud.session import Calls, Reply, Session
 from ipamd.core.cloud_errors import cloud_error
-from ipamd.core.errors import CloudError, CloudErrorKind
+from ipamd.core.errors import CloudError, CloudErrorKind, Repeat
 from ipamd.core.timing.deadline import Deadline
 
 _Settled = TypeVar("_Settled")
-_PASSING = (
-    CloudErrorKind.BUSY,
-    CloudErrorKind.INTERNAL,
-    CloudErrorKind.THROTTLED,
-    CloudErrorKind.UNKNOWN_OUTCOME,
-)
-"""Failures of a read that the next read may not have."""
 
 
 class TaskState(Enum):
@@ -77,7 +70,7 @@ def settle(
             raise cloud_error(
                 write.action, "ClientTaskFailed", "it was accepted, and its task failed", write.request_id
             )
-        hopeless = unseen is not None and unseen.kind not in _PASSING
+        hopeless = unseen is not None and unseen.kind.policy.repeat is Repeat.NONE
         if hopeless or not session.pause(attempt, deadline):
             why = unseen.message if unseen is not None else f"the time is over and its task is {state.value}"
             raise cloud_error(

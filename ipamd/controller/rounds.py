@@ -11,7 +11,7 @@ import random
 import threading
 from collections.abc import Callable
 
-from ipamd.core.errors import CloudError, CloudErrorKind, IpamError
+from ipamd.core.errors import CloudError, IpamError
 from ipamd.core.timing.backoff import Backoff
 from ipamd.kube.leases import NotLeaderError
 
@@ -85,6 +85,6 @@ class Rounds:
             log.debug("%s: %s; again in %.0f s", self._name, error, wait)
             return
         self._told = same
-        lasting = isinstance(error, CloudError) and error.kind is CloudErrorKind.PERMISSION
+        lasting = isinstance(error, CloudError) and error.kind.policy.needs_operator
         until = "it is tried again now and then" if lasting else f"again in {wait:.0f} s"
         log.warning("%s: %s; %s", self._name, error, until)

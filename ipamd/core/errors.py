@@ -5,6 +5,7 @@ carries `message` (object, verb, cause) and `advice` (what to do next). Adapters
 library's own exception and let nothing of the library through.
 """
 
+from dataclasses import dataclass
 from enum import Enum
 
 
@@ -42,37 +43,240 @@ class KernelError(IpamError):
         self.errno = errno
 
 
+class Outcome(Enum):
+    """What a write that failed may have done."""
+
+    NOTHING = "nothing"
+    PARTIAL = "partial"
+    """It was accepted and failed on its way: some of it may be there."""
+    UNKNOWN = "unknown"
+    """Nothing is known: all of it may be there."""
+
+
+class Repeat(Enum):
+    """Which calls may be sent again as they are, soon, after they failed."""
+
+    ANY = "any"
+    HARMLESS = "harmless"
+    """Reads, and writes that the cloud knows again by their ClientToken: it may have been carried out."""
+    NONE = "none"
+    """None: the next one would fail alike."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What is done about a failed cloud call. Every kind of failure has an answer to every question."""
+
+    outcome: Outcome
+    repeat: Repeat
+    needs_operator: bool
+    """Whether calls like this one, reads included, fail until somebody acts."""
+    retry_after: float
+    """Seconds for which a refusal is believed without asking again, and no ADD waits it out; 0 for none."""
+    is_shortage: bool
+    """Whether something that comes free makes the refusal void."""
+    is_of_object: bool
+    """Whether it is about the object that the call names, so that another subnet, say, may not meet with it;
+    else it is about account, credentials, rate or the way to the cloud."""
+    needs_look: bool
+    """Whether the state that the object is in by now may explain it, and even be the one that was wanted."""
+
+    @property
+    def outcome_unknown(self) -> bool:
+        """Whether a write may have been carried out in full."""
+        return self.outcome is Outcome.UNKNOWN
+
+
 class CloudErrorKind(Enum):
     """What a failed cloud call means to the caller."""
 
-    THROTTLED = "throttled"
+    THROTTLED = (
+        "throttled",
+        Policy(
+            outcome=Outcome.NOTHING,
+            repeat=Repeat.ANY,
+            needs_operator=False,
+            retry_after=0.0,
+            is_shortage=False,
+            is_of_object=False,
+            needs_look=False,
+        ),
+    )
     """Too many requests; nothing was done."""
-    BUSY = "busy"
+    BUSY = (
+        "busy",
+        Policy(
+            outcome=Outcome.NOTHING,
+            repeat=Repeat.ANY,
+            needs_operator=False,
+            retry_after=0.0,
+            is_shortage=False,
+            is_of_object=False,
+            needs_look=False,
+        ),
+    )
     """Another task holds the object; nothing was done, repeat soon."""
-    NOT_FOUND = "not found"
+    NOT_FOUND = (
+        "not found",
+        Policy(
+            outcome=Outcome.NOTHING,
+            repeat=Repeat.NONE,
+            needs_operator=False,
+            retry_after=0.0,
+            is_shortage=False,
+            is_of_object=True,
+            needs_look=True,
+        ),
+    )
     """The object does not exist (any more)."""
-    WRONG_STATE = "wrong state"
+    WRONG_STATE = (
+        "wrong state",
+        Policy(
+            outcome=Outcome.NOTHING,
+            repeat=Repeat.NONE,
+            needs_operator=False,
+            retry_after=0.0,
+            is_shortage=False,
+            is_of_object=True,
+            needs_look=True,
+        ),
+    )
     """The object is in a state that forbids the action: look again before anything else."""
-    QUOTA = "quota"
+    QUOTA = (
+        "quota",
+        Policy(
+            outcome=Outcome.NOTHING,
+            repeat=Repeat.NONE,
+            needs_operator=False,
+            retry_after=60.0,
+            is_shortage=True,
+            is_of_object=False,
+            needs_look=False,
+        ),
+    )
     """An account, region or instance limit; repeat only after a long pause."""
-    SUBNET_FULL = "subnet full"
+    SUBNET_FULL = (
+        "subnet full",
+        Policy(
+            outcome=Outcome.NOTHING,
+            repeat=Repeat.NONE,
+            needs_operator=False,
+            retry_after=60.0,
+            is_shortage=True,
+            is_of_object=True,
+            needs_look=False,
+        ),
+    )
     """No free address in the subnet."""
-    PERMISSION = "permission"
+    PERMISSION = (
+        "permission",
+        Policy(
+            outcome=Outcome.NOTHING,
+            repeat=Repeat.NONE,
+            needs_operator=True,
+            retry_after=60.0,
+            is_shortage=False,
+            is_of_object=False,
+            needs_look=False,
+        ),
+    )
     """CAM denies the action."""
-    MONEY = "money"
+    MONEY = (
+        "money",
+        Policy(
+            outcome=Outcome.NOTHING,
+            repeat=Repeat.NONE,
+            needs_operator=True,
+            retry_after=120.0,
+            is_shortage=False,
+            is_of_object=False,
+            needs_look=False,
+        ),
+    )
     """Arrears or no balance."""
-    CREDENTIALS = "credentials"
+    CREDENTIALS = (
+        "credentials",
+        Policy(
+            outcome=Outcome.NOTHING,
+            repeat=Repeat.NONE,
+            needs_operator=True,
+            retry_after=0.0,
+            is_shortage=False,
+            is_of_object=False,
+            needs_look=False,
+        ),
+    )
     """Signature, token or clock is wrong."""
-    INVALID = "invalid"
+    INVALID = (
+        "invalid",
+        Policy(
+            outcome=Outcome.NOTHING,
+            repeat=Repeat.NONE,
+            needs_operator=True,
+            retry_after=0.0,
+            is_shortage=False,
+            is_of_object=True,
+            needs_look=True,
+        ),
+    )
     """The request is wrong in itself."""
-    NEW_TOKEN = "new token"  # noqa: S105 - not a secret
+    NEW_TOKEN = (
+        "new token",
+        Policy(
+            outcome=Outcome.NOTHING,
+            repeat=Repeat.NONE,
+            needs_operator=False,
+            retry_after=0.0,
+            is_shortage=False,
+            is_of_object=False,
+            needs_look=False,
+        ),
+    )
     """Delivery failed; nothing was created, and only a new ClientToken can succeed."""
-    TASK_FAILED = "task failed"
+    TASK_FAILED = (
+        "task failed",
+        Policy(
+            outcome=Outcome.PARTIAL,
+            repeat=Repeat.NONE,
+            needs_operator=False,
+            retry_after=0.0,
+            is_shortage=False,
+            is_of_object=True,
+            needs_look=True,
+        ),
+    )
     """An accepted asynchronous task ended in failure."""
-    UNKNOWN_OUTCOME = "unknown outcome"
+    UNKNOWN_OUTCOME = (
+        "unknown outcome",
+        Policy(
+            outcome=Outcome.UNKNOWN,
+            repeat=Repeat.HARMLESS,
+            needs_operator=False,
+            retry_after=0.0,
+            is_shortage=False,
+            is_of_object=False,
+            needs_look=True,
+        ),
+    )
     """No answer came (network, time-out, broken answer): the action may have been carried out."""
-    INTERNAL = "internal"
+    INTERNAL = (
+        "internal",
+        Policy(
+            outcome=Outcome.NOTHING,
+            repeat=Repeat.HARMLESS,
+            needs_operator=False,
+            retry_after=0.0,
+            is_shortage=False,
+            is_of_object=True,
+            needs_look=False,
+        ),
+    )
     """The cloud's own fault; nothing is known to have been done."""
+
+    def __init__(self, text: str, policy: Policy) -> None:
+        """Take what it is called, and the answers."""
+        self.text = text
+        self.policy = policy
 
 
 class CloudError(IpamError):

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from ipamd.cloud.polling import EipWatch
 from ipamd.core.eip.cleanup import Entry, Step, next_step
-from ipamd.core.errors import CloudError, CloudErrorKind, IpamError, TryAgainError
+from ipamd.core.errors import CloudError, IpamError, Repeat, TryAgainError
 from ipamd.core.model import Eip, EipStatus
 from ipamd.core.timing.deadline import Deadline
 
@@ -22,7 +22,6 @@ _AT_ONCE = 8
 """The account may write 10 EIPs a second, and each takes some seconds to go."""
 _ATTEMPTS = 5
 """How often the cloud may refuse, or not answer, before an EIP is given up."""
-_LOOK_AGAIN = (CloudErrorKind.WRONG_STATE, CloudErrorKind.UNKNOWN_OUTCOME, CloudErrorKind.BUSY)
 _PAUSE = 1.0
 _ACT_AGAIN = 5.0
 """Seconds after which an EIP that a write has not changed is looked at, and written to, once more."""
@@ -123,7 +122,7 @@ class Releaser:
                     return Outcome(entry=entry, released=False, message=str(e))
             except CloudError as e:
                 failures += 1
-                if e.kind not in _LOOK_AGAIN or failures == _ATTEMPTS or deadline.expired:
+                if not _may_pass(e) or failures == _ATTEMPTS or deadline.expired:
                     return Outcome(entry=entry, released=False, message=str(e))
                 self._stopping.wait(deadline.cap(_PAUSE))
         return Outcome(entry=entry, released=False, message="interrupted")
@@ -145,6 +144,11 @@ class Releaser:
             watch.wait_until(eip_id, lambda eip: eip is None or eip.bound, soon)
         else:
             watch.wait_until(eip_id, _is_settled, soon)
+
+
+def _may_pass(error: CloudError) -> bool:
+    policy = error.kind.policy
+    return policy.repeat is not Repeat.NONE or policy.needs_look
 
 
 def _is_loose(eip: Eip | None) -> bool:

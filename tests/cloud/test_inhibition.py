@@ -23,7 +23,7 @@ def clock():
 
 @pytest.fixture
 def inhibitor(clock):
-    return Inhibitor(clock=clock, windows={CloudErrorKind.SUBNET_FULL: 60, CloudErrorKind.PERMISSION: 60})
+    return Inhibitor(clock=clock)
 
 
 SUBNET_FULL = cloud_error("CreateAndAttachNetworkInterface", "ResourceInsufficient.Subnet", "full", "r-1")
@@ -49,7 +49,7 @@ def test_a_full_subnet_says_nothing_of_another_subnet_or_action(inhibitor):
     inhibitor.check("AssignPrivateIpAddresses", Scope("subnet-a"))
 
 
-def test_a_missing_permission_holds_for_every_scope(inhibitor):
+def test_a_missing_permission_retry_after_every_scope(inhibitor):
     inhibitor.refused("CreateAndAttachNetworkInterface", Scope("subnet-a"), DENIED)
     with pytest.raises(CloudError, match="UnauthorizedOperation"):
         inhibitor.check("CreateAndAttachNetworkInterface", Scope("subnet-b"))
@@ -156,7 +156,7 @@ def refusal(code):
         "EIP denied",
     ],
 )
-def test_a_refusal_holds_for_what_it_is_about_and_for_nothing_else(clock, error, refused, also, not_):
+def test_a_refusal_retry_after_what_it_is_about_and_for_nothing_else(clock, error, refused, also, not_):
     inhibitor = Inhibitor(clock=clock)
     inhibitor.refused("A", refused, error)
 

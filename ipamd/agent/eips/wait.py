@@ -18,14 +18,6 @@ from ipamd.core.errors import CloudError, CloudErrorKind, IpamError, TryAgainErr
 from ipamd.core.ledger.ledger import Ledger
 from ipamd.core.timing.deadline import Deadline
 
-_LASTING = (
-    CloudErrorKind.QUOTA,
-    CloudErrorKind.PERMISSION,
-    CloudErrorKind.MONEY,
-    CloudErrorKind.NOT_FOUND,
-)
-"""Refusals of a bind that no ADD should wait out."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EipWaiting:
@@ -86,4 +78,8 @@ class EipWaiting:
         if refused:
             return TryAgainError(f"its EIPClaim cannot be provisioned: {refused}")
         last = self.binder.error(str(pod))
-        return last if isinstance(last, CloudError) and last.kind in _LASTING else None
+        if not isinstance(last, CloudError):
+            return None
+        # An EIP, or an ENI, that does not exist is not waited for either.
+        lasts = last.kind.policy.retry_after or last.kind is CloudErrorKind.NOT_FOUND
+        return last if lasts else None

@@ -13,7 +13,7 @@ from ipamd.agent.enis import NodeEnis
 from ipamd.agent.shared_ledger import AddressBook
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.core import model, pool, tags
-from ipamd.core.errors import CloudError, CloudErrorKind, TryAgainError
+from ipamd.core.errors import CloudError, CloudErrorKind, Outcome, TryAgainError
 from ipamd.core.ledger import ledger
 from ipamd.core.timing.deadline import Deadline
 from ipamd.store.database import Database, Intent, StoreError
@@ -23,15 +23,6 @@ log = logging.getLogger(__name__)
 CREATE_ENI = "CreateAndAttachNetworkInterface"
 _ASSIGN_SECONDS = 60.0
 _CREATE_SECONDS = 120.0
-_OF_THE_SUBNET = (
-    CloudErrorKind.SUBNET_FULL,
-    CloudErrorKind.NOT_FOUND,
-    CloudErrorKind.WRONG_STATE,
-    CloudErrorKind.INVALID,
-    CloudErrorKind.TASK_FAILED,
-    CloudErrorKind.INTERNAL,
-)
-"""Refusals that another subnet may not meet with; the others are about account, instance or network."""
 _INTENT_LIFETIME = 3600.0
 """Seconds for which a ClientToken is trusted to find what its first use has made."""
 
@@ -93,7 +84,7 @@ class PoolActions:
         try:
             ips = self._cloud.assign_ips(action.eni_id, count, uuid.uuid4().hex, deadline)
         except CloudError as e:
-            if e.kind in (CloudErrorKind.UNKNOWN_OUTCOME, CloudErrorKind.TASK_FAILED):
+            if e.kind.policy.outcome is not Outcome.NOTHING:
                 self.look()
             raise
         self._book.note(lambda book: ledger.adopt(book, action.eni_id, ips, self._book.now()))
@@ -111,7 +102,7 @@ class PoolActions:
         try:
             self._carry_out(intent, deadline)
         except CloudError as e:
-            if e.kind in _OF_THE_SUBNET:
+            if e.kind.policy.is_of_object:
                 raise SubnetRefusedError(subnet_id, e) from e
             raise
         return subnet_id
@@ -225,7 +216,7 @@ class PoolActions:
         try:
             eni = self._cloud.create_and_attach_eni(model.EniRequest(**arguments), intent.token, deadline)
         except CloudError as e:
-            if e.kind is not CloudErrorKind.UNKNOWN_OUTCOME:
+            if not e.kind.policy.outcome_unknown:
                 self._database.drop_intent(intent.token)
             raise
         log.info("created ENI %s in %s with %d addresses", eni.eni_id, eni.subnet_id, len(eni.addresses) - 1)

@@ -35,13 +35,6 @@ _TICK = 5.0
 _WORKERS = 4
 _CREATION = "new ENI"
 """What the creation of an ENI is called where others are called by their id."""
-_LASTING = (
-    CloudErrorKind.SUBNET_FULL,
-    CloudErrorKind.QUOTA,
-    CloudErrorKind.PERMISSION,
-    CloudErrorKind.MONEY,
-)
-"""Refusals that no Pod should wait out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +144,7 @@ class Pool:
         if pool.room(situation) <= 0:
             return _node_is_full(situation.limits, len(pool.stuck(book, now)))
         failures = self._refusals()
-        lasting = all(not isinstance(e, CloudError) or e.kind in _LASTING for e in failures)
+        lasting = all(not isinstance(e, CloudError) or e.kind.policy.retry_after for e in failures)
         return failures[0] if failures and lasting else None
 
     def dry(self) -> list[str]:

@@ -18,7 +18,7 @@ from ipamd.core.claim import failures, state_machine, status, warnings
 from ipamd.core.claim.cluster_rules import ClusterRules
 from ipamd.core.claim.eipclaim import Claim
 from ipamd.core.claim.facts import Bearer, Facts, bearer_of
-from ipamd.core.errors import CloudError, CloudErrorKind
+from ipamd.core.errors import CloudError
 from ipamd.kube import errors
 from ipamd.kube.leases import NotLeaderError
 from ipamd.kube.watch import Key
@@ -30,9 +30,6 @@ _MOST_STEPS = 20
 
 A round that exceeds it is a defect or a fight with another writer.
 """
-
-_LASTING = (CloudErrorKind.PERMISSION, CloudErrorKind.CREDENTIALS, CloudErrorKind.INVALID)
-"""Why a look at the cloud fails until a person acts."""
 
 
 class Reconciler:
@@ -159,7 +156,11 @@ class Reconciler:
         if facts.claim and isinstance(action, do.Release | do.Disassociate):
             verb = "Release" if isinstance(action, do.Release) else "Disassociate"
             self._ports.teller.claim(facts.claim, "Warning", f"Failed{verb}EIP", str(error))
-        if facts.claim and isinstance(action, do.LookAtCloud | do.Choose) and error.kind in _LASTING:
+        if (
+            facts.claim
+            and isinstance(action, do.LookAtCloud | do.Choose)
+            and error.kind.policy.needs_operator
+        ):
             self._ports.teller.both(facts.claim, "Warning", "FailedDescribeEIP", str(error))
             self._record_blindness(facts.claim, error)
 
