@@ -30,7 +30,7 @@ _CONTROLLER = ("--sweep-interval=10s",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Rest:
+class Rest:
     """What is looked at after the waves."""
 
     left: Mapping[str, Sequence[str]]
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with progress.step(f"{full_node.PODS} Pods at a time"):
             full = full_node.visit(bed)
     verdicts = [_verdict(name, samples) for name in figures.ALLOWED]
-    return _report(progress, verdicts, _Rest(left=left, full=full), churn, samples)
+    return _report(progress, verdicts, Rest(left=left, full=full), churn, samples)
 
 
 def _waves(bed: Bed, churn: Churn, seconds: float) -> Samples:
@@ -83,7 +83,7 @@ def _verdict(name: str, samples: Samples) -> Verdict:
 def _report(
     progress: table.Progress,
     verdicts: Sequence[Verdict],
-    rest: _Rest,
+    rest: Rest,
     churn: Churn,
     samples: Samples,
 ) -> int:
@@ -109,10 +109,15 @@ def _report(
     path = _OUTPUT / "soak.json"
     path.write_text(json.dumps(_facts(verdicts, rest, churn, samples), indent=2) + "\n")
     progress.say(f"Facts: {path}")
-    return 0 if all(v.flat for v in verdicts) and not rest.left and not rest.full.problems else 1
+    return 0 if is_good(verdicts, rest) else 1
 
 
-def _facts(verdicts: Sequence[Verdict], rest: _Rest, churn: Churn, samples: Samples) -> dict[str, Any]:
+def is_good(verdicts: Sequence[Verdict], rest: Rest) -> bool:
+    """Return whether nothing grew, nothing was left, and the full node did its work."""
+    return all(v.flat for v in verdicts) and not rest.left and not rest.full.problems
+
+
+def _facts(verdicts: Sequence[Verdict], rest: Rest, churn: Churn, samples: Samples) -> dict[str, Any]:
     return {
         "seconds": round(samples[-1][0], 1),
         "waves": len(samples),
