@@ -22,6 +22,7 @@ def node():
     name = f"leaks{os.getpid()}"
     subprocess.run(["ip", "netns", "add", name], check=True)
     run(name, "ip", "link", "set", "lo", "up")
+    run(name, "ip", "link", "add", "eth0", "type", "veth", "peer", "name", "eth1")
     nft(name, TABLE)
     yield name
     subprocess.run(["ip", "netns", "delete", name], check=True)
@@ -40,7 +41,17 @@ KINDS = {
     "rules": lambda node: run(node, "ip", "rule", "add", "priority", "600", "lookup", "4003"),
     "routes": lambda node: run(node, "ip", "route", "add", "10.0.1.5", "dev", "lo", "table", "4003"),
     "neighbours": lambda node: run(
-        node, "ip", "neigh", "add", "10.0.1.5", "lladdr", "02:00:00:00:00:01", "dev", "lo", "nud", "permanent"
+        node,
+        "ip",
+        "neigh",
+        "add",
+        "10.0.1.5",
+        "lladdr",
+        "02:00:00:00:00:01",
+        "dev",
+        "eth0",
+        "nud",
+        "permanent",
     ),
     "nft": lambda node: nft(node, "add element ip tke_eni pods { 10.0.1.5 }"),
 }
