@@ -49,15 +49,22 @@ class Limiter:
         *,
         clock: Callable[[], float],
         share: float = 0.25,
+        shares: Mapping[str, float] | None = None,
         burst_seconds: float = 2.0,
         allowance: Mapping[str, float] = ALLOWANCE,
     ) -> None:
-        """Take the share of the account's allowance that is ours, and the seconds of it that may be saved."""
-        if not 0 < share <= 1:
-            msg = f"the share of the API rates must be above 0 and at most 1, not {share}"
-            raise ValueError(msg)
+        """Take the share of the account's allowance that is ours, and the seconds of it that may be saved.
+
+        `shares` are those of single actions, where they differ. No more is saved than the account admits at
+        once: what comes beyond that is refused.
+        """
+        for part in (share, *(shares or {}).values()):
+            if not 0 < part <= 1:
+                msg = f"the share of the API rates must be above 0 and at most 1, not {part}"
+                raise ValueError(msg)
         self._clock = clock
         self._share = share
+        self._shares = dict(shares or {})
         self._burst_seconds = burst_seconds
         self._allowance = allowance
         self._lock = threading.Lock()
@@ -82,7 +89,8 @@ class Limiter:
 
     def _bucket(self, action: str) -> token_bucket.TokenBucket:
         if action not in self._buckets:
-            rate = self._allowance.get(action, UNLISTED_ALLOWANCE) * self._share
-            burst = max(1, int(rate * self._burst_seconds))
+            allowance = self._allowance.get(action, UNLISTED_ALLOWANCE)
+            rate = allowance * self._shares.get(action, self._share)
+            burst = max(1, int(min(rate * self._burst_seconds, allowance)))
             self._buckets[action] = token_bucket.TokenBucket(rate=rate, burst=burst)
         return self._buckets[action]

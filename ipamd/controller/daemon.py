@@ -10,7 +10,7 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -39,7 +39,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CLOUD_SHARE = 0.5
-"""Part of the account's API rates: nobody else of a cluster orders or releases EIPs."""
+"""Part of the account's API rates: the agents of all nodes together have the rest."""
+ORDER_SHARE = 0.8
+"""Part of the rates at which an account orders and releases EIPs: nobody else of a cluster does."""
+_ORDERS = ("AllocateAddresses", "ReleaseAddresses")
 _BESIDE_WORKERS = 8
 """Threads that ask cloud and API server beside the workers: sweep, checks, watches, Events."""
 _ASK_AGAIN = Backoff(first=0.5, longest=15.0)
@@ -157,6 +160,11 @@ def _asked_region(metadata: Metadata, ending: threading.Event) -> str:
     return ""
 
 
+def limiter(clock: Callable[[], float]) -> Limiter:
+    """Return how fast a controller may call, by a monotonic clock."""
+    return Limiter(clock=clock, share=CLOUD_SHARE, shares=dict.fromkeys(_ORDERS, ORDER_SHARE))
+
+
 def _cloud(
     settings: Settings,
     region: str,
@@ -169,7 +177,7 @@ def _cloud(
         credentials=credentials.from_environment(environment)
         or credentials.RoleCredentials(metadata.credential),
         endpoints=endpoints.parse(settings.cloud_endpoint),
-        limiter=Limiter(clock=time.monotonic, share=CLOUD_SHARE),
+        limiter=limiter(time.monotonic),
         conduct=Conduct(
             observe=metrics.cloud.observe if metrics else None,
             connections=settings.workers + _BESIDE_WORKERS,

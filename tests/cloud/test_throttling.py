@@ -64,3 +64,20 @@ def test_an_action_without_a_known_rate_gets_the_lowest_one(clock):
 def test_a_share_is_a_part_of_the_whole(clock, share):
     with pytest.raises(ValueError, match="share"):
         Limiter(clock=clock, share=share)
+
+
+def test_an_action_may_have_a_share_of_its_own_and_no_more_at_once_than_the_account_admits(clock):
+    limiter = Limiter(
+        clock=clock,
+        share=0.5,
+        shares={"AllocateAddresses": 0.8},
+        allowance={"AllocateAddresses": 10, "AssociateAddress": 10},
+    )
+
+    orders = [limiter.reserve("AllocateAddresses", 60) for _ in range(12)]
+    binds = [limiter.reserve("AssociateAddress", 60) for _ in range(12)]
+
+    assert orders == pytest.approx([0] * 10 + [0.125, 0.25])
+    assert binds == pytest.approx([0] * 10 + [0.2, 0.4])
+    with pytest.raises(ValueError, match=r"not 1\.5"):
+        Limiter(clock=clock, shares={"AllocateAddresses": 1.5})

@@ -3,7 +3,6 @@
 import configparser
 import re
 
-import ipamd
 from tests.deploy import manifests
 
 ROOT = manifests.DEPLOY.parent
@@ -48,4 +47,4 @@ def test_the_image_has_the_version_of_the_release():
         entry for entry in manifests.read("kustomization.yaml")["images"] if entry["name"].endswith("/ipamd")
     ]
 
-    assert image["newTag"] == ipamd.__version__
+    assert image["newTag"] == setup()["metadata"]["version"]

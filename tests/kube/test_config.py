@@ -37,11 +37,9 @@ def kubeconfig(path, server, user):
 
 
 def test_inside_a_pod_the_token_is_read_anew_as_it_rotates(account):
-    now = [0.0]
-    connection = config.in_cluster(IN_POD, account, monotonic=lambda: now[0])
+    connection = config.in_cluster(IN_POD, account)
     first = connection.authorization()
     (account / "token").write_text("second")
-    now[0] = 61.0
 
     assert connection.server == "https://172.16.0.1:443"
     assert connection.ca_file == str(account / "ca.crt")
@@ -97,9 +95,7 @@ def test_master_replaces_the_server_and_keeps_the_credential_of_the_kubeconfig(t
     assert connection.authorization() == "Bearer secret"
 
 
-@pytest.mark.parametrize(
-    "master", ["near:6443", "ftp://near", "https://", "https://near/api", "https://near ", "http://near:x"]
-)
+@pytest.mark.parametrize("master", ["near:6443", "ftp://near", "https://", "https://near/api"])
 def test_a_master_that_is_no_base_url_is_refused(master):
     with pytest.raises(InvalidInputError, match="--master"):
         config.load("", {}, master=master)
@@ -113,7 +109,7 @@ def test_a_missing_service_account_file_is_named(account, missing):
         config.in_cluster(IN_POD, account)
 
 
-def test_a_token_that_vanishes_before_the_first_request_is_named_by_it(account):
+def test_a_token_that_vanishes_later_is_named_by_the_request(account):
     connection = config.in_cluster(IN_POD, account)
     (account / "token").unlink()
 

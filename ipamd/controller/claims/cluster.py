@@ -146,8 +146,7 @@ class Cluster:
 
     def keys(self) -> set[Key]:
         """Return all keys that the controller has to do with."""
-        asking = (view for view in map(pods.view, self._pods.items()) if _matters(view))
-        return {(view.ref.namespace, view.ref.name) for view in asking} | {
+        return {key_of(obj) for obj in self._pods.items() if _matters(obj)} | {
             (claim.namespace, claim.name) for claim in self.claims()
         }
 
@@ -157,12 +156,12 @@ class Cluster:
 
     def _pod_changed(self, kind: str, obj: dict[str, Any]) -> None:
         del kind
-        view = pods.view(obj)
-        key = (view.ref.namespace, view.ref.name)
-        if _matters(view) or self._claims.get(*key):
+        key = key_of(obj)
+        if self._claims.get(*key) or _matters(obj):
             self._wake(key)
-        if view.node and self._agents.get(view.node) == f"{key[0]}/{key[1]}":
-            self._wake_node(view.node)
+        node = obj["spec"].get("nodeName")
+        if isinstance(node, str) and self._agents.get(node) == f"{key[0]}/{key[1]}":
+            self._wake_node(node)
 
     def _claim(self, key: Key, obj: dict[str, Any]) -> Claim:
         """Return what the object says, read once for each of its versions."""
@@ -233,6 +232,9 @@ def _listed(claim: Claim | None, pod: PodView) -> tuple[str, ...]:
         return ()
 
 
-def _matters(pod: PodView) -> bool:
-    """Whether the Pod wants an EIP, or is to be told why it gets none."""
+def _matters(obj: dict[str, Any]) -> bool:
+    """Whether a trimmed Pod wants an EIP, or is to be told why it gets none."""
+    if not pods.may_ask(obj):
+        return False
+    pod = pods.view(obj)
     return wants_eip(pod) or bool(warnings.misunderstandings(pod))
