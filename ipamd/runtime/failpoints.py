@@ -15,9 +15,9 @@ side, and there are as many as there are kinds of effects, never one for each ob
 
 and, of this process only, `loop.<name>` around each piece of work of a task.
 
-Listeners measure (latency, failures), and in the tests they end the process. Without one a step costs half a
-microsecond. Thread safety: any thread may call anything; a listener is called on the thread that takes the
-step, often under a lock of its adapter, so it must be quick and must not take steps itself.
+Listeners measure (latency, failures), and in the tests they end the process. Thread safety: any thread may
+call anything; a listener is called on the thread that takes the step, often under a lock of its adapter, so
+it must be quick and must not take steps itself.
 """
 
 import threading
