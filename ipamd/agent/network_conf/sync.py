@@ -85,12 +85,8 @@ class NetworkConfiguration:
         pause = _SETTLE
         while not self._stopping.is_set():
             watch.drain()
-            if self._has_written():
-                watch.drain()  # our own writing is no reason to wake up
-                self._has_written()  # but what was forgotten together with it is
-                pause = min(pause * 2, self._interval)
-            else:
-                pause = _SETTLE
+            # Our own writing is a reason to look once more: somebody else's may have come with it.
+            pause = min(pause * 2, self._interval) if self._has_written() else _SETTLE
             watch.wait(self._interval)
             self._stopping.wait(pause)
 
