@@ -3,7 +3,8 @@
 A runtime that gets an error from STATUS reports its network as not ready; the Node is then NotReady at once,
 its Pods leave their Services and are evicted some minutes later. So the agent's last answer stands while it
 is away: for ever on a node whose Pods run, since they do without the agent; for some minutes on an empty one,
-which then had better get no Pods. Since the node booted the agent must have answered once: before, there is
+which then had better get no Pods. What was refused because an empty node had no address says nothing any more
+once Pods run: they have one. Since the node booted the agent must have answered once: before, there is
 nothing to stand (docs/adr/0010).
 
 The answer is kept in one file beside the agent's socket, which as a rule is in memory (/run): a full disk is
@@ -16,7 +17,7 @@ from _socket import if_nameindex
 
 _BOOT_ID = b"/proc/sys/kernel/random/boot_id"
 _FILE = b"/last-status"
-_SERVED, _REFUSED = b"served", b"refused"
+_SERVED, _REFUSED, _REFUSED_EMPTY = b"served", b"refused", b"refused-empty"
 _LARGEST = 256
 _CREATE = posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC | posix.O_NOFOLLOW | posix.O_CLOEXEC
 _LINK_PREFIX, _LINK_LENGTH = "eni", 14
@@ -36,7 +37,7 @@ class LastAnswer:
 
     def keep(self, *, served: bool) -> None:
         """Write down what the agent has answered just now; a file that cannot be written fails nothing."""
-        word = _SERVED if served else _REFUSED
+        word = _SERVED if served else _REFUSED if _pods_run() else _REFUSED_EMPTY
         temporary = self._file + b".%d" % posix.getpid()
         try:
             record = b"%s %s %d\n" % (word, _boot_id(), time.monotonic())
@@ -57,9 +58,10 @@ class LastAnswer:
         On a node without Pods it stands for `patience` seconds.
         """
         word, seconds = self._read()
-        if word == _REFUSED:
+        pods_run = _pods_run()
+        if word == _REFUSED or (word == _REFUSED_EMPTY and not pods_run):
             return "the last thing that it said was that the node cannot take Pods"
-        if _pods_run():
+        if pods_run:
             return ""
         if word != _SERVED:
             return "it has not answered since the node booted, and no Pod of this node runs"

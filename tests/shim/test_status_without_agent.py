@@ -138,6 +138,19 @@ def test_a_refusal_stands_as_well(plugin, node, start_agent):
     assert "the last thing that it said was that the node cannot take Pods" in error["msg"]
 
 
+def test_a_refusal_of_an_empty_node_is_over_with_its_first_pod(plugin, node, start_agent):
+    """The agent died between the ADD and the next STATUS."""
+    agent = start_agent()
+    agent.reply_with(FULL, 1)
+    assert status(plugin, node).error["code"] == 50
+    agent.stop().wait()
+    assert "cannot take Pods" in status(plugin, node).error["msg"]
+
+    wire_pod(node)
+
+    assert (status(plugin, node).exit_code, status(plugin, node).stdout) == (0, b"")
+
+
 def test_the_agents_next_answer_counts_again(plugin, node, agent):
     answered(plugin, seconds_ago=1, word="refused")
 
