@@ -25,6 +25,8 @@ _TRANSIENT = (status.UNAVAILABLE, status.DEADLINE_EXCEEDED, status.RESOURCE_EXHA
 # A kubelet whose runtime does not answer for 30 s takes it for dead: the Node is NotReady for that alone.
 _STATUS_TIMEOUT = 10.0
 
+_QUEUE_IN_MEMORY = b"/pending-deletes"
+
 _LARGEST_CONFIG = 4 << 20  # what a gRPC server takes unless told otherwise
 _LONGEST_TIMEOUT = 3600
 
@@ -67,14 +69,20 @@ class Invocation:
             failure = self._failure(error)
         from cni_plugin import pending  # noqa: PLC0415 - costs start-up time and is seldom needed
 
-        try:
-            return self._call_or_queue(pending.Queue(self._queue, self._deadline))
-        except pending.QueueError as error:
-            raise cnierror.CniError(
-                cnierror.TRY_AGAIN_LATER,
-                f"{failure.message}; and the DEL could not be queued: {error.message}",
-                f"{error.advice}; the runtime repeats DEL",
-            ) from None
+        refusals = []
+        # What the disk does not take goes into memory, beside the socket.
+        for directory in (self._queue, self._socket.rpartition(b"/")[0] + _QUEUE_IN_MEMORY):
+            try:
+                return self._call_or_queue(pending.Queue(directory, self._deadline))
+            except pending.QueueError as error:
+                refusals.append(error)
+                if not error.unusable:
+                    break
+        raise cnierror.CniError(
+            cnierror.TRY_AGAIN_LATER,
+            f"{failure.message}; and the DEL could not be queued: {'; '.join(e.message for e in refusals)}",
+            f"{refusals[-1].advice}; the runtime repeats DEL",
+        )
 
     def tell_status(self) -> tuple[bytes, int]:
         """Let the agent answer STATUS, or let its last answer stand."""

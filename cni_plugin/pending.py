@@ -1,5 +1,8 @@
 """The queue of DELs that the agent could not take: one file each, drained by the agent when it starts.
 
+It is on disk; a DEL that the disk does not take is queued in memory (/run), by the same rules. A boot
+empties that, and needs none of it: with the node all sandboxes are gone, which the agent knows by the boot's id.
+
 A file `<sha256 of container id, "/", interface>.del` holds the serialized CniRequest. The order is: connect
 fails, take the lock, connect again, write; the agent drains while it holds the lock, so that no DEL slips in
 between its last look and its first connection. Loaded only when the agent does not answer.
@@ -24,12 +27,16 @@ _CREATE = posix.O_CREAT | posix.O_CLOEXEC | posix.O_NOFOLLOW
 
 
 class QueueError(Exception):
-    """The DEL could not be written down; `message` says why, `advice` what to do."""
+    """The DEL could not be written down; `message` says why, `advice` what to do.
 
-    def __init__(self, message: str, advice: str) -> None:
+    `unusable` says whether the directory or its disk is at fault, so that another may do.
+    """
+
+    def __init__(self, message: str, advice: str, *, unusable: bool = False) -> None:
         super().__init__(message, advice)
         self.message = message
         self.advice = advice
+        self.unusable = unusable
 
 
 class Queue:
@@ -125,6 +132,7 @@ class Queue:
         return QueueError(
             f"the queue {_shown(self._directory)} cannot be written: {error.strerror}",
             "mend the directory or start the agent",
+            unusable=True,
         )
 
 

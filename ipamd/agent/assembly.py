@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import grpc
 
+from ipamd.agent.cni import pending_deletes
 from ipamd.agent.cni.add import Adding, AddTools
 from ipamd.agent.cni.admission_limit import Seats
 from ipamd.agent.cni.check import Checking
@@ -152,7 +153,8 @@ class Agent:
         self._deleting = Deleting(
             book=self._book, releasing=self._releasing, turns=self._turns, pending=self._pending_adds
         )
-        self._pending = PendingDeletes(settings.pending_deletes, self._deleting)
+        queues = (settings.pending_deletes, pending_deletes.in_memory(settings.socket))
+        self._pending = PendingDeletes(queues, self._deleting)
         self._adding = self._make_adding()
         self._sweeping = Sweeping(
             book=self._book, pods=self._pods, deleting=self._deleting, cooldown=settings.ip_cooldown

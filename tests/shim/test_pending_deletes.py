@@ -217,13 +217,35 @@ def test_many_dels_at_once_are_all_kept(plugin):
     assert len(queued(plugin)) == 100
 
 
-def test_a_queue_that_cannot_be_written_is_named(plugin):
+def in_memory(plugin):
+    """The queue beside the socket."""
+    return plugin.socket.with_name("pending-deletes")
+
+
+def test_what_the_disk_does_not_take_is_queued_in_memory(plugin):
     plugin.queue.write_text("not a directory")
+
+    assert succeeded(plugin.run("DEL", b'{"cniVersion": "1.0.0"}'))
+
+    [file] = in_memory(plugin).glob("*.del")
+    assert cni_pb2.CniRequest.FromString(file.read_bytes()).stdin == b'{"cniVersion": "1.0.0"}'
+    assert in_memory(plugin).stat().st_mode & 0o777 == 0o700
+
+
+def test_a_queue_that_somebody_works_on_is_not_passed_by(plugin, lock):
+    assert plugin.run("DEL", TKE_ENI_TIMEOUT="0.2").error["code"] == 11
+    assert not in_memory(plugin).exists()
+
+
+def test_queues_that_cannot_be_written_are_named(plugin):
+    for queue in (plugin.queue, in_memory(plugin)):
+        queue.write_text("not a directory")
 
     error = plugin.run("DEL").error
 
     assert error["code"] == 11
     assert f"{plugin.queue} cannot be written: Not a directory" in error["msg"]
+    assert f"{in_memory(plugin)} cannot be written: Not a directory" in error["msg"]
     assert str(plugin.socket) in error["msg"]
 
 
@@ -231,7 +253,8 @@ def test_a_disk_that_is_full_leaves_nothing_half_written(plugin):
     outcome = plugin.finish(plugin.start("DEL", b" " * 2000, shell='ulimit -f 1; exec "$0"'))
 
     assert "File too large" in outcome.error["msg"]
-    assert [file.name for file in plugin.queue.iterdir()] == ["lock"]
+    for queue in (plugin.queue, in_memory(plugin)):
+        assert [file.name for file in queue.iterdir()] == ["lock"]
 
 
 def test_what_a_killed_del_left_behind_is_cleared_away(plugin):
@@ -248,8 +271,9 @@ def test_a_lock_file_that_is_a_link_is_not_followed(plugin, tmp_path):
     plugin.queue.mkdir()
     (plugin.queue / "lock").symlink_to(tmp_path / "elsewhere")
 
-    assert plugin.run("DEL").error["code"] == 11
+    assert succeeded(plugin.run("DEL"))
     assert not (tmp_path / "elsewhere").exists()
+    assert len(list(in_memory(plugin).glob("*.del"))) == 1
 
 
 def test_a_del_killed_at_any_moment_leaves_only_whole_files(plugin):

@@ -12,7 +12,7 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from google.protobuf.message import DecodeError
@@ -34,16 +34,39 @@ _LOCK_SECONDS = 5.0
 _DELETE_SECONDS = 10.0
 
 
+def in_memory(socket: Path) -> Path:
+    """Return where the plugin queues what the disk does not take: beside the agent's socket."""
+    return socket.parent / "pending-deletes"
+
+
 class PendingDeletes:
-    """The plugin's queue in one directory."""
+    """The plugin's queue: on disk, and in memory for what the disk did not take."""
+
+    def __init__(self, directories: Iterable[Path], deleting: Deleting) -> None:
+        """Take the directories, which are made when missing, and who serves a DEL."""
+        self._queues = [_Queue(directory, deleting) for directory in dict.fromkeys(directories)]
+
+    def drain(self) -> int:
+        """Work the queue off and return how many DELs are left; what fails stays for the next drain."""
+        return sum(queue.drain() for queue in self._queues)
+
+    def supersede(self, key: model.SandboxKey) -> None:
+        """Drop a queued DEL of a sandbox that is being added now: it was about an earlier life of the name.
+
+        Errors: TryAgainError when the queue cannot be changed, as the DEL would end the new sandbox later.
+        """
+        for queue in self._queues:
+            queue.supersede(key)
+
+
+class _Queue:
+    """The part of the queue that is in one directory."""
 
     def __init__(self, directory: Path, deleting: Deleting) -> None:
-        """Take the directory, which is made when missing, and who serves a DEL."""
         self._directory = directory
         self._deleting = deleting
 
     def drain(self) -> int:
-        """Work the queue off and return how many DELs are left; what fails stays for the next drain."""
         try:
             with self._locked():
                 files = sorted(self._directory.glob("*.del"), key=_age)
@@ -58,10 +81,6 @@ class PendingDeletes:
         return len(left)
 
     def supersede(self, key: model.SandboxKey) -> None:
-        """Drop a queued DEL of a sandbox that is being added now: it was about an earlier life of the name.
-
-        Errors: TryAgainError when the queue cannot be changed, as the DEL would end the new sandbox later.
-        """
         file = self._directory / _name_of(key)
         if not file.exists():
             return

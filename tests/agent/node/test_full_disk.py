@@ -27,6 +27,10 @@ class SmallDiskBed(AgentBed):
         super().close()
         subprocess.run(["umount", "-l", str(self.state_dir)], check=False)
 
+    @property
+    def pending_deletes(self):
+        return self.state_dir / "pending-deletes"
+
     @contextlib.contextmanager
     def full_disk(self):
         filler = self.state_dir / "filler"
@@ -149,6 +153,42 @@ def test_an_agent_that_starts_again_on_a_full_disk_serves(node):
                 assert node.call("del", going) == (0, {})
                 assert node.traces(ip) == []
     node.delete_pod(staying)
+
+
+def test_a_del_without_agent_on_a_full_disk_is_worked_off_by_the_next_agent(node):
+    node.begin()
+    staying, _ = added(node, "staying")
+    going, ip = added(node, "going")
+    node.kill(node.agent)
+
+    with node.full_disk():
+        outcome = node.runtime.run("DEL", going)
+        assert (outcome.exit_code, outcome.stdout) == (0, b"")
+
+        node.start_agent(options=node.options)
+        node.eventually("serving", lambda: bool(node.status()))
+        assert set(node.pods()) == {"staying"}
+        assert node.traces(ip) == []
+    node.delete_pod(staying)
+
+
+def test_a_del_that_waits_in_memory_is_dropped_when_the_sandbox_is_added_again(node):
+    node.begin()
+    again, _ = added(node, "again")
+    node.kill(node.agent)
+    with node.full_disk():
+        assert node.runtime.run("DEL", again).exit_code == 0
+    [queued] = node.socket.parent.glob("pending-deletes/*.del")
+    content = queued.read_bytes()
+    node.start_again()
+    queued.write_bytes(content)
+
+    code, result = node.call("add", again)
+
+    assert code == 0
+    assert not queued.exists()
+    assert node.pods()["again"]["privateIp"] == ip_of(result)
+    node.delete_pod(again)
 
 
 def test_what_a_start_would_tidy_up_in_the_store_waits_while_the_disk_is_full(node):
