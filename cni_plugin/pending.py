@@ -1,7 +1,7 @@
 """The queue of DELs that the agent could not take: one file each, drained by the agent when it starts.
 
-It is on disk; a DEL that the disk does not take is queued in memory (/run), by the same rules. A boot
-empties that, and needs none of it: with the node all sandboxes are gone, which the agent knows by the boot's id.
+It is on disk; a DEL that the disk does not take is queued in memory (/run), by the same rules. A reboot
+empties that and needs none of it: all sandboxes are gone with it, which the agent knows by the boot's id.
 
 A file `<sha256 of container id, "/", interface>.del` holds the serialized CniRequest. The order is: connect
 fails, take the lock, connect again, write; the agent drains while it holds the lock, so that no DEL slips in

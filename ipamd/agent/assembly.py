@@ -161,6 +161,7 @@ class Agent:
         )
         self._reconciler = Reconciler(
             around.opened.past,
+            rebooting=lambda: around.opened.database.expect_boot(around.boot_id),
             settled=lambda: recovery.finish_start(around.opened.database, around.boot_id),
             book=self._book,
             enis=self._enis,

@@ -52,7 +52,8 @@ class Intent:
 class Database:
     """The open store.
 
-    Invariant: one instance for a file on the whole machine, as long as it is open.
+    Invariant: one instance for a file on the whole machine, as long as it is open; `_expected_boot` is the
+    boot that the next write makes the stored times those of, empty if they are already.
     """
 
     def __init__(self, path: Path) -> None:
@@ -64,6 +65,7 @@ class Database:
         """
         self._path = path
         self._guard = threading.Lock()
+        self._expected_boot = ""
         self._lock_file = _lock(path)
         try:
             self._connection = _connect(path)
@@ -125,7 +127,7 @@ class Database:
                 token=row["token"],
                 action=row["action"],
                 arguments=self._decoded(row["arguments"]),
-                created_at=Boottime(row["created_at"]),
+                created_at=BOOT if self._expected_boot else Boottime(row["created_at"]),
             )
             for row in found
         ]
@@ -135,17 +137,23 @@ class Database:
         with self._transaction("put_fact") as connection:
             connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, json.dumps(content)))
 
-    def begin_boot(self, boot_id: str) -> None:
-        """Remember of which boot all stored times are from now on.
+    def expect_boot(self, boot_id: str) -> None:
+        """Have the next write, whatever it is, say with it of which boot all stored times are from now on.
 
-        How old the intents of an earlier one are cannot be known: their age begins at this boot.
+        So no write can speak of this boot in a store that still claims another.
         """
-        if self.fact(BOOT_ID) == boot_id:
-            return  # nothing to write: a disk that is full must not keep an agent from starting again
-        content = json.dumps(boot_id)
-        with self._transaction("begin_boot") as connection:
-            connection.execute("UPDATE intents SET created_at = ?", (BOOT,))
-            connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (BOOT_ID, content))
+        if self.fact(BOOT_ID) != boot_id:
+            self._expected_boot = boot_id
+
+    def begin_boot(self, boot_id: str) -> None:
+        """Remember now of which boot all stored times are from now on; after a StoreError at the next write.
+
+        Nothing is written that is there: a disk that is full must not keep an agent from starting again.
+        """
+        self.expect_boot(boot_id)
+        if self._expected_boot:
+            with self._transaction("begin_boot"):
+                pass
 
     def fact(self, name: str) -> Any:
         """Return the remembered value, None when there is none."""
@@ -164,8 +172,11 @@ class Database:
         with self._guard, self._translated("write"), failpoints.failpoint(f"store.{name}"):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
+                if self._expected_boot:
+                    _begin_boot(self._connection, self._expected_boot)
                 yield self._connection
                 self._connection.execute("COMMIT")
+                self._expected_boot = ""
             except BaseException:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
@@ -180,6 +191,12 @@ class Database:
                 f"cannot {verb} the store {self._path}: {e}",
                 advice="check free space, mount and permissions of its directory",
             ) from e
+
+
+def _begin_boot(connection: sqlite3.Connection, boot_id: str) -> None:
+    """Write of which boot the times are; how old the intents of an earlier one are cannot be known."""
+    connection.execute("UPDATE intents SET created_at = ?", (BOOT,))
+    connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (BOOT_ID, json.dumps(boot_id)))
 
 
 def _write(connection: sqlite3.Connection, transition: Transition) -> None:

@@ -10,7 +10,7 @@ from enum import Enum
 from pathlib import Path
 
 from ipamd.core.ledger.ledger import Ledger
-from ipamd.store.database import BOOT_ID, DamagedError, Database, set_aside
+from ipamd.store.database import BOOT_ID, DamagedError, Database, StoreError, set_aside
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +59,14 @@ def start_over(opened: Opened, path: Path, boot_id: str, why: str) -> Opened:
 
 
 def finish_start(database: Database, boot_id: str) -> None:
-    """Write down that the store now speaks of this boot, and that its times are of this boot's clock."""
-    database.begin_boot(boot_id)
+    """Write down that the store now speaks of this boot, and that its times are of this boot's clock.
+
+    A disk that does not take it now takes it together with the next change.
+    """
+    try:
+        database.begin_boot(boot_id)
+    except StoreError as e:
+        log.warning("that the times in the store are of this boot is written with its next change: %s", e)
 
 
 def _open(path: Path, boot_id: str) -> Opened:

@@ -208,6 +208,23 @@ def test_the_age_of_an_intent_begins_again_with_each_boot_and_not_with_each_star
         assert database.intents()[0].created_at == BOOT
 
 
+def test_the_first_write_after_a_reboot_makes_the_times_those_of_this_boot(path):
+    """Together with what it writes: a store never claims one boot with rows of another."""
+    with recovery.open_store(path, "boot-1").database as database:
+        recovery.finish_start(database, "boot-1")
+        database.put_intent(Intent(token="t1", action="CreateEni", arguments={}, created_at=9e5))
+    with recovery.open_store(path, "boot-2").database as database:
+        database.expect_boot("boot-2")
+        assert database.fact("boot_id") == "boot-1", "nothing is written yet"
+        assert database.intents()[0].created_at == BOOT, "its age is not known any more"
+
+        database.put_fact("limits", {"enis": 4})
+
+        assert database.fact("boot_id") == "boot-2"
+        database.put_intent(Intent(token="t2", action="CreateEni", arguments={}, created_at=70.0))
+        assert [intent.created_at for intent in database.intents()] == [BOOT, 70.0]
+
+
 def store_of_the_first_release(path, wall):
     """An address that cools for another 20 s and an intent of 30 s ago, where the wall clock shows `wall`."""
     path.parent.mkdir()

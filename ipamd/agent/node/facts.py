@@ -21,7 +21,7 @@ from ipamd.core import model
 from ipamd.core.errors import CloudError
 from ipamd.core.timing.backoff import Backoff
 from ipamd.core.timing.deadline import Deadline
-from ipamd.store.database import Database
+from ipamd.store.database import Database, StoreError
 
 log = logging.getLogger(__name__)
 
@@ -134,11 +134,14 @@ def _first_asked(asking: Asking) -> tuple[NodeFacts, TencentCloud]:
 
 
 def remember(facts: NodeFacts, database: Database) -> None:
-    """Keep the facts for a start without the cloud; writes nothing that is there. Errors: StoreError."""
-    if _memory(database) != facts:
-        database.put_fact(FACT, asdict(facts))
-    if database.fact(INSTANCE) != facts.instance.instance_id:
-        database.put_fact(INSTANCE, facts.instance.instance_id)
+    """Keep the facts for a start without the cloud; writes nothing that is there."""
+    try:
+        if _memory(database) != facts:
+            database.put_fact(FACT, asdict(facts))
+        if database.fact(INSTANCE) != facts.instance.instance_id:
+            database.put_fact(INSTANCE, facts.instance.instance_id)
+    except StoreError as e:
+        log.warning("a start without the cloud will not know which instance this is: %s", e)
 
 
 def _remembered(asking: Asking, database: Database) -> NodeFacts | None:

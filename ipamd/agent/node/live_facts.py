@@ -18,7 +18,7 @@ from ipamd.agent.node.facts import NodeFacts
 from ipamd.core.errors import CloudError
 from ipamd.core.timing.backoff import Backoff
 from ipamd.core.timing.deadline import Deadline
-from ipamd.store.database import Database, StoreError
+from ipamd.store.database import Database
 
 log = logging.getLogger(__name__)
 
@@ -80,10 +80,7 @@ class LiveFacts:
             return
         self._facts = facts
         log.info("the cloud says other things of this node than before: %s", _difference(before, facts))
-        try:
-            node_facts.remember(facts, self._database)
-        except StoreError as e:
-            log.warning("the next start will not know them: %s", e)
+        node_facts.remember(facts, self._database)
         self._on_change()
 
     def _run(self) -> None:

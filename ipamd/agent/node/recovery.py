@@ -33,15 +33,19 @@ class Reconciler:
         self,
         past: Past,
         *,
+        rebooting: Callable[[], None],
         settled: Callable[[], None],
         book: AddressBook,
         enis: NodeEnis,
     ) -> None:
         """Take what the store knows of the time before, and what is to be compared.
 
-        `settled` is called once the store is true again: it then speaks of this boot.
+        `rebooting` is called before what an earlier boot has left is changed: that is written together with
+        the boot's id or not at all. `settled` is called once the store is true again: it then speaks of this
+        boot.
         """
         self._past = past
+        self._rebooting = rebooting
         self._settled = settled
         self._book = book
         self._enis = enis
@@ -51,12 +55,13 @@ class Reconciler:
     def begin(self, spans: restart.Spans) -> None:
         """Take in a reboot, stored times, and the ENIs that are known already.
 
-        Errors: StoreError when a reboot cannot be written down; a restart needs no disk that takes anything.
+        Neither needs a disk that takes anything: while it does not, nobody is given an address.
         """
         rebooted = self._past is Past.EARLIER_BOOT
         if rebooted:
             log.info("the node was rebooted: the addresses are held for their Pods")
-            self._book.apply(lambda ledger: restart.rebooted(ledger, spans, self._book.now()))
+            self._rebooting()
+            self._book.note(lambda ledger: restart.rebooted(ledger, spans, self._book.now()))
         else:
             self._book.note(lambda ledger: restart.restarted(ledger, spans, self._book.now()))
         if self._past is not Past.NONE:

@@ -1,6 +1,7 @@
 """A disk that cannot be written: Pods go, what they had is nobody else's, and the node stays in service."""
 
 import contextlib
+import json
 import os
 import sqlite3
 import subprocess
@@ -153,6 +154,45 @@ def test_an_agent_that_starts_again_on_a_full_disk_serves(node):
                 assert node.call("del", going) == (0, {})
                 assert node.traces(ip) == []
     node.delete_pod(staying)
+
+
+def rebooted(node, *sandboxes):
+    """Let the store be of an earlier boot, which has taken the sandboxes with it."""
+    with contextlib.closing(sqlite3.connect(node.store)) as connection, connection:
+        connection.execute("UPDATE facts SET content = ? WHERE name = 'boot_id'", (json.dumps("earlier"),))
+    for sandbox in sandboxes:
+        node.runtime.remove_sandbox(sandbox)
+
+
+def test_an_agent_that_starts_after_a_reboot_on_a_full_disk_serves_and_gives_no_address_twice(node):
+    node.begin()
+    pod, before = node.pod_and_sandbox("back")
+    first = ip_of(node.call("add", before)[1])
+    node.stop(node.agent)
+    rebooted(node, before)
+
+    with node.full_disk():
+        node.start_agent(options=node.options)
+        node.eventually("serving", lambda: bool(node.status()))
+        assert any("cannot write the store" in problem for problem in node.status()["problems"])
+        assert node.pool()["held"] == 1
+        again = node.runtime.new_sandbox(pod=pod)
+        _, other = node.pod_and_sandbox("other")
+        assert [node.call("add", sandbox)[1]["code"] for sandbox in (again, other)] == [11, 11]
+        node.kill(node.agent)
+        node.start_agent(options=node.options)
+        node.eventually("serving again", lambda: bool(node.status()))
+        assert node.pool()["held"] == 1
+
+    node.eventually("the Pod is back", lambda: node.call("add", again)[0] == 0)
+    assert node.call("add", other)[0] == 0
+    assert node.addresses()["back"] == first
+    assert node.addresses()["other"] != first
+    node.kill(node.agent)
+    node.start_again()
+    assert node.addresses()["back"] == first, "the store is of this boot: the Pod runs"
+    for sandbox in (again, other):
+        node.delete_pod(sandbox)
 
 
 def test_a_del_without_agent_on_a_full_disk_is_worked_off_by_the_next_agent(node):
