@@ -44,6 +44,8 @@ class HttpReply:
     status: int = 200
     content_type: str = "text/plain"
     body: bytes = b""
+    dated: bool = True
+    """Whether it has a Date header, which some proxies strip."""
 
 
 Handler = Callable[[HttpRequest], HttpReply | None]
@@ -90,7 +92,10 @@ class _Connection(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = _serve  # noqa: N815 - names of http.server
 
     def _send(self, reply: HttpReply) -> None:
-        self.send_response(reply.status)
+        if reply.dated:
+            self.send_response(reply.status)
+        else:
+            self.send_response_only(reply.status)
         self.send_header("Content-Type", reply.content_type)
         self.send_header("Content-Length", str(len(reply.body)))
         self.end_headers()

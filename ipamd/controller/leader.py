@@ -109,6 +109,7 @@ class Leader:
         self.lost = threading.Event()
         teller = Teller(self._recorder)
         tell = partial(teller.lease, settings.lease_namespace, settings.lease_name)
+        self.clock = ClockChecks(tempo.clock, cloud.time, tell, steady=tempo.steady)
         ports = Ports(
             fence=election,
             cloud=cloud,
@@ -120,7 +121,7 @@ class Leader:
             blind=lambda: self.sweep.counts.blind,
             absences=Absences(tempo.steady),
             obstacles=Absences(tempo.steady),
-            clock_doubt=ClockChecks(tempo.clock, cloud.time, tell).doubt,
+            clock_doubt=self.clock.doubt,
             clock=tempo.clock,
         )
         eips = ClaimEips(cloud, settings.cluster_id)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from ipamd.controller.account.clock import Agreement
 from ipamd.controller.leader import Leader
 from ipamd.controller.sweep.sweep import SweepCounts
 from ipamd.core import model
@@ -36,6 +37,14 @@ class LeaderState(Collector):
             "Claims and Pods that wait to be looked at, now or after a back-off.",
             value=len(self._leader.queue),
         )
+        clock = GaugeMetricFamily(
+            "tke_eni_clock_doubted",
+            "1 on the leader while its wall clock is not believed, by reason: kept claims expire late.",
+            labels=["reason"],
+        )
+        for state in (Agreement.APART, Agreement.UNKNOWN):
+            clock.add_metric([state.value], int(self._leader.clock.state is state))
+        yield clock
         yield from _sweep(self._leader.sweep.counts)
         yield from _quotas(self._leader.quota.quotas)
 

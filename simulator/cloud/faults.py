@@ -35,6 +35,8 @@ class FaultKind(StrEnum):
     """Status 500 with an HTML body; nothing is done."""
     BROKEN_JSON = "broken_json"
     """The action is done and the answer cut in the middle."""
+    NO_DATE = "no_date"
+    """The action is done; the answer has no Date header, as behind a proxy that strips it."""
     STALE_READ = "stale_read"
     """A Describe action answers from `seconds` ago, at most from when the fault was set."""
     PARTIAL = "partial"

@@ -40,6 +40,13 @@ class CloudServer(HttpServer):
         super().__init__(sockets, self._answer, wall=region.wall)
 
     def _answer(self, http: HttpRequest) -> HttpReply | None:
+        reply = self._answered(http)
+        name = http.headers.get("x-tc-action", "")
+        if reply is not None and self._region.faults.take(name, FaultKind.NO_DATE):
+            return dataclasses.replace(reply, dated=False)
+        return reply
+
+    def _answered(self, http: HttpRequest) -> HttpReply | None:
         request_id = str(uuid.uuid4())
         try:
             return self._perform(self._authenticated(http, request_id))

@@ -1,5 +1,6 @@
 """The metrics of a replica."""
 
+import time
 from functools import partial
 
 import pytest
@@ -113,3 +114,17 @@ def test_a_role_that_may_not_read_quotas_costs_only_the_metric(world, counted):
 
     assert world.wait_provisioned("web-0").address is not None
     assert counted.registry.get_sample_value("tke_eni_eip_quota_limit", {"quota": "TOTAL_EIP_QUOTA"}) is None
+
+
+def test_a_clock_that_is_not_believed_is_shown(world, counted):
+    replica = world.start_controller(clock=lambda: time.time() + 3600)
+    counted.registry.register(LeaderState(replica.leader))
+    value = counted.registry.get_sample_value
+    world.create_pod("web-0", {"eip-attributes": ""}, never=True)
+    world.wait_provisioned("web-0")
+    assert value("tke_eni_clock_doubted", {"reason": "apart"}) == 0
+
+    world.remove_pod("web-0")
+
+    world.wait(lambda: value("tke_eni_clock_doubted", {"reason": "apart"}) == 1)
+    assert value("tke_eni_clock_doubted", {"reason": "unknown"}) == 0

@@ -15,9 +15,15 @@ def limit_of(facts: Facts, claim: Claim) -> float | None:
 def seconds_left(facts: Facts, claim: Claim) -> float | None:
     """Return how long the claim is kept from now on, None for ever; counted from when its Pod was missed.
 
-    Dates alone delete nothing: they were written by the clocks of perhaps several leaders.
+    Dates alone delete nothing: they were written by the clocks of perhaps several leaders. And while the wall
+    clock is not believed no date counts: then this process must itself have missed the Pod for all of the
+    time, by its steady clock. That is never shorter than by true dates, as it begins anew with each process.
     """
     limit = limit_of(facts, claim)
-    if limit is None or claim.pod is None or claim.pod.last_seen is None:
+    if limit is None:
+        return None
+    if facts.clock_doubt:
+        return limit - facts.absent_for if claim.pod_uid else None
+    if claim.pod is None or claim.pod.last_seen is None:
         return None
     return max(claim.pod.last_seen + limit - facts.now, facts.rules.least_absence - facts.absent_for)

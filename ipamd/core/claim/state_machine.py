@@ -111,17 +111,15 @@ def _let_go(facts: Facts) -> Action:
     if not claim.retained:
         return _unless_wanted(facts, claim, Bearer.SAME) or _delete_unused(claim)
     served = claim.pod
-    if claim.pod_uid and (served is None or served.last_seen is None):
-        if facts.clock_doubt:
-            # A date of a wrong clock would count for ever.
-            return _within(_CLOCK_AGAIN, _rest(facts, claim))
+    undated = bool(claim.pod_uid) and (served is None or served.last_seen is None)
+    if undated and not facts.clock_doubt:  # the date of a wrong clock would count for ever
         gone = ClaimPod(uid=claim.pod_uid, node=served.node if served else "", last_seen=facts.now)
         return _unless_wanted(facts, claim, Bearer.SAME) or Serve(pod=gone)
     left = expiry.seconds_left(facts, claim)
-    if left is not None and left <= 0 and facts.clock_doubt:
-        return _within(_CLOCK_AGAIN, _rest(facts, claim))
     if left is not None and left <= 0:
         return _unless_wanted(facts, claim, Bearer.SAME, Bearer.NEXT) or _delete_expired(facts, claim)
+    if facts.clock_doubt and (undated or left is not None):
+        left = _CLOCK_AGAIN if left is None else min(left, _CLOCK_AGAIN)
     return _within(left, _rest(facts, claim))
 
 
@@ -145,9 +143,10 @@ def _delete_unused(claim: Claim) -> Action:
 
 def _delete_expired(facts: Facts, claim: Claim) -> Action:
     limit = durations.text_of(expiry.limit_of(facts, claim) or 0)
-    since = timestamps.to_text(claim.pod.last_seen or 0) if claim.pod else "long"
+    seen = claim.pod.last_seen if claim.pod else None
+    since = f"since {timestamps.to_text(seen)}" if seen else "for as long as this controller leads"
     return DeleteClaim(
-        reason=f"Pod {claim} is gone since {since}, and the claim is kept for {limit}", event="ExpiredClaim"
+        reason=f"Pod {claim} is gone {since}, and the claim is kept for {limit}", event="ExpiredClaim"
     )
 
 

@@ -4,8 +4,11 @@ import time
 
 import pytest
 
+from ipamd.controller.account.clock import Agreement
 from ipamd.core.claim.cluster_rules import ClusterRules
 from ipamd.kube.resources import EIPCLAIMS
+from simulator.cloud import Fault as CloudFault
+from simulator.cloud import FaultKind as CloudFaultKind
 from simulator.kube import Fault, FaultKind
 
 HOUR = ClusterRules(expire_after=3600.0)
@@ -169,7 +172,7 @@ def test_a_leader_whose_clock_is_days_ahead_deletes_nothing_and_says_so(world):
 
     controller = world.start_controller(rules=HOUR, clock=clock_ahead)
     world.wait(lambda: controller.cloud.time() is not None)
-    world.miss_since("web-0", 3601)
+    world.miss_since("web-0", 1800)
 
     (event,) = world.wait(lambda: world.events("ClockDoubted"))
     assert "ahead of the cloud's" in event["message"]
@@ -209,4 +212,27 @@ def test_a_leader_that_has_just_begun_looks_for_the_pod_itself_before_old_dates_
     assert not world.claim("web-0").deleting
 
     world.miss_since("web-0", DAYS + 60)
+    world.wait_gone("web-0")
+
+
+def test_without_a_date_of_the_cloud_a_claim_expires_by_what_the_leader_counted_and_that_is_told(world):
+    before = world.start_controller(rules=HOUR)
+    left_alone(world)
+    world.stop_controller(before)
+    world.region.faults.add(CloudFault(kind=CloudFaultKind.NO_DATE, count=None))
+
+    after = world.start_controller(rules=HOUR)
+    world.miss_since("web-0", DAYS)
+    world.wait(lambda: after.leader.clock.state is Agreement.UNKNOWN)
+    world.elapsed += 600
+    world.create_pod("api-0", {"eip-attributes": ""}, never=True)
+    world.wait_provisioned("api-0")
+    world.remove_pod("api-0")  # has a kept claim looked at
+
+    (event,) = world.wait(lambda: world.events("CloudTimeUnknown"))
+    assert event["involvedObject"]["kind"] == "Lease"
+    assert "HTTP header Date" in event["message"]
+    assert not world.claim("web-0").deleting
+
+    world.miss_since("web-0", 3601)
     world.wait_gone("web-0")

@@ -63,16 +63,40 @@ def test_dates_alone_delete_nothing_before_the_process_has_missed_the_pod_for_a_
     assert decide(facts(left_alone(10**6), rules=HOUR, absent_for=HOUR.least_absence)) == do.LookAtPod()
 
 
-def test_while_the_clock_is_doubted_nothing_expires_and_no_date_is_written():
-    doubt = "the controller's clock is ahead of the cloud's"
-    unserved = claim(never=True, pod=None)
+DOUBT = "the controller's clock is ahead of the cloud's"
+UNSERVED = claim(never=True, pod=None)
 
-    for waiting in (left_alone(10**6), unserved):
-        for live in (None, LivePod(None)):
-            action = decide(facts(waiting, rules=HOUR, live_pod=live, clock_doubt=doubt))
-            assert isinstance(action, do.Wait)
-    # What goes with its Pod needs no clock.
-    action = decide(facts(claim(address=OWN), live_pod=LivePod(None), clock_doubt=doubt))
+
+@pytest.mark.parametrize("waiting", [left_alone(10**6), left_alone(-(10**6)), UNSERVED])
+def test_while_the_clock_is_doubted_the_time_counts_for_which_this_process_missed_the_pod(waiting):
+    for live in (None, LivePod(None)):
+        early = facts(waiting, rules=HOUR, live_pod=live, clock_doubt=DOUBT, absent_for=3590.0)
+        action = decide(early)
+        assert isinstance(action, do.Wait)
+        assert action.seconds == pytest.approx(10)
+
+    late = facts(waiting, rules=HOUR, clock_doubt=DOUBT, absent_for=3600.0)
+    assert decide(late) == do.LookAtPod()
+    deleted = decide(replace(late, live_pod=LivePod(None)))
+    assert isinstance(deleted, do.DeleteClaim)
+    assert deleted.event == "ExpiredClaim"
+
+
+@pytest.mark.parametrize("waiting", [left_alone(10**6), UNSERVED])
+def test_while_the_clock_is_doubted_the_claim_is_looked_at_for_the_end_of_the_doubt(waiting):
+    action = decide(facts(waiting, rules=HOUR, live_pod=LivePod(None), clock_doubt=DOUBT, absent_for=0.0))
+
+    assert isinstance(action, do.Wait)
+    assert action.seconds == pytest.approx(30)
+
+
+def test_while_the_clock_is_doubted_what_is_kept_for_ever_is_kept_and_what_goes_with_its_pod_goes():
+    kept = decide(facts(UNSERVED, live_pod=LivePod(None), clock_doubt=DOUBT))
+    assert isinstance(kept, do.Wait)
+    by_hand = claim(never=True, pod=None, made_for="")
+    assert decide(facts(by_hand, rules=HOUR, clock_doubt=DOUBT)) == do.Idle()
+
+    action = decide(facts(claim(address=OWN), live_pod=LivePod(None), clock_doubt=DOUBT))
     assert isinstance(action, do.DeleteClaim)
 
 

@@ -3,6 +3,7 @@
 import time
 
 import pytest
+import urllib3
 from hypothesis import given
 from hypothesis import strategies as st
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
@@ -106,6 +107,13 @@ def test_an_answer_that_is_cut(cloud):
     with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
         cloud.call("AllocateAddresses")
     assert eip_count(cloud) == 1
+
+
+def test_an_answer_without_a_date(cloud):
+    inject(cloud, "no_date", "DescribeAddresses")
+    url, headers = f"http://{cloud.server.endpoint}/", {"X-TC-Action": "DescribeAddresses"}
+    dated = ["Date" in urllib3.request("POST", url, json={}, headers=headers).headers for _ in range(2)]
+    assert dated == [False, True]
 
 
 def test_a_refused_call_does_not_use_up_a_fault_of_its_answer(cloud):
