@@ -27,7 +27,7 @@ def add_command(verbs: "argparse._SubParsersAction[Any]") -> None:
         "--kubeconfig",
         default="",
         metavar="FILE",
-        help="of the cluster: keeps what its EIPClaims hold, and heeds the switch that stops its releases",
+        help="of the cluster: keeps what its EIPClaims hold, and respects the switch that stops its releases",
     )
     parser.add_argument("--region", default="", help="for example ap-guangzhou (default: asked of the CVM)")
     parser.add_argument(

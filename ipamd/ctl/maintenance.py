@@ -15,7 +15,7 @@ from ipamd.rpc.maintenance_pb2_grpc import MaintenanceStub
 
 _HELP = {
     "check": "compare the wiring of every Pod of this node with the store; changes nothing",
-    "repair": "have the agent look at kernel and cloud and mend what differs now, then check",
+    "repair": "have the agent look at kernel and cloud and repair what differs now, then check",
 }
 _REPAIR_SECONDS = 60.0
 
