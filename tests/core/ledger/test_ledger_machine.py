@@ -8,11 +8,15 @@ they like. A reboot begins the clock anew.
 from dataclasses import replace
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ipamd.core import model
 from ipamd.core.ledger import acquisition, cloud_listing, eip_records, ledger, restart, states
+
+# 16,000 steps are 20 s of CPU, and minutes on a machine that others use.
+pytestmark = pytest.mark.timeout(600)
 
 COOLDOWN = 30.0
 HOLD = 120.0
