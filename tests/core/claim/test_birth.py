@@ -10,7 +10,7 @@ from ipamd.core.claim.eipclaim import ClaimPod, Reason
 from ipamd.core.claim.state_machine import decide
 from ipamd.core.kubernetes.annotation_names import EIP_ATTRIBUTES
 from ipamd.core.model import EipOrder
-from tests.core.claim_situations import claim, facts, pod
+from tests.testkit.claims import claim, facts, pod
 
 
 @pytest.mark.parametrize(

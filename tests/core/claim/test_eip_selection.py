@@ -14,7 +14,7 @@ from ipamd.core.claim.eipclaim import FAILURES, ClaimAddress, ClaimPod, Reason
 from ipamd.core.claim.state_machine import decide
 from ipamd.core.kubernetes.owners import OwnerRef
 from ipamd.core.model import EipStatus
-from tests.core.claim_situations import CLUSTER, NOW, eip, facts, listing, pod
+from tests.testkit.claims import CLUSTER, NOW, eip, facts, listing, pod
 
 A, B, C = "eip-aaaaaaaa", "eip-bbbbbbbb", "eip-cccccccc"
 

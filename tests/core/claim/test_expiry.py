@@ -9,7 +9,7 @@ from ipamd.core.claim.cluster_rules import ClusterRules
 from ipamd.core.claim.eipclaim import ClaimPod
 from ipamd.core.claim.facts import LivePod, NodeFate
 from ipamd.core.claim.state_machine import decide
-from tests.core.claim_situations import NOW, ON_A, OWN, claim, facts, pod
+from tests.testkit.claims import NOW, ON_A, OWN, claim, facts, pod
 
 HOUR = ClusterRules(expire_after=3600.0)
 

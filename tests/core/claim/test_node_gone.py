@@ -9,7 +9,7 @@ from ipamd.core.claim.eipclaim import ClaimPod
 from ipamd.core.claim.facts import LivePod, NodeFate
 from ipamd.core.claim.state_machine import decide
 from ipamd.core.model import EipStatus
-from tests.core.claim_situations import NOW, ON_A, OWN, claim, eip, facts, pod
+from tests.testkit.claims import NOW, ON_A, OWN, claim, eip, facts, pod
 
 MOVED = claim(
     never=True,

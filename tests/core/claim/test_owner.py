@@ -10,7 +10,7 @@ from ipamd.core.claim.eipclaim import ClaimPod
 from ipamd.core.claim.state_machine import decide
 from ipamd.core.kubernetes.annotation_names import DELETE_POLICY
 from ipamd.core.kubernetes.owners import OwnerRef, Workload, controller_of, passes_on
-from tests.core.claim_situations import OWN, claim, facts, pod
+from tests.testkit.claims import OWN, claim, facts, pod
 
 CASCADE = ClusterRules(cascade=True)
 SET = OwnerRef(api_version="apps/v1", kind="StatefulSet", name="web", uid="set-1")

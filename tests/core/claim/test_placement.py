@@ -10,7 +10,7 @@ from ipamd.core.claim.release import ATTEMPT_WINDOW
 from ipamd.core.claim.state_machine import decide
 from ipamd.core.kubernetes import nodes
 from ipamd.core.kubernetes.nodes import NodeView
-from tests.core.claim_situations import NOW, OWN, claim, eip, facts, listing, pod
+from tests.testkit.claims import NOW, OWN, claim, eip, facts, listing, pod
 
 WAITING = Obstacle(Reason.NOT_SCHEDULED, "no Node")
 

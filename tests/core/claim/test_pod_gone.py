@@ -9,7 +9,7 @@ from ipamd.core.claim.eipclaim import Allocation, ClaimPod, Reason
 from ipamd.core.claim.facts import LivePod
 from ipamd.core.claim.state_machine import decide
 from ipamd.core.kubernetes.annotation_names import DELETE_POLICY, EIP_ATTRIBUTES
-from tests.core.claim_situations import NOW, ON_A, OWN, claim, eip, facts, pod
+from tests.testkit.claims import NOW, ON_A, OWN, claim, eip, facts, pod
 
 
 @pytest.mark.parametrize("stage", [{}, {"address": OWN}, {"address": OWN, "binding": ON_A}])

@@ -10,7 +10,7 @@ from ipamd.core.claim.eipclaim import Allocation, Reason
 from ipamd.core.claim.release import ATTEMPT_WINDOW, SETTLE
 from ipamd.core.claim.state_machine import decide
 from ipamd.core.model import EipOrder, EipStatus
-from tests.core.claim_situations import CLUSTER, NOW, OWN, claim, eip, facts, pod
+from tests.testkit.claims import CLUSTER, NOW, OWN, claim, eip, facts, pod
 
 
 def test_the_cloud_is_looked_at_before_an_order():

@@ -11,7 +11,7 @@ from ipamd.core.claim.release import ATTEMPT_WINDOW, SETTLE, UNSHOWN, unbind_del
 from ipamd.core.claim.state_machine import decide
 from ipamd.core.model import EipStatus
 from ipamd.core.timing import timestamps
-from tests.core.claim_situations import GIVEN, NOW, OWN, claim, eip, facts, pod
+from tests.testkit.claims import GIVEN, NOW, OWN, claim, eip, facts, pod
 
 LEAVING = claim(deleting=True, address=OWN, allocation=Allocation(attempt=1, started=NOW - 3600))
 

@@ -13,7 +13,7 @@ from ipamd.core.claim.eipclaim import Allocation, ClaimPod
 from ipamd.core.claim.facts import Bearer, LivePod, NodeFate, Stage, bearer_of, stage_of
 from ipamd.core.claim.state_machine import _TABLE, decide
 from ipamd.core.model import EipStatus
-from tests.core.claim_situations import CLUSTER, GIVEN, NOW, ON_A, OWN, claim, eip, facts, pod
+from tests.testkit.claims import CLUSTER, GIVEN, NOW, ON_A, OWN, claim, eip, facts, pod
 
 
 def test_every_pair_that_can_occur_has_a_rule():

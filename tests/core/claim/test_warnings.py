@@ -15,7 +15,7 @@ from ipamd.core.kubernetes.annotation_names import (
     EXPIRED_DURATION,
 )
 from ipamd.core.kubernetes.owners import OwnerRef
-from tests.core.claim_situations import claim, pod
+from tests.testkit.claims import claim, pod
 
 
 def asking(annotations, *, resource=True):

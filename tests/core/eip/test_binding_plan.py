@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 from ipamd.core import model
-from ipamd.core.annotations.eip import DeletePolicy, EipRequest
 from ipamd.core.claim import eipclaim
 from ipamd.core.eip import binding_plan
 from ipamd.core.ledger import acquisition, eip_records, ledger, states
+from tests.testkit import claims
+from tests.testkit.claims import OWN
 from tests.testkit.pods import pod_ref
 
 NODE = "node-1"
@@ -14,28 +15,9 @@ IP = "10.0.1.10"
 NOW = 1000.0
 
 
-def claim(**changes):
-    policy = DeletePolicy.NEVER if changes.pop("retained", False) else DeletePolicy.DELETE
-    return replace(
-        eipclaim.Claim(
-            namespace="default",
-            name="web-0",
-            uid="claim-1",
-            resource_version="7",
-            deleting=False,
-            held=True,
-            node=NODE,
-            made_for="u1",
-            request=EipRequest(order=model.EipOrder(), delete_policy=policy),
-            problem="",
-            pod=eipclaim.ClaimPod(uid="u1", node=NODE),
-            address=eipclaim.ClaimAddress(eip_id="eip-1", public_ip="198.18.0.1", owned=True),
-            binding=None,
-            allocation=None,
-            conditions=(),
-        ),
-        **changes,
-    )
+def claim(*, retained=False, **changes):
+    served = {"node": NODE, "made_for": "u1", "pod": eipclaim.ClaimPod(uid="u1", node=NODE), "address": OWN}
+    return claims.claim(never=retained, **{**served, **changes})
 
 
 def told(*, node=NODE, ip=IP, uid="u1", true=True):
