@@ -1,6 +1,8 @@
 """A simulated cluster and region for controllers, and what starts controllers as processes."""
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -12,30 +14,38 @@ from simulator.cloud import (
     RegionConfig,
     loopback_socket,
 )
-from simulator.cloud.config import Quotas
 from simulator.kube import KubeServer, Store, listen
 from tests.controller.process import Process
 from tests.controller.world import World
 
 
 @pytest.fixture
-def quotas() -> Quotas:
-    return Quotas()
+def settings() -> dict[str, Any]:
+    """What the region of `world` has other than by default; a test file may say more."""
+    return {}
 
 
 @pytest.fixture
-def world(quotas) -> Iterator[World]:
-    config = RegionConfig(
-        latencies=Latencies(scale=0.5), rate_limits=RateLimits(enabled=False), quotas=quotas
-    )
-    with (
-        CloudRegion(config) as region,
-        CloudServer(region, [loopback_socket()]) as cloud,
-        KubeServer(Store(), [listen()], bookmark_seconds=1.0) as kube,
-    ):
-        world = World(kube, region, f"http://{cloud.endpoint}")
-        yield world
-        world.close()
+def make_world() -> Iterator[Callable[..., World]]:
+    """Returns what makes a cluster and a region with these settings of RegionConfig."""
+    with contextlib.ExitStack() as stack:
+
+        def make(**changes: Any) -> World:
+            config = RegionConfig(
+                **{"latencies": Latencies(scale=0.5), "rate_limits": RateLimits(enabled=False), **changes}
+            )
+            region = stack.enter_context(CloudRegion(config))
+            cloud = stack.enter_context(CloudServer(region, [loopback_socket()]))
+            kube = stack.enter_context(KubeServer(Store(), [listen()], bookmark_seconds=1.0))
+            return stack.enter_context(contextlib.closing(World(kube, region, f"http://{cloud.endpoint}")))
+
+        yield make
+
+
+@pytest.fixture
+def world(make_world, settings) -> World:
+    world: World = make_world(**settings)
+    return world
 
 
 @pytest.fixture

@@ -237,4 +237,4 @@ def _matters(obj: dict[str, Any]) -> bool:
     if not pods.may_ask(obj):
         return False
     pod = pods.view(obj)
-    return wants_eip(pod) or bool(warnings.misunderstandings(pod))
+    return wants_eip(pod) or warnings.may_misunderstand(pod)

@@ -102,7 +102,7 @@ class Reconciler:
         claim, pod = facts.claim, facts.pod
         if pod is None or not pod.wants_sandbox:
             return
-        notes = warnings.misunderstandings(pod)
+        notes = warnings.misunderstandings(pod, self._cluster.node(pod.node))
         if claim and not claim.deleting and bearer_of(claim, pod) is Bearer.SAME:
             notes += warnings.notes(claim, pod)
         for note in notes:

@@ -7,11 +7,8 @@ never be; a super node has no agent, nor has a Node that the DaemonSet leaves ou
 from typing import NamedTuple
 
 from ipamd.core.claim.eipclaim import Reason
-from ipamd.core.kubernetes.nodes import AGENT, NodeView
+from ipamd.core.kubernetes.nodes import AGENT, SUPER_NODE, NodeView
 from ipamd.core.kubernetes.pods import PodView
-
-_SUPER_NODE = "eklet"
-"""Instance type of TKE's super nodes."""
 
 
 class Obstacle(NamedTuple):
@@ -54,9 +51,9 @@ _NOT_SCHEDULED = Obstacle(
 
 
 def _unserved(node: NodeView) -> str:
-    if node.instance_type == _SUPER_NODE:
+    if node.instance_type == SUPER_NODE:
         return (
-            f"Node {node.name} is a super node ({_SUPER_NODE}), where no agent of tke-eni runs: no EIP is "
+            f"Node {node.name} is a super node ({SUPER_NODE}), where no agent of tke-eni runs: no EIP is "
             "ordered; let the Pod run on a CVM, or take its EIP annotations and resource away"
         )
     return (

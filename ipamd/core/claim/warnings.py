@@ -11,11 +11,9 @@ from ipamd.core.claim.eipclaim import Claim
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.kubernetes import annotation_names, capacity, generated_names
 from ipamd.core.kubernetes.annotation_names import DELETE_POLICY, EIP_ATTRIBUTES, EIP_ID_LIST
+from ipamd.core.kubernetes.nodes import SUPER_NODE, NodeView
 from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.text.quoting import shown
-
-_SUPER_NODES = "eklet-"
-"""How TKE begins the names of super nodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +30,17 @@ def notes(claim: Claim, pod: PodView) -> list[Note]:
     return [note for note in found if note]
 
 
-def misunderstandings(pod: PodView) -> list[Note]:
-    """Return what is to be said about a Pod whose annotations do not mean what its owner may believe."""
-    return [note for note in (_of_the_host(pod), *_strays(pod)) if note]
+def may_misunderstand(pod: PodView) -> bool:
+    """Whether `misunderstandings` may have something to say, wherever the Pod is."""
+    return bool(pod.strays) or asks_in_vain(pod)
+
+
+def misunderstandings(pod: PodView, node: NodeView | None) -> list[Note]:
+    """Return what is to be said about a Pod whose annotations do not mean what its owner may believe.
+
+    `node` is the Pod's; None when it has none, or that is not known.
+    """
+    return [note for note in (_of_the_host(pod), *_strays(pod, node)) if note]
 
 
 def _of_the_host(pod: PodView) -> Note | None:
@@ -47,13 +53,13 @@ def _of_the_host(pod: PodView) -> Note | None:
     )
 
 
-def _strays(pod: PodView) -> list[Note]:
+def _strays(pod: PodView, node: NodeView | None) -> list[Note]:
     """Compare with the annotations that the Pod has: a manifest may name an EIP for both kinds of nodes."""
     found = []
     for key in pod.strays:
         wish = annotation_names.meant(key)
         elsewhere = key.startswith(annotation_names.SUPER_NODE_PREFIX)
-        if wish in pod.annotations or (elsewhere and not _is_on_a_cvm(pod)):
+        if wish in pod.annotations or (elsewhere and (node is None or node.instance_type == SUPER_NODE)):
             continue
         where = "counts on super nodes only" if elsewhere else "is no annotation of tke-eni"
         found.append(
@@ -64,11 +70,6 @@ def _strays(pod: PodView) -> list[Note]:
             )
         )
     return found
-
-
-def _is_on_a_cvm(pod: PodView) -> bool:
-    """Whether the Pod is on a node, and that is no super node, by its name."""
-    return pod.node != "" and not pod.node.startswith(_SUPER_NODES)
 
 
 def _kept_for_nobody(claim: Claim, pod: PodView) -> Note | None:

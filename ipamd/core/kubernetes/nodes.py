@@ -12,7 +12,10 @@ AGENT = "networking.tke.cloud.tencent.com/agent"
 Any other value is that of an agent outside of a Pod. It outlives the agent (ADR 15).
 """
 INSTANCE_TYPE = "node.kubernetes.io/instance-type"
-"""Label; on TKE `eklet` for a super node, which runs each Pod in a machine of its own and no agents."""
+"""Label; on TKE SUPER_NODE for a super node, which runs each Pod in a machine of its own and no agents."""
+
+SUPER_NODE = "eklet"
+"""Value of INSTANCE_TYPE."""
 
 _INSTANCE_ID = re.compile(r"ins-[0-9a-z]+")
 

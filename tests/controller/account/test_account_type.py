@@ -3,33 +3,18 @@
 import pytest
 
 from simulator.cloud import (
-    CloudRegion,
-    CloudServer,
     Fault,
     FaultKind,
-    Latencies,
-    RegionConfig,
-    loopback_socket,
 )
 from simulator.cloud.config import LEGACY, AccountConfig
-from simulator.kube import KubeServer, Store, listen
-from tests.controller.world import World
 
 BY_CVM = '{"InternetChargeType":"BILL_BY_CVM"}'
 HOURLY = '{"InternetChargeType":"BANDWIDTH_POSTPAID_BY_HOUR"}'
 
 
 @pytest.fixture
-def legacy():
-    config = RegionConfig(latencies=Latencies(scale=0.2), account=AccountConfig(network_type=LEGACY))
-    with (
-        CloudRegion(config) as region,
-        CloudServer(region, [loopback_socket()]) as cloud,
-        KubeServer(Store(), [listen()], bookmark_seconds=1.0) as kube,
-    ):
-        world = World(kube, region, f"http://{cloud.endpoint}")
-        yield world
-        world.close()
+def legacy(make_world):
+    return make_world(account=AccountConfig(network_type=LEGACY))
 
 
 def test_a_pod_that_names_no_charge_type_gets_its_eip_and_is_told_whose_bandwidth_it_has(legacy):

@@ -7,29 +7,17 @@ import pytest
 from ipamd.core import tags
 from ipamd.core.eip.orphans import SweepMode, SweepTerms
 from ipamd.core.model import EipOrder
-from simulator.cloud import CloudRegion, CloudServer, Latencies, RateLimits, RegionConfig, loopback_socket
+from simulator.cloud import Latencies
 from simulator.cloud.config import Quotas
-from simulator.kube import KubeServer, Store, listen
-from tests.controller.world import CLUSTER, World
+from tests.controller.world import CLUSTER
 
 QUOTA, WAITING = 3, 60
 
 
 @pytest.fixture
-def world():
-    config = RegionConfig(
-        latencies=Latencies(scale=0.2),
-        rate_limits=RateLimits(enabled=False),
-        quotas=Quotas(total_eips=QUOTA, daily_eip_applications=1000, package_eips=1),
-    )
-    with (
-        CloudRegion(config) as region,
-        CloudServer(region, [loopback_socket()]) as cloud,
-        KubeServer(Store(), [listen()], bookmark_seconds=1.0) as kube,
-    ):
-        world = World(kube, region, f"http://{cloud.endpoint}")
-        yield world
-        world.close()
+def settings():
+    quotas = Quotas(total_eips=QUOTA, daily_eip_applications=1000, package_eips=1)
+    return {"latencies": Latencies(scale=0.2), "quotas": quotas}
 
 
 def writes(world):

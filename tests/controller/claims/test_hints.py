@@ -144,6 +144,17 @@ def test_the_annotation_of_super_nodes_is_told_of_on_a_cvm(world, controller):
     assert "super nodes only" in message
 
 
+def test_the_annotation_of_super_nodes_is_right_there(world, controller):
+    world.add_node("eklet-1", agent="", instance_type="eklet")
+    world.create_pod("web-0", {}, node="eklet-1")
+    foreign = {f"eks.{PREFIX}eip-attributes": ""}
+    world.client.patch(PODS, "web-0", {"metadata": {"annotations": foreign}}, "default")
+    world.create_pod("api-0")
+    world.wait_provisioned("api-0")
+
+    assert world.events("AnnotationNotKnown") == []
+
+
 @pytest.mark.parametrize("wish", [{"annotations": {"eip-attributes": ""}}, {"resource": True}])
 def test_a_pod_of_the_host_s_network_is_told_that_it_gets_no_eip(world, controller, wish):
     world.create_pod("web-0", host_network=True, **wish)

@@ -102,8 +102,8 @@ def test_corrected_attributes_of_a_waiting_pod_are_served(world, controller):
 
 class TestQuota:
     @pytest.fixture
-    def quotas(self):
-        return Quotas(total_eips=1)
+    def settings(self):
+        return {"quotas": Quotas(total_eips=1)}
 
     def test_no_quota_is_told_with_code_and_request_id_and_mended_by_a_release(self, world, controller):
         world.create_pod("first")

@@ -14,6 +14,7 @@ from ipamd.core.kubernetes.annotation_names import (
     EIP_ID_LIST,
     EXPIRED_DURATION,
 )
+from ipamd.core.kubernetes.nodes import NodeView
 from ipamd.core.kubernetes.owners import OwnerRef
 from tests.testkit.claims import claim, pod
 
@@ -138,13 +139,17 @@ def named(name, **changes):
     return replace(wish, ref=replace(wish.ref, name=name), **changes)
 
 
-def viewed(annotations, *, node="node-a", host_network=False):
+CVM = NodeView(name="node-a", ready=True, outage="", instance_id="ins-1", instance_type="S5.LARGE8")
+SUPER = replace(CVM, instance_type="eklet")
+
+
+def viewed(annotations, *, host_network=False):
     metadata = {"namespace": "default", "name": "web-0", "uid": "u", "annotations": annotations}
-    return pods.view({"metadata": metadata, "spec": {"nodeName": node, "hostNetwork": host_network}})
+    return pods.view({"metadata": metadata, "spec": {"nodeName": "node-a", "hostNetwork": host_network}})
 
 
 def test_a_misspelt_annotation_is_told_with_the_right_one():
-    (note,) = misunderstandings(viewed({EIP_ATTRIBUTES[:-1]: "{}"}))
+    (note,) = misunderstandings(viewed({EIP_ATTRIBUTES[:-1]: "{}"}), CVM)
 
     assert note.reason == "AnnotationNotKnown"
     assert f'"{EIP_ATTRIBUTES[:-1]}" of Pod default/web-0' in note.message
@@ -154,19 +159,16 @@ def test_a_misspelt_annotation_is_told_with_the_right_one():
 def test_the_annotation_of_super_nodes_is_told_on_others_only():
     foreign = {"eks." + EIP_ATTRIBUTES: ""}
 
-    (note,) = misunderstandings(viewed(foreign))
+    (note,) = misunderstandings(viewed(foreign), CVM)
     assert "super nodes only" in note.message
-    for silent in (
-        viewed(foreign, node=""),
-        viewed(foreign, node="eklet-subnet-1a2b3c4d-0"),
-        viewed({**foreign, EIP_ATTRIBUTES: ""}),
-    ):
-        assert misunderstandings(silent) == []
+    assert misunderstandings(viewed(foreign), SUPER) == []
+    assert misunderstandings(viewed(foreign), None) == []
+    assert misunderstandings(viewed({**foreign, EIP_ATTRIBUTES: ""}), CVM) == []
 
 
 def test_a_pod_of_the_host_s_network_is_told_that_it_gets_no_eip():
-    (note,) = misunderstandings(viewed({EIP_ATTRIBUTES: ""}, host_network=True))
+    (note,) = misunderstandings(viewed({EIP_ATTRIBUTES: ""}, host_network=True), CVM)
 
     assert note.reason == "HostNetworkHasNoEIP"
-    assert misunderstandings(viewed({EIP_ATTRIBUTES: ""})) == []
-    assert misunderstandings(viewed({}, host_network=True)) == []
+    assert misunderstandings(viewed({EIP_ATTRIBUTES: ""}), CVM) == []
+    assert misunderstandings(viewed({}, host_network=True), CVM) == []
