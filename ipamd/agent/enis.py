@@ -141,7 +141,7 @@ class NodeEnis:
             self._learn_gateways(ours, deadline)
             self._await_links(eni.mac for eni in ours if eni.eni_id not in self._known.enis)
             with self._changing:
-                enis = {eni.eni_id: self._set_up(self._node_eni(eni)) for eni in ours}
+                enis = {eni.eni_id: self._set_up_new(self._node_eni(eni)) for eni in ours}
                 unlisted = [eni for eni in self._known.enis.values() if eni.eni_id not in enis]
                 missing = [self._missing(eni) for eni in unlisted if not self._let_go(eni)]
                 known = {**enis, **{eni.eni_id: eni for eni in missing}}
@@ -234,6 +234,16 @@ class NodeEnis:
         for mac in macs:
             with contextlib.suppress(IpamError):  # told by whoever sets it up
                 self._adapters.dataplane.await_link(mac)
+
+    def _set_up_new(self, eni: NodeEni) -> NodeEni:
+        """Set up an ENI that is new or whose link is another; what else one has lost, `mend` makes again.
+
+        A node that fills its pool looks after each new ENI: with every one set up anew, that grows with their
+        square.
+        """
+        if eni.link is not None and self._adapters.dataplane.has_eni(eni.link):
+            return eni
+        return self._set_up(eni)
 
     def _set_up(self, eni: NodeEni) -> NodeEni:
         if eni.state == _MISSING:

@@ -145,6 +145,11 @@ class DataPlane:
             self._count(known, done)
             return eni
 
+    def has_eni(self, eni: EniLink) -> bool:
+        """Whether an ENI's link is there and up, as it was set up; what hangs on it is not looked at."""
+        link = self._known_link(eni.mac)
+        return link is not None and link.ifindex == eni.ifindex and link.up
+
     def await_link(self, mac: str) -> None:
         """Wait for an ENI's link as long as configured; TryAgainError when it does not come."""
         links.await_mac(checked_mac(mac), self._config.link_wait)

@@ -112,6 +112,22 @@ def test_the_mtu_comes_from_the_primary(bare_world):
     assert " mtu 1400 " in bare_world.node.run("ip", "link", "show", "eth1")
 
 
+def test_an_eni_is_there_as_long_as_its_very_link_is_up(world):
+    eni = world.enis["eth1"]
+
+    def is_there():
+        return world.on_node(lambda: world.dataplane.has_eni(eni))
+
+    assert is_there()
+    world.node.run("ip", "link", "set", "eth1", "down")
+    assert not is_there()
+    world.node.run("ip", "link", "delete", "eth1")
+    assert not is_there()
+    world.attach_eni("p1", "eth1", SECONDARY_MAC)
+    world.node.run("ip", "link", "set", "eth1", "up")
+    assert not is_there(), "another link with the same MAC has nothing of what was set up"
+
+
 def test_subnet_routes_by_the_eni_are_removed_and_its_address_stays(bare_world):
     """The guest's DHCP client gives the link an address, and the kernel a route that steals the subnet."""
     world = bare_world
