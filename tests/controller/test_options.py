@@ -129,3 +129,21 @@ def test_text_lines_begin_with_time_and_level(capsys):
     (line,) = capsys.readouterr().err.splitlines()
     assert line[10] == "T"
     assert line.endswith("WARNING ipamd.x: careful")
+
+
+def test_a_kubeconfig_that_no_repetition_mends_ends_the_process_with_one_line(tmp_path, capfd):
+    path = tmp_path / "config"
+    cluster = {"server": "https://192.0.2.1", "proxy-url": "socks5://192.0.2.9"}
+    document = {
+        "current-context": "c",
+        "clusters": [{"name": "c", "cluster": cluster}],
+        "contexts": [{"name": "c", "context": {"cluster": "c"}}],
+    }
+    path.write_text(json.dumps(document))
+
+    assert (
+        __main__.main(["controller", "--cluster-id=c", "--region=ap-guangzhou", f"--kubeconfig={path}"]) == 2
+    )
+
+    (line,) = capfd.readouterr().err.splitlines()
+    assert f'kubeconfig {path}: clusters["c"].proxy-url' in line
