@@ -15,7 +15,7 @@ from ipamd import boot
 from ipamd.core.cloud_errors import cloud_error
 from ipamd.core.errors import CloudError, InvalidInputError
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 RENEW_AHEAD = 600.0
 """Seconds before expiry from which a new credential is asked for."""
@@ -120,7 +120,7 @@ class RoleCredentials:
         try:
             self._current = self._renewed()
         except CloudError as e:
-            _log.warning("the CAM role's credential could not be renewed ahead of time: %s", e)
+            log.warning("the CAM role's credential could not be renewed ahead of time: %s", e)
 
     def _renewed(self) -> "_Received":
         asked_at = self._clock()
@@ -138,7 +138,7 @@ class RoleCredentials:
                 "GetCredential", "ClientNoCredential", f"the metadata service gave a credential that {state}"
             )
         self._renewed_at = self._clock()
-        _log.info("the CAM role's credential %s... is good for %.0f s", fresh.secret_id[:8], left)
+        log.info("the CAM role's credential %s... is good for %.0f s", fresh.secret_id[:8], left)
         return received
 
     def _left(self, received: "_Received") -> float:

@@ -17,7 +17,7 @@ from ipamd.cloud.session import Session
 from ipamd.core.cloud_errors import cloud_error
 from ipamd.core.timing.deadline import Deadline
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 _Item = TypeVar("_Item")
 
 PAGE = 100
@@ -64,7 +64,7 @@ def read_all(
             continue
         if len(found) < PAGE or place.offset + PAGE >= total:
             if place.lost:
-                _log.warning(
+                log.warning(
                     "%s changes faster than it can be read; %d objects were seen", listing.action, len(items)
                 )
             return list(items.values())

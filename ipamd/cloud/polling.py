@@ -19,7 +19,7 @@ from ipamd.core.errors import CloudError, CloudErrorKind, TryAgainError
 from ipamd.core.timing.backoff import Backoff
 from ipamd.core.timing.deadline import Deadline
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 _CALL_SECONDS = 15.0
 
@@ -204,7 +204,7 @@ class EipWatch:
             self._failures += 1
             pause = self._backoff.delay(self._failures, random.random)
             self._not_before = self._clock() + pause
-            _log.warning("EIPs could not be listed, next try in %.1f s: %s", pause, error)
+            log.warning("EIPs could not be listed, next try in %.1f s: %s", pause, error)
 
     def _hand_out(
         self, batch: Iterable[_Waiter], answers: dict[str, model.Eip | None] | dict[str, CloudError]

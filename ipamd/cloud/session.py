@@ -26,7 +26,7 @@ from ipamd.core.errors import CloudError, CloudErrorKind, Repeat
 from ipamd.core.timing.backoff import Backoff
 from ipamd.core.timing.deadline import Deadline
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 _Decoded = TypeVar("_Decoded")
 
 Observer = Callable[[str, str, float], None]
@@ -208,7 +208,7 @@ class Session:
             raise
         finally:
             taken = self.conduct.clock() - started
-            _log.debug("%s %s RequestId=%s %.0f ms", action, code, request_id or "-", taken * 1000)
+            log.debug("%s %s RequestId=%s %.0f ms", action, code, request_id or "-", taken * 1000)
             if self.conduct.observe is not None:
                 self.conduct.observe(action, code, taken)
         return Reply(action=action, request_id=request_id, body=body)

@@ -56,7 +56,7 @@ from ipamd.net.netlink import ROUTE, NetlinkSocket
 from ipamd.net.nft_elements import TABLE, Elements
 from ipamd.net.sysctls import Sysctls
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 _FORWARDING: Final = "ipv4/ip_forward"
 _GUARD: Final = f"nft table ip6 {TABLE}"
@@ -280,7 +280,7 @@ class DataPlane:
     def _write(self, ranges: Ranges, known: dict[str, EniLink]) -> list[str]:
         written = self._table.ensure(self._config, ranges, tuple(known.values()))
         if written:
-            logger.info(
+            log.info(
                 "nft table written: ENIs %s, direct %s, not masqueraded %s",
                 ", ".join(f"{eni.name}={eni.mark:#x}" for eni in known.values()),
                 ", ".join(ranges.direct),
@@ -293,7 +293,7 @@ class DataPlane:
         """Tell what somebody else had taken away or changed: of something that was made before."""
         if known and done:
             self._mended += 1
-            logger.warning("somebody had changed the node's network, it is mended: %s", "; ".join(done))
+            log.warning("somebody had changed the node's network, it is mended: %s", "; ".join(done))
 
     def _known_link(self, mac: str) -> Link | None:
         """Return the link that an ENI has had, if it still has it: without a list of all links."""

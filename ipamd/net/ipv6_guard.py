@@ -19,7 +19,7 @@ from ipamd.net import libnftables, nft_generation, table_listing
 from ipamd.net.nft_elements import TABLE
 from ipamd.net.sysctls import Sysctls
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 _NAME: Final = {"family": "ip6", "name": TABLE}
 _HERE: Final = {"family": "ip6", "table": TABLE}
@@ -77,7 +77,7 @@ class Ipv6Guard:
         except errors.KernelError as e:
             if e.errno != errno.EOPNOTSUPP:
                 raise
-            logger.warning("IPv6 of Pods is closed by sysctls alone, nftables of this kernel has none: %s", e)
+            log.warning("IPv6 of Pods is closed by sysctls alone, nftables of this kernel has none: %s", e)
             self._refused = True
             return False
         now = self.listed() or []

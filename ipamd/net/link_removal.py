@@ -14,7 +14,7 @@ from ipamd.core import errors
 from ipamd.net import rtnetlink
 from ipamd.net.netlink import ROUTE, NetlinkSocket
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class LinkRemoval:
@@ -51,4 +51,4 @@ class LinkRemoval:
                 try:
                     channel.change(rtnetlink.delete_link_index(ifindex))
                 except errors.KernelError as e:
-                    logger.warning("%s; the repair will try again", e)
+                    log.warning("%s; the repair will try again", e)

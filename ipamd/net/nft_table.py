@@ -15,7 +15,7 @@ from ipamd.net import libnftables, nft_elements, nft_generation, ruleset, table_
 from ipamd.net.model import DataPlaneConfig, EniLink, Ranges
 from ipamd.net.nft_elements import TABLE, Element, Elements
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class NftTable:
@@ -46,7 +46,7 @@ class NftTable:
         except errors.KernelError:
             if before is None:
                 raise
-            logger.exception("nft table %s does not take the change and is made anew", TABLE)
+            log.exception("nft table %s does not take the change and is made anew", TABLE)
             self._replace(commands)
         now = self.listed() or []
         # Who flushed something before it was listed would have that believed; the next call writes again.

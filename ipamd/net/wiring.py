@@ -29,7 +29,7 @@ from ipamd.net.netlink import ROUTE, NetlinkSocket
 from ipamd.net.nft_elements import Change, Element, Elements
 from ipamd.net.sysctls import Sysctls
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 def wire(pod: PodWiring, elements: Elements, sysctls: Sysctls) -> PodLink:
@@ -131,7 +131,7 @@ def find(end: HostEnd) -> int | None:
     if link is None:
         return None
     if link.mac != end.mac:
-        logger.info("link %s stays: its MAC is %s, not %s", end.name, link.mac, end.mac)
+        log.info("link %s stays: its MAC is %s, not %s", end.name, link.mac, end.mac)
         return None
     return link.ifindex
 
@@ -193,7 +193,7 @@ def _take_back(pod: PodWiring, elements: Elements) -> None:
         unwire(pod.ip, pod.host_end, elements)
     except errors.IpamError:
         # The failure that led here is the one to be told; the next ADD or the repair removes what stayed.
-        logger.exception("could not take back the wiring of %s", pod.ip)
+        log.exception("could not take back the wiring of %s", pod.ip)
 
 
 def _take_link_back(pod: PodWiring) -> None:
@@ -203,7 +203,7 @@ def _take_link_back(pod: PodWiring) -> None:
             remove_link(ifindex)
     except errors.IpamError:
         # As above.
-        logger.exception("could not take back the link %s", pod.host_veth)
+        log.exception("could not take back the link %s", pod.host_veth)
 
 
 def _ifindex(name: str) -> int:

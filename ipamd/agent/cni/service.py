@@ -8,11 +8,13 @@ Thread safety: methods run on the server's threads.
 
 import logging
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import grpc
 
+from ipamd import logs
 from ipamd.agent.cni.add import Adding
 from ipamd.agent.cni.check import Checking
 from ipamd.agent.cni.delete import Deleting
@@ -27,6 +29,7 @@ from ipamd.rpc import cni_pb2, cni_pb2_grpc
 log = logging.getLogger(__name__)
 
 _DELETE_SECONDS = 20.0
+_ID_DIGITS = 12
 _ANSWER_SECONDS = 0.5
 """Kept back from the caller's deadline, so that an answer on it still arrives."""
 
@@ -60,7 +63,9 @@ class CniService(cni_pb2_grpc.CniServicer):
 
         def serve() -> bytes:
             parsed = requests.parse_add(request.environment, request.stdin)
-            return self._verbs.adding.add(parsed, deadline, lambda: not context.is_active())
+            pod = parsed.pod
+            with logs.about(namespace=pod.namespace, pod=pod.name, container_id=parsed.key.container_id):
+                return self._verbs.adding.add(parsed, deadline, lambda: not context.is_active())
 
         return _answered("ADD", serve)
 
@@ -71,7 +76,9 @@ class CniService(cni_pb2_grpc.CniServicer):
         deadline = _deadline(context, _DELETE_SECONDS)
 
         def serve() -> bytes:
-            self._verbs.deleting.delete(requests.parse_del(request.environment, request.stdin), deadline)
+            parsed = requests.parse_del(request.environment, request.stdin)
+            with logs.about(container_id=parsed.key.container_id):
+                self._verbs.deleting.delete(parsed, deadline)
             return b""
 
         return _answered("DEL", serve)
@@ -84,7 +91,9 @@ class CniService(cni_pb2_grpc.CniServicer):
         """Serve CHECK."""
 
         def serve() -> bytes:
-            self._verbs.checking.check(requests.parse_check(request.environment, request.stdin))
+            parsed = requests.parse_check(request.environment, request.stdin)
+            with logs.about(container_id=parsed.key.container_id):
+                self._verbs.checking.check(parsed)
             return b""
 
         return _answered("CHECK", serve)
@@ -122,6 +131,11 @@ def _deadline(context: grpc.ServicerContext, most: float) -> Deadline:
 
 
 def _answered(verb: str, serve: Callable[[], bytes]) -> cni_pb2.CniReply:
+    with logs.about(call_id=uuid.uuid4().hex[:_ID_DIGITS]):
+        return _served(verb, serve)
+
+
+def _served(verb: str, serve: Callable[[], bytes]) -> cni_pb2.CniReply:
     try:
         return cni_pb2.CniReply(stdout=serve(), exit_code=0)
     except CniError as e:

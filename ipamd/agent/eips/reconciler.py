@@ -13,6 +13,7 @@ import threading
 from collections.abc import Mapping
 from functools import partial
 
+from ipamd import logs
 from ipamd.agent.closures import Closures
 from ipamd.agent.eips import associate
 from ipamd.agent.eips.associate import BindTools
@@ -148,6 +149,10 @@ class Binder:
         self._workers.submit(partial(self._carry_out, subject, action))
 
     def _carry_out(self, subject: str, action: binding_plan.Action) -> None:
+        with logs.about(**_told_of(action)):
+            self._attempt(subject, action)
+
+    def _attempt(self, subject: str, action: binding_plan.Action) -> None:
         try:
             self._execute(action)
             self._closures.succeeded(subject)
@@ -253,6 +258,17 @@ def _subject_of(action: binding_plan.Action) -> str:
         record = action.address.eip
         return record.claim or record.eip_id if record else action.address.ip
     return str(action.claim)
+
+
+def _told_of(action: binding_plan.Action) -> dict[str, str]:
+    """Return what the log says that an action is about."""
+    if isinstance(action, binding_plan.Disassociate):
+        record, pod = action.address.eip, action.address.pod
+        told = {"eni": action.address.eni_id}
+        told |= {"namespace": pod.namespace, "pod": pod.name} if pod else {}
+        return told | ({"eip": record.eip_id, "claim": record.claim} if record else {})
+    claim = action.claim
+    return {"claim": str(claim), "eip": claim.address.eip_id if claim.address else ""}
 
 
 def _needs_no_claim(action: binding_plan.Action) -> bool:

@@ -8,6 +8,7 @@ Thread safety: one object serves all workers; the work queue keeps two of them o
 import logging
 from dataclasses import replace
 
+from ipamd import logs
 from ipamd.controller.claims.cluster import Cluster
 from ipamd.controller.claims.executor import Executor
 from ipamd.controller.claims.live_reader import Lookout
@@ -57,6 +58,12 @@ class Reconciler:
 
         Errors: KubeError, CloudError, NotLeaderError: nothing is lost, come back later.
         """
+        namespace, name = key
+        # Claim and Pod have one name.
+        with logs.about(claim=f"{namespace}/{name}", namespace=namespace, pod=name):
+            return self._reconcile(key)
+
+    def _reconcile(self, key: Key) -> Rest:
         facts = self._begin(self._cluster.claim(key), key)
         for _ in range(_MOST_STEPS):
             action = state_machine.decide(facts)
