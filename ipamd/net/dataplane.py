@@ -220,6 +220,11 @@ class DataPlane:
         if ifindex is not None:
             self._removal.remove(ifindex)
 
+    @property
+    def leaving(self) -> frozenset[int]:
+        """The indices of links that this process has begun to remove."""
+        return self._removal.leaving
+
     def remove_link(self, ifindex: int) -> None:
         """Remove a link that `snapshot` has shown."""
         wiring.remove_link(ifindex)

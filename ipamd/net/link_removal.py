@@ -28,6 +28,13 @@ class LinkRemoval:
         self._guard = threading.Lock()
         self._links: queue.SimpleQueue[int | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._leaving: set[int] = set()
+
+    @property
+    def leaving(self) -> frozenset[int]:
+        """The indices of the links that were named and are not removed yet."""
+        with self._guard:
+            return frozenset(self._leaving)
 
     def remove(self, ifindex: int) -> None:
         """Have the link removed soon."""
@@ -35,6 +42,7 @@ class LinkRemoval:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="link-removal", daemon=True)
                 self._thread.start()
+            self._leaving.add(ifindex)
             self._links.put(ifindex)
 
     def close(self) -> None:
@@ -52,3 +60,6 @@ class LinkRemoval:
                     channel.change(rtnetlink.delete_link_index(ifindex))
                 except errors.KernelError as e:
                     log.warning("%s; the repair will try again", e)
+                finally:
+                    # Without the guard: `close` waits for this thread under it.
+                    self._leaving.discard(ifindex)

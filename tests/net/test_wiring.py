@@ -211,9 +211,14 @@ def test_closing_waits_for_links_that_are_being_removed(world):
     for wiring in world.pods.values():
         world.on_node(lambda wiring=wiring: world.dataplane.cut_pod(wiring.ip, wiring.host_end))
 
+    leaving = world.dataplane.leaving
+    links = {link.ifindex for link in world.snapshot().links}
+    assert links <= leaving, "the repair is not to take them for leftovers"
+
     world.on_node(world.dataplane.close)
 
     assert nothing_of_pods(world)
+    assert world.dataplane.leaving == frozenset()
 
 
 def test_routes_of_others_to_the_same_address_stay(world):

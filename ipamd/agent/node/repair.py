@@ -80,6 +80,7 @@ class Repairing:
         """
         # Who was settled before the kernel is listed has to be in the list; the others are left out.
         settled = [a for a in self._book.ledger.in_state(Assigned) if not self._is_being_wired(a)]
+        leaving = self._dataplane.leaving
         snapshot = self._dataplane.snapshot()
         kernel = _Kernel.of(snapshot)
         verdicts = [(address, self._verdict(address, kernel)) for address in settled]
@@ -87,7 +88,7 @@ class Repairing:
             self._let_go_if_left(address, kernel)
         return Found(
             mended=sum(verdict is _Verdict.MENDED for _, verdict in verdicts),
-            removed=self._remove_leftovers(kernel),
+            removed=self._remove_leftovers(kernel, leaving),
             cut_off=tuple(address for address, verdict in verdicts if verdict is _Verdict.CUT_OFF),
             links=snapshot.links,
         )
@@ -135,10 +136,16 @@ class Repairing:
         except IpamError as e:
             log.warning("%s, whose occupant has left, could not be freed: %s", address.ip, e)
 
-    def _remove_leftovers(self, kernel: "_Kernel") -> int:
-        """Take away links that no sandbox has, and what is left of addresses that nobody owns."""
+    def _remove_leftovers(self, kernel: "_Kernel", leaving: frozenset[int]) -> int:
+        """Take away links that no sandbox has, and what is left of addresses that nobody owns.
+
+        After a burst of DELs many links are `leaving`: those are no leftovers.
+        """
         recorded = links_of(self._book.ledger)
-        links = [link for link in kernel.links.values() if link.name not in recorded]
+        going = leaving | self._dataplane.leaving
+        links = [
+            link for link in kernel.links.values() if link.name not in recorded and link.ifindex not in going
+        ]
         removed = sum(self._remove_link(link, kernel.addresses[link.name]) for link in links)
         return removed + sum(self._clear(ip) for ip in kernel.elements)
 
