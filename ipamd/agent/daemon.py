@@ -32,6 +32,9 @@ from ipamd.store import recovery
 
 log = logging.getLogger(__name__)
 
+_CONNECTIONS = 24
+"""Kept to the API server: for eight workers that bind EIPs, five watches, Events, and ADDs that look live."""
+
 
 def run(settings: Settings, environment: Mapping[str, str]) -> int:
     """Run the agent until SIGTERM or SIGINT; return the exit code.
@@ -82,7 +85,7 @@ def run(settings: Settings, environment: Mapping[str, str]) -> int:
             opened = recovery.start_over(opened, path, boot_id, why)
             stack.callback(opened.database.close)
         node_facts.remember(facts, opened.database)
-        client = KubeClient(connection, component=COMPONENT)
+        client = KubeClient(connection, component=COMPONENT, connections=_CONNECTIONS)
         stack.callback(client.close)
         around = Surroundings(
             settings=settings,

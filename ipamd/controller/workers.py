@@ -63,8 +63,9 @@ class Workers:
         while (key := self._queue.get()) is not None:
             try:
                 self._settle(key, self._reconcile(key))
-            except NotLeaderError as e:
-                log.debug("%s/%s is left to the leader: %s", *key, e)
+            except NotLeaderError as e:  # a late renewal may yet succeed; who has lost for good ends
+                delay = self._queue.failed(key)
+                log.debug("%s/%s is left to the leader: %s; again in %.1f s", *key, e, delay)
             except (KubeError, CloudError, TryAgainError) as e:
                 delay = self._queue.failed(key)
                 log.warning("%s/%s: %s; again in %.1f s", *key, e, delay)
