@@ -77,6 +77,7 @@ def _measure(progress: table.Progress, size: Size) -> Real:
         controller = Controller(children, around, directory)
         with progress.step("the controller is ready"):
             ready = controller.wait_ready()
+        progress.say(f"    it has used {controller.cpu_seconds():.1f} s of a processor for that")
         with progress.step("its first pass over all EIPs has ended"):
             provisioning.wait_swept(around)
         with progress.step("nothing happens"):

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import socket
 import sys
 import time
@@ -47,6 +48,11 @@ class Controller:
                 raise ChildFailedError(f"the controller did not become ready:\n{self._child.log_tail()}")
             time.sleep(_PROBE_SECONDS)
         return time.monotonic() - self._begun
+
+    def cpu_seconds(self) -> float:
+        """Return how much of a processor it has used: how fast it is whatever else the machine does."""
+        fields = Path(f"/proc/{self._child.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def peak_mib(self) -> float:
         """Return the most resident memory that it has had."""

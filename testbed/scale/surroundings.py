@@ -59,6 +59,8 @@ class Surroundings:
         self._region = self._stack.enter_context(CloudRegion(RegionConfig(quotas=quotas, vpc=vpc)))
         cloud = self._stack.enter_context(CloudServer(self._region, [loopback_socket()]))
         self._kube = self._stack.enter_context(KubeServer(Store(), [listen()]))
+        # No owner goes here, and a pass of the collector over 60,000 objects keeps all requests waiting.
+        self._kube.collector.stop()
         self.cloud_url = f"http://{cloud.endpoint}"
         self.kube_url = self._kube.url
         return self
