@@ -19,6 +19,7 @@ REASONS = {
     "ipamd/ctl/bundle.py": "the names and dates of files for people",
     "ipamd/ctl/eip_cleanup.py": "the age of an EIP, told to people; decides nothing",
     "ipamd/kube/events.py": "times of Events are for people",
+    "ipamd/kube/exec_plugin.py": "compared with the time until which a token is valid, which its issuer says",
     "ipamd/kube/leases.py": "times in a Lease are for people; nobody decides by them",
     "ipamd/logs.py": "the time of a line, for people",
     "ipamd/store/database.py": "the name of a file that was moved aside, for people",

@@ -29,6 +29,7 @@ class SharedSettings:
         "how to reach the API server",
         default="",
         unset="the Pod's service account",
+        see="errors.md#kubeconfigs",
     )
     master: str = flag(
         CLUSTER,

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import ipamd
 from ipamd.kube.calls import Caller, JsonObject, Watch
-from ipamd.kube.config import Connection
+from ipamd.kube.connection import Connection
 from ipamd.kube.gate import RequestGate
 from ipamd.kube.resources import Resource
 from ipamd.kube.transport import Request, Transport

@@ -1,44 +1,20 @@
 """Where the API server is and who we are to it: from inside a Pod, or from a kubeconfig.
 
-Inside a Pod only files and two environment variables are read, because the `kubernetes` package would cost
-the per-node daemon 13 MiB; it is imported only for a kubeconfig that needs more than files and a token.
-Proxies of the environment are not used: an API server behind one is named so by `proxy-url` of the
-kubeconfig.
-Thread safety: a `Connection` is immutable and its `authorization` may be called from any thread.
+Inside a Pod only files and two environment variables are read. Proxies of the environment are not used: an
+API server behind one is named so by `proxy-url` of the kubeconfig.
 """
 
-import threading
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from ipamd.core.errors import InvalidInputError
-from ipamd.kube.errors import ForbiddenError
+from ipamd.kube.connection import Connection, fault_of_url
+from ipamd.kube.credentials import TokenFile
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where the kubelet mounts a Pod's credentials ("Accessing the API from a Pod")."""
-
-
-def _nobody() -> str:
-    return ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connection:
-    """How to reach one API server."""
-
-    server: str
-    """Base URL without a slash at its end."""
-    authorization: Callable[[], str] = _nobody
-    """Gives the value of the Authorization header, empty for none; asked before each request."""
-    ca_file: str = ""
-    """Empty: the system's certificate authorities."""
-    cert_file: str = ""
-    key_file: str = ""
-    verify: bool = True
-    tls_server_name: str = ""
-    proxy: str = ""
 
 
 def load(kubeconfig: str, environ: Mapping[str, str], *, master: str = "") -> Connection:
@@ -49,20 +25,19 @@ def load(kubeconfig: str, environ: Mapping[str, str], *, master: str = "") -> Co
     """
     if not master:
         return from_kubeconfig(kubeconfig) if kubeconfig else in_cluster(environ)
-    parts = urlsplit(master)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
-        raise InvalidInputError(
-            f"--master is {master[:80]!r}", advice="give http(s)://host:port of the API server"
-        )
+    if fault := fault_of_url(master, path=False):
+        raise InvalidInputError(f"--master {fault}", advice="give http(s)://host:port of the API server")
     base = from_kubeconfig(kubeconfig) if kubeconfig else _service_account(SERVICE_ACCOUNT)
     return replace(base, server=master.rstrip("/"))
 
 
-def in_cluster(environ: Mapping[str, str], directory: Path = SERVICE_ACCOUNT) -> Connection:
-    """Return the connection of a Pod's service account.
-
-    The token is read anew for each request, as it rotates.
-    """
+def in_cluster(
+    environ: Mapping[str, str],
+    directory: Path = SERVICE_ACCOUNT,
+    *,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Connection:
+    """Return the connection of a Pod's service account, whose token is read again as it rotates."""
     host = environ.get("KUBERNETES_SERVICE_HOST", "")
     port = environ.get("KUBERNETES_SERVICE_PORT", "")
     token, authority = directory / "token", directory / "ca.crt"
@@ -78,8 +53,12 @@ def in_cluster(environ: Mapping[str, str], directory: Path = SERVICE_ACCOUNT) ->
                 advice="set automountServiceAccountToken of the Pod, or name a kubeconfig with --kubeconfig",
             )
     bracketed = f"[{host}]" if ":" in host else host
+    source = _token(token, monotonic)
     return Connection(
-        server=f"https://{bracketed}:{port}", authorization=_FileToken(token), ca_file=str(authority)
+        server=f"https://{bracketed}:{port}",
+        authorization=source,
+        refused=source.refused,
+        ca_file=str(authority),
     )
 
 
@@ -104,76 +83,24 @@ def own_namespace(kubeconfig: str, environ: Mapping[str, str], directory: Path =
 
 
 def from_kubeconfig(path: str, context: str = "") -> Connection:
-    """Return the connection of a kubeconfig's current or named context; its exec plug-ins work."""
+    """Return the connection of a kubeconfig's current or named context.
+
+    Errors: InvalidInputError.
+    """
     from ipamd.kube import kubeconfig  # noqa: PLC0415 - YAML that only users of a kubeconfig pay
 
-    plain = kubeconfig.read_plain(path, context)
-    if plain is not None:
-        return Connection(
-            server=plain.server,
-            authorization=lambda: f"Bearer {plain.token}" if plain.token else "",
-            ca_file=plain.ca_file,
-            cert_file=plain.cert_file,
-            key_file=plain.key_file,
-            verify=plain.verify,
-            tls_server_name=plain.tls_server_name,
-            proxy=plain.proxy,
-        )
-    from kubernetes import client, config  # noqa: PLC0415 - 13 MiB that only users of plug-ins pay
-
-    configuration = client.Configuration(proxy="")
-    try:
-        config.load_kube_config(  # type: ignore[no-untyped-call]  # has no annotations upstream
-            config_file=path,
-            context=context or None,
-            client_configuration=configuration,
-            persist_config=False,
-        )
-    except Exception as e:
-        # The package lets through whatever YAML, wrong types in it, or the file system raise.
-        raise InvalidInputError(
-            f"kubeconfig {path} cannot be used: {e}", advice="check the file and its current-context"
-        ) from e
-    lock = threading.Lock()  # an exec plug-in is run again by whoever finds its token expired: one at a time
-
-    def authorization() -> str:
-        with lock:
-            return configuration.get_api_key_with_prefix("BearerToken") or ""
-
-    return Connection(
-        server=configuration.host.rstrip("/"),
-        authorization=authorization,
-        ca_file=configuration.ssl_ca_cert or "",
-        cert_file=configuration.cert_file or "",
-        key_file=configuration.key_file or "",
-        verify=bool(configuration.verify_ssl),
-        tls_server_name=configuration.tls_server_name or "",
-        proxy=configuration.proxy or "",
-    )
+    return kubeconfig.read(path, context)
 
 
 def _service_account(directory: Path) -> Connection:
     """Return what a Pod's service account gives besides the server: nothing, outside of a Pod."""
     token, authority = directory / "token", directory / "ca.crt"
-    return Connection(
-        server="",
-        authorization=_FileToken(token) if token.is_file() else _nobody,
-        ca_file=str(authority) if authority.is_file() else "",
-    )
+    connection = Connection(server="", ca_file=str(authority) if authority.is_file() else "")
+    if not token.is_file():
+        return connection
+    source = _token(token, time.monotonic)
+    return replace(connection, authorization=source, refused=source.refused)
 
 
-class _FileToken:
-    """The bearer token that stands in a file which the kubelet replaces."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __call__(self) -> str:
-        try:
-            token = self._path.read_text().strip()
-        except OSError as e:
-            raise ForbiddenError(
-                f"the service account token {self._path} cannot be read: {e.strerror}",
-                advice="check the Pod's service account volume",
-            ) from e
-        return f"Bearer {token}"
+def _token(path: Path, monotonic: Callable[[], float]) -> TokenFile:
+    return TokenFile(path, f"the service account token {path}", monotonic=monotonic)

@@ -16,8 +16,9 @@ from urllib.parse import urlencode
 
 import urllib3
 
-from ipamd.kube.config import Connection
-from ipamd.kube.errors import BODY_LIMIT, UnreachableError
+from ipamd.kube import tls_files
+from ipamd.kube.connection import Connection
+from ipamd.kube.errors import BODY_LIMIT, ForbiddenError, UnreachableError
 from ipamd.runtime import failpoints
 
 _CONNECT_TIMEOUT = 5.0
@@ -65,8 +66,8 @@ class Transport:
     """Connections to one API server, kept alive and shared by all threads."""
 
     def __init__(self, connection: Connection, *, user_agent: str, connections: int) -> None:
+        self._connection = connection
         self._server = connection.server
-        self._authorization = connection.authorization
         self._user_agent = user_agent
         options: dict[str, Any] = {
             "num_pools": 2,
@@ -80,8 +81,13 @@ class Transport:
         if connection.tls_server_name:
             options["server_hostname"] = connection.tls_server_name
             options["assert_hostname"] = connection.tls_server_name
+        proxy_headers = (
+            {"Proxy-Authorization": connection.proxy_authorization}
+            if connection.proxy_authorization
+            else None
+        )
         self._pool: urllib3.PoolManager = (
-            urllib3.ProxyManager(connection.proxy, **options)
+            urllib3.ProxyManager(connection.proxy, proxy_headers=proxy_headers, **options)
             if connection.proxy
             else urllib3.PoolManager(**options)
         )
@@ -94,6 +100,7 @@ class Transport:
         """Send the request and return its answer, whatever its status, within `timeout` seconds.
 
         Errors: UnreachableError when no whole answer came; the request may have been carried out.
+        ForbiddenError when there is no credential to send it with.
         """
         end = time.monotonic() + timeout
         try:
@@ -106,19 +113,19 @@ class Transport:
                     raise
                 response.release_conn()
         except (urllib3.exceptions.HTTPError, OSError) as e:
-            raise UnreachableError(f"{request.title}: {_cause(e)} ({self._server})", advice=_ADVICE) from e
+            raise self._unreachable(request, e) from e
         return Answer(status=response.status, body=body, retry_after=response.headers.get("Retry-After", ""))
 
     def stream(self, request: Request, *, silence: float) -> "Stream":
         """Open a stream that ends with an error after `silence` seconds without a byte.
 
-        Errors: UnreachableError when no answer came.
+        Errors: UnreachableError when no answer came; ForbiddenError as `send`.
         """
         try:
             with failpoints.failpoint(request.step):
                 response = self._open_again_if_stale(request, silence)
         except (urllib3.exceptions.HTTPError, OSError) as e:
-            raise UnreachableError(f"{request.title}: {_cause(e)} ({self._server})", advice=_ADVICE) from e
+            raise self._unreachable(request, e) from e
         return Stream(request, response)
 
     def _open_again_if_stale(self, request: Request, timeout: float) -> urllib3.BaseHTTPResponse:
@@ -130,23 +137,44 @@ class Transport:
             return self._open(request, connect=min(_CONNECT_TIMEOUT, timeout), read=timeout)
 
     def _open(self, request: Request, *, connect: float, read: float) -> urllib3.BaseHTTPResponse:
-        headers = {"User-Agent": self._user_agent, "Accept": "application/json"}
-        if authorization := self._authorization():
-            headers["Authorization"] = authorization
-        if request.content_type:
-            headers["Content-Type"] = request.content_type
         query = f"?{urlencode(request.query)}" if request.query else ""
-        return self._pool.request(
+        response = self._pool.request(
             request.method,
             self._server + request.path + query,
             body=request.body,
-            headers=headers,
+            headers=self._headers(request),
             timeout=urllib3.Timeout(connect=connect, read=read),
             retries=False,
             redirect=False,
             preload_content=False,
             decode_content=False,
         )
+        if response.status == 401:
+            self._connection.refused()
+        return response
+
+    def _headers(self, request: Request) -> urllib3.HTTPHeaderDict:
+        headers = urllib3.HTTPHeaderDict({"User-Agent": self._user_agent, "Accept": "application/json"})
+        who = [("Authorization", self._connection.authorization()), *self._connection.impersonation]
+        for name, value in who:
+            if not (value.isascii() and value.isprintable()):  # http.client's error would show it
+                raise ForbiddenError(
+                    f"{request.title}: not sent, because {name} would have a character that no header takes",
+                    advice="check the credential of the kubeconfig or service account",
+                )
+            if value:
+                headers.add(name, value)
+        if request.content_type:
+            headers["Content-Type"] = request.content_type
+        return headers
+
+    def _unreachable(self, request: Request, error: Exception) -> UnreachableError:
+        """Return the error for a request without an answer: a file that became unusable is named."""
+        if isinstance(error, urllib3.exceptions.SSLError | OSError) and (
+            fault := tls_files.fault_of(self._connection)
+        ):
+            return UnreachableError(f"{request.title}: {fault}", advice="it is read again with each attempt")
+        return UnreachableError(f"{request.title}: {_cause(error)} ({self._server})", advice=_ADVICE)
 
 
 class Stream:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ipamd.kube.client import KubeClient
-from ipamd.kube.config import Connection
+from ipamd.kube.connection import Connection
 from testbed.apiserver import ApiServer
 from testbed.kubernetes import locate
 from testbed.processes import Children

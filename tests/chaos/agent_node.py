@@ -33,7 +33,7 @@ from ipamd.cloud.throttling import Limiter
 from ipamd.core.cloud_errors import cloud_error
 from ipamd.core.timing.backoff import Backoff
 from ipamd.kube.client import KubeClient
-from ipamd.kube.config import Connection
+from ipamd.kube.connection import Connection
 from ipamd.kube.errors import ForbiddenError
 from ipamd.kube.gate import RequestGate
 from ipamd.net.dataplane import DataPlane

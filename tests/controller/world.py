@@ -26,7 +26,7 @@ from ipamd.core.timing import timestamps
 from ipamd.core.timing.backoff import Backoff
 from ipamd.kube import errors
 from ipamd.kube.client import KubeClient
-from ipamd.kube.config import Connection
+from ipamd.kube.connection import Connection
 from ipamd.kube.gate import RequestGate
 from ipamd.kube.leases import Election, LeaseTiming
 from ipamd.kube.resources import EIPCLAIMS, EVENTS, NODES, PODS, Resource

@@ -16,7 +16,7 @@ from ipamd.core import model, tags
 from ipamd.core.timing.deadline import Deadline
 from ipamd.ctl.__main__ import main
 from ipamd.kube.client import KubeClient
-from ipamd.kube.config import Connection
+from ipamd.kube.connection import Connection
 from ipamd.kube.errors import NotFoundError
 from ipamd.kube.resources import CONFIGMAPS, EIPCLAIMS
 from simulator.cloud import (

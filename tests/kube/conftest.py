@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ipamd.kube.client import KubeClient
-from ipamd.kube.config import Connection
+from ipamd.kube.connection import Connection
 from ipamd.kube.gate import RequestGate
 from simulator.kube import KubeServer, Store, listen
 from tests.cloud.scripted_http import Answer, ScriptedHttp

@@ -37,9 +37,11 @@ def kubeconfig(path, server, user):
 
 
 def test_inside_a_pod_the_token_is_read_anew_as_it_rotates(account):
-    connection = config.in_cluster(IN_POD, account)
+    now = [0.0]
+    connection = config.in_cluster(IN_POD, account, monotonic=lambda: now[0])
     first = connection.authorization()
     (account / "token").write_text("second")
+    now[0] = 61.0
 
     assert connection.server == "https://172.16.0.1:443"
     assert connection.ca_file == str(account / "ca.crt")
@@ -95,7 +97,9 @@ def test_master_replaces_the_server_and_keeps_the_credential_of_the_kubeconfig(t
     assert connection.authorization() == "Bearer secret"
 
 
-@pytest.mark.parametrize("master", ["near:6443", "ftp://near", "https://", "https://near/api"])
+@pytest.mark.parametrize(
+    "master", ["near:6443", "ftp://near", "https://", "https://near/api", "https://near ", "http://near:x"]
+)
 def test_a_master_that_is_no_base_url_is_refused(master):
     with pytest.raises(InvalidInputError, match="--master"):
         config.load("", {}, master=master)
@@ -109,7 +113,7 @@ def test_a_missing_service_account_file_is_named(account, missing):
         config.in_cluster(IN_POD, account)
 
 
-def test_a_token_that_vanishes_later_is_named_by_the_request(account):
+def test_a_token_that_vanishes_before_the_first_request_is_named_by_it(account):
     connection = config.in_cluster(IN_POD, account)
     (account / "token").unlink()
 

@@ -13,7 +13,7 @@ from ipamd.core.claim.eipclaim import ClaimAddress, ClaimBinding, ClaimPod, Reas
 from ipamd.core.cloud_errors import cloud_error
 from ipamd.core.errors import TryAgainError
 from ipamd.kube.client import KubeClient
-from ipamd.kube.config import Connection
+from ipamd.kube.connection import Connection
 from ipamd.kube.events import EventRecorder
 from ipamd.kube.resources import EIPCLAIMS
 from simulator.kube import KubeServer, Store, listen

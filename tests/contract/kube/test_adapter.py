@@ -14,7 +14,7 @@ from ipamd.core.claim import eipclaim
 from ipamd.core.kubernetes.node_labels import label_value
 from ipamd.kube import config, errors
 from ipamd.kube.client import KubeClient, Selection
-from ipamd.kube.config import Connection
+from ipamd.kube.connection import Connection
 from ipamd.kube.events import EventRecorder, reference
 from ipamd.kube.gate import RequestGate
 from ipamd.kube.leases import Election, LeaseTiming

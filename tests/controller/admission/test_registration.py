@@ -11,7 +11,7 @@ from cryptography import x509
 from ipamd.controller.admission import certificates
 from ipamd.controller.admission.registration import NAME, CertificateKeeper
 from ipamd.kube.client import KubeClient
-from ipamd.kube.config import Connection
+from ipamd.kube.connection import Connection
 from ipamd.kube.errors import ConflictError, NotFoundError
 from ipamd.kube.resources import MUTATING_WEBHOOKS, SECRETS
 from simulator.kube import KubeServer, Store, listen

@@ -16,7 +16,7 @@ from ipamd.controller.admission.server import AdmissionServer
 from ipamd.controller.admission.webhook import Admission
 from ipamd.core.errors import InvalidInputError
 from ipamd.kube.client import KubeClient
-from ipamd.kube.config import Connection
+from ipamd.kube.connection import Connection
 from tests.core.annotations.test_admission import review
 from tests.testkit.eventually import eventually
 
