@@ -12,7 +12,7 @@ PACKAGES := python3.11 python3.11-venv dbus systemd iproute2 iputils-ping curl n
 	containernetworking-plugins patchelf
 IMAGE_PACKAGES := buildah mmdebstrap
 E2E_PACKAGES := $(IMAGE_PACKAGES) containerd runc etcd-server docker-registry skopeo busybox-static
-IMAGE = ccr.ccs.tencentyun.com/tke-eni/ipamd:$(shell sed -n 's/^version = //p' setup.cfg)
+IMAGE = ccr.ccs.tencentyun.com/tke-eni/ipamd:$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' ipamd/__init__.py)
 # Most tests wait for processes rather than compute: more workers than cores. 0 runs them one after another.
 WORKERS ?= 6
 # Some machines switch compiled files off. Each worker and each daemon would compile what it imports again: of 10 s of
@@ -183,6 +183,10 @@ scale: $(VENV)/ok  ## 5,000 nodes, 50,000 Pods and 5,000 EIPs on one account: do
 .PHONY: faults
 faults: $(VENV)/ok shim  ## kill, break and lose on purpose; prints the matrix, counts into build/faults.json
 	@$(PY) -m testbed.faults $(ARGS)
+
+.PHONY: release
+release: $(VENV)/ok  ## set the version: VERSION=MAJOR.MINOR.PATCH; see RELEASING.md
+	@$(PY) -m testbed.release "$(VERSION)"
 
 .PHONY: lock
 lock: $(VENV)/ok  ## resolve setup.cfg again into requirements.lock

@@ -3,6 +3,7 @@
 import configparser
 import re
 
+import ipamd
 from tests.deploy import manifests
 
 ROOT = manifests.DEPLOY.parent
@@ -47,4 +48,4 @@ def test_the_image_has_the_version_of_the_release():
         entry for entry in manifests.read("kustomization.yaml")["images"] if entry["name"].endswith("/ipamd")
     ]
 
-    assert image["newTag"] == setup()["metadata"]["version"]
+    assert image["newTag"] == ipamd.__version__
