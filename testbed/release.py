@@ -5,7 +5,7 @@ besides is written here too, and `tests/release` compares all of it.
 """
 
 import argparse
-import datetime
+import datetime as dt
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ def versions(root: Path) -> Mapping[str, str]:
     return found
 
 
-def release(root: Path, version: str, day: datetime.date) -> None:
+def release(root: Path, version: str, day: dt.date) -> None:
     """Write the version into every place, and its heading into CHANGELOG.md.
 
     Raises:
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("version", metavar="MAJOR.MINOR.PATCH")
     options = parser.parse_args(arguments)
     try:
-        release(ROOT, options.version, datetime.datetime.now(tz=datetime.UTC).date())
+        release(ROOT, options.version, dt.datetime.now(tz=dt.UTC).date())
     except ReleaseError as e:
         print(f"release: {e}", file=sys.stderr)
         return 2

@@ -18,6 +18,8 @@ EIP_POLICY = "QcloudAccessForIPAMDRoleInQcloudAllocateEIP"
 """Preset policy for EIPs (document 457/64886)."""
 ENI_POLICY = "QcloudAccessForIPAMDofTKERole"
 """Preset policy for ENIs (international document 457/37363)."""
+EIP_LIMITS = "https://cloud.tencent.com/document/product/1199/41648"
+"""Page with the quotas of EIPs."""
 
 _ACCOUNT = "the account is not entitled to it or its billing type does not offer it: see the console"
 _CLOCK = "compare the node's clock with the true time: requests that are 5 minutes off are refused"
@@ -75,7 +77,7 @@ _ADVICE_BY_CODE: dict[CloudErrorKind, dict[str, str]] = {
         "(100 in a post-paid one): name another package in eip-attributes, or ask for more in the console",
         "LimitExceeded.InstanceAddressQuota": "the CVM has all public IPs its size allows: use another node",
         "LimitExceeded.NetworkInterfaceLimitExceeded": "the CVM or the VPC has all the ENIs it may have",
-        "AddressQuotaLimitExceeded": f"the region's EIPs are used up (document 1199/41648): {_QUOTA}",
+        "AddressQuotaLimitExceeded": f"the region's EIPs are used up ({EIP_LIMITS}): {_QUOTA}",
         "AddressQuotaLimitExceeded.DailyAllocate": "the day's EIP purchases are used up: wait for tomorrow",
         "ResourceInsufficient": "the region has none left: choose another ISP or zone, or wait",
     },

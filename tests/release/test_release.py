@@ -1,6 +1,6 @@
 """A release sets one version everywhere, and gives the open section of CHANGELOG.md its number."""
 
-import datetime
+import datetime as dt
 import shutil
 
 import pytest
@@ -9,7 +9,7 @@ import ipamd
 from testbed import release
 from testbed.release import ReleaseError
 
-DAY = datetime.date(2026, 12, 24)
+DAY = dt.date(2026, 12, 24)
 
 
 @pytest.fixture
