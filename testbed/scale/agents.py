@@ -19,7 +19,7 @@ from ipamd.core.model import EipStatus
 from ipamd.core.timing.deadline import Deadline
 from ipamd.kube import errors
 from ipamd.kube.client import KubeClient
-from ipamd.kube.config import Connection
+from ipamd.kube.connection import Connection
 from ipamd.kube.resources import EIPCLAIMS
 from testbed.scale.load import NAMESPACE
 from testbed.scale.surroundings import Surroundings

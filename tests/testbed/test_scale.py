@@ -18,7 +18,7 @@ from ipamd.core.claim import eipclaim, status
 from ipamd.core.kubernetes import pods
 from ipamd.core.model import EipStatus
 from ipamd.kube.client import KubeClient
-from ipamd.kube.config import Connection
+from ipamd.kube.connection import Connection
 from ipamd.kube.resources import EIPCLAIMS, PODS
 from testbed.scale import aims, load, report
 from testbed.scale.agents import DepartingAgents
