@@ -101,6 +101,8 @@ def _places(operator: str, nodes: Sequence[Any]) -> Iterator[tuple[Any, tuple[in
 def _is_testable(node: Any) -> bool:
     if node.type == "number" and isinstance(_number(node), float):
         return False
+    if node.type == "operator" and node.parent.type == "parameters":
+        return False  # the star before arguments that have to be named
     while node.parent is not None:
         if node.parent.type == "decorator" or _is_annotation(node):
             return False

@@ -54,6 +54,7 @@ def test_numbers_truths_and_operators_are_changed():
 def test_what_no_test_should_notice_is_left_alone():
     assert lines(SOURCE) == {3, 9, 10, 14}, "a fraction of a second, a decorator, an annotation"
     assert not [name for name in found("ok = a == b\n", 1) if name.endswith("Eq_Is")]
+    assert found("def f(*, a): pass\n", 1) == []
 
 
 def test_a_mutation_changes_its_own_place_only():

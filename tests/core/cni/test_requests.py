@@ -223,6 +223,13 @@ def test_check_reads_what_add_had_returned():
     assert request.previous.interfaces[1].sandbox == "/var/run/netns/cni-1"
 
 
+def test_a_prev_result_may_have_as_many_entries_as_it_says():
+    previous = {"ips": [{"address": f"10.0.1.{n}/32"} for n in range(64)]}
+    request = requests.parse_check(environment("CHECK"), stdin(prevResult=previous))
+
+    assert len(request.previous.addresses) == 64
+
+
 def test_check_without_prev_result_is_refused():
     assert refused(requests.parse_check, environment("CHECK"), stdin()).code is Code.INVALID_CONFIG
 

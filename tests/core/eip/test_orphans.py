@@ -55,6 +55,14 @@ def test_an_unbound_one_that_was_seen_for_long_enough_may_go():
     assert fate(eip()) is Fate.RELEASE
 
 
+def test_it_is_spoken_of_when_it_is_not_young_any_more():
+    (young,) = find(eip(), before={})
+    (old,) = find(eip())
+
+    assert (young.fate, young.ripe) == (Fate.YOUNG, False)
+    assert old.ripe
+
+
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
