@@ -7,12 +7,13 @@ Thread safety: `start` and `stop` are for one thread; pages are called on the se
 
 import logging
 import socket
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from ipamd.core.errors import InvalidInputError
+from ipamd.runtime.defects import Survive
+from ipamd.runtime.task import Task
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,8 @@ class Endpoint:
                 f"{self._flag}: cannot listen on {host}:{port}: {e.strerror or e}",
                 advice="give an address of this host and a port that nobody has",
             ) from e
-        threading.Thread(target=self._server.serve_forever, name=f"http-{self.port}", daemon=True).start()
+        name = self._flag.removeprefix("--").removesuffix("-address")
+        Task(f"http-{name}", self._serve, policy=Survive()).start()
         log.info("%s on http://%s:%d", ", ".join(self._pages), host, self.port)
 
     def stop(self) -> None:
@@ -77,6 +79,12 @@ class Endpoint:
             self._server.shutdown()
             self._server.server_close()
             self._server = None
+
+    def _serve(self) -> bool:
+        """Serve until `stop`; then there is nothing more to do."""
+        if self._server is not None:
+            self._server.serve_forever()
+        return False
 
 
 class _Server(ThreadingHTTPServer):

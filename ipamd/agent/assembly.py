@@ -466,7 +466,7 @@ class Agent:
 
     def _look_around(self) -> None:
         self._nudge()
-        self._resources.nudge()
+        self._resources.trigger()
 
     def _facts_changed(self) -> None:
         self._look_around()

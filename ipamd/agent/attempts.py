@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 
 from ipamd.core.errors import IpamError
+from ipamd.runtime.task import note_defect
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ class Attempts:
             self._failed[what] = e.message
         except Exception as e:  # the other parts and the next round must have their turn
             log.exception("upkeep of %s failed by a defect", what)
+            note_defect(e)
             self._failed[what] = f"a defect of the agent: {type(e).__name__}: {e}"
         else:
             self._failed.pop(what, None)

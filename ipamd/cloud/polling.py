@@ -18,6 +18,8 @@ from ipamd.core import model
 from ipamd.core.errors import CloudError, CloudErrorKind, TryAgainError
 from ipamd.core.timing.backoff import Backoff
 from ipamd.core.timing.deadline import Deadline
+from ipamd.runtime.defects import Survive
+from ipamd.runtime.task import Task
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +90,7 @@ class EipWatch:
         self._clock = clock
         self._changed = threading.Condition()
         self._waiters: set[_Waiter] = set()
-        self._thread: threading.Thread | None = None
+        self._task: Task | None = None
         self._closed = False
         self._last_poll = float("-inf")
         self._not_before = float("-inf")
@@ -121,9 +123,9 @@ class EipWatch:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-            thread = self._thread
-        if thread is not None:
-            thread.join()
+            task = self._task
+        if task is not None:
+            task.join(None)
 
     def __enter__(self) -> Self:
         return self
@@ -134,9 +136,9 @@ class EipWatch:
     def _join(self, waiter: _Waiter) -> None:
         with self._changed:
             self._waiters.add(waiter)
-            if self._thread is None and not self._closed:
-                self._thread = threading.Thread(target=self._run, name="eip-watch", daemon=True)
-                self._thread.start()
+            if self._task is None and not self._closed:
+                self._task = Task("eip-watch", self._work, policy=Survive(backoff=self._backoff))
+                self._task.start()
             self._changed.notify_all()
 
     def _await_answer(self, waiter: _Waiter, deadline: Deadline) -> None:
@@ -151,14 +153,14 @@ class EipWatch:
                 raise TryAgainError(f"{waiter.eip_id} is {_shown(waiter)} when the time is over")
             waiter.answered = False
 
-    def _run(self) -> None:
-        try:
-            while (batch := self._next_batch()) is not None:
-                for ids in paging.by_hundreds([waiter.eip_id for waiter in batch]):
-                    self._poll(ids, batch)
-        finally:
-            with self._changed:
-                self._thread = None  # after a defect the next wait starts another
+    def _work(self) -> bool:
+        """Poll once, when it is time; False at the end."""
+        batch = self._next_batch()
+        if batch is None:
+            return False
+        for ids in paging.by_hundreds([waiter.eip_id for waiter in batch]):
+            self._poll(ids, batch)
+        return True
 
     def _next_batch(self) -> list[_Waiter] | None:
         """Sleep until a poll is due; return whom it is for, or None at the end."""

@@ -37,7 +37,6 @@ from ipamd.controller.events import COMPONENT, Teller
 from ipamd.controller.masquerade.sync import MasqueradeConfig
 from ipamd.controller.options import Settings
 from ipamd.controller.queueing import WorkQueue
-from ipamd.controller.rounds import Rounds
 from ipamd.controller.sweep.losses import ClaimLosses
 from ipamd.controller.sweep.sweep import Sights, Sweep
 from ipamd.controller.workers import Workers
@@ -45,9 +44,11 @@ from ipamd.core.claim import eipclaim
 from ipamd.core.timing.backoff import Backoff
 from ipamd.kube.client import KubeClient
 from ipamd.kube.events import EventPace, EventRecorder
-from ipamd.kube.leases import Election
+from ipamd.kube.leases import Election, NotLeaderError
 from ipamd.kube.resources import EIPCLAIMS
 from ipamd.kube.watch import Key, WatchPace
+from ipamd.runtime.defects import Survive
+from ipamd.runtime.loop import Loop, Pace
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,9 @@ _PATIENT_SHARE = 0.25
 
 _EVENTS = EventPace(rate=20.0, capacity=8192, quiet=300.0)
 """A thousand refused claims and their Pods hear of it within two minutes."""
+
+
+_SWEEP_BACKOFF = Backoff(first=2.0, longest=300.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +154,7 @@ class Leader:
             ports,
             claims=self.cluster.claims,
             interval=settings.egress_check_interval,
-        ).rounds
+        ).loop
         self._masquerade = MasqueradeConfig(
             client,
             settings.ip_masq_agent_config,
@@ -172,15 +176,21 @@ class Leader:
             losses=ClaimLosses(cloud, ports, tell),
             tell=tell,
         )
-        sweeping = Rounds("sweep", self.sweep.make_pass, pause=0.0, backoff=tempo.backoff)
+        sweeping = Loop(
+            "sweep",
+            self.sweep.make_pass,
+            policy=Survive(),
+            pace=Pace(period=settings.sweep.interval, backoff=tempo.backoff or _SWEEP_BACKOFF),
+            no_news=(NotLeaderError,),
+        )
         self.quota = QuotaChecks(cloud, tempo.backoff)
         self._parts = (
-            account.rounds,
+            account.loop,
             self._workers,
             self._egress,
             self._masquerade,
             sweeping,
-            self.quota.rounds,
+            self.quota.loop,
         )
 
     @property
@@ -220,8 +230,8 @@ class Leader:
 
     def _wake(self, key: Key) -> None:
         self.queue.add(key)
-        self._egress.nudge()
-        self._masquerade.rounds.nudge()
+        self._egress.trigger()
+        self._masquerade.trigger()
 
     def _wake_refused(self, freed: int) -> None:
         """Let as many claims as EIPs came free try again that were refused for lack of quota."""

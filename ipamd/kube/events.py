@@ -26,6 +26,8 @@ from ipamd.kube import errors
 from ipamd.kube.calls import JsonObject
 from ipamd.kube.client import KubeClient
 from ipamd.kube.resources import EVENTS
+from ipamd.runtime.defects import Survive
+from ipamd.runtime.task import Task, note_defect
 
 log = logging.getLogger(__name__)
 
@@ -106,19 +108,18 @@ class EventRecorder:
         self._waiting: OrderedDict[_Key, _Waiting] = OrderedDict()
         self._written: OrderedDict[_Key, _Written] = OrderedDict()
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="events", daemon=True)
+        self._task = Task("events", self._write_next, policy=Survive())
 
     def start(self) -> None:
         """Start the thread; what was recorded before is written then."""
-        self._thread.start()
+        self._task.start()
 
     def stop(self, timeout: float = 2.0) -> None:
         """Write what waits, for at most `timeout` seconds, and end the thread."""
         self._stopping.set()
         with self._condition:
             self._condition.notify_all()
-        if self._thread.ident is not None:
-            self._thread.join(timeout)
+        self._task.join(timeout)
         with self._condition:
             if self._waiting:
                 log.warning("%d Events were not written before the end", len(self._waiting))
@@ -149,22 +150,24 @@ class EventRecorder:
                 self._waiting[key] = _Waiting(_shown(message), 1, now, now)
                 self._condition.notify_all()
 
-    def _run(self) -> None:
-        while True:
-            with self._condition:
-                while not self._waiting and not self._stopping.is_set():
-                    self._condition.wait()
-                if not self._waiting:
-                    return
-                key, waiting = self._waiting.popitem(last=False)
-            try:
-                self._write(key, waiting)
-            except errors.ForbiddenError as e:
-                log.warning("an Event is lost: %s", e)
-            except errors.KubeError as e:
-                self._put_back(key, waiting, e)
-            except Exception:  # the thread must outlive a defect: Events are the users' only news
-                log.exception("an Event is lost: %s %s", key.reason, waiting.message)
+    def _write_next(self) -> bool:
+        """Wait for an Event and write it; False when the recorder is stopped and none is left."""
+        with self._condition:
+            while not self._waiting and not self._stopping.is_set():
+                self._condition.wait()
+            if not self._waiting:
+                return False
+            key, waiting = self._waiting.popitem(last=False)
+        try:
+            self._write(key, waiting)
+        except errors.ForbiddenError as e:
+            log.warning("an Event is lost: %s", e)
+        except errors.KubeError as e:
+            self._put_back(key, waiting, e)
+        except Exception as e:  # the others must be written: Events are the users' only news
+            log.exception("an Event is lost: %s %s", key.reason, waiting.message)
+            note_defect(e)
+        return True
 
     def _write(self, key: _Key, waiting: _Waiting) -> None:
         if not self._stopping.is_set():

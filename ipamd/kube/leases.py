@@ -10,7 +10,6 @@ Thread safety: any thread may call any method; the callbacks run on the election
 
 import logging
 import math
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +22,8 @@ from ipamd.kube import errors
 from ipamd.kube.calls import JsonObject
 from ipamd.kube.client import KubeClient
 from ipamd.kube.resources import LEASES
+from ipamd.runtime.defects import EndProcess
+from ipamd.runtime.task import Task
 
 log = logging.getLogger(__name__)
 
@@ -102,8 +103,9 @@ class Election:
         self._record: Record | None = None
         self._valid_until = float("-inf")
         self._announced = False
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._on_started = self._on_lost = _nobody_hears
+        # Who cannot renew must not be taken for a leader, nor for a candidate who only waits.
+        self._task = Task("election", self._work, policy=EndProcess(tell=self._fail))
 
     @property
     def leading(self) -> bool:
@@ -130,21 +132,18 @@ class Election:
         """Begin to stand for election.
 
         `on_started` is called when the Lease is won, `on_lost` at once when it can be trusted no longer;
-        both must return soon, because the next renewal waits for them.
+        both must return soon, because the next renewal waits for them. `on_lost` is called also when the
+        election itself fails by a defect, whether the Lease was held or not.
         """
-        self._thread = threading.Thread(
-            target=self._run, args=(on_started, on_lost), name="election", daemon=True
-        )
-        self._thread.start()
+        self._on_started, self._on_lost = on_started, on_lost
+        self._task.start()
 
     def stop(self, *, give_back: bool = True, timeout: float = 5.0) -> None:
         """Stop standing; `give_back` a held Lease, so that the next leader need not wait until it expires.
 
         Give it back only when all work that needs it has ended. No callback follows.
         """
-        self._stopping.set()
-        if self._thread:
-            self._thread.join(timeout)
+        self._task.stop(timeout)
         held, self._valid_until = self.leading, float("-inf")
         if held and give_back:
             try:
@@ -152,36 +151,42 @@ class Election:
             except errors.KubeError as e:
                 log.info("the Lease is not given back and will expire: %s", e)
 
-    def _run(self, on_started: Callable[[], None], on_lost: Callable[[], None]) -> None:
-        while not self._stopping.is_set():
-            began = self._monotonic()
-            try:
-                held = self._take_or_renew(began)
-            except errors.KubeError as e:
-                log.warning("the Lease %s/%s: %s", self._namespace, self._name, e)
-            else:
-                if held is not None:
-                    self._valid_until = began + self._timing.renew_within if held else float("-inf")
-            if self._stopping.is_set():
-                return
-            self._announce(on_started, on_lost)
-            wait = self._timing.retry
-            if self.leading:
-                wait = min(wait, self._valid_until - self._monotonic())
-            self._stopping.wait(max(0.0, wait))
-            if not self._stopping.is_set():
-                self._announce(on_started, on_lost)
+    def _work(self) -> bool:
+        """Stand for election once, and wait until the next time."""
+        began = self._monotonic()
+        try:
+            held = self._take_or_renew(began)
+        except errors.KubeError as e:
+            log.warning("the Lease %s/%s: %s", self._namespace, self._name, e)
+        else:
+            if held is not None:
+                self._valid_until = began + self._timing.renew_within if held else float("-inf")
+        stopping = self._task.stopping
+        if stopping.is_set():
+            return False
+        self._announce()
+        wait = self._timing.retry
+        if self.leading:
+            wait = min(wait, self._valid_until - self._monotonic())
+        if not stopping.wait(max(0.0, wait)):
+            self._announce()
+        return True
 
-    def _announce(self, on_started: Callable[[], None], on_lost: Callable[[], None]) -> None:
+    def _fail(self) -> None:
+        self._valid_until = float("-inf")
+        self._announced = False
+        self._on_lost()
+
+    def _announce(self) -> None:
         leading = self.leading
         if leading and not self._announced:
             self._announced = True
             log.info("%s leads", self._identity)
-            on_started()
+            self._on_started()
         elif not leading and self._announced:
             self._announced = False
             log.warning("%s has lost the Lease %s/%s", self._identity, self._namespace, self._name)
-            on_lost()
+            self._on_lost()
 
     def _take_or_renew(self, now: float) -> bool | None:
         """Return whether the Lease is ours, or None when somebody wrote it at the same moment."""
@@ -238,3 +243,7 @@ class Election:
 
 def _micro_now() -> str:
     return timestamps.to_micro_text(time.time())
+
+
+def _nobody_hears() -> None:
+    pass

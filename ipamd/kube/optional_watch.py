@@ -7,7 +7,6 @@ Thread safety: any thread may call any method; `on_change` runs on a thread of t
 
 import logging
 import random
-import threading
 from collections.abc import Callable
 
 from ipamd.core.timing.backoff import Backoff
@@ -16,6 +15,8 @@ from ipamd.kube.calls import JsonObject
 from ipamd.kube.client import KubeClient, Selection
 from ipamd.kube.resources import Resource
 from ipamd.kube.watch import ObjectCache
+from ipamd.runtime.defects import Survive
+from ipamd.runtime.task import Task
 
 log = logging.getLogger(__name__)
 
@@ -46,19 +47,18 @@ class OptionalWatch:
             client, resource, selection=selection, on_change=lambda _kind, _obj: self._changed()
         )
         self._problem = ""
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"ask-{resource.plural}", daemon=True)
+        self._failures = 0
+        self._task = Task(f"ask-{resource.plural}", self._ask, policy=Survive(backoff=_BACKOFF))
 
     def start(self) -> None:
         """Begin to ask."""
-        self._thread.start()
+        self._task.start()
 
     def stop(self) -> None:
         """End; a question that is under way changes nothing any more."""
-        self._stopping.set()
+        self._task.stopping.set()
         self._cache.stop()
-        if self._thread.ident is not None:
-            self._thread.join(_STOP_SECONDS)
+        self._task.join(_STOP_SECONDS)
 
     @property
     def problem(self) -> str:
@@ -69,35 +69,33 @@ class OptionalWatch:
         """Return the copies of all objects, None while nothing is known."""
         return self._cache.items() if self._cache.has_synced else None
 
-    def _run(self) -> None:
-        if self._is_answered():
-            self._cache.start()
-            while not self._stopping.is_set() and not self._cache.wait_synced(_SYNC_SECONDS):
+    def _ask(self) -> bool:
+        """Ask once; return whether to ask again. With the first answer the cache begins."""
+        try:
+            for _ in self._client.scan(self._resource, self._selection, resource_version="0"):
                 pass
-            if not self._stopping.is_set():
-                self._on_change()  # nothing else tells of a collection that is empty
+        except errors.KubeError as e:
+            self._failures += 1
+            self._tell(e.message)
+            absent = isinstance(e, errors.NotFoundError)
+            pause = _ABSENT_SECONDS if absent else _BACKOFF.delay(self._failures, random.random)
+            self._task.stopping.wait(pause)
+            return True
+        self._problem = ""
+        if not self._task.stopping.is_set():
+            self._follow()
+        return False
+
+    def _follow(self) -> None:
+        self._cache.start()
+        while not self._task.stopping.is_set() and not self._cache.wait_synced(_SYNC_SECONDS):
+            pass
+        if not self._task.stopping.is_set():
+            self._on_change()  # nothing else tells of a collection that is empty
 
     def _changed(self) -> None:
         if self._cache.has_synced:
             self._on_change()
-
-    def _is_answered(self) -> bool:
-        """Ask until the server lists the collection; False when stopped meanwhile."""
-        failures = 0
-        while not self._stopping.is_set():
-            try:
-                for _ in self._client.scan(self._resource, self._selection, resource_version="0"):
-                    pass
-            except errors.KubeError as e:
-                failures += 1
-                self._tell(e.message)
-                absent = isinstance(e, errors.NotFoundError)
-                pause = _ABSENT_SECONDS if absent else _BACKOFF.delay(failures, random.random)
-                self._stopping.wait(pause)
-            else:
-                self._problem = ""
-                return not self._stopping.is_set()
-        return False
 
     def _tell(self, problem: str) -> None:
         if problem != self._problem:

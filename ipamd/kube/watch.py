@@ -24,6 +24,8 @@ from ipamd.kube.calls import JsonObject, Watch
 from ipamd.kube.client import INITIAL_EVENTS_END, KubeClient, Selection
 from ipamd.kube.resources import Resource
 from ipamd.kube.transport import SilenceError
+from ipamd.runtime.defects import Survive
+from ipamd.runtime.task import Task, note_defect
 
 log = logging.getLogger(__name__)
 
@@ -90,21 +92,20 @@ class ObjectCache:
         self._list_from = "0"  # the first list may come from the server's watch cache: cheap for etcd
         self._watch: Watch | None = None
         self._synced = threading.Event()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"watch-{resource.plural}", daemon=True)
+        self._failures = 0
+        self._task = Task(f"watch-{resource.plural}", self._work, policy=Survive(backoff=self._pace.backoff))
 
     def start(self) -> None:
         """Start the thread."""
-        self._thread.start()
+        self._task.start()
 
     def stop(self, timeout: float = 5.0) -> None:
         """End the thread; a request that is under way may outlast `timeout`, but changes nothing any more."""
-        self._stopping.set()
+        self._task.stopping.set()
         with self._lock:
             if self._watch:
                 self._watch.shut_down()
-        if self._thread.ident is not None:
-            self._thread.join(timeout)
+        self._task.join(timeout)
 
     @property
     def has_synced(self) -> bool:
@@ -125,26 +126,26 @@ class ObjectCache:
         with self._lock:
             return list(self._objects.values())
 
-    def _run(self) -> None:
-        failures = 0
-        while not self._stopping.is_set():
-            began = time.monotonic()
-            try:
-                self._follow()
-            except SilenceError as e:
-                log.debug("%s; watching again", e)
-            except errors.GoneError as e:
-                log.info("%s; listing again", e)
-                self._version = self._list_from = ""
-            except errors.KubeError as e:
-                if not self._stopping.is_set():
-                    log.warning("%s; trying again", e)
-            except Exception:  # a copy that nobody refreshes would be worse than a logged defect
-                log.exception("following %s failed; listing again", self._resource.plural)
-                self._version = ""
-            failures = 0 if time.monotonic() - began >= self._pace.healthy else failures + 1
-            if failures:
-                self._stopping.wait(self._pace.backoff.delay(failures, random.random))
+    def _work(self) -> bool:
+        """Follow the collection until the watch ends or something goes wrong; there is always more."""
+        began = time.monotonic()
+        try:
+            self._follow()
+        except SilenceError as e:
+            log.debug("%s; watching again", e)
+        except errors.GoneError as e:
+            log.info("%s; listing again", e)
+            self._version = self._list_from = ""
+        except errors.KubeError as e:
+            if not self._task.stopping.is_set():
+                log.warning("%s; trying again", e)
+        except Exception:
+            self._version = ""  # whatever has failed, a new list makes the copy true
+            raise
+        self._failures = 0 if time.monotonic() - began >= self._pace.healthy else self._failures + 1
+        if self._failures:
+            self._task.stopping.wait(self._pace.backoff.delay(self._failures, random.random))
+        return True
 
     def _follow(self) -> None:
         """Learn what there is if needed, then watch until the watch ends."""
@@ -154,14 +155,14 @@ class ObjectCache:
         with self._lock:
             self._watch = watch
         try:
-            if self._stopping.is_set():
+            if self._task.stopping.is_set():
                 return
             events = watch.events()
             if not self._version:
                 self._take_initial(events)
             for kind, obj in events:
                 self._take(kind, obj)
-                if self._stopping.is_set():
+                if self._task.stopping.is_set():
                     return
         finally:
             with self._lock:
@@ -197,7 +198,7 @@ class ObjectCache:
         """Take what a watch tells of the present state, up to the bookmark that ends it."""
         fresh: dict[Key, JsonObject] = {}
         for kind, obj in events:
-            if self._stopping.is_set():
+            if self._task.stopping.is_set():
                 return
             if kind == "BOOKMARK":
                 if (_metadata(obj, "annotations") or {}).get(INITIAL_EVENTS_END) == "true":
@@ -216,7 +217,7 @@ class ObjectCache:
         scan = self._client.scan(self._resource, self._selection, resource_version=self._list_from)
         for item in scan:
             fresh[key_of(item)] = self._keep(item)
-            if self._stopping.is_set():
+            if self._task.stopping.is_set():
                 return
         self._replace(fresh, scan.resource_version)
 
@@ -258,12 +259,13 @@ class ObjectCache:
             self._tell("modified", new)
 
     def _tell(self, kind: str, obj: JsonObject) -> None:
-        if self._stopping.is_set():
+        if self._task.stopping.is_set():
             return
         try:
             self._on_change(kind, obj)
-        except Exception:  # the copy must stay true whatever its listener does
+        except Exception as e:  # the copy must stay true whatever its listener does
             log.exception("a listener to %s failed on %s %s", self._resource.plural, kind, key_of(obj))
+            note_defect(e)
 
 
 def _same(old: JsonObject, new: JsonObject) -> bool:

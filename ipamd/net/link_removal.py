@@ -13,6 +13,8 @@ import threading
 from ipamd.core import errors
 from ipamd.net import rtnetlink
 from ipamd.net.netlink import ROUTE, NetlinkSocket
+from ipamd.runtime.defects import Survive
+from ipamd.runtime.task import Task
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +29,7 @@ class LinkRemoval:
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._links: queue.SimpleQueue[int | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._task: Task | None = None
         self._leaving: set[int] = set()
 
     @property
@@ -39,27 +41,30 @@ class LinkRemoval:
     def remove(self, ifindex: int) -> None:
         """Have the link removed soon."""
         with self._guard:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="link-removal", daemon=True)
-                self._thread.start()
+            if self._task is None:
+                self._task = Task("link-removal", self._remove_next, policy=Survive())
+                self._task.start()
             self._leaving.add(ifindex)
             self._links.put(ifindex)
 
     def close(self) -> None:
         """Wait until every link that was named is gone, and end the thread; a later `remove` starts anew."""
         with self._guard:
-            thread, self._thread = self._thread, None
-            if thread is not None:
+            task, self._task = self._task, None
+            if task is not None:
                 self._links.put(None)
-                thread.join()
+                task.join(None)
 
-    def _run(self) -> None:
-        with NetlinkSocket(ROUTE) as channel:
-            while (ifindex := self._links.get()) is not None:
-                try:
-                    channel.change(rtnetlink.delete_link_index(ifindex))
-                except errors.KernelError as e:
-                    log.warning("%s; the repair will try again", e)
-                finally:
-                    # Without the guard: `close` waits for this thread under it.
-                    self._leaving.discard(ifindex)
+    def _remove_next(self) -> bool:
+        ifindex = self._links.get()
+        if ifindex is None:
+            return False
+        try:
+            with NetlinkSocket(ROUTE) as channel:
+                channel.change(rtnetlink.delete_link_index(ifindex))
+        except errors.KernelError as e:
+            log.warning("%s; the repair will try again", e)
+        finally:
+            # Without the guard: `close` waits for this thread under it.
+            self._leaving.discard(ifindex)
+        return True

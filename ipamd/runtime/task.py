@@ -28,7 +28,7 @@ class Task:
     """A thread that does one piece of work after the other until there is none, or until it is stopped.
 
     Invariant: the thread ends only after `stop`, when `work` says that it was the last piece, or as its
-    policy says; it is among `running()` from `start` to such an end, and for ever if it ended by a defect.
+    policy says; it is among `running()` from `start` to such an end; if it ended by a defect, until `stop`.
     Thread safety: any thread may call any method.
     """
 
@@ -71,7 +71,16 @@ class Task:
         """Wait for its end; return whether it has come. One that was never started has ended."""
         if self._thread.ident is not None:
             self._thread.join(timeout)
-        return not self._thread.is_alive()
+        ended = not self._thread.is_alive()
+        if ended and self.stopping.is_set():
+            with _guard:
+                _running.discard(self)
+        return ended
+
+    @property
+    def has_started(self) -> bool:
+        """Whether `start` was called."""
+        return self._thread.ident is not None
 
     @property
     def thread(self) -> threading.Thread:

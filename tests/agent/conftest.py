@@ -19,7 +19,7 @@ from ipamd.cloud.tencent import TencentCloud
 from ipamd.core import model, tags
 from ipamd.core.claim import eipclaim as eipclaims
 from ipamd.rpc import cni_pb2, cni_pb2_grpc
-from testbed.bed import NETWORK, Bed
+from testbed.bed import LAUNCHER, NETWORK, Bed
 from testbed.http_json import HttpError, JsonEndpoint
 
 OPTIONS = [
@@ -45,9 +45,16 @@ class AgentBed(Bed):
 
     kube = None
     cloud = None
+    launcher = LAUNCHER
 
     def begin(self, *options, region=None, warm=3):
         self.options = [*OPTIONS, *options]
+        self.begin_region(region)
+        self.start_again(warm=warm)
+        return self
+
+    def begin_region(self, region=None):
+        """Start all but the agent."""
         self.start_region({**REGION, **(region or {})})
         self.kube = JsonEndpoint(self.endpoints.kube)
         self.cloud = TencentCloud(
@@ -57,11 +64,9 @@ class AgentBed(Bed):
             ),
             endpoints=endpoints.parse(self.endpoints.cloud),
         )
-        self.start_again(warm=warm)
-        return self
 
     def start_again(self, *, warm=3):
-        self.start_agent(options=self.options)
+        self.start_agent(options=self.options, launcher=self.launcher)
         self.wait_until_ready(warm=warm)
 
     def close(self):

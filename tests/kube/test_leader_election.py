@@ -6,6 +6,7 @@ import pytest
 
 from ipamd.kube.leases import Election, LeaseTiming, NotLeaderError, observe
 from ipamd.kube.resources import LEASES
+from ipamd.runtime import task
 from simulator.kube import Fault, FaultKind
 from tests.testkit.eventually import eventually
 
@@ -190,3 +191,16 @@ def test_a_lease_that_is_not_given_back_keeps_others_out_until_it_expires(server
 
     assert not a.election.leading
     assert time.monotonic() - began >= BRISK.duration
+
+
+def test_an_election_that_has_a_defect_says_that_the_lease_is_lost_and_is_seen(server, client, candidate):
+    """A Lease of somebody else, whose duration is no number, as no API server would have it."""
+    a = candidate("a")
+    a.start()
+    wait_for(lambda: a.told == ["started"])
+    lease = client.get(LEASES, "tke-eni-ipamd", "kube-system")
+    client.replace(LEASES, {**lease, "spec": {**lease["spec"], "leaseDurationSeconds": "long"}})
+
+    wait_for(lambda: a.told == ["started", "lost"])
+    assert not a.election.leading
+    assert "election: it has ended by a defect: ValueError" in task.problem()

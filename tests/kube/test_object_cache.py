@@ -283,4 +283,4 @@ def test_stop_ends_the_thread_while_a_watch_is_quiet(server, open_cache):
 
     cache.stop()
 
-    assert not cache._thread.is_alive()
+    assert cache._task.join(0)

@@ -111,7 +111,8 @@ def test_a_defect_that_must_not_be_survived_has_the_process_ended_and_stays_seen
     assert told.wait(10)
     assert worker.join(10)
     assert "dangerous: it has ended by a defect: ValueError" in task.problem()
-    task._running.discard(worker)
+    assert worker.stop(0)
+    assert "dangerous" not in task.problem()
 
 
 def test_nothing_but_defects_for_minutes_makes_the_process_unhealthy(make, clock):

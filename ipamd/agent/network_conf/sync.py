@@ -13,7 +13,6 @@ reads.
 
 import logging
 import os
-import threading
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +20,8 @@ from ipamd.agent.network_conf.directory_watch import DirectoryWatch
 from ipamd.agent.network_conf.plugins import CniBinaries
 from ipamd.core.cni import conflist
 from ipamd.runtime import failpoints
+from ipamd.runtime.defects import Survive
+from ipamd.runtime.task import Task
 
 log = logging.getLogger(__name__)
 
@@ -44,24 +45,22 @@ class NetworkConfiguration:
         self._binaries = binaries
         self._interval = interval
         self._problems: tuple[str, ...] = ()
-        self._stopping = threading.Event()
+        self._pause = _SETTLE
         self._watch: DirectoryWatch | None = None
-        self._thread: threading.Thread | None = None
+        self._task = Task("cni-conf", self._work, policy=Survive())
 
     def start(self) -> None:
         """Make the file what it has to be, and keep it so from now on."""
         self.look()
         self._watch = DirectoryWatch((self._path.parent, self._binaries.directory))
-        self._thread = threading.Thread(target=self._run, args=(self._watch,), name="cni-conf", daemon=True)
-        self._thread.start()
+        self._task.start()
 
     def stop(self, timeout: float) -> None:
         """Leave the file as it is."""
-        self._stopping.set()
-        if self._watch is not None and self._thread is not None:
+        self._task.stopping.set()
+        if self._watch is not None:
             self._watch.wake()
-            self._thread.join(timeout)
-            if not self._thread.is_alive():
+            if self._task.join(timeout):
                 self._watch.close()
 
     def problems(self) -> list[str]:
@@ -81,21 +80,16 @@ class NetworkConfiguration:
         self._problems = found
         return written
 
-    def _run(self, watch: DirectoryWatch) -> None:
-        pause = _SETTLE
-        while not self._stopping.is_set():
-            watch.drain()
-            # Our own writing is a reason to look once more: somebody else's may have come with it.
-            pause = min(pause * 2, self._interval) if self._has_written() else _SETTLE
-            watch.wait(self._interval)
-            self._stopping.wait(pause)
-
-    def _has_written(self) -> bool:
-        try:
-            return self.look()
-        except Exception:  # the next look must have its turn
-            log.exception("the look at %s failed by a defect", self._path)
-            return True
+    def _work(self) -> bool:
+        watch = self._watch
+        if watch is None:
+            return False
+        watch.drain()
+        # Our own writing is a reason to look once more: somebody else's may have come with it.
+        self._pause = min(self._pause * 2, self._interval) if self.look() else _SETTLE
+        watch.wait(self._interval)
+        self._task.stopping.wait(self._pause)
+        return True
 
     def _mend(self) -> tuple[bool, tuple[str, ...]]:
         content = self._read()
@@ -121,7 +115,7 @@ class NetworkConfiguration:
 
     def _read(self) -> bytes | None:
         content = self._path.read_bytes() if self._path.exists() else None
-        if conflist.is_damaged(content) and not self._stopping.wait(_SETTLE):
+        if conflist.is_damaged(content) and not self._task.stopping.wait(_SETTLE):
             # Who does not write it aside has perhaps just begun.
             content = self._path.read_bytes() if self._path.exists() else None
         return content

@@ -9,8 +9,6 @@ Thread safety: `start` and `stop` are for one thread; the work is done on thread
 """
 
 import logging
-import random
-import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,14 +16,16 @@ from ipamd.core.kubernetes import nodes
 from ipamd.core.timing.backoff import Backoff
 from ipamd.kube import resources
 from ipamd.kube.client import KubeClient, Selection
-from ipamd.kube.errors import KubeError
 from ipamd.kube.watch import ObjectCache
+from ipamd.runtime.defects import Survive
+from ipamd.runtime.loop import Loop, Pace
 
 log = logging.getLogger(__name__)
 
 _BACKOFF = Backoff(first=1.0, longest=60.0)
 _LOOK_AGAIN = 300.0
 """Seconds after which the Node is compared again without a cause."""
+_STOP_SECONDS = 5.0
 _FIELDS = ("capacity", "allocatable")
 
 
@@ -43,53 +43,38 @@ class NodeResources:
         self._client = client
         self._node = node
         self._quantities = quantities
-        self._changed = threading.Event()
-        self._stopping = threading.Event()
+        self._loop = Loop(
+            "node-resources",
+            self._assert_resources,
+            policy=Survive(),
+            pace=Pace(period=_LOOK_AGAIN, first=None, backoff=_BACKOFF),
+        )
         self._cache = ObjectCache(
             client,
             resources.NODES,
             selection=Selection(field_selector=f"metadata.name={node}"),
-            on_change=lambda _kind, _obj: self._changed.set(),
+            on_change=lambda _kind, _obj: self.trigger(),
             keep=_trim,
         )
-        self._thread = threading.Thread(target=self._run, name="node-resources", daemon=True)
 
     def start(self) -> None:
         """Begin to watch the Node and to keep its resources."""
         self._cache.start()
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """End; what was written stays."""
-        self._stopping.set()
-        self._changed.set()
         self._cache.stop()
-        if self._thread.ident is not None:
-            self._thread.join()
+        self._loop.stop(_STOP_SECONDS)
 
     @property
     def has_synced(self) -> bool:
         """Whether the Node has been read."""
         return self._cache.has_synced
 
-    def nudge(self) -> None:
+    def trigger(self) -> None:
         """Compare again: the quantities may have changed."""
-        self._changed.set()
-
-    def _run(self) -> None:
-        failures = 0
-        while not self._stopping.is_set():
-            self._changed.wait(_BACKOFF.delay(failures, random.random) if failures else _LOOK_AGAIN)
-            self._changed.clear()
-            if self._stopping.is_set():
-                return
-            try:
-                self._assert_resources()
-                failures = 0
-            except KubeError as e:
-                failures += 1
-                log.warning("the resources of Node %s could not be written: %s", self._node, e)
-                self._stopping.wait(_BACKOFF.delay(failures, random.random))
+        self._loop.trigger()
 
     def _assert_resources(self) -> None:
         node = self._cache.get("", self._node)

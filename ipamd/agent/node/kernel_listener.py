@@ -13,9 +13,11 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Final
 
 from ipamd.core.errors import IpamError
-from ipamd.core.timing.allowance import Allowance
+from ipamd.core.timing.token_bucket import TokenBucket
 from ipamd.net.kernel_watch import KernelWatch
 from ipamd.net.notices import LINK
+from ipamd.runtime.defects import Survive
+from ipamd.runtime.task import Task
 
 log = logging.getLogger(__name__)
 
@@ -34,37 +36,33 @@ class KernelListener:
         """Take what has a round made, and what gives the names of our links: those of sandboxes and ENIs."""
         self._wake = wake
         self._links = links
-        self._stopping = threading.Event()
         self._changing = threading.Lock()
         self._watch: KernelWatch | None = None
-        self._thread = threading.Thread(target=self._run, name="kernel-listening", daemon=True)
+        self._task = Task("kernel-listening", self._work, policy=Survive())
 
     def start(self) -> None:
         """Begin to listen."""
-        self._thread.start()
+        self._task.start()
 
     def stop(self, timeout: float) -> None:
         """End it."""
-        self._stopping.set()
+        self._task.stopping.set()
         with self._changing:
             if self._watch is not None:
                 self._watch.interrupt()
-        if self._thread.ident is not None:
-            self._thread.join(timeout)
+        self._task.join(timeout)
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                with self._watching() as watch:
-                    # What was changed before is not told.
-                    self._wake()
-                    self._listen(watch)
-            except IpamError as e:
-                log.warning("changes in the kernel are noticed only at each --repair-interval: %s", e)
-                self._stopping.wait(_AGAIN_SECONDS)
-            except Exception:  # a thread that ends would be missed by nobody
-                log.exception("listening to the kernel failed by a defect and begins again")
-                self._stopping.wait(_AGAIN_SECONDS)
+    def _work(self) -> bool:
+        """Listen until the stop, or until it fails; the next piece of work listens anew."""
+        try:
+            with self._watching() as watch:
+                # What was changed before is not told.
+                self._wake()
+                self._listen(watch)
+        except IpamError as e:
+            log.warning("changes in the kernel are noticed only at each --repair-interval: %s", e)
+            self._task.stopping.wait(_AGAIN_SECONDS)
+        return True
 
     def _matters(self, reason: str) -> bool:
         """Whether it is not of a foreign link, or one that goes as it should, by DEL or with its sandbox."""
@@ -84,15 +82,14 @@ class KernelListener:
                 watch.close()
 
     def _listen(self, watch: KernelWatch) -> None:
-        allowance = Allowance.full(_BURST, _PERIOD, time.monotonic())
-        while not self._stopping.is_set():
+        bucket = TokenBucket(rate=1 / _PERIOD, burst=_BURST)
+        while not self._task.stopping.is_set():
             reasons = [reason for reason in watch.wait() if self._matters(reason)]
             if not reasons:
                 continue
-            pause = allowance.wait(time.monotonic())
+            pause = bucket.reserve(time.monotonic())
             if pause:
-                self._stopping.wait(pause)
+                self._task.stopping.wait(pause)
                 reasons += watch.wait(0.0)
-            allowance = allowance.used(time.monotonic())
             log.debug("changed in the kernel by somebody: %s", ", ".join(dict.fromkeys(reasons)))
             self._wake()

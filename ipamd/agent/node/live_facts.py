@@ -7,17 +7,16 @@ Thread safety: any thread may call any method.
 """
 
 import logging
-import random
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
 
 from ipamd.agent.node import facts as node_facts
 from ipamd.agent.node.facts import NodeFacts
-from ipamd.core.errors import CloudError
 from ipamd.core.timing.backoff import Backoff
 from ipamd.core.timing.deadline import Deadline
+from ipamd.runtime.defects import Survive
+from ipamd.runtime.loop import Loop, Pace
 from ipamd.store.database import Database
 
 log = logging.getLogger(__name__)
@@ -46,10 +45,13 @@ class LiveFacts:
         self._facts = facts
         self._ask = ask
         self._database = database
-        self._interval = interval
         self._on_change = on_change
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="facts", daemon=True)
+        self._loop = Loop(
+            "facts",
+            self.refresh,
+            policy=Survive(),
+            pace=Pace(period=interval, spread=_SPREAD, backoff=_BACKOFF),
+        )
 
     @property
     def current(self) -> NodeFacts:
@@ -58,13 +60,11 @@ class LiveFacts:
 
     def start(self) -> None:
         """Begin to ask: now, because what is known may be a memory, and then from time to time."""
-        self._thread.start()
+        self._loop.start()
 
     def stop(self, timeout: float) -> None:
         """End; wait for the question under way for so many seconds."""
-        self._stopping.set()
-        if self._thread.ident is not None:
-            self._thread.join(timeout)
+        self._loop.stop(timeout)
 
     def refresh(self) -> None:
         """Ask once and take the answer. Errors: CloudError."""
@@ -82,21 +82,6 @@ class LiveFacts:
         log.info("the cloud says other things of this node than before: %s", _difference(before, facts))
         node_facts.remember(facts, self._database)
         self._on_change()
-
-    def _run(self) -> None:
-        failures = 0
-        while not self._stopping.is_set():
-            try:
-                self.refresh()
-                failures = 0
-            except CloudError as e:
-                failures += 1
-                log.warning("what the cloud says of this node could not be read again: %s", e)
-            except Exception:  # the next question must have its turn
-                failures += 1
-                log.exception("reading again what the cloud says of this node failed by a defect")
-            pause = self._interval * (1 - _SPREAD * random.random())  # noqa: S311 - no secret
-            self._stopping.wait(_BACKOFF.delay(failures, random.random) if failures else pause)
 
 
 def _difference(before: NodeFacts, after: NodeFacts) -> str:

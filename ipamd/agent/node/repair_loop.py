@@ -22,10 +22,14 @@ from ipamd.agent.node.pod_sides import PodSides
 from ipamd.agent.node.ranges import NodeRanges
 from ipamd.agent.node.recovery import Reconciler
 from ipamd.agent.node.repair import Repairing, links_of
-from ipamd.agent.rounds import Rounds
 from ipamd.agent.shared_ledger import AddressBook
 from ipamd.core.timing.deadline import Deadline
 from ipamd.net.dataplane import DataPlane
+from ipamd.runtime.defects import Survive
+from ipamd.runtime.loop import Loop, Pace
+
+_SPREAD = 0.1
+"""Part of the interval that is left to chance: nodes that were started at one moment drift apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,26 +91,27 @@ class Upkeep:
                 nudge=parts.nudge,
             )
         )
-        self._kernel_rounds = Rounds("kernel-upkeep", self._kernel.round, interval=interval)
+        pace = Pace(period=interval, spread=_SPREAD, first=None)
+        self._kernel_loop = Loop("kernel-upkeep", self._kernel.round, policy=Survive(), pace=pace)
         self._listener = KernelListener(
-            self._kernel_rounds.wake,
+            self._kernel_loop.trigger,
             lambda: links_of(parts.book.ledger) | {eni.name for eni in parts.dataplane.enis},
         )
-        self._outside_rounds = Rounds("outside-upkeep", self._outside.round, interval=interval)
+        self._outside_loop = Loop("outside-upkeep", self._outside.round, policy=Survive(), pace=pace)
 
     def start(self) -> None:
         """Begin the rounds; if it is time to look at the cloud, now."""
-        self._kernel_rounds.start()
+        self._kernel_loop.start()
         self._listener.start()
         if self._cloud_check.is_due:
-            self._outside_rounds.wake()
-        self._outside_rounds.start()
+            self._outside_loop.trigger()
+        self._outside_loop.start()
 
     def stop(self, timeout: float) -> None:
         """End the rounds; wait for the last ones for so many seconds."""
         deadline = Deadline.after(timeout, time.monotonic)
-        for rounds in (self._listener, self._kernel_rounds, self._outside_rounds):
-            rounds.stop(max(0.0, deadline.remaining()))
+        for loop in (self._listener, self._kernel_loop, self._outside_loop):
+            loop.stop(max(0.0, deadline.remaining()))
 
     def round(self, *, outside: bool = True) -> None:
         """Make one round now, on the caller's thread; `outside` is all that others have to answer."""
@@ -119,11 +124,11 @@ class Upkeep:
         self._cloud_check.hasten()
         self._pod_sides.forget()
         # What the look has changed is mended too.
-        return self._outside_rounds.wait_for_next(deadline) and self._kernel_rounds.wait_for_next(deadline)
+        return self._outside_loop.wait_for_next(deadline) and self._kernel_loop.wait_for_next(deadline)
 
     def look_at_kernel(self) -> None:
         """Have a round of the kernel made now: what it has to be may be something else."""
-        self._kernel_rounds.wake()
+        self._kernel_loop.trigger()
 
     def drift(self) -> list[str]:
         """Return what is wrong with the node's network and could not be mended."""
@@ -153,4 +158,4 @@ class Upkeep:
         self._look_outside()
 
     def _look_outside(self) -> None:
-        self._outside_rounds.wake()
+        self._outside_loop.trigger()

@@ -8,16 +8,18 @@ Thread safety: a check is for one thread at a time; `fit` may be called from any
 import logging
 from typing import Final, Protocol
 
-from ipamd.controller.rounds import Rounds
 from ipamd.core.eip import account_types
 from ipamd.core.eip.account_types import AccountType
 from ipamd.core.errors import CloudError
 from ipamd.core.model import EipOrder
 from ipamd.core.timing.backoff import Backoff
+from ipamd.runtime.defects import Survive
+from ipamd.runtime.loop import Loop, Pace
 
 log = logging.getLogger(__name__)
 
 _INTERVAL: Final = 3600.0
+_BACKOFF: Final = Backoff(first=2.0, longest=300.0)
 
 
 class AccountReader(Protocol):
@@ -33,15 +35,19 @@ class AccountChecks:
     def __init__(self, cloud: AccountReader, backoff: Backoff | None = None) -> None:
         self._cloud = cloud
         self.type: AccountType | None = None
-        self.rounds = Rounds("account type check", self.check, pause=0.0, backoff=backoff)
+        self.loop = Loop(
+            "account-type",
+            self.check,
+            policy=Survive(),
+            pace=Pace(period=_INTERVAL, backoff=backoff or _BACKOFF),
+        )
 
-    def check(self) -> float:
-        """Look once; return the seconds until the next look. Errors: CloudError."""
+    def check(self) -> None:
+        """Look once. Errors: CloudError."""
         found = self._cloud.describe_account_type()
         if found is not self.type:
             log.info("the account is of type %s", found.value)
         self.type = found
-        return _INTERVAL
 
     def fit(self, order: EipOrder) -> EipOrder:
         """Return the order as the account takes it; CloudError (INVALID) when it takes none such."""

@@ -8,12 +8,14 @@ Thread safety: a check is for one thread at a time; `quotas` may be read from an
 
 from typing import Final, Protocol
 
-from ipamd.controller.rounds import Rounds
 from ipamd.core import model
 from ipamd.core.timing.backoff import Backoff
+from ipamd.runtime.defects import Survive
+from ipamd.runtime.loop import Loop, Pace
 
 _INTERVAL: Final = 300.0
 """Seconds; one call of the ten that the API allows in a second."""
+_BACKOFF: Final = Backoff(first=2.0, longest=300.0)
 
 
 class QuotaReader(Protocol):
@@ -29,9 +31,13 @@ class QuotaChecks:
     def __init__(self, cloud: QuotaReader, backoff: Backoff | None = None) -> None:
         self._cloud = cloud
         self.quotas: tuple[model.EipQuota, ...] = ()
-        self.rounds = Rounds("EIP quota check", self.check, pause=0.0, backoff=backoff)
+        self.loop = Loop(
+            "eip-quota",
+            self.check,
+            policy=Survive(),
+            pace=Pace(period=_INTERVAL, backoff=backoff or _BACKOFF),
+        )
 
-    def check(self) -> float:
-        """Look once; return the seconds until the next look. Errors: CloudError."""
+    def check(self) -> None:
+        """Look once. Errors: CloudError."""
         self.quotas = tuple(self._cloud.describe_eip_quota())
-        return _INTERVAL

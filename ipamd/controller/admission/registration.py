@@ -10,8 +10,6 @@ import base64
 import binascii
 import datetime as dt
 import logging
-import random
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -19,8 +17,10 @@ from ipamd.controller.admission import certificates
 from ipamd.controller.admission.certificates import Keyring
 from ipamd.core.timing.backoff import Backoff
 from ipamd.kube.client import KubeClient
-from ipamd.kube.errors import ConflictError, ForbiddenError, KubeError, NotFoundError
+from ipamd.kube.errors import ConflictError, ForbiddenError, NotFoundError
 from ipamd.kube.resources import MUTATING_WEBHOOKS, SECRETS
+from ipamd.runtime.defects import Survive
+from ipamd.runtime.loop import Loop, Pace
 
 log = logging.getLogger(__name__)
 
@@ -50,20 +50,22 @@ class CertificateKeeper:
         self._namespace = namespace
         self._use = use
         self._clock = clock
-        self._look_again = look_again
         self._served = b""
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="admission-certificate", daemon=True)
+        self._loop = Loop(
+            "admission-certificate",
+            self._keep,
+            policy=Survive(),
+            pace=Pace(period=look_again, backoff=_BACKOFF),
+            no_news=(ConflictError,),  # another replica was faster: read what it wrote
+        )
 
     def start(self) -> None:
         """Begin to look."""
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """End; what was written stays."""
-        self._stopping.set()
-        if self._thread.ident is not None:
-            self._thread.join(_END_SECONDS)
+        self._loop.stop(_END_SECONDS)
 
     def look(self) -> None:
         """Put Secret, CA bundle and served certificate right, in this order. Errors: KubeError."""
@@ -112,21 +114,11 @@ class CertificateKeeper:
         self._client.patch(MUTATING_WEBHOOKS, NAME, operations, content="json")
         log.info("MutatingWebhookConfiguration %s trusts the webhook's authority", NAME)
 
-    def _run(self) -> None:
-        failures = 0
-        while not self._stopping.is_set():
-            try:
-                self.look()
-            except ConflictError:
-                failures += 1  # another replica was faster: read what it wrote
-            except KubeError as e:
-                failures += 1
-                advice = _APPLY if isinstance(e, NotFoundError | ForbiddenError) else "it is tried again"
-                log.warning("the admission webhook's certificate cannot be kept: %s; %s", e, advice)
-            else:
-                failures = 0
-            pause = _BACKOFF.delay(failures, random.random) if failures else self._look_again
-            self._stopping.wait(pause)
+    def _keep(self) -> None:
+        try:
+            self.look()
+        except (NotFoundError, ForbiddenError) as e:
+            raise type(e)(e.message, advice=_APPLY) from e
 
 
 def _names(namespace: str) -> Sequence[str]:

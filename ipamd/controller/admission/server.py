@@ -17,6 +17,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 from ipamd.core.annotations import admission
 from ipamd.core.errors import InvalidInputError
+from ipamd.runtime.defects import Survive
+from ipamd.runtime.task import Task
 
 log = logging.getLogger(__name__)
 
@@ -47,9 +49,7 @@ class AdmissionServer:
         """Bind the address; OSError when that cannot be. Nothing is answered before `use` and `start`."""
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._listener = _Listener(host, port, family)
-        self._thread = threading.Thread(
-            target=self._listener.serve_forever, kwargs={"poll_interval": 0.2}, name="admission", daemon=True
-        )
+        self._task = Task("admission", self._serve, policy=Survive())
 
     @property
     def port(self) -> int:
@@ -71,15 +71,20 @@ class AdmissionServer:
 
     def start(self) -> None:
         """Begin to answer."""
-        self._thread.start()
+        self._task.start()
 
     def close(self) -> None:
         """Stop listening and reading; a request that is complete is still answered."""
-        if self._thread.ident is not None:
+        if self._task.has_started:
             self._listener.shutdown()
-            self._thread.join()
+            self._task.join(None)
         self._listener.server_close()
         self._listener.end_connections()
+
+    def _serve(self) -> bool:
+        """Serve until `close`; then there is nothing more to do."""
+        self._listener.serve_forever(poll_interval=0.2)
+        return False
 
 
 class _Listener(HTTPServer):

@@ -2,7 +2,7 @@
 
 A new binding is judged within seconds, everything again each interval, because routes change without a word.
 An error changes no condition: what was true an hour ago helps more than a guess.
-Thread safety: `nudge` may be called from any thread.
+Thread safety: `loop.trigger` may be called from any thread.
 """
 
 import time
@@ -11,14 +11,18 @@ from itertools import chain
 
 from ipamd.controller.claims.ports import Ports
 from ipamd.controller.egress.routes import EgressRoutes
-from ipamd.controller.rounds import Rounds
 from ipamd.core.claim.eipclaim import BOUND, EGRESS_THROUGH_EIP, Claim, condition
 from ipamd.core.eip import egress
 from ipamd.core.eip.egress import Verdict
+from ipamd.core.timing.backoff import Backoff
 from ipamd.kube import errors
+from ipamd.kube.leases import NotLeaderError
+from ipamd.runtime.defects import Survive
+from ipamd.runtime.loop import Loop, Pace
 
 _SOON = 2.0
 """Seconds between two rounds at least; in that time what was bound meanwhile gathers."""
+_BACKOFF = Backoff(first=2.0, longest=300.0)
 
 
 class EgressChecks:
@@ -43,7 +47,13 @@ class EgressChecks:
         self._interval = interval
         self._monotonic = monotonic
         self._due = float("-inf")
-        self.rounds = Rounds("egress check", self.check, pause=_SOON)
+        self.loop = Loop(
+            "egress",
+            self.check,
+            policy=Survive(),
+            pace=Pace(period=interval, pause=_SOON, backoff=_BACKOFF),
+            no_news=(NotLeaderError,),  # a late renewal may yet succeed; who has lost for good is stopped
+        )
 
     def check(self) -> float:
         """Do one round: all bound claims, if it is time or nothing is said of one of them yet.

@@ -3,7 +3,7 @@
 The agents exempt those Pods themselves; this is for clusters whose owners want ip-masq-agent alone to decide
 (agent flag --no-eip-source-nat-exemption). A configuration that cannot be read, or that is not there, is told
 and left alone; so is one that somebody makes immutable.
-Thread safety: `rounds.nudge` may be called from any thread; `start_watching` and `stop` are for one.
+Thread safety: `trigger` may be called from any thread; `start_watching` and `stop` are for one.
 """
 
 import logging
@@ -13,15 +13,18 @@ from typing import Any
 from ipamd.controller.events import Teller
 from ipamd.controller.fence import Fence
 from ipamd.controller.masquerade.text import ConfigText
-from ipamd.controller.rounds import Rounds
 from ipamd.core.claim.eipclaim import Claim
 from ipamd.core.eip import masquerade
 from ipamd.core.eip.masquerade import Upkeep
 from ipamd.core.errors import InvalidInputError
+from ipamd.core.timing.backoff import Backoff
 from ipamd.kube import errors
 from ipamd.kube.client import KubeClient, Selection
+from ipamd.kube.leases import NotLeaderError
 from ipamd.kube.resources import CONFIGMAPS
 from ipamd.kube.watch import ObjectCache, WatchPace
+from ipamd.runtime.defects import Survive
+from ipamd.runtime.loop import Loop, Pace
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +32,7 @@ _PAUSE = 5.0
 """Seconds between two writes at least; what changes meanwhile is one write."""
 _NEXT_LOOK = 300.0
 """Seconds until the configuration is compared again without a cause."""
+_BACKOFF = Backoff(first=2.0, longest=300.0)
 
 
 class MasqueradeConfig:
@@ -51,14 +55,20 @@ class MasqueradeConfig:
         self._fence = fence
         self._teller = teller
         self._told = ""
-        self.rounds = Rounds("ip-masq-agent configuration", self.keep, pause=_PAUSE)
+        self._loop = Loop(
+            "ip-masq-agent",
+            self.keep,
+            policy=Survive(),
+            pace=Pace(period=_NEXT_LOOK, pause=_PAUSE, backoff=_BACKOFF),
+            no_news=(NotLeaderError,),
+        )
         self._cache = ObjectCache(
             client,
             CONFIGMAPS,
             selection=Selection(
                 namespace=masquerade.NAMESPACE, field_selector=f"metadata.name={masquerade.NAME}"
             ),
-            on_change=lambda _kind, _obj: self.rounds.nudge(),
+            on_change=lambda _kind, _obj: self.trigger(),
             pace=pace,
         )
 
@@ -70,13 +80,17 @@ class MasqueradeConfig:
     def start(self) -> None:
         """Begin to write; only the leader does."""
         if self._upkeep is not Upkeep.OFF:
-            self.rounds.start()
+            self._loop.start()
 
     def stop(self, timeout: float) -> bool:
         """End; return whether nothing is written any more."""
-        ended = self.rounds.stop(timeout)
+        ended = self._loop.stop(timeout)
         self._cache.stop()
         return ended
+
+    def trigger(self) -> None:
+        """Have claims and configuration compared soon."""
+        self._loop.trigger()
 
     def keep(self) -> float:
         """Compare and write once; return the seconds until the next time.

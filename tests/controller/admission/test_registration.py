@@ -1,6 +1,7 @@
 """Two replicas, one Secret, one webhook configuration: both serve what the API server trusts."""
 
 import base64
+import ssl
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,7 @@ class Replica:
         self._client = KubeClient(Connection(server=cluster.server.url), component=name)
         self._cluster = cluster
         self.served = []
+        self.defects = []
         self.now = time.time()
         self.keeper = CertificateKeeper(
             self._client, "kube-system", use=self._use, clock=lambda: self.now, look_again=0.05
@@ -35,6 +37,8 @@ class Replica:
 
     def _use(self, certificate, key):
         assert b"PRIVATE KEY" in key
+        if self.defects:
+            raise self.defects.pop()
         self.served.append(x509.load_pem_x509_certificate(certificate))
         assert self._cluster.trusts(self.served[-1]), "served before it was trusted"
 
@@ -214,3 +218,15 @@ def test_it_ends_at_once(cluster):
     replica.keeper.stop()
     assert time.monotonic() - started < 5
     assert not [t for t in threading.enumerate() if t.name == "admission-certificate"]
+
+
+def test_a_certificate_that_could_not_be_served_is_served_by_the_next_look(cluster):
+    replica = cluster.replica()
+    replica.defects.append(ssl.SSLError("no memory for a context"))
+    replica.keeper.start()
+
+    deadline = time.monotonic() + 10
+    while not replica.served:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert replica.defects == []
