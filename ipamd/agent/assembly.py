@@ -13,7 +13,6 @@ import grpc
 
 from ipamd.agent.cni import pending_deletes
 from ipamd.agent.cni.add import Adding, AddTools
-from ipamd.agent.cni.admission_limit import Seats
 from ipamd.agent.cni.check import Checking
 from ipamd.agent.cni.delete import Deleting
 from ipamd.agent.cni.gc import Collecting
@@ -50,13 +49,13 @@ from ipamd.agent.node.repair import Repairing
 from ipamd.agent.node.repair_loop import Upkeep, UpkeepParts
 from ipamd.agent.options import Settings
 from ipamd.agent.persistence import Lasting
+from ipamd.agent.pods.locks import Turns
 from ipamd.agent.pods.release import Releasing
 from ipamd.agent.pods.source import PodSource
 from ipamd.agent.pods.unknown_owners import UnknownOwners
 from ipamd.agent.pool.executor import EniPlan, PoolActions
 from ipamd.agent.pool.pool import Pool, PoolTerms
 from ipamd.agent.shared_ledger import AddressBook
-from ipamd.agent.turns import Turns
 from ipamd.cloud import metadata
 from ipamd.cloud.metadata import Metadata
 from ipamd.cloud.polling import EipWatch
@@ -68,6 +67,7 @@ from ipamd.kube.client import KubeClient
 from ipamd.kube.events import EventRecorder
 from ipamd.net.dataplane import DataPlane
 from ipamd.net.model import DataPlaneConfig, PodEgress
+from ipamd.runtime.concurrency_limit import ConcurrencyLimit
 from ipamd.store import recovery
 
 if TYPE_CHECKING:
@@ -334,7 +334,7 @@ class Agent:
             releasing=self._releasing,
             turns=self._turns,
             pending=self._pending_adds,
-            seats=Seats(WAITING),
+            seats=ConcurrencyLimit(WAITING),
             supersede=self._pending.supersede,
         )
         return Adding(tools, eip_wait=settings.eip_wait)
@@ -461,8 +461,8 @@ class Agent:
         return (CniRequests(metrics.registry),)
 
     def _nudge(self) -> None:
-        self._pool.nudge()
-        self._binder.nudge()
+        self._pool.trigger()
+        self._binder.trigger()
 
     def _look_around(self) -> None:
         self._nudge()
@@ -477,13 +477,13 @@ class Agent:
 
     def _claim_changed(self) -> None:
         self._book.wake()
-        self._binder.nudge()
+        self._binder.trigger()
 
     def _pod_changed(self, kind: str, pod: PodView) -> None:
         if kind == "deleted" or not pod.wants_sandbox:
             self._sweeping.comes_not_back(pod.ref)
             self._book.wake()  # its ADD need not wait any longer
-        self._binder.nudge()
+        self._binder.trigger()
 
     def _watches_behind(self) -> list[str]:
         watches = (("Pods", self._pods), ("EIPClaims", self._claims), ("Node", self._resources))

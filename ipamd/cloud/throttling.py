@@ -8,7 +8,7 @@ action for a moment when the cloud says it is too fast.
 import threading
 from collections.abc import Callable, Mapping
 
-from ipamd.core.timing import token_bucket
+from ipamd.runtime.rate_limit import RateLimit
 
 ALLOWANCE: Mapping[str, float] = {
     "AllocateAddresses": 10,
@@ -39,7 +39,7 @@ UNLISTED_ALLOWANCE = 10.0
 
 
 class Limiter:
-    """A token bucket and a quiet time for each action.
+    """A rate limit for each action.
 
     Thread safety: every method may be called from any thread; none of them waits.
     """
@@ -68,29 +68,21 @@ class Limiter:
         self._burst_seconds = burst_seconds
         self._allowance = allowance
         self._lock = threading.Lock()
-        self._buckets: dict[str, token_bucket.TokenBucket] = {}
-        self._quiet_until: dict[str, float] = {}
+        self._limits: dict[str, RateLimit] = {}
 
     def reserve(self, action: str, patience: float) -> float | None:
         """Take a turn and return the seconds to wait for it; None, and no turn, past `patience`."""
-        with self._lock:
-            now = self._clock()
-            quiet = max(0.0, self._quiet_until.get(action, now) - now)
-            if quiet > patience:
-                return None
-            wait = self._bucket(action).reserve(now, patience=patience)
-            return None if wait is None else max(wait, quiet)
+        return self._limit(action).reserve(patience)
 
     def quieten(self, action: str, seconds: float) -> None:
         """Start no further call of `action` for `seconds`: the cloud has just refused one as too many."""
-        with self._lock:
-            until = self._clock() + seconds
-            self._quiet_until[action] = max(until, self._quiet_until.get(action, until))
+        self._limit(action).pause(seconds)
 
-    def _bucket(self, action: str) -> token_bucket.TokenBucket:
-        if action not in self._buckets:
-            allowance = self._allowance.get(action, UNLISTED_ALLOWANCE)
-            rate = allowance * self._shares.get(action, self._share)
-            burst = max(1, int(min(rate * self._burst_seconds, allowance)))
-            self._buckets[action] = token_bucket.TokenBucket(rate=rate, burst=burst)
-        return self._buckets[action]
+    def _limit(self, action: str) -> RateLimit:
+        with self._lock:
+            if action not in self._limits:
+                allowance = self._allowance.get(action, UNLISTED_ALLOWANCE)
+                rate = allowance * self._shares.get(action, self._share)
+                burst = max(1, int(min(rate * self._burst_seconds, allowance)))
+                self._limits[action] = RateLimit(rate=rate, burst=burst, clock=self._clock)
+            return self._limits[action]

@@ -36,10 +36,8 @@ from ipamd.controller.egress.routes import EgressRoutes
 from ipamd.controller.events import COMPONENT, Teller
 from ipamd.controller.masquerade.sync import MasqueradeConfig
 from ipamd.controller.options import Settings
-from ipamd.controller.queueing import WorkQueue
 from ipamd.controller.sweep.losses import ClaimLosses
 from ipamd.controller.sweep.sweep import Sights, Sweep
-from ipamd.controller.workers import Workers
 from ipamd.core.claim import eipclaim
 from ipamd.core.timing.backoff import Backoff
 from ipamd.kube.client import KubeClient
@@ -49,6 +47,8 @@ from ipamd.kube.resources import EIPCLAIMS
 from ipamd.kube.watch import Key, WatchPace
 from ipamd.runtime.defects import Survive
 from ipamd.runtime.loop import Loop, Pace
+from ipamd.runtime.reconcile import ReconcileWorkers
+from ipamd.runtime.work_queue import WorkQueue
 
 log = logging.getLogger(__name__)
 
@@ -142,12 +142,12 @@ class Leader:
             ports=ports,
             rules=settings.rules,
         )
-        self._workers = Workers(
+        self._workers = ReconcileWorkers(
+            "worker",
+            settings.workers,
             self.queue,
             reconciler.reconcile,
-            number=settings.workers,
-            keys=self.cluster.keys,
-            resync=settings.resync,
+            no_news=(NotLeaderError,),  # left to the leader
         )
         self._egress = EgressChecks(
             EgressRoutes(cloud),
@@ -187,6 +187,7 @@ class Leader:
         self._parts = (
             account.loop,
             self._workers,
+            Loop("resync", self._resync, policy=Survive(), pace=Pace(period=settings.resync)),
             self._egress,
             self._masquerade,
             sweeping,
@@ -227,6 +228,12 @@ class Leader:
     def _on_lost(self) -> None:
         self.queue.close()
         self.lost.set()
+
+    def _resync(self) -> None:
+        """Have everything looked at again."""
+        everything = self.cluster.keys()
+        for key in everything:
+            self.queue.add(key)
 
     def _wake(self, key: Key) -> None:
         self.queue.add(key)

@@ -3,14 +3,13 @@
 Three regimes. Normally a token bucket, as client-go has it. While the server fails (no answer, 5xx, 429) a
 much slower one, whoever asks, so that a thousand nodes do not hold a struggling API server down. And after a
 429 with Retry-After nobody passes before the pause is over.
-Thread safety: any thread may call any method; `admit` sleeps outside the lock.
+Thread safety: any thread may call any method; `admit` sleeps.
 """
 
-import threading
 import time
 from collections.abc import Callable
 
-from ipamd.core.timing.token_bucket import TokenBucket
+from ipamd.runtime.rate_limit import RateLimit
 
 _FAILING_RATE = 1.0
 """Requests per second of this process while the server fails."""
@@ -32,42 +31,33 @@ class RequestGate:
 
         The defaults are TKE's --kube-client-qps and --kube-client-burst.
         """
-        self._normal = TokenBucket(rate=rate, burst=burst)
-        self._slow = TokenBucket(rate=_FAILING_RATE, burst=_FAILING_BURST)
-        self._monotonic = monotonic
+        self._normal = RateLimit(rate=rate, burst=burst, clock=monotonic)
+        self._slow = RateLimit(rate=_FAILING_RATE, burst=_FAILING_BURST, clock=monotonic)
         self._sleep = sleep
-        self._lock = threading.Lock()
         self._failing = False
-        self._paused_until = float("-inf")
 
     def admit(self, patience: float) -> bool:
         """Wait for a turn and return True.
 
         Return False at once when the turn would come past `patience` seconds.
         """
-        with self._lock:
-            now = self._monotonic()
-            pause = max(0.0, self._paused_until - now)
-            bucket = self._slow if self._failing else self._normal
-            wait = bucket.reserve(now + pause, patience=patience - pause)
+        wait = (self._slow if self._failing else self._normal).reserve(patience)
         if wait is None:
             return False
-        if pause + wait > 0:
-            self._sleep(pause + wait)
+        if wait > 0:
+            self._sleep(wait)
         return True
 
     def answered(self) -> None:
         """Note an answer that shows a working server: back to the normal rate."""
-        with self._lock:
-            self._failing = False
+        self._failing = False
 
     def failed(self) -> None:
         """Note that the server did not answer, or answered 5xx: slow down until it does."""
-        with self._lock:
-            self._failing = True
+        self._failing = True
 
     def pause(self, seconds: float) -> None:
         """Let nobody pass for `seconds`, and slowly after it until an answer shows that the server copes."""
-        with self._lock:
-            self._failing = True
-            self._paused_until = max(self._paused_until, self._monotonic() + seconds)
+        self._failing = True
+        for limit in (self._normal, self._slow):
+            limit.pause(seconds)

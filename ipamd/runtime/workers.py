@@ -8,11 +8,15 @@ A job whose defect means something to somebody (a key to be given back) tells th
 import queue
 import time
 from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
+from ipamd.core.timing.backoff import Backoff
 from ipamd.core.timing.deadline import Deadline
-from ipamd.runtime.defects import Policy
+from ipamd.runtime.defects import Policy, Survive
 from ipamd.runtime.task import Task
+
+OF_JOBS: Final = Survive(backoff=Backoff(first=0.1, longest=1.0))
+"""For workers whose jobs back off by themselves: the next job is another one, and must not wait."""
 
 J_co = TypeVar("J_co", covariant=True)
 J = TypeVar("J")
@@ -87,3 +91,8 @@ class Workers(Generic[J]):
             return False
         self._work(job)
         return True
+
+
+def do_job(job: Callable[[], None]) -> None:
+    """Do a job of a `JobQueue`."""
+    job()

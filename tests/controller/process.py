@@ -26,7 +26,7 @@ class Process:
                 }
             )
         )
-        self.health_address = _free_address()
+        self.health_address = free_address()
         self.log = (directory / "controller.log").open("a")
         flags = {
             "cluster_id": "cls-test",
@@ -84,6 +84,6 @@ class Process:
         return code
 
 
-def _free_address():
+def free_address():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return f"127.0.0.1:{listener.getsockname()[1]}"

@@ -193,14 +193,14 @@ def test_a_lease_that_is_not_given_back_keeps_others_out_until_it_expires(server
     assert time.monotonic() - began >= BRISK.duration
 
 
-def test_an_election_that_has_a_defect_says_that_the_lease_is_lost_and_is_seen(server, client, candidate):
-    """A Lease of somebody else, whose duration is no number, as no API server would have it."""
+def test_an_election_that_has_a_defect_says_that_the_lease_is_lost_and_is_seen(candidate):
     a = candidate("a")
-    a.start()
-    wait_for(lambda: a.told == ["started"])
-    lease = client.get(LEASES, "tke-eni-ipamd", "kube-system")
-    client.replace(LEASES, {**lease, "spec": {**lease["spec"], "leaseDurationSeconds": "long"}})
 
-    wait_for(lambda: a.told == ["started", "lost"])
+    def fails():
+        raise ValueError("a defect of who begins the work")
+
+    a.election.start(on_started=fails, on_lost=a._lost)
+
+    wait_for(lambda: a.told == ["lost"])
     assert not a.election.leading
     assert "election: it has ended by a defect: ValueError" in task.problem()

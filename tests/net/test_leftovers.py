@@ -8,8 +8,8 @@ import pytest
 from ipamd.agent.cni.pending_adds import PendingAdds
 from ipamd.agent.enis import NodeEnis
 from ipamd.agent.node.repair import Repairing
+from ipamd.agent.pods.locks import Turns
 from ipamd.agent.shared_ledger import AddressBook
-from ipamd.agent.turns import Turns
 from ipamd.core.ledger.ledger import Ledger
 from ipamd.core.ledger.states import Address, Cooling, Occupied, Warm
 from ipamd.core.model import SandboxKey

@@ -10,22 +10,22 @@ An ADD whose sandbox is deleted meanwhile ends by itself. ADD never calls the cl
 Thread safety: any number of ADDs run at once; those of one sandbox, or of one address, take turns.
 """
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ipamd.agent.cni.admission_limit import Seats
 from ipamd.agent.cni.pending_adds import PendingAdd, PendingAdds
 from ipamd.agent.cni.sandbox_wiring import SandboxWiring
 from ipamd.agent.eips.publish import Announcer
 from ipamd.agent.eips.wait import EipWaiting
 from ipamd.agent.pods import errors
+from ipamd.agent.pods.locks import Turns
 from ipamd.agent.pods.release import Releasing
 from ipamd.agent.pods.source import PodSource
 from ipamd.agent.pool.pool import Pool
 from ipamd.agent.shared_ledger import AddressBook
-from ipamd.agent.turns import Turns
 from ipamd.core import model
 from ipamd.core.annotations import eip, networks
 from ipamd.core.cni import result
@@ -37,6 +37,7 @@ from ipamd.core.ledger import ledger
 from ipamd.core.ledger.acquisition import Attachment
 from ipamd.core.timing.deadline import Deadline
 from ipamd.net.model import PodWiring
+from ipamd.runtime.concurrency_limit import ConcurrencyLimit
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ class AddTools:
     releasing: Releasing
     turns: Turns
     pending: PendingAdds
-    seats: Seats
+    seats: ConcurrencyLimit
     supersede: Callable[[model.SandboxKey], None]
     """Drops what is queued to end an earlier sandbox of the same id."""
 
@@ -118,8 +119,18 @@ class Adding:
 
     def _ask_for(self, pod: model.PodRef, deadline: Deadline) -> PodView:
         """Ask the API server, which may take its time, and not with all threads at once."""
-        with self._tools.seats.taken("the API server"):
+        with self._seat("the API server"):
             return self._tools.pods.find(pod, deadline)
+
+    def _seat(self, what: str) -> contextlib.AbstractContextManager[None]:
+        """Wait for `what` inside the block, if a thread is left for those that need not wait."""
+        waiting = self._tools.seats
+        return waiting.slot(
+            lambda: TryAgainError(
+                f"{waiting.count} Pods of this node wait already, this one would wait for {what}",
+                advice="the kubelet tries again by itself",
+            )
+        )
 
     def _serve(self, way: _Way) -> result.PodInterface:
         try:
@@ -154,7 +165,7 @@ class Adding:
     def _await_address(self, way: _Way) -> None:
         """Wait until an address may be had; TryAgainError or the cloud's refusal when none will come."""
         pool = self._tools.pool
-        with self._tools.seats.taken("an address"), pool.demand():
+        with self._seat("an address"), pool.demand():
             obstacles: list[IpamError] = []
 
             def settled(book: ledger.Ledger) -> bool:
@@ -176,7 +187,7 @@ class Adding:
         eips, key, pod = self._tools.eips, way.key, way.pod.ref
         with errors.step("waiting for its EIP"):
             if not eips.is_ready(key, pod):
-                with self._tools.seats.taken("its EIP"):
+                with self._seat("its EIP"):
                     # A Pod on its way out must not be held up by an EIP that it will not use.
                     over = lambda: way.attempt.is_over or self._is_leaving(pod)  # noqa: E731
                     try:

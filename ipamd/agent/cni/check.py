@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 from ipamd.agent.enis import NodeEnis
 from ipamd.agent.pods import errors
+from ipamd.agent.pods.locks import Turns
 from ipamd.agent.pods.wiring import wiring
 from ipamd.agent.shared_ledger import AddressBook
-from ipamd.agent.turns import Turns
 from ipamd.core.cni import result
 from ipamd.core.cni.errors import CniError, Code
 from ipamd.core.cni.requests import CheckRequest

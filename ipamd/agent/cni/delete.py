@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from ipamd.agent.cni.pending_adds import PendingAdds
 from ipamd.agent.pods import errors
+from ipamd.agent.pods.locks import Turns
 from ipamd.agent.pods.release import Releasing
 from ipamd.agent.shared_ledger import AddressBook
-from ipamd.agent.turns import Turns
 from ipamd.core import model
 from ipamd.core.cni.requests import DelRequest
 from ipamd.core.errors import IpamError

@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from ipamd.agent.cni.pending_adds import PendingAdd, PendingAdds
 from ipamd.agent.enis import NodeEnis
 from ipamd.agent.pods import errors
+from ipamd.agent.pods.locks import Turns
 from ipamd.agent.pods.release import Releasing
 from ipamd.agent.pods.wiring import wiring
 from ipamd.agent.shared_ledger import AddressBook
-from ipamd.agent.turns import Turns
 from ipamd.core.cni.errors import CniError, Code, shown
 from ipamd.core.errors import IpamError, TryAgainError
 from ipamd.core.ledger import acquisition

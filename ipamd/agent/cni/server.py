@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 THREADS = 48
 """Requests served at once; threads are made when they are needed first."""
 WAITING = 40
-"""How many of them may wait for an address or an EIP (`ipamd.agent.cni.admission_limit`)."""
+"""How many of them may wait for an address or an EIP."""
 
 
 class Server:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from ipamd.agent.eips.confirm import EipEffects
 from ipamd.agent.eips.publish import Announcer
+from ipamd.agent.pods.locks import Turns
 from ipamd.agent.shared_ledger import AddressBook
-from ipamd.agent.turns import Turns
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.core import model
 from ipamd.core.cloud_errors import cloud_error

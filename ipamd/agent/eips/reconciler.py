@@ -14,15 +14,12 @@ from collections.abc import Mapping
 from functools import partial
 
 from ipamd import logs
-from ipamd.agent.closures import Closures
 from ipamd.agent.eips import associate
 from ipamd.agent.eips.associate import BindTools
 from ipamd.agent.eips.claims import ClaimSource
 from ipamd.agent.eips.disassociate import Disassociation
 from ipamd.agent.enis import NodeEnis
 from ipamd.agent.pods.source import PodSource
-from ipamd.agent.repeats import Repeats
-from ipamd.agent.workers import Workers
 from ipamd.core import model
 from ipamd.core.claim.eipclaim import Claim
 from ipamd.core.eip import binding_plan
@@ -31,6 +28,12 @@ from ipamd.core.ledger.ledger import Ledger
 from ipamd.core.ledger.states import BindStage, Held, Unbinding
 from ipamd.core.timing.deadline import Deadline
 from ipamd.kube.errors import KubeError
+from ipamd.runtime.defects import Survive
+from ipamd.runtime.expectations import Expectations
+from ipamd.runtime.failure_cache import FailureCache
+from ipamd.runtime.loop import Loop, Pace
+from ipamd.runtime.task import note_defect
+from ipamd.runtime.workers import OF_JOBS, JobQueue, Workers, do_job
 
 log = logging.getLogger(__name__)
 
@@ -68,30 +71,29 @@ class Binder:
         self._tools = tools
         self._guard = threading.Lock()
         self._under_way: set[str] = set()
-        self._closures = Closures(clock=tools.book.now, random=random.random)
-        self._repeats = Repeats(clock=tools.book.now, random=random.random)
+        self._closures = FailureCache(clock=tools.book.now, random=random.random)
+        self._expectations = Expectations(clock=tools.book.now, random=random.random)
         self._loose: dict[str, str] = {}  # by claim: the EIP that this process has just seen unbound
-        self._nudged = threading.Event()
-        self._stopping = threading.Event()
-        self._workers = Workers(_WORKERS, "bind")
-        self._thread = threading.Thread(target=self._run, name="bind", daemon=True)
+        self._jobs = JobQueue()
+        self._workers = Workers("bind-worker", _WORKERS, self._jobs, do_job, policy=OF_JOBS)
+        # The ADD that changed the ledger has wiring to do, and needs the interpreter more.
+        self._loop = Loop(
+            "bind", self._round, policy=Survive(), pace=Pace(period=_TICK, first=None, gather=_GATHER)
+        )
 
     def start(self) -> None:
         """Begin to compare and act."""
         self._workers.start()
-        self._thread.start()
+        self._loop.start()
 
     def stop(self, timeout: float) -> None:
         """End; actions under way are waited for, and resumed by the next start if they take longer."""
-        self._stopping.set()
-        self._nudged.set()
-        if self._thread.ident is not None:
-            self._thread.join()
+        self._loop.stop(None)
         self._workers.stop(timeout)
 
-    def nudge(self) -> None:
+    def trigger(self) -> None:
         """Have ledger and claims compared now."""
-        self._nudged.set()
+        self._loop.trigger()
 
     def error(self, claim: str) -> IpamError | None:
         """Return why the last action for a claim (namespace/name) failed, None after a success."""
@@ -100,20 +102,6 @@ class Binder:
     def errors(self) -> Mapping[str, IpamError]:
         """Return the last failures by claim, or by EIP where there is no claim."""
         return self._closures.errors()
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            self._nudged.wait(_TICK)
-            # The ADD that changed the ledger has wiring to do, and needs the interpreter more.
-            self._stopping.wait(_GATHER)
-            self._nudged.clear()
-            if self._stopping.is_set():
-                return
-            try:
-                self._round()
-            except Exception:  # EIPs must be looked after whatever happens to one round
-                log.exception("a round of the EIPs failed")
-                self._stopping.wait(1.0)
 
     def _round(self) -> None:
         if not self._enis.are_known:
@@ -127,7 +115,7 @@ class Binder:
         due = [a for a in binding_plan.decide(scene) if informed or _needs_no_claim(a)]
         subjects = {_subject_of(action) for action in due}
         self._closures.keep_only(subjects)
-        self._repeats.keep_only(subjects)
+        self._expectations.keep_only(subjects)
         for name in set(self._loose).difference(claims):
             self._loose.pop(name, None)  # its claim went without a Withdraw
         for action in due:
@@ -143,10 +131,10 @@ class Binder:
         with self._guard:
             if subject in self._under_way or self._closures.is_closed(subject):
                 return
-            if self._repeats.is_early(subject, action):
+            if self._expectations.is_early(subject, action):
                 return
             self._under_way.add(subject)
-        self._workers.submit(partial(self._carry_out, subject, action))
+        self._jobs.submit(partial(self._carry_out, subject, action))
 
     def _carry_out(self, subject: str, action: binding_plan.Action) -> None:
         with logs.about(**_told_of(action)):
@@ -156,7 +144,7 @@ class Binder:
         try:
             self._execute(action)
             self._closures.succeeded(subject)
-            self._repeats.done(subject, action)
+            self._expectations.done(subject, action)
         except TryAgainError as e:
             log.info("EIP of %s: %s", subject, e)
             self._closures.failed(subject, e)
@@ -164,12 +152,13 @@ class Binder:
             self._failed(subject, action, e)
         except Exception as e:  # a worker must give its subject back
             log.exception("EIP of %s: a defect", subject)
+            note_defect(e)
             self._closures.failed(subject, IpamError(f"a defect of the agent: {type(e).__name__}: {e}"))
         finally:
             with self._guard:
                 self._under_way.discard(subject)
             self._tools.book.wake()
-            self.nudge()
+            self.trigger()
 
     def _execute(self, action: binding_plan.Action) -> None:
         match action:

@@ -9,9 +9,9 @@ Thread safety: any thread; the turn of the address is taken here.
 import logging
 from dataclasses import dataclass
 
+from ipamd.agent.pods.locks import Turns
 from ipamd.agent.pods.source import PodSource
 from ipamd.agent.shared_ledger import AddressBook
-from ipamd.agent.turns import Turns
 from ipamd.core import model
 from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.ledger import holds as ledger_holds

@@ -14,17 +14,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
-from ipamd.agent.closures import Closures
 from ipamd.agent.enis import NodeEni, NodeEnis
 from ipamd.agent.pool.executor import PoolActions, SubnetRefusedError
 from ipamd.agent.shared_ledger import AddressBook
-from ipamd.agent.workers import Workers
 from ipamd.core import model, pool
 from ipamd.core.errors import CloudError, CloudErrorKind, IpamError, TryAgainError
 from ipamd.core.kubernetes import capacity
 from ipamd.core.ledger import ledger
 from ipamd.core.ledger.states import Assigned, Cooling, Held, Occupied, Unassigning
+from ipamd.core.timing.backoff import Backoff
 from ipamd.core.timing.boottime import LONG_AGO
+from ipamd.runtime.defects import Survive
+from ipamd.runtime.failure_cache import FailureCache
+from ipamd.runtime.loop import Loop, Pace
+from ipamd.runtime.task import note_defect
+from ipamd.runtime.workers import OF_JOBS, JobQueue, Workers, do_job
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +36,7 @@ _GATHER = 0.02
 """Seconds in which changes are gathered before the pool is looked at."""
 _TICK = 5.0
 """Seconds after which a round is made even if nothing has happened."""
+_BACKOFF = Backoff(first=1.0, longest=5.0)
 _WORKERS = 4
 _CREATION = "new ENI"
 """What the creation of an ENI is called where others are called by their id."""
@@ -66,39 +71,40 @@ class Pool:
         self._arriving: dict[str, int] = {}  # by what is busy: how many addresses it will bring
         self._waiting = 0
         self._last_release = LONG_AGO
-        self._closures = Closures(clock=book.now, random=random.random)
-        self._returns = Closures(clock=book.now, random=random.random)
+        self._closures = FailureCache(clock=book.now, random=random.random)
+        self._returns = FailureCache(clock=book.now, random=random.random)
         """Of giving back: that an ENI must keep an address does not say that it cannot have another."""
-        self._nudged = threading.Event()
-        self._stopping = threading.Event()
-        self._workers = Workers(_WORKERS, "pool")
-        self._thread = threading.Thread(target=self._run, name="pool", daemon=True)
+        self._jobs = JobQueue()
+        self._workers = Workers("pool-worker", _WORKERS, self._jobs, do_job, policy=OF_JOBS)
+        self._loop = Loop(
+            "pool",
+            self._round,
+            policy=Survive(),
+            pace=Pace(period=_TICK, gather=_GATHER, backoff=_BACKOFF),
+        )
 
     def start(self) -> None:
         """Begin the rounds; ENI creations that a crash cut short come first."""
         for intent in self._actions.unfinished():
             self._begin(_CREATION, 1, partial(self._actions.resume, intent))
         self._workers.start()
-        self._thread.start()
+        self._loop.start()
 
     def stop(self, timeout: float) -> None:
         """End the rounds, and wait for actions under way: what they bring is found at the next start too."""
-        self._stopping.set()
-        self._nudged.set()
-        if self._thread.ident is not None:
-            self._thread.join()
+        self._loop.stop(None)
         self._workers.stop(timeout)
 
-    def nudge(self) -> None:
+    def trigger(self) -> None:
         """Have a round made now."""
-        self._nudged.set()
+        self._loop.trigger()
 
     @contextlib.contextmanager
     def demand(self) -> Iterator[None]:
         """Count as a Pod that waits for an address, for as long as the block lasts."""
         with self._guard:
             self._waiting += 1
-        self.nudge()
+        self.trigger()
         try:
             yield
         finally:
@@ -181,28 +187,19 @@ class Pool:
         """Return what was refused, the cloud's own words first: they carry its code and RequestId."""
         return sorted(self._closures.errors().values(), key=lambda e: not isinstance(e, CloudError))
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            self._nudged.wait(self._pause())
-            # A burst of Pods is one occasion to look, not a hundred.
-            self._stopping.wait(_GATHER)
-            self._nudged.clear()
-            if self._stopping.is_set():
-                return
-            try:
-                self._round()
-            except IpamError as e:
-                log.warning("the pool could not be looked after: %s", e)
-                self._stopping.wait(1.0)
-            except Exception:  # the node needs its pool whatever happens to one round
-                log.exception("a round of the pool failed")
-                self._stopping.wait(1.0)
-
     def _pause(self) -> float:
         expiry = ledger.next_expiry(self._book.ledger)
         return _TICK if expiry is None else min(_TICK, max(0.0, expiry - self._book.now()))
 
-    def _round(self) -> None:
+    def _round(self) -> float:
+        """Let time do its part, and have executed what is planned; return the seconds to the next round.
+
+        Errors: IpamError.
+        """
+        self._act()
+        return self._pause()
+
+    def _act(self) -> None:
         cooldown = self._told_terms().cooldown
         self._book.write()
         self._book.note(lambda book: ledger.expire(book, cooldown, self._book.now()))
@@ -297,7 +294,7 @@ class Pool:
             self._begin(eni_id, 0, partial(self._actions.unassign, eni_id, ips), self._returns)
 
     def _begin(
-        self, subject: str, count: int, action: Callable[[], None], closures: Closures | None = None
+        self, subject: str, count: int, action: Callable[[], None], closures: FailureCache | None = None
     ) -> None:
         """Hand an action to a worker, unless one for the same subject is under way.
 
@@ -307,9 +304,9 @@ class Pool:
             if subject in self._arriving:
                 return
             self._arriving[subject] = count
-        self._workers.submit(partial(self._carry_out, subject, action, closures or self._closures))
+        self._jobs.submit(partial(self._carry_out, subject, action, closures or self._closures))
 
-    def _carry_out(self, subject: str, action: Callable[[], None], closures: Closures) -> None:
+    def _carry_out(self, subject: str, action: Callable[[], None], closures: FailureCache) -> None:
         try:
             action()
             closures.succeeded(subject)
@@ -322,12 +319,13 @@ class Pool:
             log.warning("pool, %s: %s (again in %.0f s)", subject, e, pause)
         except Exception as e:  # a worker must give its subject back
             log.exception("pool, %s: a defect", subject)
+            note_defect(e)
             closures.failed(subject, IpamError(f"a defect of the agent: {type(e).__name__}"))
         finally:
             with self._guard:
                 del self._arriving[subject]
             self._book.wake()
-            self.nudge()
+            self.trigger()
 
 
 def _node_is_full(limits: model.EniLimits, stuck: int) -> IpamError:

@@ -14,7 +14,6 @@ from typing import Any
 
 from ipamd.controller.claims.absences import Absences
 from ipamd.controller.claims.index import ClaimIndex
-from ipamd.controller.queueing import Turn
 from ipamd.core.annotations import eip
 from ipamd.core.annotations.eip import wants_eip
 from ipamd.core.claim import eip_selection, eipclaim, placement, warnings
@@ -29,6 +28,7 @@ from ipamd.core.kubernetes.pods import PodView
 from ipamd.kube.client import KubeClient
 from ipamd.kube.resources import EIPCLAIMS, NODES, PODS
 from ipamd.kube.watch import Key, ObjectCache, WatchPace, key_of
+from ipamd.runtime.work_queue import Turn
 
 _NO_QUOTA = Reason.QUOTA_EXCEEDED.value
 

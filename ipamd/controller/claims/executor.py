@@ -1,7 +1,7 @@
 """Carries out what `claim_rules` decided: one method for each action that changes something.
 
-A method returns the facts as they are afterwards, so that the round goes on, or a Rest when the effect takes
-its time. Nothing here decides; what a method needs to know stands in the action.
+A method returns the facts as they are afterwards, so that the round goes on, or a Result when the effect
+takes its time. Nothing here decides; what a method needs to know stands in the action.
 Thread safety: one object serves all workers; the work queue keeps two of them off the same claim.
 """
 
@@ -13,13 +13,13 @@ from typing import Any
 from ipamd.controller.claims.eip_selection import Choices
 from ipamd.controller.claims.ports import Ports
 from ipamd.controller.claims.provisioning import Orders
-from ipamd.controller.rests import Rest
 from ipamd.core.claim import actions as do
 from ipamd.core.claim import status
 from ipamd.core.claim.eipclaim import Claim, Reason
 from ipamd.core.claim.facts import Facts
 from ipamd.core.model import PodRef
 from ipamd.kube import errors
+from ipamd.runtime.reconcile import Result
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +32,8 @@ _OBSTACLE_PAUSE = 60.0
 _STOPPED_PAUSE = 10.0
 """Seconds between two looks at whether releases are allowed again."""
 
-Outcome = Facts | Rest
-Method = Callable[[Any, Claim], Claim | Rest]
+Outcome = Facts | Result
+Method = Callable[[Any, Claim], Claim | Result]
 """Takes the action that it is for."""
 
 
@@ -91,13 +91,13 @@ class Executor:
                 "FailedCreateEIPClaim",
                 f"the API server refuses the EIPClaim of this Pod: {e}; it is tried again every minute",
             )
-            return Rest(after=_REFUSED_PAUSE, failed=True)
+            return Result(requeue_after=_REFUSED_PAUSE, failed=True)
         log.info("claim %s is created for Pod UID %s", claim, action.pod.ref.uid)
         return replace(facts, claim=claim)
 
-    def _reject(self, action: do.Reject) -> Rest:
+    def _reject(self, action: do.Reject) -> Result:
         self._ports.teller.pod(action.pod.ref, "Warning", action.reason.value, action.message)
-        return Rest()
+        return Result()
 
     def _hold(self, _: do.Hold, claim: Claim) -> Claim:
         return self._ports.writer.hold(claim)
@@ -112,14 +112,14 @@ class Executor:
     def _serve(self, action: do.Serve, claim: Claim) -> Claim:
         return self._ports.writer.write_status(claim, status.serve(claim, action.pod))
 
-    def _allocate(self, action: do.Allocate, claim: Claim) -> Rest:
+    def _allocate(self, action: do.Allocate, claim: Claim) -> Result:
         return self._orders.give(claim, action)
 
-    def _choose(self, action: do.Choose, claim: Claim) -> Claim | Rest:
+    def _choose(self, action: do.Choose, claim: Claim) -> Claim | Result:
         outcome = self._choices.choose(claim, action, self._record_address)
         if isinstance(outcome, do.Refuse):
             return self._refuse(outcome, claim)
-        return Rest(after=outcome.seconds, failed=True) if isinstance(outcome, do.Wait) else outcome
+        return Result(requeue_after=outcome.seconds, failed=True) if isinstance(outcome, do.Wait) else outcome
 
     def _record_address(self, action: do.RecordAddress, claim: Claim) -> Claim:
         address = action.address
@@ -131,55 +131,55 @@ class Executor:
         )
         return recorded
 
-    def _refuse(self, action: do.Refuse, claim: Claim) -> Rest:
+    def _refuse(self, action: do.Refuse, claim: Claim) -> Result:
         patch = status.not_provisioned(
             claim, action.reason, action.message, self._ports.clock(), certain=False
         )
         if patch is not None:
             claim = self._ports.writer.write_status(claim, patch)
         self._ports.teller.both(claim, "Warning", action.reason.value, action.message)
-        return Rest(after=_REFUSED_PAUSE, failed=True)
+        return Result(requeue_after=_REFUSED_PAUSE, failed=True)
 
-    def _postpone(self, action: do.Postpone, claim: Claim) -> Rest:
+    def _postpone(self, action: do.Postpone, claim: Claim) -> Result:
         reason, message = action.obstacle
         patch = status.not_provisioned(claim, reason, message, self._ports.clock(), certain=False)
         if patch is not None:
             claim = self._ports.writer.write_status(claim, patch)
         pod = PodRef(namespace=claim.namespace, name=claim.name, uid=claim.pod_uid)
         self._ports.teller.pod_once(pod, reason.value, message)
-        return Rest(after=_OBSTACLE_PAUSE)
+        return Result(requeue_after=_OBSTACLE_PAUSE)
 
-    def _delete_claim(self, action: do.DeleteClaim, claim: Claim) -> Claim | Rest:
+    def _delete_claim(self, action: do.DeleteClaim, claim: Claim) -> Claim | Result:
         self._ports.writer.delete(claim)
         log.info("claim %s is deleted: %s", claim, action.reason)
         if action.event:
             self._ports.teller.claim(claim, "Normal", action.event, action.reason)
-        return self._ports.writer.read(claim.namespace, claim.name) or Rest()
+        return self._ports.writer.read(claim.namespace, claim.name) or Result()
 
-    def _disassociate(self, action: do.Disassociate, claim: Claim) -> Rest:
+    def _disassociate(self, action: do.Disassociate, claim: Claim) -> Result:
         self._ports.cloud.disassociate_eip(action.eip_id, self._ports.fence.deadline())
         log.info("claim %s: %s is unbound in the place of a node that is gone", claim, action.eip_id)
         self._ports.teller.claim(claim, "Normal", Reason.NODE_GONE.value, f"unbinding {action.eip_id}")
-        return Rest(after=_SOON)
+        return Result(requeue_after=_SOON)
 
     def _clear_binding(self, action: do.ClearBinding, claim: Claim) -> Claim:
         patch = status.unbound(claim, Reason.NODE_GONE, action.message, self._ports.clock())
         return self._ports.writer.write_status(claim, patch)
 
-    def _release(self, action: do.Release, claim: Claim) -> Rest:
+    def _release(self, action: do.Release, claim: Claim) -> Result:
         for eip_id in action.eip_ids:
             stopped_by = self._ports.release_stopped()
             if stopped_by:
                 log.warning("claim %s: %s is not released: %s", claim, eip_id, stopped_by)
                 self._ports.teller.claim(claim, "Warning", "ReleasesStopped", f"{eip_id}: {stopped_by}")
-                return Rest(after=_STOPPED_PAUSE)
+                return Result(requeue_after=_STOPPED_PAUSE)
             self._ports.cloud.release_eip(eip_id, self._ports.fence.deadline())
             self._ports.promises.release_accepted(claim.uid, eip_id)
             log.info("claim %s: %s is released", claim, eip_id)
             self._ports.teller.claim(claim, "Normal", "ReleasedEIP", eip_id)
-        return Rest(after=_SOON)
+        return Result(requeue_after=_SOON)
 
-    def _drop_finalizer(self, _: do.DropFinalizer, claim: Claim) -> Rest:
+    def _drop_finalizer(self, _: do.DropFinalizer, claim: Claim) -> Result:
         self._ports.writer.let_go(claim)
         released = len(self._ports.promises.released(claim.uid, frozenset()))
         freed = max(released, 1 if claim.address and claim.address.owned else 0)
@@ -188,4 +188,4 @@ class Executor:
         if freed:
             self._ports.cloud.release_completed()
             self._ports.on_freed(freed)
-        return Rest()
+        return Result()

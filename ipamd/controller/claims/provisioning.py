@@ -14,13 +14,13 @@ import threading
 
 from ipamd.controller.account.account_type import AccountChecks
 from ipamd.controller.claims.ports import Ports
-from ipamd.controller.rests import Rest
 from ipamd.core import tags
 from ipamd.core.annotations.eip_attributes import BY_CVM
 from ipamd.core.claim import failures, status
 from ipamd.core.claim.actions import Allocate
 from ipamd.core.claim.eipclaim import PROVISIONED, Claim, Reason, condition
 from ipamd.core.errors import CloudError, CloudErrorKind
+from ipamd.runtime.reconcile import Result
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Orders:
         self._account = account
         self._quota_turn = threading.Lock()
 
-    def give(self, claim: Claim, action: Allocate) -> Rest:
+    def give(self, claim: Claim, action: Allocate) -> Result:
         """Order the EIP of the claim; the EIP itself is found by the next look.
 
         Errors: KubeError when the claim cannot be written; NotLeaderError.
@@ -56,13 +56,13 @@ class Orders:
         if refusal:  # most come to this, and need no turn for it
             return refusal
         if not self._quota_turn.acquire(timeout=_TURN):
-            return Rest(after=_TURN)
+            return Result(requeue_after=_TURN)
         try:
             return self._check(claim, action) or self._send(claim, action)
         finally:
             self._quota_turn.release()
 
-    def _check(self, claim: Claim, action: Allocate) -> Rest | None:
+    def _check(self, claim: Claim, action: Allocate) -> Result | None:
         """Refuse what the cloud is known to refuse: nothing is written for an order that is not sent."""
         try:
             self._ports.cloud.check_order(self._account.fit(action.order))
@@ -70,7 +70,7 @@ class Orders:
             return self._refused(claim, action, e)
         return None
 
-    def _send(self, claim: Claim, action: Allocate) -> Rest:
+    def _send(self, claim: Claim, action: Allocate) -> Result:
         if not action.begun:
             intent = status.begin_attempt(claim, action.attempt, self._ports.clock())
             claim = self._ports.writer.write_status(claim, intent)
@@ -89,9 +89,9 @@ class Orders:
         self._ports.promises.order_accepted(claim.uid, order)
         if fitted.bandwidth_mbps != action.order.bandwidth_mbps:
             self._ports.teller.both(claim, "Normal", "BilledByCVM", _BY_CVM)
-        return Rest(after=_SOON)
+        return Result(requeue_after=_SOON)
 
-    def _refused(self, claim: Claim, action: Allocate, error: CloudError) -> Rest:
+    def _refused(self, claim: Claim, action: Allocate, error: CloudError) -> Result:
         meaning = failures.meaning_of(error)
         known = condition(claim.conditions, PROVISIONED).get("reason") == meaning.reason.value
         log.log(logging.DEBUG if known else logging.WARNING, "claim %s gets no EIP: %s", claim, error)
@@ -107,4 +107,4 @@ class Orders:
                 claim, status.begin_attempt(claim, action.attempt + 1, self._ports.clock())
             )
         self._ports.teller.both(claim, "Warning", "FailedAllocateEIP", str(error))
-        return Rest(after=meaning.pause, failed=True)
+        return Result(requeue_after=meaning.pause, failed=True)

@@ -13,7 +13,6 @@ from ipamd.controller.claims.cluster import Cluster
 from ipamd.controller.claims.executor import Executor
 from ipamd.controller.claims.live_reader import Lookout
 from ipamd.controller.claims.ports import Ports
-from ipamd.controller.rests import Rest
 from ipamd.core.claim import actions as do
 from ipamd.core.claim import failures, state_machine, status, warnings
 from ipamd.core.claim.cluster_rules import ClusterRules
@@ -23,6 +22,7 @@ from ipamd.core.errors import CloudError
 from ipamd.kube import errors
 from ipamd.kube.leases import NotLeaderError
 from ipamd.kube.watch import Key
+from ipamd.runtime.reconcile import Result
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class Reconciler:
         self._executor = executor
         self._ports = ports
 
-    def reconcile(self, key: Key) -> Rest:
+    def reconcile(self, key: Key) -> Result:
         """Work on the key once.
 
         Errors: KubeError, CloudError, NotLeaderError: nothing is lost, come back later.
@@ -73,16 +73,16 @@ class Reconciler:
                 outcome = self._begin(self._ports.writer.read(*key), key)
             except errors.NotFoundError as e:
                 log.debug("claim %s/%s is gone meanwhile: %s", *key, e)
-                return Rest(after=1.0)
+                return Result(requeue_after=1.0)
             except CloudError as e:
                 self._tell_failure(action, facts, e)
                 raise
-            if isinstance(outcome, Rest):
+            if isinstance(outcome, Result):
                 self._give_hints(facts)
                 return outcome
             facts = outcome
         log.warning("claim %s/%s does not come to rest; last facts: %s", *key, facts)
-        return Rest(failed=True)
+        return Result(failed=True)
 
     def _begin(self, claim: Claim | None, key: Key) -> Facts:
         pod = self._cluster.pod(key)
@@ -115,10 +115,10 @@ class Reconciler:
         for note in notes:
             self._ports.teller.pod_once(pod.ref, note.reason, note.message)
 
-    def _step(self, action: do.Action, facts: Facts) -> Facts | Rest:
+    def _step(self, action: do.Action, facts: Facts) -> Facts | Result:
         claim = facts.claim
         if isinstance(action, do.Idle):
-            return Rest()
+            return Result()
         if isinstance(action, do.Wait):
             return self._wait(action, facts)
         if isinstance(action, do.LookAtNode):
@@ -141,11 +141,11 @@ class Reconciler:
             replace(facts, eips=eips, order_failed=failed, unshown_for=unshown, blind=self._ports.blind())
         )
 
-    def _wait(self, action: do.Wait, facts: Facts) -> Rest:
+    def _wait(self, action: do.Wait, facts: Facts) -> Result:
         log.debug("claim %s waits %.1f s: %s", facts.claim, action.seconds, action.reason)
         if action.blocked and facts.claim:
             self._ports.teller.claim(facts.claim, "Warning", "EIPStillBound", action.reason)
-        return Rest(after=action.seconds, failed=action.blocked)
+        return Result(requeue_after=action.seconds, failed=action.blocked)
 
     def _with_promises(self, facts: Facts) -> Facts:
         if facts.claim is None:

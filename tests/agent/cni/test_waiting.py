@@ -1,17 +1,13 @@
-"""The small parts that make threads wait for each other: turns, seats, workers, the address book."""
+"""The small parts that make threads wait for each other: turns, pending ADDs, the address book."""
 
 import threading
 import time
 
 import pytest
 
-from ipamd.agent.closures import Closures
-from ipamd.agent.cni.admission_limit import Seats
 from ipamd.agent.cni.pending_adds import PendingAdds
-from ipamd.agent.repeats import Repeats
+from ipamd.agent.pods.locks import Turns
 from ipamd.agent.shared_ledger import AddressBook
-from ipamd.agent.turns import Turns
-from ipamd.agent.workers import Workers
 from ipamd.core import errors, model
 from ipamd.core.ledger import ledger
 from ipamd.core.timing.deadline import Deadline
@@ -98,46 +94,6 @@ def test_add_whose_caller_has_left_is_over():
             attempt.check()
 
 
-def test_full_waiting_room_sends_the_next_one_away_at_once():
-    seats = Seats(1)
-    with (
-        seats.taken("an address"),
-        pytest.raises(errors.TryAgainError, match="its EIP"),
-        seats.taken("its EIP"),
-    ):
-        pytest.fail("too many")
-    with seats.taken("an address"):
-        pass
-
-
-def test_worker_outlives_a_job_that_fails_and_stop_drops_what_was_not_begun(caplog):
-    workers, done = Workers(1, "test"), threading.Event()
-
-    def fails():
-        raise ZeroDivisionError
-
-    workers.submit(fails)
-    workers.submit(done.set)
-    workers.start()
-    assert done.wait(5)
-
-    hold, begun = threading.Event(), threading.Event()
-
-    def waits():
-        begun.set()
-        hold.wait(5)
-
-    workers.submit(waits)
-    assert begun.wait(5)
-    late = threading.Event()
-    workers.submit(late.set)
-    assert not workers.stop(0.05)
-    hold.set()
-    assert workers.stop(5)
-    assert not late.is_set()
-    assert "ZeroDivisionError" in caplog.text
-
-
 def test_change_is_on_disk_before_anybody_sees_it(database):
     book, seen = AddressBook(database, ledger.Ledger()), []
     book.on_change(lambda: seen.append(len(database.load())))
@@ -190,46 +146,3 @@ def test_simultaneous_changes_are_all_kept(database):
 
     assert len(book.ledger.addresses) == 20
     assert len(database.load()) == 20
-
-
-def refusal(kind):
-    return errors.CloudError(kind, "no", action="AssignPrivateIpAddresses", code="X", request_id="r")
-
-
-def test_lasting_refusal_closes_for_its_window_and_others_for_a_growing_pause():
-    now = [0.0]
-    closures = Closures(clock=lambda: now[0], random=lambda: 1.0)
-
-    assert closures.failed("subnet", refusal(errors.CloudErrorKind.SUBNET_FULL)) == 60
-    assert closures.failed("eni", refusal(errors.CloudErrorKind.INTERNAL)) == 1
-    assert closures.failed("eni", refusal(errors.CloudErrorKind.INTERNAL)) == 2
-    now[0] = 3.0
-    assert closures.is_closed("subnet")
-    assert not closures.is_closed("eni")
-    assert set(closures.errors()) == {"subnet", "eni"}
-    closures.failed("claim", refusal(errors.CloudErrorKind.QUOTA))
-    closures.relieve(errors.CloudErrorKind.QUOTA)
-    assert not closures.is_closed("claim")
-    closures.succeeded("eni")
-    assert closures.error("eni") is None
-    closures.keep_only({"eni"})
-    assert not closures.is_closed("subnet")
-
-
-def test_what_succeeds_and_is_due_unchanged_comes_again_more_and_more_seldom():
-    now = [0.0]
-    repeats = Repeats(clock=lambda: now[0], random=lambda: 1.0)
-    pauses = []
-    for _ in range(8):
-        repeats.done("claim", "announce")
-        began = now[0]
-        while repeats.is_early("claim", "announce"):
-            now[0] += 0.5
-        pauses.append(now[0] - began)
-    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
-
-    repeats.done("claim", "announce")
-    assert not repeats.is_early("claim", "withdraw")
-    assert not repeats.is_early("other claim", "announce")
-    repeats.keep_only({"other claim"})
-    assert not repeats.is_early("claim", "announce")

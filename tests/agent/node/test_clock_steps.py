@@ -32,7 +32,7 @@ class SteppedBed(AgentBed):
         aside.rename(self.clock)
 
     def start_agent(self, **options):
-        super().start_agent(**options, launcher=(str(LAUNCHER), str(self.clock)))
+        super().start_agent(**{**options, "launcher": (str(LAUNCHER), str(self.clock))})
 
     def added(self, name):
         """A Pod on the network; its sandbox and its address."""

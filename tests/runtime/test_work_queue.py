@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from ipamd.controller.queueing import Turn, WorkQueue
 from ipamd.core.timing.backoff import Backoff
+from ipamd.runtime.work_queue import Turn, WorkQueue
 from tests.testkit.eventually import comes_about
 
 

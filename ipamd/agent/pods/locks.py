@@ -8,20 +8,18 @@ across netlink calls and the ledger's commit (milliseconds), never across a wait
 """
 
 import contextlib
-import threading
-from collections.abc import Iterator
 
 from ipamd.core import model
 from ipamd.core.errors import TryAgainError
 from ipamd.core.timing.deadline import Deadline
+from ipamd.runtime.keyed_lock import KeyedLock
 
 
 class Turns:
-    """Locks by name, made when needed and dropped when unused. Thread safety: any thread, not re-entrant."""
+    """The locks of sandboxes and addresses. Thread safety: any thread, not re-entrant."""
 
     def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._locks: dict[str, tuple[threading.Lock, int]] = {}
+        self._locks: KeyedLock[str] = KeyedLock()
 
     def of_sandbox(
         self, key: model.SandboxKey, deadline: Deadline
@@ -33,29 +31,7 @@ class Turns:
         """Hold the turn of an address; TryAgainError when it does not come in time."""
         return self._taken(f"address {ip}", ip, deadline)
 
-    @contextlib.contextmanager
-    def _taken(self, subject: str, name: str, deadline: Deadline) -> Iterator[None]:
-        lock = self._enter(name)
-        try:
-            if not lock.acquire(timeout=deadline.remaining()):
-                raise TryAgainError(f"another request for {subject} is still under way")
-            try:
-                yield
-            finally:
-                lock.release()
-        finally:
-            self._leave(name)
-
-    def _enter(self, name: str) -> threading.Lock:
-        with self._guard:
-            lock, users = self._locks.get(name, (threading.Lock(), 0))
-            self._locks[name] = (lock, users + 1)
-            return lock
-
-    def _leave(self, name: str) -> None:
-        with self._guard:
-            lock, users = self._locks[name]
-            if users == 1:
-                del self._locks[name]
-            else:
-                self._locks[name] = (lock, users - 1)
+    def _taken(self, subject: str, name: str, deadline: Deadline) -> contextlib.AbstractContextManager[None]:
+        return self._locks.held(
+            name, deadline, lambda: TryAgainError(f"another request for {subject} is still under way")
+        )

@@ -1,11 +1,12 @@
-"""What was done and is due again unchanged is done more and more seldom: who decides has not heard of it.
+"""What was done and is still to be seen: the same is not done again at once.
 
 Actions are decided by what the watches show. A watch that is behind, or frozen, shows the world as it was
-before the action, and the action would be repeated as fast as it succeeds.
+before the action, and the action would be repeated as fast as it succeeds. So an action that is due again
+unchanged is done more and more seldom (the idea of kube-controller-manager's expectations).
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from ipamd.core.timing.backoff import Backoff
@@ -20,7 +21,7 @@ class _Done:
     until: float
 
 
-class Repeats:
+class Expectations:
     """The last success of each subject. Thread safety: any thread may call any method."""
 
     def __init__(self, *, clock: Callable[[], float], random: Callable[[], float]) -> None:
@@ -44,7 +45,7 @@ class Repeats:
             last = self._done.get(subject)
             return last is not None and last.action == action and last.until > self._clock()
 
-    def keep_only(self, subjects: set[str]) -> None:
+    def keep_only(self, subjects: Collection[str]) -> None:
         """Forget every other subject: nothing is due there, so what was done has been seen."""
         with self._guard:
             self._done = {subject: done for subject, done in self._done.items() if subject in subjects}

@@ -1,0 +1,88 @@
+"""What has failed and is not tried again for a while, by subject: an object of the cloud, a claim, an action.
+
+A failure keeps its subject for the window of its kind, if it is one that only time or a person lifts; any
+other for a back-off that grows while it repeats. A success forgets it.
+"""
+
+import threading
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from ipamd.core.errors import CloudError, CloudErrorKind, IpamError
+from ipamd.core.timing.backoff import Backoff
+
+_BACKOFF = Backoff(first=1.0, longest=30.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    until: float
+    error: IpamError
+    in_a_row: int
+
+
+class FailureCache:
+    """Invariant: a subject is here exactly from a failure to its next success, or until it is left out.
+
+    Thread safety: any thread may call any method.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float],
+        random: Callable[[], float],
+        backoff: Backoff = _BACKOFF,
+    ) -> None:
+        """Take a clock in seconds, what gives floats in [0, 1), and how others are backed off from."""
+        self._clock = clock
+        self._random = random
+        self._backoff = backoff
+        self._guard = threading.Lock()
+        self._failures: dict[str, _Failure] = {}
+
+    def failed(self, subject: str, error: IpamError) -> float:
+        """Keep a failure; return for how many seconds the subject is not to be tried."""
+        with self._guard:
+            before = self._failures.get(subject)
+            in_a_row = before.in_a_row + 1 if before else 1
+            window = error.kind.policy.retry_after if isinstance(error, CloudError) else 0.0
+            pause = window or self._backoff.delay(in_a_row, self._random)
+            self._failures[subject] = _Failure(self._clock() + pause, error, in_a_row)
+            return pause
+
+    def succeeded(self, subject: str) -> None:
+        """Forget the subject's failures."""
+        with self._guard:
+            self._failures.pop(subject, None)
+
+    def is_closed(self, subject: str) -> bool:
+        """Whether the subject is not to be tried now."""
+        with self._guard:
+            failure = self._failures.get(subject)
+            return failure is not None and failure.until > self._clock()
+
+    def error(self, subject: str) -> IpamError | None:
+        """Return the last failure of the subject, None after a success."""
+        with self._guard:
+            failure = self._failures.get(subject)
+            return failure.error if failure else None
+
+    def errors(self) -> dict[str, IpamError]:
+        """Return the last failure of each subject that has failed since its last success."""
+        with self._guard:
+            return {subject: failure.error for subject, failure in self._failures.items()}
+
+    def relieve(self, kind: CloudErrorKind) -> None:
+        """Forget what failed for this reason: something has just lifted it."""
+        with self._guard:
+            self._failures = {
+                subject: failure
+                for subject, failure in self._failures.items()
+                if not (isinstance(failure.error, CloudError) and failure.error.kind is kind)
+            }
+
+    def keep_only(self, subjects: Collection[str]) -> None:
+        """Forget every other subject: it does not exist any more."""
+        with self._guard:
+            self._failures = {s: f for s, f in self._failures.items() if s in subjects}
