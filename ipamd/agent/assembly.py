@@ -18,6 +18,7 @@ from ipamd.agent.cni.delete import Deleting
 from ipamd.agent.cni.gc import Collecting
 from ipamd.agent.cni.pending_adds import PendingAdds
 from ipamd.agent.cni.pending_deletes import PendingDeletes
+from ipamd.agent.cni.request_timing import RequestTiming
 from ipamd.agent.cni.sandbox_wiring import SandboxWiring
 from ipamd.agent.cni.server import WAITING, Server
 from ipamd.agent.cni.service import CniService, Verbs
@@ -455,10 +456,9 @@ class Agent:
         metrics = self._around.metrics
         if metrics is None:
             return ()
-        from ipamd.metrics.agent import CniRequests, NodeState  # noqa: PLC0415 - only for those who want them
-
-        metrics.registry.register(NodeState(views, self._upkeep.repairs))
-        return (CniRequests(metrics.registry),)
+        for part in (self._book, self._binder, views.readiness, self._upkeep):
+            metrics.show(part.metrics)
+        return (RequestTiming(metrics.cni_requests().observe),)
 
     def _nudge(self) -> None:
         self._pool.trigger()

@@ -14,12 +14,15 @@ without a link whose Pod is gone is swept.
 
 import logging
 import threading
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 
 from ipamd import boot
 from ipamd.core.ledger.ledger import Ledger, Transition
+from ipamd.core.ledger.states import Address, Unbinding
 from ipamd.core.timing.boottime import Boottime
 from ipamd.core.timing.deadline import Deadline
+from ipamd.runtime.metric import Metric, gauges
 from ipamd.store.database import Database, StoreError
 
 log = logging.getLogger(__name__)
@@ -83,6 +86,21 @@ class AddressBook:
         with self._changed:
             return [self._refusal] if self._unwritten else []
 
+    def metrics(self) -> Iterator[Metric]:
+        """Yield how many addresses and EIPs there are, by what becomes of them."""
+        addresses = self.ledger.addresses.values()
+        states = Counter(_state(address) for address in addresses)
+        yield gauges(
+            "tke_eni_addresses",
+            "Secondary addresses of the node's ENIs by state.",
+            "state",
+            {state: states[state] for state in ("warm", *sorted(set(states) - {"warm"}))},
+        )
+        stages = Counter(filter(None, map(_stage, addresses)))
+        yield gauges(
+            "tke_eni_eips", "EIPs at addresses of the node by stage.", "stage", dict(sorted(stages.items()))
+        )
+
     def _run(
         self, operation: Callable[[Ledger], Transition], commit: Callable[[Transition], None]
     ) -> Transition:
@@ -131,3 +149,13 @@ class AddressBook:
         """Have all waiters look again: something besides the ledger has changed."""
         with self._changed:
             self._changed.notify_all()
+
+
+def _state(address: Address) -> str:
+    return "quarantined" if address.quarantined else type(address.state).__name__.lower()
+
+
+def _stage(address: Address) -> str:
+    if address.eip is None:
+        return ""
+    return "unbinding" if isinstance(address.state, Unbinding) else address.eip.stage.value

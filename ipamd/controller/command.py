@@ -5,7 +5,7 @@ import os
 import sys
 
 from ipamd import logs
-from ipamd.controller import daemon
+from ipamd.controller import main
 from ipamd.controller.options import settings
 from ipamd.core.errors import InvalidInputError
 
@@ -15,7 +15,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         chosen = settings(arguments, os.environ)
         logs.configure(chosen.log_level, chosen.log_format)
-        return daemon.run(chosen, os.environ)
+        return main.run(chosen, os.environ)
     except InvalidInputError as e:
         print(f"ipamd controller: {e}", file=sys.stderr)
         return 2

@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 _MESSAGE_LIMIT = 1024
 """Bytes; the API's own limit for the message of an Event."""
 _ATTEMPTS = 4
+_STOP_SECONDS = 2.0
 _BACKOFF = Backoff(first=2.0, longest=30.0)
 
 
@@ -114,15 +115,16 @@ class EventRecorder:
         """Start the thread; what was recorded before is written then."""
         self._task.start()
 
-    def stop(self, timeout: float = 2.0) -> None:
-        """Write what waits, for at most `timeout` seconds, and end the thread."""
+    def stop(self, timeout: float = _STOP_SECONDS) -> bool:
+        """Write what waits, for two seconds at most, and end the thread; return whether it has."""
         self._stopping.set()
         with self._condition:
             self._condition.notify_all()
-        self._task.join(timeout)
+        ended = self._task.join(min(timeout, _STOP_SECONDS))
         with self._condition:
             if self._waiting:
                 log.warning("%d Events were not written before the end", len(self._waiting))
+        return ended
 
     def record(
         self,

@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 import ipamd
 from ipamd.endpoint import Answer, Page
 from ipamd.runtime import failpoints, task
+from ipamd.runtime.metric import Source
 
 SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0)
 """Buckets of all durations: an ADD takes milliseconds without, about a second with an EIP, 50 s at most."""
@@ -91,23 +92,45 @@ class _Build(Collector):
         yield info
 
 
-class _Loops(Collector):
-    """What becomes of the threads of this process (`ipamd.runtime.task`)."""
+class CniRequests:
+    """Counts and times the verbs of CNI, as the plugin gets them answered."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Register the metrics."""
+        self._seconds = Histogram(
+            "tke_eni_cni_request_seconds",
+            "Time of one CNI request in the agent.",
+            ["verb"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._total = Counter(
+            "tke_eni_cni_requests",
+            "CNI requests by the code of their answer; 0 is success.",
+            ["verb", "code"],
+            registry=registry,
+        )
+
+    def observe(self, verb: str, code: str, seconds: float) -> None:
+        """Take in one request."""
+        self._seconds.labels(verb).observe(seconds)
+        self._total.labels(verb, code).inc()
+
+
+class _Shown(Collector):
+    """Makes of a service's values what the library shows."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
 
     def collect(self) -> Iterator[Metric]:
-        defects = CounterMetricFamily(
-            "tke_eni_loop_defects",
-            "Defects of the daemon's threads that were survived; the log has each with its traceback.",
-            labels=["loop"],
-        )
-        failing = GaugeMetricFamily(
-            "tke_eni_loop_failing", "1 while the last work of a thread ended by a defect.", labels=["loop"]
-        )
-        for seen in task.seen():
-            defects.add_metric([seen.name], seen.defects)
-            failing.add_metric([seen.name], int(seen.failing))
-        yield defects
-        yield failing
+        for value in self._source():
+            family = (CounterMetricFamily if value.kind == "counter" else GaugeMetricFamily)(
+                value.name, value.text, labels=[value.label] if value.label else []
+            )
+            for of, number in value.samples.items():
+                family.add_metric([of] if value.label else [], number)
+            yield family
 
 
 class Metrics:
@@ -117,10 +140,18 @@ class Metrics:
         """Make a registry with what every daemon has, and begin to listen."""
         self.registry = CollectorRegistry()
         self.registry.register(_Build(component))
-        self.registry.register(_Loops())
+        self.show(task.metrics)
         ProcessCollector(registry=self.registry)
         self.cloud = CloudRequests(self.registry)
         self._leave = failpoints.listen(KubeRequests(self.registry))
+
+    def show(self, source: Source) -> None:
+        """Have a page show what a service tells of itself at that moment."""
+        self.registry.register(_Shown(source))
+
+    def cni_requests(self) -> CniRequests:
+        """Return what counts the requests of the plugin; for one call."""
+        return CniRequests(self.registry)
 
     def page(self) -> Page:
         """Return the page for the endpoint."""

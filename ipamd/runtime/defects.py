@@ -77,12 +77,16 @@ class Record:
         """Return the record of a thread that ended by its last defect."""
         return dataclasses.replace(self, over=True)
 
+    def is_failing(self, now: float) -> bool:
+        """Whether the last work ended by a defect, and what is done since may do so as well."""
+        return self.over or (self.latest is not None and now - self.latest <= _SILENCE)
+
     def problem(self, now: float) -> str:
         """Return why a restart is due; empty while it is not."""
         if self.over:
             return f"it has ended by a defect: {self.error}"
-        if self.since is None or self.latest is None:
+        if self.since is None or self.latest is None or not self.is_failing(now):
             return ""
-        if self.latest - self.since < UNHEALTHY_AFTER or now - self.latest > _SILENCE:
+        if self.latest - self.since < UNHEALTHY_AFTER:
             return ""
         return f"it has failed {self.in_a_row} times in a row by a defect: {self.error}"

@@ -8,12 +8,13 @@ import logging
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ipamd.runtime import failpoints
 from ipamd.runtime.clock import SYSTEM, Clock
 from ipamd.runtime.defects import EndProcess, Policy, Record
+from ipamd.runtime.metric import Metric, counters, gauges
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +98,10 @@ class Task:
         problem = self._record.problem(self._clock.now())
         return f"{self._thread.name}: {problem}" if problem else ""
 
+    def is_failing(self) -> bool:
+        """Whether its last work ended by a defect, not so long ago that the present one is a good one."""
+        return self._record.is_failing(self._clock.now())
+
     def _run(self) -> None:
         _current.task = self
         more = True
@@ -173,10 +178,27 @@ def seen() -> list[Seen]:
             Seen(
                 name,
                 defects=_defects[name],
-                failing=any(task.name == name and task.record.since is not None for task in tasks),
+                failing=any(task.name == name and task.is_failing() for task in tasks),
             )
             for name in names
         ]
+
+
+def metrics() -> Iterator[Metric]:
+    """Yield what is shown of the tasks of this process in numbers."""
+    shown = seen()
+    yield counters(
+        "tke_eni_loop_defects",
+        "Defects of the daemon's threads that were survived; the log has each with its traceback.",
+        "loop",
+        {each.name: each.defects for each in shown},
+    )
+    yield gauges(
+        "tke_eni_loop_failing",
+        "1 while the last work of a thread ended by a defect.",
+        "loop",
+        {each.name: int(each.failing) for each in shown},
+    )
 
 
 def problem() -> str:

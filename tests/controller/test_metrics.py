@@ -11,7 +11,6 @@ from ipamd.core.eip.orphans import SweepMode, SweepTerms
 from ipamd.core.kubernetes import cluster_settings
 from ipamd.core.model import EipOrder
 from ipamd.kube.resources import CONFIGMAPS
-from ipamd.metrics.controller import LeaderState
 from simulator.kube import Fault, FaultKind
 from tests.controller.world import CLUSTER
 
@@ -25,7 +24,7 @@ def counted():
 
 def test_claims_are_counted_by_phase_and_the_leader_is_known(world, counted):
     replica = world.new_controller()
-    counted.registry.register(LeaderState(replica.leader))
+    counted.show(replica.leader.metrics)
     value = counted.registry.get_sample_value
     assert value("tke_eni_leader") == 0
 
@@ -42,7 +41,7 @@ def test_claims_are_counted_by_phase_and_the_leader_is_known(world, counted):
 def test_the_sweep_is_counted(world, counted):
     terms = SweepTerms(mode=SweepMode.RELEASE, interval=0.1, age=1.5)
     replica = world.start_controller(sweep=terms)
-    counted.registry.register(LeaderState(replica.leader))
+    counted.show(replica.leader.metrics)
     value = counted.registry.get_sample_value
     replica.cloud.allocate_eip(EipOrder(), tags.of_claim(CLUSTER, "gone"), "token")
 
@@ -56,7 +55,7 @@ def test_the_sweep_is_counted(world, counted):
 
 def test_releases_are_shown_as_stopped_while_a_claim_s_are(world, counted):
     replica = world.start_controller(sweep=SweepTerms(interval=0.1))
-    counted.registry.register(LeaderState(replica.leader))
+    counted.show(replica.leader.metrics)
     stopped = partial(counted.registry.get_sample_value, "tke_eni_releases_stopped")
     world.create_pod("web-0")
     world.wait_provisioned("web-0")
@@ -75,7 +74,7 @@ def test_releases_are_shown_as_stopped_while_a_claim_s_are(world, counted):
 
 def test_releases_are_shown_as_stopped_while_the_switch_cannot_be_read_and_passes_go_on(world, counted):
     replica = world.new_controller(sweep=SweepTerms(interval=0.1))
-    counted.registry.register(LeaderState(replica.leader))
+    counted.show(replica.leader.metrics)
     value = counted.registry.get_sample_value
     denied = world.kube.inject(
         Fault(kind=FaultKind.STATUS, verb="get", resource="configmaps", code=403, user_agent=replica.name)
@@ -92,7 +91,7 @@ def test_releases_are_shown_as_stopped_while_the_switch_cannot_be_read_and_passe
 
 def test_quotas_of_the_account_are_shown_by_the_leader(world, counted):
     replica = world.new_controller()
-    counted.registry.register(LeaderState(replica.leader))
+    counted.show(replica.leader.metrics)
     value = counted.registry.get_sample_value
     total = {"quota": "TOTAL_EIP_QUOTA"}
     assert value("tke_eni_eip_quota_limit", total) is None
@@ -108,7 +107,7 @@ def test_quotas_of_the_account_are_shown_by_the_leader(world, counted):
 def test_a_role_that_may_not_read_quotas_costs_only_the_metric(world, counted):
     world.region.accounts.set_policy("demo", deny=("*:DescribeAddressQuota",))
     replica = world.start_controller()
-    counted.registry.register(LeaderState(replica.leader))
+    counted.show(replica.leader.metrics)
 
     world.create_pod("web-0")
 

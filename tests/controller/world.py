@@ -12,8 +12,9 @@ from ipamd.cloud.credentials import Credential, Credentials, StaticCredentials
 from ipamd.cloud.session import Conduct
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.cloud.throttling import Limiter
-from ipamd.controller.leader import Leader, Tempo
+from ipamd.controller.leader import Leader
 from ipamd.controller.options import Settings
+from ipamd.controller.tempo import Tempo
 from ipamd.core.claim import eipclaim
 from ipamd.core.claim import status as claim_status
 from ipamd.core.claim.cluster_rules import ClusterRules

@@ -92,7 +92,7 @@ def test_the_page_is_what_prometheus_reads(counted):
 
 @pytest.mark.parametrize("daemon", ["agent", "controller"])
 def test_a_daemon_without_metrics_does_not_import_the_library(daemon):
-    code = f"import sys, ipamd.{daemon}.daemon; sys.exit('prometheus_client' in sys.modules)"
+    code = f"import sys, ipamd.{daemon}.command; sys.exit('prometheus_client' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

@@ -71,7 +71,7 @@ NOT_OURS = re.compile(r"MainThread|Thread-\d+ \(_serve\)")
 THREADS_MADE_ELSEWHERE = {
     "agent/cni/server.py": "one for each request that gRPC hands over; its end is the answer's",
     "controller/admission/server.py": "one for each connection; what it raises is logged and ends that",
-    "controller/leader.py": "for the stop, which waits for them and gets what they raise",
+    "runtime/service.py": "for the stop, which waits for them and gets what they raise",
     "ctl/eip_release.py": "ipamctl is no daemon; what they raise is the command's",
     "net/netns.py": "one that enters a Pod's namespace, while its caller waits and gets what it raises",
     "runtime/task.py": "the kit",

@@ -9,7 +9,7 @@ resources and by the Events of the Pods that do not start.
 Thread safety: any thread may call any method.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ipamd.agent.enis import NodeEnis
@@ -19,6 +19,7 @@ from ipamd.agent.shared_ledger import AddressBook
 from ipamd.core.cni.errors import CniError, Code
 from ipamd.core.cni.requests import StatusRequest
 from ipamd.core.ledger.states import Assigned, Occupied
+from ipamd.runtime.metric import Metric, gauge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,14 @@ class Readiness:
             *self.watches(),
             *self.configuration(),
         ]
+
+    def metrics(self) -> Iterator[Metric]:
+        """Yield how many problems there are."""
+        yield gauge(
+            "tke_eni_node_problems",
+            "Reasons why the node cannot take Pods, or not all kinds (ipamctl status).",
+            len(self.problems()),
+        )
 
     def check(self, request: StatusRequest) -> None:
         """Serve STATUS: return when the plugin can serve ADD, CniError 50 or 51 with the reason if not."""

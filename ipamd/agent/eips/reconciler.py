@@ -10,7 +10,7 @@ unbound.
 import logging
 import random
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 from ipamd import logs
@@ -32,6 +32,7 @@ from ipamd.runtime.defects import Survive
 from ipamd.runtime.expectations import Expectations
 from ipamd.runtime.failure_cache import FailureCache
 from ipamd.runtime.loop import Loop, Pace
+from ipamd.runtime.metric import Metric, gauge
 from ipamd.runtime.task import note_defect
 from ipamd.runtime.workers import OF_JOBS, JobQueue, Workers, do_job
 
@@ -102,6 +103,14 @@ class Binder:
     def errors(self) -> Mapping[str, IpamError]:
         """Return the last failures by claim, or by EIP where there is no claim."""
         return self._closures.errors()
+
+    def metrics(self) -> Iterator[Metric]:
+        """Yield how much has failed."""
+        yield gauge(
+            "tke_eni_eips_failing",
+            "Claims of the node whose last bind or unbind failed.",
+            len(self.errors()),
+        )
 
     def _round(self) -> None:
         if not self._enis.are_known:

@@ -16,9 +16,9 @@ from enum import Enum
 
 from ipamd.agent.cni.pending_adds import PendingAdds
 from ipamd.agent.enis import NodeEnis
+from ipamd.agent.pods.locks import Turns
 from ipamd.agent.pods.wiring import addresses_of_links, wiring
 from ipamd.agent.shared_ledger import AddressBook
-from ipamd.agent.pods.locks import Turns
 from ipamd.core import link_alias
 from ipamd.core.errors import IpamError
 from ipamd.core.ledger import ledger

@@ -6,7 +6,7 @@ Thread safety: any thread may call any method.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ipamd.agent.cni.pending_deletes import PendingDeletes
@@ -27,6 +27,7 @@ from ipamd.core.timing.deadline import Deadline
 from ipamd.net.dataplane import DataPlane
 from ipamd.runtime.defects import Survive
 from ipamd.runtime.loop import Loop, Pace
+from ipamd.runtime.metric import Metric, counters
 
 _SPREAD = 0.1
 """Part of the interval that is left to chance: nodes that were started at one moment drift apart."""
@@ -142,15 +143,20 @@ class Upkeep:
         """Return one sentence for each Pod without a link that still exists."""
         return self._kernel.lost()
 
-    def repairs(self) -> dict[str, int]:
-        """Return how often since the start something that others had done was mended, by what it was."""
-        return {
-            "node": self._dataplane.mended,
-            "pod": self._kernel.mended,
-            "leftover": self._kernel.removed,
-            "eip": self._cloud_check.unbound,
-            "address": self._intrusions.removed,
-        }
+    def metrics(self) -> Iterator[Metric]:
+        """Yield how often since the start something that others had done was mended, by what it was."""
+        yield counters(
+            "tke_eni_repairs",
+            "What others had removed or changed and was mended.",
+            "what",
+            {
+                "node": self._dataplane.mended,
+                "pod": self._kernel.mended,
+                "leftover": self._kernel.removed,
+                "eip": self._cloud_check.unbound,
+                "address": self._intrusions.removed,
+            },
+        )
 
     def _eni_is_back(self) -> None:
         # What was put in quarantine with it is looked at now.

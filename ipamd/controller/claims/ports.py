@@ -12,7 +12,7 @@ from typing import Protocol
 from ipamd.controller.claims.absences import Absences
 from ipamd.controller.claims.in_flight import Promises
 from ipamd.controller.claims.writer import ClaimWriter
-from ipamd.controller.events import Teller
+from ipamd.controller.events import Tell, Teller
 from ipamd.controller.fence import Fence
 from ipamd.core import model
 from ipamd.core.timing.deadline import Deadline
@@ -39,6 +39,10 @@ class CloudWriter(Protocol):
         """Note that what was given back is gone."""
 
 
+def _tell_nobody(kind: str, reason: str, message: str) -> None:
+    del kind, reason, message
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
     """All that the controller writes through; one set serves all workers."""
@@ -61,3 +65,7 @@ class Ports:
     """Why `clock` is not believed; empty when it is."""
     clock: Callable[[], float] = time.time
     """Seconds since the epoch, as they are written into claims."""
+    steady: Callable[[], float] = time.monotonic
+    """Seconds that nobody sets."""
+    tell: Tell = _tell_nobody
+    """Says what concerns the cluster as a whole."""

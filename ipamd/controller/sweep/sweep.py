@@ -9,20 +9,20 @@ Thread safety: a pass is for one thread at a time; `counts` may be read from any
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Protocol
 
 from ipamd.controller.claims.ports import Ports
-from ipamd.controller.events import Tell
 from ipamd.controller.sweep.losses import ClaimLosses
 from ipamd.core import model, tags
-from ipamd.core.claim.eipclaim import Claim
+from ipamd.core.claim.eipclaim import Claim, Reason
 from ipamd.core.eip import orphans
 from ipamd.core.eip.orphans import Fate, Orphan, SweepMode, SweepTerms
 from ipamd.core.timing.deadline import Deadline
 from ipamd.kube.errors import KubeError
+from ipamd.runtime.metric import Metric, counter, gauge, gauges
 
 log = logging.getLogger(__name__)
 
@@ -71,16 +71,14 @@ class CloudReader(Protocol):
         """Return one EIP, or None if it does not exist."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sights:
-    """Where a pass looks."""
+class ClaimReader(Protocol):
+    """What knows the claims."""
 
-    cloud: CloudReader
-    claims: Callable[[], list[Claim]]
-    """From the watch cache."""
-    live_claims: Callable[[], list[Claim]]
-    """From the API server, all of them. Errors: KubeError."""
-    steady: Callable[[], float]
+    def claims(self) -> list[Claim]:
+        """Return those of the watch cache."""
+
+    def live(self) -> list[Claim]:
+        """Return those of the API server, all of them. Errors: KubeError."""
 
 
 class Sweep:
@@ -91,21 +89,54 @@ class Sweep:
         terms: SweepTerms,
         cluster_id: str,
         *,
-        sights: Sights,
+        cloud: CloudReader,
+        claims: ClaimReader,
         ports: Ports,
         losses: ClaimLosses,
-        tell: Tell,
     ) -> None:
         self._terms = terms
         self._cluster_id = cluster_id
-        self._sights = sights
+        self._cloud = cloud
+        self._claims = claims
         self._ports = ports
         self._losses = losses
-        self._tell = tell
         self._before: dict[str, float] = {}
         self._told: dict[str, tuple[Fate, float]] = {}
         self._leaving: set[str] = set()  # released, and not yet seen to be gone
         self.counts = SweepCounts()
+
+    def metrics(self) -> Iterator[Metric]:
+        """Yield what the passes have found; of a replica that does not lead, nothing but zeros."""
+        counts = self.counts
+        yield gauges(
+            "tke_eni_orphaned_eips",
+            "EIPs of the cluster that no EIPClaim answers for.",
+            "state",
+            {fate.value: counts.orphans.get(fate.value, 0) for fate in Fate},
+        )
+        for name, text, value in (
+            ("tke_eni_sweeps", "Passes over all EIPs and EIPClaims.", counts.passes),
+            ("tke_eni_sweeps_failed", "Passes that ended early.", counts.failures),
+            ("tke_eni_orphaned_eips_released", "EIPs without EIPClaim that were released.", counts.released),
+            ("tke_eni_claims_without_eip", "EIPClaims found whose EIP was gone.", counts.claims_without_eip),
+        ):
+            yield counter(name, text, value)
+        yield gauge(
+            "tke_eni_releases_stopped",
+            "1 on the leader while the switch, or one that cannot be read, holds releases back (last pass).",
+            int(bool(counts.stopped_by)),
+        )
+        yield gauges(
+            "tke_eni_eips_locked",
+            "EIPs of EIPClaims that the cloud has locked (last pass).",
+            "reason",
+            {r.value: counts.locked.get(r.value, 0) for r in (Reason.EIP_BLOCKED, Reason.EIP_IN_ARREARS)},
+        )
+        yield gauge(
+            "tke_eni_eips_not_shown",
+            "1 on the leader while the cloud shows so many EIPs no more that none is believed to be gone.",
+            int(bool(counts.blind)),
+        )
 
     def make_pass(self) -> float:
         """Look at everything once; return the seconds until it is to be done again.
@@ -113,12 +144,12 @@ class Sweep:
         Errors: CloudError, KubeError, TryAgainError, NotLeaderError; what was not reached waits for the next.
         """
         self._count(stopped_by=self._stopped_by())
-        begun = self._sights.steady()
+        begun = self._ports.steady()
         try:
-            eips = tuple(self._sights.cloud.describe_eips(tags=tags.of_cluster(self._cluster_id)))
+            eips = tuple(self._cloud.describe_eips(tags=tags.of_cluster(self._cluster_id)))
             self._complete_releases({eip.eip_id for eip in eips})
             # The claims after the EIPs: an EIP that was listed had its claim before.
-            claims = self._sights.claims()
+            claims = self._claims.claims()
             if self._terms.mode is not SweepMode.OFF:
                 self._sweep(eips, claims)
             found = self._losses.mend(claims, eips)
@@ -129,7 +160,7 @@ class Sweep:
             raise
         finally:
             self._count(passes=self.counts.passes + 1)
-        return max(self._terms.interval, _REST * (self._sights.steady() - begun))
+        return max(self._terms.interval, _REST * (self._ports.steady() - begun))
 
     def _stopped_by(self) -> str:
         """Return by what all releases are held back now: also by a switch that cannot be read."""
@@ -140,11 +171,11 @@ class Sweep:
             return f"it could not be asked whether they are stopped: {e}"
 
     def _sweep(self, eips: tuple[model.Eip, ...], claims: list[Claim]) -> None:
-        now = orphans.Moment(wall=self._ports.clock(), steady=self._sights.steady())
+        now = orphans.Moment(wall=self._ports.clock(), steady=self._ports.steady())
         found = self._find(eips, claims, now)
         if any(self._is_news(orphan, now) for orphan in found) or self._releasable(found):
             # The cache may be behind, and what follows is told to people or cannot be undone.
-            claims = self._sights.live_claims()
+            claims = self._claims.live()
             found = self._find(eips, claims, now)
         self._before = orphans.sightings(found)
         self._count(orphans=MappingProxyType(Counter(orphan.fate.value for orphan in found)))
@@ -179,7 +210,7 @@ class Sweep:
             advice = "it is released"
         message = f"{eip.eip_id} ({eip.public_ip}) has no EIPClaim; {orphan.fate.value}{place}: {advice}"
         log.warning("%s", message)
-        self._tell("Warning", "OrphanedEIP", message)
+        self._ports.tell("Warning", "OrphanedEIP", message)
 
     def _release(self, orphan: Orphan, claims: list[Claim]) -> bool:
         """Release an orphan unless it has ceased to be one; return whether to go on with the next."""
@@ -190,16 +221,14 @@ class Sweep:
             self._count(stopped_by=stopped_by)
             return False
         deadline = self._ports.fence.deadline()
-        if not orphans.may_release(
-            self._sights.cloud.describe_eip(eip_id, deadline), claims, self._cluster_id
-        ):
+        if not orphans.may_release(self._cloud.describe_eip(eip_id, deadline), claims, self._cluster_id):
             log.info("%s is no orphan any more", eip_id)
             return True
         self._ports.cloud.release_eip(eip_id, deadline)
         self._leaving.add(eip_id)
         self._count(released=self.counts.released + 1)
         log.warning("%s (%s) is released: no EIPClaim answers for it", eip_id, orphan.eip.public_ip)
-        self._tell("Normal", "ReleasedOrphanedEIP", f"{eip_id} ({orphan.eip.public_ip})")
+        self._ports.tell("Normal", "ReleasedOrphanedEIP", f"{eip_id} ({orphan.eip.public_ip})")
         return True
 
     def _complete_releases(self, listed: set[str]) -> None:

@@ -62,9 +62,7 @@ class Shown:
         """Show this replica from now on."""
         self.health.watch(leader)
         if self.metrics is not None:
-            from ipamd.metrics.controller import LeaderState  # noqa: PLC0415 - only for those who want them
-
-            self.metrics.registry.register(LeaderState(leader))
+            self.metrics.show(leader.metrics)
 
 
 def run(settings: Settings, environment: Mapping[str, str]) -> int:

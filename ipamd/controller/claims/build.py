@@ -1,0 +1,128 @@
+"""The work on claims: watch caches -> queue -> workers -> reconciler -> executor -> Kubernetes, cloud."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from ipamd.cloud.tencent import TencentCloud
+from ipamd.controller.account.build import Account
+from ipamd.controller.claims.absences import Absences
+from ipamd.controller.claims.cluster import Cluster
+from ipamd.controller.claims.eip_listing import ClaimEips
+from ipamd.controller.claims.eip_selection import Choices
+from ipamd.controller.claims.executor import Executor
+from ipamd.controller.claims.live_reader import Lookout
+from ipamd.controller.claims.ports import Ports
+from ipamd.controller.claims.provisioning import Orders
+from ipamd.controller.claims.reconciler import Reconciler
+from ipamd.controller.options import Settings
+from ipamd.controller.tempo import Tempo
+from ipamd.core.claim import status
+from ipamd.core.claim.eipclaim import Phase
+from ipamd.kube.client import KubeClient
+from ipamd.kube.leases import NotLeaderError
+from ipamd.kube.watch import Key
+from ipamd.runtime.defects import Survive
+from ipamd.runtime.loop import Loop, Pace
+from ipamd.runtime.metric import Metric, gauge, gauges
+from ipamd.runtime.reconcile import ReconcileWorkers
+from ipamd.runtime.service import Service
+from ipamd.runtime.work_queue import WorkQueue
+
+_PATIENT_SHARE: Final = 0.25
+"""Part of the workers for claims that wait for a free EIP: the requests are for those that get one."""
+
+
+class Claims:
+    """The claims of the cluster and the queue of work on them.
+
+    Invariant: each change of the cluster that matters wakes its key, and then all listeners.
+    """
+
+    def __init__(self, settings: Settings, client: KubeClient, tempo: Tempo) -> None:
+        self.outages = Absences(tempo.steady)
+        """For how long this replica has seen nodes not to be ready."""
+        self.cluster = Cluster(client, wake=self._wake, outages=self.outages, pace=tempo.pace)
+        self.queue: WorkQueue[Key] = WorkQueue(
+            backoff=tempo.backoff,
+            turn=self.cluster.turn_of,
+            patient=max(1, int(settings.workers * _PATIENT_SHARE)),
+        )
+        self._listeners: list[Callable[[], None]] = []
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Have `listener` called after each change; to be used before the caches start."""
+        self._listeners.append(listener)
+
+    def look_at_all(self) -> None:
+        """Have everything looked at again."""
+        keys = self.cluster.keys()
+        for key in keys:
+            self.queue.add(key)
+
+    def wake_refused(self, freed: int) -> None:
+        """Let as many claims as EIPs came free try again that were refused for lack of quota."""
+        for key in self.cluster.waiting_for_quota(freed):
+            self.queue.add(key)
+
+    def metrics(self) -> Iterator[Metric]:
+        """Yield what the cache and the queue hold."""
+        phases = Counter(map(status.phase_of, self.cluster.claims()))
+        by_phase = {phase.value: phases[phase] for phase in Phase}
+        yield gauges("tke_eni_claims", "EIPClaims of the cluster by phase.", "phase", by_phase)
+        yield gauge(
+            "tke_eni_work_queue_length",
+            "Claims and Pods that wait to be looked at, now or after a back-off.",
+            len(self.queue),
+        )
+
+    def _wake(self, key: Key) -> None:
+        self.queue.add(key)
+        for listener in self._listeners:
+            listener()
+
+
+def watch(claims: Claims) -> Service:
+    """Return the caches, which every replica keeps."""
+
+    def stop(seconds: float) -> bool:
+        del seconds  # each cache has a limit of its own, and changes nothing afterwards
+        claims.cluster.stop()
+        return True
+
+    return Service(name="caches", start=claims.cluster.start, stop=stop, metrics=claims.metrics)
+
+
+def build(
+    settings: Settings,
+    claims: Claims,
+    ports: Ports,
+    *,
+    client: KubeClient,
+    cloud: TencentCloud,
+    account: Account,
+) -> tuple[Service, ...]:
+    """Return the work on claims, which only the leader does."""
+    eips = ClaimEips(cloud, settings.cluster_id)
+    lookout = Lookout(client, cloud, eips, claims.cluster, outages=claims.outages)
+    choices = Choices(settings.cluster_id, sight=lookout, ports=ports, tagged_only=settings.rules.tagged_only)
+    reconciler = Reconciler(
+        settings.cluster_id,
+        cluster=claims.cluster,
+        lookout=lookout,
+        executor=Executor(Orders(settings.cluster_id, ports, account.type), choices, ports),
+        ports=ports,
+        rules=settings.rules,
+    )
+    workers = ReconcileWorkers(
+        "worker",
+        settings.workers,
+        claims.queue,
+        reconciler.reconcile,
+        no_news=(NotLeaderError,),
+    )
+    resync = Loop("resync", claims.look_at_all, policy=Survive(), pace=Pace(period=settings.resync))
+    return (
+        Service(name="workers", start=workers.start, stop=workers.stop),
+        Service(name="resync", start=resync.start, stop=resync.stop),
+    )
