@@ -33,7 +33,6 @@ from ipamd.kube.gate import RequestGate
 from ipamd.kube.leases import Election
 
 if TYPE_CHECKING:
-    from ipamd.controller.admission.webhook import Admission
     from ipamd.metrics.registry import Metrics
 
 log = logging.getLogger(__name__)
@@ -83,7 +82,11 @@ def run(settings: Settings, environment: Mapping[str, str]) -> int:
     with contextlib.ExitStack() as stack:
         metrics = monitoring.begin(settings, COMPONENT, alive=health.alive, ready=health.ready, stack=stack)
         if settings.admission_webhook is not None:
-            webhook = stack.enter_context(_admission(settings, settings.admission_webhook, environment))
+            from ipamd.controller.admission.build import build  # noqa: PLC0415 - cryptography, where it is wanted
+
+            webhook = build(settings, settings.admission_webhook, environment)
+            stack.callback(webhook.stop)
+            webhook.start()
             health.require(webhook.ready)
         return _run(settings, environment, ending, Shown(health, metrics))
 
@@ -116,15 +119,6 @@ def _run(settings: Settings, environment: Mapping[str, str], ending: threading.E
             leader.stop()
             client.close()
             lease_client.close()
-
-
-def _admission(settings: Settings, address: tuple[str, int], environment: Mapping[str, str]) -> "Admission":
-    """Return the webhook of this replica; it serves whether or not the replica leads."""
-    from ipamd.controller.admission.webhook import Admission  # noqa: PLC0415 - cryptography, where it is wanted
-
-    connection = config.load(settings.kubeconfig, environment, master=settings.master)
-    client = KubeClient(connection, component=COMPONENT)
-    return Admission(client, settings.namespace, *address)
 
 
 def _serve(leader: Leader, ending: threading.Event) -> int:

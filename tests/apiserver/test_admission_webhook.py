@@ -32,12 +32,12 @@ class Webhook:
     def start(self):
         client = self._cluster.client(self._cluster.token("tke-eni-ipamd"))
         self._running = Admission(client, "kube-system", "127.0.0.1", self.port)
-        self._running.__enter__()
+        self._running.start()
         self.port = self._running.port
 
     def stop(self):
         if self._running:
-            self._running.__exit__(None, None, None)
+            self._running.stop()
         self._running = None
 
 

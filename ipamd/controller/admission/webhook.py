@@ -1,7 +1,6 @@
 """The admission webhook of one replica: the server, and what keeps its certificate."""
 
 import time
-from typing import Self
 
 from ipamd.controller.admission.registration import CertificateKeeper
 from ipamd.controller.admission.server import AdmissionServer
@@ -10,7 +9,7 @@ from ipamd.kube.client import KubeClient
 
 
 class Admission:
-    """Serves while it is entered, whether or not the replica leads. For one thread; `ready` is for all."""
+    """Serves from `start` to `stop`, whether or not the replica leads. For one thread; `ready` is for all."""
 
     def __init__(self, client: KubeClient, namespace: str, host: str, port: int) -> None:
         """Take a client of its own, and bind the address; InvalidInputError when that cannot be."""
@@ -37,12 +36,13 @@ class Admission:
             else "the admission webhook has no certificate yet; see the log"
         )
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Begin to serve, and to keep the certificate."""
         self._server.start()
         self._keeper.start()
-        return self
 
-    def __exit__(self, *_: object) -> None:
+    def stop(self) -> None:
+        """End; a request that is complete is still answered."""
         self._keeper.stop()
         self._server.close()
         self._client.close()
