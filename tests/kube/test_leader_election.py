@@ -201,6 +201,6 @@ def test_an_election_that_has_a_defect_says_that_the_lease_is_lost_and_is_seen(c
 
     a.election.start(on_started=fails, on_lost=a._lost)
 
-    wait_for(lambda: a.told == ["lost"])
+    eventually(lambda: a.told == ["lost"])
     assert not a.election.leading
     assert "election: it has ended by a defect: ValueError" in task.problem()
