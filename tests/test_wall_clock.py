@@ -14,7 +14,7 @@ REASONS = {
     "ipamd/agent/introspection.py": "what people are shown is converted when it is shown",
     "ipamd/cloud/metadata.py": "only for a metadata service that does not date its answers",
     "ipamd/controller/admission/webhook.py": "certificates are valid between two Unix times",
-    "ipamd/controller/leader.py": "written into claims, and read by the next leader on another machine",
+    "ipamd/controller/tempo.py": "written into claims, and read by the next leader on another machine",
     "ipamd/controller/claims/ports.py": "written into claims, and read by the next leader on another machine",
     "ipamd/ctl/bundle.py": "the names and dates of files for people",
     "ipamd/ctl/eip_cleanup.py": "the age of an EIP, told to people; decides nothing",
