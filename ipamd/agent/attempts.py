@@ -32,7 +32,7 @@ class Attempts:
             self._failed[what] = e.message
         except Exception as e:  # the other parts and the next round must have their turn
             log.exception("upkeep of %s failed by a defect", what)
-            note_defect(e)
+            note_defect()
             self._failed[what] = f"a defect of the agent: {type(e).__name__}: {e}"
         else:
             self._failed.pop(what, None)

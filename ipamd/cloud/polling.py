@@ -137,8 +137,9 @@ class EipWatch:
         with self._changed:
             self._waiters.add(waiter)
             if self._task is None and not self._closed:
-                self._task = Task("eip-watch", self._work, policy=Survive(backoff=self._backoff))
-                self._task.start()
+                task = Task("eip-watch", self._work, policy=Survive(backoff=self._backoff))
+                task.start()  # if the node has no room for a thread, the next wait tries again
+                self._task = task
             self._changed.notify_all()
 
     def _await_answer(self, waiter: _Waiter, deadline: Deadline) -> None:

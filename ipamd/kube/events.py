@@ -166,9 +166,9 @@ class EventRecorder:
             log.warning("an Event is lost: %s", e)
         except errors.KubeError as e:
             self._put_back(key, waiting, e)
-        except Exception as e:  # the others must be written: Events are the users' only news
+        except Exception:  # the others must be written: Events are the users' only news
             log.exception("an Event is lost: %s %s", key.reason, waiting.message)
-            note_defect(e)
+            note_defect()
         return True
 
     def _write(self, key: _Key, waiting: _Waiting) -> None:

@@ -263,9 +263,9 @@ class ObjectCache:
             return
         try:
             self._on_change(kind, obj)
-        except Exception as e:  # the copy must stay true whatever its listener does
+        except Exception:  # the copy must stay true whatever its listener does
             log.exception("a listener to %s failed on %s %s", self._resource.plural, kind, key_of(obj))
-            note_defect(e)
+            note_defect()
 
 
 def _same(old: JsonObject, new: JsonObject) -> bool:

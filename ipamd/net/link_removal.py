@@ -42,8 +42,9 @@ class LinkRemoval:
         """Have the link removed soon."""
         with self._guard:
             if self._task is None:
-                self._task = Task("link-removal", self._remove_next, policy=Survive())
-                self._task.start()
+                task = Task("link-removal", self._remove_next, policy=Survive())
+                task.start()  # if the node has no room for a thread, the next link tries again
+                self._task = task
             self._leaving.add(ifindex)
             self._links.put(ifindex)
 

@@ -46,8 +46,8 @@ Policy = Survive | EndProcess
 class Record:
     """What has become of the work of one thread; times are monotonic, in seconds.
 
-    Invariant: `since` and `latest` are the first and the last defect after the last success, None together
-    when there was none.
+    Invariant: `since` and `latest` are the first and the last defect after the last success (or the last long
+    time without one), None together when there was none.
     """
 
     total: int = 0
@@ -59,15 +59,20 @@ class Record:
     """Whether the thread has ended by a defect."""
 
     def failed(self, error: BaseException, now: float) -> "Record":
-        """Return the record after a defect."""
+        """Return the record after a piece of work that ended by a defect."""
+        anew = self.since is None or not self.is_failing(now)
         return dataclasses.replace(
             self,
             total=self.total + 1,
-            in_a_row=self.in_a_row + 1,
-            since=now if self.since is None else self.since,
+            in_a_row=1 if anew else self.in_a_row + 1,
+            since=now if anew else self.since,
             latest=now,
             error=f"{type(error).__name__}: {error}",
         )
+
+    def noted(self) -> "Record":
+        """Return the record after a defect that the work has survived by itself: it goes on with the rest."""
+        return dataclasses.replace(self, total=self.total + 1)
 
     def succeeded(self) -> "Record":
         """Return the record after a piece of work without a defect."""

@@ -53,15 +53,19 @@ class Task:
         self._work = work
         self._clock = clock
         self._record = Record()
-        self._reported: BaseException | None = None
         thread_name = name if number is None else f"{name}-{number}"
         self._thread = threading.Thread(target=self._run, name=thread_name, daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the thread; RuntimeError when the node has no room for one more."""
         with _guard:
             _running.add(self)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:
+            with _guard:
+                _running.discard(self)
+            raise
 
     def stop(self, timeout: float | None) -> bool:
         """Have it end after the piece of work under way, wait for so many seconds; return whether it has."""
@@ -106,7 +110,6 @@ class Task:
         _current.task = self
         more = True
         while more and not self.stopping.is_set():
-            self._reported = None
             try:
                 with failpoints.failpoint(f"{failpoints.LOOP}{self.name}"):
                     more = self._work()
@@ -114,14 +117,14 @@ class Task:
                 if self._takes(e):
                     continue
                 return
-            if self._reported is None:
-                self._record = self._record.succeeded()
+            self._record = self._record.succeeded()
         with _guard:
             _running.discard(self)
 
     def _takes(self, error: BaseException) -> bool:
         """Take a defect as the policy says; return whether to go on."""
-        self.note(error)
+        self._record = self._record.failed(error, self._clock.now())
+        self._count()
         match self.policy:
             case EndProcess(tell=tell):
                 log.critical("%s ends the process by a defect", self._thread.name, exc_info=error)
@@ -134,10 +137,12 @@ class Task:
                 self._clock.wait(self.stopping, pause)
                 return True
 
-    def note(self, error: BaseException) -> None:
-        """Count a defect, which the caller survives by itself."""
-        self._reported = error
-        self._record = self._record.failed(error, self._clock.now())
+    def note_defect(self) -> None:
+        """Count a defect that the work survives by itself; it does not make the task a failing one."""
+        self._record = self._record.noted()
+        self._count()
+
+    def _count(self) -> None:
         with _guard:
             _defects[self.name] += 1
 
@@ -153,14 +158,14 @@ class Seen:
     """Whether the last piece of work of one of them ended by a defect."""
 
 
-def note_defect(error: BaseException) -> None:
-    """Count a defect that the calling task survives by itself, so that it is seen like any other.
+def note_defect() -> None:
+    """Count a defect that the calling task survives by itself, and which it has told.
 
     For who goes on with the next of several things. On a thread that is no task it is nobody's.
     """
     task: Task | None = getattr(_current, "task", None)
     if task is not None:
-        task.note(error)
+        task.note_defect()
 
 
 def running() -> list[Task]:

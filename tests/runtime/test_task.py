@@ -144,22 +144,31 @@ def test_a_defect_is_no_reason_for_a_restart_once_work_goes_on():
     assert failing.succeeded().total == 8
 
 
+def test_defects_that_are_far_between_are_no_reason_for_a_restart():
+    """A watch lasts for minutes, so its successes are not seen."""
+    record = Record()
+    for now in range(0, 2000, 200):
+        record = record.failed(ValueError("x"), float(now))
+        assert not record.problem(float(now))
+
+
 def test_what_a_work_survives_by_itself_is_seen_as_well(make, clock):
     gate = threading.Event()
 
     def work():
-        task.note_defect(ValueError("one of many"))
+        task.note_defect()
         return not gate.wait(10)
 
     worker = make("tolerant", work)
     worker.start()
 
     eventually(lambda: shown("tolerant") and shown("tolerant").defects == 1)
+    assert not shown("tolerant").failing
     gate.set()
 
 
 def test_on_another_thread_such_a_defect_is_nobodys():
-    task.note_defect(ValueError("of the main thread"))
+    task.note_defect()
 
 
 def test_each_piece_of_work_can_be_made_to_fail_from_outside(make, clock):

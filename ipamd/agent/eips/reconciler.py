@@ -161,7 +161,7 @@ class Binder:
             self._failed(subject, action, e)
         except Exception as e:  # a worker must give its subject back
             log.exception("EIP of %s: a defect", subject)
-            note_defect(e)
+            note_defect()
             self._closures.failed(subject, IpamError(f"a defect of the agent: {type(e).__name__}: {e}"))
         finally:
             with self._guard:

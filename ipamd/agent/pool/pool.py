@@ -319,7 +319,7 @@ class Pool:
             log.warning("pool, %s: %s (again in %.0f s)", subject, e, pause)
         except Exception as e:  # a worker must give its subject back
             log.exception("pool, %s: a defect", subject)
-            note_defect(e)
+            note_defect()
             closures.failed(subject, IpamError(f"a defect of the agent: {type(e).__name__}"))
         finally:
             with self._guard:
