@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ipamd.core.errors import CloudError
+from ipamd.core.errors import CloudError, CloudErrorKind
 
 log = logging.getLogger(__name__)
 

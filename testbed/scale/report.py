@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ipamd.cloud.throttling import ALLOWANCE
-from ipamd.controller.daemon import ORDER_SHARE
+from ipamd.controller.main import ORDER_SHARE
 from testbed.scale import aims
 from testbed.scale.fleet import Fleet
 from testbed.scale.virtual import rest

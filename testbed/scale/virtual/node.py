@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Generator
 
-from ipamd.agent.closures import Closures
 from ipamd.agent.eips.associate import SECONDS as BIND_SECONDS
 from ipamd.cloud.polling import Pace
 from ipamd.core import model, pool
@@ -13,6 +12,7 @@ from ipamd.core.ledger.acquisition import Attachment
 from ipamd.core.ledger.ledger import Ledger
 from ipamd.core.pool import AssignIps, CreateEni, EniRoom, Situation, Targets
 from ipamd.core.timing.boottime import Boottime
+from ipamd.runtime.failure_cache import FailureCache
 from testbed.scale.virtual.account import LATENCIES, Account, Caller
 from testbed.scale.virtual.timeline import Signal
 
@@ -35,7 +35,7 @@ class Node:
         self._number = number
         self._requests = requests
         self._caller = Caller(account)
-        self._closures = Closures(clock=self._timeline.time, random=account.random.random)
+        self._closures = FailureCache(clock=self._timeline.time, random=account.random.random)
         self._ledger = Ledger()
         self._arriving: dict[str, int] = {}
         self._waiting: list[tuple[str, Signal]] = []
