@@ -117,7 +117,7 @@ def test_a_role_that_may_not_read_quotas_costs_only_the_metric(world, counted):
 
 def test_a_clock_that_is_not_believed_is_shown(world, counted):
     replica = world.start_controller(clock=lambda: time.time() + 3600)
-    counted.registry.register(LeaderState(replica.leader))
+    counted.show(replica.leader.metrics)
     value = counted.registry.get_sample_value
     world.create_pod("web-0", {"eip-attributes": ""}, never=True)
     world.wait_provisioned("web-0")
