@@ -4,7 +4,7 @@ from collections import Counter, deque
 from collections.abc import Generator
 
 from ipamd.cloud.eips import EIPS
-from ipamd.controller import daemon
+from ipamd.controller import main
 from ipamd.controller.claims.eip_listing import SPACING
 from ipamd.core.timing.token_bucket import TokenBucket
 from testbed.scale.virtual.account import LATENCIES, Account, Caller
@@ -26,7 +26,7 @@ class VirtualController:
         self._account = account
         self._timeline = account.timeline
         self._requests = requests
-        self._caller = Caller(account, daemon.limiter(account.timeline.time))
+        self._caller = Caller(account, main.limiter(account.timeline.time))
         self._gate = TokenBucket(rate=KUBE_RATE, burst=KUBE_BURST)
         self._claims: deque[Signal] = deque()
         self._ordered: deque[tuple[float, Signal]] = deque()
