@@ -63,7 +63,7 @@ class Reconciler:
         with logs.about(claim=f"{namespace}/{name}", namespace=namespace, pod=name):
             return self._reconcile(key)
 
-    def _reconcile(self, key: Key) -> Rest:
+    def _reconcile(self, key: Key) -> Result:
         facts = self._begin(self._cluster.claim(key), key)
         for _ in range(_MOST_STEPS):
             action = state_machine.decide(facts)
