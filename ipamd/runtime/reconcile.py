@@ -41,7 +41,7 @@ class ReconcileWorkers(Generic[K]):
         *,
         no_news: tuple[type[IpamError], ...] = (),
     ) -> None:
-        """Take what to do with a key; after an error of `no_news` it is left to others."""
+        """Take what to do with a key; errors of `no_news` are nothing to tell."""
         self._queue = queue
         self._reconcile = reconcile
         self._no_news = no_news
@@ -59,11 +59,9 @@ class ReconcileWorkers(Generic[K]):
         try:
             self._settle(key, self._reconcile(key))
         except IpamError as e:
-            if isinstance(e, self._no_news):
-                log.debug("%s/%s is left to others: %s", *key, e)
-            else:
-                delay = self._queue.failed(key)
-                log.warning("%s/%s: %s; again in %.1f s", *key, e, delay)
+            delay = self._queue.failed(key)
+            level = logging.DEBUG if isinstance(e, self._no_news) else logging.WARNING
+            log.log(level, "%s/%s: %s; again in %.1f s", *key, e, delay)
         except Exception as e:
             delay = self._queue.failed(key)
             e.add_note(f"while looking at {'/'.join(key)}, which comes again in {delay:.1f} s")

@@ -119,7 +119,7 @@ def build(
         settings.workers,
         claims.queue,
         reconciler.reconcile,
-        no_news=(NotLeaderError,),
+        no_news=(NotLeaderError,),  # a late renewal may yet succeed; who has lost for good ends
     )
     resync = Loop("resync", claims.look_at_all, policy=Survive(), pace=Pace(period=settings.resync))
     return (
