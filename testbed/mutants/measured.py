@@ -1,6 +1,7 @@
 """What `make coverage` has recorded: which files of tests ran a line, and how long each of them took."""
 
 import ast
+import itertools
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -29,7 +30,7 @@ class Measured:
         self._seconds = seconds_by_file(junit.read_text())
 
     def tests_of(self, path: Path, line: int) -> list[str]:
-        """Return the files of tests that ran the statement, those for the same package first, then by time.
+        """Return the files of tests that ran the statement, those of the same room first, then by time.
 
         A line that runs only at import is ascribed to whatever ran any line of the file.
 
@@ -43,15 +44,20 @@ class Measured:
         ran = files_of(context for number in statement for context in by_line.get(number, ()))
         if not ran:
             ran = files_of(context for contexts in by_line.values() for context in contexts)
-        package = f"tests/{path.parts[1]}/"
         return sorted(
             (test for test in ran if Path(test).exists()),
-            key=lambda test: (not test.startswith(package), self.seconds(test), test),
+            key=lambda test: (-shared_rooms(path, Path(test)), self.seconds(test), test),
         )
 
     def seconds(self, test: str) -> float:
         """Return how long a file of tests took; 0.0 when that is not known."""
         return self._seconds.get(test, 0.0)
+
+
+def shared_rooms(path: Path, test: Path) -> int:
+    """Return how many folders below `ipamd` and `tests` a file and its test have in common."""
+    pairs = zip(path.parts[1:-1], test.parts[1:-1], strict=False)
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def files_of(contexts: Iterable[str]) -> set[str]:

@@ -10,7 +10,13 @@ import pytest
 from coverage import CoverageData
 
 from testbed.mutants import __main__ as program
-from testbed.mutants.measured import Measured, NotMeasuredError, seconds_by_file, statement_lines
+from testbed.mutants.measured import (
+    Measured,
+    NotMeasuredError,
+    seconds_by_file,
+    shared_rooms,
+    statement_lines,
+)
 from testbed.mutants.mutation import mutations, sample
 from testbed.mutants.trial import Copy, Verdict, changed_line
 
@@ -166,6 +172,19 @@ def test_a_mutant_meets_the_tests_that_ran_its_line_those_of_its_package_first(p
         "tests/core/test_limit.py",
         "tests/agent/test_slow.py",
     ]
+
+
+@pytest.mark.parametrize(
+    ("test", "shared"),
+    [
+        ("tests/agent/cni/test_add.py", 2),
+        ("tests/agent/eips/test_eips.py", 1),
+        ("tests/core/cni/test_result.py", 0),
+        ("tests/test_endpoint.py", 0),
+    ],
+)
+def test_tests_of_the_same_room_are_nearest(test, shared):
+    assert shared_rooms(Path("ipamd/agent/cni/add.py"), Path(test)) == shared
 
 
 def test_a_line_that_only_an_import_runs_is_met_by_all_tests_of_its_file(project):
