@@ -5,7 +5,9 @@ import pytest
 from ipamd.core.claim import failures
 from ipamd.core.claim.eipclaim import FAILURES, Reason
 from ipamd.core.cloud_errors import cloud_error
-from ipamd.core.errors import TryAgainError
+from ipamd.core.errors import CloudErrorKind, TryAgainError
+
+REFUSALS = {CloudErrorKind.QUOTA, CloudErrorKind.PERMISSION, CloudErrorKind.MONEY, CloudErrorKind.INVALID}
 
 
 def bind(code):
@@ -42,3 +44,8 @@ def test_one_that_a_repeat_may_mend_has_not(code):
 @pytest.mark.parametrize("code", ["AuthFailure.SignatureExpire", "AuthFailure.SecretIdNotFound"])
 def test_a_refusal_of_who_asks_does_not_say_that_no_eip_was_made(code):
     assert not failures.meaning_of(cloud_error("AllocateAddresses", code, "no")).refused
+
+
+@pytest.mark.parametrize("kind", sorted(set(CloudErrorKind) - REFUSALS, key=str))
+def test_a_failure_that_may_pass_does_not_say_that_the_order_was_refused(kind):
+    assert not failures.meaning(kind).refused
