@@ -12,8 +12,10 @@ from ipamd.core import tags
 from ipamd.core.annotations import eip as annotations_eip
 from ipamd.core.claim import eipclaim, status
 from ipamd.core.claim.eipclaim import Claim, ClaimAddress, ClaimBinding, ClaimPod, Reason
+from ipamd.core.eip import egress
 from ipamd.core.kubernetes import nodes, pods
 from ipamd.core.kubernetes.annotation_names import EIP_ATTRIBUTES
+from ipamd.core.model import RouteTable
 
 NAMESPACE = "default"
 CLUSTER_ID = "cls-scale"
@@ -65,6 +67,10 @@ _SHARED_SPEC = {
     "tolerations": [{"key": f"node.kubernetes.io/taint-{n}", "operator": "Exists"} for n in range(4)],
     "volumes": [{"name": f"volume-{n}", "configMap": {"name": f"settings-{n}"}} for n in range(6)],
 }
+_EGRESS = egress.judge(
+    "subnet-demo0001", RouteTable(route_table_id="rtb-demo0001", vpc_id="vpc-demo0001", routes=())
+)
+"""What the controller finds of the simulated region's route table."""
 _CONDITIONS = [
     {"type": kind, "status": "True", "lastProbeTime": None, "lastTransitionTime": _SINCE}
     for kind in ("Initialized", "Ready", "ContainersReady", "PodScheduled")
@@ -166,6 +172,7 @@ def bound_claim(
         lambda c: status.begin_attempt(c, 1, now),
         lambda c: status.provisioned(c, address, Reason.ALLOCATED, now),
         lambda c: status.bound(c, binding, now),
+        lambda c: egress.patch(c, _EGRESS, now),
     )
     for write in writes:
         claim["status"] = {**claim.get("status", {}), **write(eipclaim.read(claim))["status"]}
