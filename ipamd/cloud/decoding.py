@@ -75,6 +75,7 @@ def eip(row: Row) -> model.Eip:
         is_blocked=fields.flag(row, "IsBlocked"),
         cascade_release=fields.flag(row, "CascadeRelease"),
         created_at=timestamps.from_text(fields.text(row, "CreatedTime")),
+        name=fields.text(row, "AddressName"),
         tags=fields.tags(row),
     )
 

@@ -61,16 +61,20 @@ class EipCalls(Calls):
         eip_ids: Sequence[str] | None = None,
         tags: Mapping[str, str | Sequence[str]] | None = None,
         eni_ids: Sequence[str] | None = None,
+        name: str | None = None,
         deadline: Deadline | None = None,
     ) -> list[model.Eip]:
-        """Return the EIPs of these ids, or with all of these tags, or bound to these ENIs: one of the three.
+        """Return the EIPs of these ids, with all of these tags, at these ENIs, or of this name: one of these.
 
         DescribeAddresses (API document 215/16702). A tag may have one of several values, at most 100. Ids
         that do not exist are left out of the answer. Without a deadline each call has the session's time.
         """
-        if sum(given is not None for given in (eip_ids, tags, eni_ids)) != 1:
-            msg = "describe_eips takes eip_ids, tags or eni_ids, and one of them"
+        if sum(given is not None for given in (eip_ids, tags, eni_ids, name)) != 1:
+            msg = "describe_eips takes eip_ids, tags, eni_ids or a name, and one of them"
             raise ValueError(msg)
+        if name is not None:
+            named = [{"Name": "address-name", "Values": [name]}]
+            return paging.read_all(self._session, EIPS, {"Filters": named}, deadline)
         if tags is not None:
             if not tags:
                 msg = "describe_eips needs at least one tag: without, it would list the whole account"
@@ -88,6 +92,12 @@ class EipCalls(Calls):
             ),
         ]
         return [eip for query in queries for eip in paging.read_all(self._session, EIPS, query, deadline)]
+
+    def count_eips_with_tag(self, key: str, deadline: Deadline | None = None) -> int:
+        """Return how many EIPs of the account in this region have the tag, with whatever value."""
+        params = {"Filters": [{"Name": "tag-key", "Values": [key]}], "Limit": 1}
+        reply = self._session.call("DescribeAddresses", params, deadline=deadline)
+        return reply.read(lambda body: fields.integer(body, "TotalCount"))
 
     def describe_eip(self, eip_id: str, deadline: Deadline | None = None) -> model.Eip | None:
         """Return one EIP, or None if it does not exist."""
@@ -143,6 +153,7 @@ def scope_of(order: model.EipOrder) -> Scope:
             "LimitExceeded.BandwidthPackageQuota": package,
             "LimitExceeded.BandwidthPackageResourceQuota": package,
         },
+        {"bandwidthpackage": package},
     )
 
 

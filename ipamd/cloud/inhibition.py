@@ -15,8 +15,16 @@ from ipamd.core.errors import CloudError, CloudErrorKind
 
 log = logging.getLogger(__name__)
 
-_RESOURCE = re.compile(r"resource \(\S*?([^/:\s)]+)\) has no permission")
-"""How CAM names what it denies the action on, for example `qcs::cvm:ap-guangzhou:uin/1:eip/*`."""
+_OPERATION = re.compile(r"perform operation \([a-z]+:([A-Za-z*]+)\)")
+_RESOURCE = re.compile(r"resource \((?:\S*:)?(?:([^/:\s)]*)/)?([^/:\s)]+)\) has no permission")
+"""How CAM names what it denies the action on, as `qcs::cvm:ap-guangzhou:uin/1:eip/*`: kind and id."""
+_BY_CAM = (
+    "AuthFailure.UnauthorizedOperation",
+    "IpInBlacklist",
+    "IpNotInWhitelist",
+    "UnauthorizedOperation",
+)
+"""Codes that deny the action; others of their family are about what the call asks for."""
 
 _NEEDS_ADDRESSES = ("AssignPrivateIpAddresses", "CreateAndAttachNetworkInterface")
 _RELIEVES: Mapping[str, tuple[str, ...]] = {
@@ -38,18 +46,32 @@ class Scope:
     """All that the call names, as words: for example a subnet, or an EIP and an ENI."""
     by_code: Mapping[str, str] = field(default_factory=dict)
     """The part of it that a code, or a family of codes, is about."""
+    by_kind: Mapping[str, str] = field(default_factory=dict)
+    """The part of it that is of a kind of CAM's resources, in small letters: other calls may not need it."""
 
     def about(self, error: CloudError) -> str:
         """Return what this refusal is about; empty when it is about the action as such."""
-        if error.kind is CloudErrorKind.PERMISSION:
-            denied = _RESOURCE.search(error.detail)
-            if denied is None or denied.group(1) == "*":
-                return ""
-            return denied.group(1) if denied.group(1) in self.all else self.whole
+        if error.kind is CloudErrorKind.PERMISSION and error.code in _BY_CAM:
+            return self._denied(error)
         family = error.code
         while family and family not in self.by_code:
             family = family.rpartition(".")[0]
         return self.by_code.get(family, self.whole)
+
+    def _denied(self, error: CloudError) -> str:
+        """Return what CAM denies: the resource that it names, a right that such calls need, or the action.
+
+        The right may be another action's: an order into a bandwidth package needs that to add to packages.
+        """
+        operation, resource = _OPERATION.search(error.detail), _RESOURCE.search(error.detail)
+        kind, named = (resource.group(1) or "", resource.group(2)) if resource else ("", "*")
+        if named != "*":
+            return named if named in self.all else self.whole
+        if kind.lower() in self.by_kind:
+            return self.by_kind[kind.lower()]
+        if operation is not None and operation.group(1) not in (error.action, "*"):
+            return self.whole
+        return ""
 
     @property
     def all(self) -> tuple[str, ...]:

@@ -79,11 +79,12 @@ class Leader:
             promises=Promises(),
             on_freed=claims.wake_refused,
             release_stopped=ReleaseGate(client, settings.namespace, stopped=settings.stop_releases).closed,
-            blind=lambda: self.sweep.counts.blind,
+            blind=lambda: self.sweep.doubt(),  # noqa: PLW0108 - it is made after this
             absences=Absences(tempo.steady),
             obstacles=Absences(tempo.steady),
             clock_doubt=account.clock.doubt,
             clock=tempo.clock,
+            steady=tempo.steady,
             tell=tell,
         )
         self.cluster, self.queue = claims.cluster, claims.queue

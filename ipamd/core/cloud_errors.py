@@ -30,6 +30,10 @@ _GRANT = (
 _LOOK = "the object is looked at again before the next attempt; act only if this repeats"
 _QUOTA = "release what is unused or ask for a higher quota in the console"
 _REPORT = "a defect of tke-eni or a change of the API: report it with the RequestId"
+_TAGS = (
+    "the account takes no more tags, or no more values of one (1,000 for a key in older accounts): in the "
+    "console delete values of tke-eipclaim-uid that no resource has, or ask for more"
+)
 _VALUES = "check the values that were configured or annotated"
 _WAIT = "it is repeated by itself; if it lasts, ask for a higher API rate or let fewer clients share it"
 _WAY = "check the way to the cloud API: name resolution, routes, proxies, security groups"
@@ -80,6 +84,12 @@ _ADVICE_BY_CODE: dict[CloudErrorKind, dict[str, str]] = {
         "AddressQuotaLimitExceeded": f"the region's EIPs are used up ({EIP_LIMITS}): {_QUOTA}",
         "AddressQuotaLimitExceeded.DailyAllocate": "the day's EIP purchases are used up: wait for tomorrow",
         "ResourceInsufficient": "the region has none left: choose another ISP or zone, or wait",
+    },
+    _K.TAGS: {
+        "InvalidParameterValue.TagNotAllocatedQuota": _TAGS,
+        "LimitExceeded.TagKey": _TAGS,
+        "LimitExceeded.TagQuota": _TAGS,
+        "LimitExceeded.TagValue": _TAGS,
     },
     _K.SUBNET_FULL: {
         "ResourceInsufficient.Subnet": "free addresses in the subnet or configure another of the same zone",

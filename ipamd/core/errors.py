@@ -181,6 +181,19 @@ class CloudErrorKind(Enum):
         ),
     )
     """CAM denies the action."""
+    TAGS = (
+        "tags",
+        Policy(
+            outcome=Outcome.NOTHING,
+            repeat=Repeat.NONE,
+            needs_operator=False,
+            retry_after=0.0,
+            is_shortage=False,
+            is_of_object=False,
+            needs_look=False,
+        ),
+    )
+    """The account takes no more tags, or no more values of one; the order itself is all right."""
     MONEY = (
         "money",
         Policy(

@@ -195,6 +195,7 @@ class Eip:
     """Whether the cloud releases it by itself when it is unbound."""
     created_at: float | None = None
     """Seconds since the epoch; None when the cloud does not say."""
+    name: str = ""
     tags: dict[str, str] = field(default_factory=dict)
 
     @property

@@ -1,7 +1,9 @@
 """How an EIP of ours is known again on the cloud, and how an order is made only once.
 
 `tke-clusterId` and `tke-created-eip` are the tags that TKE's own component sets; the claim's UID is our
-addition, so that an order whose answer was lost is found again. Names must stay: they outlive every release.
+addition, so that an order whose answer was lost is found again. Each claim makes a value of its own, and an
+account may have so many values of a tag's key; so the UID stands in the EIP's name, too, by which an EIP is
+known that the account gave without the tag. Names must stay: they outlive every release.
 """
 
 import hashlib
@@ -14,6 +16,9 @@ CLAIM_UID = "tke-eipclaim-uid"
 NAMESPACES = "tke-eip-namespaces"
 """On an EIP of the user's: the namespaces whose Pods may have it, as words; `*` stands for all."""
 
+_NAME_LIMIT = 128
+"""Characters of an AddressName (API page ModifyAddressAttribute)."""
+_BEFORE_UID = "-eipclaim-"
 _TOKEN_LIMIT = 64
 """ASCII characters of a ClientToken (API page AllocateAddresses)."""
 
@@ -28,10 +33,27 @@ def of_cluster(cluster_id: str) -> dict[str, str]:
     return {CLUSTER_ID: cluster_id, CREATED_EIP: "true"}
 
 
-def created_for(tags: Mapping[str, str], cluster_id: str, claim_uid: str) -> bool:
-    """Whether these are the tags of an EIP that was created for this claim."""
-    wanted = of_claim(cluster_id, claim_uid)
-    return all(tags.get(key) == value for key, value in wanted.items())
+def name_of(namespace: str, name: str, claim_uid: str) -> str:
+    """Return the name of an EIP that is created for a claim; its end is the UID."""
+    end = f"{_BEFORE_UID}{claim_uid}"
+    return f"{namespace}-{name}"[: _NAME_LIMIT - len(end)] + end
+
+
+def claim_of(tags: Mapping[str, str], name: str) -> str:
+    """Return the UID of the claim that an EIP was created for, by tag or else by name; empty for none."""
+    if CLAIM_UID in tags:
+        return tags[CLAIM_UID]
+    return name.rpartition(_BEFORE_UID)[2] if _BEFORE_UID in name else ""
+
+
+def created_for(tags: Mapping[str, str], name: str, cluster_id: str, claim_uid: str) -> bool:
+    """Whether these are the tags and the name of an EIP that was created for this claim.
+
+    One without the tag of the UID may lack the cluster's tags as well, but not have another cluster's.
+    """
+    ours = of_cluster(cluster_id)
+    present = {key: tags[key] for key in ours if key in tags}
+    return claim_of(tags, name) == claim_uid and (present == ours or (not present and CLAIM_UID not in tags))
 
 
 def allows_namespace(tags: Mapping[str, str], namespace: str) -> bool:

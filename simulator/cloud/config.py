@@ -92,6 +92,8 @@ class Quotas:
     """EIPs of one post-paid bandwidth package (document 684/15247)."""
     enis_per_vpc: int = 1000
     tags_per_resource: int = 50
+    values_per_tag_key: int = 1_000_000
+    """Values of one key that EIPs may have or have had; 1,000 in older accounts. Released EIPs free none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -212,6 +212,10 @@ EIP_PACKAGE_FULL = Situation(
 )
 EIP_TAG_INVALID = Situation("InvalidParameterValue.InvalidTag", "The tag {key} is not valid: {reason}.")
 EIP_TAG_QUOTA = Situation("LimitExceeded.TagQuota", "A resource can have {limit} tags; {count} were given.")
+# The page of the tag product has LimitExceeded.TagValue; this is the code that AllocateAddresses lists.
+EIP_TAG_VALUES = Situation(
+    "LimitExceeded.TagQuota", "The tag key {key} has {limit} values, as many as it may have."
+)
 EIP_NAME_TOO_LONG = Situation(
     "InvalidParameterValue.TooLong", "The address name is longer than 128 characters."
 )

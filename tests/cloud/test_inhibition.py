@@ -107,8 +107,13 @@ def order(isp="BGP", charge_type="TRAFFIC_POSTPAID_BY_HOUR", package=""):
     return scope_of(EipOrder(isp=isp, charge_type=charge_type, bandwidth_package_id=package))
 
 
-def denied(resource):
-    said = f"you are not authorized to perform operation (cvm:X)\nresource ({resource}) has no permission"
+IN_PACKAGE = order(charge_type="BANDWIDTH_PACKAGE", package="bwp-1")
+
+
+def denied(resource, operation="cvm:AllocateAddresses"):
+    said = (
+        f"you are not authorized to perform operation ({operation})\nresource ({resource}) has no permission"
+    )
     return cloud_error("AllocateAddresses", "UnauthorizedOperation", said)
 
 
@@ -138,6 +143,21 @@ def refusal(code):
             [order(), order(package="bwp-2")],
         ),
         (
+            denied("qcs::vpc:ap-guangzhou:uin/1:bandwidthPackage/*"),
+            IN_PACKAGE,
+            [IN_PACKAGE],
+            [order(), order(charge_type="BANDWIDTH_PACKAGE", package="bwp-2")],
+        ),
+        (
+            denied("*", "vpc:AddBandwidthPackageResources"),
+            IN_PACKAGE,
+            [],
+            [order(), order(charge_type="BANDWIDTH_PACKAGE", package="bwp-2")],
+        ),
+        (denied("*"), order(), [order("CMCC"), IN_PACKAGE], []),
+        (refusal("UnauthorizedOperation"), order(), [order("CMCC"), IN_PACKAGE], []),
+        (refusal("UnauthorizedOperation.InvalidAccount"), order("CMCC"), [], [order(), IN_PACKAGE]),
+        (
             denied("qcs::cvm:ap-guangzhou:uin/1:eip/eip-1"),
             Scope("eip-1 eni-1"),
             [Scope("eip-1 eni-2")],
@@ -153,6 +173,11 @@ def refusal(code):
         "money",
         "action denied",
         "package denied",
+        "packages denied",
+        "right to packages denied",
+        "all denied",
+        "nothing named",
+        "line not allowed",
         "EIP denied",
     ],
 )

@@ -257,6 +257,7 @@ class ModelCloud:
                 eip_id=eip_id,
                 public_ip=f"198.18.0.{eip_id[4:]}",
                 status=EipStatus.CREATING,
+                name=order.name,
                 tags=dict(wanted_tags),
             )
             self.created_for.setdefault(wanted_tags[tags.CLAIM_UID], []).append(eip_id)
@@ -264,7 +265,7 @@ class ModelCloud:
 
         return self._call("AllocateAddresses", write)
 
-    def describe_eips(self, *, eip_ids=None, tags=None, deadline=None):
+    def describe_eips(self, *, eip_ids=None, tags=None, name=None, deadline=None):
         def read():
             shown = self.eips
             if self.stale_lists:
@@ -272,6 +273,8 @@ class ModelCloud:
                 shown = self.past
             if eip_ids is not None:
                 return [shown[eip_id] for eip_id in eip_ids if eip_id in shown]
+            if name is not None:
+                return [eip for eip in shown.values() if eip.name == name]
             wanted = {k: [v] if isinstance(v, str) else v for k, v in tags.items()}
             return [e for e in shown.values() if all(e.tags.get(k) in v for k, v in wanted.items())]
 
@@ -285,7 +288,10 @@ class ModelCloud:
 
     def describe_eip_task(self, task_id, deadline=None):
         def read():
-            return TaskState.FAILED if task_id in self.failed_tasks else TaskState.RUNNING
+            if task_id in self.failed_tasks:
+                return TaskState.FAILED
+            eip = self.eips.get(task_id.removeprefix("task of "))
+            return TaskState.RUNNING if eip and eip.status is EipStatus.CREATING else TaskState.SUCCESS
 
         return self._call("DescribeTaskResult", read)
 

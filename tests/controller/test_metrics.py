@@ -95,13 +95,14 @@ def test_quotas_of_the_account_are_shown_by_the_leader(world, counted):
     value = counted.registry.get_sample_value
     total = {"quota": "TOTAL_EIP_QUOTA"}
     assert value("tke_eni_eip_quota_limit", total) is None
-    replica.cloud.allocate_eip(EipOrder(), tags.of_cluster(CLUSTER), "token")
+    replica.cloud.allocate_eip(EipOrder(), tags.of_claim(CLUSTER, "gone"), "token")
 
     replica.start()
 
     world.wait(lambda: value("tke_eni_eip_quota_used", total) == 1)
     assert value("tke_eni_eip_quota_limit", total) == world.region.config.quotas.total_eips
     assert value("tke_eni_eip_quota_used", {"quota": "DAILY_EIP_APPLY"}) == 1
+    world.wait(lambda: value("tke_eni_eip_tag_values_used") == 1)
 
 
 def test_a_role_that_may_not_read_quotas_costs_only_the_metric(world, counted):

@@ -240,7 +240,7 @@ class TestCluster:
         for claim in claims:
             eip = eips[claim.address.eip_id]
             assert status.phase_of(claim) is eipclaim.Phase.BOUND
-            assert tags.created_for(eip.tags, load.CLUSTER_ID, claim.uid)
+            assert tags.created_for(eip.tags, eip.name, load.CLUSTER_ID, claim.uid)
             assert (eip.status, eip.private_ip) == (EipStatus.BIND, claim.binding.private_ip)
 
     def test_the_agents_of_pods_that_go_unbind_and_say_so(self, around, client, cloud):

@@ -9,7 +9,7 @@ from ipamd.controller.account.clock import Agreement, ClockChecks
 from ipamd.controller.account.quota import QuotaChecks
 from ipamd.controller.events import Tell
 from ipamd.controller.tempo import Tempo
-from ipamd.runtime.metric import Metric, gauges
+from ipamd.runtime.metric import Metric, gauge, gauges
 from ipamd.runtime.service import Service
 
 
@@ -58,3 +58,9 @@ def _quota_metrics(quota: QuotaChecks) -> Iterator[Metric]:
     limits = {each.quota_id: each.limit for each in quota.quotas}
     yield gauges("tke_eni_eip_quota_used", "EIP quotas: how much is used.", "quota", used)
     yield gauges("tke_eni_eip_quota_limit", "EIP quotas: how much there is.", "quota", limits)
+    if quota.tag_values is not None:
+        yield gauge(
+            "tke_eni_eip_tag_values_used",
+            "EIPs of account and region with the tag tke-eipclaim-uid, each with a value of its own.",
+            quota.tag_values,
+        )

@@ -8,13 +8,13 @@ Thread safety: a check is for one thread at a time; `quotas` may be read from an
 
 from typing import Final, Protocol
 
-from ipamd.core import model
+from ipamd.core import model, tags
 from ipamd.core.timing.backoff import Backoff
 from ipamd.runtime.defects import Survive
 from ipamd.runtime.loop import Loop, Pace
 
 _INTERVAL: Final = 300.0
-"""Seconds; one call of the ten that the API allows in a second."""
+"""Seconds; one call of the ten, and one of the twenty, that the APIs allow in a second."""
 _BACKOFF: Final = Backoff(first=2.0, longest=300.0)
 
 
@@ -24,13 +24,20 @@ class QuotaReader(Protocol):
     def describe_eip_quota(self) -> list[model.EipQuota]:
         """Return the account's EIP quotas in the region. Errors: CloudError."""
 
+    def count_eips_with_tag(self, key: str) -> int:
+        """Return how many EIPs of the account in the region have the tag. Errors: CloudError."""
+
 
 class QuotaChecks:
-    """Invariant: `quotas` are those of the last look that succeeded; none before it."""
+    """Invariant: `quotas` are those of the last look that succeeded; none before it.
+
+    `tag_values` is how many values the account uses of the tag that has another one for each claim.
+    """
 
     def __init__(self, cloud: QuotaReader, backoff: Backoff | None = None) -> None:
         self._cloud = cloud
         self.quotas: tuple[model.EipQuota, ...] = ()
+        self.tag_values: int | None = None
         self.loop = Loop(
             "eip-quota",
             self.check,
@@ -41,3 +48,4 @@ class QuotaChecks:
     def check(self) -> None:
         """Look once. Errors: CloudError."""
         self.quotas = tuple(self._cloud.describe_eip_quota())
+        self.tag_values = self._cloud.count_eips_with_tag(tags.CLAIM_UID)

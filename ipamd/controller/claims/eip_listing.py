@@ -4,7 +4,8 @@ Every claim that is being provisioned or released wants to look, again and again
 times a second for all its clusters and nodes. One filter takes a hundred claims, so whoever asks while a look
 is under way, or the next is not due, is in the next one. What a look costs does not depend on how many EIPs
 the cluster has. An EIP whose id is known is asked for by it when its tag does not show it: lists may lag, and
-people remove tags.
+people remove tags. One that was ordered before this process began is looked for by its name, too: the account
+may have refused the tag.
 Thread safety: any thread may call `look`.
 """
 
@@ -34,9 +35,10 @@ class EipReader(Protocol):
         *,
         eip_ids: Sequence[str] | None = None,
         tags: dict[str, str | Sequence[str]] | None = None,
+        name: str | None = None,
         deadline: Deadline | None = None,
     ) -> list[Eip]:
-        """Return the EIPs of these ids, or that have all of these tags."""
+        """Return the EIPs of these ids, or that have all of these tags, or this name."""
 
 
 @dataclass(slots=True, eq=False)
@@ -45,6 +47,8 @@ class _Look:
 
     known: dict[str, frozenset[str]] = field(default_factory=dict)
     """The ids that are known of each claim, by its UID."""
+    names: dict[str, str] = field(default_factory=dict)
+    """What the EIP of a claim is called, by its UID."""
     over: bool = False
     found: dict[str, dict[str, Eip]] = field(default_factory=dict)
     error: CloudError | None = None
@@ -71,8 +75,10 @@ class ClaimEips:
         self._running = False
         self._last_start = float("-inf")
 
-    def look(self, claim_uid: str, known: frozenset[str] = frozenset()) -> tuple[Eip, ...]:
+    def look(self, claim_uid: str, known: frozenset[str] = frozenset(), *, name: str = "") -> tuple[Eip, ...]:
         """Return the EIPs that were created for the claim, and those of the known ids, as of now or later.
+
+        When these are none, and a name is given, those of the name.
 
         Errors: CloudError; TryAgainError when it takes too long.
         """
@@ -82,6 +88,8 @@ class ClaimEips:
                 self._changed.wait_for(lambda: len(self._next.known) < _MOST, deadline.remaining())
             mine = self._next
             mine.known[claim_uid] = mine.known.get(claim_uid, frozenset()) | known
+            if name:
+                mine.names[claim_uid] = name
             while not mine.over:
                 if not self._running and mine is self._next:
                     self._run(deadline)
@@ -119,9 +127,12 @@ class ClaimEips:
             uid: known.difference(look.found.get(uid, ())) for uid, known in look.known.items() if known
         }
         ids = sorted({eip_id for known in missing.values() for eip_id in known})
-        if not ids:
-            return
-        by_id = {eip.eip_id: eip for eip in self._cloud.describe_eips(eip_ids=ids, deadline=deadline)}
+        shown = self._cloud.describe_eips(eip_ids=ids, deadline=deadline) if ids else []
+        by_id = {eip.eip_id: eip for eip in shown}
         for uid, known in missing.items():
             for eip_id in known & by_id.keys():
                 look.found.setdefault(uid, {})[eip_id] = by_id[eip_id]
+        for uid, name in look.names.items():
+            if uid not in look.found:
+                named = self._cloud.describe_eips(name=name, deadline=deadline)
+                look.found[uid] = {eip.eip_id: eip for eip in named}

@@ -24,6 +24,7 @@ class Promises:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._ordered: dict[str, AcceptedOrder] = {}
+        self._refused: set[str] = set()
         self._released: dict[str, dict[str, float]] = {}
         self._unshown: dict[str, float] = {}
 
@@ -31,11 +32,23 @@ class Promises:
         """Note that an EIP was promised."""
         with self._lock:
             self._ordered[claim_uid] = order
+            self._refused.discard(claim_uid)
+
+    def order_refused(self, claim_uid: str) -> None:
+        """Note that the cloud, asked with the token of the claim's order, has promised no EIP."""
+        with self._lock:
+            self._refused.add(claim_uid)
+
+    def refused(self, claim_uid: str) -> bool:
+        """Whether the cloud has said to this process that it makes no EIP of the claim's order."""
+        with self._lock:
+            return claim_uid in self._refused
 
     def order_begun(self, claim_uid: str) -> None:
         """Forget what an earlier order of the claim has promised: another one is about to be given."""
         with self._lock:
             self._ordered.pop(claim_uid, None)
+            self._refused.discard(claim_uid)
 
     def release_accepted(self, claim_uid: str, eip_id: str) -> None:
         """Note that the EIP is on its way out."""
@@ -69,5 +82,6 @@ class Promises:
         """Drop everything about a claim that is gone."""
         with self._lock:
             self._ordered.pop(claim_uid, None)
+            self._refused.discard(claim_uid)
             self._released.pop(claim_uid, None)
             self._unshown.pop(claim_uid, None)

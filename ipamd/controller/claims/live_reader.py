@@ -12,7 +12,7 @@ from ipamd.controller.claims.absences import Absences
 from ipamd.controller.claims.cluster import Cluster
 from ipamd.controller.claims.eip_listing import ClaimEips
 from ipamd.controller.claims.owners import Owners
-from ipamd.core import model
+from ipamd.core import model, tags
 from ipamd.core.claim import eipclaim
 from ipamd.core.claim.eipclaim import Claim
 from ipamd.core.claim.facts import LivePod, NodeFate
@@ -113,24 +113,25 @@ class Lookout:
         """Return those of the EIPs that exist, by id. Errors: CloudError."""
         return {eip.eip_id: eip for eip in self._cloud.describe_eips(eip_ids=list(eip_ids))}
 
-    def at_order(self, order: model.AcceptedOrder) -> bool:
-        """Return whether the order's task is known to have failed: its EIP never comes.
-
-        Only a shortcut: where the cloud does not say, the order is given up after its time.
-        """
+    def at_order(self, order: model.AcceptedOrder) -> TaskState:
+        """Return what is known of the order's task; UNKNOWN where the cloud does not say."""
         try:
-            return self._cloud.describe_eip_task(order.task_id) is TaskState.FAILED
+            return self._cloud.describe_eip_task(order.task_id)
         except CloudError as e:
             log.debug("what became of the order of %s is not known: %s", order.eip_id, e)
-            return False
+            return TaskState.UNKNOWN
 
     def at_cloud(self, claim: Claim, ordered: str) -> tuple[model.Eip, ...]:
         """Return the EIPs that carry the claim's UID, and those whose ids are known, tagged or not.
 
+        Of an order whose answer is not known the EIP may have no tag: it is asked for by its name.
+
         Errors: CloudError.
         """
         known = {claim.address.eip_id if claim.address else "", ordered} - {""}
-        return self._eips.look(claim.uid, frozenset(known))
+        begun = claim.allocation is not None and claim.allocation.started is not None
+        name = tags.name_of(claim.namespace, claim.name, claim.uid) if begun and not known else ""
+        return self._eips.look(claim.uid, frozenset(known), name=name)
 
     def _cvm_exists(self, instance_id: str) -> bool:
         try:

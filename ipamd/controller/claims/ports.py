@@ -11,6 +11,7 @@ from typing import Protocol
 
 from ipamd.controller.claims.absences import Absences
 from ipamd.controller.claims.in_flight import Promises
+from ipamd.controller.claims.tag_limits import TagLimits
 from ipamd.controller.claims.writer import ClaimWriter
 from ipamd.controller.events import Tell, Teller
 from ipamd.controller.fence import Fence
@@ -61,6 +62,7 @@ class Ports:
     absences: Absences = field(default_factory=lambda: Absences(time.monotonic))
     obstacles: Absences = field(default_factory=lambda: Absences(time.monotonic))
     """For how long Pods can have no EIP where they are."""
+    tag_limits: TagLimits = field(default_factory=lambda: TagLimits(time.monotonic))
     clock_doubt: Callable[[], str] = str
     """Why `clock` is not believed; empty when it is."""
     clock: Callable[[], float] = time.time

@@ -28,7 +28,6 @@ _SOON = 0.1
 """Seconds until an EIP that was ordered is looked for; it is CREATING for a moment."""
 _TURN = 1.0
 """Seconds for which a worker waits for the one that tries again for quota, and then leaves it for as long."""
-_NAME_LIMIT = 60
 _BY_CVM = (
     "the account bills EIPs by CVM (LEGACY): bandwidth and charge type of this EIP are the CVM's, not those "
     f"of eip-attributes; to say so, annotate InternetChargeType {BY_CVM} and no Bandwidth"
@@ -44,6 +43,7 @@ class Orders:
         self._ports = ports
         self._account = account
         self._quota_turn = threading.Lock()
+        self._limits = ports.tag_limits
 
     def give(self, claim: Claim, action: Allocate) -> Result:
         """Order the EIP of the claim; the EIP itself is found by the next look.
@@ -75,20 +75,36 @@ class Orders:
             intent = status.begin_attempt(claim, action.attempt, self._ports.clock())
             claim = self._ports.writer.write_status(claim, intent)
             self._ports.promises.order_begun(claim.uid)
+        tagging = self._limits.tagging
         try:
             fitted = self._account.fit(action.order)
             order = self._ports.cloud.allocate_eip(
-                dataclasses.replace(fitted, name=f"{claim.namespace}-{claim.name}"[:_NAME_LIMIT]),
-                tags.of_claim(self._cluster_id, claim.uid),
+                dataclasses.replace(fitted, name=tags.name_of(claim.namespace, claim.name, claim.uid)),
+                tagging.tags_of(self._cluster_id, claim.uid),
                 tags.client_token(claim.uid, action.attempt),
                 self._ports.fence.deadline(),
             )
         except CloudError as e:
+            if e.kind is CloudErrorKind.TAGS and self._limits.refused(tagging):
+                return self._give_fewer_tags(claim, action, e)
+            if failures.is_answer(e):
+                self._ports.promises.order_refused(claim.uid)
             return self._refused(claim, action, e)
         log.info("claim %s: %s is ordered", claim, order.eip_id)
         self._ports.promises.order_accepted(claim.uid, order)
         if fitted.bandwidth_mbps != action.order.bandwidth_mbps:
             self._ports.teller.both(claim, "Normal", "BilledByCVM", _BY_CVM)
+        return Result(requeue_after=_SOON)
+
+    def _give_fewer_tags(self, claim: Claim, action: Allocate, error: CloudError) -> Result:
+        """Begin another attempt, as one token may not stand for two different orders."""
+        self._ports.writer.write_status(
+            claim, status.begin_attempt(claim, action.attempt + 1, self._ports.clock())
+        )
+        self._ports.promises.order_begun(claim.uid)
+        message = f"{error}; the EIP is ordered with fewer tags and known by its name"
+        log.warning("claim %s: %s", claim, message)
+        self._ports.teller.both(claim, "Warning", "EIPTagsRefused", message)
         return Result(requeue_after=_SOON)
 
     def _refused(self, claim: Claim, action: Allocate, error: CloudError) -> Result:

@@ -9,6 +9,7 @@ import logging
 from dataclasses import replace
 
 from ipamd import logs
+from ipamd.cloud.tasks import TaskState
 from ipamd.controller.claims.cluster import Cluster
 from ipamd.controller.claims.executor import Executor
 from ipamd.controller.claims.live_reader import Lookout
@@ -135,10 +136,17 @@ class Reconciler:
         eips = self._lookout.at_cloud(claim, facts.ordered)
         order = self._ports.promises.ordered(claim.uid)
         missing = order is not None and order.eip_id not in {eip.eip_id for eip in eips}
-        failed = missing and order is not None and self._lookout.at_order(order)
+        task = self._lookout.at_order(order) if order and missing else TaskState.UNKNOWN
         unshown = self._ports.promises.looked(claim.uid, shown=bool(eips)) if claim.deleting else 0.0
         return self._with_promises(
-            replace(facts, eips=eips, order_failed=failed, unshown_for=unshown, blind=self._ports.blind())
+            replace(
+                facts,
+                eips=eips,
+                order_failed=task is TaskState.FAILED,
+                order_delivered=task is TaskState.SUCCESS,
+                unshown_for=unshown,
+                blind=self._ports.blind(),
+            )
         )
 
     def _wait(self, action: do.Wait, facts: Facts) -> Result:
@@ -155,6 +163,7 @@ class Reconciler:
         return replace(
             facts,
             ordered=order.eip_id if order else "",
+            refused=self._ports.promises.refused(facts.claim.uid),
             released=self._ports.promises.released(facts.claim.uid, listed),
         )
 

@@ -30,6 +30,12 @@ AT_ONCE = 5
 """EIPs released in one pass: whatever was wrongly taken for an orphan, a person has time to notice."""
 _REST = 9.0
 """How many times as long as a pass the next one waits: the account's rate is for claims, not for passes."""
+_BELIEVED = 3.0
+"""How many times as long as the pause between two passes what the last one saw is believed."""
+_UNSEEN = (
+    "the cluster's EIPs could not be compared with its claims lately, so what the cloud does not show may "
+    "exist: no EIP is given up or ordered a second time; the log of the controller says why the sweep failed"
+)
 _REPEAT = 3600.0
 """Seconds after which an orphan that is still there is told of again."""
 _ADVICE: Mapping[Fate, str] = {
@@ -103,6 +109,7 @@ class Sweep:
         self._before: dict[str, float] = {}
         self._told: dict[str, tuple[Fate, float]] = {}
         self._leaving: set[str] = set()  # released, and not yet seen to be gone
+        self._believed_until: float | None = None
         self.counts = SweepCounts()
 
     def metrics(self) -> Iterator[Metric]:
@@ -160,7 +167,20 @@ class Sweep:
             raise
         finally:
             self._count(passes=self.counts.passes + 1)
-        return max(self._terms.interval, _REST * (self._ports.steady() - begun))
+        now = self._ports.steady()
+        pause = max(self._terms.interval, _REST * (now - begun))
+        self._believed_until = now + _BELIEVED * pause
+        return pause
+
+    def doubt(self) -> str:
+        """Return why it is not believed that EIPs which the cloud does not show are gone; empty when it is.
+
+        Any thread may ask.
+        """
+        until = self._believed_until
+        if self.counts.blind or until is None:
+            return self.counts.blind or _UNSEEN
+        return _UNSEEN if self._ports.steady() > until else ""
 
     def _stopped_by(self) -> str:
         """Return by what all releases are held back now: also by a switch that cannot be read."""

@@ -137,10 +137,11 @@ def _created(scene: Scene, claim: Claim, eip: Eip) -> _Obstacle | None:
             f"{eip.eip_id} belongs to cluster {cluster} by its tag {tags.CLUSTER_ID}: name another EIP, or "
             "remove the tag if that cluster does not need it",
         )
-    if tags.CREATED_EIP not in eip.tags:
+    uid = tags.claim_of(eip.tags, eip.name)
+    if tags.CREATED_EIP not in eip.tags and not uid:
         return None
     holder = scene.holders.get(eip.eip_id)
-    made_for = f"EIPClaim {holder}" if holder else f"an EIPClaim (UID {eip.tags.get(tags.CLAIM_UID, '?')})"
+    made_for = f"EIPClaim {holder}" if holder else f"an EIPClaim (UID {uid or '?'})"
     return _Obstacle(
         Reason.EIP_OF_OTHER_CLAIM,
         f"{eip.eip_id} was created for {made_for} and is released with it: name an EIP that you allocated",

@@ -73,6 +73,7 @@ class Reason(Enum):
     """The EIP that was recorded does not exist any more."""
     QUOTA_EXCEEDED = "QuotaExceeded"
     BANDWIDTH_PACKAGE_FULL = "BandwidthPackageFull"
+    TAGS_REFUSED = "TagsRefused"
     PERMISSION_DENIED = "PermissionDenied"
     NO_MONEY = "NoMoney"
     INVALID_ATTRIBUTES = "InvalidAttributes"
@@ -104,6 +105,8 @@ class Reason(Enum):
     """No agent of ours has ever served the Pod's Node."""
     AGENT_GONE = "AgentGone"
     """One has served it, and is not there any more."""
+    EIP_NOT_SHOWN = "EIPNotShown"
+    """The cloud says that it was delivered, and does not show it."""
     NO_FREE_EIP = "NoFreeEIP"
     """None of several can be had now."""
 
@@ -112,6 +115,7 @@ FAILURES = frozenset(
     {
         Reason.QUOTA_EXCEEDED,
         Reason.BANDWIDTH_PACKAGE_FULL,
+        Reason.TAGS_REFUSED,
         Reason.PERMISSION_DENIED,
         Reason.NO_MONEY,
         Reason.CREDENTIALS_REFUSED,
@@ -119,6 +123,7 @@ FAILURES = frozenset(
         Reason.BIND_REFUSED,
         Reason.INVALID_ATTRIBUTES,
         Reason.AMBIGUOUS_EIP,
+        Reason.EIP_NOT_SHOWN,
         Reason.NO_SUCH_ENTRY,
         Reason.EIP_NOT_FOUND,
         Reason.EIP_BLOCKED,

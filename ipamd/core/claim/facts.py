@@ -58,6 +58,10 @@ class Facts:
     """EIP that the cloud has promised to this process for the claim, not yet recorded."""
     order_failed: bool = False
     """Whether the cloud says that `ordered` will not come, and does not list it: its task has failed."""
+    order_delivered: bool = False
+    """Whether the cloud says that `ordered` was delivered, and does not show it."""
+    refused: bool = False
+    """Whether the cloud has answered this process that it makes no EIP of the order that was begun."""
     absent_for: float = float("inf")
     """Seconds for which this process has seen the claim without its Pod at every look, by a steady clock."""
     clock_doubt: str = ""
@@ -65,7 +69,7 @@ class Facts:
     unshown_for: float = 0.0
     """Seconds for which the cloud shows no EIP of the claim, whenever this process looks."""
     blind: str = ""
-    """Why it is not believed that EIPs are gone: too many are not shown at once."""
+    """Why it is not believed that EIPs are gone or were never made: they are not shown, or not looked at."""
     released: frozenset[str] = frozenset()
     """EIPs of this claim whose release the cloud has accepted from this process."""
 
@@ -127,4 +131,6 @@ def bearer_of(claim: Claim | None, pod: PodView | None) -> Bearer:
 
 def created_eips(facts: Facts, claim: Claim) -> list[model.Eip]:
     """Return the EIPs that the cloud shows to have been created for the claim, whatever the claim records."""
-    return [eip for eip in facts.eips or () if tags.created_for(eip.tags, facts.cluster_id, claim.uid)]
+    return [
+        eip for eip in facts.eips or () if tags.created_for(eip.tags, eip.name, facts.cluster_id, claim.uid)
+    ]

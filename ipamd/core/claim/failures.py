@@ -28,6 +28,7 @@ class Meaning(NamedTuple):
 _K = CloudErrorKind
 _TABLE: Mapping[CloudErrorKind, Meaning] = {
     _K.QUOTA: Meaning(Reason.QUOTA_EXCEEDED, 30.0, refused=True),
+    _K.TAGS: Meaning(Reason.TAGS_REFUSED, 30.0, refused=True),
     _K.PERMISSION: Meaning(Reason.PERMISSION_DENIED, 30.0, refused=True),
     _K.MONEY: Meaning(Reason.NO_MONEY, 60.0, refused=True),
     _K.INVALID: Meaning(Reason.INVALID_ATTRIBUTES, 60.0, refused=True),
@@ -52,6 +53,11 @@ _CODES: Mapping[str, Meaning] = {
 def meaning_of(error: CloudError) -> Meaning:
     """Return what this failure means for the claim whose EIP was ordered."""
     return _CODES.get(error.code) or meaning(error.kind)
+
+
+def is_answer(error: CloudError) -> bool:
+    """Whether the cloud has said with it that no EIP comes of the order that it was given now."""
+    return meaning_of(error).refused or error.kind is CloudErrorKind.BUSY
 
 
 _BIND_KINDS: Mapping[CloudErrorKind, Reason] = {

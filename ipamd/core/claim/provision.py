@@ -19,6 +19,8 @@ _POLL = 0.25
 """Seconds between looks at an EIP that is being created."""
 _PASSING = 3.0
 """Seconds for which nothing is said of an obstacle: most Pods are scheduled within them, caches catch up."""
+_BLIND = 30.0
+"""Seconds between looks while it is not believed that what is not shown does not exist."""
 _LATE = 5.0
 """Seconds between looks for the EIP of an attempt that is not repeated any more."""
 
@@ -38,18 +40,43 @@ def provision(facts: Facts, claim: Claim, pod: PodView) -> Action:
     found = adopt(facts, claim)
     if found is not None:
         return found
-    if facts.order_failed and claim.allocation:
-        return _order(facts, claim.request.order, claim.allocation.attempt + 1, begun=False)
-    late = _late(facts, claim)
+    if not begun:
+        return _order(facts, claim.request.order, _attempt(claim), begun=False)
+    return _order_again(facts, claim, claim.request.order)
+
+
+def _order_again(facts: Facts, claim: Claim, order: EipOrder) -> Action:
+    """Deal with an order that was begun, and of which the cloud shows nothing.
+
+    It is repeated with its ClientToken, and so tells again what came of it, until the cloud has promised an
+    EIP or refused. Another token could make a second EIP. It is used when the promised one is known not to
+    come, or when nothing is heard of it for long and the cloud is seen to show what there is.
+    """
+    attempt, late = _attempt(claim), _late(facts, claim)
+    if facts.order_failed:
+        return _order(facts, order, attempt + 1, begun=False)
+    if not facts.ordered and (not facts.refused or late > SETTLE):
+        return _order(facts, order, attempt, begun=True)
     if late > 0:
+        promised = facts.ordered or "what was ordered"
         return Wait(
-            reason="an order that was begun may still deliver an EIP; another is ordered if it does not",
-            seconds=min(late, _LATE),
+            reason=f"{promised} is not listed yet; another is ordered if it does not come",
+            seconds=_POLL if facts.ordered and late > SETTLE else min(late, _LATE),
         )
-    attempt, begun = _attempt(facts, claim)
-    if begun and facts.ordered:
-        return Wait(reason=f"{facts.ordered} is ordered and not listed yet", seconds=_POLL)
-    return _order(facts, claim.request.order, attempt, begun=begun)
+    if facts.order_delivered:
+        return _not_shown(claim, facts.ordered)
+    if facts.blind:
+        return Wait(reason=facts.blind, seconds=_BLIND)
+    return _order(facts, order, attempt + 1, begun=False)
+
+
+def _not_shown(claim: Claim, eip_id: str) -> Refuse:
+    return Refuse(
+        reason=Reason.EIP_NOT_SHOWN,
+        message=f"{eip_id} was delivered for claim {claim}, and the cloud does not show it, asked for by its "
+        "id: no other is ordered; check --region, the account of the credentials and whether a CAM policy "
+        "hides EIPs; if it was released by hand, delete the Pod",
+    )
 
 
 def _postpone(facts: Facts, obstacle: Obstacle) -> Action:
@@ -65,34 +92,18 @@ def _order(facts: Facts, order: EipOrder, attempt: int, *, begun: bool) -> Actio
     return Allocate(attempt=attempt, begun=begun, order=order)
 
 
-def _attempt(facts: Facts, claim: Claim) -> tuple[int, bool]:
-    """Return the number of the attempt to make, and whether it was begun before.
-
-    An attempt is repeated with its ClientToken for a while: if it was carried out, the repeat finds its EIP.
-    After that the token is spent: an order that was accepted and then failed would be answered with its dead
-    EIP for ever. (Mostly that is known before, by its task.)
-    """
-    allocation = claim.allocation
-    if allocation is None:
-        return 1, False
-    if allocation.started is None:
-        return allocation.attempt, False
-    if facts.now - allocation.started <= ATTEMPT_WINDOW:
-        return allocation.attempt, True
-    return allocation.attempt + 1, False
+def _attempt(claim: Claim) -> int:
+    return claim.allocation.attempt if claim.allocation else 1
 
 
 def _late(facts: Facts, claim: Claim) -> float:
-    """Return the seconds in which a spent attempt may still deliver; at most 0 when another may be made.
+    """Return the seconds in which an order that was begun may still deliver.
 
-    The last repeat may have been carried out and its answer lost, and lists may lack its EIP for SETTLE
-    seconds: an order with another token would make a second one. An attempt that was refused for certain has
-    no start any more, and one whose token the cloud called spent has been replaced: both go on at once.
+    For ATTEMPT_WINDOW seconds it is repeated whatever was answered. The last repeat may have been carried out
+    and its answer lost, and lists may lack its EIP for SETTLE seconds.
     """
     started = claim.allocation.started if claim.allocation else None
-    if started is None or facts.now - started <= ATTEMPT_WINDOW:
-        return 0.0
-    return started + ATTEMPT_WINDOW + SETTLE - facts.now
+    return 0.0 if started is None else started + ATTEMPT_WINDOW + SETTLE - facts.now
 
 
 def adopt(facts: Facts, claim: Claim) -> Action | None:

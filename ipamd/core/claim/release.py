@@ -104,12 +104,14 @@ def release(facts: Facts) -> Action:
 
 def _doubt(facts: Facts, claim: Claim) -> Action | None:
     """Keep a claim whose EIP is gone although this process has not released it, until that is sure."""
-    if not (claim.address and claim.address.owned) or claim.address.eip_id in facts.released:
+    recorded = claim.address.eip_id if claim.address and claim.address.owned else ""
+    expected = recorded or ("" if facts.order_failed else facts.ordered)
+    if not expected or expected in facts.released:
         return None
     if facts.blind:
         return Wait(reason=facts.blind, seconds=_AGENT)
     if facts.unshown_for < UNSHOWN:
-        return Wait(reason=f"the cloud does not show {claim.address.eip_id}", seconds=UNSHOWN / 2)
+        return Wait(reason=f"the cloud does not show {expected}", seconds=UNSHOWN / 2)
     return None
 
 

@@ -41,7 +41,7 @@ class Entry:
     @property
     def claim_uid(self) -> str:
         """UID of the claim that it was created for."""
-        return self.eip.tags.get(tags.CLAIM_UID, "")
+        return tags.claim_of(self.eip.tags, self.eip.name)
 
     @property
     def doomed(self) -> bool:
@@ -59,7 +59,7 @@ def holders(eips: Iterable[Eip], claims: Iterable[Claim]) -> dict[str, str]:
             by_record[claim.address.eip_id] = str(claim)
     held_by = {}
     for eip in eips:
-        holder = by_record.get(eip.eip_id) or by_uid.get(eip.tags.get(tags.CLAIM_UID, ""))
+        holder = by_record.get(eip.eip_id) or by_uid.get(tags.claim_of(eip.tags, eip.name))
         if holder:
             held_by[eip.eip_id] = holder
     return held_by

@@ -2,7 +2,7 @@
 
 Both are found by comparing a listing of the cluster's EIPs with its claims, and neither is believed at once:
 a listing may be old, and a claim may be on its way. An orphan is released only if
-- it was created for a claim (it carries a claim's UID in its tags), and no claim has that UID;
+- it was created for a claim (it carries a claim's UID in tags or name), and no claim has that UID;
 - no claim records it, whatever its tags say;
 - it was an orphan in an earlier pass too, and for as long as the age says by our own clock;
 - it is that old by the cloud's clock as well, so that neither clock alone can make it old;
@@ -177,4 +177,4 @@ def _is_of(eip: Eip, cluster_id: str) -> bool:
 
 
 def _uid(eip: Eip) -> str:
-    return eip.tags.get(tags.CLAIM_UID, "")
+    return tags.claim_of(eip.tags, eip.name)

@@ -96,6 +96,14 @@ def _check_quota(world: World, isp: str, count: int, now: float) -> None:
         raise situations.EIP_DAILY_QUOTA.error(limit=daily_limit, current=today)
 
 
+def _check_tag_values(world: World, own_tags: Mapping[str, str]) -> None:
+    limit = world.config.quotas.values_per_tag_key
+    for key, value in own_tags.items():
+        values = world.tag_values.get(key, set())
+        if value not in values and len(values) >= limit:
+            raise situations.EIP_TAG_VALUES.error(key=key, limit=limit)
+
+
 def new_address(world: World, isp: str, now: float) -> Address:
     """Take a free address of a line's pool; raise ApiError (ResourceInsufficient) when there is none."""
     ip = next(world.free_public_ips(isp), None)
@@ -143,6 +151,7 @@ def allocate_addresses(world: World, call: Call) -> JsonObject:
     count = params.get("AddressCount", 1)
     own_tags = tags.eip_tags(params.get("Tags", []), world.config.quotas.tags_per_resource)
     _check_order(world, params, call.now)
+    _check_tag_values(world, own_tags)
     if not world.has_public_ips(isp, count):
         raise situations.EIP_POOL_EMPTY.error(isp=isp)
     ordered = [new_address(world, isp, call.now) for _ in range(count)]
@@ -152,6 +161,8 @@ def allocate_addresses(world: World, call: Call) -> JsonObject:
         address.bandwidth_package_id = params.get("BandwidthPackageId", "")
         address.name = params.get("AddressName", address.name)
         address.tags = dict(own_tags)
+    for key, value in own_tags.items():
+        world.tag_values.setdefault(key, set()).add(value)
     world.daily.add(_DAILY_EIPS if isp == "BGP" else _DAILY_SINGLE_ISP, count, call.now)
     ids = [address.address_id for address in ordered]
     seconds = world.config.latencies.eip_create

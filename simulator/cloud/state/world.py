@@ -47,6 +47,8 @@ class World:
         self.daily = DailyCounts()
         self.created = now
         self.balance_ok = True
+        self.tag_values: dict[str, set[str]] = {}
+        """The values that each key of a tag has had at an EIP."""
         self.assistant_cidrs = config.vpc.assistant_cidrs
         self.addresses: dict[str, Address] = {}
         self.enis: dict[str, NetworkInterface] = {}

@@ -4,6 +4,7 @@ import pytest
 
 from ipamd.core.claim import eipclaim
 from ipamd.kube.resources import EIPCLAIMS, PODS
+from simulator.cloud import Fault, FaultKind
 from simulator.cloud.config import Quotas
 
 
@@ -152,3 +153,45 @@ def test_what_the_cloud_finds_wrong_in_the_attributes_is_told(world, controller)
 
     assert condition["reason"] == "InvalidAttributes"
     assert "bwp-absent" in condition["message"] or "BandwidthPackage" in condition["message"]
+
+
+class TestAnOrderWhoseEipIsHidden:
+    """Before it is recorded: by a policy that filters lists, or the keys of another account."""
+
+    @pytest.fixture
+    def hide(self, world):
+        """Lists show from now on what there is now."""
+        return lambda: world.region.faults.add(
+            Fault(kind=FaultKind.STALE_READ, action="DescribeAddresses", seconds=3600.0, count=None)
+        )
+
+    def test_none_is_ordered_a_second_time_and_it_is_told(self, world, hide):
+        controller = world.start_controller()
+        hide()
+        world.create_pod("web-0")
+        world.wait(world.eips)
+        world.skip_attempt_window("web-0")
+
+        said = world.wait(lambda: (c := world.condition("web-0")).get("reason") == "EIPNotShown" and c)
+        (eip_id,) = world.eips()
+        assert f"{eip_id} was delivered" in said["message"]
+        assert world.claim_object("web-0")["status"]["phase"] == "Failed"
+
+        # Another process knows nothing of what was promised: it asks with the same token.
+        world.stop_controller(controller)
+        world.start_controller()
+        calls = world.region.audit.calls()["AllocateAddresses"]
+        world.wait(lambda: world.region.audit.calls()["AllocateAddresses"] > calls)
+        assert world.orders() == 1
+
+    def test_it_is_recorded_when_it_is_shown_again(self, world, hide):
+        world.start_controller()
+        hidden = hide()
+        world.create_pod("web-0")
+        world.wait(world.eips)
+        (eip_id,) = world.eips()
+
+        world.region.faults.remove(hidden)
+
+        assert world.wait_provisioned("web-0").address.eip_id == eip_id
+        assert world.orders() == 1

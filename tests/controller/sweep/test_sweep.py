@@ -385,3 +385,16 @@ def test_a_deleted_claim_whose_eip_is_not_shown_is_kept_for_more_than_one_look(w
 
     world.wait_gone("web-0")
     assert claim.address.eip_id not in world.eips()
+
+
+def test_what_is_not_shown_counts_as_gone_only_while_passes_succeed(world):
+    sweep = world.new_controller(sweep=SweepTerms(interval=60.0)).leader.sweep
+    assert "could not be compared" in sweep.doubt()
+
+    sweep.make_pass()
+    assert not sweep.doubt()
+
+    world.elapsed += 120.0
+    assert not sweep.doubt()
+    world.elapsed += 120.0
+    assert "could not be compared" in sweep.doubt()

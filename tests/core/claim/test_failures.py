@@ -7,7 +7,13 @@ from ipamd.core.claim.eipclaim import FAILURES, Reason
 from ipamd.core.cloud_errors import cloud_error
 from ipamd.core.errors import CloudErrorKind, TryAgainError
 
-REFUSALS = {CloudErrorKind.QUOTA, CloudErrorKind.PERMISSION, CloudErrorKind.MONEY, CloudErrorKind.INVALID}
+REFUSALS = {
+    CloudErrorKind.QUOTA,
+    CloudErrorKind.TAGS,
+    CloudErrorKind.PERMISSION,
+    CloudErrorKind.MONEY,
+    CloudErrorKind.INVALID,
+}
 
 
 def bind(code):

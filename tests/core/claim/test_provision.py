@@ -61,25 +61,59 @@ def test_what_another_created_is_not_adopted(strange):
     assert isinstance(decide(facts(claim(), pod(), eips=(strange,))), do.Allocate)
 
 
-def test_an_attempt_keeps_its_number_while_its_token_is_good_and_gets_another_after():
-    begun = claim(allocation=Allocation(attempt=2, started=NOW - ATTEMPT_WINDOW))
-    spent = claim(allocation=Allocation(attempt=2, started=NOW - ATTEMPT_WINDOW - SETTLE))
+AGES = [0.0, ATTEMPT_WINDOW, ATTEMPT_WINDOW + SETTLE, 86400.0]
+
+
+def begun(age, attempt=2):
+    return claim(allocation=Allocation(attempt=attempt, started=NOW - age))
+
+
+def test_what_was_refused_for_certain_keeps_its_number():
     refused = claim(allocation=Allocation(attempt=2, started=None))
 
-    assert decide(facts(begun, pod(), eips=())) == do.Allocate(attempt=2, begun=True, order=EipOrder())
-    assert decide(facts(spent, pod(), eips=())) == do.Allocate(attempt=3, begun=False, order=EipOrder())
     assert decide(facts(refused, pod(), eips=())) == do.Allocate(attempt=2, begun=False, order=EipOrder())
 
 
-@pytest.mark.parametrize("age", [ATTEMPT_WINDOW + 0.1, ATTEMPT_WINDOW + SETTLE - 0.1])
-@pytest.mark.parametrize("ordered", ["", "eip-1"])
-def test_no_other_token_is_used_while_the_spent_one_may_still_deliver(age, ordered):
-    late = claim(allocation=Allocation(attempt=2, started=NOW - age))
+@pytest.mark.parametrize("age", AGES)
+def test_an_order_of_which_nothing_is_known_is_repeated_with_its_token_however_old_it_is(age):
+    """So the cloud says again which EIP it has promised; another token could make a second one."""
+    action = decide(facts(begun(age), pod(), eips=()))
 
-    action = decide(facts(late, pod(), eips=(), ordered=ordered))
+    assert action == do.Allocate(attempt=2, begun=True, order=EipOrder())
+
+
+def test_an_order_that_is_refused_when_repeated_is_given_with_another_token_in_the_end():
+    """An earlier sending may have been carried out, and lists may lack its EIP for a while."""
+    known = {"eips": (), "refused": True}
+
+    assert decide(facts(begun(1), pod(), **known)) == do.Allocate(attempt=2, begun=True, order=EipOrder())
+    assert isinstance(decide(facts(begun(ATTEMPT_WINDOW + 1), pod(), **known)), do.Wait)
+    assert decide(facts(begun(ATTEMPT_WINDOW + SETTLE), pod(), **known)) == do.Allocate(
+        attempt=3, begun=False, order=EipOrder()
+    )
+
+
+@pytest.mark.parametrize("age", [0.0, ATTEMPT_WINDOW + 0.1, ATTEMPT_WINDOW + SETTLE - 0.1])
+def test_no_other_token_is_used_while_what_was_promised_may_still_be_listed(age):
+    action = decide(facts(begun(age), pod(), eips=(), ordered="eip-1"))
 
     assert isinstance(action, do.Wait)
     assert 0 < action.seconds <= ATTEMPT_WINDOW + SETTLE - age + 1e-6
+
+
+def test_what_was_delivered_and_is_not_shown_is_told_and_never_ordered_a_second_time():
+    action = decide(facts(begun(86400), pod(), eips=(), ordered="eip-1", order_delivered=True))
+
+    assert isinstance(action, do.Refuse)
+    assert action.reason is Reason.EIP_NOT_SHOWN
+    assert "eip-1 was delivered" in action.message
+
+
+@pytest.mark.parametrize("known", [{"ordered": "eip-1"}, {"refused": True}])
+def test_nothing_is_ordered_a_second_time_while_the_account_is_not_seen(known):
+    action = decide(facts(begun(86400), pod(), eips=(), blind="it is not seen", **known))
+
+    assert action == do.Wait(reason="it is not seen", seconds=30.0)
 
 
 def test_what_a_spent_token_delivers_late_is_adopted():
@@ -89,10 +123,10 @@ def test_what_a_spent_token_delivers_late_is_adopted():
 
 
 def test_an_eip_that_was_promised_is_waited_for_but_not_for_ever():
-    begun = claim(allocation=Allocation(attempt=1, started=NOW - 1))
-    spent = claim(allocation=Allocation(attempt=1, started=NOW - ATTEMPT_WINDOW - SETTLE))
+    """Where the cloud does not say what became of the order."""
+    spent = begun(ATTEMPT_WINDOW + SETTLE)
 
-    assert isinstance(decide(facts(begun, pod(), eips=(), ordered="eip-1")), do.Wait)
+    assert isinstance(decide(facts(begun(1), pod(), eips=(), ordered="eip-1")), do.Wait)
     assert isinstance(decide(facts(spent, pod(), eips=(), ordered="eip-1")), do.Allocate)
 
 

@@ -89,7 +89,7 @@ def test_whatever_is_known_nothing_is_freed_on_doubt(known):
             assert listed[eip_id].status is EipStatus.UNBIND
             recorded = known.claim.address
             assert recorded is None or recorded.owned
-            assert tags.created_for(listed[eip_id].tags, CLUSTER, "claim-1") or recorded == OWN
+            assert tags.created_for(listed[eip_id].tags, "", CLUSTER, "claim-1") or recorded == OWN
     if isinstance(action, do.Disassociate):
         live = known.live_pod
         pod_is_gone = live is not None and (live.pod is None or live.pod.ref.uid != "pod-1")
@@ -110,7 +110,7 @@ def test_whatever_is_known_nothing_is_freed_on_doubt(known):
         assert bearer_of(known.claim, known.pod) is Bearer.SAME
         assert stage_of(known.claim) is Stage.PENDING
         assert known.eips is not None
-        assert not [e for e in listed.values() if tags.created_for(e.tags, CLUSTER, "claim-1")]
+        assert not [e for e in listed.values() if tags.created_for(e.tags, "", CLUSTER, "claim-1")]
 
 
 @given(everything)
