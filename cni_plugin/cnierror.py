@@ -17,7 +17,7 @@ _LONGEST_TEXT = 4096
 _MARKER = b'"cniVersion"'
 
 
-class CniError(Exception):
+class PluginError(Exception):
     """A verb failed: what happened (`message`) and what to do next (`details`), for people."""
 
     def __init__(self, code: int, message: str, details: str) -> None:
@@ -27,7 +27,7 @@ class CniError(Exception):
         self.details = details
 
 
-def error_object(error: CniError, config: bytes) -> bytes:
+def error_object(error: PluginError, config: bytes) -> bytes:
     """Format an error in the version that the network configuration asks for; valid JSON for any text."""
     return (
         f'{{"cniVersion": "{requested_version(config)}", "code": {error.code}, '

@@ -58,14 +58,14 @@ class Invocation:
         """Let the agent answer; returns stdout and exit code."""
         try:
             return self._call(unary.connect(self._socket, self._deadline))
-        except (unary.UnreachableError, status.RpcError) as error:
+        except (unary.AgentUnreachableError, status.RpcError) as error:
             raise self._failure(error) from None
 
     def delete(self) -> tuple[bytes, int]:
         """Let the agent answer a DEL, or queue it: DEL succeeds without the agent."""
         try:
             return self._call(unary.connect(self._socket, self._deadline))
-        except (unary.UnreachableError, status.RpcError) as error:
+        except (unary.AgentUnreachableError, status.RpcError) as error:
             failure = self._failure(error)
         from cni_plugin import pending  # noqa: PLC0415 - costs start-up time and is seldom needed
 
@@ -78,7 +78,7 @@ class Invocation:
                 refusals.append(error)
                 if not error.unusable:
                     break
-        raise cnierror.CniError(
+        raise cnierror.PluginError(
             cnierror.TRY_AGAIN_LATER,
             f"{failure.message}; and the DEL could not be queued: {'; '.join(e.message for e in refusals)}",
             f"{refusals[-1].advice}; the runtime repeats DEL",
@@ -91,12 +91,12 @@ class Invocation:
         last = standing.LastAnswer(self._socket)
         try:
             stdout, exit_code = self._call(unary.connect(self._socket, self._deadline))
-        except (unary.UnreachableError, status.RpcError) as error:
+        except (unary.AgentUnreachableError, status.RpcError) as error:
             failure = self._failure(error)
             objection = last.objection(self._patience)
             if not objection:
                 return b"", 0
-            raise cnierror.CniError(
+            raise cnierror.PluginError(
                 failure.code, f"{failure.message}; {objection}", failure.details
             ) from None
         last.keep(served=exit_code == 0)
@@ -107,7 +107,7 @@ class Invocation:
         with queue:
             try:
                 connection = unary.connect(self._socket, self._deadline)
-            except unary.UnreachableError:
+            except unary.AgentUnreachableError:
                 queue.add(container_id, ifname, self._request)
                 return b"", 0
         # The agent listens by now and has drained the queue: called, the DEL need not wait for the next time.
@@ -131,23 +131,23 @@ class Invocation:
     def _required(self, name: bytes) -> bytes:
         value = self._environment.get(name)
         if not value:
-            raise cnierror.CniError(
+            raise cnierror.PluginError(
                 cnierror.INVALID_ENVIRONMENT, f"{name.decode()} is not set", "the runtime must set it for DEL"
             )
         return value
 
-    def _failure(self, error: Exception) -> cnierror.CniError:
+    def _failure(self, error: Exception) -> cnierror.PluginError:
         """Say in the terms of CNI that there is no answer from the agent."""
         verb = self._verb.decode()
         agent = f"the tke-eni agent on {self._socket.decode('utf-8', 'replace')}"
         code = cnierror.TRY_AGAIN_LATER
-        if isinstance(error, unary.UnreachableError):
+        if isinstance(error, unary.AgentUnreachableError):
             message = f"{agent} cannot be reached for {verb}: {error}"
         else:
             message = f"{agent} did not answer {verb}: {error}"
             if isinstance(error, status.RpcError) and error.code not in _TRANSIENT:
                 code = cnierror.INTERNAL
-        return cnierror.CniError(
+        return cnierror.PluginError(
             cnierror.PLUGIN_NOT_AVAILABLE if verb == "STATUS" else code,
             message,
             "see whether the tke-eni-agent Pod of this node runs, and its log "
@@ -169,10 +169,10 @@ def run(environment: dict[bytes, bytes], stdin: int, started: float) -> tuple[by
         if verb == b"DEL":
             return invocation.delete()
         return invocation.tell_status() if verb == b"STATUS" else invocation.forward()
-    except cnierror.CniError as error:
+    except cnierror.PluginError as error:
         return cnierror.error_object(error, config), 1
     except BaseException as error:  # noqa: BLE001 - the runtime understands an error object, not a traceback
-        unexpected = cnierror.CniError(
+        unexpected = cnierror.PluginError(
             cnierror.INTERNAL,
             f"tke-route-eni failed: {error!r} in {_origin(error)}",
             "this is a defect of the plugin: report it with this message",
@@ -202,7 +202,7 @@ def _origin(error: BaseException) -> str:
 
 def _check_verb(verb: bytes) -> None:
     if verb not in _METHODS:
-        raise cnierror.CniError(
+        raise cnierror.PluginError(
             cnierror.INVALID_ENVIRONMENT,
             f"CNI_COMMAND is {verb.decode('utf-8', 'replace')!r}" if verb else "CNI_COMMAND is not set",
             "it must be ADD, DEL, CHECK, GC, STATUS or VERSION; a container runtime runs this program",
@@ -217,13 +217,13 @@ def _read_config(stdin: int) -> bytes:
             chunks.append(chunk)
             size += len(chunk)
             if size > _LARGEST_CONFIG:
-                raise cnierror.CniError(
+                raise cnierror.PluginError(
                     cnierror.INVALID_CONFIG,
                     f"the network configuration on stdin has more than {_LARGEST_CONFIG} octets",
                     "see what the runtime or the plugin before this one puts into it",
                 )
     except OSError as error:
-        raise cnierror.CniError(
+        raise cnierror.PluginError(
             cnierror.IO_FAILURE, f"stdin cannot be read: {error.strerror}", "the runtime must open it"
         ) from None
     return b"".join(chunks)
@@ -238,7 +238,7 @@ def _seconds(environment: dict[bytes, bytes], name: bytes, default: float) -> fl
     except ValueError:
         seconds = 0.0
     if not 0 < seconds <= _LONGEST_TIMEOUT:
-        raise cnierror.CniError(
+        raise cnierror.PluginError(
             cnierror.INVALID_ENVIRONMENT,
             f"{name.decode()} is {text.decode('utf-8', 'replace')!r}",
             f"it must be a number of seconds, more than 0 and at most {_LONGEST_TIMEOUT}; or leave it out",

@@ -15,7 +15,7 @@ from cni_plugin import exchange, status
 _CHUNK = 65536
 
 
-class UnreachableError(Exception):
+class AgentUnreachableError(Exception):
     """Nobody accepts connections on the socket; the request has not left this process."""
 
 
@@ -27,10 +27,10 @@ def connect(path: bytes, deadline: float) -> socket:
         connection.connect(path)
     except (TimeoutError, BlockingIOError):
         connection.close()
-        raise UnreachableError("no connection was accepted in time") from None
+        raise AgentUnreachableError("no connection was accepted in time") from None
     except OSError as error:
         connection.close()
-        raise UnreachableError(error.strerror or str(error)) from None
+        raise AgentUnreachableError(error.strerror or str(error)) from None
     _check_peer(connection)
     return connection
 
@@ -41,7 +41,7 @@ def _check_peer(connection: socket) -> None:
     uid = int.from_bytes(connection.getsockopt(SOL_SOCKET, SO_PEERCRED, 12)[4:8], byteorder)
     if uid not in (0, geteuid()):
         connection.close()
-        raise UnreachableError(f"it is served by user {uid}, not by root")
+        raise AgentUnreachableError(f"it is served by user {uid}, not by root")
 
 
 def call(connection: socket, path: bytes, message: bytes, deadline: float) -> bytes:

@@ -42,7 +42,7 @@ def begin(
     """Serve what is wanted until `stack` ends; return the metrics to fill, None when nobody wants any.
 
     `alive` and `ready` return what is wrong. Alive is only who has no thread that fails for good as well.
-    Errors: InvalidInputError.
+    Raises: InvalidInputError.
     """
     if settings.health_address is not None:
         pages = {"/livez": probe(lambda: alive() or task.problem()), "/readyz": probe(ready)}

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import grpc
 
 from ipamd.agent.cni import pending_deletes
-from ipamd.agent.cni.add import Adding, AddTools
-from ipamd.agent.cni.check import Checking
-from ipamd.agent.cni.delete import Deleting
-from ipamd.agent.cni.gc import Collecting
+from ipamd.agent.cni.add import Add, AddTools
+from ipamd.agent.cni.check import Check
+from ipamd.agent.cni.delete import Delete
+from ipamd.agent.cni.gc import GarbageCollection
 from ipamd.agent.cni.pending_adds import PendingAdds
 from ipamd.agent.cni.pending_deletes import PendingDeletes
 from ipamd.agent.cni.request_timing import RequestTiming
@@ -25,38 +25,38 @@ from ipamd.agent.cni.service import CniService, Verbs
 from ipamd.agent.cni.status import Readiness
 from ipamd.agent.eips.associate import BindTools
 from ipamd.agent.eips.claims import ClaimSource
-from ipamd.agent.eips.confirm import EipEffects
+from ipamd.agent.eips.confirm import EipConfirmation
 from ipamd.agent.eips.disassociate import Disassociation
-from ipamd.agent.eips.publish import Announcer
-from ipamd.agent.eips.reconciler import Binder
-from ipamd.agent.eips.wait import EipWaiting
+from ipamd.agent.eips.publish import ClaimPublisher
+from ipamd.agent.eips.reconciler import EipReconciler
+from ipamd.agent.eips.wait import EipWait
 from ipamd.agent.enis import Adapters, NodeEnis
-from ipamd.agent.health import Health
+from ipamd.agent.health import AgentHealth
 from ipamd.agent.introspection import Identity, IntrospectionService, Views
 from ipamd.agent.maintenance import MaintenanceParts, MaintenanceService
-from ipamd.agent.network_conf.plugins import CniBinaries
+from ipamd.agent.network_conf.plugins import NodePlugins
 from ipamd.agent.network_conf.sync import NetworkConfiguration
 from ipamd.agent.node import facts as node_facts
 from ipamd.agent.node.cloud_check import CloudCheck
-from ipamd.agent.node.extended_resources import NodeResources
+from ipamd.agent.node.extended_resources import ExtendedResources
 from ipamd.agent.node.facts import NodeFacts
 from ipamd.agent.node.intrusions import Intrusions
 from ipamd.agent.node.live_facts import LiveFacts
-from ipamd.agent.node.orphan_sandboxes import Sweeping
+from ipamd.agent.node.orphan_sandboxes import OrphanSandboxes
 from ipamd.agent.node.pod_sides import PodSides, SideTools
 from ipamd.agent.node.ranges import GivenRanges, NodeRanges
-from ipamd.agent.node.recovery import Reconciler
-from ipamd.agent.node.repair import Repairing
-from ipamd.agent.node.repair_loop import Upkeep, UpkeepParts
-from ipamd.agent.options import Settings
-from ipamd.agent.persistence import Lasting
-from ipamd.agent.pods.locks import Turns
-from ipamd.agent.pods.release import Releasing
+from ipamd.agent.node.recovery import Recovery
+from ipamd.agent.node.repair import Repair
+from ipamd.agent.node.repair_loop import RepairLoop, UpkeepParts
+from ipamd.agent.options import AgentSettings
+from ipamd.agent.persistence import Persistence
+from ipamd.agent.pods.locks import PodLocks
+from ipamd.agent.pods.release import SandboxRelease
 from ipamd.agent.pods.source import PodSource
 from ipamd.agent.pods.unknown_owners import UnknownOwners
-from ipamd.agent.pool.executor import EniPlan, PoolActions
+from ipamd.agent.pool.executor import EniPlan, PoolExecutor
 from ipamd.agent.pool.pool import Pool, PoolTerms
-from ipamd.agent.shared_ledger import AddressBook
+from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.cloud import metadata
 from ipamd.cloud.metadata import Metadata
 from ipamd.cloud.polling import EipWatch
@@ -89,14 +89,14 @@ _FACTS_LOOKS = 20
 class Surroundings:
     """What was found and opened before the parts can be made."""
 
-    settings: Settings
+    settings: AgentSettings
     facts: NodeFacts
     opened: recovery.Opened
     boot_id: str
     cloud: TencentCloud
     metadata: Metadata
     client: KubeClient
-    health: Health
+    health: AgentHealth
     metrics: "Metrics | None"
     """None: nobody wants to know."""
 
@@ -108,7 +108,7 @@ class Agent:
         """Make the parts."""
         self._around = around
         settings = around.settings
-        self._book = AddressBook(around.opened.database, around.opened.ledger)
+        self._book = SharedLedger(around.opened.database, around.opened.ledger)
         self._dataplane = DataPlane(
             DataPlaneConfig(
                 pod_egress=PodEgress(settings.pod_egress),
@@ -119,12 +119,12 @@ class Agent:
                 sysctl_root=settings.sysctl_root,
             )
         )
-        self._turns = Turns()
+        self._turns = PodLocks()
         self._pending_adds = PendingAdds()
         self._events = EventRecorder(around.client, COMPONENT, settings.node_name)
         self._pods = PodSource(around.client, settings.node_name, on_change=self._pod_changed)
         self._claims = ClaimSource(around.client, settings.node_name, on_change=self._claim_changed)
-        self._announcer = Announcer(
+        self._announcer = ClaimPublisher(
             settings.node_name,
             client=around.client,
             claims=self._claims,
@@ -143,7 +143,7 @@ class Agent:
         self._pool = self._make_pool()
         self._watch = EipWatch(around.cloud)
         self._binder = self._make_binder()
-        self._releasing = Releasing(
+        self._releasing = SandboxRelease(
             book=self._book,
             dataplane=self._dataplane,
             pods=self._pods,
@@ -151,16 +151,16 @@ class Agent:
             holds=settings.holds,
             cooldown=settings.ip_cooldown,
         )
-        self._deleting = Deleting(
+        self._deleting = Delete(
             book=self._book, releasing=self._releasing, turns=self._turns, pending=self._pending_adds
         )
         queues = (settings.pending_deletes, pending_deletes.in_memory(settings.socket))
         self._pending = PendingDeletes(queues, self._deleting)
         self._adding = self._make_adding()
-        self._sweeping = Sweeping(
+        self._sweeping = OrphanSandboxes(
             book=self._book, pods=self._pods, deleting=self._deleting, cooldown=settings.ip_cooldown
         )
-        self._reconciler = Reconciler(
+        self._reconciler = Recovery(
             around.opened.past,
             rebooting=lambda: around.opened.database.expect_boot(around.boot_id),
             settled=lambda: recovery.finish_start(around.opened.database, around.boot_id),
@@ -181,7 +181,7 @@ class Agent:
         self._ranges = self._make_ranges()
         self._upkeep = self._make_upkeep()
         self._configuration = self._make_configuration()
-        self._resources = NodeResources(
+        self._resources = ExtendedResources(
             around.client,
             settings.node_name,
             lambda: capacity.resources(
@@ -261,7 +261,7 @@ class Agent:
         return NodeEnis(around.facts.instance, adapters)
 
     def _make_pool(self) -> Pool:
-        actions = PoolActions(
+        actions = PoolExecutor(
             self._eni_plan,
             cloud=self._around.cloud,
             enis=self._enis,
@@ -286,11 +286,11 @@ class Agent:
             limits=self._facts.current.limits, targets=settings.targets, cooldown=settings.ip_cooldown
         )
 
-    def _make_binder(self) -> Binder:
+    def _make_binder(self) -> EipReconciler:
         settings = self._around.settings
         tools = BindTools(
             cloud=self._around.cloud,
-            effects=EipEffects(self._around.cloud, self._watch),
+            effects=EipConfirmation(self._around.cloud, self._watch),
             book=self._book,
             dataplane=self._dataplane,
             turns=self._turns,
@@ -304,7 +304,7 @@ class Agent:
             tools=tools,
             cooldown=settings.ip_cooldown,
         )
-        return Binder(
+        return EipReconciler(
             settings.node_name,
             claims=self._claims,
             pods=self._pods,
@@ -313,9 +313,9 @@ class Agent:
             tools=tools,
         )
 
-    def _make_adding(self) -> Adding:
+    def _make_adding(self) -> Add:
         settings = self._around.settings
-        eips = EipWaiting(node=settings.node_name, book=self._book, claims=self._claims, binder=self._binder)
+        eips = EipWait(node=settings.node_name, book=self._book, claims=self._claims, binder=self._binder)
         sandboxes = SandboxWiring(
             book=self._book,
             enis=self._enis,
@@ -338,7 +338,7 @@ class Agent:
             seats=ConcurrencyLimit(WAITING),
             supersede=self._pending.supersede,
         )
-        return Adding(tools, eip_wait=settings.eip_wait)
+        return Add(tools, eip_wait=settings.eip_wait)
 
     def _make_ranges(self) -> NodeRanges:
         settings = self._around.settings
@@ -355,9 +355,9 @@ class Agent:
             on_change=self._ranges_changed,
         )
 
-    def _make_upkeep(self) -> Upkeep:
+    def _make_upkeep(self) -> RepairLoop:
         settings, facts = self._around.settings, self._around.facts
-        repairing = Repairing(
+        repairing = Repair(
             book=self._book,
             enis=self._enis,
             dataplane=self._dataplane,
@@ -388,7 +388,7 @@ class Agent:
             cloud_check=self._cloud_check,
             nudge=self._look_around,
         )
-        return Upkeep(parts, interval=settings.repair_interval)
+        return RepairLoop(parts, interval=settings.repair_interval)
 
     def _make_configuration(self) -> NetworkConfiguration | None:
         settings = self._around.settings
@@ -397,7 +397,7 @@ class Agent:
         return NetworkConfiguration(
             settings.cni_conf,
             chosen=settings.chained_plugins,
-            binaries=CniBinaries(settings.cni_bin_dir),
+            binaries=NodePlugins(settings.cni_bin_dir),
             interval=settings.repair_interval,
         )
 
@@ -410,20 +410,20 @@ class Agent:
             notices=self._ranges.notices,
             watches=self._watches_behind,
             drift=self._upkeep.drift,
-            kernel_drift=Lasting(self._upkeep.kernel_drift, clock=time.monotonic),
-            disk=Lasting(self._book.unwritten, clock=time.monotonic),
-            dry=Lasting(self._pool.dry, clock=time.monotonic),
+            kernel_drift=Persistence(self._upkeep.kernel_drift, clock=time.monotonic),
+            disk=Persistence(self._book.unwritten, clock=time.monotonic),
+            dry=Persistence(self._pool.dry, clock=time.monotonic),
             patience=settings.status_patience,
             cut_off=lambda: [*self._upkeep.cut_off(), *self._cloud_check.missing()],
             foreign=self._intrusions.problems,
             configuration=self._configuration.problems if self._configuration else list,
         )
-        checking = Checking(book=self._book, enis=self._enis, dataplane=self._dataplane, turns=self._turns)
+        checking = Check(book=self._book, enis=self._enis, dataplane=self._dataplane, turns=self._turns)
         verbs = Verbs(
             adding=self._adding,
             deleting=self._deleting,
             checking=checking,
-            collecting=Collecting(
+            collecting=GarbageCollection(
                 book=self._book, deleting=self._deleting, are_under_way=self._pending_adds.are_under_way
             ),
             readiness=readiness,

@@ -21,9 +21,9 @@ import ipamd
 from ipamd import boot, monitoring
 from ipamd.agent import memory, trusted_directories
 from ipamd.agent.assembly import COMPONENT, Agent, Surroundings
-from ipamd.agent.health import Health
+from ipamd.agent.health import AgentHealth
 from ipamd.agent.node import facts as node_facts
-from ipamd.agent.options import Settings
+from ipamd.agent.options import AgentSettings
 from ipamd.cloud.metadata import Metadata
 from ipamd.core.kernel import kernel_release
 from ipamd.kube import config
@@ -36,10 +36,10 @@ _CONNECTIONS = 24
 """Kept to the API server: for eight workers that bind EIPs, five watches, Events, and ADDs that look live."""
 
 
-def run(settings: Settings, environment: Mapping[str, str]) -> int:
+def run(settings: AgentSettings, environment: Mapping[str, str]) -> int:
     """Run the agent until SIGTERM or SIGINT; return the exit code.
 
-    Errors: InvalidInputError for what an operator has to mend before a start makes sense.
+    Raises: InvalidInputError for what an operator has to mend before a start makes sense.
     """
     kernel_release.check(os.uname().release)
     memory.economize()
@@ -57,7 +57,7 @@ def run(settings: Settings, environment: Mapping[str, str]) -> int:
     connection = config.load(settings.kubeconfig, environment, master=settings.master)
     boot_id = boot.boot_id()
     path = settings.state_dir / "ipamd.db"
-    health = Health(settings.socket)
+    health = AgentHealth(settings.socket)
     with contextlib.ExitStack() as stack:
         metrics = monitoring.begin(settings, COMPONENT, alive=health.alive, ready=health.ready, stack=stack)
         cloud_of = node_facts.cloud_client(
@@ -68,7 +68,7 @@ def run(settings: Settings, environment: Mapping[str, str]) -> int:
         )
         opened = recovery.open_store(path, boot_id)
         stack.callback(opened.database.close)
-        asking = node_facts.Asking(
+        asking = node_facts.MetadataRetry(
             metadata=metadata,
             cloud_of=cloud_of,
             monotonic=time.monotonic,

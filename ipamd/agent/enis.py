@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from ipamd.agent.pods.unknown_owners import UnknownOwners
 from ipamd.agent.pods.wiring import gateway_of
-from ipamd.agent.shared_ledger import AddressBook
+from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.cloud.eni_creation import NODE_TAG
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.core import model
@@ -63,7 +63,7 @@ class Adapters:
 
     cloud: TencentCloud
     dataplane: DataPlane
-    book: AddressBook
+    book: SharedLedger
     database: Database
     unknown_owners: UnknownOwners
 
@@ -129,7 +129,7 @@ class NodeEnis:
     def look(self, deadline: Deadline) -> None:
         """Ask the cloud for the ENIs, set up what is new, bring the ledger in step.
 
-        Errors: CloudError, KernelError.
+        Raises: CloudError, KernelError.
         """
         adapters = self._adapters
         with self._looking:
@@ -153,7 +153,7 @@ class NodeEnis:
                 )
             visible = tuple(_visible(eni, enis[eni.eni_id]) for eni in ours)
             loose = self._loose(cloud_listing.doubtful(asked, visible), deadline)
-            listing = cloud_listing.Listing(enis=visible, as_of=as_of, loose=loose)
+            listing = cloud_listing.CloudListing(enis=visible, as_of=as_of, loose=loose)
             adapters.book.note(lambda book: cloud_listing.observe(book, listing, adapters.book.now(), wired))
             with self._changing:
                 self._known = replace(self._known, told=True)

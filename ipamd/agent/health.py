@@ -11,7 +11,7 @@ from pathlib import Path
 
 import grpc
 
-from ipamd.agent.shared_ledger import AddressBook
+from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.rpc.introspection_pb2 import GetStatusRequest
 from ipamd.rpc.introspection_pb2_grpc import IntrospectionStub
 
@@ -19,16 +19,16 @@ _PATIENCE = 4.0
 """Seconds for one answer, below the time-out of the probes (deploy/daemonset.yaml)."""
 
 
-class Health:
+class AgentHealth:
     """Answers for one agent; each method returns what is wrong, empty for nothing."""
 
     def __init__(self, socket: Path, *, patience: float = _PATIENCE) -> None:
         """Take the socket on which the plugin is served, and the seconds that an answer may take."""
         self._socket = socket
         self._patience = patience
-        self._book: AddressBook | None = None
+        self._book: SharedLedger | None = None
 
-    def watch(self, book: AddressBook) -> None:
+    def watch(self, book: SharedLedger) -> None:
         """Look at this ledger from now on."""
         self._book = book
 

@@ -13,10 +13,10 @@ import grpc
 
 import ipamd
 from ipamd.agent.cni.status import Readiness
-from ipamd.agent.eips.reconciler import Binder
+from ipamd.agent.eips.reconciler import EipReconciler
 from ipamd.agent.enis import NodeEni, NodeEnis
 from ipamd.agent.pool.pool import Pool
-from ipamd.agent.shared_ledger import AddressBook
+from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core import model
 from ipamd.core.kubernetes import capacity
 from ipamd.core.ledger import ledger
@@ -51,10 +51,10 @@ class Identity:
 class Views:
     """Where the answers come from."""
 
-    book: AddressBook
+    book: SharedLedger
     pool: Pool
     enis: NodeEnis
-    binder: Binder
+    binder: EipReconciler
     readiness: Readiness
 
 

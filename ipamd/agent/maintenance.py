@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import grpc
 
-from ipamd.agent.cni.check import Checking
+from ipamd.agent.cni.check import Check
 from ipamd.agent.cni.status import Readiness
-from ipamd.agent.node.repair_loop import Upkeep
-from ipamd.agent.shared_ledger import AddressBook
+from ipamd.agent.node.repair_loop import RepairLoop
+from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core.errors import IpamError
 from ipamd.core.ledger.states import Assigned
 from ipamd.core.timing.deadline import Deadline
@@ -30,10 +30,10 @@ _MOST_SECONDS = 120.0
 class MaintenanceParts:
     """Who does what."""
 
-    book: AddressBook
-    checking: Checking
+    book: SharedLedger
+    checking: Check
     readiness: Readiness
-    upkeep: Upkeep
+    upkeep: RepairLoop
     snapshot: Callable[[], Snapshot]
 
 

@@ -42,7 +42,7 @@ def _chained_plugins(*, port_mapping: bool = True, bandwidth: bool = False) -> t
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings(SharedSettings):
+class AgentSettings(SharedSettings):
     """What the agent was told; times in seconds."""
 
     node_name: str = flag(
@@ -251,10 +251,10 @@ class Settings(SharedSettings):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the agent's flags to a parser; `settings` reads what it parsed."""
-    declaration.add_arguments(parser, Settings)
+    declaration.add_arguments(parser, AgentSettings)
 
 
-def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> Settings:
+def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> AgentSettings:
     """Return the settings that the parsed flags make.
 
     Raises:
@@ -262,7 +262,7 @@ def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> S
     """
     pod = environment.get("POD_NAMESPACE", ""), environment.get("POD_NAME", "")
     chosen = declaration.read(
-        Settings,
+        AgentSettings,
         arguments,
         fallbacks={"--node-name": environment.get("NODE_NAME", "")},
         agent_pod="/".join(pod) if all(pod) else _NO_POD,

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 
 
-class Lasting:
+class Persistence:
     """Trouble with its duration.
 
     Invariant: `_since` is None exactly when there was none at the last look. Thread safety: any thread.

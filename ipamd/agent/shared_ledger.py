@@ -28,7 +28,7 @@ from ipamd.store.database import Database, StoreError
 log = logging.getLogger(__name__)
 
 
-class AddressBook:
+class SharedLedger:
     """Who owns which address, in memory and on disk.
 
     Invariant: `ledger` is what the store holds, with the changes in `_unwritten` on top.
@@ -64,14 +64,14 @@ class AddressBook:
     def apply(self, operation: Callable[[Ledger], Transition]) -> Transition:
         """Run the operation, commit what it changed, make it visible; return its transition.
 
-        Errors: whatever the operation raises, and StoreError; the ledger is then unchanged.
+        Raises: whatever the operation raises, and StoreError; the ledger is then unchanged.
         """
         return self._run(operation, self._commit)
 
     def note(self, operation: Callable[[Ledger], Transition]) -> Transition:
         """Do the same for what has happened already: if the disk refuses, it is written later.
 
-        Errors: whatever the operation raises.
+        Raises: whatever the operation raises.
         """
         return self._run(operation, self._commit_or_keep)
 

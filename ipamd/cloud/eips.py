@@ -14,7 +14,7 @@ from ipamd.core.cloud_errors import cloud_error
 from ipamd.core.errors import CloudError, CloudErrorKind
 from ipamd.core.timing.deadline import Deadline
 
-EIPS = paging.Listing(
+EIPS = paging.PagedListing(
     action="DescribeAddresses",
     rows="AddressSet",
     decode=decoding.eip,

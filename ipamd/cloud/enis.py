@@ -12,7 +12,7 @@ from ipamd.core import model
 from ipamd.core.errors import CloudError, CloudErrorKind
 from ipamd.core.timing.deadline import Deadline
 
-ENIS = paging.Listing(
+ENIS = paging.PagedListing(
     action="DescribeNetworkInterfaces",
     rows="NetworkInterfaceSet",
     decode=decoding.eni,

@@ -6,7 +6,7 @@ from ipamd.core import model
 from ipamd.core.cloud_errors import cloud_error
 from ipamd.core.timing.deadline import Deadline
 
-_INSTANCES = paging.Listing(
+_INSTANCES = paging.PagedListing(
     action="DescribeInstances",
     rows="InstanceSet",
     decode=decoding.instance,

@@ -29,7 +29,7 @@ _WIDEST_OVERLAP = PAGE // 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listing(Generic[_Item]):
+class PagedListing(Generic[_Item]):
     """A Describe action and how to read its answer."""
 
     action: str
@@ -43,7 +43,10 @@ class Listing(Generic[_Item]):
 
 
 def read_all(
-    session: Session, listing: Listing[_Item], params: Mapping[str, Any], deadline: Deadline | None = None
+    session: Session,
+    listing: PagedListing[_Item],
+    params: Mapping[str, Any],
+    deadline: Deadline | None = None,
 ) -> list[_Item]:
     """Return every object that matches `params`, in the order of the API, none twice.
 

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 _CALL_SECONDS = 15.0
 
 
-class EipReader(Protocol):
+class EipLister(Protocol):
     """What lists EIPs: `TencentCloud`."""
 
     def describe_eips(
@@ -36,7 +36,7 @@ class EipReader(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class PollPace:
     """When to poll, in seconds."""
 
     gather: float = 0.1
@@ -77,15 +77,15 @@ class EipWatch:
 
     def __init__(
         self,
-        cloud: EipReader,
+        cloud: EipLister,
         *,
-        pace: Pace | None = None,
+        pace: PollPace | None = None,
         backoff: Backoff | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take whom to ask; starts nothing yet."""
         self._cloud = cloud
-        self._pace = pace or Pace()
+        self._pace = pace or PollPace()
         self._backoff = backoff or Backoff(first=0.5, longest=10.0)
         self._clock = clock
         self._changed = threading.Condition()

@@ -59,7 +59,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Conduct:
+class SessionPolicy:
     """How a session behaves in time, and who watches it; the defaults are for production."""
 
     clock: Callable[[], float] = time.monotonic
@@ -90,10 +90,10 @@ class Session:
         endpoints: Endpoints,
         limiter: Limiter,
         inhibitor: Inhibitor,
-        conduct: Conduct | None = None,
+        conduct: SessionPolicy | None = None,
     ) -> None:
         """Take whom to call and how; opens no connection."""
-        self.conduct = conduct or Conduct()
+        self.conduct = conduct or SessionPolicy()
         self._credentials = credentials
         self._limiter = limiter
         self._inhibitor = inhibitor

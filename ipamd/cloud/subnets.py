@@ -8,21 +8,21 @@ from ipamd.core import model
 from ipamd.core.cloud_errors import cloud_error
 from ipamd.core.timing.deadline import Deadline
 
-_SUBNETS = paging.Listing(
+_SUBNETS = paging.PagedListing(
     action="DescribeSubnets",
     rows="SubnetSet",
     decode=decoding.subnet,
     identify=lambda subnet: subnet.subnet_id,
     numbers_as_text=True,
 )
-_VPCS = paging.Listing(
+_VPCS = paging.PagedListing(
     action="DescribeVpcs",
     rows="VpcSet",
     decode=decoding.vpc_cidrs,
     identify=lambda cidrs: cidrs[0],
     numbers_as_text=True,
 )
-_ROUTE_TABLES = paging.Listing(
+_ROUTE_TABLES = paging.PagedListing(
     action="DescribeRouteTables",
     rows="RouteTableSet",
     decode=decoding.route_table,

@@ -10,7 +10,7 @@ from ipamd.cloud.eni_creation import EniCreation
 from ipamd.cloud.inhibition import Inhibitor
 from ipamd.cloud.instances import InstanceCalls
 from ipamd.cloud.ip_assignment import IpAssignment
-from ipamd.cloud.session import Conduct, Session
+from ipamd.cloud.session import Session, SessionPolicy
 from ipamd.cloud.subnets import SubnetCalls
 from ipamd.cloud.tasks import TaskCalls
 from ipamd.cloud.throttling import Limiter
@@ -33,10 +33,10 @@ class TencentCloud(
         endpoints: Endpoints | None = None,
         limiter: Limiter | None = None,
         inhibitor: Inhibitor | None = None,
-        conduct: Conduct | None = None,
+        conduct: SessionPolicy | None = None,
     ) -> None:
         """Take the region (ap-guangzhou) and the identity; opens no connection."""
-        conduct = conduct or Conduct()
+        conduct = conduct or SessionPolicy()
         super().__init__(
             Session(
                 region=region,

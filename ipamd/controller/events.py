@@ -25,7 +25,7 @@ Tell = Callable[[Literal["Normal", "Warning"], str, str], None]
 """Says something about the cluster as a whole: kind, reason and message of an Event."""
 
 
-class Teller:
+class ClaimEvents:
     """Records Events on claims and on the Pods that they serve."""
 
     def __init__(self, recorder: EventRecorder) -> None:

@@ -11,5 +11,5 @@ class Fence(Protocol):
     def deadline(self) -> Deadline:
         """Return until when a write that begins now may last.
 
-        Errors: NotLeaderError when none may begin.
+        Raises: NotLeaderError when none may begin.
         """

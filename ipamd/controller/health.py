@@ -14,7 +14,7 @@ _PATIENCE = 4.0
 """Seconds for one answer, below the time-out of the probes (deploy/controller.yaml)."""
 
 
-class Health:
+class ControllerHealth:
     """Answers for one replica; each method returns what is wrong, empty for nothing."""
 
     def __init__(self, *, patience: float = _PATIENCE) -> None:

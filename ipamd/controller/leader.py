@@ -16,16 +16,16 @@ from ipamd.cloud.tencent import TencentCloud
 from ipamd.controller.account import build as account_room
 from ipamd.controller.claims import build as claims_room
 from ipamd.controller.claims.absences import Absences
-from ipamd.controller.claims.in_flight import Promises
+from ipamd.controller.claims.in_flight import InFlight
 from ipamd.controller.claims.ports import Ports
 from ipamd.controller.claims.release_gate import ReleaseGate
 from ipamd.controller.claims.writer import ClaimWriter
 from ipamd.controller.egress import build as egress_room
-from ipamd.controller.events import COMPONENT, Teller
+from ipamd.controller.events import COMPONENT, ClaimEvents
 from ipamd.controller.masquerade import build as masquerade_room
-from ipamd.controller.options import Settings
+from ipamd.controller.options import ControllerSettings
 from ipamd.controller.sweep import build as sweep_room
-from ipamd.controller.tempo import Tempo
+from ipamd.controller.tempo import ReplicaPace
 from ipamd.kube.client import KubeClient
 from ipamd.kube.events import EventPace, EventRecorder
 from ipamd.kube.leases import Election
@@ -54,19 +54,19 @@ class Leader:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: ControllerSettings,
         *,
         client: KubeClient,
         cloud: TencentCloud,
         election: Election,
-        tempo: Tempo | None = None,
+        tempo: ReplicaPace | None = None,
     ) -> None:
         """Take the outside world; nothing is asked of it before `start_watching`."""
-        tempo = tempo or Tempo()
+        tempo = tempo or ReplicaPace()
         self._election = election
         self.lost = threading.Event()
         recorder = EventRecorder(client, COMPONENT, socket.gethostname(), pace=_EVENTS)
-        teller = Teller(recorder)
+        teller = ClaimEvents(recorder)
         tell = partial(teller.lease, settings.lease_namespace, settings.lease_name)
         account = account_room.build(cloud, tell, tempo)
         claims = claims_room.Claims(settings, client, tempo)
@@ -76,7 +76,7 @@ class Leader:
             cloud=cloud,
             writer=ClaimWriter(client),
             teller=teller,
-            promises=Promises(),
+            promises=InFlight(),
             on_freed=claims.wake_refused,
             release_stopped=ReleaseGate(client, settings.namespace, stopped=settings.stop_releases).closed,
             blind=lambda: self.sweep.doubt(),  # noqa: PLW0108 - it is made after this

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING
 from ipamd import monitoring
 from ipamd.cloud import credentials, endpoints
 from ipamd.cloud.metadata import Metadata
-from ipamd.cloud.session import Conduct
+from ipamd.cloud.session import SessionPolicy
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.cloud.throttling import Limiter
 from ipamd.controller.events import COMPONENT
-from ipamd.controller.health import Health
+from ipamd.controller.health import ControllerHealth
 from ipamd.controller.leader import Leader
-from ipamd.controller.options import Settings
+from ipamd.controller.options import ControllerSettings
 from ipamd.core.errors import CloudError
 from ipamd.core.timing.backoff import Backoff
 from ipamd.kube import config
@@ -54,7 +54,7 @@ _SYNC_NEWS = 10.0
 class Shown:
     """What the process shows of itself by HTTP."""
 
-    health: Health
+    health: ControllerHealth
     metrics: "Metrics | None"
 
     def watch(self, leader: Leader) -> None:
@@ -64,10 +64,10 @@ class Shown:
             self.metrics.show(leader.metrics)
 
 
-def run(settings: Settings, environment: Mapping[str, str]) -> int:
+def run(settings: ControllerSettings, environment: Mapping[str, str]) -> int:
     """Run until SIGTERM or SIGINT (0) or the loss of the Lease (1).
 
-    Errors: InvalidInputError for what is configured wrongly.
+    Raises: InvalidInputError for what is configured wrongly.
     """
     ending = threading.Event()
 
@@ -78,7 +78,7 @@ def run(settings: Settings, environment: Mapping[str, str]) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-    health = Health()
+    health = ControllerHealth()
     with contextlib.ExitStack() as stack:
         metrics = monitoring.begin(settings, COMPONENT, alive=health.alive, ready=health.ready, stack=stack)
         if settings.admission_webhook is not None:
@@ -91,7 +91,9 @@ def run(settings: Settings, environment: Mapping[str, str]) -> int:
         return _run(settings, environment, ending, Shown(health, metrics))
 
 
-def _run(settings: Settings, environment: Mapping[str, str], ending: threading.Event, shown: "Shown") -> int:
+def _run(
+    settings: ControllerSettings, environment: Mapping[str, str], ending: threading.Event, shown: "Shown"
+) -> int:
     connection = config.load(settings.kubeconfig, environment, master=settings.master)
     gate = RequestGate(rate=settings.kube_qps, burst=settings.kube_burst)
     client = KubeClient(
@@ -158,7 +160,7 @@ def limiter(clock: Callable[[], float]) -> Limiter:
 
 
 def _cloud(
-    settings: Settings,
+    settings: ControllerSettings,
     region: str,
     metadata: Metadata,
     environment: Mapping[str, str],
@@ -170,7 +172,7 @@ def _cloud(
         or credentials.RoleCredentials(metadata.credential),
         endpoints=endpoints.parse(settings.cloud_endpoint),
         limiter=limiter(time.monotonic),
-        conduct=Conduct(
+        conduct=SessionPolicy(
             observe=metrics.cloud.observe if metrics else None,
             connections=settings.workers + _BESIDE_WORKERS,
         ),

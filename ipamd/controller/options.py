@@ -15,7 +15,7 @@ from typing import Final
 
 from ipamd.core.annotations.eip import LEAST_EXPIRY, MOST_EXPIRY
 from ipamd.core.claim.cluster_rules import ClusterRules
-from ipamd.core.eip.masquerade import Upkeep
+from ipamd.core.eip.masquerade import MasqueradeMode
 from ipamd.core.eip.orphans import SweepMode, SweepTerms
 from ipamd.core.kubernetes import cluster_settings
 from ipamd.flags import checks, declaration, kinds
@@ -39,7 +39,7 @@ _ID_LIST_RULE: Final[kinds.Kind[bool]] = kinds.Kind(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings(SharedSettings):
+class ControllerSettings(SharedSettings):
     """What the controller was told; times in seconds."""
 
     region: str = flag(
@@ -193,13 +193,13 @@ class Settings(SharedSettings):
         default=300.0,
         see="nat-gateway-and-masquerade.md",
     )
-    ip_masq_agent_config: Upkeep = flag(
+    ip_masq_agent_config: MasqueradeMode = flag(
         OPERATION,
         "--ip-masq-agent-config",
-        kinds.one_of(Upkeep),
+        kinds.one_of(MasqueradeMode),
         "keep: NonMasqueradeSrcCIDRs of ConfigMap kube-system/ip-masq-agent-config names the Pods with EIP; "
         "clear: those entries are taken out again",
-        default=Upkeep.OFF,
+        default=MasqueradeMode.OFF,
         see="nat-gateway-and-masquerade.md#masquerading-by-the-node",
     )
     kube_qps: float = flag(
@@ -225,10 +225,10 @@ class Settings(SharedSettings):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the controller's flags to a parser; `settings` reads what it parsed."""
-    declaration.add_arguments(parser, Settings)
+    declaration.add_arguments(parser, ControllerSettings)
 
 
-def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> Settings:
+def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> ControllerSettings:
     """Return the settings that the parsed flags make.
 
     Raises:
@@ -238,4 +238,4 @@ def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> S
     namespace = config.own_namespace(arguments.kubeconfig, environment) or cluster_settings.NAMESPACE
     # The process id tells two processes of one host apart; no two may share an identity.
     fallbacks = {"--lease-namespace": namespace, "--identity": f"{host}_{os.getpid()}"}
-    return declaration.read(Settings, arguments, fallbacks=fallbacks, namespace=namespace)
+    return declaration.read(ControllerSettings, arguments, fallbacks=fallbacks, namespace=namespace)

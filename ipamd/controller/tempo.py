@@ -9,7 +9,7 @@ from ipamd.kube.watch import WatchPace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tempo:
+class ReplicaPace:
     """The defaults are for production."""
 
     pace: WatchPace | None = None

@@ -178,7 +178,7 @@ _ADVICE_BY_CODE: dict[CloudErrorKind, dict[str, str]] = {
 }
 
 
-class Meaning(NamedTuple):
+class ErrorMeaning(NamedTuple):
     """What a code means to the caller, and what it asks of a person."""
 
     kind: CloudErrorKind
@@ -186,14 +186,16 @@ class Meaning(NamedTuple):
 
 
 _TABLE = {
-    code: Meaning(kind, advice) for kind, codes in _ADVICE_BY_CODE.items() for code, advice in codes.items()
+    code: ErrorMeaning(kind, advice)
+    for kind, codes in _ADVICE_BY_CODE.items()
+    for code, advice in codes.items()
 }
-_UNLISTED = Meaning(_K.INTERNAL, "if it lasts, ask Tencent Cloud with the RequestId")
+_UNLISTED = ErrorMeaning(_K.INTERNAL, "if it lasts, ask Tencent Cloud with the RequestId")
 _DENIED = re.compile(r"\(([a-z]+:[A-Za-z*]+)\)")
 """How CAM names the action that it denies: `... perform operation (cvm:AllocateAddresses)`."""
 
 
-def meaning(code: str) -> Meaning:
+def meaning(code: str) -> ErrorMeaning:
     """Return the meaning of a code, or of the nearest family that is listed."""
     family = code
     while family:

@@ -57,7 +57,7 @@ class Targets:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EniRoom:
+class EniCapacity:
     """One secondary ENI of ours, as far as planning cares."""
 
     eni_id: str
@@ -75,11 +75,11 @@ class EniRoom:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
+class PoolFacts:
     """All that a plan depends on."""
 
     ledger: Ledger
-    enis: tuple[EniRoom, ...]
+    enis: tuple[EniCapacity, ...]
     limits: model.EniLimits
     targets: Targets
     waiting: int = 0
@@ -129,7 +129,7 @@ class ShortenHolds:
 Action = AssignIps | CreateEni | UnassignIps | ShortenHolds
 
 
-def plan(situation: Situation, now: Boottime) -> list[Action]:
+def plan(situation: PoolFacts, now: Boottime) -> list[Action]:
     """Return what to do now: at most one action for each ENI and at most one new ENI; empty when content."""
     shortage = wanted(situation) - situation.arriving
     if shortage > 0:
@@ -137,17 +137,17 @@ def plan(situation: Situation, now: Boottime) -> list[Action]:
     return _shrink(situation, now)
 
 
-def wanted(situation: Situation) -> int:
+def wanted(situation: PoolFacts) -> int:
     """Return how many more addresses there should be, those under way included."""
     return situation.targets.min_warm + situation.waiting - len(situation.ledger.available)
 
 
-def room(situation: Situation) -> int:
+def room(situation: PoolFacts) -> int:
     """Return how many more addresses this instance can take, with every ENI that it may have."""
     return capacity.pod_ips(situation.limits) - sum(eni.addresses for eni in situation.enis)
 
 
-def open_room(situation: Situation) -> int:
+def open_room(situation: PoolFacts) -> int:
     """Return how many of them the cloud may be asked for now, or is being asked for."""
     per_eni = situation.limits.ips_per_eni - 1
     on_enis = sum(max(0, per_eni - eni.addresses) for eni in situation.enis if _may_grow(situation, eni))
@@ -171,7 +171,7 @@ def choose_subnet(subnets: Iterable[model.Subnet], zone: str, closed: frozenset[
     return max(usable, key=lambda s: (s.available_ips, s.subnet_id), default=None)
 
 
-def _grow(situation: Situation, shortage: int) -> list[Action]:
+def _grow(situation: PoolFacts, shortage: int) -> list[Action]:
     per_eni = situation.limits.ips_per_eni - 1
     actions: list[Action] = []
     for eni in sorted(situation.enis, key=lambda e: (-e.addresses, e.eni_id)):
@@ -195,15 +195,15 @@ def _is_stuck(address: Address, now: Boottime) -> bool:
     return isinstance(state, Unbinding) and now - state.since >= UNBIND_SECONDS
 
 
-def _may_create(situation: Situation) -> bool:
+def _may_create(situation: PoolFacts) -> bool:
     return situation.may_create and sum(eni.broken for eni in situation.enis) < MOST_BROKEN
 
 
-def _may_grow(situation: Situation, eni: EniRoom) -> bool:
+def _may_grow(situation: PoolFacts, eni: EniCapacity) -> bool:
     return not eni.refused and eni.subnet_id not in situation.closed_subnets
 
 
-def _give_way(situation: Situation, now: Boottime) -> list[Action]:
+def _give_way(situation: PoolFacts, now: Boottime) -> list[Action]:
     """Let holds end for the Pods that wait for an address, when none can come from the cloud.
 
     Only for those for whom nothing else becomes free. First what has no EIP: it is free after its cool-down,
@@ -230,7 +230,7 @@ def _worth(hold: tuple[Address, Boottime]) -> tuple[bool, bool, Boottime, str]:
     return address.eip is not None, bool(address.eip and address.eip.retained), until, address.ip
 
 
-def _shrink(situation: Situation, now: Boottime) -> list[Action]:
+def _shrink(situation: PoolFacts, now: Boottime) -> list[Action]:
     targets = situation.targets
     surplus = len(situation.ledger.available) - situation.waiting - targets.max_warm
     due = targets.quick_release or now - situation.last_release >= targets.release_interval

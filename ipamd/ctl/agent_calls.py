@@ -25,7 +25,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def ask(socket: str, call: Callable[[grpc.Channel], _Answer]) -> _Answer:
-    """Have `call` made on a channel to the agent. Errors: grpc.RpcError."""
+    """Have `call` made on a channel to the agent. Raises: grpc.RpcError."""
     with grpc.insecure_channel(f"unix:{socket}") as channel:
         return call(channel)
 

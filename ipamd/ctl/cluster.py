@@ -16,11 +16,11 @@ from ipamd.kube.resources import CONFIGMAPS, EIPCLAIMS
 _CONFIG_MAP = f"ConfigMap {cluster_settings.NAMESPACE}/{cluster_settings.CONFIG_MAP}"
 
 
-class Cluster:
+class ClusterAccess:
     """What `--kubeconfig` leads to."""
 
     def __init__(self, kubeconfig: str, cluster_id: str) -> None:
-        """Take the file, and which cluster it has to be of. Errors: InvalidInputError."""
+        """Take the file, and which cluster it has to be of. Raises: InvalidInputError."""
         self._kubeconfig = kubeconfig
         self._cluster_id = cluster_id
         self._client = KubeClient(config.load(kubeconfig, {}), component="ipamctl")
@@ -32,7 +32,7 @@ class Cluster:
     def claims(self) -> list[eipclaim.Claim]:
         """Return all its EIPClaims.
 
-        Errors: KubeError; InvalidInputError if it is another cluster, whose claims would protect nothing.
+        Raises: KubeError; InvalidInputError if it is another cluster, whose claims would protect nothing.
         """
         self._check_is_the_one()
         try:
@@ -47,7 +47,7 @@ class Cluster:
     def releases_stopped(self) -> str:
         """Return by what the releases of its EIPs are stopped, empty if they are not.
 
-        Errors: KubeError: it is not known, so nothing may be released.
+        Raises: KubeError: it is not known, so nothing may be released.
         """
         try:
             return cluster_settings.releases_stopped(self._settings(), cluster_settings.NAMESPACE)

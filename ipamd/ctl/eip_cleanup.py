@@ -23,8 +23,8 @@ from ipamd.core.model import Eip
 from ipamd.core.timing import timestamps
 from ipamd.core.timing.deadline import Deadline
 from ipamd.ctl import tables
-from ipamd.ctl.cluster import Cluster
-from ipamd.ctl.eip_release import Outcome, Releaser
+from ipamd.ctl.cluster import ClusterAccess
+from ipamd.ctl.eip_release import ReleaseOutcome, Releaser
 from ipamd.flags import checks
 from ipamd.kube.errors import KubeError
 
@@ -36,13 +36,13 @@ _LISTING_SECONDS = 60.0
 def run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Run the command; 0 when nothing is left that was to go, 1 for a failure or a refusal.
 
-    Errors: InvalidInputError for flags that are wrong.
+    Raises: InvalidInputError for flags that are wrong.
     """
     cluster_id = checks.cluster_id(options.cluster_id)
     patience = checks.duration("--wait", options.wait, least=1)
     try:
         with _cloud(options, environment) as cloud, contextlib.ExitStack() as stack:
-            cluster = Cluster(options.kubeconfig, cluster_id) if options.kubeconfig else None
+            cluster = ClusterAccess(options.kubeconfig, cluster_id) if options.kubeconfig else None
             if cluster is not None:
                 stack.callback(cluster.close)
             return _Cleanup(options, cloud, cluster_id, patience, cluster).run()
@@ -62,7 +62,7 @@ class _Cleanup:
         cloud: tencent.TencentCloud,
         cluster_id: str,
         patience: float,
-        cluster: Cluster | None,
+        cluster: ClusterAccess | None,
     ) -> None:
         self._options = options
         self._cloud = cloud
@@ -100,7 +100,7 @@ class _Cleanup:
         return self._cloud.describe_eips(tags=tags.of_cluster(self._cluster_id), deadline=deadline)
 
     def _stopped_by(self) -> str:
-        """Return by what releases are stopped, as far as there is a cluster to ask. Errors: KubeError."""
+        """Return by what releases are stopped, as far as there is a cluster to ask. Raises: KubeError."""
         return self._cluster.releases_stopped() if self._cluster else ""
 
     def _outlook(self) -> str:
@@ -126,9 +126,10 @@ class _Cleanup:
             "EIPClaims hold. --keep-bound leaves these and takes the others."
         )
 
-    def _release(self, doomed: Sequence[Entry]) -> dict[str, Outcome]:
+    def _release(self, doomed: Sequence[Entry]) -> dict[str, ReleaseOutcome]:
         interrupted = {
-            entry.eip.eip_id: Outcome(entry=entry, released=False, message="interrupted") for entry in doomed
+            entry.eip.eip_id: ReleaseOutcome(entry=entry, released=False, message="interrupted")
+            for entry in doomed
         }
         releaser = Releaser(self._cloud, self._cluster_id, patience=self._patience, stopped=self._stopped_by)
         outcomes = {}
@@ -144,14 +145,14 @@ class _Cleanup:
         known = {entry.eip.eip_id for entry in entries}
         return sum(eip.eip_id not in known for eip in self._listed())
 
-    def _show(self, entries: Sequence[Entry], outcomes: Mapping[str, Outcome]) -> None:
+    def _show(self, entries: Sequence[Entry], outcomes: Mapping[str, ReleaseOutcome]) -> None:
         now = time.time()
         rows = [_row(entry, outcomes.get(entry.eip.eip_id), now) for entry in entries]
         answer = {"clusterId": self._cluster_id, "dryRun": not self._options.yes, "eips": rows}
         print(json.dumps(answer, indent=2) if self._options.output == "json" else tables.cleanup(answer))
 
 
-def _row(entry: Entry, outcome: Outcome | None, now: float) -> dict[str, Any]:
+def _row(entry: Entry, outcome: ReleaseOutcome | None, now: float) -> dict[str, Any]:
     eip = entry.eip
     created = eip.created_at
     return {

@@ -46,7 +46,7 @@ class EipCloud(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class ReleaseOutcome:
     """What became of one EIP."""
 
     entry: Entry
@@ -84,7 +84,7 @@ class Releaser:
         self._monotonic = monotonic
         self._stopping = threading.Event()
 
-    def release(self, entries: Iterable[Entry]) -> Iterator[Outcome]:
+    def release(self, entries: Iterable[Entry]) -> Iterator[ReleaseOutcome]:
         """Yield the outcome of each entry as it comes; an EIP that fails holds up no other.
 
         When the caller stops early (Ctrl-C), nothing more is begun; what was begun takes its course.
@@ -93,7 +93,9 @@ class Releaser:
         with EipWatch(self._cloud, clock=self._monotonic) as watch:
             pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="release")
             try:
-                running: list[Future[Outcome]] = [pool.submit(self._one, entry, watch) for entry in entries]
+                running: list[Future[ReleaseOutcome]] = [
+                    pool.submit(self._one, entry, watch) for entry in entries
+                ]
                 for ended in as_completed(running):
                     yield ended.result()
             finally:
@@ -101,7 +103,7 @@ class Releaser:
                 watch.close()
                 pool.shutdown(cancel_futures=True)
 
-    def _one(self, entry: Entry, watch: EipWatch) -> Outcome:
+    def _one(self, entry: Entry, watch: EipWatch) -> ReleaseOutcome:
         deadline = Deadline.after(self._patience, self._monotonic)
         failures = 0
         unbound = False
@@ -112,20 +114,20 @@ class Releaser:
                 following = next_step(entry, now, self._cluster_id, unbound=unbound)
                 gone = following.step is Step.DONE
                 if gone or following.step is Step.LEAVE:
-                    return Outcome(entry=entry, released=gone, message=following.reason)
+                    return ReleaseOutcome(entry=entry, released=gone, message=following.reason)
                 if stopped_by and following.step is not Step.WAIT:
-                    return Outcome(entry=entry, released=False, message=stopped_by)
+                    return ReleaseOutcome(entry=entry, released=False, message=stopped_by)
                 self._take(following.step, entry.eip.eip_id, watch, deadline)
                 unbound = unbound or following.step is Step.UNBIND
             except TryAgainError as e:
                 if deadline.expired:
-                    return Outcome(entry=entry, released=False, message=str(e))
+                    return ReleaseOutcome(entry=entry, released=False, message=str(e))
             except CloudError as e:
                 failures += 1
                 if not _may_pass(e) or failures == _ATTEMPTS or deadline.expired:
-                    return Outcome(entry=entry, released=False, message=str(e))
+                    return ReleaseOutcome(entry=entry, released=False, message=str(e))
                 self._stopping.wait(deadline.cap(_PAUSE))
-        return Outcome(entry=entry, released=False, message="interrupted")
+        return ReleaseOutcome(entry=entry, released=False, message="interrupted")
 
     def _stopped_by(self) -> str:
         try:

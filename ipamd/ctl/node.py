@@ -63,6 +63,6 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def ask(channel: grpc.Channel, command: Command, seconds: float) -> Message:
-    """Return the agent's answer to a command of COMMANDS. Errors: grpc.RpcError."""
+    """Return the agent's answer to a command of COMMANDS. Raises: grpc.RpcError."""
     answer: Message = getattr(IntrospectionStub(channel), command.method)(command.request, timeout=seconds)
     return answer

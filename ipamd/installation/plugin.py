@@ -53,7 +53,7 @@ class Moment:
 
 
 def install(source: Path, *, bin_directory: Path, trees: Path, now: Moment) -> None:
-    """Install what `source` holds; a node that has it already is left as it is. Errors: InvalidInputError."""
+    """Install what `source` holds; a node that has it already is left as it is. Raises: InvalidInputError."""
     plugin = source / NAME
     tree = _tree_of(plugin)
     if not tree:

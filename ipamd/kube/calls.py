@@ -13,7 +13,7 @@ from typing import Any
 from ipamd.kube import errors
 from ipamd.kube.gate import RequestGate
 from ipamd.kube.list_stream import ListStream
-from ipamd.kube.transport import Request, Stream, Transport
+from ipamd.kube.transport import HttpRequest, Stream, Transport
 
 JsonObject = dict[str, Any]
 LIST_SECONDS = 600.0
@@ -33,7 +33,7 @@ class Caller:
         """Close idle connections."""
         self._transport.close()
 
-    def call(self, request: Request, timeout: float | None = None) -> JsonObject:
+    def call(self, request: HttpRequest, timeout: float | None = None) -> JsonObject:
         """Send the request and return the JSON object of its answer, within `timeout` seconds."""
         end = time.monotonic() + (timeout or self._timeout)
         while True:
@@ -59,11 +59,11 @@ class Caller:
             if time.monotonic() + error.retry_after >= end:
                 raise error
 
-    def open_watch(self, request: Request, *, silence: float) -> "Watch":
+    def open_watch(self, request: HttpRequest, *, silence: float) -> "Watch":
         """Open a watch that breaks off after `silence` seconds without a byte."""
         return Watch(request.title, self._stream(request, silence=silence, patience=0.0))
 
-    def read_list(self, request: Request) -> Generator[JsonObject, None, JsonObject]:
+    def read_list(self, request: HttpRequest) -> Generator[JsonObject, None, JsonObject]:
         """Yield the objects of a list's answer while it arrives; its generator returns the metadata.
 
         It breaks off after the call's time without a byte, and after LIST_SECONDS.
@@ -80,7 +80,7 @@ class Caller:
             stream.close()
         return answer.metadata
 
-    def _stream(self, request: Request, *, silence: float, patience: float) -> Stream:
+    def _stream(self, request: HttpRequest, *, silence: float, patience: float) -> Stream:
         """Return a stream that the server has opened; a 429 is waited for inside `patience`."""
         end = time.monotonic() + patience
         while True:
@@ -104,7 +104,7 @@ class Caller:
             if not isinstance(error, errors.ThrottledError) or time.monotonic() + error.retry_after >= end:
                 raise error
 
-    def _admit(self, request: Request, patience: float) -> None:
+    def _admit(self, request: HttpRequest, patience: float) -> None:
         if not self._gate.admit(patience):
             raise errors.UnreachableError(
                 f"{request.title}: not sent, because the API server fails or too many requests wait for it",
@@ -130,7 +130,7 @@ class Watch:
     def events(self) -> Iterator[tuple[str, JsonObject]]:
         """Yield (ADDED | MODIFIED | DELETED | BOOKMARK, object) until the server ends the watch.
 
-        Errors: SilenceError and UnreachableError as `Stream.lines`; the error of a Status that the server
+        Raises: SilenceError and UnreachableError as `Stream.lines`; the error of a Status that the server
         sends, GoneError above all.
         """
         for line in self._stream.lines():

@@ -16,7 +16,7 @@ from ipamd.kube.calls import Caller, JsonObject, Watch
 from ipamd.kube.connection import Connection
 from ipamd.kube.gate import RequestGate
 from ipamd.kube.resources import Resource
-from ipamd.kube.transport import Request, Transport
+from ipamd.kube.transport import HttpRequest, Transport
 
 PAGE = 500
 """Objects asked for in one page of a list, as client-go's pager does."""
@@ -26,7 +26,7 @@ _CONTENT_TYPES = {"merge": "application/merge-patch+json", "json": "application/
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
+class ObjectList:
     """One list: its items, and the version of the collection that a watch may start from."""
 
     items: list[JsonObject]
@@ -71,13 +71,13 @@ class Scan:
             if not token:
                 return
 
-    def _page(self, token: str) -> Request:
+    def _page(self, token: str) -> HttpRequest:
         query = [*self._selection.query(), ("limit", str(PAGE))]
         if token:
             query.append(("continue", token))
         elif self._from:
             query += [("resourceVersion", self._from), ("resourceVersionMatch", "NotOlderThan")]
-        return Request(
+        return HttpRequest(
             title=f"list {self._resource.plural}",
             step=_step("list", self._resource),
             method="GET",
@@ -115,7 +115,7 @@ class KubeClient:
     ) -> JsonObject:
         """Return one object, live from the server; NotFoundError when it does not exist."""
         return self._caller.call(
-            Request(
+            HttpRequest(
                 title=f"get {resource.title(namespace, name)}",
                 step=_step("get", resource),
                 method="GET",
@@ -131,14 +131,14 @@ class KubeClient:
         *,
         label_selector: str = "",
         field_selector: str = "",
-    ) -> Listing:
+    ) -> ObjectList:
         """Return all objects that match, live from the server, read in pages."""
         selection = Selection(
             namespace=namespace, label_selector=label_selector, field_selector=field_selector
         )
         scan = self.scan(resource, selection)
         items = list(scan)
-        return Listing(items=items, resource_version=scan.resource_version)
+        return ObjectList(items=items, resource_version=scan.resource_version)
 
     def scan(self, resource: Resource, selection: Selection, *, resource_version: str = "") -> "Scan":
         """Return a list that is read while it is iterated over; nothing is asked before.
@@ -151,7 +151,7 @@ class KubeClient:
         """Create the object and return it as stored; AlreadyExistsError when the name is taken."""
         namespace, name = _identity(obj)
         return self._caller.call(
-            Request(
+            HttpRequest(
                 title=f"create {resource.title(namespace, name)}",
                 step=_step("create", resource),
                 method="POST",
@@ -168,7 +168,7 @@ class KubeClient:
         """Replace the object; ConflictError when its metadata.resourceVersion is not the stored one."""
         namespace, name = _identity(obj)
         return self._caller.call(
-            Request(
+            HttpRequest(
                 title=f"replace {resource.title(namespace, name)}",
                 step=_step("replace", resource, subresource),
                 method="PUT",
@@ -195,7 +195,7 @@ class KubeClient:
         has changed since; a JSON patch whose `test` fails with InvalidObjectError.
         """
         return self._caller.call(
-            Request(
+            HttpRequest(
                 title=f"patch {resource.title(namespace, name)}{'/' if subresource else ''}{subresource}",
                 step=_step("patch", resource, subresource),
                 method="PATCH",
@@ -219,7 +219,7 @@ class KubeClient:
         if preconditions:
             options["preconditions"] = preconditions
         self._caller.call(
-            Request(
+            HttpRequest(
                 title=f"delete {resource.title(namespace, name)}",
                 step=_step("delete", resource),
                 method="DELETE",
@@ -254,7 +254,7 @@ class KubeClient:
         ]
         if initial:
             query += [("sendInitialEvents", "true"), ("resourceVersionMatch", "NotOlderThan")]
-        request = Request(
+        request = HttpRequest(
             title=f"watch {resource.plural}",
             step=_step("watch", resource),
             method="GET",

@@ -21,7 +21,7 @@ def load(kubeconfig: str, environ: Mapping[str, str], *, master: str = "") -> Co
     """Return the connection of the kubeconfig, or of the Pod we run in when none is named.
 
     `master` is the URL of another API server than theirs; alone it is enough for one that asks no credential.
-    Errors: InvalidInputError with what is missing.
+    Raises: InvalidInputError with what is missing.
     """
     if not master:
         return from_kubeconfig(kubeconfig) if kubeconfig else in_cluster(environ)
@@ -67,7 +67,7 @@ def own_namespace(kubeconfig: str, environ: Mapping[str, str], directory: Path =
 
     POD_NAMESPACE says it (downward API), else the kubelet's file beside the service account's token; that
     file is not asked with a kubeconfig, whose cluster need not be the one we run in.
-    Errors: InvalidInputError for a file that is there and cannot be read.
+    Raises: InvalidInputError for a file that is there and cannot be read.
     """
     told = environ.get("POD_NAMESPACE", "")
     path = directory / "namespace"
@@ -85,7 +85,7 @@ def own_namespace(kubeconfig: str, environ: Mapping[str, str], directory: Path =
 def from_kubeconfig(path: str, context: str = "") -> Connection:
     """Return the connection of a kubeconfig's current or named context.
 
-    Errors: InvalidInputError.
+    Raises: InvalidInputError.
     """
     from ipamd.kube import kubeconfig  # noqa: PLC0415 - YAML that only users of a kubeconfig pay
 

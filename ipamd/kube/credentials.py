@@ -24,7 +24,7 @@ _READ_AGAIN = 60.0
 def token_from(text: str, title: str) -> str:
     """Return the token that a text holds, without white space around it.
 
-    `title` says where the text stands. Errors: InvalidInputError.
+    `title` says where the text stands. Raises: InvalidInputError.
     """
     token = text.strip()
     if not token:
@@ -68,7 +68,7 @@ class TokenFile:
     def __call__(self) -> str:
         """Return the value of the Authorization header.
 
-        Errors: ForbiddenError while the file has held no token yet.
+        Raises: ForbiddenError while the file has held no token yet.
         """
         with self._lock:
             now = self._monotonic()

@@ -2,7 +2,8 @@
 
 `from_answer` decodes a `Status` object (or whatever stands in its place); what the server sent is cut to a
 length that fits a log line. An answer that says nothing certain about the request - none at all, 5xx, broken
-JSON - is `UnreachableError`: a write may have been carried out, so its caller reads before it writes again.
+JSON - is `UnreachableError`: a write may have been carried out, so its caller reads before it writes
+again.
 """
 
 import json

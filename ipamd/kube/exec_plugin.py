@@ -80,7 +80,7 @@ class ExecToken:
     def __call__(self) -> str:
         """Return the value of the Authorization header, from a run of the plug-in if needed.
 
-        Errors: ForbiddenError names the plug-in and says why there is no token.
+        Raises: ForbiddenError names the plug-in and says why there is no token.
         """
         with self._lock:
             needed = not self._token or self._refused or self._wall() >= self._until

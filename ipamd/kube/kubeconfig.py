@@ -40,7 +40,7 @@ _EXEC = ("command", "args", "env", "apiVersion", "installHint", "provideClusterI
 
 
 def read(path: str, context: str = "") -> Connection:
-    """Return the connection of the current or named context. Errors: InvalidInputError."""
+    """Return the connection of the current or named context. Raises: InvalidInputError."""
     file = Path(path).expanduser().absolute()
     root = Fields(f"kubeconfig {path}:", _document(file, path))
     chosen = root.named("contexts", context or root.text("current-context", needed=True), "context")

@@ -51,7 +51,7 @@ class NotLeaderError(TryAgainError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class LeaseRecord:
     """What a candidate knows of the Lease: its holder, and since when (own clock) it has not changed."""
 
     holder: str
@@ -64,12 +64,12 @@ class Record:
         return self.holder in ("", identity) or now - self.since > self.duration
 
 
-def observe(previous: Record | None, lease: JsonObject, now: float) -> Record:
+def observe(previous: LeaseRecord | None, lease: JsonObject, now: float) -> LeaseRecord:
     """Return the record of a Lease that was read at `now`; unchanged since earlier when its version is."""
     spec = lease.get("spec") or {}
     version = str(lease["metadata"].get("resourceVersion") or "")
     unchanged = previous is not None and previous.version == version
-    return Record(
+    return LeaseRecord(
         holder=str(spec.get("holderIdentity") or ""),
         version=version,
         duration=float(spec.get("leaseDurationSeconds") or 0),
@@ -100,7 +100,7 @@ class Election:
         self._identity = identity
         self._timing = timing or LeaseTiming()
         self._monotonic = monotonic
-        self._record: Record | None = None
+        self._record: LeaseRecord | None = None
         self._valid_until = float("-inf")
         self._announced = False
         self._on_started = self._on_lost = _nobody_hears
@@ -123,7 +123,7 @@ class Election:
     def deadline(self) -> Deadline:
         """Return until when a write that begins now may last: no longer than the Lease is believed in.
 
-        Errors: NotLeaderError.
+        Raises: NotLeaderError.
         """
         self.check()
         return Deadline(self._valid_until, self._monotonic)

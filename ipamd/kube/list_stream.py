@@ -38,7 +38,7 @@ class ListStream:
     def items(self) -> Iterator[dict[str, Any]]:
         """Yield the objects of the list.
 
-        Errors: UnreachableError when the answer is not the JSON of a list, or breaks off.
+        Raises: UnreachableError when the answer is not the JSON of a list, or breaks off.
         """
         self._take("{")
         while (mark := self._take('"},')) != "}":

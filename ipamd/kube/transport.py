@@ -39,7 +39,7 @@ _KEEPALIVE = [
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class HttpRequest:
     """One HTTP request; `title` is how errors and logs call it, for example `get Pod default/a`."""
 
     title: str
@@ -53,7 +53,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class HttpAnswer:
     """What came back."""
 
     status: int
@@ -96,10 +96,10 @@ class Transport:
         """Close the idle connections."""
         self._pool.clear()
 
-    def send(self, request: Request, *, timeout: float) -> Answer:
+    def send(self, request: HttpRequest, *, timeout: float) -> HttpAnswer:
         """Send the request and return its answer, whatever its status, within `timeout` seconds.
 
-        Errors: UnreachableError when no whole answer came; the request may have been carried out.
+        Raises: UnreachableError when no whole answer came; the request may have been carried out.
         ForbiddenError when there is no credential to send it with.
         """
         end = time.monotonic() + timeout
@@ -114,12 +114,14 @@ class Transport:
                 response.release_conn()
         except (urllib3.exceptions.HTTPError, OSError) as e:
             raise self._unreachable(request, e) from e
-        return Answer(status=response.status, body=body, retry_after=response.headers.get("Retry-After", ""))
+        return HttpAnswer(
+            status=response.status, body=body, retry_after=response.headers.get("Retry-After", "")
+        )
 
-    def stream(self, request: Request, *, silence: float) -> "Stream":
+    def stream(self, request: HttpRequest, *, silence: float) -> "Stream":
         """Open a stream that ends with an error after `silence` seconds without a byte.
 
-        Errors: UnreachableError when no answer came; ForbiddenError as `send`.
+        Raises: UnreachableError when no answer came; ForbiddenError as `send`.
         """
         try:
             with failpoints.failpoint(request.step):
@@ -128,7 +130,7 @@ class Transport:
             raise self._unreachable(request, e) from e
         return Stream(request, response)
 
-    def _open_again_if_stale(self, request: Request, timeout: float) -> urllib3.BaseHTTPResponse:
+    def _open_again_if_stale(self, request: HttpRequest, timeout: float) -> urllib3.BaseHTTPResponse:
         try:
             return self._open(request, connect=min(_CONNECT_TIMEOUT, timeout), read=timeout)
         except urllib3.exceptions.ProtocolError:
@@ -136,7 +138,7 @@ class Transport:
                 raise
             return self._open(request, connect=min(_CONNECT_TIMEOUT, timeout), read=timeout)
 
-    def _open(self, request: Request, *, connect: float, read: float) -> urllib3.BaseHTTPResponse:
+    def _open(self, request: HttpRequest, *, connect: float, read: float) -> urllib3.BaseHTTPResponse:
         query = f"?{urlencode(request.query)}" if request.query else ""
         response = self._pool.request(
             request.method,
@@ -153,7 +155,7 @@ class Transport:
             self._connection.refused()
         return response
 
-    def _headers(self, request: Request) -> urllib3.HTTPHeaderDict:
+    def _headers(self, request: HttpRequest) -> urllib3.HTTPHeaderDict:
         headers = urllib3.HTTPHeaderDict({"User-Agent": self._user_agent, "Accept": "application/json"})
         who = [("Authorization", self._connection.authorization()), *self._connection.impersonation]
         for name, value in who:
@@ -168,7 +170,7 @@ class Transport:
             headers["Content-Type"] = request.content_type
         return headers
 
-    def _unreachable(self, request: Request, error: Exception) -> UnreachableError:
+    def _unreachable(self, request: HttpRequest, error: Exception) -> UnreachableError:
         """Return the error for a request without an answer: a file that became unusable is named."""
         if isinstance(error, urllib3.exceptions.SSLError | OSError) and (
             fault := tls_files.fault_of(self._connection)
@@ -180,7 +182,7 @@ class Transport:
 class Stream:
     """The answer to a watch or list, as it comes."""
 
-    def __init__(self, request: Request, response: urllib3.BaseHTTPResponse) -> None:
+    def __init__(self, request: HttpRequest, response: urllib3.BaseHTTPResponse) -> None:
         self._request = request
         self._response = response
 
@@ -203,7 +205,7 @@ class Stream:
     def lines(self) -> Iterator[bytes]:
         """Yield whole lines until the server ends the stream.
 
-        Errors: SilenceError after the agreed silence, UnreachableError when the stream breaks.
+        Raises: SilenceError after the agreed silence, UnreachableError when the stream breaks.
         """
         rest = b""
         for chunk in self.chunks():
@@ -237,7 +239,7 @@ class SilenceError(UnreachableError):
     """A stream on which nothing came: the connection is frozen, or there was nothing to say."""
 
 
-def _read(request: Request, response: urllib3.BaseHTTPResponse, end: float) -> bytes:
+def _read(request: HttpRequest, response: urllib3.BaseHTTPResponse, end: float) -> bytes:
     """Return the whole body, or the first part of an error's."""
     parts: list[bytes] = []
     size = 0

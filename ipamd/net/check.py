@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from ipamd.core import errors, link_alias, names
 from ipamd.net import host_addresses, links, listing, netns, pod_side, rtnetlink, ruleset
-from ipamd.net.listing import Link, Route
+from ipamd.net.listing import KernelRoute, Link
 from ipamd.net.model import ChainedLink, PodWiring
 from ipamd.net.netlink import ROUTE, NetlinkSocket
 from ipamd.net.nft_elements import TABLE, Elements
@@ -71,7 +71,7 @@ def _link(link: Link, pod: PodWiring) -> Iterator[str]:
         yield f"{what} has the alias {link.alias!a}, not {pod.alias!a}"
 
 
-def _host_routes(channel: NetlinkSocket, ip: str) -> list[Route]:
+def _host_routes(channel: NetlinkSocket, ip: str) -> list[KernelRoute]:
     """Return the routes of main to one address."""
     answers = channel.dump(rtnetlink.list_routes(), "list routes")
     # A node has a route for each Pod: look at the bytes before decoding.

@@ -188,7 +188,7 @@ class DataPlane:
     def prepared_pod(self, pod: PodWiring) -> AbstractContextManager[PodLink]:
         """Make a sandbox's link beside the one that its address has; it goes again if the block fails.
 
-        Errors: as `wire_pod`; nothing of the other link has changed.
+        Raises: as `wire_pod`; nothing of the other link has changed.
         """
         return wiring.prepared(pod, self._sysctls)
 
@@ -251,7 +251,7 @@ class DataPlane:
     def mend_pod_side(self, pod: PodWiring) -> list[str]:
         """Make again what the Pod has lost in its namespace because its link was down; return what it was.
 
-        Errors: NetnsError when the namespace is gone.
+        Raises: NetnsError when the namespace is gone.
         """
         return pod_side.mend(pod)
 

@@ -19,7 +19,7 @@ from ipamd.net import listing, rtnetlink, snapshot
 from ipamd.net.listing import Link
 from ipamd.net.marks import FIRST_TABLE
 from ipamd.net.model import EniLink, FoundRule
-from ipamd.net.netlink import ROUTE, NetlinkSocket, Request
+from ipamd.net.netlink import ROUTE, NetlinkRequest, NetlinkSocket
 from ipamd.net.sysctls import Sysctls
 
 POD_PRIORITY: Final = 512
@@ -54,7 +54,7 @@ def ensure(
     }
     with NetlinkSocket(ROUTE) as channel:
         present = [r for r in snapshot.our_rules(channel) if r.mark == mark or table == r.table]
-        requests: list[Request] = []
+        requests: list[NetlinkRequest] = []
         if not link.up or link.mtu != mtu:
             attributes = [("IFLA_MTU", mtu)]
             requests.append(rtnetlink.set_link(link.ifindex, attributes, f"bring up {link.name}"))
@@ -132,11 +132,11 @@ def remove_all_rules_and_routes() -> None:
         )
 
 
-def _add(rule: FoundRule) -> Request:
+def _add(rule: FoundRule) -> NetlinkRequest:
     return rtnetlink.add_rule(rule.priority, rule.table, _match(rule))
 
 
-def _delete(rule: FoundRule) -> Request:
+def _delete(rule: FoundRule) -> NetlinkRequest:
     return rtnetlink.delete_rule(rule.priority, rule.table, _match(rule))
 
 
@@ -162,7 +162,7 @@ def _has_default_route(channel: NetlinkSocket, gateway: str, ifindex: int, table
     ]
 
 
-def _connected_routes(channel: NetlinkSocket, link: Link) -> Iterator[Request]:
+def _connected_routes(channel: NetlinkSocket, link: Link) -> Iterator[NetlinkRequest]:
     """Yield what removes the subnet routes that an address on the link (DHCP's) has put into main.
 
     The node reaches the subnet by its primary interface; by this one, its packets would have a foreign

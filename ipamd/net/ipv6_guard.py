@@ -62,7 +62,7 @@ class Ipv6Guard:
 
     def __init__(self, sysctls: Sysctls) -> None:
         self._sysctls = sysctls
-        self.listed = nft_generation.Remembered(listed)
+        self.listed = nft_generation.GenerationCache(listed)
         self._right: list[dict[str, Any]] = []
         self._refused = False
 

@@ -52,7 +52,7 @@ class LinkAddress(NamedTuple):
     prefix_length: int
 
 
-class Route(NamedTuple):
+class KernelRoute(NamedTuple):
     """An IPv4 route; empty or 0 is what it does not have."""
 
     table: int
@@ -114,11 +114,11 @@ def address(message: bytes) -> LinkAddress:
     return LinkAddress(ifindex=ifindex, ip=_ip(found.get(2) or found.get(1)), prefix_length=prefix_length)
 
 
-def route(message: bytes) -> Route:
+def route(message: bytes) -> KernelRoute:
     """Decode RTM_NEWROUTE."""
     _, prefix_length, _, _, table, protocol, _, _, _ = _ROUTE.unpack_from(message, _BODY)
     found = dict(attributes(message, _BODY + _ROUTE.size))
-    return Route(
+    return KernelRoute(
         table=_u32(found.get(15)) or table,
         protocol=protocol,
         destination=_ip(found.get(1)) or "0.0.0.0",

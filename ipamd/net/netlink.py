@@ -85,7 +85,7 @@ class Refusal(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class NetlinkRequest:
     """An encoded message with ACK set, and how its outcome is to be read."""
 
     data: bytes
@@ -144,7 +144,7 @@ class NetlinkSocket:
                     refusals[message.sequence] = refusal
         return sequences, refusals
 
-    def change(self, *requests: Request) -> list[int]:
+    def change(self, *requests: NetlinkRequest) -> list[int]:
         """Carry out all requests in order; return an error number, settled or 0, for each.
 
         A request that is refused does not keep the kernel from the later ones; the first refusal that is not
@@ -161,7 +161,7 @@ class NetlinkSocket:
                 raise kernel_error(request.what, refusal)
         return [refusal.errno for refusal in outcome]
 
-    def _exchange_in_turn(self, part: Sequence[Request]) -> tuple[list[int], dict[int, Refusal]]:
+    def _exchange_in_turn(self, part: Sequence[NetlinkRequest]) -> tuple[list[int], dict[int, Refusal]]:
         messages = [request.data for request in part]
         # A link that goes is waited for mostly after the kernel has let go of its lock: others need not wait.
         if any(request.lingers for request in part):
@@ -239,7 +239,7 @@ def kernel_error(what: str, refusal: Refusal, advice: str = "") -> errors.Kernel
     return errors.KernelError(f"could not {what}: {reason} ({name})", errno=refusal.errno, advice=advice)
 
 
-def _type_name(request: Request) -> str:
+def _type_name(request: NetlinkRequest) -> str:
     (kind,) = struct.unpack_from("=H", request.data, _TYPE_OFFSET)
     return CHANGES.get(kind, str(kind))
 

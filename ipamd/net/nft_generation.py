@@ -70,7 +70,7 @@ def _number(answer: bytes) -> int:
     return int.from_bytes(dict(attributes(answer, _HEADERS)).get(_GENERATION, b""), "big")
 
 
-class Remembered(Generic[_Listed]):
+class GenerationCache(Generic[_Listed]):
     """What a function lists, remembered for as long as the generation lasts.
 
     Invariant: `_known` was listed while `_generation` lasted. Thread safety: any thread may call; all of them

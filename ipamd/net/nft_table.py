@@ -28,7 +28,7 @@ class NftTable:
 
     def __init__(self, elements: Elements) -> None:
         self._elements = elements
-        self.listed = nft_generation.Remembered(listed)
+        self.listed = nft_generation.GenerationCache(listed)
         self._commands: list[ruleset.Command] = []
         self._listed: list[ruleset.Command] = []
 

@@ -16,7 +16,7 @@ from typing import Final
 
 from ipamd.core import names
 from ipamd.net import ipv6_guard, links, listing, netlink, netns, rtnetlink
-from ipamd.net.listing import Link, Neighbour, Route
+from ipamd.net.listing import KernelRoute, Link, Neighbour
 from ipamd.net.model import ChainedLink, PodWiring
 from ipamd.net.netlink import ROUTE, NetlinkSocket
 from ipamd.net.sysctls import Sysctls
@@ -70,7 +70,7 @@ def differences(pod: PodWiring, chained: ChainedLink) -> Iterator[str]:
 def mend(pod: PodWiring) -> list[str]:
     """Make again what the Pod has lost, and return what that was, one sentence each.
 
-    Errors: NetnsError when the namespace is gone or not the Pod's.
+    Raises: NetnsError when the namespace is gone or not the Pod's.
     """
     with netns.opened(pod.netns_path) as namespace:
         return netns.run_inside(namespace, lambda: _mend(pod))
@@ -97,7 +97,7 @@ def _mend(pod: PodWiring) -> list[str]:
     return lost
 
 
-def _routes(ifindex: int, where: str) -> tuple[netlink.Request, netlink.Request]:
+def _routes(ifindex: int, where: str) -> tuple[netlink.NetlinkRequest, netlink.NetlinkRequest]:
     return (
         rtnetlink.set_host_route(_GATEWAY, ifindex, f"add the route to the gateway {where}"),
         rtnetlink.set_default_route(
@@ -106,7 +106,7 @@ def _routes(ifindex: int, where: str) -> tuple[netlink.Request, netlink.Request]
     )
 
 
-def _neighbour(pod: PodWiring, ifindex: int, where: str) -> netlink.Request:
+def _neighbour(pod: PodWiring, ifindex: int, where: str) -> netlink.NetlinkRequest:
     what = f"add the gateway's neighbour entry {where}"
     return rtnetlink.set_neighbour(_GATEWAY, pod.host_mac, ifindex, what)
 
@@ -118,7 +118,7 @@ class _Found:
     link: Link
     has_address: bool
     reaches_gateway: bool
-    defaults: tuple[Route, ...]
+    defaults: tuple[KernelRoute, ...]
     """The default routes of main, whosever they are."""
     neighbour: Neighbour | None
 

@@ -16,7 +16,7 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from ipamd.net.netlink import ACK, CREATE, DUMP, EXCL, REPLACE, REQUEST, Request
+from ipamd.net.netlink import ACK, CREATE, DUMP, EXCL, REPLACE, REQUEST, NetlinkRequest
 
 PROTOCOL: Final = 116
 """Who made a route or rule ("t"); free in iproute2's rt_protos and in the kernel's list."""
@@ -41,12 +41,12 @@ _PROXY: Final = 8  # NTF_PROXY
 Attributes = Sequence[tuple[str, Any]]
 
 
-def add_veth(host: Attributes, pod: Attributes, namespace: int, what: str) -> Request:
+def add_veth(host: Attributes, pod: Attributes, namespace: int, what: str) -> NetlinkRequest:
     """Make a veth: this end here and up at once, its peer directly in the namespace of the descriptor."""
     peer = {"attrs": [*pod, ("IFLA_NET_NS_FD", namespace)]}
     kind = ("IFLA_INFO_KIND", "veth")
     information = {"attrs": [kind, ("IFLA_INFO_DATA", {"attrs": [("VETH_INFO_PEER", peer)]})]}
-    return Request(
+    return NetlinkRequest(
         _encode(
             ifinfmsg,
             _NEWLINK,
@@ -60,24 +60,24 @@ def add_veth(host: Attributes, pod: Attributes, namespace: int, what: str) -> Re
     )
 
 
-def set_link(ifindex: int, attributes: Attributes, what: str) -> Request:
+def set_link(ifindex: int, attributes: Attributes, what: str) -> NetlinkRequest:
     """Bring a link up and set its attributes."""
-    return Request(
+    return NetlinkRequest(
         _encode(ifinfmsg, _NEWLINK, 0, attributes, index=ifindex, flags=IFF_UP, change=IFF_UP), what
     )
 
 
-def set_alias(name: str, alias: str) -> Request:
+def set_alias(name: str, alias: str) -> NetlinkRequest:
     """Write what stands beside a link; a link that does not exist is settled."""
     attributes = [("IFLA_IFNAME", name), ("IFLA_IFALIAS", alias)]
-    return Request(
+    return NetlinkRequest(
         _encode(ifinfmsg, _NEWLINK, 0, attributes), f"set the alias of link {name}", frozenset({errno.ENODEV})
     )
 
 
-def delete_link(name: str) -> Request:
+def delete_link(name: str) -> NetlinkRequest:
     """Remove a link, and with a veth its other end wherever it is."""
-    return Request(
+    return NetlinkRequest(
         _encode(ifinfmsg, _DELLINK, 0, [("IFLA_IFNAME", name)]),
         f"remove link {name}",
         frozenset({errno.ENODEV}),
@@ -85,9 +85,9 @@ def delete_link(name: str) -> Request:
     )
 
 
-def delete_link_index(ifindex: int) -> Request:
+def delete_link_index(ifindex: int) -> NetlinkRequest:
     """Remove the link with this index, whatever its name is by now."""
-    return Request(
+    return NetlinkRequest(
         _encode(ifinfmsg, _DELLINK, 0, [], index=ifindex),
         f"remove link {ifindex}",
         frozenset({errno.ENODEV}),
@@ -95,9 +95,9 @@ def delete_link_index(ifindex: int) -> Request:
     )
 
 
-def add_address(ifindex: int, ip: str, what: str) -> Request:
+def add_address(ifindex: int, ip: str, what: str) -> NetlinkRequest:
     """Give a link an IPv4 address with prefix length 32."""
-    return Request(
+    return NetlinkRequest(
         _encode(
             ifaddrmsg,
             _NEWADDR,
@@ -111,7 +111,7 @@ def add_address(ifindex: int, ip: str, what: str) -> Request:
     )
 
 
-def delete_address(ifindex: int, ip: str, prefix_length: int, what: str) -> Request:
+def delete_address(ifindex: int, ip: str, prefix_length: int, what: str) -> NetlinkRequest:
     """Take an IPv4 address off a link."""
     message = _encode(
         ifaddrmsg,
@@ -122,24 +122,24 @@ def delete_address(ifindex: int, ip: str, prefix_length: int, what: str) -> Requ
         prefixlen=prefix_length,
         index=ifindex,
     )
-    return Request(message, what, frozenset({errno.EADDRNOTAVAIL, errno.ENODEV}))
+    return NetlinkRequest(message, what, frozenset({errno.EADDRNOTAVAIL, errno.ENODEV}))
 
 
-def set_host_route(ip: str, ifindex: int, what: str) -> Request:
+def set_host_route(ip: str, ifindex: int, what: str) -> NetlinkRequest:
     """Make `ip/32 dev …` in main what it has to be."""
-    return Request(_route(_NEWROUTE, CREATE | REPLACE, ip, MAIN_TABLE, [("RTA_OIF", ifindex)]), what)
+    return NetlinkRequest(_route(_NEWROUTE, CREATE | REPLACE, ip, MAIN_TABLE, [("RTA_OIF", ifindex)]), what)
 
 
-def delete_host_route(ip: str) -> Request:
+def delete_host_route(ip: str) -> NetlinkRequest:
     """Remove `ip/32` from main, if it is ours."""
-    return Request(
+    return NetlinkRequest(
         _route(_DELROUTE, 0, ip, MAIN_TABLE, []),
         f"remove route {ip}/32",
         frozenset({errno.ESRCH}),
     )
 
 
-def set_default_route(gateway: str, ifindex: int, table: int, what: str) -> Request:
+def set_default_route(gateway: str, ifindex: int, table: int, what: str) -> NetlinkRequest:
     """Make `default via … dev … onlink` of a table what it has to be."""
     message = _encode(
         rtmsg,
@@ -152,20 +152,20 @@ def set_default_route(gateway: str, ifindex: int, table: int, what: str) -> Requ
         type=_UNICAST,
         flags=_ONLINK,
     )
-    return Request(message, what)
+    return NetlinkRequest(message, what)
 
 
-def delete_route(route: rtmsg, what: str) -> Request:
+def delete_route(route: rtmsg, what: str) -> NetlinkRequest:
     """Remove a route as it was listed."""
     kept = ("RTA_DST", "RTA_OIF", "RTA_GATEWAY", "RTA_TABLE", "RTA_PRIORITY", "RTA_PREFSRC")
     attributes = [(name, route.get_attr(name)) for name in kept if route.get_attr(name) is not None]
     fields = {name: route[name] for name in ("family", "dst_len", "tos", "table", "proto", "scope", "type")}
-    return Request(_encode(rtmsg, _DELROUTE, 0, attributes, **fields), what, frozenset({errno.ESRCH}))
+    return NetlinkRequest(_encode(rtmsg, _DELROUTE, 0, attributes, **fields), what, frozenset({errno.ESRCH}))
 
 
-def set_neighbour(ip: str, mac: str, ifindex: int, what: str) -> Request:
+def set_neighbour(ip: str, mac: str, ifindex: int, what: str) -> NetlinkRequest:
     """Make a permanent neighbour entry."""
-    return Request(
+    return NetlinkRequest(
         _encode(
             ndmsg,
             _NEWNEIGH,
@@ -179,7 +179,7 @@ def set_neighbour(ip: str, mac: str, ifindex: int, what: str) -> Request:
     )
 
 
-def set_proxy(ip: str, ifindex: int, what: str) -> Request:
+def set_proxy(ip: str, ifindex: int, what: str) -> NetlinkRequest:
     """Have a link answer ARP for an address that other links lead to, and for no other one."""
     message = _encode(
         ndmsg,
@@ -190,21 +190,21 @@ def set_proxy(ip: str, ifindex: int, what: str) -> Request:
         ifindex=ifindex,
         flags=_PROXY,
     )
-    return Request(message, what)
+    return NetlinkRequest(message, what)
 
 
-def add_rule(priority: int, table: int, match: Attributes) -> Request:
+def add_rule(priority: int, table: int, match: Attributes) -> NetlinkRequest:
     """Add an IPv4 policy rule `… lookup table` of ours."""
-    return Request(
+    return NetlinkRequest(
         _rule(_NEWRULE, CREATE | EXCL, priority, table, match),
         f"add policy rule {priority} lookup {table}",
         frozenset({errno.EEXIST}),
     )
 
 
-def delete_rule(priority: int, table: int, match: Attributes) -> Request:
+def delete_rule(priority: int, table: int, match: Attributes) -> NetlinkRequest:
     """Remove a policy rule of ours."""
-    return Request(
+    return NetlinkRequest(
         _rule(_DELRULE, 0, priority, table, match),
         f"remove policy rule {priority} lookup {table}",
         frozenset({errno.ENOENT}),

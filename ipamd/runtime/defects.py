@@ -43,7 +43,7 @@ Policy = Survive | EndProcess
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class DefectRecord:
     """What has become of the work of one thread; times are monotonic, in seconds.
 
     Invariant: `since` and `latest` are the first and the last defect after the last success (or the last long
@@ -58,7 +58,7 @@ class Record:
     over: bool = False
     """Whether the thread has ended by a defect."""
 
-    def failed(self, error: BaseException, now: float) -> "Record":
+    def failed(self, error: BaseException, now: float) -> "DefectRecord":
         """Return the record after a piece of work that ended by a defect."""
         anew = self.since is None or not self.is_failing(now)
         return dataclasses.replace(
@@ -70,15 +70,15 @@ class Record:
             error=f"{type(error).__name__}: {error}",
         )
 
-    def noted(self) -> "Record":
+    def noted(self) -> "DefectRecord":
         """Return the record after a defect that the work has survived by itself: it goes on with the rest."""
         return dataclasses.replace(self, total=self.total + 1)
 
-    def succeeded(self) -> "Record":
+    def succeeded(self) -> "DefectRecord":
         """Return the record after a piece of work without a defect."""
-        return self if self.since is None else Record(total=self.total)
+        return self if self.since is None else DefectRecord(total=self.total)
 
-    def ended(self) -> "Record":
+    def ended(self) -> "DefectRecord":
         """Return the record of a thread that ended by its last defect."""
         return dataclasses.replace(self, over=True)
 

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class LoopPace:
     """When the passes come; in seconds."""
 
     period: float
@@ -55,7 +55,7 @@ class Loop:
         work: Callable[[], float | None],
         *,
         policy: Policy,
-        pace: Pace,
+        pace: LoopPace,
         no_news: tuple[type[IpamError], ...] = (),
         clock: Clock = SYSTEM,
     ) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ipamd.runtime import failpoints
 from ipamd.runtime.clock import SYSTEM, Clock
-from ipamd.runtime.defects import EndProcess, Policy, Record
+from ipamd.runtime.defects import DefectRecord, EndProcess, Policy
 from ipamd.runtime.metric import Metric, counters, gauges
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class Task:
         """Set from `stop` on: who waits in a piece of work ends it."""
         self._work = work
         self._clock = clock
-        self._record = Record()
+        self._record = DefectRecord()
         thread_name = name if number is None else f"{name}-{number}"
         self._thread = threading.Thread(target=self._run, name=thread_name, daemon=True)
 
@@ -93,7 +93,7 @@ class Task:
         return self._thread
 
     @property
-    def record(self) -> Record:
+    def record(self) -> DefectRecord:
         """What has become of its work."""
         return self._record
 

@@ -98,7 +98,7 @@ class Database:
     def commit(self, *transitions: Transition) -> None:
         """Write what ledger operations changed, one after the other, all of it or nothing.
 
-        Errors: StoreError when it is not on disk.
+        Raises: StoreError when it is not on disk.
         """
         kinds = sorted({kind for transition in transitions for kind in _kinds(transition)})
         if not kinds:

@@ -39,7 +39,7 @@ def open_store(path: Path, boot_id: str) -> Opened:
     """Open the store and say what its content is worth; `boot_id` is the kernel's of now.
 
     The boot id is not written here: `finish_start` does that once the difference has been dealt with.
-    Errors: those of `Database`, except DamagedError.
+    Raises: those of `Database`, except DamagedError.
     """
     try:
         return _open(path, boot_id)
@@ -52,7 +52,7 @@ def open_store(path: Path, boot_id: str) -> Opened:
 
 
 def start_over(opened: Opened, path: Path, boot_id: str, why: str) -> Opened:
-    """Close a store that is not this node's, move it aside, and open a new one. Errors: as `open_store`."""
+    """Close a store that is not this node's, move it aside, and open a new one. Raises: as `open_store`."""
     opened.database.close()
     log.error("%s; it was moved to %s and the node starts with an empty one", why, set_aside(path))
     return _open(path, boot_id)

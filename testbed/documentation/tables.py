@@ -26,8 +26,8 @@ _DEFAULT: Final = re.compile(r",? ?\(default:? (.*)\)$")
 def all_of_them() -> Mapping[str, str]:
     """Return every table by the name that its markers have."""
     return {
-        "agent flags": _declared(ipamd.agent.options.Settings),
-        "controller flags": _declared(ipamd.controller.options.Settings),
+        "agent flags": _declared(ipamd.agent.options.AgentSettings),
+        "controller flags": _declared(ipamd.controller.options.ControllerSettings),
         "installation flags": _declared(ipamd.installation.options.Settings),
         "ipamctl flags": _commands(ipamctl.parser()),
         "simulator flags": _table(("flag", "default", "meaning"), _parsed(simulator.parser())),

@@ -10,7 +10,7 @@ from collections import Counter
 from ipamd.cloud import endpoints
 from ipamd.cloud.credentials import Credential, StaticCredentials
 from ipamd.cloud.polling import EipWatch
-from ipamd.cloud.session import Conduct
+from ipamd.cloud.session import SessionPolicy
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.core.claim import eipclaim, status
 from ipamd.core.claim.eipclaim import Claim, Reason
@@ -72,7 +72,7 @@ class DepartingAgents:
 
     def _unbind(self, name: str) -> None:
         client = KubeClient(Connection(server=self._around.kube_url), component=COMPONENT)
-        conduct = Conduct(observe=self._count)
+        conduct = SessionPolicy(observe=self._count)
         with (
             TencentCloud(
                 region="ap-guangzhou",

@@ -2,18 +2,18 @@
 
 import threading
 
-from ipamd.agent.health import Health
-from ipamd.agent.shared_ledger import AddressBook
+from ipamd.agent.health import AgentHealth
+from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core.ledger.ledger import Ledger
 from ipamd.store.database import Database
 
 
 def test_an_agent_whose_ledger_is_stuck_is_dead_and_one_that_starts_is_not(tmp_path):
-    health = Health(tmp_path / "a.sock", patience=0.1)
+    health = AgentHealth(tmp_path / "a.sock", patience=0.1)
     assert health.alive() == ""
 
     database = Database(tmp_path / "ipamd.db")
-    book = AddressBook(database, Ledger())
+    book = SharedLedger(database, Ledger())
     health.watch(book)
     assert health.alive() == ""
 

@@ -1,12 +1,12 @@
 """Trouble counts only when it lasts."""
 
-from ipamd.agent.persistence import Lasting
+from ipamd.agent.persistence import Persistence
 
 
 def test_trouble_counts_after_its_time_and_from_anew_after_a_break():
     now = 0.0
     trouble: list[str] = []
-    lasting = Lasting(lambda: trouble, clock=lambda: now)
+    lasting = Persistence(lambda: trouble, clock=lambda: now)
 
     assert lasting.for_longer_than(60) == []
     trouble = ["rules are gone"]
@@ -24,4 +24,4 @@ def test_trouble_counts_after_its_time_and_from_anew_after_a_break():
 
 
 def test_no_patience_is_at_once():
-    assert Lasting(lambda: ["it"], clock=lambda: 5.0).for_longer_than(0) == ["it"]
+    assert Persistence(lambda: ["it"], clock=lambda: 5.0).for_longer_than(0) == ["it"]

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from ipamd.controller.admission.registration import NAME
-from ipamd.controller.admission.webhook import Admission
+from ipamd.controller.admission.webhook import AdmissionWebhook
 from tests.deploy import manifests
 
 EIP, ENI_IP = "tke.cloud.tencent.com/eip", "tke.cloud.tencent.com/eni-ip"
@@ -31,7 +31,7 @@ class Webhook:
 
     def start(self):
         client = self._cluster.client(self._cluster.token("tke-eni-ipamd"))
-        self._running = Admission(client, "kube-system", "127.0.0.1", self.port)
+        self._running = AdmissionWebhook(client, "kube-system", "127.0.0.1", self.port)
         self._running.start()
         self.port = self._running.port
 

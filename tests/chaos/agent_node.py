@@ -22,12 +22,12 @@ import grpc
 from cni_plugin import pending
 from ipamd.agent import options
 from ipamd.agent.assembly import COMPONENT, Agent, Surroundings
-from ipamd.agent.health import Health
+from ipamd.agent.health import AgentHealth
 from ipamd.agent.node import facts as node_facts
 from ipamd.cloud import endpoints
 from ipamd.cloud.credentials import RoleCredentials
 from ipamd.cloud.metadata import Metadata
-from ipamd.cloud.session import Conduct
+from ipamd.cloud.session import SessionPolicy
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.cloud.throttling import Limiter
 from ipamd.core.cloud_errors import cloud_error
@@ -155,7 +155,7 @@ class AgentNode:
             opened = recovery.open_store(path, self._boot_id)
             stack.callback(opened.database.close)
             metadata = Metadata(settings.metadata_url)
-            asking = node_facts.Asking(
+            asking = node_facts.MetadataRetry(
                 metadata=metadata,
                 cloud_of=lambda region: self._cloud(metadata, region),
                 monotonic=time.monotonic,
@@ -183,7 +183,7 @@ class AgentNode:
                 cloud=cloud,
                 metadata=metadata,
                 client=client,
-                health=Health(settings.socket),
+                health=AgentHealth(settings.socket),
                 metrics=None,
             )
             agent = Agent(around)
@@ -196,7 +196,7 @@ class AgentNode:
 
     def _cloud(self, metadata, region):
         # The rates are shared by all nodes of an account; two nodes would use a hundredth of them.
-        conduct = Conduct(
+        conduct = SessionPolicy(
             backoff=Backoff(first=0.05, longest=0.5), call_seconds=3.0, sleep=self._lifeline.pause
         )
         whole = RoleCredentials(metadata.credential)

@@ -8,7 +8,7 @@ import pytest
 
 from ipamd.cloud import endpoints
 from ipamd.cloud.credentials import Credential, StaticCredentials
-from ipamd.cloud.session import Conduct
+from ipamd.cloud.session import SessionPolicy
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.cloud.throttling import ALLOWANCE, Limiter
 from ipamd.core.timing.backoff import Backoff
@@ -52,7 +52,7 @@ def open_cloud() -> Iterator[OpenCloud]:
     opened: list[TencentCloud] = []
 
     def open_cloud(url: str, conduct: dict[str, Any] | None = None, **options: Any) -> TencentCloud:
-        conducted = Conduct(**{"backoff": BRISK, "call_seconds": 5.0, **(conduct or {})})
+        conducted = SessionPolicy(**{"backoff": BRISK, "call_seconds": 5.0, **(conduct or {})})
         options = {
             "region": REGION,
             "credentials": KEYS,

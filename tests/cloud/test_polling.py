@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipamd.cloud.polling import EipWatch, Pace
+from ipamd.cloud.polling import EipWatch, PollPace
 from ipamd.core import model
 from ipamd.core.cloud_errors import cloud_error
 from ipamd.core.errors import CloudError, CloudErrorKind, TryAgainError
 from ipamd.core.timing.backoff import Backoff
 from simulator.cloud import Fault, FaultKind
 
-BRISK = Pace(gather=0.02, shortest=0.03, longest=0.1)
+BRISK = PollPace(gather=0.02, shortest=0.03, longest=0.1)
 
 
 class Cloud:
@@ -232,7 +232,7 @@ def test_an_answer_to_a_poll_from_before_is_not_given_to_a_new_waiter(soon):
         assert isinstance(second.exception(5), TryAgainError)
 
 
-pace = Pace()
+pace = PollPace()
 times = st.floats(0, 1000)
 
 
@@ -256,7 +256,7 @@ def test_against_a_region_a_burst_of_binds_is_seen_by_few_calls(open_cloud, api_
     node = region.create_instance(InstanceOrder(instance_type="S5.16XLARGE256")).instance_id
     (eni,) = cloud.describe_enis(node)
     ips = cloud.assign_ips(eni.eni_id, 8, "token-ips", soon())
-    with EipWatch(cloud, pace=Pace(gather=0.05, shortest=0.1)) as watch, ThreadPoolExecutor(8) as threads:
+    with EipWatch(cloud, pace=PollPace(gather=0.05, shortest=0.1)) as watch, ThreadPoolExecutor(8) as threads:
 
         def provide(n):
             eip_id = cloud.allocate_eip(model.EipOrder(), {"k": "v"}, f"token-{n}").eip_id

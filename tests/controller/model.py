@@ -22,7 +22,7 @@ from ipamd.core.kubernetes.annotation_names import EIP_ATTRIBUTES
 from ipamd.core.model import AcceptedOrder, Eip, EipStatus
 from ipamd.core.timing import timestamps
 from ipamd.kube import errors
-from ipamd.kube.client import Listing
+from ipamd.kube.client import ObjectList
 from ipamd.kube.resources import EIPCLAIMS, NODES, PODS
 
 KEY = ("default", "web-0")
@@ -81,7 +81,7 @@ class ModelApi:
     def list(self, resource, namespace=""):
         def read():
             found = [copy.deepcopy(obj) for (kind, _), obj in self.objects.items() if kind == resource.kind]
-            return Listing(items=found, resource_version="1")
+            return ObjectList(items=found, resource_version="1")
 
         return self._call(read)
 

@@ -9,18 +9,18 @@ import urllib3
 
 from ipamd.cloud import endpoints
 from ipamd.cloud.credentials import Credential, Credentials, StaticCredentials
-from ipamd.cloud.session import Conduct
+from ipamd.cloud.session import SessionPolicy
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.cloud.throttling import Limiter
 from ipamd.controller.leader import Leader
-from ipamd.controller.options import Settings
-from ipamd.controller.tempo import Tempo
+from ipamd.controller.options import ControllerSettings
+from ipamd.controller.tempo import ReplicaPace
 from ipamd.core.claim import eipclaim
 from ipamd.core.claim import status as claim_status
 from ipamd.core.claim.cluster_rules import ClusterRules
 from ipamd.core.claim.eipclaim import Claim, ClaimBinding, Reason
 from ipamd.core.claim.release import ATTEMPT_WINDOW, SETTLE
-from ipamd.core.eip.masquerade import Upkeep
+from ipamd.core.eip.masquerade import MasqueradeMode
 from ipamd.core.kubernetes import nodes
 from ipamd.core.model import EipOrder
 from ipamd.core.timing import timestamps
@@ -69,7 +69,7 @@ class Replica:
         lease_namespace: str = "kube-system",
         rules: ClusterRules | None = None,
         egress_check_interval: float = 600.0,
-        ip_masq_agent_config: Upkeep = Upkeep.OFF,
+        ip_masq_agent_config: MasqueradeMode = MasqueradeMode.OFF,
         credentials: Credentials = KEYS,
         authorization: Callable[[], str] = str,
         clock: Callable[[], float] = time.time,
@@ -89,7 +89,7 @@ class Replica:
             )
             for rate in (kube_rate, 1000)
         ]
-        conduct = Conduct(backoff=Backoff(first=0.02, longest=0.1), call_seconds=2.0)
+        conduct = SessionPolicy(backoff=Backoff(first=0.02, longest=0.1), call_seconds=2.0)
         self.cloud = TencentCloud(
             region="ap-guangzhou",
             credentials=credentials,
@@ -97,7 +97,7 @@ class Replica:
             conduct=conduct,
             limiter=Limiter(clock=conduct.clock, share=1.0),
         )
-        settings = Settings(
+        settings = ControllerSettings(
             cluster_id=CLUSTER,
             region="ap-guangzhou",
             kubeconfig="",
@@ -134,7 +134,7 @@ class Replica:
             client=self.clients[0],
             cloud=self.cloud,
             election=self.election,
-            tempo=Tempo(
+            tempo=ReplicaPace(
                 pace=BRISK_WATCH, backoff=Backoff(first=0.1, longest=1.0), clock=clock, steady=steady
             ),
         )

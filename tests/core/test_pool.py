@@ -30,11 +30,11 @@ def attachment(name):
 
 
 def eni(number=1, held=0, **kwargs):
-    return pool.EniRoom(eni_id=f"eni-{number}", subnet_id=f"subnet-{number}", addresses=held, **kwargs)
+    return pool.EniCapacity(eni_id=f"eni-{number}", subnet_id=f"subnet-{number}", addresses=held, **kwargs)
 
 
 def plan(current, *enis, targets=None, **kwargs):
-    situation = pool.Situation(
+    situation = pool.PoolFacts(
         ledger=current, enis=enis, limits=LIMITS, targets=targets or pool.Targets(), **kwargs
     )
     return pool.plan(situation, NOW)
@@ -266,7 +266,7 @@ def test_an_eni_with_a_request_under_way_leaves_its_share_to_the_others_too():
 def test_room_that_is_open_is_that_of_enis_which_are_not_refused():
     def room(*enis, **kwargs):
         return pool.open_room(
-            pool.Situation(ledger=book(), enis=enis, limits=LIMITS, targets=pool.Targets(), **kwargs)
+            pool.PoolFacts(ledger=book(), enis=enis, limits=LIMITS, targets=pool.Targets(), **kwargs)
         )
 
     assert room() == 27
@@ -293,7 +293,7 @@ def held(*holds):
             )
             address = replace(current.addresses[ip], eip=record)
             current = current.changed(address).ledger
-        hold = ledger.Hold(until=NOW + seconds, by_name=bool(eip))
+        hold = ledger.AddressHold(until=NOW + seconds, by_name=bool(eip))
         current = ledger.release(current, key, hold, 30.0, NOW).ledger
     return current
 

@@ -9,7 +9,7 @@ import pytest
 
 from ipamd.cloud import endpoints
 from ipamd.cloud.credentials import Credential, StaticCredentials
-from ipamd.cloud.session import Conduct
+from ipamd.cloud.session import SessionPolicy
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.cloud.throttling import Limiter
 from ipamd.core import model, tags
@@ -44,7 +44,7 @@ class Account:
     def __init__(self, region, url):
         self.region = region
         self.url = url
-        conduct = Conduct()
+        conduct = SessionPolicy()
         self.cloud = TencentCloud(
             region="ap-guangzhou",
             credentials=StaticCredentials(Credential(secret_id="AKIDdemo", secret_key="demo-secret-key")),

@@ -6,7 +6,7 @@ import yaml
 
 from ipamd.agent import options as agent_options
 from ipamd.controller import options as controller_options
-from ipamd.core.eip.masquerade import Upkeep
+from ipamd.core.eip.masquerade import MasqueradeMode
 from tests.deploy import manifests
 
 COMPONENT = manifests.read("components/ip-masq-agent/kustomization.yaml")
@@ -27,7 +27,7 @@ def test_ip_masq_agent_is_told_of_the_pods_that_the_agents_exempt_no_more():
     controller = parsed(controller_options, added("Deployment"))
     agent = parsed(agent_options, added("DaemonSet"))
 
-    assert controller.ip_masq_agent_config is Upkeep.KEEP
+    assert controller.ip_masq_agent_config is MasqueradeMode.KEEP
     assert not agent.eip_source_nat_exemption
 
 

@@ -19,7 +19,7 @@ from ipamd.flags.declaration import composed, flag, part
 from ipamd.installation import options as installation
 from ipamd.kube.leases import LeaseTiming
 
-SETTINGS = [agent.Settings, controller.Settings, installation.Settings]
+SETTINGS = [agent.AgentSettings, controller.ControllerSettings, installation.Settings]
 FLAGS = [each for settings in SETTINGS for each in declaration.declared_by(settings)]
 
 
@@ -102,8 +102,8 @@ def test_every_flag_has_a_name_of_its_own_and_a_meaning(settings):
 
 
 def test_the_daemons_use_the_defaults_that_stand_with_the_values():
-    of_agent = agent.Settings(node_name="a", cluster_id="c")
-    of_controller = controller.Settings(cluster_id="c", lease_namespace="n", identity="i")
+    of_agent = agent.AgentSettings(node_name="a", cluster_id="c")
+    of_controller = controller.ControllerSettings(cluster_id="c", lease_namespace="n", identity="i")
 
     assert (of_agent.targets, of_agent.holds) == (Targets(), HoldTimes())
     assert (of_controller.sweep, of_controller.lease_timing) == (SweepTerms(), LeaseTiming())
@@ -117,7 +117,7 @@ def test_the_plugin_looks_for_the_agent_where_it_is_unless_told_otherwise():
 
 
 def test_the_plugin_waits_longer_than_the_agent_takes():
-    assert agent.Settings(node_name="a", cluster_id="c").add_timeout < plugin.TIMEOUT
+    assert agent.AgentSettings(node_name="a", cluster_id="c").add_timeout < plugin.TIMEOUT
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import pytest
 
 from ipamd.agent.cni.pending_adds import PendingAdds
 from ipamd.agent.enis import NodeEnis
-from ipamd.agent.node.repair import Repairing
-from ipamd.agent.pods.locks import Turns
-from ipamd.agent.shared_ledger import AddressBook
+from ipamd.agent.node.repair import Repair
+from ipamd.agent.pods.locks import PodLocks
+from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core.ledger.ledger import Ledger
 from ipamd.core.ledger.states import Address, Cooling, Occupied, Warm
 from ipamd.core.model import SandboxKey
@@ -36,18 +36,18 @@ def book_of(tmp_path):
             known = (
                 Address(ip=ip, eni_id="eni-1", state=state, added_at=LONG_AGO) for ip, state in states.items()
             )
-            return AddressBook(database, Ledger.of(known))
+            return SharedLedger(database, Ledger.of(known))
 
         yield made
 
 
 def repairing_of(world, book, *, turns=None, pending=None):
-    return Repairing(
+    return Repair(
         book=book,
         # Nobody in these ledgers has a sandbox, so no ENI is asked for.
         enis=NodeEnis(instance=None, adapters=None),
         dataplane=world.dataplane,
-        turns=turns or Turns(),
+        turns=turns or PodLocks(),
         pending=pending or PendingAdds(),
         cooldown=30.0,
     )
@@ -62,7 +62,7 @@ def test_the_turn_of_an_address_whose_occupant_left_does_not_hold_up_the_rest(wo
     occupied = Occupied(
         host_interface="eni0123456789a", host_mac="0a:e2:01:02:03:04", pod=None, since=LONG_AGO
     )
-    book, turns = book_of({LEFT: occupied, FREE: Warm(since=LONG_AGO)}), Turns()
+    book, turns = book_of({LEFT: occupied, FREE: Warm(since=LONG_AGO)}), PodLocks()
     repairing = repairing_of(world, book, turns=turns)
     with turns.of_address(LEFT, Deadline.after(1.0, time.monotonic)):
         found = world.on_node(repairing.repair)

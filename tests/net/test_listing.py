@@ -79,7 +79,7 @@ def test_addresses(answers):
 def test_routes(answers):
     for answer in answers(rtnetlink.list_routes()):
         theirs = rtnetlink.decode(rtmsg, answer)
-        assert listing.route(answer) == listing.Route(
+        assert listing.route(answer) == listing.KernelRoute(
             table=rtnetlink.table_of(theirs),
             protocol=theirs["proto"],
             destination=theirs.get_attr("RTA_DST") or "0.0.0.0",

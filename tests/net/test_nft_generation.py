@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ipamd.net import nft_generation, nft_table, table_listing
-from ipamd.net.nft_generation import Remembered
+from ipamd.net.nft_generation import GenerationCache
 from ipamd.runtime import failpoints
 from tests.net.world import DIRECT, GATEWAY, PRIMARY_MAC, SECONDARY_MAC
 
@@ -29,7 +29,7 @@ def test_the_generation_stays_until_something_changes(world):
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_is_remembered_is_what_there_is(world, change):
-    remembered = Remembered(nft_table.listed)
+    remembered = GenerationCache(nft_table.listed)
     first = world.on_node(remembered)
     assert world.on_node(remembered) is first, "it has to be listed once only"
 
@@ -39,7 +39,7 @@ def test_what_is_remembered_is_what_there_is(world, change):
 
 
 def test_a_table_that_is_not_there_is_noticed_when_it_comes(bare_world):
-    remembered = Remembered(nft_table.listed)
+    remembered = GenerationCache(nft_table.listed)
     assert bare_world.on_node(remembered) is None
     bare_world.ensure()
 
@@ -52,7 +52,7 @@ def test_a_change_while_it_is_listed_is_not_remembered(world):
         world.node.run("nft", "add", "table", "ip", f"late{len(json.loads(found)['nftables'])}")
         return found
 
-    remembered = Remembered(listed_late)
+    remembered = GenerationCache(listed_late)
 
     assert world.on_node(remembered) != world.on_node(remembered)
 

@@ -11,7 +11,7 @@ from ipamd.core.errors import TryAgainError
 from ipamd.core.timing.backoff import Backoff
 from ipamd.core.timing.deadline import Deadline
 from ipamd.runtime.defects import Survive
-from ipamd.runtime.loop import Loop, Pace
+from ipamd.runtime.loop import Loop, LoopPace
 from tests.runtime.manual_clock import ManualClock
 from tests.testkit.eventually import eventually
 
@@ -53,7 +53,7 @@ def run(clock):
             "loop-of-a-test",
             work,
             policy=Survive(),
-            pace=Pace(**{"period": HOUR, "backoff": backoff, **pace}),
+            pace=LoopPace(**{"period": HOUR, "backoff": backoff, **pace}),
             no_news=no_news,
             clock=clock,
         )

@@ -6,7 +6,7 @@ import pytest
 
 from ipamd.core.timing.backoff import Backoff
 from ipamd.runtime import failpoints, task
-from ipamd.runtime.defects import UNHEALTHY_AFTER, EndProcess, Record, Survive
+from ipamd.runtime.defects import UNHEALTHY_AFTER, DefectRecord, EndProcess, Survive
 from ipamd.runtime.task import Task
 from tests.runtime.manual_clock import ManualClock
 from tests.testkit.eventually import eventually
@@ -134,7 +134,7 @@ def test_nothing_but_defects_for_minutes_makes_the_process_unhealthy(make, clock
 
 
 def test_a_defect_is_no_reason_for_a_restart_once_work_goes_on():
-    failing = Record()
+    failing = DefectRecord()
     for now in range(0, 400, 50):
         failing = failing.failed(ValueError("x"), float(now))
 
@@ -146,7 +146,7 @@ def test_a_defect_is_no_reason_for_a_restart_once_work_goes_on():
 
 def test_defects_that_are_far_between_are_no_reason_for_a_restart():
     """A watch lasts for minutes, so its successes are not seen."""
-    record = Record()
+    record = DefectRecord()
     for now in range(0, 2000, 200):
         record = record.failed(ValueError("x"), float(now))
         assert not record.problem(float(now))

@@ -11,7 +11,7 @@ from cni_plugin import cnierror
 
 @given(st.text(max_size=300), st.text(max_size=300), st.binary(max_size=200))
 def test_any_text_and_any_configuration_give_a_valid_object(message, details, config):
-    error = cnierror.CniError(11, message, details)
+    error = cnierror.PluginError(11, message, details)
 
     decoded = json.loads(cnierror.error_object(error, config))
 
@@ -19,7 +19,7 @@ def test_any_text_and_any_configuration_give_a_valid_object(message, details, co
 
 
 def test_lone_surrogates_are_replaced():
-    error = cnierror.CniError(4, "a\udcffb", "")
+    error = cnierror.PluginError(4, "a\udcffb", "")
 
     assert json.loads(cnierror.error_object(error, b""))["msg"] == "a?b"
 

@@ -99,5 +99,5 @@ def test_a_connection_that_is_accepted_late_is_used(plugin, tmp_path):
 
 
 def test_nothing_is_tried_after_the_deadline(tmp_path):
-    with pytest.raises(unary.UnreachableError, match="in time"):
+    with pytest.raises(unary.AgentUnreachableError, match="in time"):
         unary.connect(bytes(tmp_path / "none.sock"), time.monotonic() - 1)

@@ -3,7 +3,7 @@
 from ipamd.core import tags
 from ipamd.core.annotations.eip import DeletePolicy, EipRequest
 from ipamd.core.claim.eipclaim import Claim, ClaimAddress, ClaimBinding, ClaimPod
-from ipamd.core.claim.facts import Facts
+from ipamd.core.claim.facts import ClaimFacts
 from ipamd.core.kubernetes.annotation_names import EIP_ATTRIBUTES
 from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.model import Eip, EipOrder, EipStatus, PodRef
@@ -58,8 +58,8 @@ def eip(eip_id="eip-1", status=EipStatus.UNBIND, *, tagged=True, eni="", ip="", 
     )
 
 
-def facts(claim=None, pod=None, **known) -> Facts:
-    return Facts(cluster_id=CLUSTER, now=NOW, claim=claim, pod=pod, **known)
+def facts(claim=None, pod=None, **known) -> ClaimFacts:
+    return ClaimFacts(cluster_id=CLUSTER, now=NOW, claim=claim, pod=pod, **known)
 
 
 def listing(*eip_ids, never=False, **changes) -> Claim:

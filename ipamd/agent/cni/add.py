@@ -18,14 +18,14 @@ from dataclasses import dataclass
 
 from ipamd.agent.cni.pending_adds import PendingAdd, PendingAdds
 from ipamd.agent.cni.sandbox_wiring import SandboxWiring
-from ipamd.agent.eips.publish import Announcer
-from ipamd.agent.eips.wait import EipWaiting
+from ipamd.agent.eips.publish import ClaimPublisher
+from ipamd.agent.eips.wait import EipWait
 from ipamd.agent.pods import errors
-from ipamd.agent.pods.locks import Turns
-from ipamd.agent.pods.release import Releasing
+from ipamd.agent.pods.locks import PodLocks
+from ipamd.agent.pods.release import SandboxRelease
 from ipamd.agent.pods.source import PodSource
 from ipamd.agent.pool.pool import Pool
-from ipamd.agent.shared_ledger import AddressBook
+from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core import model
 from ipamd.core.annotations import eip, networks
 from ipamd.core.cni import result
@@ -48,14 +48,14 @@ _ROLLBACK_SECONDS = 10.0
 class AddTools:
     """What ADD works with."""
 
-    book: AddressBook
+    book: SharedLedger
     pool: Pool
     pods: PodSource
-    eips: EipWaiting
-    announcer: Announcer
+    eips: EipWait
+    announcer: ClaimPublisher
     sandboxes: SandboxWiring
-    releasing: Releasing
-    turns: Turns
+    releasing: SandboxRelease
+    turns: PodLocks
     pending: PendingAdds
     seats: ConcurrencyLimit
     supersede: Callable[[model.SandboxKey], None]
@@ -77,7 +77,7 @@ class _Way:
         return self.request.key
 
 
-class Adding:
+class Add:
     """Serves ADD."""
 
     def __init__(self, tools: AddTools, *, eip_wait: bool) -> None:

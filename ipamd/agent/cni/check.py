@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 from ipamd.agent.enis import NodeEnis
 from ipamd.agent.pods import errors
-from ipamd.agent.pods.locks import Turns
+from ipamd.agent.pods.locks import PodLocks
 from ipamd.agent.pods.wiring import wiring
-from ipamd.agent.shared_ledger import AddressBook
+from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core.cni import result
 from ipamd.core.cni.errors import CniError, Code
 from ipamd.core.cni.requests import CheckRequest
@@ -26,13 +26,13 @@ _TURN_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checking:
+class Check:
     """Serves CHECK."""
 
-    book: AddressBook
+    book: SharedLedger
     enis: NodeEnis
     dataplane: DataPlane
-    turns: Turns
+    turns: PodLocks
 
     def check(self, request: CheckRequest) -> None:
         """Return when all is well; CniError names what is not."""

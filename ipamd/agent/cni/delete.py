@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from ipamd.agent.cni.pending_adds import PendingAdds
 from ipamd.agent.pods import errors
-from ipamd.agent.pods.locks import Turns
-from ipamd.agent.pods.release import Releasing
-from ipamd.agent.shared_ledger import AddressBook
+from ipamd.agent.pods.locks import PodLocks
+from ipamd.agent.pods.release import SandboxRelease
+from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core import model
 from ipamd.core.cni.requests import DelRequest
 from ipamd.core.errors import IpamError
@@ -23,12 +23,12 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deleting:
+class Delete:
     """Serves DEL."""
 
-    book: AddressBook
-    releasing: Releasing
-    turns: Turns
+    book: SharedLedger
+    releasing: SandboxRelease
+    turns: PodLocks
     pending: PendingAdds
 
     def delete(self, request: DelRequest, deadline: Deadline) -> None:
@@ -52,6 +52,6 @@ class Deleting:
             raise error from e
 
     def end(self, key: model.SandboxKey, deadline: Deadline) -> None:
-        """End a sandbox in its turn; nothing if it has ended meanwhile. Errors: IpamError."""
+        """End a sandbox in its turn; nothing if it has ended meanwhile. Raises: IpamError."""
         with self.turns.of_sandbox(key, deadline), errors.step("unwiring the Pod"):
             self.releasing.end(key, deadline, link_may_linger=True)

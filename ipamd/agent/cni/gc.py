@@ -8,9 +8,9 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ipamd.agent.cni.delete import Deleting
+from ipamd.agent.cni.delete import Delete
 from ipamd.agent.pods import errors
-from ipamd.agent.shared_ledger import AddressBook
+from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core import model
 from ipamd.core.cni.requests import GcRequest
 from ipamd.core.errors import IpamError
@@ -21,11 +21,11 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Collecting:
+class GarbageCollection:
     """Serves GC."""
 
-    book: AddressBook
-    deleting: Deleting
+    book: SharedLedger
+    deleting: Delete
     are_under_way: Callable[[model.SandboxKey], bool]
     """Whether ADDs of the sandbox have not returned yet."""
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from google.protobuf.message import DecodeError
 
-from ipamd.agent.cni.delete import Deleting
+from ipamd.agent.cni.delete import Delete
 from ipamd.core import model
 from ipamd.core.cni import requests
 from ipamd.core.cni.errors import CniError
@@ -42,7 +42,7 @@ def in_memory(socket: Path) -> Path:
 class PendingDeletes:
     """The plugin's queue: on disk, and in memory for what the disk did not take."""
 
-    def __init__(self, directories: Iterable[Path], deleting: Deleting) -> None:
+    def __init__(self, directories: Iterable[Path], deleting: Delete) -> None:
         """Take the directories, which are made when missing, and who serves a DEL."""
         self._queues = [_Queue(directory, deleting) for directory in dict.fromkeys(directories)]
 
@@ -53,7 +53,7 @@ class PendingDeletes:
     def supersede(self, key: model.SandboxKey) -> None:
         """Drop a queued DEL of a sandbox that is being added now: it was about an earlier life of the name.
 
-        Errors: TryAgainError when the queue cannot be changed, as the DEL would end the new sandbox later.
+        Raises: TryAgainError when the queue cannot be changed, as the DEL would end the new sandbox later.
         """
         for queue in self._queues:
             queue.supersede(key)
@@ -62,7 +62,7 @@ class PendingDeletes:
 class _Queue:
     """The part of the queue that is in one directory."""
 
-    def __init__(self, directory: Path, deleting: Deleting) -> None:
+    def __init__(self, directory: Path, deleting: Delete) -> None:
         self._directory = directory
         self._deleting = deleting
 

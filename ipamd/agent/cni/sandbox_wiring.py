@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from ipamd.agent.cni.pending_adds import PendingAdd, PendingAdds
 from ipamd.agent.enis import NodeEnis
 from ipamd.agent.pods import errors
-from ipamd.agent.pods.locks import Turns
-from ipamd.agent.pods.release import Releasing
+from ipamd.agent.pods.locks import PodLocks
+from ipamd.agent.pods.release import SandboxRelease
 from ipamd.agent.pods.wiring import wiring
-from ipamd.agent.shared_ledger import AddressBook
+from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core.cni.errors import CniError, Code, shown
 from ipamd.core.errors import IpamError, TryAgainError
 from ipamd.core.ledger import acquisition
@@ -40,16 +40,16 @@ class _ChangedHandsError(Exception):
 class SandboxWiring:
     """Wires sandboxes of one node."""
 
-    book: AddressBook
+    book: SharedLedger
     enis: NodeEnis
     dataplane: DataPlane
-    releasing: Releasing
-    turns: Turns
+    releasing: SandboxRelease
+    turns: PodLocks
     pending: PendingAdds
     cooldown: float
 
     def wire(self, attachment: Attachment, deadline: Deadline, attempt: PendingAdd) -> PodWiring | None:
-        """Return how the sandbox is wired now, or None when there is no address to have. Errors: IpamError.
+        """Return how the sandbox is wired now, or None when there is no address to have. Raises: IpamError.
 
         An attempt that is over by the time it gets the sandbox's turn is given nothing.
         """

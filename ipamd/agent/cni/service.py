@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import grpc
 
 from ipamd import logs
-from ipamd.agent.cni.add import Adding
-from ipamd.agent.cni.check import Checking
-from ipamd.agent.cni.delete import Deleting
-from ipamd.agent.cni.gc import Collecting
+from ipamd.agent.cni.add import Add
+from ipamd.agent.cni.check import Check
+from ipamd.agent.cni.delete import Delete
+from ipamd.agent.cni.gc import GarbageCollection
 from ipamd.agent.cni.status import Readiness
 from ipamd.core.cni import requests
 from ipamd.core.cni.errors import CniError, Code
@@ -38,10 +38,10 @@ _ANSWER_SECONDS = 0.5
 class Verbs:
     """Who serves what."""
 
-    adding: Adding
-    deleting: Deleting
-    checking: Checking
-    collecting: Collecting
+    adding: Add
+    deleting: Delete
+    checking: Check
+    collecting: GarbageCollection
     readiness: Readiness
 
 

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ipamd.agent.enis import NodeEnis
-from ipamd.agent.persistence import Lasting
+from ipamd.agent.persistence import Persistence
 from ipamd.agent.pool.pool import Pool
-from ipamd.agent.shared_ledger import AddressBook
+from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core.cni.errors import CniError, Code
 from ipamd.core.cni.requests import StatusRequest
 from ipamd.core.ledger.states import Assigned, Occupied
@@ -26,7 +26,7 @@ from ipamd.runtime.metric import Metric, gauge
 class Readiness:
     """Knows of all parts what keeps the node from taking Pods."""
 
-    book: AddressBook
+    book: SharedLedger
     enis: NodeEnis
     pool: Pool
     notices: Callable[[], list[str]]
@@ -35,11 +35,11 @@ class Readiness:
     """One sentence for each watch that has not caught up."""
     drift: Callable[[], list[str]]
     """One sentence for each thing that is wrong and could not be mended."""
-    kernel_drift: Lasting
+    kernel_drift: Persistence
     """That part of it which concerns packets."""
-    disk: Lasting
+    disk: Persistence
     """One sentence while the store cannot be written."""
-    dry: Lasting
+    dry: Persistence
     """One sentence while no Pod runs and no address has come for one."""
     patience: float
     """Seconds for which they are expected to go by themselves."""

@@ -9,10 +9,10 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ipamd.agent.eips.confirm import EipEffects
-from ipamd.agent.eips.publish import Announcer
-from ipamd.agent.pods.locks import Turns
-from ipamd.agent.shared_ledger import AddressBook
+from ipamd.agent.eips.confirm import EipConfirmation
+from ipamd.agent.eips.publish import ClaimPublisher
+from ipamd.agent.pods.locks import PodLocks
+from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.core import model
 from ipamd.core.cloud_errors import cloud_error
@@ -36,18 +36,18 @@ class BindTools:
     """What EIPs are bound and unbound with."""
 
     cloud: TencentCloud
-    effects: EipEffects
-    book: AddressBook
+    effects: EipConfirmation
+    book: SharedLedger
     dataplane: DataPlane
-    turns: Turns
-    announcer: Announcer
+    turns: PodLocks
+    announcer: ClaimPublisher
     monotonic: Callable[[], float]
 
 
 def associate(action: binding_plan.Associate, node: str, tools: BindTools) -> None:
     """Bind the claim's EIP to the address; return when the cloud shows it and the claim says it.
 
-    An address that has changed hands meanwhile ends it without an error. Errors: CloudError, KubeError,
+    An address that has changed hands meanwhile ends it without an error. Raises: CloudError, KubeError,
     StoreError, TryAgainError; the record of the attempt stays.
     """
     claim, pod, ip = action.claim, action.pod, action.address.ip
@@ -82,8 +82,8 @@ def associate(action: binding_plan.Associate, node: str, tools: BindTools) -> No
     tools.announcer.bound(claim, pod, wanted, f", took {took:.1f} s")
 
 
-def announce(action: binding_plan.Announce, node: str, tools: BindTools) -> None:
-    """Tell what is bound already. Errors: KubeError, StoreError."""
+def announce(action: binding_plan.PublishBinding, node: str, tools: BindTools) -> None:
+    """Tell what is bound already. Raises: KubeError, StoreError."""
     claim, pod, ip = action.claim, action.pod, action.address.ip
     if claim.address is None or action.address.eip is None:
         return
@@ -104,7 +104,7 @@ def change(
 ) -> Address | None:
     """Change the stage of an EIP in the ledger and what the kernel has of it, in the address's turn.
 
-    Return the transition's address. Errors: StoreError, TryAgainError.
+    Return the transition's address. Raises: StoreError, TryAgainError.
     """
     with tools.turns.of_address(ip, deadline):
         address = tools.book.apply(operation).address

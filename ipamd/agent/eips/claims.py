@@ -62,7 +62,7 @@ class ClaimSource:
         return {str(claim): claim for claim in map(eipclaim.read, self._cache.items())}
 
     def live(self, namespace: str, name: str) -> Claim | None:
-        """Ask the API server; None when there is no such claim. Errors: KubeError."""
+        """Ask the API server; None when there is no such claim. Raises: KubeError."""
         try:
             return eipclaim.read(self._client.get(resources.EIPCLAIMS, name, namespace))
         except errors.NotFoundError:
@@ -71,7 +71,7 @@ class ClaimSource:
     def revise(self, claim: Claim, revision: Revision) -> Claim | None:
         """Write what `revision` makes of the claim; on a conflict read it again and ask `revision` again.
 
-        Returns the claim as it is afterwards, None when it does not exist. Errors: KubeError, also
+        Returns the claim as it is afterwards, None when it does not exist. Raises: KubeError, also
         ConflictError when others write all the time.
         """
         current: Claim | None = claim

@@ -19,7 +19,7 @@ _PATIENCE = 5.0
 """Seconds after which a write is asked after; an association takes one to three in the real cloud."""
 
 
-class EipEffects:
+class EipConfirmation:
     """Waits for effects of EIP writes."""
 
     def __init__(self, cloud: TencentCloud, watch: EipWatch) -> None:
@@ -40,7 +40,7 @@ class EipEffects:
         """Return the EIP once `done` holds for it.
 
         `action` and `task_id` name the write; its task is not known if the id is empty. A list may be older
-        than the write: with `certain` its task has to be over as well, if it is known. Errors: CloudError
+        than the write: with `certain` its task has to be over as well, if it is known. Raises: CloudError
         (TASK_FAILED, and those of the watch); TryAgainError when the time is over or when the write was not
         the one that has to be waited for.
         """

@@ -41,7 +41,7 @@ class Disassociation:
     def disassociate(self, action: binding_plan.Disassociate) -> None:
         """Unbind the recorded EIP and free the address of it; return when the cloud shows that.
 
-        Errors: CloudError, KubeError, StoreError, TryAgainError; IpamError for an EIP that is not ours. The
+        Raises: CloudError, KubeError, StoreError, TryAgainError; IpamError for an EIP that is not ours. The
         record then stays, and with it the address stays out of the pool.
         """
         before, tools = action.address, self._tools

@@ -24,7 +24,7 @@ from ipamd.kube.events import EventRecorder
 log = logging.getLogger(__name__)
 
 
-class Announcer:
+class ClaimPublisher:
     """Tells of the EIPs of one node."""
 
     def __init__(
@@ -50,7 +50,7 @@ class Announcer:
 
         The claim is always written or read live: an agent that was cut off from the API server may have a
         cache that still gives it an EIP which the controller has unbound meanwhile, for the Pod's next node.
-        Errors: KubeError; TryAgainError when the claim is not the Pod's to bind any more.
+        Raises: KubeError; TryAgainError when the claim is not the Pod's to bind any more.
         """
         eip_id = claim.address.eip_id if claim.address else ""
 
@@ -69,7 +69,7 @@ class Announcer:
         return written
 
     def bound(self, claim: Claim, pod: model.PodRef, binding: ClaimBinding, note: str = "") -> None:
-        """Write that the EIP is bound; tell the Pod. `note` ends the Event. Errors: KubeError, TryAgainError.
+        """Write that the EIP is bound; tell the Pod. `note` ends the Event. Raises: KubeError, TryAgainError.
 
         The Pod's annotations come first: once the claim says Bound, nobody comes back to write them.
         """
@@ -92,7 +92,7 @@ class Announcer:
             self.event(pod, "AssociatedEIP", message)
 
     def withdraw(self, claim: Claim, still_here: Callable[[Claim], bool]) -> None:
-        """Take this node's binding out of the claim, unless `still_here`. Errors: KubeError."""
+        """Take this node's binding out of the claim, unless `still_here`. Raises: KubeError."""
 
         def revision(current: Claim) -> dict[str, object] | None:
             ours = current.binding is not None and current.binding.node == self._node

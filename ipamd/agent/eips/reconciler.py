@@ -31,7 +31,7 @@ from ipamd.kube.errors import KubeError
 from ipamd.runtime.defects import Survive
 from ipamd.runtime.expectations import Expectations
 from ipamd.runtime.failure_cache import FailureCache
-from ipamd.runtime.loop import Loop, Pace
+from ipamd.runtime.loop import Loop, LoopPace
 from ipamd.runtime.metric import Metric, gauge
 from ipamd.runtime.task import note_defect
 from ipamd.runtime.workers import OF_JOBS, JobQueue, Workers, do_job
@@ -46,7 +46,7 @@ _WORKERS = 8
 _LOOK_SECONDS = 30.0
 
 
-class Binder:
+class EipReconciler:
     """The EIPs of one node.
 
     Invariant: at most one action for a claim (or for an EIP without claim) is under way; `_under_way` names
@@ -79,7 +79,7 @@ class Binder:
         self._workers = Workers("bind-worker", _WORKERS, self._jobs, do_job, policy=OF_JOBS)
         # The ADD that changed the ledger has wiring to do, and needs the interpreter more.
         self._loop = Loop(
-            "bind", self._round, policy=Survive(), pace=Pace(period=_TICK, first=None, gather=_GATHER)
+            "bind", self._round, policy=Survive(), pace=LoopPace(period=_TICK, first=None, gather=_GATHER)
         )
 
     def start(self) -> None:
@@ -117,7 +117,7 @@ class Binder:
             return  # an EIP of an address that the ledger does not know yet would look like nobody's
         ledger = self._tools.book.ledger
         claims = self._claims.all()
-        scene = binding_plan.Scene(
+        scene = binding_plan.BindingFacts(
             node=self._node, ledger=ledger, claims=claims, expected=self._expected(ledger)
         )
         informed = self._claims.has_synced and self._pods.has_synced
@@ -173,12 +173,12 @@ class Binder:
         match action:
             case binding_plan.Associate():
                 associate.associate(action, self._node, self._tools)
-            case binding_plan.Announce():
+            case binding_plan.PublishBinding():
                 associate.announce(action, self._node, self._tools)
             case binding_plan.Disassociate():
                 self._disassociation.disassociate(action)
                 self._remember_loose(action)
-            case binding_plan.Withdraw():
+            case binding_plan.ClearPublishedBinding():
                 self._withdraw(action.claim)
 
     def _remember_loose(self, action: binding_plan.Disassociate) -> None:
@@ -226,7 +226,7 @@ class Binder:
     def _failed(self, subject: str, action: binding_plan.Action, error: IpamError) -> None:
         pause = self._closures.failed(subject, error)
         log.warning("EIP of %s: %s (again in %.0f s)", subject, error, pause)
-        pod = action.address.pod if not isinstance(action, binding_plan.Withdraw) else None
+        pod = action.address.pod if not isinstance(action, binding_plan.ClearPublishedBinding) else None
         if pod is not None:
             reason = "FailedAssociateEIP" if isinstance(action, _BINDS) else "FailedDisassociateEIP"
             self._tools.announcer.warning(pod, reason, str(error))
@@ -247,7 +247,7 @@ class Binder:
         return claim if claim.address.eip_id != record.eip_id else None
 
 
-_BINDS = (binding_plan.Associate, binding_plan.Announce)
+_BINDS = (binding_plan.Associate, binding_plan.PublishBinding)
 
 
 def _subject_of(action: binding_plan.Action) -> str:

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ipamd.agent.eips.claims import ClaimSource
-from ipamd.agent.eips.reconciler import Binder
-from ipamd.agent.shared_ledger import AddressBook
+from ipamd.agent.eips.reconciler import EipReconciler
+from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core import model
 from ipamd.core.cni.errors import CniError, Code
 from ipamd.core.eip import binding_plan
@@ -20,13 +20,13 @@ from ipamd.core.timing.deadline import Deadline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EipWaiting:
+class EipWait:
     """Waits for EIPs of Pods of one node."""
 
     node: str
-    book: AddressBook
+    book: SharedLedger
     claims: ClaimSource
-    binder: Binder
+    binder: EipReconciler
 
     def eip_of(self, pod: model.PodRef) -> str:
         """Return the EIP that the Pod's claim has, as far as the watch knows; empty when it has none."""
@@ -43,7 +43,7 @@ class EipWaiting:
     ) -> None:
         """Return when the EIP of the Pod is bound to the sandbox's address.
 
-        Errors: TryAgainError and CniError (TRY_AGAIN) with what is waited for or was refused.
+        Raises: TryAgainError and CniError (TRY_AGAIN) with what is waited for or was refused.
         """
 
         def settled(book: Ledger) -> bool:

@@ -14,7 +14,7 @@ _SECONDS: Final = 5.0
 _QUESTION: Final = b'{"cniVersion": "1.0.0"}'
 
 
-class CniBinaries:
+class NodePlugins:
     """Asks a plugin once, and again when its file is another one or it took too long. Not thread-safe.
 
     The plugin is executed by vfork: the daemon with its threads is not copied for it. What lies in the node's
@@ -54,7 +54,7 @@ def _can_name_a_file(kind: str) -> bool:
 
 
 def _ask(path: Path) -> tuple[str, ...] | None:
-    """Return what the plugin says; None when that is nothing. Errors: TimeoutExpired."""
+    """Return what the plugin says; None when that is nothing. Raises: TimeoutExpired."""
     environment = {"CNI_COMMAND": "VERSION", "PATH": os.environ.get("PATH", "")}
     try:
         answer = subprocess.run(

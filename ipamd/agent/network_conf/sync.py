@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from ipamd.agent.network_conf.directory_watch import DirectoryWatch
-from ipamd.agent.network_conf.plugins import CniBinaries
+from ipamd.agent.network_conf.plugins import NodePlugins
 from ipamd.core.cni import conflist
 from ipamd.runtime import failpoints
 from ipamd.runtime.defects import Survive
@@ -37,7 +37,7 @@ class NetworkConfiguration:
     """
 
     def __init__(
-        self, path: Path, *, chosen: tuple[str, ...], binaries: CniBinaries, interval: float
+        self, path: Path, *, chosen: tuple[str, ...], binaries: NodePlugins, interval: float
     ) -> None:
         """Take the file, the types that are chained behind our plugin, and the seconds between two looks."""
         self._path = path

@@ -11,10 +11,10 @@ import random
 import threading
 from collections.abc import Callable
 
-from ipamd.agent.eips.publish import Announcer
+from ipamd.agent.eips.publish import ClaimPublisher
 from ipamd.agent.enis import NodeEnis
-from ipamd.agent.node.recovery import Reconciler
-from ipamd.agent.shared_ledger import AddressBook
+from ipamd.agent.node.recovery import Recovery
+from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core import model
 from ipamd.core.ledger import drift
 from ipamd.core.timing.deadline import Deadline
@@ -30,11 +30,11 @@ class CloudCheck:
 
     def __init__(
         self,
-        reconciler: Reconciler,
+        reconciler: Recovery,
         *,
-        book: AddressBook,
+        book: SharedLedger,
         enis: NodeEnis,
-        announcer: Announcer,
+        announcer: ClaimPublisher,
         interval: float,
         monotonic: Callable[[], float],
     ) -> None:
@@ -61,7 +61,7 @@ class CloudCheck:
         self._hastened.set()
 
     def look(self) -> None:
-        """Compare with the cloud, tell Pods of what they have lost there. Errors: KernelError, StoreError."""
+        """Compare with the cloud, tell Pods of what they have lost there. Raises: KernelError, StoreError."""
         self._hastened.clear()
         before = self._book.ledger
         self._look()

@@ -18,7 +18,7 @@ from ipamd.kube import resources
 from ipamd.kube.client import KubeClient, Selection
 from ipamd.kube.watch import ObjectCache
 from ipamd.runtime.defects import Survive
-from ipamd.runtime.loop import Loop, Pace
+from ipamd.runtime.loop import Loop, LoopPace
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ _STOP_SECONDS = 5.0
 _FIELDS = ("capacity", "allocatable")
 
 
-class NodeResources:
+class ExtendedResources:
     """The extended resources of this node.
 
     Invariant: only our own resource names and our own annotation are ever written.
@@ -47,7 +47,7 @@ class NodeResources:
             "node-resources",
             self._assert_resources,
             policy=Survive(),
-            pace=Pace(period=_LOOK_AGAIN, first=None, backoff=_BACKOFF),
+            pace=LoopPace(period=_LOOK_AGAIN, first=None, backoff=_BACKOFF),
         )
         self._cache = ObjectCache(
             client,

@@ -15,7 +15,7 @@ from typing import Any
 from ipamd.cloud import endpoints
 from ipamd.cloud.credentials import RoleCredentials, from_environment
 from ipamd.cloud.metadata import Metadata
-from ipamd.cloud.session import Conduct, Observer
+from ipamd.cloud.session import Observer, SessionPolicy
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.core import model
 from ipamd.core.errors import CloudError
@@ -49,7 +49,7 @@ class NodeFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asking:
+class MetadataRetry:
     """Where and how long to ask."""
 
     metadata: Metadata
@@ -61,7 +61,7 @@ class Asking:
     """Whether the store was written since this machine was booted."""
 
 
-def gather(asking: Asking, database: Database) -> tuple[NodeFacts, TencentCloud] | None:
+def gather(asking: MetadataRetry, database: Database) -> tuple[NodeFacts, TencentCloud] | None:
     """Return the facts and the API's client: what is remembered of this boot, else ask until it is told.
 
     What is remembered of an earlier boot is believed when the cloud does not answer for a while, and only if
@@ -102,14 +102,14 @@ def cloud_client(
     """Return what makes the API client of a region, with the environment's credential or the CVM's role."""
     where = endpoints.parse(endpoint)
     credentials = from_environment(environment) or RoleCredentials(metadata.credential)
-    conduct = Conduct(observe=observe)
+    conduct = SessionPolicy(observe=observe)
     return lambda region: TencentCloud(
         region=region, credentials=credentials, endpoints=where, conduct=conduct
     )
 
 
 def ask(metadata: Metadata, cloud: TencentCloud, deadline: Deadline) -> NodeFacts:
-    """Ask metadata service and API once. Errors: CloudError."""
+    """Ask metadata service and API once. Raises: CloudError."""
     instance_id, region = metadata.instance_id(), metadata.region()
     primary_mac = metadata.mac()
     instance = cloud.describe_instance(instance_id, deadline)
@@ -124,7 +124,7 @@ def ask(metadata: Metadata, cloud: TencentCloud, deadline: Deadline) -> NodeFact
     )
 
 
-def _first_asked(asking: Asking) -> tuple[NodeFacts, TencentCloud]:
+def _first_asked(asking: MetadataRetry) -> tuple[NodeFacts, TencentCloud]:
     cloud = asking.cloud_of(asking.metadata.region())
     try:
         return ask(asking.metadata, cloud, Deadline.after(ASK_SECONDS, asking.monotonic)), cloud
@@ -144,7 +144,7 @@ def remember(facts: NodeFacts, database: Database) -> None:
         log.warning("a start without the cloud will not know which instance this is: %s", e)
 
 
-def _remembered(asking: Asking, database: Database) -> NodeFacts | None:
+def _remembered(asking: MetadataRetry, database: Database) -> NodeFacts | None:
     """Return what is known from before, if the metadata service says that it is of this very instance."""
     facts = _memory(database)
     try:

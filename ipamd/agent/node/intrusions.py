@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 
 from ipamd.agent.enis import NodeEnis
-from ipamd.agent.shared_ledger import AddressBook
+from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core.ledger.states import Address, Unassigning
 from ipamd.net.dataplane import DataPlane
 
@@ -19,7 +19,7 @@ class Intrusions:
     """Invariant: `_rules` are the foreign rules of the last round; `removed` only grows."""
 
     def __init__(
-        self, book: AddressBook, enis: NodeEnis, dataplane: DataPlane, own: Callable[[], str]
+        self, book: SharedLedger, enis: NodeEnis, dataplane: DataPlane, own: Callable[[], str]
     ) -> None:
         """Take whose addresses these are, where to look, and what gives the node's own address."""
         self._book = book

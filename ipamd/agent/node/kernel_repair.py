@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ipamd.agent.attempts import Attempts
-from ipamd.agent.eips.publish import Announcer
+from ipamd.agent.eips.publish import ClaimPublisher
 from ipamd.agent.enis import NodeEnis
 from ipamd.agent.node.intrusions import Intrusions
 from ipamd.agent.node.pod_sides import PodSides
-from ipamd.agent.node.repair import Found, Repairing
+from ipamd.agent.node.repair import Repair, RepairResult
 from ipamd.core.ledger.states import Address
 from ipamd.core.model import PodRef
 from ipamd.net.dataplane import DataPlane
@@ -32,10 +32,10 @@ class KernelParts:
     ranges: Callable[[], Ranges]
     """Gives what Pods reach with their own address, as it is known now."""
     enis: NodeEnis
-    repairing: Repairing
+    repairing: Repair
     pod_sides: PodSides
     intrusions: Intrusions
-    announcer: Announcer
+    announcer: ClaimPublisher
     is_settled: Callable[[], bool]
     """Whether the ledger can be true."""
     is_over: Callable[[Address], bool]
@@ -46,7 +46,7 @@ class KernelParts:
     """Hears that sandboxes have lost their links whose Pods may be gone too."""
 
 
-class KernelUpkeep:
+class KernelRepair:
     """Mends the kernel.
 
     Invariant: `cut_off` has the owners without link of the last round; `mended` and `removed` only grow.
@@ -57,7 +57,7 @@ class KernelUpkeep:
         self._parts = parts
         self._attempts = Attempts()
         self._told: dict[str, str] = {}
-        self._found: Found | None = None
+        self._found: RepairResult | None = None
         self.cut_off: tuple[Address, ...] = ()
         """Addresses whose owner has no link any more."""
         self.mended = 0
@@ -111,7 +111,7 @@ class KernelUpkeep:
         if found is not None:
             self.mended += self._parts.pod_sides.mend(found.links)
 
-    def _report(self, found: Found) -> None:
+    def _report(self, found: RepairResult) -> None:
         told = {}
         for address in found.cut_off:
             if address.pod is None or self._parts.is_over(address):

@@ -16,7 +16,7 @@ from ipamd.agent.node.facts import NodeFacts
 from ipamd.core.timing.backoff import Backoff
 from ipamd.core.timing.deadline import Deadline
 from ipamd.runtime.defects import Survive
-from ipamd.runtime.loop import Loop, Pace
+from ipamd.runtime.loop import Loop, LoopPace
 from ipamd.store.database import Database
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ _SPREAD = 0.2
 """Part of the interval that is left to chance: nodes that were started at one moment drift apart."""
 
 Ask = Callable[[Deadline], NodeFacts]
-"""Asks the cloud once. Errors: CloudError."""
+"""Asks the cloud once. Raises: CloudError."""
 
 
 class LiveFacts:
@@ -50,7 +50,7 @@ class LiveFacts:
             "facts",
             self.refresh,
             policy=Survive(),
-            pace=Pace(period=interval, spread=_SPREAD, backoff=_BACKOFF),
+            pace=LoopPace(period=interval, spread=_SPREAD, backoff=_BACKOFF),
         )
 
     @property
@@ -67,7 +67,7 @@ class LiveFacts:
         self._loop.stop(timeout)
 
     def refresh(self) -> None:
-        """Ask once and take the answer. Errors: CloudError."""
+        """Ask once and take the answer. Raises: CloudError."""
         facts, before = self._ask(Deadline.after(node_facts.ASK_SECONDS, time.monotonic)), self._facts
         if facts.instance.instance_id != before.instance.instance_id:
             log.error(

@@ -11,9 +11,9 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ipamd.agent.cni.delete import Deleting
+from ipamd.agent.cni.delete import Delete
 from ipamd.agent.pods.source import PodSource
-from ipamd.agent.shared_ledger import AddressBook
+from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core import model
 from ipamd.core.errors import IpamError
 from ipamd.core.ledger import ledger
@@ -28,12 +28,12 @@ _SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sweeping:
+class OrphanSandboxes:
     """Looks for owners that are gone."""
 
-    book: AddressBook
+    book: SharedLedger
     pods: PodSource
-    deleting: Deleting
+    deleting: Delete
     cooldown: float
 
     def sweep(self, cut_off: Iterable[Address]) -> int:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from ipamd.agent.attempts import Attempts
 from ipamd.agent.cni.pending_deletes import PendingDeletes
 from ipamd.agent.node.cloud_check import CloudCheck
-from ipamd.agent.node.orphan_sandboxes import Sweeping
+from ipamd.agent.node.orphan_sandboxes import OrphanSandboxes
 from ipamd.agent.node.ranges import NodeRanges
-from ipamd.agent.node.recovery import Reconciler
-from ipamd.agent.shared_ledger import AddressBook
+from ipamd.agent.node.recovery import Recovery
+from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core.ledger.states import Address
 
 
@@ -20,10 +20,10 @@ from ipamd.core.ledger.states import Address
 class OutsideParts:
     """Who does what."""
 
-    book: AddressBook
-    reconciler: Reconciler
+    book: SharedLedger
+    reconciler: Recovery
     cloud_check: CloudCheck
-    sweeping: Sweeping
+    sweeping: OrphanSandboxes
     pending: PendingDeletes
     ranges: NodeRanges
     cut_off: Callable[[], Iterable[Address]]
@@ -34,7 +34,7 @@ class OutsideParts:
     """Has pool and binder look again."""
 
 
-class OutsideUpkeep:
+class OutsideRepair:
     """Keeps the ledger in step with cloud, API server and queued DELs."""
 
     def __init__(self, parts: OutsideParts) -> None:

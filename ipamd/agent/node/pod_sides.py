@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ipamd.agent.enis import NodeEnis
 from ipamd.agent.pods.wiring import wiring
-from ipamd.agent.shared_ledger import AddressBook
+from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core import model
 from ipamd.core.errors import IpamError
 from ipamd.core.ledger.states import Address, Assigned
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 class SideTools:
     """What the Pods' ends are found and mended with."""
 
-    book: AddressBook
+    book: SharedLedger
     enis: NodeEnis
     dataplane: DataPlane
     are_under_way: Callable[[model.SandboxKey], bool]

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 
 from ipamd.agent.enis import NodeEnis
-from ipamd.agent.shared_ledger import AddressBook
+from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core.errors import CloudError
 from ipamd.core.ledger import restart
 from ipamd.core.timing.deadline import Deadline
@@ -23,7 +23,7 @@ _STOPPING_SECONDS = 0.2
 """How soon a stop is noticed."""
 
 
-class Reconciler:
+class Recovery:
     """Knows what the store was worth at the start, and looks at the cloud accordingly.
 
     Thread safety: any thread may look; one at a time.
@@ -35,7 +35,7 @@ class Reconciler:
         *,
         rebooting: Callable[[], None],
         settled: Callable[[], None],
-        book: AddressBook,
+        book: SharedLedger,
         enis: NodeEnis,
     ) -> None:
         """Take what the store knows of the time before, and what is to be compared.
@@ -84,7 +84,7 @@ class Reconciler:
         return self._past is not Past.NONE
 
     def look(self, deadline: Deadline) -> CloudError | None:
-        """Compare with the cloud; return why it did not answer, if so. Errors: KernelError, StoreError."""
+        """Compare with the cloud; return why it did not answer, if so. Raises: KernelError, StoreError."""
         with self._looking:
             try:
                 self._enis.look(deadline)

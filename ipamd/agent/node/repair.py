@@ -16,9 +16,9 @@ from enum import Enum
 
 from ipamd.agent.cni.pending_adds import PendingAdds
 from ipamd.agent.enis import NodeEnis
-from ipamd.agent.pods.locks import Turns
+from ipamd.agent.pods.locks import PodLocks
 from ipamd.agent.pods.wiring import addresses_of_links, wiring
-from ipamd.agent.shared_ledger import AddressBook
+from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core import link_alias
 from ipamd.core.errors import IpamError
 from ipamd.core.ledger import ledger
@@ -33,7 +33,7 @@ _TURN_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class RepairResult:
     """The outcome of one comparison."""
 
     mended: int
@@ -52,16 +52,16 @@ class _Verdict(Enum):
     CUT_OFF = "cut off"
 
 
-class Repairing:
+class Repair:
     """Compares and mends."""
 
     def __init__(
         self,
         *,
-        book: AddressBook,
+        book: SharedLedger,
         enis: NodeEnis,
         dataplane: DataPlane,
-        turns: Turns,
+        turns: PodLocks,
         pending: PendingAdds,
         cooldown: float,
     ) -> None:
@@ -73,10 +73,10 @@ class Repairing:
         self._pending = pending
         self._cooldown = cooldown
 
-    def repair(self) -> Found:
+    def repair(self) -> RepairResult:
         """Compare once and mend; errors of single Pods are logged and left to the next time.
 
-        Errors: KernelError when the kernel cannot be looked at.
+        Raises: KernelError when the kernel cannot be looked at.
         """
         # Who was settled before the kernel is listed has to be in the list; the others are left out.
         settled = [a for a in self._book.ledger.in_state(Assigned) if not self._is_being_wired(a)]
@@ -86,7 +86,7 @@ class Repairing:
         verdicts = [(address, self._verdict(address, kernel)) for address in settled]
         for address in self._book.ledger.in_state(Occupied):
             self._let_go_if_left(address, kernel)
-        return Found(
+        return RepairResult(
             mended=sum(verdict is _Verdict.MENDED for _, verdict in verdicts),
             removed=self._remove_leftovers(kernel, leaving),
             cut_off=tuple(address for address, verdict in verdicts if verdict is _Verdict.CUT_OFF),

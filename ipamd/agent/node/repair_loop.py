@@ -10,23 +10,23 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ipamd.agent.cni.pending_deletes import PendingDeletes
-from ipamd.agent.eips.publish import Announcer
+from ipamd.agent.eips.publish import ClaimPublisher
 from ipamd.agent.enis import NodeEnis
 from ipamd.agent.node.cloud_check import CloudCheck
 from ipamd.agent.node.intrusions import Intrusions
 from ipamd.agent.node.kernel_listener import KernelListener
-from ipamd.agent.node.kernel_repair import KernelParts, KernelUpkeep
-from ipamd.agent.node.orphan_sandboxes import Sweeping
-from ipamd.agent.node.outside_repair import OutsideParts, OutsideUpkeep
+from ipamd.agent.node.kernel_repair import KernelParts, KernelRepair
+from ipamd.agent.node.orphan_sandboxes import OrphanSandboxes
+from ipamd.agent.node.outside_repair import OutsideParts, OutsideRepair
 from ipamd.agent.node.pod_sides import PodSides
 from ipamd.agent.node.ranges import NodeRanges
-from ipamd.agent.node.recovery import Reconciler
-from ipamd.agent.node.repair import Repairing, links_of
-from ipamd.agent.shared_ledger import AddressBook
+from ipamd.agent.node.recovery import Recovery
+from ipamd.agent.node.repair import Repair, links_of
+from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core.timing.deadline import Deadline
 from ipamd.net.dataplane import DataPlane
 from ipamd.runtime.defects import Survive
-from ipamd.runtime.loop import Loop, Pace
+from ipamd.runtime.loop import Loop, LoopPace
 from ipamd.runtime.metric import Metric, counters
 
 _SPREAD = 0.1
@@ -37,24 +37,24 @@ _SPREAD = 0.1
 class UpkeepParts:
     """Who does what."""
 
-    book: AddressBook
+    book: SharedLedger
     dataplane: DataPlane
     primary_mac: str
     ranges: NodeRanges
     enis: NodeEnis
-    reconciler: Reconciler
-    repairing: Repairing
+    reconciler: Recovery
+    repairing: Repair
     pod_sides: PodSides
     intrusions: Intrusions
-    sweeping: Sweeping
+    sweeping: OrphanSandboxes
     pending: PendingDeletes
-    announcer: Announcer
+    announcer: ClaimPublisher
     cloud_check: CloudCheck
     nudge: Callable[[], None]
     """Has pool and binder look again."""
 
 
-class Upkeep:
+class RepairLoop:
     """Keeps kernel, store and cloud in step."""
 
     def __init__(self, parts: UpkeepParts, *, interval: float) -> None:
@@ -63,7 +63,7 @@ class Upkeep:
         self._cloud_check = parts.cloud_check
         self._pod_sides = parts.pod_sides
         self._intrusions = parts.intrusions
-        self._kernel = KernelUpkeep(
+        self._kernel = KernelRepair(
             KernelParts(
                 dataplane=parts.dataplane,
                 primary_mac=parts.primary_mac,
@@ -79,7 +79,7 @@ class Upkeep:
                 pods_are_gone=self._look_outside,
             )
         )
-        self._outside = OutsideUpkeep(
+        self._outside = OutsideRepair(
             OutsideParts(
                 book=parts.book,
                 reconciler=parts.reconciler,
@@ -92,7 +92,7 @@ class Upkeep:
                 nudge=parts.nudge,
             )
         )
-        pace = Pace(period=interval, spread=_SPREAD, first=None)
+        pace = LoopPace(period=interval, spread=_SPREAD, first=None)
         self._kernel_loop = Loop("kernel-upkeep", self._kernel.round, policy=Survive(), pace=pace)
         self._listener = KernelListener(
             self._kernel_loop.trigger,

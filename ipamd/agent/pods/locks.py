@@ -15,7 +15,7 @@ from ipamd.core.timing.deadline import Deadline
 from ipamd.runtime.keyed_lock import KeyedLock
 
 
-class Turns:
+class PodLocks:
     """The locks of sandboxes and addresses. Thread safety: any thread, not re-entrant."""
 
     def __init__(self) -> None:

@@ -9,9 +9,9 @@ Thread safety: any thread; the turn of the address is taken here.
 import logging
 from dataclasses import dataclass
 
-from ipamd.agent.pods.locks import Turns
+from ipamd.agent.pods.locks import PodLocks
 from ipamd.agent.pods.source import PodSource
-from ipamd.agent.shared_ledger import AddressBook
+from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core import model
 from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.ledger import holds as ledger_holds
@@ -25,13 +25,13 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Releasing:
+class SandboxRelease:
     """Ends sandboxes of one node."""
 
-    book: AddressBook
+    book: SharedLedger
     dataplane: DataPlane
     pods: PodSource
-    turns: Turns
+    turns: PodLocks
     holds: ledger_holds.HoldTimes
     cooldown: float
 
@@ -52,7 +52,7 @@ class Releasing:
 
         `pod` is the Pod as the caller knows it, for one that the watch does not know yet. With
         `link_may_linger` the Pod is off the network when this returns, and its link goes a moment later.
-        For an address that is held already, decide again whether it needs to be. Errors: KernelError, then
+        For an address that is held already, decide again whether it needs to be. Raises: KernelError, then
         nothing has changed for the ledger and the call may be repeated; StoreError, TryAgainError.
         """
         found = self.address_of(key)
@@ -88,7 +88,7 @@ class Releasing:
                 type(after.state).__name__.lower(),
             )
 
-    def _hold(self, address: Address, pod: PodView | None, now: Boottime) -> ledger.Hold | None:
+    def _hold(self, address: Address, pod: PodView | None, now: Boottime) -> ledger.AddressHold | None:
         known = self.pods.known(address.pod) if address.pod else None
         return ledger_holds.decide(address, known or pod, self.holds, now, cache_synced=self.pods.has_synced)
 

@@ -73,7 +73,7 @@ class PodSource:
 
         For a static Pod that is its mirror Pod, whose own UID the API server, claims and Events know.
 
-        Errors: CniError (INVALID_POD) when the API server has no such Pod on this node; TryAgainError when it
+        Raises: CniError (INVALID_POD) when the API server has no such Pod on this node; TryAgainError when it
         cannot be asked.
         """
         known = self.matching(ref)
@@ -107,7 +107,7 @@ class PodSource:
         return found
 
     def live(self, ref: model.PodRef, deadline: Deadline) -> PodView | None:
-        """Ask the API server; None when no Pod has the name. Errors: KubeError."""
+        """Ask the API server; None when no Pod has the name. Raises: KubeError."""
         try:
             obj: dict[str, Any] = self._client.get(
                 resources.PODS, ref.name, ref.namespace, timeout=deadline.cap(_LIVE_SECONDS)

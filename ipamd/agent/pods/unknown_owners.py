@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ipamd.agent.pods.source import PodSource
 from ipamd.agent.pods.wiring import addresses_of_links, owner, routed_addresses
-from ipamd.agent.shared_ledger import AddressBook
+from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core.ledger.states import Assigned, Occupied
 from ipamd.net.dataplane import DataPlane
 from ipamd.net.model import FoundLink, Snapshot
@@ -24,12 +24,12 @@ _PODS_SECONDS = 10.0
 class UnknownOwners:
     """Looks for them in the kernel."""
 
-    book: AddressBook
+    book: SharedLedger
     dataplane: DataPlane
     pods: PodSource
 
     def find(self) -> Mapping[str, Assigned | Occupied]:
-        """Return them by address; as a rule there are none. Errors: KernelError."""
+        """Return them by address; as a rule there are none. Raises: KernelError."""
         known = self.book.ledger.addresses
         kernel = self.dataplane.snapshot()
         links = {ip: link for ip, link in _links_in_use(kernel).items() if ip not in known}

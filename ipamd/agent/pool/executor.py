@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from ipamd.agent.enis import NodeEnis
-from ipamd.agent.shared_ledger import AddressBook
+from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.core import model, pool, tags
 from ipamd.core.errors import CloudError, CloudErrorKind, Outcome, TryAgainError
@@ -50,7 +50,7 @@ class SubnetRefusedError(TryAgainError):
         self.cause = cause
 
 
-class PoolActions:
+class PoolExecutor:
     """Executes planned actions. Errors of all methods: CloudError, TryAgainError, StoreError."""
 
     def __init__(
@@ -59,7 +59,7 @@ class PoolActions:
         *,
         cloud: TencentCloud,
         enis: NodeEnis,
-        book: AddressBook,
+        book: SharedLedger,
         database: Database,
         monotonic: Callable[[], float],
     ) -> None:
@@ -93,7 +93,7 @@ class PoolActions:
     def create(self, action: pool.CreateEni, closed: frozenset[str]) -> str:
         """Create and attach an ENI in the best of the configured subnets and take it into service.
 
-        One whose outcome is not known comes first: it may be there already. Returns the subnet. Errors: also
+        One whose outcome is not known comes first: it may be there already. Returns the subnet. Raises: also
         SubnetRefusedError.
         """
         deadline = Deadline.after(_CREATE_SECONDS, self._monotonic)

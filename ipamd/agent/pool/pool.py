@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from ipamd.agent.enis import NodeEni, NodeEnis
-from ipamd.agent.pool.executor import PoolActions, SubnetRefusedError
-from ipamd.agent.shared_ledger import AddressBook
+from ipamd.agent.pool.executor import PoolExecutor, SubnetRefusedError
+from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core import model, pool
 from ipamd.core.errors import CloudError, CloudErrorKind, IpamError, TryAgainError
 from ipamd.core.kubernetes import capacity
@@ -26,7 +26,7 @@ from ipamd.core.timing.backoff import Backoff
 from ipamd.core.timing.boottime import LONG_AGO
 from ipamd.runtime.defects import Survive
 from ipamd.runtime.failure_cache import FailureCache
-from ipamd.runtime.loop import Loop, Pace
+from ipamd.runtime.loop import Loop, LoopPace
 from ipamd.runtime.task import note_defect
 from ipamd.runtime.workers import OF_JOBS, JobQueue, Workers, do_job
 
@@ -60,7 +60,7 @@ class Pool:
     """
 
     def __init__(
-        self, terms: Callable[[], PoolTerms], *, book: AddressBook, enis: NodeEnis, actions: PoolActions
+        self, terms: Callable[[], PoolTerms], *, book: SharedLedger, enis: NodeEnis, actions: PoolExecutor
     ) -> None:
         """Take what tells the terms, and who executes; `start` begins the work."""
         self._told_terms = terms
@@ -80,7 +80,7 @@ class Pool:
             "pool",
             self._round,
             policy=Survive(),
-            pace=Pace(period=_TICK, gather=_GATHER, backoff=_BACKOFF),
+            pace=LoopPace(period=_TICK, gather=_GATHER, backoff=_BACKOFF),
         )
 
     def start(self) -> None:
@@ -194,7 +194,7 @@ class Pool:
     def _round(self) -> float:
         """Let time do its part, and have executed what is planned; return the seconds to the next round.
 
-        Errors: IpamError.
+        Raises: IpamError.
         """
         self._act()
         return self._pause()
@@ -227,13 +227,13 @@ class Pool:
                     self._retire(action.ips)
                     self._give_back_retired()
 
-    def _situation(self) -> pool.Situation:
+    def _situation(self) -> pool.PoolFacts:
         book = self._book.ledger
         terms = self.terms
         with self._guard:
             arriving, waiting = dict(self._arriving), self._waiting
         known = Counter(address.eni_id for address in book.addresses.values())
-        return pool.Situation(
+        return pool.PoolFacts(
             ledger=book,
             enis=tuple(self._room(known[eni.eni_id], eni, arriving) for eni in self._enis.enis.values()),
             limits=terms.limits,
@@ -246,10 +246,10 @@ class Pool:
             last_release=self._last_release,
         )
 
-    def _room(self, known: int, eni: NodeEni, arriving: dict[str, int]) -> pool.EniRoom:
+    def _room(self, known: int, eni: NodeEni, arriving: dict[str, int]) -> pool.EniCapacity:
         eni_id = eni.eni_id
         usable = eni.link is not None and not eni.problem
-        return pool.EniRoom(
+        return pool.EniCapacity(
             eni_id=eni_id,
             subnet_id=eni.subnet_id,
             # An ENI that cannot carry Pods takes a slot of the instance and has no room.

@@ -14,7 +14,7 @@ from ipamd.core.errors import CloudError
 from ipamd.core.model import EipOrder
 from ipamd.core.timing.backoff import Backoff
 from ipamd.runtime.defects import Survive
-from ipamd.runtime.loop import Loop, Pace
+from ipamd.runtime.loop import Loop, LoopPace
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ class AccountReader(Protocol):
     """What tells the type: `TencentCloud`."""
 
     def describe_account_type(self) -> AccountType:
-        """Return the account's type. Errors: CloudError."""
+        """Return the account's type. Raises: CloudError."""
 
 
 class AccountChecks:
@@ -39,11 +39,11 @@ class AccountChecks:
             "account-type",
             self.check,
             policy=Survive(),
-            pace=Pace(period=_INTERVAL, backoff=backoff or _BACKOFF),
+            pace=LoopPace(period=_INTERVAL, backoff=backoff or _BACKOFF),
         )
 
     def check(self) -> None:
-        """Look once. Errors: CloudError."""
+        """Look once. Raises: CloudError."""
         found = self._cloud.describe_account_type()
         if found is not self.type:
             log.info("the account is of type %s", found.value)

@@ -8,7 +8,7 @@ from ipamd.controller.account.account_type import AccountChecks
 from ipamd.controller.account.clock import Agreement, ClockChecks
 from ipamd.controller.account.quota import QuotaChecks
 from ipamd.controller.events import Tell
-from ipamd.controller.tempo import Tempo
+from ipamd.controller.tempo import ReplicaPace
 from ipamd.runtime.metric import Metric, gauge, gauges
 from ipamd.runtime.service import Service
 
@@ -22,7 +22,7 @@ class Account:
     while_leading: tuple[Service, ...]
 
 
-def build(cloud: TencentCloud, tell: Tell, tempo: Tempo) -> Account:
+def build(cloud: TencentCloud, tell: Tell, tempo: ReplicaPace) -> Account:
     """Return the account's checks; `tell` says what concerns the cluster as a whole."""
     account_type, quota = AccountChecks(cloud, tempo.backoff), QuotaChecks(cloud, tempo.backoff)
     clock = ClockChecks(tempo.clock, cloud.time, tell, steady=tempo.steady)

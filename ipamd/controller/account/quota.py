@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from ipamd.core import model, tags
 from ipamd.core.timing.backoff import Backoff
 from ipamd.runtime.defects import Survive
-from ipamd.runtime.loop import Loop, Pace
+from ipamd.runtime.loop import Loop, LoopPace
 
 _INTERVAL: Final = 300.0
 """Seconds; one call of the ten, and one of the twenty, that the APIs allow in a second."""
@@ -22,10 +22,10 @@ class QuotaReader(Protocol):
     """What tells the quotas: `TencentCloud`."""
 
     def describe_eip_quota(self) -> list[model.EipQuota]:
-        """Return the account's EIP quotas in the region. Errors: CloudError."""
+        """Return the account's EIP quotas in the region. Raises: CloudError."""
 
     def count_eips_with_tag(self, key: str) -> int:
-        """Return how many EIPs of the account in the region have the tag. Errors: CloudError."""
+        """Return how many EIPs of the account in the region have the tag. Raises: CloudError."""
 
 
 class QuotaChecks:
@@ -42,10 +42,10 @@ class QuotaChecks:
             "eip-quota",
             self.check,
             policy=Survive(),
-            pace=Pace(period=_INTERVAL, backoff=backoff or _BACKOFF),
+            pace=LoopPace(period=_INTERVAL, backoff=backoff or _BACKOFF),
         )
 
     def check(self) -> None:
-        """Look once. Errors: CloudError."""
+        """Look once. Raises: CloudError."""
         self.quotas = tuple(self._cloud.describe_eip_quota())
         self.tag_values = self._cloud.count_eips_with_tag(tags.CLAIM_UID)

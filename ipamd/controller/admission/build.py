@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 
-from ipamd.controller.admission.webhook import Admission
+from ipamd.controller.admission.webhook import AdmissionWebhook
 from ipamd.controller.events import COMPONENT
-from ipamd.controller.options import Settings
+from ipamd.controller.options import ControllerSettings
 from ipamd.kube import config
 from ipamd.kube.client import KubeClient
 
 
-def build(settings: Settings, address: tuple[str, int], environment: Mapping[str, str]) -> Admission:
+def build(
+    settings: ControllerSettings, address: tuple[str, int], environment: Mapping[str, str]
+) -> AdmissionWebhook:
     """Return the webhook of this replica, with a client of its own; InvalidInputError."""
     connection = config.load(settings.kubeconfig, environment, master=settings.master)
-    return Admission(KubeClient(connection, component=COMPONENT), settings.namespace, *address)
+    return AdmissionWebhook(KubeClient(connection, component=COMPONENT), settings.namespace, *address)

@@ -20,7 +20,7 @@ from ipamd.kube.client import KubeClient
 from ipamd.kube.errors import ConflictError, ForbiddenError, NotFoundError
 from ipamd.kube.resources import MUTATING_WEBHOOKS, SECRETS
 from ipamd.runtime.defects import Survive
-from ipamd.runtime.loop import Loop, Pace
+from ipamd.runtime.loop import Loop, LoopPace
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ _END_SECONDS = 5.0
 _APPLY = "apply deploy/components/admission, or leave --admission-webhook out"
 
 
-class CertificateKeeper:
+class WebhookRegistration:
     """Invariant: `use` is called only with a certificate that the webhook's CA bundle covers."""
 
     def __init__(
@@ -55,7 +55,7 @@ class CertificateKeeper:
             "admission-certificate",
             self._keep,
             policy=Survive(),
-            pace=Pace(period=look_again, backoff=_BACKOFF),
+            pace=LoopPace(period=look_again, backoff=_BACKOFF),
             no_news=(ConflictError,),  # another replica was faster: read what it wrote
         )
 
@@ -68,7 +68,7 @@ class CertificateKeeper:
         self._loop.stop(_END_SECONDS)
 
     def look(self) -> None:
-        """Put Secret, CA bundle and served certificate right, in this order. Errors: KubeError."""
+        """Put Secret, CA bundle and served certificate right, in this order. Raises: KubeError."""
         secret = self._client.get(SECRETS, NAME, self._namespace)
         stored = certificates.read(_decoded(secret.get("data")))
         now = dt.datetime.fromtimestamp(self._clock(), dt.UTC)

@@ -2,13 +2,13 @@
 
 import time
 
-from ipamd.controller.admission.registration import CertificateKeeper
+from ipamd.controller.admission.registration import WebhookRegistration
 from ipamd.controller.admission.server import AdmissionServer
 from ipamd.core.errors import InvalidInputError
 from ipamd.kube.client import KubeClient
 
 
-class Admission:
+class AdmissionWebhook:
     """Serves from `start` to `stop`, whether or not the replica leads. For one thread; `ready` is for all."""
 
     def __init__(self, client: KubeClient, namespace: str, host: str, port: int) -> None:
@@ -21,7 +21,7 @@ class Admission:
                 f"--admission-webhook: {host}:{port} cannot be listened on: {e.strerror}",
                 advice="give another address or port, and the same port in the Service's targetPort",
             ) from e
-        self._keeper = CertificateKeeper(client, namespace, use=self._server.use, clock=time.time)
+        self._keeper = WebhookRegistration(client, namespace, use=self._server.use, clock=time.time)
 
     @property
     def port(self) -> int:

@@ -7,23 +7,23 @@ from typing import Final
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.controller.account.build import Account
 from ipamd.controller.claims.absences import Absences
-from ipamd.controller.claims.cluster import Cluster
-from ipamd.controller.claims.eip_listing import ClaimEips
-from ipamd.controller.claims.eip_selection import Choices
+from ipamd.controller.claims.cluster import ClusterView
+from ipamd.controller.claims.eip_listing import EipListing
+from ipamd.controller.claims.eip_selection import EipSelection
 from ipamd.controller.claims.executor import Executor
-from ipamd.controller.claims.live_reader import Lookout
+from ipamd.controller.claims.live_reader import LiveReader
 from ipamd.controller.claims.ports import Ports
-from ipamd.controller.claims.provisioning import Orders
-from ipamd.controller.claims.reconciler import Reconciler
-from ipamd.controller.options import Settings
-from ipamd.controller.tempo import Tempo
+from ipamd.controller.claims.provisioning import Provisioning
+from ipamd.controller.claims.reconciler import ClaimReconciler
+from ipamd.controller.options import ControllerSettings
+from ipamd.controller.tempo import ReplicaPace
 from ipamd.core.claim import status
 from ipamd.core.claim.eipclaim import Phase
 from ipamd.kube.client import KubeClient
 from ipamd.kube.leases import NotLeaderError
 from ipamd.kube.watch import Key
 from ipamd.runtime.defects import Survive
-from ipamd.runtime.loop import Loop, Pace
+from ipamd.runtime.loop import Loop, LoopPace
 from ipamd.runtime.metric import Metric, gauge, gauges
 from ipamd.runtime.reconcile import ReconcileWorkers
 from ipamd.runtime.service import Service
@@ -39,10 +39,10 @@ class Claims:
     Invariant: each change of the cluster that matters wakes its key, and then all listeners.
     """
 
-    def __init__(self, settings: Settings, client: KubeClient, tempo: Tempo) -> None:
+    def __init__(self, settings: ControllerSettings, client: KubeClient, tempo: ReplicaPace) -> None:
         self.outages = Absences(tempo.steady)
         """For how long this replica has seen nodes not to be ready."""
-        self.cluster = Cluster(client, wake=self._wake, outages=self.outages, pace=tempo.pace)
+        self.cluster = ClusterView(client, wake=self._wake, outages=self.outages, pace=tempo.pace)
         self.queue: WorkQueue[Key] = WorkQueue(
             backoff=tempo.backoff,
             turn=self.cluster.turn_of,
@@ -94,7 +94,7 @@ def watch(claims: Claims) -> Service:
 
 
 def build(
-    settings: Settings,
+    settings: ControllerSettings,
     claims: Claims,
     ports: Ports,
     *,
@@ -103,14 +103,16 @@ def build(
     account: Account,
 ) -> tuple[Service, ...]:
     """Return the work on claims, which only the leader does."""
-    eips = ClaimEips(cloud, settings.cluster_id)
-    lookout = Lookout(client, cloud, eips, claims.cluster, outages=claims.outages)
-    choices = Choices(settings.cluster_id, sight=lookout, ports=ports, tagged_only=settings.rules.tagged_only)
-    reconciler = Reconciler(
+    eips = EipListing(cloud, settings.cluster_id)
+    lookout = LiveReader(client, cloud, eips, claims.cluster, outages=claims.outages)
+    choices = EipSelection(
+        settings.cluster_id, sight=lookout, ports=ports, tagged_only=settings.rules.tagged_only
+    )
+    reconciler = ClaimReconciler(
         settings.cluster_id,
         cluster=claims.cluster,
         lookout=lookout,
-        executor=Executor(Orders(settings.cluster_id, ports, account.type), choices, ports),
+        executor=Executor(Provisioning(settings.cluster_id, ports, account.type), choices, ports),
         ports=ports,
         rules=settings.rules,
     )
@@ -121,7 +123,7 @@ def build(
         reconciler.reconcile,
         no_news=(NotLeaderError,),  # a late renewal may yet succeed; who has lost for good ends
     )
-    resync = Loop("resync", claims.look_at_all, policy=Survive(), pace=Pace(period=settings.resync))
+    resync = Loop("resync", claims.look_at_all, policy=Survive(), pace=LoopPace(period=settings.resync))
     return (
         Service(name="workers", start=workers.start, stop=workers.stop),
         Service(name="resync", start=resync.start, stop=resync.stop),

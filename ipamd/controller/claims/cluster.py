@@ -17,7 +17,7 @@ from ipamd.controller.claims.index import ClaimIndex
 from ipamd.core.annotations import eip
 from ipamd.core.annotations.eip import wants_eip
 from ipamd.core.claim import eip_selection, eipclaim, placement, warnings
-from ipamd.core.claim.actions import Refuse
+from ipamd.core.claim.actions import MarkNotProvisioned
 from ipamd.core.claim.eipclaim import Claim, Reason, condition
 from ipamd.core.claim.placement import Obstacle
 from ipamd.core.errors import InvalidInputError
@@ -33,7 +33,7 @@ from ipamd.runtime.work_queue import Turn
 _NO_QUOTA = Reason.QUOTA_EXCEEDED.value
 
 
-class Cluster:
+class ClusterView:
     """Invariant: after `wait_synced`, every change that matters since the first list has woken its key."""
 
     def __init__(
@@ -117,7 +117,9 @@ class Cluster:
         if not listed:
             return False
         choice = eip_selection.entries_for(listed, pod)
-        return isinstance(choice, Refuse) or all(map(partial(self._is_held, key), choice.address_ids))
+        return isinstance(choice, MarkNotProvisioned) or all(
+            map(partial(self._is_held, key), choice.address_ids)
+        )
 
     def _is_held(self, key: Key, eip_id: str) -> bool:
         return any(other != key for other in self._index.holding(eip_id))

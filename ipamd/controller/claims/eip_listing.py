@@ -28,7 +28,7 @@ _MOST = 100
 
 
 class EipReader(Protocol):
-    """What lists EIPs: `TencentCloud`. Errors: CloudError."""
+    """What lists EIPs: `TencentCloud`. Raises: CloudError."""
 
     def describe_eips(
         self,
@@ -54,7 +54,7 @@ class _Look:
     error: CloudError | None = None
 
 
-class ClaimEips:
+class EipListing:
     """Invariant: at most one look is under way; an answer is of a look that began after it was asked for."""
 
     def __init__(
@@ -80,7 +80,7 @@ class ClaimEips:
 
         When these are none, and a name is given, those of the name.
 
-        Errors: CloudError; TryAgainError when it takes too long.
+        Raises: CloudError; TryAgainError when it takes too long.
         """
         deadline = Deadline.after(_PATIENCE, self._monotonic)
         with self._changed:

@@ -20,7 +20,7 @@ from typing import Protocol
 
 from ipamd.controller.claims.ports import Ports
 from ipamd.core.claim import eip_selection
-from ipamd.core.claim.actions import Choose, RecordAddress, Refuse, Wait
+from ipamd.core.claim.actions import Choose, MarkNotProvisioned, RecordAddress, Wait
 from ipamd.core.claim.eipclaim import Claim
 from ipamd.core.model import Eip
 from ipamd.kube import errors
@@ -28,11 +28,11 @@ from ipamd.kube import errors
 log = logging.getLogger(__name__)
 
 
-class Sight(Protocol):
-    """What is looked at for a choice: `Lookout`."""
+class SelectionReader(Protocol):
+    """What is looked at for a choice: `LiveReader`."""
 
     def at_claims(self) -> list[Claim]:
-        """Return all claims, live. Errors: KubeError."""
+        """Return all claims, live. Raises: KubeError."""
 
     def at_holders(self, eip_ids: Iterable[str]) -> dict[str, list[Claim]]:
         """Return which claims have the EIPs, as the watch last told."""
@@ -41,17 +41,17 @@ class Sight(Protocol):
         """Whether this incarnation of the claim exists, as the watch last told."""
 
     def at_eips(self, eip_ids: tuple[str, ...]) -> dict[str, Eip]:
-        """Return those of the EIPs that exist, by id. Errors: CloudError."""
+        """Return those of the EIPs that exist, by id. Raises: CloudError."""
 
 
-class Choices:
+class EipSelection:
     """Invariant: what a claim has, or may have, of the user's EIPs is in `_chosen` or in the watch cache."""
 
     def __init__(
         self,
         cluster_id: str,
         *,
-        sight: Sight,
+        sight: SelectionReader,
         ports: Ports,
         tagged_only: bool,
         lots: Callable[[], float] = random.random,
@@ -69,10 +69,10 @@ class Choices:
 
     def choose(
         self, claim: Claim, choice: Choose, record: Callable[[RecordAddress, Claim], Claim]
-    ) -> Claim | Refuse | Wait:
+    ) -> Claim | MarkNotProvisioned | Wait:
         """Choose for a claim; `record` writes the EIP into it and returns it as stored.
 
-        Errors: KubeError (ConflictError when the claim is not what it was), CloudError, NotLeaderError.
+        Raises: KubeError (ConflictError when the claim is not what it was), CloudError, NotLeaderError.
         """
         if self._fenced:
             refusal = eip_selection.refuse_if_held(choice, self._known_holders(claim, choice))
@@ -81,7 +81,7 @@ class Choices:
         with self._turn:
             self._ports.fence.deadline()
             self._begin_term()
-            scene = eip_selection.Scene(
+            scene = eip_selection.SelectionFacts(
                 cluster_id=self._cluster_id,
                 tagged_only=self._tagged_only,
                 eips=self._sight.at_eips(choice.address_ids),

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ipamd.controller.claims.eip_selection import Choices
+from ipamd.controller.claims.eip_selection import EipSelection
 from ipamd.controller.claims.ports import Ports
-from ipamd.controller.claims.provisioning import Orders
+from ipamd.controller.claims.provisioning import Provisioning
 from ipamd.core.claim import actions as do
 from ipamd.core.claim import status
 from ipamd.core.claim.eipclaim import Claim, Reason
-from ipamd.core.claim.facts import Facts
+from ipamd.core.claim.facts import ClaimFacts
 from ipamd.core.model import PodRef
 from ipamd.kube import errors
 from ipamd.runtime.reconcile import Result
@@ -32,7 +32,7 @@ _OBSTACLE_PAUSE = 60.0
 _STOPPED_PAUSE = 10.0
 """Seconds between two looks at whether releases are allowed again."""
 
-Outcome = Facts | Result
+Outcome = ClaimFacts | Result
 Method = Callable[[Any, Claim], Claim | Result]
 """Takes the action that it is for."""
 
@@ -40,44 +40,44 @@ Method = Callable[[Any, Claim], Claim | Result]
 class Executor:
     """Invariant: no write begins unless the fence allows it."""
 
-    def __init__(self, orders: Orders, choices: Choices, ports: Ports) -> None:
+    def __init__(self, orders: Provisioning, choices: EipSelection, ports: Ports) -> None:
         self._orders = orders
         self._choices = choices
         self._ports = ports
         self._methods: dict[type, Method] = {
-            do.Hold: self._hold,
-            do.MoveTo: self._move_to,
-            do.BelongTo: self._belong_to,
-            do.Serve: self._serve,
+            do.AddFinalizer: self._hold,
+            do.SetNodeLabel: self._move_to,
+            do.SetOwnerReference: self._belong_to,
+            do.RecordPod: self._serve,
             do.Allocate: self._allocate,
             do.Choose: self._choose,
             do.RecordAddress: self._record_address,
-            do.Refuse: self._refuse,
+            do.MarkNotProvisioned: self._refuse,
             do.Postpone: self._postpone,
             do.DeleteClaim: self._delete_claim,
-            do.Disassociate: self._disassociate,
+            do.DisassociateEip: self._disassociate,
             do.ClearBinding: self._clear_binding,
             do.Release: self._release,
             do.DropFinalizer: self._drop_finalizer,
         }
 
-    def execute(self, action: do.Action, facts: Facts) -> Outcome:
+    def execute(self, action: do.Action, facts: ClaimFacts) -> Outcome:
         """Carry the action out.
 
-        Errors: KubeError (ConflictError: decide anew on what is stored now), CloudError,
+        Raises: KubeError (ConflictError: decide anew on what is stored now), CloudError,
         NotLeaderError.
         """
         self._ports.fence.deadline()
         if isinstance(action, do.Create):
             return self._create(action, facts)
-        if isinstance(action, do.Reject):
+        if isinstance(action, do.RejectPod):
             return self._reject(action)
         if facts.claim is None:
             raise ValueError(f"{action} needs a claim")
         outcome = self._methods[type(action)](action, facts.claim)
         return replace(facts, claim=outcome) if isinstance(outcome, Claim) else outcome
 
-    def _create(self, action: do.Create, facts: Facts) -> Outcome:
+    def _create(self, action: do.Create, facts: ClaimFacts) -> Outcome:
         try:
             claim = self._ports.writer.create(action.pod, action.request, action.owner)
         except errors.AlreadyExistsError:
@@ -95,21 +95,21 @@ class Executor:
         log.info("claim %s is created for Pod UID %s", claim, action.pod.ref.uid)
         return replace(facts, claim=claim)
 
-    def _reject(self, action: do.Reject) -> Result:
+    def _reject(self, action: do.RejectPod) -> Result:
         self._ports.teller.pod(action.pod.ref, "Warning", action.reason.value, action.message)
         return Result()
 
-    def _hold(self, _: do.Hold, claim: Claim) -> Claim:
+    def _hold(self, _: do.AddFinalizer, claim: Claim) -> Claim:
         return self._ports.writer.hold(claim)
 
-    def _move_to(self, action: do.MoveTo, claim: Claim) -> Claim:
+    def _move_to(self, action: do.SetNodeLabel, claim: Claim) -> Claim:
         return self._ports.writer.label(claim, action.node)
 
-    def _belong_to(self, action: do.BelongTo, claim: Claim) -> Claim:
+    def _belong_to(self, action: do.SetOwnerReference, claim: Claim) -> Claim:
         log.info("claim %s is deleted with %s from now on", claim, action.owner)
         return self._ports.writer.belong_to(claim, action.owner)
 
-    def _serve(self, action: do.Serve, claim: Claim) -> Claim:
+    def _serve(self, action: do.RecordPod, claim: Claim) -> Claim:
         return self._ports.writer.write_status(claim, status.serve(claim, action.pod))
 
     def _allocate(self, action: do.Allocate, claim: Claim) -> Result:
@@ -117,7 +117,7 @@ class Executor:
 
     def _choose(self, action: do.Choose, claim: Claim) -> Claim | Result:
         outcome = self._choices.choose(claim, action, self._record_address)
-        if isinstance(outcome, do.Refuse):
+        if isinstance(outcome, do.MarkNotProvisioned):
             return self._refuse(outcome, claim)
         return Result(requeue_after=outcome.seconds, failed=True) if isinstance(outcome, do.Wait) else outcome
 
@@ -131,7 +131,7 @@ class Executor:
         )
         return recorded
 
-    def _refuse(self, action: do.Refuse, claim: Claim) -> Result:
+    def _refuse(self, action: do.MarkNotProvisioned, claim: Claim) -> Result:
         patch = status.not_provisioned(
             claim, action.reason, action.message, self._ports.clock(), certain=False
         )
@@ -156,7 +156,7 @@ class Executor:
             self._ports.teller.claim(claim, "Normal", action.event, action.reason)
         return self._ports.writer.read(claim.namespace, claim.name) or Result()
 
-    def _disassociate(self, action: do.Disassociate, claim: Claim) -> Result:
+    def _disassociate(self, action: do.DisassociateEip, claim: Claim) -> Result:
         self._ports.cloud.disassociate_eip(action.eip_id, self._ports.fence.deadline())
         log.info("claim %s: %s is unbound in the place of a node that is gone", claim, action.eip_id)
         self._ports.teller.claim(claim, "Normal", Reason.NODE_GONE.value, f"unbinding {action.eip_id}")

@@ -14,7 +14,7 @@ RELEASE_AGAIN = 10.0
 """Seconds after which an EIP that was released and is still listed is released once more."""
 
 
-class Promises:
+class InFlight:
     """Orders and releases by claim UID.
 
     Thread safety: any thread may call any method.

@@ -9,13 +9,13 @@ from typing import Protocol
 
 from ipamd.cloud.tasks import TaskState
 from ipamd.controller.claims.absences import Absences
-from ipamd.controller.claims.cluster import Cluster
-from ipamd.controller.claims.eip_listing import ClaimEips
+from ipamd.controller.claims.cluster import ClusterView
+from ipamd.controller.claims.eip_listing import EipListing
 from ipamd.controller.claims.owners import Owners
 from ipamd.core import model, tags
 from ipamd.core.claim import eipclaim
 from ipamd.core.claim.eipclaim import Claim
-from ipamd.core.claim.facts import LivePod, NodeFate
+from ipamd.core.claim.facts import LivePod, NodeState
 from ipamd.core.errors import CloudError, CloudErrorKind
 from ipamd.core.kubernetes import nodes, pods
 from ipamd.core.kubernetes.owners import Workload
@@ -31,7 +31,7 @@ LOST_AFTER = 60.0
 """Seconds for which a node that is not ready is taken for one that comes back."""
 
 
-class CloudReader(Protocol):
+class LiveCloud(Protocol):
     """What is asked of the cloud without changing it: `TencentCloud`."""
 
     def describe_eips(self, *, eip_ids: list[str], deadline: Deadline | None = None) -> list[model.Eip]:
@@ -44,15 +44,15 @@ class CloudReader(Protocol):
         """Return the CVM; CloudError NOT_FOUND when there is none."""
 
 
-class Lookout:
+class LiveReader:
     """Asks API server and cloud."""
 
     def __init__(
         self,
         client: KubeClient,
-        cloud: CloudReader,
-        eips: ClaimEips,
-        cluster: Cluster,
+        cloud: LiveCloud,
+        eips: EipListing,
+        cluster: ClusterView,
         *,
         outages: Absences,
     ) -> None:
@@ -65,39 +65,39 @@ class Lookout:
         self._outages = outages
 
     def at_pod(self, claim: Claim) -> LivePod:
-        """Return the Pod of the claim's name. Errors: KubeError."""
+        """Return the Pod of the claim's name. Raises: KubeError."""
         try:
             return LivePod(pods.view(self._client.get(PODS, claim.name, claim.namespace)))
         except errors.NotFoundError:
             return LivePod(None)
 
-    def at_node(self, name: str) -> NodeFate:
+    def at_node(self, name: str) -> NodeState:
         """Return whether the node is gone for certain: its Node object, or the CVM of one that is not ready.
 
         One that this process has seen not to be ready for LOST_AFTER seconds, and whose CVM exists or is not
         known, is lost.
-        Errors: KubeError, CloudError.
+        Raises: KubeError, CloudError.
         """
         cached = self._cluster.node(name)
         if cached and cached.ready:
-            return NodeFate.ALIVE
+            return NodeState.ALIVE
         try:
             node = nodes.view(self._client.get(NODES, name))
         except errors.NotFoundError:
-            return NodeFate.GONE
+            return NodeState.GONE
         if node.ready:
-            return NodeFate.ALIVE
+            return NodeState.ALIVE
         if node.instance_id and not self._cvm_exists(node.instance_id):
-            return NodeFate.GONE
+            return NodeState.GONE
         lasts = self._outages.looked(("", name), node.outage, absent=True)
-        return NodeFate.LOST if lasts >= LOST_AFTER else NodeFate.ALIVE
+        return NodeState.LOST if lasts >= LOST_AFTER else NodeState.ALIVE
 
     def at_owners(self, pod: PodView) -> Workload:
-        """Return the workload that the Pod belongs to. Errors: KubeError."""
+        """Return the workload that the Pod belongs to. Raises: KubeError."""
         return self._owners.workload_of(pod)
 
     def at_claims(self) -> list[Claim]:
-        """Return all claims of the cluster. Errors: KubeError."""
+        """Return all claims of the cluster. Raises: KubeError."""
         return [eipclaim.read(obj) for obj in self._client.list(EIPCLAIMS).items]
 
     def at_holders(self, eip_ids: Iterable[str]) -> dict[str, list[Claim]]:
@@ -110,7 +110,7 @@ class Lookout:
         return shown is not None and shown.uid == claim.uid
 
     def at_eips(self, eip_ids: tuple[str, ...]) -> dict[str, model.Eip]:
-        """Return those of the EIPs that exist, by id. Errors: CloudError."""
+        """Return those of the EIPs that exist, by id. Raises: CloudError."""
         return {eip.eip_id: eip for eip in self._cloud.describe_eips(eip_ids=list(eip_ids))}
 
     def at_order(self, order: model.AcceptedOrder) -> TaskState:
@@ -126,7 +126,7 @@ class Lookout:
 
         Of an order whose answer is not known the EIP may have no tag: it is asked for by its name.
 
-        Errors: CloudError.
+        Raises: CloudError.
         """
         known = {claim.address.eip_id if claim.address else "", ordered} - {""}
         begun = claim.allocation is not None and claim.allocation.started is not None

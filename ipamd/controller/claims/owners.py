@@ -28,7 +28,7 @@ class Owners:
         self._client = client
 
     def workload_of(self, pod: PodView) -> Workload:
-        """Return what the Pod belongs to, and whether that is leaving. Errors: KubeError."""
+        """Return what the Pod belongs to, and whether that is leaving. Raises: KubeError."""
         owner = pod.controller
         while owner is not None:
             obj, leaving = self._look(owner, pod.ref.namespace)

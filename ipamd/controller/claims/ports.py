@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ipamd.controller.claims.absences import Absences
-from ipamd.controller.claims.in_flight import Promises
+from ipamd.controller.claims.in_flight import InFlight
 from ipamd.controller.claims.tag_limits import TagLimits
 from ipamd.controller.claims.writer import ClaimWriter
-from ipamd.controller.events import Tell, Teller
+from ipamd.controller.events import ClaimEvents, Tell
 from ipamd.controller.fence import Fence
 from ipamd.core import model
 from ipamd.core.timing.deadline import Deadline
@@ -51,12 +51,12 @@ class Ports:
     fence: Fence
     cloud: CloudWriter
     writer: ClaimWriter
-    teller: Teller
-    promises: Promises
+    teller: ClaimEvents
+    promises: InFlight
     on_freed: Callable[[int], None]
     """Called when EIPs of a claim are gone, with their number: so many others need not wait any more."""
     release_stopped: Callable[[], str]
-    """Asked before each release: why none may be made, empty when it may. Errors: KubeError."""
+    """Asked before each release: why none may be made, empty when it may. Raises: KubeError."""
     blind: Callable[[], str] = str
     """Why it is not believed that EIPs are gone; empty when it is."""
     absences: Absences = field(default_factory=lambda: Absences(time.monotonic))

@@ -34,7 +34,7 @@ _BY_CVM = (
 )
 
 
-class Orders:
+class Provisioning:
     """Invariant: at most one order of a claim that was refused for lack of quota is under way."""
 
     def __init__(self, cluster_id: str, ports: Ports, account: AccountChecks) -> None:
@@ -48,7 +48,7 @@ class Orders:
     def give(self, claim: Claim, action: Allocate) -> Result:
         """Order the EIP of the claim; the EIP itself is found by the next look.
 
-        Errors: KubeError when the claim cannot be written; NotLeaderError.
+        Raises: KubeError when the claim cannot be written; NotLeaderError.
         """
         if condition(claim.conditions, PROVISIONED).get("reason") != Reason.QUOTA_EXCEEDED.value:
             return self._check(claim, action) or self._send(claim, action)

@@ -10,15 +10,15 @@ from dataclasses import replace
 
 from ipamd import logs
 from ipamd.cloud.tasks import TaskState
-from ipamd.controller.claims.cluster import Cluster
+from ipamd.controller.claims.cluster import ClusterView
 from ipamd.controller.claims.executor import Executor
-from ipamd.controller.claims.live_reader import Lookout
+from ipamd.controller.claims.live_reader import LiveReader
 from ipamd.controller.claims.ports import Ports
 from ipamd.core.claim import actions as do
 from ipamd.core.claim import failures, state_machine, status, warnings
 from ipamd.core.claim.cluster_rules import ClusterRules
 from ipamd.core.claim.eipclaim import Claim
-from ipamd.core.claim.facts import Bearer, Facts, bearer_of
+from ipamd.core.claim.facts import ClaimFacts, PodRelation, bearer_of
 from ipamd.core.errors import CloudError
 from ipamd.kube import errors
 from ipamd.kube.leases import NotLeaderError
@@ -34,15 +34,15 @@ A round that exceeds it is a defect or a fight with another writer.
 """
 
 
-class Reconciler:
+class ClaimReconciler:
     """Brings one claim as far as it gets."""
 
     def __init__(
         self,
         cluster_id: str,
         *,
-        cluster: Cluster,
-        lookout: Lookout,
+        cluster: ClusterView,
+        lookout: LiveReader,
         executor: Executor,
         ports: Ports,
         rules: ClusterRules | None = None,
@@ -57,7 +57,7 @@ class Reconciler:
     def reconcile(self, key: Key) -> Result:
         """Work on the key once.
 
-        Errors: KubeError, CloudError, NotLeaderError: nothing is lost, come back later.
+        Raises: KubeError, CloudError, NotLeaderError: nothing is lost, come back later.
         """
         namespace, name = key
         # Claim and Pod have one name.
@@ -85,13 +85,13 @@ class Reconciler:
         log.warning("claim %s/%s does not come to rest; last facts: %s", *key, facts)
         return Result(failed=True)
 
-    def _begin(self, claim: Claim | None, key: Key) -> Facts:
+    def _begin(self, claim: Claim | None, key: Key) -> ClaimFacts:
         pod = self._cluster.pod(key)
-        absent = claim is not None and bearer_of(claim, pod) not in (Bearer.SAME, Bearer.NEXT)
+        absent = claim is not None and bearer_of(claim, pod) not in (PodRelation.SAME, PodRelation.NEXT)
         obstacle = self._cluster.obstacle(pod, early=self._rules.early_orders) if pod else None
         obstructed = claim is not None and claim.address is None and obstacle is not None
         return self._with_promises(
-            Facts(
+            ClaimFacts(
                 cluster_id=self._cluster_id,
                 now=self._ports.clock(),
                 claim=claim,
@@ -106,17 +106,17 @@ class Reconciler:
             )
         )
 
-    def _give_hints(self, facts: Facts) -> None:
+    def _give_hints(self, facts: ClaimFacts) -> None:
         claim, pod = facts.claim, facts.pod
         if pod is None or not pod.wants_sandbox:
             return
         notes = warnings.misunderstandings(pod, self._cluster.node(pod.node))
-        if claim and not claim.deleting and bearer_of(claim, pod) is Bearer.SAME:
+        if claim and not claim.deleting and bearer_of(claim, pod) is PodRelation.SAME:
             notes += warnings.notes(claim, pod)
         for note in notes:
             self._ports.teller.pod_once(pod.ref, note.reason, note.message)
 
-    def _step(self, action: do.Action, facts: Facts) -> Facts | Result:
+    def _step(self, action: do.Action, facts: ClaimFacts) -> ClaimFacts | Result:
         claim = facts.claim
         if isinstance(action, do.Idle):
             return Result()
@@ -132,7 +132,7 @@ class Reconciler:
             return self._look_at_cloud(claim, facts)
         return self._executor.execute(action, facts)
 
-    def _look_at_cloud(self, claim: Claim, facts: Facts) -> Facts:
+    def _look_at_cloud(self, claim: Claim, facts: ClaimFacts) -> ClaimFacts:
         eips = self._lookout.at_cloud(claim, facts.ordered)
         order = self._ports.promises.ordered(claim.uid)
         missing = order is not None and order.eip_id not in {eip.eip_id for eip in eips}
@@ -149,13 +149,13 @@ class Reconciler:
             )
         )
 
-    def _wait(self, action: do.Wait, facts: Facts) -> Result:
+    def _wait(self, action: do.Wait, facts: ClaimFacts) -> Result:
         log.debug("claim %s waits %.1f s: %s", facts.claim, action.seconds, action.reason)
         if action.blocked and facts.claim:
             self._ports.teller.claim(facts.claim, "Warning", "EIPStillBound", action.reason)
         return Result(requeue_after=action.seconds, failed=action.blocked)
 
-    def _with_promises(self, facts: Facts) -> Facts:
+    def _with_promises(self, facts: ClaimFacts) -> ClaimFacts:
         if facts.claim is None:
             return facts
         listed = frozenset(eip.eip_id for eip in facts.eips or ())
@@ -167,9 +167,9 @@ class Reconciler:
             released=self._ports.promises.released(facts.claim.uid, listed),
         )
 
-    def _tell_failure(self, action: do.Action, facts: Facts, error: CloudError) -> None:
+    def _tell_failure(self, action: do.Action, facts: ClaimFacts, error: CloudError) -> None:
         """Tell of what was not done; a failed order has been told with its claim's condition."""
-        if facts.claim and isinstance(action, do.Release | do.Disassociate):
+        if facts.claim and isinstance(action, do.Release | do.DisassociateEip):
             verb = "Release" if isinstance(action, do.Release) else "Disassociate"
             self._ports.teller.claim(facts.claim, "Warning", f"Failed{verb}EIP", str(error))
         if (

@@ -28,7 +28,7 @@ class ReleaseGate:
     def closed(self) -> str:
         """Return by what releases are stopped, empty when they are not.
 
-        Errors: KubeError: it is not known, so nothing may be released.
+        Raises: KubeError: it is not known, so nothing may be released.
         """
         if self._stopped:
             return "the controller runs with --stop-releases"

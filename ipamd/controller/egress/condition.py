@@ -13,12 +13,12 @@ from ipamd.controller.claims.ports import Ports
 from ipamd.controller.egress.routes import EgressRoutes
 from ipamd.core.claim.eipclaim import BOUND, EGRESS_THROUGH_EIP, Claim, condition
 from ipamd.core.eip import egress
-from ipamd.core.eip.egress import Verdict
+from ipamd.core.eip.egress import EgressVerdict
 from ipamd.core.timing.backoff import Backoff
 from ipamd.kube import errors
 from ipamd.kube.leases import NotLeaderError
 from ipamd.runtime.defects import Survive
-from ipamd.runtime.loop import Loop, Pace
+from ipamd.runtime.loop import Loop, LoopPace
 
 _SOON = 2.0
 """Seconds between two rounds at least; in that time what was bound meanwhile gathers."""
@@ -51,14 +51,14 @@ class EgressChecks:
             "egress",
             self.check,
             policy=Survive(),
-            pace=Pace(period=interval, pause=_SOON, backoff=_BACKOFF),
+            pace=LoopPace(period=interval, pause=_SOON, backoff=_BACKOFF),
             no_news=(NotLeaderError,),  # a late renewal may yet succeed; who has lost for good is stopped
         )
 
     def check(self) -> float:
         """Do one round: all bound claims, if it is time or nothing is said of one of them yet.
 
-        Errors: CloudError, KubeError, NotLeaderError; the claims stay as they are.
+        Raises: CloudError, KubeError, NotLeaderError; the claims stay as they are.
         """
         now = self._monotonic()
         full = now >= self._due
@@ -78,7 +78,7 @@ class EgressChecks:
         being_bound = any(claim.binding and not claim.deleting and not _bound(claim) for claim in every)
         return _SOON if being_bound or not settled else max(0.0, self._due - self._monotonic())
 
-    def _settle(self, claim: Claim, verdict: Verdict | None) -> bool:
+    def _settle(self, claim: Claim, verdict: EgressVerdict | None) -> bool:
         """Bring the claim's condition up to date and tell of a change; False when it changed meanwhile."""
         if not egress.stale(claim, verdict):
             return True

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from ipamd.core import model
 from ipamd.core.eip import egress
-from ipamd.core.eip.egress import Verdict
+from ipamd.core.eip.egress import EgressVerdict
 from ipamd.core.timing.deadline import Deadline
 
 _PATIENCE = 15.0
@@ -45,10 +45,10 @@ class EgressRoutes:
         self._monotonic = monotonic
         self._subnets: dict[str, str] = {}
 
-    def look(self, eni_ids: frozenset[str]) -> dict[str, Verdict]:
+    def look(self, eni_ids: frozenset[str]) -> dict[str, EgressVerdict]:
         """Return the verdict for each of the ENIs that exists; other ENIs are forgotten.
 
-        Errors: CloudError.
+        Raises: CloudError.
         """
         deadline = Deadline.after(_PATIENCE, self._monotonic)
         self._subnets = {eni_id: s for eni_id, s in self._subnets.items() if eni_id in eni_ids}

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from ipamd.controller.claims.build import Claims
-from ipamd.controller.events import Teller
+from ipamd.controller.events import ClaimEvents
 from ipamd.controller.fence import Fence
 from ipamd.controller.masquerade.sync import MasqueradeConfig
-from ipamd.controller.tempo import Tempo
-from ipamd.core.eip.masquerade import Upkeep
+from ipamd.controller.tempo import ReplicaPace
+from ipamd.core.eip.masquerade import MasqueradeMode
 from ipamd.kube.client import KubeClient
 from ipamd.runtime.service import Service
 
@@ -21,7 +21,13 @@ class Masquerade:
 
 
 def build(
-    upkeep: Upkeep, claims: Claims, *, client: KubeClient, fence: Fence, teller: Teller, tempo: Tempo
+    upkeep: MasqueradeMode,
+    claims: Claims,
+    *,
+    client: KubeClient,
+    fence: Fence,
+    teller: ClaimEvents,
+    tempo: ReplicaPace,
 ) -> Masquerade:
     """Return the watch of the configuration and what writes it."""
     config = MasqueradeConfig(

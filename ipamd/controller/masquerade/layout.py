@@ -28,7 +28,7 @@ class _Edit(NamedTuple):
 def with_entries(text: str, root: yaml.Node | None, field: str, entries: Sequence[str]) -> str:
     """Return the text with these entries in the field's list: those that stand there stay in their places.
 
-    `root` is the text's node, None when it has none. Errors: LayoutError.
+    `root` is the text's node, None when it has none. Raises: LayoutError.
     """
     if not isinstance(root, yaml.MappingNode):
         return _with_first_field(text, root, field, entries)

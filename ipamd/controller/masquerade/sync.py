@@ -10,12 +10,12 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ipamd.controller.events import Teller
+from ipamd.controller.events import ClaimEvents
 from ipamd.controller.fence import Fence
 from ipamd.controller.masquerade.text import ConfigText
 from ipamd.core.claim.eipclaim import Claim
 from ipamd.core.eip import masquerade
-from ipamd.core.eip.masquerade import Upkeep
+from ipamd.core.eip.masquerade import MasqueradeMode
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.timing.backoff import Backoff
 from ipamd.kube import errors
@@ -24,7 +24,7 @@ from ipamd.kube.leases import NotLeaderError
 from ipamd.kube.resources import CONFIGMAPS
 from ipamd.kube.watch import ObjectCache, WatchPace
 from ipamd.runtime.defects import Survive
-from ipamd.runtime.loop import Loop, Pace
+from ipamd.runtime.loop import Loop, LoopPace
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +41,11 @@ class MasqueradeConfig:
     def __init__(
         self,
         client: KubeClient,
-        upkeep: Upkeep,
+        upkeep: MasqueradeMode,
         *,
         claims: Callable[[], list[Claim]],
         fence: Fence,
-        teller: Teller,
+        teller: ClaimEvents,
         pace: WatchPace | None = None,
     ) -> None:
         """Take what gives all claims; nothing is asked before `start_watching`."""
@@ -59,7 +59,7 @@ class MasqueradeConfig:
             "ip-masq-agent",
             self.keep,
             policy=Survive(),
-            pace=Pace(period=_NEXT_LOOK, pause=_PAUSE, backoff=_BACKOFF),
+            pace=LoopPace(period=_NEXT_LOOK, pause=_PAUSE, backoff=_BACKOFF),
             no_news=(NotLeaderError,),
         )
         self._cache = ObjectCache(
@@ -74,12 +74,12 @@ class MasqueradeConfig:
 
     def start_watching(self) -> None:
         """Follow the ConfigMap; every replica does."""
-        if self._upkeep is not Upkeep.OFF:
+        if self._upkeep is not MasqueradeMode.OFF:
             self._cache.start()
 
     def start(self) -> None:
         """Begin to write; only the leader does."""
-        if self._upkeep is not Upkeep.OFF:
+        if self._upkeep is not MasqueradeMode.OFF:
             self._loop.start()
 
     def stop(self, timeout: float) -> bool:
@@ -95,12 +95,12 @@ class MasqueradeConfig:
     def keep(self) -> float:
         """Compare and write once; return the seconds until the next time.
 
-        Errors: KubeError, NotLeaderError.
+        Raises: KubeError, NotLeaderError.
         """
         if not self._cache.has_synced:
             return 0.0  # the first list nudges, unless it is empty
         obj = self._cache.get(masquerade.NAMESPACE, masquerade.NAME)
-        keeping = self._upkeep is Upkeep.KEEP
+        keeping = self._upkeep is MasqueradeMode.KEEP
         wanted = masquerade.exempt(self._claims()) if keeping else frozenset()
         try:
             patch = _patch(obj, wanted)
@@ -137,7 +137,7 @@ class MasqueradeConfig:
 def _patch(obj: Mapping[str, Any] | None, wanted: frozenset[str]) -> dict[str, Any] | None:
     """Return the merge patch of the ConfigMap, None if it is as it has to be.
 
-    Errors: InvalidInputError for a configuration that must be mended by people first.
+    Raises: InvalidInputError for a configuration that must be mended by people first.
     """
     if obj is None:
         if wanted:

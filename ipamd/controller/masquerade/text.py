@@ -27,7 +27,7 @@ class ConfigText:
     def with_entries(self, field: str, entries: Sequence[str]) -> str:
         """Return the text with these entries in the list of the field, in which they stand in their order.
 
-        Errors: InvalidInputError for a layout that is not understood.
+        Raises: InvalidInputError for a layout that is not understood.
         """
         try:
             changed = layout.with_entries(self._text, self._root, field, entries)

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from ipamd.cloud.tencent import TencentCloud
-from ipamd.controller.claims.cluster import Cluster
+from ipamd.controller.claims.cluster import ClusterView
 from ipamd.controller.claims.ports import Ports
-from ipamd.controller.options import Settings
+from ipamd.controller.options import ControllerSettings
 from ipamd.controller.sweep.losses import ClaimLosses
 from ipamd.controller.sweep.sweep import Sweep
-from ipamd.controller.tempo import Tempo
+from ipamd.controller.tempo import ReplicaPace
 from ipamd.core.claim import eipclaim
 from ipamd.core.claim.eipclaim import Claim
 from ipamd.core.timing.backoff import Backoff
@@ -17,7 +17,7 @@ from ipamd.kube.client import KubeClient
 from ipamd.kube.leases import NotLeaderError
 from ipamd.kube.resources import EIPCLAIMS
 from ipamd.runtime.defects import Survive
-from ipamd.runtime.loop import Loop, Pace
+from ipamd.runtime.loop import Loop, LoopPace
 from ipamd.runtime.service import Service
 
 _BACKOFF: Final = Backoff(first=2.0, longest=300.0)
@@ -27,7 +27,7 @@ _BACKOFF: Final = Backoff(first=2.0, longest=300.0)
 class _Reader:
     """Claims from the cache, and from the API server."""
 
-    cluster: Cluster
+    cluster: ClusterView
     client: KubeClient
 
     def claims(self) -> list[Claim]:
@@ -38,7 +38,12 @@ class _Reader:
 
 
 def build(
-    settings: Settings, cluster: Cluster, ports: Ports, *, client: KubeClient, cloud: TencentCloud
+    settings: ControllerSettings,
+    cluster: ClusterView,
+    ports: Ports,
+    *,
+    client: KubeClient,
+    cloud: TencentCloud,
 ) -> Sweep:
     """Return what makes the passes; `run` makes the service of it."""
     return Sweep(
@@ -51,13 +56,13 @@ def build(
     )
 
 
-def run(sweep: Sweep, settings: Settings, tempo: Tempo) -> Service:
+def run(sweep: Sweep, settings: ControllerSettings, tempo: ReplicaPace) -> Service:
     """Return the service that makes the passes."""
     loop = Loop(
         "sweep",
         sweep.make_pass,
         policy=Survive(),
-        pace=Pace(period=settings.sweep.interval, backoff=tempo.backoff or _BACKOFF),
+        pace=LoopPace(period=settings.sweep.interval, backoff=tempo.backoff or _BACKOFF),
         no_news=(NotLeaderError,),
     )
     return Service(name="sweep", start=loop.start, stop=loop.stop, metrics=sweep.metrics)

@@ -26,7 +26,7 @@ class ClaimLocks:
     def look(self, claims: Iterable[Claim], eips: Iterable[Eip]) -> Counter[str]:
         """Compare the claims with their EIPs; return how many are locked, by reason.
 
-        A claim whose EIP is not among these stays as it is. Errors: KubeError; NotLeaderError.
+        A claim whose EIP is not among these stays as it is. Raises: KubeError; NotLeaderError.
         """
         by_id = {eip.eip_id: eip for eip in eips}
         locked: Counter[str] = Counter()

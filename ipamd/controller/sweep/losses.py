@@ -23,7 +23,7 @@ from ipamd.kube import errors
 log = logging.getLogger(__name__)
 
 
-class CloudReader(Protocol):
+class LossesCloud(Protocol):
     """What looks at EIPs by id: `TencentCloud`."""
 
     def describe_eips(self, *, eip_ids: list[str], deadline: Deadline | None = None) -> list[model.Eip]:
@@ -37,7 +37,7 @@ class ClaimLosses:
     locked, by reason. Both may be read from any thread.
     """
 
-    def __init__(self, cloud: CloudReader, ports: Ports, tell: Tell) -> None:
+    def __init__(self, cloud: LossesCloud, ports: Ports, tell: Tell) -> None:
         """Take whom to ask, and who tells what concerns the cluster."""
         self._tell = tell
         self.blind = ""
@@ -50,7 +50,7 @@ class ClaimLosses:
     def mend(self, known: Iterable[Claim], eips: Iterable[model.Eip]) -> int:
         """Compare all claims with the cloud; return how many were found to have lost their EIP.
 
-        `eips` is the cluster's listing. Errors: CloudError; KubeError; NotLeaderError.
+        `eips` is the cluster's listing. Raises: CloudError; KubeError; NotLeaderError.
         """
         known, eips = tuple(known), tuple(eips)
         suspects = orphans.unlisted(known, eips)

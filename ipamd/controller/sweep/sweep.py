@@ -19,7 +19,7 @@ from ipamd.controller.sweep.losses import ClaimLosses
 from ipamd.core import model, tags
 from ipamd.core.claim.eipclaim import Claim, Reason
 from ipamd.core.eip import orphans
-from ipamd.core.eip.orphans import Fate, Orphan, SweepMode, SweepTerms
+from ipamd.core.eip.orphans import Orphan, OrphanVerdict, SweepMode, SweepTerms
 from ipamd.core.timing.deadline import Deadline
 from ipamd.kube.errors import KubeError
 from ipamd.runtime.metric import Metric, counter, gauge, gauges
@@ -38,12 +38,12 @@ _UNSEEN = (
 )
 _REPEAT = 3600.0
 """Seconds after which an orphan that is still there is told of again."""
-_ADVICE: Mapping[Fate, str] = {
-    Fate.BOUND: "it is left alone; if nobody needs it, unbind and release it",
-    Fate.UNSETTLED: "it is looked at again",
-    Fate.UNKNOWN_MAKER: "it is left alone; if nobody needs it, release it",
-    Fate.SPARE: "it is left alone, and released with the claim; if nobody needs it, release it now",
-    Fate.RELEASE: "with --orphan-sweep=release it would be released",
+_ADVICE: Mapping[OrphanVerdict, str] = {
+    OrphanVerdict.BOUND: "it is left alone; if nobody needs it, unbind and release it",
+    OrphanVerdict.UNSETTLED: "it is looked at again",
+    OrphanVerdict.UNKNOWN_MAKER: "it is left alone; if nobody needs it, release it",
+    OrphanVerdict.SPARE: "it is left alone, and released with the claim; if nobody needs it, release it now",
+    OrphanVerdict.RELEASE: "with --orphan-sweep=release it would be released",
 }
 
 
@@ -55,7 +55,7 @@ class SweepCounts:
     failures: int = 0
     """Passes that ended early, for example because the cloud did not answer."""
     orphans: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
-    """EIPs without claim now, by what the last pass found them to be (values of `Fate`)."""
+    """EIPs without claim now, by what the last pass found them to be (values of `OrphanVerdict`)."""
     released: int = 0
     claims_without_eip: int = 0
     """How often a claim was found whose EIP is no more."""
@@ -67,8 +67,8 @@ class SweepCounts:
     """Why releases were held back when the last pass asked; those of claims are as well."""
 
 
-class CloudReader(Protocol):
-    """What looks at EIPs: `TencentCloud`. Errors: CloudError."""
+class SweepCloud(Protocol):
+    """What looks at EIPs: `TencentCloud`. Raises: CloudError."""
 
     def describe_eips(self, *, tags: dict[str, str], deadline: Deadline | None = None) -> list[model.Eip]:
         """Return the EIPs that have all of these tags."""
@@ -84,7 +84,7 @@ class ClaimReader(Protocol):
         """Return those of the watch cache."""
 
     def live(self) -> list[Claim]:
-        """Return those of the API server, all of them. Errors: KubeError."""
+        """Return those of the API server, all of them. Raises: KubeError."""
 
 
 class Sweep:
@@ -95,7 +95,7 @@ class Sweep:
         terms: SweepTerms,
         cluster_id: str,
         *,
-        cloud: CloudReader,
+        cloud: SweepCloud,
         claims: ClaimReader,
         ports: Ports,
         losses: ClaimLosses,
@@ -107,7 +107,7 @@ class Sweep:
         self._ports = ports
         self._losses = losses
         self._before: dict[str, float] = {}
-        self._told: dict[str, tuple[Fate, float]] = {}
+        self._told: dict[str, tuple[OrphanVerdict, float]] = {}
         self._leaving: set[str] = set()  # released, and not yet seen to be gone
         self._believed_until: float | None = None
         self.counts = SweepCounts()
@@ -119,7 +119,7 @@ class Sweep:
             "tke_eni_orphaned_eips",
             "EIPs of the cluster that no EIPClaim answers for.",
             "state",
-            {fate.value: counts.orphans.get(fate.value, 0) for fate in Fate},
+            {fate.value: counts.orphans.get(fate.value, 0) for fate in OrphanVerdict},
         )
         for name, text, value in (
             ("tke_eni_sweeps", "Passes over all EIPs and EIPClaims.", counts.passes),
@@ -148,7 +148,7 @@ class Sweep:
     def make_pass(self) -> float:
         """Look at everything once; return the seconds until it is to be done again.
 
-        Errors: CloudError, KubeError, TryAgainError, NotLeaderError; what was not reached waits for the next.
+        Raises: CloudError, KubeError, TryAgainError, NotLeaderError; what was not reached waits for the next.
         """
         self._count(stopped_by=self._stopped_by())
         begun = self._ports.steady()
@@ -191,7 +191,7 @@ class Sweep:
             return f"it could not be asked whether they are stopped: {e}"
 
     def _sweep(self, eips: tuple[model.Eip, ...], claims: list[Claim]) -> None:
-        now = orphans.Moment(wall=self._ports.clock(), steady=self._ports.steady())
+        now = orphans.SweepTime(wall=self._ports.clock(), steady=self._ports.steady())
         found = self._find(eips, claims, now)
         if any(self._is_news(orphan, now) for orphan in found) or self._releasable(found):
             # The cache may be behind, and what follows is told to people or cannot be undone.
@@ -208,25 +208,25 @@ class Sweep:
                 break
 
     def _find(
-        self, eips: tuple[model.Eip, ...], claims: list[Claim], now: orphans.Moment
+        self, eips: tuple[model.Eip, ...], claims: list[Claim], now: orphans.SweepTime
     ) -> tuple[Orphan, ...]:
         return orphans.find(eips, claims, self._cluster_id, before=self._before, age=self._terms.age, now=now)
 
     def _releasable(self, found: tuple[Orphan, ...]) -> list[Orphan]:
         if self._terms.mode is not SweepMode.RELEASE:
             return []
-        return [orphan for orphan in found if orphan.fate is Fate.RELEASE][:AT_ONCE]
+        return [orphan for orphan in found if orphan.fate is OrphanVerdict.RELEASE][:AT_ONCE]
 
-    def _is_news(self, orphan: Orphan, now: orphans.Moment) -> bool:
-        fate, at = self._told.get(orphan.eip.eip_id, (Fate.YOUNG, float("-inf")))
+    def _is_news(self, orphan: Orphan, now: orphans.SweepTime) -> bool:
+        fate, at = self._told.get(orphan.eip.eip_id, (OrphanVerdict.YOUNG, float("-inf")))
         return orphan.ripe and (fate is not orphan.fate or now.steady - at >= _REPEAT)
 
-    def _report(self, orphan: Orphan, now: orphans.Moment) -> None:
+    def _report(self, orphan: Orphan, now: orphans.SweepTime) -> None:
         eip = orphan.eip
         self._told[eip.eip_id] = orphan.fate, now.steady
         place = f" to {eip.private_ip or eip.instance_id} on {eip.eni_id or 'no ENI'}" if eip.bound else ""
         advice = _ADVICE[orphan.fate]
-        if orphan.fate is Fate.RELEASE and self._terms.mode is SweepMode.RELEASE:
+        if orphan.fate is OrphanVerdict.RELEASE and self._terms.mode is SweepMode.RELEASE:
             advice = "it is released"
         message = f"{eip.eip_id} ({eip.public_ip}) has no EIPClaim; {orphan.fate.value}{place}: {advice}"
         log.warning("%s", message)

@@ -66,7 +66,7 @@ def _asks(pod: PodView) -> bool:
 def request_of(pod: PodView, default_network: str = networks.ROUTE_ENI) -> EipRequest:
     """Return what the Pod asks for; one that names no network is on the default one.
 
-    Errors: InvalidInputError, which a retry without a change of the annotations meets again.
+    Raises: InvalidInputError, which a retry without a change of the annotations meets again.
     """
     networks.check_eip(pod, default_network)
     order: model.EipOrder | None = None

@@ -66,7 +66,7 @@ class Create:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reject:
+class RejectPod:
     """Tell the Pod's owner that its annotations cannot be served; no claim is made."""
 
     pod: PodView
@@ -75,26 +75,26 @@ class Reject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
+class AddFinalizer:
     """Put our finalizer on the claim."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MoveTo:
+class SetNodeLabel:
     """Set the claim's node label, by which an agent finds it; empty removes the label."""
 
     node: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BelongTo:
+class SetOwnerReference:
     """Let the claim be deleted with this owner."""
 
     owner: OwnerRef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Serve:
+class RecordPod:
     """Record the Pod that the claim serves, or when it was found to be gone."""
 
     pod: ClaimPod
@@ -126,7 +126,7 @@ class RecordAddress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refuse:
+class MarkNotProvisioned:
     """Say in the claim's condition, and by Events, why it gets no EIP; look again later."""
 
     reason: Reason
@@ -150,7 +150,7 @@ class DeleteClaim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Disassociate:
+class DisassociateEip:
     """Unbind the EIP in the place of an agent whose node is gone."""
 
     eip_id: str
@@ -183,18 +183,18 @@ Action = (
     | LookAtCloud
     | LookAtOwners
     | Create
-    | Reject
-    | Hold
-    | MoveTo
-    | BelongTo
-    | Serve
+    | RejectPod
+    | AddFinalizer
+    | SetNodeLabel
+    | SetOwnerReference
+    | RecordPod
     | Allocate
     | Choose
     | RecordAddress
-    | Refuse
+    | MarkNotProvisioned
     | Postpone
     | DeleteClaim
-    | Disassociate
+    | DisassociateEip
     | ClearBinding
     | Release
     | DropFinalizer

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ipamd.core import tags
 from ipamd.core.annotations import eip_id_list
-from ipamd.core.claim.actions import Choose, RecordAddress, Refuse, Wait
+from ipamd.core.claim.actions import Choose, MarkNotProvisioned, RecordAddress, Wait
 from ipamd.core.claim.eipclaim import Claim, ClaimAddress, Reason
 from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.model import Eip, EipStatus
@@ -20,7 +20,7 @@ _POLL = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
+class SelectionFacts:
     """What the choice depends on, beside the claim itself."""
 
     cluster_id: str
@@ -41,17 +41,17 @@ class _Obstacle:
     """Whether it goes by itself in a moment."""
 
 
-_Check = Callable[[Scene, Claim, Eip], _Obstacle | None]
+_Check = Callable[[SelectionFacts, Claim, Eip], _Obstacle | None]
 
 
-def entries_for(ids: tuple[str, ...], pod: PodView) -> Choose | Refuse:
+def entries_for(ids: tuple[str, ...], pod: PodView) -> Choose | MarkNotProvisioned:
     """Return which entries of the list of its EIPClaim the Pod may have."""
     number = eip_id_list.number_of(pod)
     if number is None:
         return Choose(address_ids=ids)
     if number < len(ids):
         return Choose(address_ids=(ids[number],))
-    return Refuse(
+    return MarkNotProvisioned(
         reason=Reason.NO_SUCH_ENTRY,
         message=f"Pod {pod.ref} takes entry {number + 1} of its eip-id-list, as its name ends in {number}; "
         f"the list of its EIPClaim has {len(ids)}: add EIPs to the list and create the Pod again, or run "
@@ -59,7 +59,7 @@ def entries_for(ids: tuple[str, ...], pod: PodView) -> Choose | Refuse:
     )
 
 
-def settle(claim: Claim, choice: Choose, scene: Scene) -> RecordAddress | Refuse | Wait:
+def settle(claim: Claim, choice: Choose, scene: SelectionFacts) -> RecordAddress | MarkNotProvisioned | Wait:
     """Return the EIP that the claim gets, or why it gets none now."""
     obstacles = {eip_id: _obstacle(scene, claim, eip_id) for eip_id in choice.address_ids}
     free = [scene.eips[eip_id] for eip_id, obstacle in obstacles.items() if obstacle is None]
@@ -71,13 +71,13 @@ def settle(claim: Claim, choice: Choose, scene: Scene) -> RecordAddress | Refuse
     passing = next((obstacle for obstacle in found if obstacle.passing), None)
     if passing:
         return Wait(reason=passing.text, seconds=_POLL)
-    return Refuse(
+    return MarkNotProvisioned(
         reason=found[0].reason if len(found) == 1 else _common_reason(found),
         message=_joined([obstacle.text for obstacle in found]),
     )
 
 
-def refuse_if_held(choice: Choose, holders: Mapping[str, Claim]) -> Refuse | None:
+def refuse_if_held(choice: Choose, holders: Mapping[str, Claim]) -> MarkNotProvisioned | None:
     """Return the refusal when every EIP of the list is a user's and held by a claim."""
     listed = []
     for eip_id in choice.address_ids:
@@ -88,7 +88,7 @@ def refuse_if_held(choice: Choose, holders: Mapping[str, Claim]) -> Refuse | Non
         listed.append(
             _held_text(eip_id, holder, f"{binding.private_ip} on {binding.eni_id}" if binding else "")
         )
-    return Refuse(reason=Reason.EIP_IN_USE, message=_joined(listed))
+    return MarkNotProvisioned(reason=Reason.EIP_IN_USE, message=_joined(listed))
 
 
 def _joined(obstacles: list[str]) -> str:
@@ -105,7 +105,7 @@ def _common_reason(found: list[_Obstacle]) -> Reason:
     return reasons[0]
 
 
-def _obstacle(scene: Scene, claim: Claim, eip_id: str) -> _Obstacle | None:
+def _obstacle(scene: SelectionFacts, claim: Claim, eip_id: str) -> _Obstacle | None:
     eip = scene.eips.get(eip_id)
     if eip is None or eip.status is EipStatus.OFFLINING:
         return _Obstacle(
@@ -115,7 +115,7 @@ def _obstacle(scene: Scene, claim: Claim, eip_id: str) -> _Obstacle | None:
     return next((obstacle for check in _CHECKS if (obstacle := check(scene, claim, eip))), None)
 
 
-def _forbidden(scene: Scene, claim: Claim, eip: Eip) -> _Obstacle | None:
+def _forbidden(scene: SelectionFacts, claim: Claim, eip: Eip) -> _Obstacle | None:
     if not scene.tagged_only or tags.allows_namespace(eip.tags, claim.namespace):
         return None
     said = eip.tags.get(tags.NAMESPACES)
@@ -128,7 +128,7 @@ def _forbidden(scene: Scene, claim: Claim, eip: Eip) -> _Obstacle | None:
     )
 
 
-def _created(scene: Scene, claim: Claim, eip: Eip) -> _Obstacle | None:
+def _created(scene: SelectionFacts, claim: Claim, eip: Eip) -> _Obstacle | None:
     del claim
     cluster = eip.tags.get(tags.CLUSTER_ID)
     if cluster not in (None, scene.cluster_id):
@@ -148,7 +148,7 @@ def _created(scene: Scene, claim: Claim, eip: Eip) -> _Obstacle | None:
     )
 
 
-def _held(scene: Scene, claim: Claim, eip: Eip) -> _Obstacle | None:
+def _held(scene: SelectionFacts, claim: Claim, eip: Eip) -> _Obstacle | None:
     del claim
     holder = scene.holders.get(eip.eip_id)
     if holder is None:
@@ -169,7 +169,7 @@ def _held_text(eip_id: str, holder: Claim, place: str) -> str:
     return f"{eip_id}{where} is held by EIPClaim {holder}{rest}"
 
 
-def _unusable(scene: Scene, claim: Claim, eip: Eip) -> _Obstacle | None:
+def _unusable(scene: SelectionFacts, claim: Claim, eip: Eip) -> _Obstacle | None:
     del scene, claim
     if eip.cascade_release:
         return _Obstacle(
@@ -189,7 +189,7 @@ def _unusable(scene: Scene, claim: Claim, eip: Eip) -> _Obstacle | None:
     return None
 
 
-def _bound(scene: Scene, claim: Claim, eip: Eip) -> _Obstacle | None:
+def _bound(scene: SelectionFacts, claim: Claim, eip: Eip) -> _Obstacle | None:
     del scene, claim
     if eip.status is EipStatus.UNBIND and eip.public_ip:
         return None

@@ -1,10 +1,10 @@
 """When a retained claim has waited long enough for the next Pod of its name. Pure."""
 
 from ipamd.core.claim.eipclaim import Claim
-from ipamd.core.claim.facts import Facts
+from ipamd.core.claim.facts import ClaimFacts
 
 
-def limit_of(facts: Facts, claim: Claim) -> float | None:
+def limit_of(facts: ClaimFacts, claim: Claim) -> float | None:
     """Return the seconds for which the claim outlives its Pod: its own word, else the operator's."""
     if claim.request is None or not claim.retained:
         return None
@@ -12,7 +12,7 @@ def limit_of(facts: Facts, claim: Claim) -> float | None:
     return facts.rules.expire_after if own is None else own
 
 
-def seconds_left(facts: Facts, claim: Claim) -> float | None:
+def seconds_left(facts: ClaimFacts, claim: Claim) -> float | None:
     """Return how long the claim is kept from now on, None for ever; counted from when its Pod was missed.
 
     Dates alone delete nothing: they were written by the clocks of perhaps several leaders. And while the wall

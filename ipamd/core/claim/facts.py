@@ -16,7 +16,7 @@ from ipamd.core.kubernetes.owners import Workload
 from ipamd.core.kubernetes.pods import PodView
 
 
-class NodeFate(Enum):
+class NodeState(Enum):
     """What is known of the node on which an EIP is bound."""
 
     UNKNOWN = "unknown"
@@ -35,7 +35,7 @@ class LivePod:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class ClaimFacts:
     """Everything that a decision depends on."""
 
     cluster_id: str
@@ -51,7 +51,7 @@ class Facts:
     live_pod: LivePod | None = None
     workload: Workload | None = None
     """What the Pod belongs to."""
-    node_fate: NodeFate = NodeFate.UNKNOWN
+    node_fate: NodeState = NodeState.UNKNOWN
     eips: tuple[model.Eip, ...] | None = None
     """Those with the claim's tags or its recorded id, from the cloud in this round."""
     ordered: str = ""
@@ -74,7 +74,7 @@ class Facts:
     """EIPs of this claim whose release the cloud has accepted from this process."""
 
 
-class Stage(Enum):
+class ClaimStage(Enum):
     """How far a claim has come."""
 
     ABSENT = "absent"
@@ -91,7 +91,7 @@ class Stage(Enum):
     """Deleted, and not held by us any more."""
 
 
-class Bearer(Enum):
+class PodRelation(Enum):
     """What the Pod of the claim's name is to the claim."""
 
     NONE = "none"
@@ -104,32 +104,32 @@ class Bearer(Enum):
     """Another incarnation, which wants none or is on its way out."""
 
 
-def stage_of(claim: Claim | None) -> Stage:
+def stage_of(claim: Claim | None) -> ClaimStage:
     """Return the claim's stage."""
     if claim is None:
-        return Stage.ABSENT
+        return ClaimStage.ABSENT
     if claim.deleting:
         if not claim.held:
-            return Stage.LEFT
-        return Stage.UNBINDING if claim.binding else Stage.RELEASING
+            return ClaimStage.LEFT
+        return ClaimStage.UNBINDING if claim.binding else ClaimStage.RELEASING
     if not claim.held:
-        return Stage.UNHELD
+        return ClaimStage.UNHELD
     if claim.address is None:
         # Also while it is bound: an EIP that was lost is replaced first, and the agent then changes over.
-        return Stage.PENDING
-    return Stage.BOUND if claim.binding else Stage.PROVISIONED
+        return ClaimStage.PENDING
+    return ClaimStage.BOUND if claim.binding else ClaimStage.PROVISIONED
 
 
-def bearer_of(claim: Claim | None, pod: PodView | None) -> Bearer:
+def bearer_of(claim: Claim | None, pod: PodView | None) -> PodRelation:
     """Return what the Pod is to the claim."""
     if pod is None or pod.finished:
-        return Bearer.NONE
+        return PodRelation.NONE
     if claim is not None and pod.ref.uid == claim.pod_uid:
-        return Bearer.SAME
-    return Bearer.NEXT if wants_eip(pod) and not pod.deleting else Bearer.STRANGER
+        return PodRelation.SAME
+    return PodRelation.NEXT if wants_eip(pod) and not pod.deleting else PodRelation.STRANGER
 
 
-def created_eips(facts: Facts, claim: Claim) -> list[model.Eip]:
+def created_eips(facts: ClaimFacts, claim: Claim) -> list[model.Eip]:
     """Return the EIPs that the cloud shows to have been created for the claim, whatever the claim records."""
     return [
         eip for eip in facts.eips or () if tags.created_for(eip.tags, eip.name, facts.cluster_id, claim.uid)

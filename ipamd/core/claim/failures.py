@@ -10,7 +10,7 @@ from ipamd.core.claim.eipclaim import Reason
 from ipamd.core.errors import CloudError, CloudErrorKind, IpamError
 
 
-class Meaning(NamedTuple):
+class FailureMeaning(NamedTuple):
     """The answer to one kind of failure."""
 
     reason: Reason
@@ -26,31 +26,33 @@ class Meaning(NamedTuple):
 
 
 _K = CloudErrorKind
-_TABLE: Mapping[CloudErrorKind, Meaning] = {
-    _K.QUOTA: Meaning(Reason.QUOTA_EXCEEDED, 30.0, refused=True),
-    _K.TAGS: Meaning(Reason.TAGS_REFUSED, 30.0, refused=True),
-    _K.PERMISSION: Meaning(Reason.PERMISSION_DENIED, 30.0, refused=True),
-    _K.MONEY: Meaning(Reason.NO_MONEY, 60.0, refused=True),
-    _K.INVALID: Meaning(Reason.INVALID_ATTRIBUTES, 60.0, refused=True),
+_TABLE: Mapping[CloudErrorKind, FailureMeaning] = {
+    _K.QUOTA: FailureMeaning(Reason.QUOTA_EXCEEDED, 30.0, refused=True),
+    _K.TAGS: FailureMeaning(Reason.TAGS_REFUSED, 30.0, refused=True),
+    _K.PERMISSION: FailureMeaning(Reason.PERMISSION_DENIED, 30.0, refused=True),
+    _K.MONEY: FailureMeaning(Reason.NO_MONEY, 60.0, refused=True),
+    _K.INVALID: FailureMeaning(Reason.INVALID_ATTRIBUTES, 60.0, refused=True),
     # These judge who asks, not the order: an earlier sending of it may have been carried out.
-    _K.CREDENTIALS: Meaning(Reason.CREDENTIALS_REFUSED, 30.0, refused=False),
+    _K.CREDENTIALS: FailureMeaning(Reason.CREDENTIALS_REFUSED, 30.0, refused=False),
 }
-_TRANSIENT = Meaning(Reason.CLOUD_ERROR, 0.0, refused=False)
+_TRANSIENT = FailureMeaning(Reason.CLOUD_ERROR, 0.0, refused=False)
 
 
-def meaning(kind: CloudErrorKind) -> Meaning:
+def meaning(kind: CloudErrorKind) -> FailureMeaning:
     """Return what a failure of this kind means for the claim whose EIP was ordered."""
     return _TABLE.get(kind, _TRANSIENT)
 
 
-_CODES: Mapping[str, Meaning] = {
-    "AuthFailure.SignatureExpire": Meaning(Reason.CLOCK_WRONG, 30.0, refused=False),
-    "LimitExceeded.BandwidthPackageResourceQuota": Meaning(Reason.BANDWIDTH_PACKAGE_FULL, 30.0, refused=True),
+_CODES: Mapping[str, FailureMeaning] = {
+    "AuthFailure.SignatureExpire": FailureMeaning(Reason.CLOCK_WRONG, 30.0, refused=False),
+    "LimitExceeded.BandwidthPackageResourceQuota": FailureMeaning(
+        Reason.BANDWIDTH_PACKAGE_FULL, 30.0, refused=True
+    ),
 }
 """What means something else than its kind."""
 
 
-def meaning_of(error: CloudError) -> Meaning:
+def meaning_of(error: CloudError) -> FailureMeaning:
     """Return what this failure means for the claim whose EIP was ordered."""
     return _CODES.get(error.code) or meaning(error.kind)
 

@@ -5,9 +5,17 @@ what an earlier order made is adopted. Pure.
 """
 
 from ipamd.core.claim import eip_selection
-from ipamd.core.claim.actions import Action, Allocate, LookAtCloud, Postpone, RecordAddress, Refuse, Wait
+from ipamd.core.claim.actions import (
+    Action,
+    Allocate,
+    LookAtCloud,
+    MarkNotProvisioned,
+    Postpone,
+    RecordAddress,
+    Wait,
+)
 from ipamd.core.claim.eipclaim import Claim, ClaimAddress, Reason
-from ipamd.core.claim.facts import Facts, created_eips
+from ipamd.core.claim.facts import ClaimFacts, created_eips
 from ipamd.core.claim.placement import Obstacle
 from ipamd.core.claim.release import ATTEMPT_WINDOW, SETTLE
 from ipamd.core.kubernetes.pods import PodView
@@ -25,11 +33,11 @@ _LATE = 5.0
 """Seconds between looks for the EIP of an attempt that is not repeated any more."""
 
 
-def provision(facts: Facts, claim: Claim, pod: PodView) -> Action:
+def provision(facts: ClaimFacts, claim: Claim, pod: PodView) -> Action:
     """Return the next step towards the claim's EIP."""
     if claim.request is None:
         problem = f"{claim.problem}; correct the claim or delete it"
-        return Refuse(reason=Reason.INVALID_ATTRIBUTES, message=problem)
+        return MarkNotProvisioned(reason=Reason.INVALID_ATTRIBUTES, message=problem)
     begun = claim.allocation is not None and claim.allocation.started is not None
     if facts.obstacle and not begun:
         return _postpone(facts, facts.obstacle)
@@ -45,7 +53,7 @@ def provision(facts: Facts, claim: Claim, pod: PodView) -> Action:
     return _order_again(facts, claim, claim.request.order)
 
 
-def _order_again(facts: Facts, claim: Claim, order: EipOrder) -> Action:
+def _order_again(facts: ClaimFacts, claim: Claim, order: EipOrder) -> Action:
     """Deal with an order that was begun, and of which the cloud shows nothing.
 
     It is repeated with its ClientToken, and so tells again what came of it, until the cloud has promised an
@@ -70,8 +78,8 @@ def _order_again(facts: Facts, claim: Claim, order: EipOrder) -> Action:
     return _order(facts, order, attempt + 1, begun=False)
 
 
-def _not_shown(claim: Claim, eip_id: str) -> Refuse:
-    return Refuse(
+def _not_shown(claim: Claim, eip_id: str) -> MarkNotProvisioned:
+    return MarkNotProvisioned(
         reason=Reason.EIP_NOT_SHOWN,
         message=f"{eip_id} was delivered for claim {claim}, and the cloud does not show it, asked for by its "
         "id: no other is ordered; check --region, the account of the credentials and whether a CAM policy "
@@ -79,13 +87,13 @@ def _not_shown(claim: Claim, eip_id: str) -> Refuse:
     )
 
 
-def _postpone(facts: Facts, obstacle: Obstacle) -> Action:
+def _postpone(facts: ClaimFacts, obstacle: Obstacle) -> Action:
     if facts.obstructed_for < _PASSING:
         return Wait(reason=obstacle.message, seconds=_PASSING - facts.obstructed_for)
     return Postpone(obstacle=obstacle)
 
 
-def _order(facts: Facts, order: EipOrder, attempt: int, *, begun: bool) -> Action:
+def _order(facts: ClaimFacts, order: EipOrder, attempt: int, *, begun: bool) -> Action:
     """Order, or order again, if the Pod can have an EIP where it is."""
     if facts.obstacle:
         return _postpone(facts, facts.obstacle)
@@ -96,7 +104,7 @@ def _attempt(claim: Claim) -> int:
     return claim.allocation.attempt if claim.allocation else 1
 
 
-def _late(facts: Facts, claim: Claim) -> float:
+def _late(facts: ClaimFacts, claim: Claim) -> float:
     """Return the seconds in which an order that was begun may still deliver.
 
     For ATTEMPT_WINDOW seconds it is repeated whatever was answered. The last repeat may have been carried out
@@ -106,7 +114,7 @@ def _late(facts: Facts, claim: Claim) -> float:
     return 0.0 if started is None else started + ATTEMPT_WINDOW + SETTLE - facts.now
 
 
-def adopt(facts: Facts, claim: Claim) -> Action | None:
+def adopt(facts: ClaimFacts, claim: Claim) -> Action | None:
     """Return what becomes of EIPs that carry the claim's tags; None when there are none."""
     found = created_eips(facts, claim)
     if not found:
@@ -124,7 +132,7 @@ def adopt(facts: Facts, claim: Claim) -> Action | None:
 
 def _ambiguous(claim: Claim, found: list[Eip]) -> Action:
     listed = ", ".join(f"{eip.eip_id} ({eip.public_ip or 'no address'}, {eip.status.value})" for eip in found)
-    return Refuse(
+    return MarkNotProvisioned(
         reason=Reason.AMBIGUOUS_EIP,
         message=f"{len(found)} EIPs carry the tag of claim {claim}: {listed}; "
         "nothing is done until all but one are released in the console",

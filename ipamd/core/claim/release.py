@@ -8,18 +8,18 @@ supplied is let go at "binding gone". Pure.
 from ipamd.core.claim.actions import (
     Action,
     ClearBinding,
-    Disassociate,
+    DisassociateEip,
     DropFinalizer,
     Idle,
     LookAtCloud,
     LookAtNode,
     LookAtPod,
-    MoveTo,
     Release,
+    SetNodeLabel,
     Wait,
 )
 from ipamd.core.claim.eipclaim import Claim, ClaimBinding
-from ipamd.core.claim.facts import Facts, LivePod, NodeFate, created_eips
+from ipamd.core.claim.facts import ClaimFacts, LivePod, NodeState, created_eips
 from ipamd.core.kubernetes.node_labels import label_value
 from ipamd.core.model import Eip, EipStatus
 
@@ -43,7 +43,7 @@ def home(claim: Claim, pod_node: str) -> str:
     return bound or pod_node
 
 
-def unbind(facts: Facts, claim: Claim) -> Action:
+def unbind(facts: ClaimFacts, claim: Claim) -> Action:
     """Unbind for a node that is gone; leave it to the agent of one that is not.
 
     A node that is not ready for long may have a living agent, and the Pod a running container. Only a Pod
@@ -52,13 +52,13 @@ def unbind(facts: Facts, claim: Claim) -> Action:
     binding = claim.binding
     if binding is None or not binding.node:
         return Idle()
-    if facts.node_fate is NodeFate.UNKNOWN:
+    if facts.node_fate is NodeState.UNKNOWN:
         return LookAtNode(node=binding.node)
-    if facts.node_fate is NodeFate.ALIVE and claim.node != label_value(binding.node):
-        return MoveTo(node=binding.node)
-    if facts.node_fate is NodeFate.ALIVE:
+    if facts.node_fate is NodeState.ALIVE and claim.node != label_value(binding.node):
+        return SetNodeLabel(node=binding.node)
+    if facts.node_fate is NodeState.ALIVE:
         return Wait(reason=f"the agent of node {binding.node} unbinds the EIP", seconds=_AGENT)
-    if facts.node_fate is NodeFate.LOST:
+    if facts.node_fate is NodeState.LOST:
         if facts.live_pod is None:
             return LookAtPod()
         if _may_run(binding, facts.live_pod):
@@ -68,7 +68,7 @@ def unbind(facts: Facts, claim: Claim) -> Action:
     return _detach(claim, binding, facts.eips)
 
 
-def unbind_deleted(facts: Facts) -> Action:
+def unbind_deleted(facts: ClaimFacts) -> Action:
     """Bring a deleted claim to the point where no binding is recorded."""
     claim = facts.claim
     if claim is None or claim.binding is None:
@@ -78,7 +78,7 @@ def unbind_deleted(facts: Facts) -> Action:
     return unbind(facts, claim)
 
 
-def release(facts: Facts) -> Action:
+def release(facts: ClaimFacts) -> Action:
     """Release all that was created for a deleted claim, then let the claim go."""
     claim = facts.claim
     if claim is None:
@@ -102,7 +102,7 @@ def release(facts: Facts) -> Action:
     return _doubt(facts, claim) or DropFinalizer()
 
 
-def _doubt(facts: Facts, claim: Claim) -> Action | None:
+def _doubt(facts: ClaimFacts, claim: Claim) -> Action | None:
     """Keep a claim whose EIP is gone although this process has not released it, until that is sure."""
     recorded = claim.address.eip_id if claim.address and claim.address.owned else ""
     expected = recorded or ("" if facts.order_failed else facts.ordered)
@@ -128,7 +128,7 @@ def _detach(claim: Claim, binding: ClaimBinding, eips: tuple[Eip, ...]) -> Actio
         return ClearBinding(
             message=f"node {binding.node} is gone; {eip.eip_id} is bound elsewhere, to {eip.place}"
         )
-    return Disassociate(eip_id=eip.eip_id)
+    return DisassociateEip(eip_id=eip.eip_id)
 
 
 def _may_run(binding: ClaimBinding, live: LivePod) -> bool:
@@ -136,7 +136,7 @@ def _may_run(binding: ClaimBinding, live: LivePod) -> bool:
     return not binding.pod_uid or (live.pod is not None and live.pod.ref.uid == binding.pod_uid)
 
 
-def _releasable(facts: Facts, claim: Claim) -> list[Eip]:
+def _releasable(facts: ClaimFacts, claim: Claim) -> list[Eip]:
     """Return what was created for the claim: by its tags, or by its own record if the tags were removed."""
     tagged = created_eips(facts, claim)
     recorded = claim.address.eip_id if claim.address and claim.address.owned else ""
@@ -144,13 +144,13 @@ def _releasable(facts: Facts, claim: Claim) -> list[Eip]:
     return tagged + untagged
 
 
-def _bound_without_record(facts: Facts, claim: Claim, eip: Eip) -> Action:
+def _bound_without_record(facts: ClaimFacts, claim: Claim, eip: Eip) -> Action:
     """Deal with an EIP of a deleted claim that is bound although no binding is recorded."""
     node = claim.pod.node if claim.pod else ""
-    if node and facts.node_fate is NodeFate.UNKNOWN:
+    if node and facts.node_fate is NodeState.UNKNOWN:
         return LookAtNode(node=node)
-    if node and facts.node_fate is NodeFate.GONE:
-        return Disassociate(eip_id=eip.eip_id)
+    if node and facts.node_fate is NodeState.GONE:
+        return DisassociateEip(eip_id=eip.eip_id)
     return Wait(
         reason=f"{eip.eip_id} of the deleted claim {claim} is bound to {eip.place}"
         + (f"; the agent of node {node} unbinds it" if node else "")
@@ -160,7 +160,7 @@ def _bound_without_record(facts: Facts, claim: Claim, eip: Eip) -> Action:
     )
 
 
-def _unsettled(facts: Facts, claim: Claim) -> float:
+def _unsettled(facts: ClaimFacts, claim: Claim) -> float:
     """Return the seconds in which an EIP of the claim may still turn up; at most 0 when it cannot.
 
     Only lists that are older than the EIP can lack it: an EIP that was ordered is too young for SETTLE

@@ -15,21 +15,21 @@ from ipamd.core.annotations.eip import DeletePolicy
 from ipamd.core.claim import expiry, provision, release
 from ipamd.core.claim.actions import (
     Action,
-    BelongTo,
+    AddFinalizer,
     Create,
     DeleteClaim,
-    Hold,
     Idle,
     LookAtCloud,
     LookAtOwners,
     LookAtPod,
-    MoveTo,
-    Reject,
-    Serve,
+    RecordPod,
+    RejectPod,
+    SetNodeLabel,
+    SetOwnerReference,
     Wait,
 )
 from ipamd.core.claim.eipclaim import Claim, ClaimPod, Reason
-from ipamd.core.claim.facts import Bearer, Facts, Stage, bearer_of, stage_of
+from ipamd.core.claim.facts import ClaimFacts, ClaimStage, PodRelation, bearer_of, stage_of
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.kubernetes.node_labels import label_value
 from ipamd.core.kubernetes.pods import PodView
@@ -43,22 +43,22 @@ _LEAVING = 30.0
 """Seconds until the workload of a Pod is looked at again; the Pod's own change comes first in most cases."""
 
 
-def decide(facts: Facts) -> Action:
+def decide(facts: ClaimFacts) -> Action:
     """Return what the controller does next about the claim."""
     stage, bearer = stage_of(facts.claim), bearer_of(facts.claim, facts.pod)
     return _TABLE[stage, bearer](facts)
 
 
-def _idle(_: Facts) -> Action:
+def _idle(_: ClaimFacts) -> Action:
     return Idle()
 
 
-def _create(facts: Facts) -> Action:
+def _create(facts: ClaimFacts) -> Action:
     pod = _the_pod(facts)
     try:
         request = eip.request_of(pod, facts.rules.default_network)
     except InvalidInputError as e:
-        return Reject(pod=pod, reason=Reason.INVALID_ATTRIBUTES, message=str(e))
+        return RejectPod(pod=pod, reason=Reason.INVALID_ATTRIBUTES, message=str(e))
     if not _cascades(facts, pod, retained=request.delete_policy is DeletePolicy.NEVER):
         return Create(pod=pod, request=request)
     workload = facts.workload
@@ -70,11 +70,11 @@ def _create(facts: Facts) -> Action:
     return Create(pod=pod, request=request, owner=workload.owner)
 
 
-def _hold(_: Facts) -> Action:
-    return Hold()
+def _hold(_: ClaimFacts) -> Action:
+    return AddFinalizer()
 
 
-def _provision(facts: Facts) -> Action:
+def _provision(facts: ClaimFacts) -> Action:
     """Get the claim of a living Pod its EIP."""
     claim, pod = _the_claim(facts), _the_pod(facts)
     follow = _follow(facts, claim, pod)
@@ -83,7 +83,7 @@ def _provision(facts: Facts) -> Action:
     return Idle() if pod.deleting else provision.provision(facts, claim, pod)
 
 
-def _keep(facts: Facts) -> Action:
+def _keep(facts: ClaimFacts) -> Action:
     """Follow the living Pod; unbind for a node that is gone, as the Pod's new node cannot."""
     claim, pod = _the_claim(facts), _the_pod(facts)
     follow = _follow(facts, claim, pod)
@@ -94,36 +94,38 @@ def _keep(facts: Facts) -> Action:
     return Idle()
 
 
-def _pass_on(facts: Facts) -> Action:
+def _pass_on(facts: ClaimFacts) -> Action:
     """Give a retained claim to the next Pod of its name; let any other go first."""
     claim, pod = _the_claim(facts), _the_pod(facts)
     if not claim.retained:
         return _let_go(facts)
     if _keeps_nothing(claim) and not _says_the_same(claim, pod):
         reason = f"it has no EIP yet, and Pod {claim} asks for something else now"
-        return _unless_wanted(facts, claim, Bearer.SAME) or DeleteClaim(reason=reason)
-    return Serve(pod=ClaimPod(uid=pod.ref.uid, node=pod.node))
+        return _unless_wanted(facts, claim, PodRelation.SAME) or DeleteClaim(reason=reason)
+    return RecordPod(pod=ClaimPod(uid=pod.ref.uid, node=pod.node))
 
 
-def _let_go(facts: Facts) -> Action:
+def _let_go(facts: ClaimFacts) -> Action:
     """Deal with a claim whose Pod is gone; only a live look at the Pod makes that certain."""
     claim = _the_claim(facts)
     if not claim.retained:
-        return _unless_wanted(facts, claim, Bearer.SAME) or _delete_unused(claim)
+        return _unless_wanted(facts, claim, PodRelation.SAME) or _delete_unused(claim)
     served = claim.pod
     undated = bool(claim.pod_uid) and (served is None or served.last_seen is None)
     if undated and not facts.clock_doubt:  # the date of a wrong clock would count for ever
         gone = ClaimPod(uid=claim.pod_uid, node=served.node if served else "", last_seen=facts.now)
-        return _unless_wanted(facts, claim, Bearer.SAME) or Serve(pod=gone)
+        return _unless_wanted(facts, claim, PodRelation.SAME) or RecordPod(pod=gone)
     left = expiry.seconds_left(facts, claim)
     if left is not None and left <= 0:
-        return _unless_wanted(facts, claim, Bearer.SAME, Bearer.NEXT) or _delete_expired(facts, claim)
+        return _unless_wanted(facts, claim, PodRelation.SAME, PodRelation.NEXT) or _delete_expired(
+            facts, claim
+        )
     if facts.clock_doubt and (undated or left is not None):
         left = _CLOCK_AGAIN if left is None else min(left, _CLOCK_AGAIN)
     return _within(left, _rest(facts, claim))
 
 
-def _unless_wanted(facts: Facts, claim: Claim, *bearers: Bearer) -> Action | None:
+def _unless_wanted(facts: ClaimFacts, claim: Claim, *bearers: PodRelation) -> Action | None:
     """Return None if a live look has shown that no Pod of these kinds has the claim's name."""
     if facts.live_pod is None:
         return LookAtPod()
@@ -141,7 +143,7 @@ def _delete_unused(claim: Claim) -> Action:
     )
 
 
-def _delete_expired(facts: Facts, claim: Claim) -> Action:
+def _delete_expired(facts: ClaimFacts, claim: Claim) -> Action:
     limit = durations.text_of(expiry.limit_of(facts, claim) or 0)
     seen = claim.pod.last_seen if claim.pod else None
     since = f"since {timestamps.to_text(seen)}" if seen else "for as long as this controller leads"
@@ -150,7 +152,7 @@ def _delete_expired(facts: Facts, claim: Claim) -> Action:
     )
 
 
-def _rest(facts: Facts, claim: Claim) -> Action:
+def _rest(facts: ClaimFacts, claim: Claim) -> Action:
     """Keep a retained claim without a Pod: finish an order that was begun, and free it from a gone node."""
     if claim.binding:
         return release.unbind(facts, claim)
@@ -183,7 +185,7 @@ def _says_the_same(claim: Claim, pod: PodView) -> bool:
         return False
 
 
-def _cascades(facts: Facts, pod: PodView, *, retained: bool) -> bool:
+def _cascades(facts: ClaimFacts, pod: PodView, *, retained: bool) -> bool:
     """Whether the claim of the Pod is to be deleted with the Pod's workload.
 
     One that is not retained goes with its Pod, and keeps its EIP until the Pod has ended in peace.
@@ -191,55 +193,55 @@ def _cascades(facts: Facts, pod: PodView, *, retained: bool) -> bool:
     return facts.rules.cascade and retained and pod.controller is not None
 
 
-def _follow(facts: Facts, claim: Claim, pod: PodView) -> Action | None:
+def _follow(facts: ClaimFacts, claim: Claim, pod: PodView) -> Action | None:
     """Keep label, status.pod and owner in step with the Pod that the claim serves."""
     home = release.home(claim, pod.node)
     if home and claim.node != label_value(home):
-        return MoveTo(node=home)
+        return SetNodeLabel(node=home)
     wanted = ClaimPod(uid=pod.ref.uid, node=pod.node)
     if claim.pod != wanted:
-        return Serve(pod=wanted)
+        return RecordPod(pod=wanted)
     kept = claim.retained and claim.request is not None
     if claim.has_owner or pod.deleting or not _cascades(facts, pod, retained=kept):
         return None
     if facts.workload is None:
         return LookAtOwners(pod=pod)
     owner = None if facts.workload.leaving else facts.workload.owner
-    return BelongTo(owner=owner) if owner else None
+    return SetOwnerReference(owner=owner) if owner else None
 
 
-def _the_claim(facts: Facts) -> Claim:
+def _the_claim(facts: ClaimFacts) -> Claim:
     if facts.claim is None:
         raise ValueError("this rule is for a claim that exists")
     return facts.claim
 
 
-def _the_pod(facts: Facts) -> PodView:
+def _the_pod(facts: ClaimFacts) -> PodView:
     if facts.pod is None:
         raise ValueError("this rule is for a Pod that exists")
     return facts.pod
 
 
-Rule = Callable[[Facts], Action]
+Rule = Callable[[ClaimFacts], Action]
 
-_TABLE: Mapping[tuple[Stage, Bearer], Rule] = {
-    (Stage.ABSENT, Bearer.NONE): _idle,
-    (Stage.ABSENT, Bearer.NEXT): _create,
-    (Stage.ABSENT, Bearer.STRANGER): _idle,
-    **{(Stage.UNHELD, bearer): _hold for bearer in Bearer},
-    (Stage.PENDING, Bearer.NONE): _let_go,
-    (Stage.PENDING, Bearer.SAME): _provision,
-    (Stage.PENDING, Bearer.NEXT): _pass_on,
-    (Stage.PENDING, Bearer.STRANGER): _let_go,
-    (Stage.PROVISIONED, Bearer.NONE): _let_go,
-    (Stage.PROVISIONED, Bearer.SAME): _keep,
-    (Stage.PROVISIONED, Bearer.NEXT): _pass_on,
-    (Stage.PROVISIONED, Bearer.STRANGER): _let_go,
-    (Stage.BOUND, Bearer.NONE): _let_go,
-    (Stage.BOUND, Bearer.SAME): _keep,
-    (Stage.BOUND, Bearer.NEXT): _pass_on,
-    (Stage.BOUND, Bearer.STRANGER): _let_go,
-    **{(Stage.UNBINDING, bearer): release.unbind_deleted for bearer in Bearer},
-    **{(Stage.RELEASING, bearer): release.release for bearer in Bearer},
-    **{(Stage.LEFT, bearer): _idle for bearer in Bearer},
+_TABLE: Mapping[tuple[ClaimStage, PodRelation], Rule] = {
+    (ClaimStage.ABSENT, PodRelation.NONE): _idle,
+    (ClaimStage.ABSENT, PodRelation.NEXT): _create,
+    (ClaimStage.ABSENT, PodRelation.STRANGER): _idle,
+    **{(ClaimStage.UNHELD, bearer): _hold for bearer in PodRelation},
+    (ClaimStage.PENDING, PodRelation.NONE): _let_go,
+    (ClaimStage.PENDING, PodRelation.SAME): _provision,
+    (ClaimStage.PENDING, PodRelation.NEXT): _pass_on,
+    (ClaimStage.PENDING, PodRelation.STRANGER): _let_go,
+    (ClaimStage.PROVISIONED, PodRelation.NONE): _let_go,
+    (ClaimStage.PROVISIONED, PodRelation.SAME): _keep,
+    (ClaimStage.PROVISIONED, PodRelation.NEXT): _pass_on,
+    (ClaimStage.PROVISIONED, PodRelation.STRANGER): _let_go,
+    (ClaimStage.BOUND, PodRelation.NONE): _let_go,
+    (ClaimStage.BOUND, PodRelation.SAME): _keep,
+    (ClaimStage.BOUND, PodRelation.NEXT): _pass_on,
+    (ClaimStage.BOUND, PodRelation.STRANGER): _let_go,
+    **{(ClaimStage.UNBINDING, bearer): release.unbind_deleted for bearer in PodRelation},
+    **{(ClaimStage.RELEASING, bearer): release.release for bearer in PodRelation},
+    **{(ClaimStage.LEFT, bearer): _idle for bearer in PodRelation},
 }

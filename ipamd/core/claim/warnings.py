@@ -17,14 +17,14 @@ from ipamd.core.text.quoting import shown
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class ClaimWarning:
     """One hint: the word and the sentence of its Event."""
 
     reason: str
     message: str
 
 
-def notes(claim: Claim, pod: PodView) -> list[Note]:
+def notes(claim: Claim, pod: PodView) -> list[ClaimWarning]:
     """Return what is to be said about a living Pod and the claim that serves it."""
     found = (_no_resource(pod), _two_wishes(pod), _changed(claim, pod), _kept_for_nobody(claim, pod))
     return [note for note in found if note]
@@ -35,7 +35,7 @@ def may_misunderstand(pod: PodView) -> bool:
     return bool(pod.strays) or asks_in_vain(pod)
 
 
-def misunderstandings(pod: PodView, node: NodeView | None) -> list[Note]:
+def misunderstandings(pod: PodView, node: NodeView | None) -> list[ClaimWarning]:
     """Return what is to be said about a Pod whose annotations do not mean what its owner may believe.
 
     `node` is the Pod's; None when it has none, or that is not known.
@@ -43,17 +43,17 @@ def misunderstandings(pod: PodView, node: NodeView | None) -> list[Note]:
     return [note for note in (_of_the_host(pod), *_strays(pod, node)) if note]
 
 
-def _of_the_host(pod: PodView) -> Note | None:
+def _of_the_host(pod: PodView) -> ClaimWarning | None:
     if not asks_in_vain(pod):
         return None
-    return Note(
+    return ClaimWarning(
         "HostNetworkHasNoEIP",
         f"Pod {pod.ref} asks for an EIP and gets none, because with hostNetwork: true it has no address of "
         f"its own: remove hostNetwork, or the annotations and the resource {capacity.EIP_RESOURCE}",
     )
 
 
-def _strays(pod: PodView, node: NodeView | None) -> list[Note]:
+def _strays(pod: PodView, node: NodeView | None) -> list[ClaimWarning]:
     """Compare with the annotations that the Pod has: a manifest may name an EIP for both kinds of nodes."""
     found = []
     for key in pod.strays:
@@ -63,7 +63,7 @@ def _strays(pod: PodView, node: NodeView | None) -> list[Note]:
             continue
         where = "counts on super nodes only" if elsewhere else "is no annotation of tke-eni"
         found.append(
-            Note(
+            ClaimWarning(
                 "AnnotationNotKnown",
                 f"annotation {shown(key)} of Pod {pod.ref} {where} and is ignored: if {wish} is meant, write "
                 "that and create the Pod again; else remove it",
@@ -72,11 +72,11 @@ def _strays(pod: PodView, node: NodeView | None) -> list[Note]:
     return found
 
 
-def _kept_for_nobody(claim: Claim, pod: PodView) -> Note | None:
+def _kept_for_nobody(claim: Claim, pod: PodView) -> ClaimWarning | None:
     if not claim.retained or not generated_names.has_one(pod):
         return None
     maker = f"its {pod.controller.kind} gives each Pod a new one" if pod.controller else "it was generated"
-    return Note(
+    return ClaimWarning(
         "KeptForNobody",
         f"EIPClaim {claim.namespace}/{claim.name} has deletePolicy Never, and no Pod will have its name "
         f"again ({maker}): the EIP is kept for nobody, and paid for until the claim expires or is deleted: "
@@ -84,10 +84,10 @@ def _kept_for_nobody(claim: Claim, pod: PodView) -> Note | None:
     )
 
 
-def _no_resource(pod: PodView) -> Note | None:
+def _no_resource(pod: PodView) -> ClaimWarning | None:
     if pod.requests_eip or not wants_eip(pod):
         return None
-    return Note(
+    return ClaimWarning(
         "EIPResourceMissing",
         f"Pod {pod.ref} asks for an EIP by annotation and does not request the resource: add "
         f'{capacity.EIP_RESOURCE}: "1" to requests and limits of one container, so that the scheduler '
@@ -95,16 +95,16 @@ def _no_resource(pod: PodView) -> Note | None:
     )
 
 
-def _two_wishes(pod: PodView) -> Note | None:
+def _two_wishes(pod: PodView) -> ClaimWarning | None:
     if not (EIP_ID_LIST in pod.annotations and pod.annotations.get(EIP_ATTRIBUTES, "").strip()):
         return None
-    return Note(
+    return ClaimWarning(
         "AttributesIgnored",
         f"annotation {EIP_ATTRIBUTES} is ignored, because {EIP_ID_LIST} names EIPs that exist: remove one",
     )
 
 
-def _changed(claim: Claim, pod: PodView) -> Note | None:
+def _changed(claim: Claim, pod: PodView) -> ClaimWarning | None:
     """Compare wish and claim: a claim is made once, and serves on as it was made."""
     if claim.request is None or not wants_eip(pod):
         return None
@@ -112,13 +112,13 @@ def _changed(claim: Claim, pod: PodView) -> Note | None:
     try:
         wish = request_of(pod)
     except InvalidInputError as e:
-        return Note("AnnotationsIgnored", f"{e.message}; its EIPClaim stays as it is")
+        return ClaimWarning("AnnotationsIgnored", f"{e.message}; its EIPClaim stays as it is")
     if wish == claim.request:
         return None
     wanted, has = spec.write(wish), spec.write(claim.request)
     differing = [name for name in {**has, **wanted} if wanted.get(name) != has.get(name)]
     listed = "; ".join(f"{name} is {has.get(name)}, not {wanted.get(name)}" for name in differing)
-    return Note(
+    return ClaimWarning(
         "AnnotationsIgnored",
         f"the annotations of Pod {pod.ref} differ from its EIPClaim, which counts: {listed}; {apply} (the "
         "EIP is unbound, and the Pod gets its EIP anew)",

@@ -21,7 +21,7 @@ from ipamd.core.ledger.states import Address, Assigned, BindStage, Held, Occupie
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
+class BindingFacts:
     """All that the decision depends on."""
 
     node: str
@@ -52,7 +52,7 @@ class Disassociate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Announce:
+class PublishBinding:
     """Write into the claim what is already so in the cloud; no cloud call."""
 
     address: Address
@@ -61,16 +61,16 @@ class Announce:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Withdraw:
+class ClearPublishedBinding:
     """Take this node's binding out of the claim: none of our addresses has its EIP."""
 
     claim: Claim
 
 
-Action = Associate | Disassociate | Announce | Withdraw
+Action = Associate | Disassociate | PublishBinding | ClearPublishedBinding
 
 
-def decide(scene: Scene) -> list[Action]:
+def decide(scene: BindingFacts) -> list[Action]:
     """Return what is to be done; the order is of no meaning, and each action stands for itself."""
     actions: list[Action] = []
     for address in scene.ledger.addresses.values():
@@ -81,7 +81,7 @@ def decide(scene: Scene) -> list[Action]:
     for claim in scene.claims.values():
         ours = claim.binding is not None and claim.binding.node == scene.node
         if ours and str(claim) not in wanted and not is_here(scene.ledger, claim):
-            actions.append(Withdraw(claim=claim))
+            actions.append(ClearPublishedBinding(claim=claim))
     return actions
 
 
@@ -154,7 +154,7 @@ def is_here(ledger: Ledger, claim: Claim) -> bool:
     return known or _recorded(ledger, claim) is not None
 
 
-def _for_recorded(scene: Scene, address: Address) -> Action | None:
+def _for_recorded(scene: BindingFacts, address: Address) -> Action | None:
     """Decide for an address at which an EIP is recorded."""
     if address.eip is None or address.eip.stage is BindStage.UNBINDING:
         return Disassociate(address=address, why="it was being unbound", certain=True)
@@ -179,10 +179,12 @@ def _for_recorded(scene: Scene, address: Address) -> Action | None:
     told = claim.binding == wanted_binding(address, pod, scene.node)
     if told and condition(claim.conditions, BOUND).get("status") == "True":
         return None
-    return Announce(address=address, claim=claim, pod=pod)
+    return PublishBinding(address=address, claim=claim, pod=pod)
 
 
-def _unwanted(scene: Scene, address: Address, pod: model.PodRef, claim: Claim | None) -> Disassociate | None:
+def _unwanted(
+    scene: BindingFacts, address: Address, pod: model.PodRef, claim: Claim | None
+) -> Disassociate | None:
     """Return the unbind if the Pod's claim does not want this EIP here."""
     recorded = address.eip.eip_id if address.eip else ""
     # One that was found there, and not bound by this agent, may be an operator's.
@@ -205,7 +207,7 @@ def _unwanted(scene: Scene, address: Address, pod: model.PodRef, claim: Claim | 
     return None
 
 
-def _for_bare(scene: Scene, address: Address) -> Action | None:
+def _for_bare(scene: BindingFacts, address: Address) -> Action | None:
     """Decide for an address without EIP."""
     pod = address.pod
     due = isinstance(address.state, Assigned | Occupied) or (

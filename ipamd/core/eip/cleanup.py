@@ -15,7 +15,7 @@ from ipamd.core.claim.eipclaim import Claim
 from ipamd.core.model import Eip, EipStatus
 
 
-class Fate(Enum):
+class CleanupVerdict(Enum):
     """What is to become of an EIP; the value is what people read."""
 
     RELEASE = "release"
@@ -34,7 +34,7 @@ class Entry:
     """One EIP of the cluster as it was listed, and what was decided about it."""
 
     eip: Eip
-    fate: Fate
+    fate: CleanupVerdict
     claim: str = ""
     """namespace/name of the EIPClaim that holds it, if the cluster was asked."""
 
@@ -46,7 +46,7 @@ class Entry:
     @property
     def doomed(self) -> bool:
         """Whether it is to be given back."""
-        return self.fate in (Fate.RELEASE, Fate.UNBIND, Fate.LEAVING)
+        return self.fate in (CleanupVerdict.RELEASE, CleanupVerdict.UNBIND, CleanupVerdict.LEAVING)
 
 
 def holders(eips: Iterable[Eip], claims: Iterable[Claim]) -> dict[str, str]:
@@ -82,7 +82,7 @@ def plan(
 
 def signs_of_life(entries: Iterable[Entry]) -> tuple[Entry, ...]:
     """Return those that are in use although no claim is known that holds them: the cluster may be alive."""
-    return tuple(entry for entry in entries if entry.fate is Fate.KEEP_BOUND)
+    return tuple(entry for entry in entries if entry.fate is CleanupVerdict.KEEP_BOUND)
 
 
 class Step(Enum):
@@ -123,7 +123,7 @@ def next_step(entry: Entry, now: Eip | None, cluster_id: str, *, unbound: bool) 
         return Next(
             step=Step.LEAVE, reason=f"it was unbound and is bound again, to {place(now)}: an agent runs"
         )
-    if entry.fate is not Fate.UNBIND or place(now) != place(entry.eip):
+    if entry.fate is not CleanupVerdict.UNBIND or place(now) != place(entry.eip):
         return Next(step=Step.LEAVE, reason=f"it has been bound meanwhile, to {place(now)}")
     return Next(step=Step.UNBIND)
 
@@ -133,14 +133,14 @@ def place(eip: Eip) -> str:
     return "/".join(part for part in (eip.instance_id, eip.eni_id, eip.private_ip) if part)
 
 
-def _fate(eip: Eip, held_by: Mapping[str, str], *, unbind: bool) -> Fate:
+def _fate(eip: Eip, held_by: Mapping[str, str], *, unbind: bool) -> CleanupVerdict:
     if eip.eip_id in held_by:
-        return Fate.KEEP_CLAIMED
+        return CleanupVerdict.KEEP_CLAIMED
     if eip.status is EipStatus.OFFLINING:
-        return Fate.LEAVING
+        return CleanupVerdict.LEAVING
     if eip.bound and unbind:
-        return Fate.UNBIND
-    return Fate.KEEP_BOUND if eip.status in _IN_USE else Fate.RELEASE
+        return CleanupVerdict.UNBIND
+    return CleanupVerdict.KEEP_BOUND if eip.status in _IN_USE else CleanupVerdict.RELEASE
 
 
 def _is_of(eip: Eip, cluster_id: str) -> bool:

@@ -42,7 +42,7 @@ class Detour:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class EgressVerdict:
     """What is to be said of all Pods of a subnet: `status.conditions[EgressThroughEIP]`."""
 
     through_eip: bool
@@ -54,15 +54,15 @@ class Verdict:
         return Reason.EIP_FIRST if self.through_eip else Reason.NAT_GATEWAY_FIRST
 
 
-def judge(subnet_id: str, table: RouteTable) -> Verdict:
+def judge(subnet_id: str, table: RouteTable) -> EgressVerdict:
     """Return whether the EIPs of the subnet's Pods are used, and what to change if not."""
     found = detours(table)
     where = f"route table {table.route_table_id} of {subnet_id}"
     if not found:
-        return Verdict(through_eip=True, message=f"{where} has no NAT gateway in front of the EIP")
+        return EgressVerdict(through_eip=True, message=f"{where} has no NAT gateway in front of the EIP")
     ways = [f"{detour.destination} to NAT gateway {' and '.join(detour.gateway_ids)}" for detour in found]
     remedy = _remedy(table.route_table_id, found)
-    return Verdict(
+    return EgressVerdict(
         through_eip=False,
         message=f"{where} sends {_listed(ways)} in front of the EIP: {remedy}. It takes effect in every "
         "subnet of this table: what has a public IP uses that, the rest goes on using the NAT gateway",
@@ -88,7 +88,7 @@ def detours(table: RouteTable) -> tuple[Detour, ...]:
     )
 
 
-def stale(claim: Claim, verdict: Verdict | None) -> bool:
+def stale(claim: Claim, verdict: EgressVerdict | None) -> bool:
     """Whether the claim's condition says something else; without a verdict there is to be no condition."""
     known = condition(claim.conditions, EGRESS_THROUGH_EIP)
     if verdict is None:
@@ -97,7 +97,7 @@ def stale(claim: Claim, verdict: Verdict | None) -> bool:
     return (known.get("status"), known.get("message")) != (status, verdict.message)
 
 
-def patch(claim: Claim, verdict: Verdict | None, now: float) -> dict[str, Any]:
+def patch(claim: Claim, verdict: EgressVerdict | None, now: float) -> dict[str, Any]:
     """Return the merge patch that sets the condition, or takes it away from a claim that is bound nowhere.
 
     It names the resourceVersion that the claim was read with: a claim that changed since is refused.

@@ -26,7 +26,7 @@ TITLE = f"ConfigMap {NAMESPACE}/{NAME}"
 ADVICE = "correct it; until then its entries for Pods with EIP stay as they are"
 
 
-class Upkeep(Enum):
+class MasqueradeMode(Enum):
     """What is done about ip-masq-agent's configuration: the values of --ip-masq-agent-config."""
 
     OFF = "off"

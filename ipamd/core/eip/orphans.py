@@ -44,7 +44,7 @@ class SweepTerms:
     """For how long an EIP must be without claim before it is spoken of."""
 
 
-class Fate(Enum):
+class OrphanVerdict(Enum):
     """What is to become of an EIP without claim; the value is what people read."""
 
     YOUNG = "waiting"
@@ -62,18 +62,18 @@ class Orphan:
     """An EIP with the cluster's tags for which no claim answers."""
 
     eip: Eip
-    fate: Fate
+    fate: OrphanVerdict
     since: float
     """When it was first seen without claim, by the steady clock."""
 
     @property
     def ripe(self) -> bool:
         """Whether it has been one for long enough to be spoken of."""
-        return self.fate is not Fate.YOUNG
+        return self.fate is not OrphanVerdict.YOUNG
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
+class SweepTime:
     """Now, by two clocks."""
 
     wall: float
@@ -89,7 +89,7 @@ def find(
     *,
     before: Mapping[str, float],
     age: float,
-    now: Moment,
+    now: SweepTime,
 ) -> tuple[Orphan, ...]:
     """Return the cluster's EIPs without claim, by id.
 
@@ -159,17 +159,17 @@ def _answered_for(claims: Iterable[Claim]) -> tuple[dict[str, bool], set[str]]:
     return uids, recorded
 
 
-def _fate(eip: Eip, since: float, *, age: float, now: Moment, again: bool, spare: bool) -> Fate:
+def _fate(eip: Eip, since: float, *, age: float, now: SweepTime, again: bool, spare: bool) -> OrphanVerdict:
     old = eip.created_at is not None and now.wall - eip.created_at >= age
     if not again or now.steady - since < age or not old:
-        return Fate.YOUNG
+        return OrphanVerdict.YOUNG
     if spare:
-        return Fate.SPARE
+        return OrphanVerdict.SPARE
     if not _uid(eip):
-        return Fate.UNKNOWN_MAKER
+        return OrphanVerdict.UNKNOWN_MAKER
     if eip.bound:
-        return Fate.BOUND
-    return Fate.RELEASE if eip.status is EipStatus.UNBIND else Fate.UNSETTLED
+        return OrphanVerdict.BOUND
+    return OrphanVerdict.RELEASE if eip.status is EipStatus.UNBIND else OrphanVerdict.UNSETTLED
 
 
 def _is_of(eip: Eip, cluster_id: str) -> bool:

@@ -30,7 +30,7 @@ FORGET_AFTER = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
+class CloudListing:
     """One complete DescribeNetworkInterfaces answer for this instance, all pages, our own ENIs only."""
 
     enis: tuple[model.Eni, ...]
@@ -41,7 +41,10 @@ class Listing:
 
 
 def observe(
-    ledger: Ledger, listing: Listing, now: Boottime, wired: Mapping[str, Assigned | Occupied] | None = None
+    ledger: Ledger,
+    listing: CloudListing,
+    now: Boottime,
+    wired: Mapping[str, Assigned | Occupied] | None = None,
 ) -> Transition:
     """Bring the ledger in step with what the cloud lists.
 

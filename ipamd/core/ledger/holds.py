@@ -12,7 +12,7 @@ On a node without a free address holds give way to Pods that wait (`ipamd.core.p
 from dataclasses import dataclass
 
 from ipamd.core.kubernetes.pods import PodView
-from ipamd.core.ledger.ledger import Hold
+from ipamd.core.ledger.ledger import AddressHold
 from ipamd.core.ledger.states import Address
 from ipamd.core.timing.boottime import Boottime, after
 
@@ -29,15 +29,15 @@ class HoldTimes:
 
 def decide(
     address: Address, pod: PodView | None, times: HoldTimes, now: Boottime, *, cache_synced: bool
-) -> Hold | None:
+) -> AddressHold | None:
     """Return the hold that an address deserves whose sandbox has just ended; None to let it go.
 
     `pod` is what the cache has under the Pod's name: None, or possibly a Pod of another UID.
     """
     if address.eip is not None and address.eip.retained and times.retained > 0:
-        return Hold(until=after(now, times.retained), by_name=True)
+        return AddressHold(until=after(now, times.retained), by_name=True)
     same = pod is not None and pod.ref == address.pod
     comes_back = pod.wants_sandbox if same and pod is not None else not cache_synced
     if comes_back and times.pod > 0:
-        return Hold(until=after(now, times.pod), by_name=False)
+        return AddressHold(until=after(now, times.pod), by_name=False)
     return None

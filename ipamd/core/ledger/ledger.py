@@ -101,7 +101,7 @@ class Transition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
+class AddressHold:
     """For how long, and for whom, an address is kept after its sandbox is gone."""
 
     until: Boottime
@@ -109,7 +109,7 @@ class Hold:
 
 
 def release(
-    ledger: Ledger, key: model.SandboxKey, hold: Hold | None, cooldown: float, now: Boottime
+    ledger: Ledger, key: model.SandboxKey, hold: AddressHold | None, cooldown: float, now: Boottime
 ) -> Transition:
     """End a sandbox: keep its address for its Pod, or let it go by way of Unbinding and Cooling.
 

@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Generator
 
 from ipamd.agent.eips.associate import SECONDS as BIND_SECONDS
-from ipamd.cloud.polling import Pace
+from ipamd.cloud.polling import PollPace
 from ipamd.core import model, pool
 from ipamd.core.errors import TryAgainError
 from ipamd.core.ledger import acquisition, ledger
 from ipamd.core.ledger.acquisition import Attachment
 from ipamd.core.ledger.ledger import Ledger
-from ipamd.core.pool import AssignIps, CreateEni, EniRoom, Situation, Targets
+from ipamd.core.pool import AssignIps, CreateEni, EniCapacity, PoolFacts, Targets
 from ipamd.core.timing.boottime import Boottime
 from ipamd.runtime.failure_cache import FailureCache
 from testbed.scale.virtual.account import LATENCIES, Account, Caller
@@ -20,7 +20,7 @@ LIMITS = model.EniLimits(enis=8, ips_per_eni=20)
 """A CVM of 16 vCPUs: 133 Pods, 3 EIPs (documents 576/18527 and 1199/41648)."""
 _CALL_SECONDS = 30.0
 _CREATE_SECONDS = 60.0
-_PACE = Pace()
+_PACE = PollPace()
 _COOLDOWN = 30.0
 _REFUSED = TryAgainError("the account's rate")
 
@@ -112,12 +112,12 @@ class Node:
             self._ledger = given.ledger
             has_address.set()
 
-    def _situation(self) -> Situation:
+    def _situation(self) -> PoolFacts:
         enis = {*self._known, *self._arriving}
-        return Situation(
+        return PoolFacts(
             ledger=self._ledger,
             enis=tuple(
-                EniRoom(
+                EniCapacity(
                     eni_id=eni_id,
                     subnet_id="subnet-1",
                     addresses=self._known[eni_id] + self._arriving.get(eni_id, 0),

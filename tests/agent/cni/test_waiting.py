@@ -6,8 +6,8 @@ import time
 import pytest
 
 from ipamd.agent.cni.pending_adds import PendingAdds
-from ipamd.agent.pods.locks import Turns
-from ipamd.agent.shared_ledger import AddressBook
+from ipamd.agent.pods.locks import PodLocks
+from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core import errors, model
 from ipamd.core.ledger import ledger
 from ipamd.core.timing.deadline import Deadline
@@ -35,7 +35,7 @@ def sandbox(container_id):
 
 
 def test_turns_of_one_sandbox_exclude_each_other_and_others_do_not_wait():
-    turns = Turns()
+    turns = PodLocks()
     with (
         turns.of_sandbox(sandbox("a"), soon()),
         turns.of_sandbox(sandbox("b"), soon(0)),
@@ -49,7 +49,7 @@ def test_turns_of_one_sandbox_exclude_each_other_and_others_do_not_wait():
 
 
 def test_turn_passes_to_the_one_who_waits():
-    turns, order = Turns(), []
+    turns, order = PodLocks(), []
 
     def second():
         with turns.of_address("10.0.1.10", soon()):
@@ -95,7 +95,7 @@ def test_add_whose_caller_has_left_is_over():
 
 
 def test_change_is_on_disk_before_anybody_sees_it(database):
-    book, seen = AddressBook(database, ledger.Ledger()), []
+    book, seen = SharedLedger(database, ledger.Ledger()), []
     book.on_change(lambda: seen.append(len(database.load())))
 
     book.apply(adopt("10.0.1.1", "10.0.1.2"))
@@ -105,7 +105,7 @@ def test_change_is_on_disk_before_anybody_sees_it(database):
 
 
 def test_change_that_cannot_be_stored_did_not_happen(database):
-    book = AddressBook(database, ledger.Ledger())
+    book = SharedLedger(database, ledger.Ledger())
     database.close()
 
     with pytest.raises(StoreError, match="check free space"):
@@ -114,7 +114,7 @@ def test_change_that_cannot_be_stored_did_not_happen(database):
 
 
 def test_waiting_ends_when_the_ledger_changes_or_the_time_is_over(database):
-    book = AddressBook(database, ledger.Ledger())
+    book = SharedLedger(database, ledger.Ledger())
     thread = threading.Thread(target=lambda: book.apply(adopt("10.0.1.1")))
     thread.start()
 
@@ -124,7 +124,7 @@ def test_waiting_ends_when_the_ledger_changes_or_the_time_is_over(database):
 
 
 def test_waiting_ends_when_somebody_wakes_for_another_reason(database):
-    book, reason = AddressBook(database, ledger.Ledger()), threading.Event()
+    book, reason = SharedLedger(database, ledger.Ledger()), threading.Event()
 
     def waker():
         reason.set()
@@ -137,7 +137,7 @@ def test_waiting_ends_when_somebody_wakes_for_another_reason(database):
 
 
 def test_simultaneous_changes_are_all_kept(database):
-    book = AddressBook(database, ledger.Ledger())
+    book = SharedLedger(database, ledger.Ledger())
     threads = [threading.Thread(target=book.apply, args=(adopt(f"10.0.1.{n}"),)) for n in range(20)]
     for thread in threads:
         thread.start()

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from ipamd.agent.eips.claims import ClaimSource
-from ipamd.agent.eips.publish import Announcer
+from ipamd.agent.eips.publish import ClaimPublisher
 from ipamd.agent.pods.source import PodSource
 from ipamd.core import model
 from ipamd.core.claim import eipclaim, status
@@ -36,7 +36,7 @@ def announcer(client):
     source = ClaimSource(client, "node-a", on_change=lambda: None)
     pods = PodSource(client, "node-a", on_change=lambda _kind, _pod: None)
     events = EventRecorder(client, "test")
-    return Announcer("node-a", client=client, claims=source, pods=pods, events=events, clock=time.time)
+    return ClaimPublisher("node-a", client=client, claims=source, pods=pods, events=events, clock=time.time)
 
 
 @pytest.fixture

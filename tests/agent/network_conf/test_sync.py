@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from ipamd.agent.network_conf.plugins import CniBinaries
+from ipamd.agent.network_conf.plugins import NodePlugins
 from ipamd.agent.network_conf.sync import NetworkConfiguration
 from ipamd.core.cni import conflist
 from testbed.chain import PLUGINS
@@ -39,7 +39,7 @@ class Place:
     def keeping(self, *chosen, interval=NEVER):
         chosen = chosen or ("portmap",)
         return NetworkConfiguration(
-            self.conf, chosen=chosen, binaries=CniBinaries(self.bin), interval=interval
+            self.conf, chosen=chosen, binaries=NodePlugins(self.bin), interval=interval
         )
 
     @property
@@ -214,7 +214,7 @@ def test_a_portmap_of_another_version_changes_what_is_offered_to_the_runtime(pla
 
 
 def test_debian_s_plugins_say_what_they_speak():
-    assert CniBinaries(PLUGINS).versions(["portmap", "bandwidth", "no-such"]) == {
+    assert NodePlugins(PLUGINS).versions(["portmap", "bandwidth", "no-such"]) == {
         "portmap": ("0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0"),
         "bandwidth": ("0.3.0", "0.3.1", "0.4.0", "1.0.0"),
     }
@@ -227,7 +227,7 @@ def test_a_plugin_that_cannot_be_asked_is_there_all_the_same(place):
     (place.bin / "mute").chmod(0o755)
     (place.bin / "no-program").write_text("")
 
-    found = CniBinaries(place.bin).versions(["broken", "mute", "no-program", "../bin/portmap"])
+    found = NodePlugins(place.bin).versions(["broken", "mute", "no-program", "../bin/portmap"])
 
     assert found == {"broken": None, "mute": None}
 
@@ -238,7 +238,7 @@ def test_a_plugin_that_was_slow_once_is_asked_again(place):
     first = f"[ -e {place.bin}/warm ] || {{ touch {place.bin}/warm; exec sleep 60; }}"
     slow.write_text(f"#!/bin/sh\n{first}\necho '{answer}'\n")
     slow.chmod(0o755)
-    binaries = CniBinaries(place.bin)
+    binaries = NodePlugins(place.bin)
 
     assert binaries.versions(["slow"]) == {"slow": None}
     assert binaries.versions(["slow"]) == {"slow": ("1.0.0", "1.1.0")}

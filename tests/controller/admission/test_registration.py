@@ -10,7 +10,7 @@ import pytest
 from cryptography import x509
 
 from ipamd.controller.admission import certificates
-from ipamd.controller.admission.registration import NAME, CertificateKeeper
+from ipamd.controller.admission.registration import NAME, WebhookRegistration
 from ipamd.kube.client import KubeClient
 from ipamd.kube.connection import Connection
 from ipamd.kube.errors import ConflictError, NotFoundError
@@ -31,7 +31,7 @@ class Replica:
         self.served = []
         self.defects = []
         self.now = time.time()
-        self.keeper = CertificateKeeper(
+        self.keeper = WebhookRegistration(
             self._client, "kube-system", use=self._use, clock=lambda: self.now, look_again=0.05
         )
 

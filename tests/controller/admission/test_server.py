@@ -13,7 +13,7 @@ import urllib3
 from ipamd.controller.admission import server as admission_server
 from ipamd.controller.admission.certificates import renewed
 from ipamd.controller.admission.server import AdmissionServer
-from ipamd.controller.admission.webhook import Admission
+from ipamd.controller.admission.webhook import AdmissionWebhook
 from ipamd.core.errors import InvalidInputError
 from ipamd.kube.client import KubeClient
 from ipamd.kube.connection import Connection
@@ -254,5 +254,5 @@ def threads():
 def test_an_address_that_is_taken_is_named_with_its_flag(server):
     client = KubeClient(Connection(server="http://127.0.0.1:1"), component="test")
     with pytest.raises(InvalidInputError, match=f"--admission-webhook: 127.0.0.1:{server.port}"):
-        Admission(client, "kube-system", "127.0.0.1", server.port)
+        AdmissionWebhook(client, "kube-system", "127.0.0.1", server.port)
     client.close()

@@ -12,16 +12,16 @@ import pytest
 
 from ipamd.controller.account.account_type import AccountChecks
 from ipamd.controller.claims.absences import Absences
-from ipamd.controller.claims.eip_listing import ClaimEips
-from ipamd.controller.claims.eip_selection import Choices
+from ipamd.controller.claims.eip_listing import EipListing
+from ipamd.controller.claims.eip_selection import EipSelection
 from ipamd.controller.claims.executor import Executor
-from ipamd.controller.claims.in_flight import Promises
-from ipamd.controller.claims.live_reader import Lookout
+from ipamd.controller.claims.in_flight import InFlight
+from ipamd.controller.claims.live_reader import LiveReader
 from ipamd.controller.claims.ports import Ports
-from ipamd.controller.claims.provisioning import Orders
-from ipamd.controller.claims.reconciler import Reconciler
+from ipamd.controller.claims.provisioning import Provisioning
+from ipamd.controller.claims.reconciler import ClaimReconciler
 from ipamd.controller.claims.writer import ClaimWriter
-from ipamd.controller.events import Teller
+from ipamd.controller.events import ClaimEvents
 from ipamd.core.claim import eipclaim
 from ipamd.core.errors import CloudError
 from ipamd.core.kubernetes.annotation_names import EIP_ID_LIST
@@ -57,20 +57,22 @@ class Term:
             fence=self,
             cloud=cluster.cloud,
             writer=ClaimWriter(api),
-            teller=Teller(recorder),
-            promises=Promises(monotonic=cluster.clock),
+            teller=ClaimEvents(recorder),
+            promises=InFlight(monotonic=cluster.clock),
             on_freed=lambda _: None,
             release_stopped=str,
             clock=cluster.clock,
         )
-        eips = ClaimEips(cluster.cloud, CLUSTER, spacing=0.0, monotonic=cluster.clock)
-        lookout = Lookout(api, cluster.cloud, eips, api, outages=Absences(cluster.clock))
-        choices = Choices(CLUSTER, sight=lookout, ports=ports, tagged_only=False, lots=cluster.random.random)
-        self.reconciler = Reconciler(
+        eips = EipListing(cluster.cloud, CLUSTER, spacing=0.0, monotonic=cluster.clock)
+        lookout = LiveReader(api, cluster.cloud, eips, api, outages=Absences(cluster.clock))
+        choices = EipSelection(
+            CLUSTER, sight=lookout, ports=ports, tagged_only=False, lots=cluster.random.random
+        )
+        self.reconciler = ClaimReconciler(
             CLUSTER,
             cluster=api,
             lookout=lookout,
-            executor=Executor(Orders(CLUSTER, ports, AccountChecks(cluster.cloud)), choices, ports),
+            executor=Executor(Provisioning(CLUSTER, ports, AccountChecks(cluster.cloud)), choices, ports),
             ports=ports,
         )
 

@@ -12,16 +12,16 @@ import pytest
 
 from ipamd.controller.account.account_type import AccountChecks
 from ipamd.controller.claims.absences import Absences
-from ipamd.controller.claims.eip_listing import ClaimEips
-from ipamd.controller.claims.eip_selection import Choices
+from ipamd.controller.claims.eip_listing import EipListing
+from ipamd.controller.claims.eip_selection import EipSelection
 from ipamd.controller.claims.executor import Executor
-from ipamd.controller.claims.in_flight import Promises
-from ipamd.controller.claims.live_reader import Lookout
+from ipamd.controller.claims.in_flight import InFlight
+from ipamd.controller.claims.live_reader import LiveReader
 from ipamd.controller.claims.ports import Ports
-from ipamd.controller.claims.provisioning import Orders
-from ipamd.controller.claims.reconciler import Reconciler
+from ipamd.controller.claims.provisioning import Provisioning
+from ipamd.controller.claims.reconciler import ClaimReconciler
 from ipamd.controller.claims.writer import ClaimWriter
-from ipamd.controller.events import Teller
+from ipamd.controller.events import ClaimEvents
 from ipamd.core import tags
 from ipamd.core.claim import status
 from ipamd.core.claim.cluster_rules import ClusterRules
@@ -69,20 +69,22 @@ class ClaimLife:
             fence=self,
             cloud=self.cloud,
             writer=ClaimWriter(api),
-            teller=Teller(recorder),
-            promises=Promises(monotonic=self.clock),
+            teller=ClaimEvents(recorder),
+            promises=InFlight(monotonic=self.clock),
             on_freed=lambda _: None,
             release_stopped=str,
             clock=self.clock,
         )
-        eips = ClaimEips(self.cloud, CLUSTER, spacing=0.0, monotonic=self.clock)
-        lookout = Lookout(api, self.cloud, eips, api, outages=Absences(self.clock))
-        choices = Choices(CLUSTER, sight=lookout, ports=ports, tagged_only=False, lots=self.random.random)
-        return Reconciler(
+        eips = EipListing(self.cloud, CLUSTER, spacing=0.0, monotonic=self.clock)
+        lookout = LiveReader(api, self.cloud, eips, api, outages=Absences(self.clock))
+        choices = EipSelection(
+            CLUSTER, sight=lookout, ports=ports, tagged_only=False, lots=self.random.random
+        )
+        return ClaimReconciler(
             CLUSTER,
             cluster=api,
             lookout=lookout,
-            executor=Executor(Orders(CLUSTER, ports, AccountChecks(self.cloud)), choices, ports),
+            executor=Executor(Provisioning(CLUSTER, ports, AccountChecks(self.cloud)), choices, ports),
             ports=ports,
             rules=ClusterRules(expire_after=3600.0),
         )

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from ipamd.controller.claims.eip_listing import ClaimEips
+from ipamd.controller.claims.eip_listing import EipListing
 from ipamd.core import tags
 from ipamd.core.cloud_errors import cloud_error
 from ipamd.core.errors import CloudError
@@ -67,13 +67,13 @@ def in_background(eips, *claims):
 def test_a_claim_sees_its_own_by_its_tag_in_one_call(cloud):
     cloud.there = [eip(1, "a"), eip(2, "b"), eip(3, "a", cluster="cls-2"), eip(4, "a")]
 
-    assert ClaimEips(cloud, "cls-1").look("a") == (eip(1, "a"), eip(4, "a"))
+    assert EipListing(cloud, "cls-1").look("a") == (eip(1, "a"), eip(4, "a"))
     assert cloud.calls == [{"tags": {**tags.of_cluster("cls-1"), tags.CLAIM_UID: ["a"]}, "eip_ids": None}]
 
 
 def test_what_is_known_by_id_is_asked_for_only_when_its_tag_does_not_show_it(cloud):
     cloud.there = [eip(1, "a"), eip(2), eip(3, "other")]
-    eips = ClaimEips(cloud, "cls-1", spacing=0.0)
+    eips = EipListing(cloud, "cls-1", spacing=0.0)
 
     assert eips.look("a", frozenset({"eip-1"})) == (eip(1, "a"),)
     assert len(cloud.calls) == 1
@@ -84,7 +84,7 @@ def test_what_is_known_by_id_is_asked_for_only_when_its_tag_does_not_show_it(clo
 
 
 def test_who_asks_while_a_look_is_under_way_is_in_the_next_together_with_others(cloud):
-    eips = ClaimEips(cloud, "cls-1", spacing=0.0)
+    eips = EipListing(cloud, "cls-1", spacing=0.0)
     cloud.gate.clear()
     first, first_result = in_background(eips, "a")
     assert cloud.begun.acquire(timeout=5)
@@ -104,7 +104,7 @@ def test_who_asks_while_a_look_is_under_way_is_in_the_next_together_with_others(
 
 
 def test_more_claims_than_a_filter_takes_are_in_several_looks(cloud):
-    eips = ClaimEips(cloud, "cls-1", spacing=0.0)
+    eips = EipListing(cloud, "cls-1", spacing=0.0)
     cloud.gate.clear()
     first, _ = in_background(eips, "a")
     assert cloud.begun.acquire(timeout=5)
@@ -120,7 +120,7 @@ def test_more_claims_than_a_filter_takes_are_in_several_looks(cloud):
 
 
 def test_a_failure_is_everybody_s_and_the_next_look_is_new(cloud):
-    eips = ClaimEips(cloud, "cls-1", spacing=0.05)
+    eips = EipListing(cloud, "cls-1", spacing=0.05)
     cloud.error = cloud_error("DescribeAddresses", "InternalError", "?", "r-1")
     threads, results = in_background(eips, *"abcde")
     for thread in threads:
@@ -133,7 +133,7 @@ def test_a_failure_is_everybody_s_and_the_next_look_is_new(cloud):
 
 
 def test_looks_begin_no_closer_than_their_spacing(cloud):
-    eips = ClaimEips(cloud, "cls-1", spacing=0.2)
+    eips = EipListing(cloud, "cls-1", spacing=0.2)
     threads, _ = in_background(eips, *(f"c{n}" for n in range(30)))
     for thread in threads:
         thread.join(5)

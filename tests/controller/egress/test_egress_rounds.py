@@ -4,12 +4,12 @@ import time
 
 import pytest
 
-from ipamd.controller.claims.in_flight import Promises
+from ipamd.controller.claims.in_flight import InFlight
 from ipamd.controller.claims.ports import Ports
 from ipamd.controller.claims.writer import ClaimWriter
 from ipamd.controller.egress.condition import EgressChecks
 from ipamd.controller.egress.routes import EgressRoutes
-from ipamd.controller.events import Teller
+from ipamd.controller.events import ClaimEvents
 from ipamd.core.claim import eipclaim
 from ipamd.core.timing.deadline import Deadline
 from ipamd.kube.events import EventRecorder
@@ -48,8 +48,8 @@ class Rounds:
             fence=self.fence,
             cloud=self.cloud,
             writer=ClaimWriter(world.client),
-            teller=Teller(EventRecorder(world.client, "test")),
-            promises=Promises(),
+            teller=ClaimEvents(EventRecorder(world.client, "test")),
+            promises=InFlight(),
             on_freed=lambda _: None,
             release_stopped=str,
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ipamd.core.eip.masquerade import OURS, Upkeep
+from ipamd.core.eip.masquerade import OURS, MasqueradeMode
 from ipamd.core.timing.deadline import Deadline
 from ipamd.kube import errors
 from ipamd.kube.resources import CONFIGMAPS
@@ -68,7 +68,7 @@ def complaints(world):
 
 def test_entries_come_with_the_binding_and_go_with_it_and_the_rest_stays(world, ports):
     create(world, json.dumps(CONFIG))
-    replica = world.start_controller(ip_masq_agent_config=Upkeep.KEEP)
+    replica = world.start_controller(ip_masq_agent_config=MasqueradeMode.KEEP)
     pods = ports(replica, 3)
     for number, port in enumerate(pods):
         bind_pod(world, port, f"web-{number}")
@@ -91,7 +91,7 @@ def test_entries_come_with_the_binding_and_go_with_it_and_the_rest_stays(world, 
 
 def test_what_somebody_takes_out_comes_back_and_what_they_add_stays(world, ports):
     create(world, json.dumps(CONFIG))
-    replica = world.start_controller(ip_masq_agent_config=Upkeep.KEEP)
+    replica = world.start_controller(ip_masq_agent_config=MasqueradeMode.KEEP)
     [port] = ports(replica, 1)
     bind_pod(world, port, "web-0")
     world.wait(lambda: len(entries(world)) == 2)
@@ -103,7 +103,7 @@ def test_what_somebody_takes_out_comes_back_and_what_they_add_stays(world, ports
 
 def test_a_broken_configuration_is_told_once_and_left_alone_until_it_is_mended(world, ports):
     create(world, '{"NonMasqueradeCIDRs": [')
-    replica = world.start_controller(ip_masq_agent_config=Upkeep.KEEP)
+    replica = world.start_controller(ip_masq_agent_config=MasqueradeMode.KEEP)
     [port] = ports(replica, 1)
     bind_pod(world, port, "web-0")
 
@@ -118,7 +118,7 @@ def test_a_broken_configuration_is_told_once_and_left_alone_until_it_is_mended(w
 
 
 def test_a_config_map_that_does_not_exist_is_told_and_not_made(world, ports):
-    replica = world.start_controller(ip_masq_agent_config=Upkeep.KEEP)
+    replica = world.start_controller(ip_masq_agent_config=MasqueradeMode.KEEP)
     [port] = ports(replica, 1)
     bind_pod(world, port, "web-0")
 
@@ -134,13 +134,13 @@ def test_a_config_map_that_does_not_exist_is_told_and_not_made(world, ports):
 
 def test_clear_takes_out_what_keep_has_put_in(world, ports):
     create(world, json.dumps(CONFIG))
-    replica = world.start_controller(ip_masq_agent_config=Upkeep.KEEP)
+    replica = world.start_controller(ip_masq_agent_config=MasqueradeMode.KEEP)
     [port] = ports(replica, 1)
     bind_pod(world, port, "web-0")
     world.wait(lambda: len(entries(world)) == 2)
     world.stop_controller(replica)
 
-    world.start_controller(ip_masq_agent_config=Upkeep.CLEAR)
+    world.start_controller(ip_masq_agent_config=MasqueradeMode.CLEAR)
 
     world.wait(lambda: entries(world) == ["10.9.0.0/24"])
     assert OURS not in config_map(world)["metadata"].get("annotations", {})

@@ -33,20 +33,20 @@ def test_wrong_annotations_get_an_event_and_no_claim():
 
     action = decide(facts(pod=wrong))
 
-    assert isinstance(action, do.Reject)
+    assert isinstance(action, do.RejectPod)
     assert action.reason is Reason.INVALID_ATTRIBUTES
     assert "STARLINK" in action.message
 
 
 def test_a_claim_without_our_finalizer_gets_it_before_anything_else():
-    assert decide(facts(claim(held=False), pod())) == do.Hold()
+    assert decide(facts(claim(held=False), pod())) == do.AddFinalizer()
 
 
 def test_label_and_pod_are_recorded_before_an_eip_is_ordered():
     fresh = claim(node="", pod=None)
 
-    assert decide(facts(fresh, pod())) == do.MoveTo(node="node-a")
-    assert decide(facts(replace(fresh, node="node-a"), pod())) == do.Serve(
+    assert decide(facts(fresh, pod())) == do.SetNodeLabel(node="node-a")
+    assert decide(facts(replace(fresh, node="node-a"), pod())) == do.RecordPod(
         pod=ClaimPod(uid="pod-1", node="node-a")
     )
 

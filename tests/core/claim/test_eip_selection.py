@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ipamd.core import tags
 from ipamd.core.claim import actions as do
 from ipamd.core.claim import eip_selection
-from ipamd.core.claim.eip_selection import Scene
+from ipamd.core.claim.eip_selection import SelectionFacts
 from ipamd.core.claim.eipclaim import FAILURES, ClaimAddress, ClaimPod, Reason
 from ipamd.core.claim.state_machine import decide
 from ipamd.core.kubernetes.owners import OwnerRef
@@ -29,7 +29,7 @@ def holder(eip_id, *, name="api-0", **changes):
 
 
 def scene(*eips, held=(), tagged_only=False, lot=0.0):
-    return Scene(
+    return SelectionFacts(
         cluster_id=CLUSTER,
         tagged_only=tagged_only,
         eips={e.eip_id: e for e in eips},
@@ -62,7 +62,7 @@ def test_without_a_number_any_entry_will_do():
 def test_an_index_past_the_list_says_which_entry_the_list_lacks():
     action = decide(facts(listing(A, B, name="web-2"), pod(name="web-2")))
 
-    assert isinstance(action, do.Refuse)
+    assert isinstance(action, do.MarkNotProvisioned)
     assert action.reason is Reason.NO_SUCH_ENTRY
     assert "Pod default/web-2 takes entry 3" in action.message
     assert "has 2" in action.message
@@ -138,7 +138,7 @@ def test_of_several_free_ones_the_lot_decides(lot, eip_id):
 def test_each_obstacle_has_its_own_reason_and_words(found, held, reason, said):
     outcome = settle(*found, held=held)
 
-    assert isinstance(outcome, do.Refuse)
+    assert isinstance(outcome, do.MarkNotProvisioned)
     assert outcome.reason is reason
     assert A in outcome.message
     assert said in outcome.message

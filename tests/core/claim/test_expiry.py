@@ -7,7 +7,7 @@ import pytest
 from ipamd.core.claim import actions as do
 from ipamd.core.claim.cluster_rules import ClusterRules
 from ipamd.core.claim.eipclaim import ClaimPod
-from ipamd.core.claim.facts import LivePod, NodeFate
+from ipamd.core.claim.facts import LivePod, NodeState
 from ipamd.core.claim.state_machine import decide
 from tests.testkit.claims import NOW, ON_A, OWN, claim, facts, pod
 
@@ -48,7 +48,7 @@ def test_it_is_looked_at_again_just_when_it_is_due(claim, rules):
 def test_what_has_to_be_done_sooner_is_not_put_off():
     bound = left_alone(10, binding=ON_A)
 
-    action = decide(facts(bound, rules=HOUR, node_fate=NodeFate.ALIVE))
+    action = decide(facts(bound, rules=HOUR, node_fate=NodeState.ALIVE))
 
     assert isinstance(action, do.Wait)
     assert action.seconds == pytest.approx(30)
@@ -120,8 +120,8 @@ def test_a_pod_that_has_come_back_unseen_keeps_it(back):
 
 
 def test_a_pod_that_is_there_has_its_claim_however_late():
-    assert isinstance(decide(facts(left_alone(10**6), pod("pod-2"), rules=HOUR)), do.Serve)
-    assert isinstance(decide(facts(left_alone(10**6), pod("pod-1"), rules=HOUR)), do.Serve)
+    assert isinstance(decide(facts(left_alone(10**6), pod("pod-2"), rules=HOUR)), do.RecordPod)
+    assert isinstance(decide(facts(left_alone(10**6), pod("pod-1"), rules=HOUR)), do.RecordPod)
 
 
 def test_a_claim_that_cannot_be_read_does_not_expire():
@@ -133,7 +133,7 @@ def test_a_claim_that_cannot_be_read_does_not_expire():
 def test_a_claim_whose_pod_went_before_it_was_served_counts_from_then_on():
     unserved = claim(never=True, pod=None)
 
-    assert decide(facts(unserved, None, live_pod=LivePod(None))) == do.Serve(
+    assert decide(facts(unserved, None, live_pod=LivePod(None))) == do.RecordPod(
         pod=ClaimPod(uid="pod-1", last_seen=NOW)
     )
 

@@ -54,7 +54,7 @@ KEPT = claim(never=True, address=OWN)
 def test_a_claim_from_before_is_adopted_while_its_pod_lives():
     assert isinstance(decide(facts(KEPT, owned_pod(), rules=CASCADE)), do.LookAtOwners)
     adopt = facts(KEPT, owned_pod(), rules=CASCADE, workload=Workload(SET))
-    assert decide(adopt) == do.BelongTo(owner=SET)
+    assert decide(adopt) == do.SetOwnerReference(owner=SET)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_workload_that_is_leaving_adopts_nothing():
 def test_the_next_pod_is_served_before_the_owner_is_looked_at():
     waiting = replace(KEPT, pod=ClaimPod(uid="pod-1", last_seen=1.0))
 
-    assert isinstance(decide(facts(waiting, owned_pod("pod-2"), rules=CASCADE)), do.Serve)
+    assert isinstance(decide(facts(waiting, owned_pod("pod-2"), rules=CASCADE)), do.RecordPod)
 
 
 @pytest.mark.parametrize(

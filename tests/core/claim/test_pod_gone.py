@@ -33,7 +33,7 @@ def test_a_retained_claim_notes_once_when_its_pod_went_and_then_rests():
     noted = decide(facts(kept, None, live_pod=LivePod(None)))
     rests = decide(facts(replace(kept, pod=ClaimPod(uid="pod-1", node="node-a", last_seen=NOW - 5)), None))
 
-    assert noted == do.Serve(pod=ClaimPod(uid="pod-1", node="node-a", last_seen=NOW))
+    assert noted == do.RecordPod(pod=ClaimPod(uid="pod-1", node="node-a", last_seen=NOW))
     assert rests == do.Idle()
 
 
@@ -44,8 +44,8 @@ def test_a_retained_claim_serves_the_next_pod_of_its_name():
     served = decide(facts(kept, successor))
     moved = decide(facts(replace(kept, pod=ClaimPod(uid="pod-2", node="node-b")), successor))
 
-    assert served == do.Serve(pod=ClaimPod(uid="pod-2", node="node-b"))
-    assert moved == do.MoveTo(node="node-b")
+    assert served == do.RecordPod(pod=ClaimPod(uid="pod-2", node="node-b"))
+    assert moved == do.SetNodeLabel(node="node-b")
 
 
 def test_a_claim_stays_in_sight_of_the_node_that_has_its_eip_until_that_has_let_it_go():
@@ -53,8 +53,8 @@ def test_a_claim_stays_in_sight_of_the_node_that_has_its_eip_until_that_has_let_
     served = claim(never=True, address=OWN, binding=ON_A, pod=ClaimPod(uid="pod-2", node="node-b"))
 
     assert decide(facts(served, successor)) == do.LookAtNode(node="node-a")
-    assert decide(facts(replace(served, node="node-b"), successor)) == do.MoveTo(node="node-a")
-    assert decide(facts(replace(served, binding=None), successor)) == do.MoveTo(node="node-b")
+    assert decide(facts(replace(served, node="node-b"), successor)) == do.SetNodeLabel(node="node-a")
+    assert decide(facts(replace(served, binding=None), successor)) == do.SetNodeLabel(node="node-b")
 
 
 def test_a_retained_claim_without_an_eip_gives_way_to_a_pod_that_asks_for_something_else():
@@ -62,7 +62,7 @@ def test_a_retained_claim_without_an_eip_gives_way_to_a_pod_that_asks_for_someth
     same = replace(pod("pod-2"), annotations={EIP_ATTRIBUTES: "", DELETE_POLICY: "Never"})
     other = replace(same, annotations={EIP_ATTRIBUTES: '{"Bandwidth":5}', DELETE_POLICY: "Never"})
 
-    assert isinstance(decide(facts(empty, same)), do.Serve)
+    assert isinstance(decide(facts(empty, same)), do.RecordPod)
     assert decide(facts(empty, other)) == do.LookAtPod()
     assert isinstance(decide(facts(empty, other, live_pod=LivePod(other))), do.DeleteClaim)
     for worth_something in (
@@ -70,7 +70,7 @@ def test_a_retained_claim_without_an_eip_gives_way_to_a_pod_that_asks_for_someth
         replace(empty, made_for=""),
         replace(empty, allocation=Allocation(attempt=1, started=NOW)),
     ):
-        assert isinstance(decide(facts(worth_something, other)), do.Serve)
+        assert isinstance(decide(facts(worth_something, other)), do.RecordPod)
 
 
 def test_a_claim_that_a_person_made_for_no_pod_is_deleted_with_a_hint():

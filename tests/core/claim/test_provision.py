@@ -43,7 +43,7 @@ def test_an_eip_that_is_not_ready_is_waited_for(status):
 def test_more_than_one_is_told_and_nothing_is_done():
     action = decide(facts(claim(), pod(), eips=(eip("eip-1"), eip("eip-2"))))
 
-    assert isinstance(action, do.Refuse)
+    assert isinstance(action, do.MarkNotProvisioned)
     assert action.reason is Reason.AMBIGUOUS_EIP
     assert "eip-1" in action.message
     assert "eip-2" in action.message
@@ -104,7 +104,7 @@ def test_no_other_token_is_used_while_what_was_promised_may_still_be_listed(age)
 def test_what_was_delivered_and_is_not_shown_is_told_and_never_ordered_a_second_time():
     action = decide(facts(begun(86400), pod(), eips=(), ordered="eip-1", order_delivered=True))
 
-    assert isinstance(action, do.Refuse)
+    assert isinstance(action, do.MarkNotProvisioned)
     assert action.reason is Reason.EIP_NOT_SHOWN
     assert "eip-1 was delivered" in action.message
 
@@ -156,5 +156,5 @@ def test_a_claim_that_a_person_spoiled_is_told_and_orders_nothing():
 
     action = decide(facts(spoiled, pod()))
 
-    assert isinstance(action, do.Refuse)
+    assert isinstance(action, do.MarkNotProvisioned)
     assert "spec.attributes.isp" in action.message

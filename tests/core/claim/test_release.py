@@ -6,7 +6,7 @@ import pytest
 
 from ipamd.core.claim import actions as do
 from ipamd.core.claim.eipclaim import Allocation
-from ipamd.core.claim.facts import NodeFate
+from ipamd.core.claim.facts import NodeState
 from ipamd.core.claim.release import ATTEMPT_WINDOW, SETTLE, UNSHOWN, unbind_deleted
 from ipamd.core.claim.state_machine import decide
 from ipamd.core.model import EipStatus
@@ -63,11 +63,11 @@ def test_a_bound_eip_without_a_recorded_binding_is_left_to_its_node_s_agent():
     bound = (eip(status=EipStatus.BIND, eni="eni-a", ip="10.0.1.5"),)
 
     assert decide(facts(LEAVING, eips=bound)) == do.LookAtNode(node="node-a")
-    waiting = decide(facts(LEAVING, eips=bound, node_fate=NodeFate.ALIVE))
+    waiting = decide(facts(LEAVING, eips=bound, node_fate=NodeState.ALIVE))
     assert isinstance(waiting, do.Wait)
     assert waiting.blocked
     assert "10.0.1.5" in waiting.reason
-    assert decide(facts(LEAVING, eips=bound, node_fate=NodeFate.GONE)) == do.Disassociate(eip_id="eip-1")
+    assert decide(facts(LEAVING, eips=bound, node_fate=NodeState.GONE)) == do.DisassociateEip(eip_id="eip-1")
 
 
 def test_an_ordered_eip_that_may_still_turn_up_holds_the_claim():

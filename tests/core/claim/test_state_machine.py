@@ -10,16 +10,16 @@ from ipamd.core.claim import actions as do
 from ipamd.core.claim import eipclaim
 from ipamd.core.claim.cluster_rules import ClusterRules
 from ipamd.core.claim.eipclaim import Allocation, ClaimPod
-from ipamd.core.claim.facts import Bearer, LivePod, NodeFate, Stage, bearer_of, stage_of
+from ipamd.core.claim.facts import ClaimStage, LivePod, NodeState, PodRelation, bearer_of, stage_of
 from ipamd.core.claim.state_machine import _TABLE, decide
 from ipamd.core.model import EipStatus
 from tests.testkit.claims import CLUSTER, GIVEN, NOW, ON_A, OWN, claim, eip, facts, pod
 
 
 def test_every_pair_that_can_occur_has_a_rule():
-    impossible = {(Stage.ABSENT, Bearer.SAME)}
+    impossible = {(ClaimStage.ABSENT, PodRelation.SAME)}
 
-    assert set(_TABLE) == {(stage, bearer) for stage in Stage for bearer in Bearer} - impossible
+    assert set(_TABLE) == {(stage, bearer) for stage in ClaimStage for bearer in PodRelation} - impossible
 
 
 pods_of_the_name = st.none() | st.builds(
@@ -69,7 +69,7 @@ everything = st.builds(
     pods_of_the_name,
     rules=st.builds(ClusterRules, expire_after=st.sampled_from([None, 300.0, 600.0])),
     live_pod=st.none() | st.builds(LivePod, pods_of_the_name),
-    node_fate=st.sampled_from(NodeFate),
+    node_fate=st.sampled_from(NodeState),
     eips=some_eips,
     ordered=st.sampled_from(["", "eip-1"]),
     released=st.frozensets(st.sampled_from(["eip-1", "eip-2"])),
@@ -90,10 +90,10 @@ def test_whatever_is_known_nothing_is_freed_on_doubt(known):
             recorded = known.claim.address
             assert recorded is None or recorded.owned
             assert tags.created_for(listed[eip_id].tags, "", CLUSTER, "claim-1") or recorded == OWN
-    if isinstance(action, do.Disassociate):
+    if isinstance(action, do.DisassociateEip):
         live = known.live_pod
         pod_is_gone = live is not None and (live.pod is None or live.pod.ref.uid != "pod-1")
-        assert known.node_fate is NodeFate.GONE or (known.node_fate is NodeFate.LOST and pod_is_gone)
+        assert known.node_fate is NodeState.GONE or (known.node_fate is NodeState.LOST and pod_is_gone)
         assert listed[action.eip_id].bound
     if isinstance(action, do.DeleteClaim):
         assert known.live_pod is not None
@@ -107,8 +107,8 @@ def test_whatever_is_known_nothing_is_freed_on_doubt(known):
         assert known.claim.binding is None
         assert known.eips is not None or not known.claim.address.owned
     if isinstance(action, do.Allocate):
-        assert bearer_of(known.claim, known.pod) is Bearer.SAME
-        assert stage_of(known.claim) is Stage.PENDING
+        assert bearer_of(known.claim, known.pod) is PodRelation.SAME
+        assert stage_of(known.claim) is ClaimStage.PENDING
         assert known.eips is not None
         assert not [e for e in listed.values() if tags.created_for(e.tags, "", CLUSTER, "claim-1")]
 
@@ -122,7 +122,7 @@ def test_what_was_looked_at_is_not_asked_for_again(known):
     if isinstance(action, do.LookAtCloud):
         assert known.eips is None
     if isinstance(action, do.LookAtNode):
-        assert known.node_fate is NodeFate.UNKNOWN
+        assert known.node_fate is NodeState.UNKNOWN
 
 
 def test_names_of_the_api_stay():

@@ -41,7 +41,7 @@ def released(book, hold=None):
 
 
 def decided(book, *known, expected=()):
-    scene = binding_plan.Scene(
+    scene = binding_plan.BindingFacts(
         node=NODE, ledger=book, claims={str(c): c for c in known}, expected=frozenset(expected)
     )
     return binding_plan.decide(scene)
@@ -80,7 +80,7 @@ def test_bound_and_told_is_the_resting_state():
 
 def test_what_is_bound_but_not_told_is_announced_without_touching_the_cloud():
     for state in (dict[str, object](), told(ip="10.0.1.99"), told(true=False), told(uid="u0")):
-        assert isinstance(one(assigned(BOUND), claim(**state)), binding_plan.Announce)
+        assert isinstance(one(assigned(BOUND), claim(**state)), binding_plan.PublishBinding)
 
 
 def test_interrupted_association_is_resumed():
@@ -127,7 +127,7 @@ def test_claim_that_is_deleted_or_serves_another_node_loses_its_binding():
 def test_binding_is_withdrawn_though_the_claim_already_serves_a_pod_of_another_node():
     moving = claim(pod=eipclaim.ClaimPod(uid="u2", node="node-2"), retained=True, **told())
 
-    assert decided(ledger.Ledger(), moving) == [binding_plan.Withdraw(claim=moving)]
+    assert decided(ledger.Ledger(), moving) == [binding_plan.ClearPublishedBinding(claim=moving)]
 
 
 def test_claim_that_vanished_from_the_cache_is_looked_into_first():
@@ -166,14 +166,14 @@ def test_eip_leaves_its_old_address_before_it_goes_to_the_new_one():
 
 
 def test_held_address_keeps_its_eip_without_any_action():
-    hold = ledger.Hold(until=NOW + 120, by_name=False)
+    hold = ledger.AddressHold(until=NOW + 120, by_name=False)
 
     assert decided(released(assigned(BOUND), hold), claim(**told())) == []
     assert decided(released(assigned(BOUND), hold), claim(**told(ip="10.0.1.99"))) == []
 
 
 def test_retained_claim_that_already_serves_the_next_pod_keeps_the_hold():
-    hold = ledger.Hold(until=NOW + 120, by_name=True)
+    hold = ledger.AddressHold(until=NOW + 120, by_name=True)
     book = released(assigned(BOUND), hold)
 
     assert decided(book, claim(retained=True, pod=eipclaim.ClaimPod(uid="u2"), **told())) == []
@@ -186,7 +186,7 @@ def test_claim_that_serves_another_pod_without_retention_takes_its_eip_along():
 
 
 def test_hold_of_a_pod_that_is_expected_back_goes_on_binding():
-    book = released(assigned(), ledger.Hold(until=NOW + 120, by_name=False))
+    book = released(assigned(), ledger.AddressHold(until=NOW + 120, by_name=False))
 
     assert isinstance(one(book, claim(), expected=[pod_ref()]), binding_plan.Associate)
     assert decided(book, claim()) == []
@@ -195,7 +195,7 @@ def test_hold_of_a_pod_that_is_expected_back_goes_on_binding():
 def test_binding_of_this_node_without_an_address_is_withdrawn():
     known = claim(deleting=True, **told())
 
-    assert decided(ledger.Ledger(), known) == [binding_plan.Withdraw(claim=known)]
+    assert decided(ledger.Ledger(), known) == [binding_plan.ClearPublishedBinding(claim=known)]
     assert decided(ledger.Ledger(), claim(**told(node="node-2"))) == []
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from ipamd.core import tags
 from ipamd.core.claim import eipclaim
-from ipamd.core.eip.cleanup import Entry, Fate, Step, holders, next_step, plan, signs_of_life
+from ipamd.core.eip.cleanup import CleanupVerdict, Entry, Step, holders, next_step, plan, signs_of_life
 from ipamd.core.model import Eip, EipStatus
 
 CLUSTER = "cls-gone"
@@ -30,7 +30,7 @@ def fates(*eips, held_by=None, unbind=False):
     return {e.eip.eip_id: e.fate for e in plan(eips, CLUSTER, held_by or {}, unbind=unbind)}
 
 
-def entry(listed, fate=Fate.RELEASE):
+def entry(listed, fate=CleanupVerdict.RELEASE):
     return Entry(eip=listed, fate=fate)
 
 
@@ -52,30 +52,30 @@ def test_an_eip_without_both_tags_of_the_cluster_is_not_even_listed(foreign):
 @pytest.mark.parametrize("status", list(EipStatus))
 def test_only_what_is_unbound_or_on_its_way_there_goes_without_a_word(status):
     gone = {
-        EipStatus.UNBIND: Fate.RELEASE,
-        EipStatus.UNBINDING: Fate.RELEASE,
-        EipStatus.OFFLINING: Fate.LEAVING,
+        EipStatus.UNBIND: CleanupVerdict.RELEASE,
+        EipStatus.UNBINDING: CleanupVerdict.RELEASE,
+        EipStatus.OFFLINING: CleanupVerdict.LEAVING,
     }
-    assert fates(eip(status=status)) == {"eip-1": gone.get(status, Fate.KEEP_BOUND)}
+    assert fates(eip(status=status)) == {"eip-1": gone.get(status, CleanupVerdict.KEEP_BOUND)}
 
 
 @pytest.mark.parametrize("status", list(EipStatus))
 def test_with_unbind_goes_what_is_bound_and_stays_what_is_still_being_made_or_bound(status):
     goes = {
-        EipStatus.BIND: Fate.UNBIND,
-        EipStatus.BIND_ENI: Fate.UNBIND,
-        EipStatus.UNBIND: Fate.RELEASE,
-        EipStatus.UNBINDING: Fate.RELEASE,
-        EipStatus.OFFLINING: Fate.LEAVING,
+        EipStatus.BIND: CleanupVerdict.UNBIND,
+        EipStatus.BIND_ENI: CleanupVerdict.UNBIND,
+        EipStatus.UNBIND: CleanupVerdict.RELEASE,
+        EipStatus.UNBINDING: CleanupVerdict.RELEASE,
+        EipStatus.OFFLINING: CleanupVerdict.LEAVING,
     }
-    assert fates(eip(status=status), unbind=True) == {"eip-1": goes.get(status, Fate.KEEP_BOUND)}
+    assert fates(eip(status=status), unbind=True) == {"eip-1": goes.get(status, CleanupVerdict.KEEP_BOUND)}
 
 
 @pytest.mark.parametrize("unbind", [False, True])
 @pytest.mark.parametrize("status", list(EipStatus))
 def test_what_a_claim_holds_is_kept_in_every_state(status, unbind):
     assert fates(eip(status=status), held_by={"eip-1": "default/web-0"}, unbind=unbind) == {
-        "eip-1": Fate.KEEP_CLAIMED
+        "eip-1": CleanupVerdict.KEEP_CLAIMED
     }
 
 
@@ -97,17 +97,19 @@ def test_an_eip_in_use_that_no_claim_explains_is_a_sign_of_life():
     assert [e.eip.eip_id for e in signs_of_life(entries)] == ["eip-2"]
 
 
-def step(listed, now, *, fate=Fate.RELEASE, unbound=False):
+def step(listed, now, *, fate=CleanupVerdict.RELEASE, unbound=False):
     return next_step(entry(listed, fate), now, CLUSTER, unbound=unbound).step
 
 
 def test_an_eip_goes_from_bound_to_gone_by_these_steps():
     listed = bound()
-    assert step(listed, listed, fate=Fate.UNBIND) is Step.UNBIND
-    assert step(listed, eip(status=EipStatus.UNBINDING), fate=Fate.UNBIND) is Step.WAIT
-    assert step(listed, eip(), fate=Fate.UNBIND, unbound=True) is Step.RELEASE
-    assert step(listed, eip(status=EipStatus.OFFLINING), fate=Fate.UNBIND, unbound=True) is Step.WAIT
-    assert step(listed, None, fate=Fate.UNBIND, unbound=True) is Step.DONE
+    assert step(listed, listed, fate=CleanupVerdict.UNBIND) is Step.UNBIND
+    assert step(listed, eip(status=EipStatus.UNBINDING), fate=CleanupVerdict.UNBIND) is Step.WAIT
+    assert step(listed, eip(), fate=CleanupVerdict.UNBIND, unbound=True) is Step.RELEASE
+    assert (
+        step(listed, eip(status=EipStatus.OFFLINING), fate=CleanupVerdict.UNBIND, unbound=True) is Step.WAIT
+    )
+    assert step(listed, None, fate=CleanupVerdict.UNBIND, unbound=True) is Step.DONE
 
 
 def test_an_eip_that_came_into_use_after_it_was_listed_is_left():
@@ -117,11 +119,11 @@ def test_an_eip_that_came_into_use_after_it_was_listed_is_left():
 
 
 def test_an_eip_that_moved_after_it_was_listed_is_not_unbound():
-    assert step(bound(ip="10.0.1.4"), bound(ip="10.0.1.5"), fate=Fate.UNBIND) is Step.LEAVE
+    assert step(bound(ip="10.0.1.4"), bound(ip="10.0.1.5"), fate=CleanupVerdict.UNBIND) is Step.LEAVE
 
 
 def test_an_eip_that_somebody_binds_again_is_not_unbound_twice():
-    assert step(bound(), bound(), fate=Fate.UNBIND, unbound=True) is Step.LEAVE
+    assert step(bound(), bound(), fate=CleanupVerdict.UNBIND, unbound=True) is Step.LEAVE
 
 
 def test_an_eip_whose_tags_were_taken_off_is_left():

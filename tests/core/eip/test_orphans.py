@@ -7,7 +7,7 @@ import pytest
 from ipamd.core import tags
 from ipamd.core.claim import eipclaim
 from ipamd.core.eip import orphans
-from ipamd.core.eip.orphans import Fate, Moment
+from ipamd.core.eip.orphans import OrphanVerdict, SweepTime
 from ipamd.core.model import Eip, EipStatus
 
 CLUSTER = "cls-1"
@@ -34,7 +34,7 @@ def claim(uid="alive", eip_id="", *, deleting=False, owned=True):
 
 
 def at(seconds):
-    return Moment(wall=BORN + seconds, steady=seconds)
+    return SweepTime(wall=BORN + seconds, steady=seconds)
 
 
 LATER = at(2 * AGE)
@@ -52,27 +52,27 @@ def fate(one, **how):
 
 
 def test_an_unbound_one_that_was_seen_for_long_enough_may_go():
-    assert fate(eip()) is Fate.RELEASE
+    assert fate(eip()) is OrphanVerdict.RELEASE
 
 
 def test_it_is_spoken_of_when_it_is_not_young_any_more():
     (young,) = find(eip(), before={})
     (old,) = find(eip())
 
-    assert (young.fate, young.ripe) == (Fate.YOUNG, False)
+    assert (young.fate, young.ripe) == (OrphanVerdict.YOUNG, False)
     assert old.ripe
 
 
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
-        (EipStatus.BIND, Fate.BOUND),
-        (EipStatus.BIND_ENI, Fate.BOUND),
-        (EipStatus.BINDING, Fate.UNSETTLED),
-        (EipStatus.UNBINDING, Fate.UNSETTLED),
-        (EipStatus.CREATING, Fate.UNSETTLED),
-        (EipStatus.OFFLINING, Fate.UNSETTLED),
-        (EipStatus.UNKNOWN, Fate.UNSETTLED),
+        (EipStatus.BIND, OrphanVerdict.BOUND),
+        (EipStatus.BIND_ENI, OrphanVerdict.BOUND),
+        (EipStatus.BINDING, OrphanVerdict.UNSETTLED),
+        (EipStatus.UNBINDING, OrphanVerdict.UNSETTLED),
+        (EipStatus.CREATING, OrphanVerdict.UNSETTLED),
+        (EipStatus.OFFLINING, OrphanVerdict.UNSETTLED),
+        (EipStatus.UNKNOWN, OrphanVerdict.UNSETTLED),
     ],
 )
 def test_whatever_is_not_plainly_unbound_stays(status, expected):
@@ -95,26 +95,26 @@ def test_an_eip_of_another_cluster_or_without_our_tags_is_not_looked_at():
 
 
 def test_what_was_not_created_for_a_claim_is_another_component_s_and_only_spoken_of():
-    assert fate(eip(uid="")) is Fate.UNKNOWN_MAKER
+    assert fate(eip(uid="")) is OrphanVerdict.UNKNOWN_MAKER
 
 
 def test_one_sight_is_not_enough_however_old_the_eip_is():
-    assert fate(eip(), before={}, now=at(100 * AGE)) is Fate.YOUNG
+    assert fate(eip(), before={}, now=at(100 * AGE)) is OrphanVerdict.YOUNG
 
 
 def test_it_must_be_old_by_both_clocks():
     just_seen = {"eip-1": 2 * AGE - 1}
-    assert fate(eip(), before=just_seen) is Fate.YOUNG
+    assert fate(eip(), before=just_seen) is OrphanVerdict.YOUNG
     # Our wall clock jumped ahead: the EIP looks old, and has been seen for a minute.
-    jumped = Moment(wall=BORN + 10 * AGE, steady=60.0)
-    assert fate(eip(), now=jumped) is Fate.YOUNG
+    jumped = SweepTime(wall=BORN + 10 * AGE, steady=60.0)
+    assert fate(eip(), now=jumped) is OrphanVerdict.YOUNG
     # The clock of the cloud (or ours) is behind: seen for long, and young by its creation.
-    behind = Moment(wall=BORN - AGE, steady=2 * AGE)
-    assert fate(eip(), now=behind) is Fate.YOUNG
+    behind = SweepTime(wall=BORN - AGE, steady=2 * AGE)
+    assert fate(eip(), now=behind) is OrphanVerdict.YOUNG
 
 
 def test_an_eip_whose_creation_is_not_known_never_comes_of_age():
-    assert fate(eip(created_at=None), now=at(1000 * AGE)) is Fate.YOUNG
+    assert fate(eip(created_at=None), now=at(1000 * AGE)) is OrphanVerdict.YOUNG
 
 
 def test_the_first_sight_is_remembered_as_long_as_it_lasts_and_forgotten_after():
@@ -143,7 +143,7 @@ def test_claims_whose_eip_is_not_listed_are_found_unless_they_are_leaving():
 
 
 def test_one_of_a_living_claim_that_has_another_is_reported_and_left():
-    assert fate(eip("eip-2", uid="alive"), known=[claim("alive", "eip-1")]) is Fate.SPARE
+    assert fate(eip("eip-2", uid="alive"), known=[claim("alive", "eip-1")]) is OrphanVerdict.SPARE
     assert find(eip("eip-1", uid="alive"), known=[claim("alive", "eip-1")]) == ()
     assert find(eip("eip-2", uid="alive"), known=[claim("alive")]) == ()  # it may be about to be adopted
     assert find(eip("eip-2", uid="alive"), known=[claim("alive", "eip-1", deleting=True)]) == ()

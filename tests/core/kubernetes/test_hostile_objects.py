@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ipamd.core import names
 from ipamd.core.annotations import eip, eip_id_list, networks
 from ipamd.core.claim import eipclaim, state_machine, status
-from ipamd.core.claim.facts import Facts
+from ipamd.core.claim.facts import ClaimFacts
 from ipamd.core.eip import orphans
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.kubernetes import annotation_names, nodes, pods
@@ -137,11 +137,11 @@ CLAIMS = st.fixed_dictionaries(
 def test_a_claim_that_anybody_wrote_is_read_and_the_rules_have_an_action_for_it(obj, asks):
     claim = eipclaim.read(obj)
     view = pod_view({PREFIX + "eip-attributes": ""} if asks else {})
-    facts = Facts(cluster_id="cls-1", now=1.7e9, claim=claim, pod=view)
+    facts = ClaimFacts(cluster_id="cls-1", now=1.7e9, claim=claim, pod=view)
 
     state_machine.decide(facts)
     status.phase_of(claim)
-    orphans.find((), [claim], "cls-1", before={}, age=1.0, now=orphans.Moment(wall=0.0, steady=0.0))
+    orphans.find((), [claim], "cls-1", before={}, age=1.0, now=orphans.SweepTime(wall=0.0, steady=0.0))
     assert claim.address is None or isinstance(claim.address.owned, bool)
 
 

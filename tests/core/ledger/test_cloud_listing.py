@@ -20,7 +20,7 @@ def listing(*entries, as_of=NOW, eni_id="eni-1", loose=()):
         instance_id="ins-1",
         addresses=(entry("10.0.1.2", primary=True), *entries),
     )
-    return cloud_listing.Listing(enis=(eni,), as_of=as_of, loose=frozenset(loose))
+    return cloud_listing.CloudListing(enis=(eni,), as_of=as_of, loose=frozenset(loose))
 
 
 def entry(ip=IP, *, primary=False, state=model.IpState.AVAILABLE, eip_id=""):

@@ -51,7 +51,7 @@ def test_an_eip_that_was_unbound_is_told_with_its_name_and_place():
         addresses=(model.EniAddress(ip=IP, primary=False, state=model.IpState.AVAILABLE),),
     )
     after = cloud_listing.observe(
-        before, cloud_listing.Listing(enis=(eni,), as_of=NOW, loose=frozenset({"eip-1"})), NOW
+        before, cloud_listing.CloudListing(enis=(eni,), as_of=NOW, loose=frozenset({"eip-1"})), NOW
     ).ledger
 
     told = drift.unbound(before, after)

@@ -26,7 +26,7 @@ def decided(subject, pod, *, synced=True, times=TIMES):
 
 
 def test_pod_that_still_exists_gets_its_address_back():
-    assert decided(address(), PodView(ref=POD)) == ledger.Hold(until=NOW + 120, by_name=False)
+    assert decided(address(), PodView(ref=POD)) == ledger.AddressHold(until=NOW + 120, by_name=False)
 
 
 def test_pod_that_is_being_deleted_or_has_finished_does_not_come_back():
@@ -43,11 +43,11 @@ def test_pod_of_another_uid_is_not_the_same_pod():
 
 def test_unknown_pod_is_gone_only_if_the_cache_is_complete():
     assert decided(address(), None) is None
-    assert decided(address(), None, synced=False) == ledger.Hold(until=NOW + 120, by_name=False)
+    assert decided(address(), None, synced=False) == ledger.AddressHold(until=NOW + 120, by_name=False)
 
 
 def test_retained_claim_keeps_the_address_for_the_name():
-    hold = ledger.Hold(until=NOW + 300, by_name=True)
+    hold = ledger.AddressHold(until=NOW + 300, by_name=True)
 
     assert decided(address(retained=True), PodView(ref=POD, deleting=True)) == hold
     assert decided(address(retained=True), None) == hold

@@ -178,7 +178,9 @@ def test_address_of_an_unknown_occupant_is_taken_over_and_not_just_given():
 def test_held_address_and_its_eip_wait_for_the_pods_next_sandbox():
     book, ip = acquired(warm_pool(), asks("old"))
     book = with_bound_eip(book, ip)
-    book = ledger.release(book, key("old"), ledger.Hold(until=NOW + 120, by_name=False), COOLDOWN, NOW).ledger
+    book = ledger.release(
+        book, key("old"), ledger.AddressHold(until=NOW + 120, by_name=False), COOLDOWN, NOW
+    ).ledger
     book = ledger.expire(book, COOLDOWN, NOW + 119).ledger
 
     book, resumed = acquired(book, asks("new", eip_id="eip-1"), NOW + 119)
@@ -190,7 +192,9 @@ def test_held_address_and_its_eip_wait_for_the_pods_next_sandbox():
 def test_hold_that_runs_out_lets_the_eip_go_before_the_address():
     book, ip = acquired(warm_pool(), asks())
     book = with_bound_eip(book, ip)
-    book = ledger.release(book, key(), ledger.Hold(until=NOW + 120, by_name=False), COOLDOWN, NOW).ledger
+    book = ledger.release(
+        book, key(), ledger.AddressHold(until=NOW + 120, by_name=False), COOLDOWN, NOW
+    ).ledger
 
     book = ledger.expire(book, COOLDOWN, NOW + 120).ledger
 
@@ -199,7 +203,7 @@ def test_hold_that_runs_out_lets_the_eip_go_before_the_address():
 
 def test_second_del_ends_the_hold_when_the_pod_is_not_wanted_any_more():
     book, ip = acquired(warm_pool(), asks())
-    hold = ledger.Hold(until=NOW + 120, by_name=False)
+    hold = ledger.AddressHold(until=NOW + 120, by_name=False)
     book = ledger.release(book, key(), hold, COOLDOWN, NOW).ledger
 
     assert not ledger.release(book, key(), hold, COOLDOWN, NOW)
@@ -210,7 +214,9 @@ def test_second_del_ends_the_hold_when_the_pod_is_not_wanted_any_more():
 def test_later_pod_of_the_name_gets_a_retained_address_and_no_other():
     book, ip = acquired(warm_pool(), asks("old", uid="u1"))
     book = with_bound_eip(book, ip, retained=True)
-    kept = ledger.release(book, key("old"), ledger.Hold(until=NOW + 120, by_name=True), COOLDOWN, NOW).ledger
+    kept = ledger.release(
+        book, key("old"), ledger.AddressHold(until=NOW + 120, by_name=True), COOLDOWN, NOW
+    ).ledger
     book, resumed = acquired(kept, asks("new", uid="u2", eip_id="eip-1"))
 
     assert resumed == ip
@@ -222,7 +228,7 @@ def test_later_pod_of_the_name_gets_a_retained_address_and_no_other():
 
 def test_later_pod_of_the_name_without_retention_ends_the_old_pods_hold():
     book, ip = acquired(warm_pool(), asks("old", uid="u1"))
-    hold = ledger.Hold(until=NOW + 120, by_name=False)
+    hold = ledger.AddressHold(until=NOW + 120, by_name=False)
     book = ledger.release(book, key("old"), hold, COOLDOWN, NOW).ledger
 
     book, fresh = acquired(book, asks("new", uid="u2"))
@@ -318,7 +324,9 @@ def test_pod_that_lost_its_eip_counts_as_one_without_until_another_is_bound():
 
 def test_quarantined_address_is_neither_given_nor_resumed():
     book, ip = acquired(warm_pool(2), asks("old"))
-    held = ledger.release(book, key("old"), ledger.Hold(until=NOW + 120, by_name=False), COOLDOWN, NOW).ledger
+    held = ledger.release(
+        book, key("old"), ledger.AddressHold(until=NOW + 120, by_name=False), COOLDOWN, NOW
+    ).ledger
     quarantined = held.changed(replace(held.addresses[ip], missing_since=NOW)).ledger
 
     book, other = acquired(quarantined, asks("new"))
@@ -332,7 +340,9 @@ def test_quarantined_address_is_neither_given_nor_resumed():
 
 def test_same_sandbox_that_cannot_resume_its_held_address_leaves_none_behind():
     book, ip = acquired(warm_pool(2), asks("c1"))
-    book = ledger.release(book, key("c1"), ledger.Hold(until=NOW + 120, by_name=False), COOLDOWN, NOW).ledger
+    book = ledger.release(
+        book, key("c1"), ledger.AddressHold(until=NOW + 120, by_name=False), COOLDOWN, NOW
+    ).ledger
     book = book.changed(replace(book.addresses[ip], missing_since=NOW)).ledger
 
     book, other = acquired(book, asks("c1"))

@@ -72,7 +72,7 @@ class NodeMachine(RuleBasedStateMachine):
         )
         doubtful = cloud_listing.doubtful(self.book, (eni,))
         loose = {eip_id for eip_id, a in doubtful.items() if self.cloud_eips.get(a.ip) != eip_id}
-        return cloud_listing.Listing(enis=(eni,), as_of=self.now, loose=frozenset(loose))
+        return cloud_listing.CloudListing(enis=(eni,), as_of=self.now, loose=frozenset(loose))
 
     def record_freed(self):
         for address in self.book.in_state(states.Cooling):
@@ -135,7 +135,7 @@ class NodeMachine(RuleBasedStateMachine):
     def delete(self, data, hold):
         key = data.draw(st.sampled_from(sorted(self.live)))
         self.live.pop(key)
-        kept = None if hold is None else ledger.Hold(until=self.now + HOLD, by_name=hold)
+        kept = None if hold is None else ledger.AddressHold(until=self.now + HOLD, by_name=hold)
         self.apply(ledger.release(self.book, key, kept, COOLDOWN, self.now))
         self.record_freed()
 
