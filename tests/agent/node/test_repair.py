@@ -95,7 +95,8 @@ def test_a_pod_whose_link_was_down_has_its_network_again(node, pod, change):
         node.eventually(
             "traffic", lambda: probes.seen_source(sandbox.netns, node.node.private_ip) == ip, seconds=20
         )
-    assert f"the Pod at {ip} has back what its link had lost" in node.log()
+    said = f"the Pod at {ip} has back what its link had lost"
+    node.eventually("said", lambda: said in node.log(), seconds=10)
 
 
 def test_leftovers_of_nobody_are_removed_and_strangers_are_not_touched(node, pod):

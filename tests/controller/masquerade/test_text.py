@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ipamd.controller.masquerade.text import ConfigText
@@ -182,6 +182,7 @@ PIECES = st.sampled_from(
 
 
 @given(st.lists(PIECES, max_size=8), st.sampled_from(["\n", "\r\n"]), st.booleans())
+@example(pieces=["# c"], end="\r\n", ended=False)
 def test_whatever_stands_there_is_changed_in_its_one_list_or_refused(pieces, end, ended):
     text = end.join(pieces) + end * ended
     entries = ["10.0.1.4/32", "10.0.1.9/32"]
@@ -193,8 +194,8 @@ def test_whatever_stands_there_is_changed_in_its_one_list_or_refused(pieces, end
     except InvalidInputError:
         return
     assert ConfigText(changed).fields == {**config.fields, field: entries}
-    assert [line for line in changed.split(end) if line.strip().startswith("#")] == [
-        line for line in text.split(end) if line.strip().startswith("#")
+    assert [line for line in changed.splitlines() if line.strip().startswith("#")] == [
+        line for line in text.splitlines() if line.strip().startswith("#")
     ]
 
 
