@@ -140,7 +140,8 @@ class ModelApi:
         return nodes.view(obj) if obj else None
 
     def obstacle(self, pod, *, early):
-        return placement.obstacle(pod, self.node(pod.node), agent_exists=True, early=early)
+        node = self.node(pod.node)
+        return placement.obstacle(pod, node, agent_exists=bool(node and node.agent), early=early)
 
     # -- what others do
 

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from ipamd.controller.claims.absences import Absences
+from ipamd.controller.claims.agents import Agents
 from ipamd.controller.claims.index import ClaimIndex
 from ipamd.core.annotations import eip
 from ipamd.core.annotations.eip import wants_eip
@@ -52,7 +53,7 @@ class ClusterView:
         self._outages = outages
         self._seen: dict[Key, object] = {}  # used by the claims' thread only
         self._index = ClaimIndex()
-        self._agents: dict[str, str] = {}  # by Node, as its annotation says; written by the Nodes' thread
+        self._agents = Agents()
         self._read: dict[Key, tuple[dict[str, Any], Claim]] = {}
         self._pods = ObjectCache(client, PODS, on_change=self._pod_changed, keep=pods.trim, pace=pace)
         self._claims = ObjectCache(
@@ -141,10 +142,14 @@ class ClusterView:
     def obstacle(self, pod: PodView, *, early: bool) -> Obstacle | None:
         """Return why the Pod can have no EIP where it is, as the watches last told."""
         node = self.node(pod.node) if pod.node else None
-        runs_in = node.agent_pod if node else None
-        agent = self.pod(runs_in) if runs_in else None
-        exists = runs_in is None or (agent is not None and not agent.finished)
+        exists = node is not None and (self._names_agent(node) or self._agents.ready_on(node.name))
         return placement.obstacle(pod, node, agent_exists=exists, early=early)
+
+    def _names_agent(self, node: NodeView) -> bool:
+        """Whether the Node names an agent that is there."""
+        agent = self.pod(node.agent_pod) if node.agent_pod else None
+        # One that runs in no Pod is believed.
+        return bool(node.agent) and (node.agent_pod is None or (agent is not None and not agent.finished))
 
     def keys(self) -> set[Key]:
         """Return all keys that the controller has to do with."""
@@ -157,12 +162,10 @@ class ClusterView:
         return self._pods, self._claims, self._nodes
 
     def _pod_changed(self, kind: str, obj: dict[str, Any]) -> None:
-        del kind
         key = key_of(obj)
         if self._claims.get(*key) or _matters(obj):
             self._wake(key)
-        node = obj["spec"].get("nodeName")
-        if isinstance(node, str) and self._agents.get(node) == f"{key[0]}/{key[1]}":
+        if node := self._agents.pod_changed(obj, gone=kind == "deleted"):
             self._wake_node(node)
 
     def _claim(self, key: Key, obj: dict[str, Any]) -> Claim:
@@ -208,12 +211,8 @@ class ClusterView:
         view = nodes.view(obj)
         self._outages.looked(("", view.name), view.outage, absent=kind != "deleted" and not view.ready)
         gone = kind == "deleted"
-        before = self._agents.get(view.name, "")
-        if gone or not view.agent:
-            self._agents.pop(view.name, None)
-        else:
-            self._agents[view.name] = view.agent
-        if gone or not view.ready or before != view.agent:
+        # One that comes may have had its agent's Pod before.
+        if self._agents.node_changed(view, gone=gone) or kind != "modified" or not view.ready:
             self._wake_node(view.name)
 
     def _wake_node(self, name: str) -> None:

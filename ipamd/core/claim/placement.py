@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ipamd.core.claim.eipclaim import Reason
 from ipamd.core.kubernetes.nodes import AGENT, SUPER_NODE, NodeView
-from ipamd.core.kubernetes.pods import PodView
+from ipamd.core.kubernetes.pods import AGENT_DAEMON_SET, PodView
 
 
 class Obstacle(NamedTuple):
@@ -23,8 +23,9 @@ def obstacle(
 ) -> Obstacle | None:
     """Return what keeps the Pod from having an EIP now; None when nothing does.
 
-    `node` is the Pod's, None when there is no such Node; `agent_exists` whether the Pod is there in which the
-    Node's agent ran when it last said so. `early` lets a Pod without a Node have one.
+    `node` is the Pod's, None when there is no such Node; `agent_exists` whether an agent of ours is there: it
+    runs where the Node's annotation says, or in a ready Pod of the DaemonSet. `early` lets a Pod without a
+    Node have one.
     """
     if not pod.node:
         return None if early else _NOT_SCHEDULED
@@ -32,15 +33,15 @@ def obstacle(
         return Obstacle(
             Reason.NODE_NOT_SERVED, f"Node {pod.node} does not exist: its EIP is ordered when it does"
         )
+    if agent_exists:
+        return None
     if not node.agent:
         return Obstacle(Reason.NODE_NOT_SERVED, _unserved(node))
-    if not agent_exists:
-        return Obstacle(
-            Reason.AGENT_GONE,
-            f"the agent of Node {node.name} has gone (Pod {node.agent}): the EIP is ordered when another one "
-            "is ready there; see the Pods of DaemonSet tke-eni-agent",
-        )
-    return None
+    return Obstacle(
+        Reason.AGENT_GONE,
+        f"the agent of Node {node.name} has gone (Pod {node.agent}): the EIP is ordered when another one "
+        f"is ready there; see the Pods of DaemonSet {AGENT_DAEMON_SET}",
+    )
 
 
 _NOT_SCHEDULED = Obstacle(
@@ -58,5 +59,5 @@ def _unserved(node: NodeView) -> str:
         )
     return (
         f"no agent of tke-eni has ever served Node {node.name} (it has no annotation {AGENT}): the EIP is "
-        "ordered when one is ready there; see the Pods of DaemonSet tke-eni-agent and its tolerations"
+        f"ordered when one is ready there; see the Pods of DaemonSet {AGENT_DAEMON_SET} and its tolerations"
     )

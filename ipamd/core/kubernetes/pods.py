@@ -14,9 +14,15 @@ from ipamd.core import model
 from ipamd.core.kubernetes import annotation_names, capacity, owners
 
 _ASKS = [{"resources": {"requests": {capacity.EIP_RESOURCE: "1"}}}]
+_READY = [{"type": "Ready", "status": "True"}]
 FINISHED = ("Succeeded", "Failed")
 """Phases after which no container and no sandbox of the Pod is started again."""
 
+AGENT_DAEMON_SET = "tke-eni-agent"
+"""The DaemonSet whose Pods our agents are, in whatever namespace.
+
+Who borrows its name gains nothing but EIPs for Pods that nobody wires.
+"""
 _STATIC_UIDS = ("kubernetes.io/config.mirror", "kubernetes.io/config.hash")
 """Annotations of a mirror Pod (kubelet, pkg/kubelet/types) with the UID of the static Pod."""
 
@@ -91,6 +97,12 @@ def may_ask(pod: Mapping[str, Any]) -> bool:
     return bool(pod["metadata"].get("annotations") or pod["spec"].get("containers"))
 
 
+def runs_ready_agent(pod: Mapping[str, Any]) -> bool:
+    """Whether a trimmed Pod is of our DaemonSet, and its agent ready."""
+    status = pod["status"]
+    return status.get("phase") not in FINISHED and bool(status.get("conditions"))
+
+
 def trim(pod: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parts of a Pod object that `view` and an object cache read.
 
@@ -118,6 +130,7 @@ def trim(pod: Mapping[str, Any]) -> dict[str, Any]:
         "status": {
             **({"phase": _shared(status["phase"])} if "phase" in status else {}),
             **({"podIP": status["podIP"]} if "podIP" in status else {}),
+            **({"conditions": _READY} if _is_ready_agent(controller, status) else {}),
         },
     }
 
@@ -132,6 +145,14 @@ def _requests(spec: Mapping[str, Any], resource: str) -> bool:
                 if str(_mapping(resources.get(amounts)).get(resource, "0")) not in ("0", ""):
                     return True
     return False
+
+
+def _is_ready_agent(controller: owners.OwnerRef | None, status: Mapping[str, Any]) -> bool:
+    if controller is None or (controller.kind, controller.name) != ("DaemonSet", AGENT_DAEMON_SET):
+        return False
+    conditions = status.get("conditions")
+    found = conditions if isinstance(conditions, list) else []
+    return any(_mapping(c).get("type") == "Ready" and _mapping(c).get("status") == "True" for c in found)
 
 
 def _own_annotations(metadata: Mapping[str, Any]) -> dict[str, str]:

@@ -31,13 +31,23 @@ def mark(world, node, agent):
 
 
 def agent_pod(world, name, node):
+    owner = {"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "tke-eni-agent", "uid": "ds-1"}
     world.client.create(
         PODS,
         {
-            "metadata": {"name": name, "namespace": "kube-system"},
+            "metadata": {
+                "name": name,
+                "namespace": "kube-system",
+                "ownerReferences": [{**owner, "controller": True}],
+            },
             "spec": {"nodeName": node, "hostNetwork": True, "containers": [{"name": "m", "image": "x"}]},
         },
     )
+
+
+def becomes_ready(world, agent):
+    patch = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+    world.client.patch(PODS, agent, patch, "kube-system", subresource="status")
 
 
 def test_25_pending_pods_take_nothing_of_the_quota(world, controller):
@@ -110,6 +120,39 @@ def test_a_node_whose_agent_has_gone_is_told_from_one_that_never_had_one(world, 
 
     world.wait_provisioned("web-b")
     assert world.orders() == 1
+
+
+def test_a_node_is_served_by_a_ready_agent_of_a_release_that_does_not_mark_its_node(world, controller):
+    world.add_node("node-b", agent="")
+    agent_pod(world, "agent-b", "node-b")
+    world.create_pod("web-0", node="node-b")
+    world.wait(lambda: says(world, "web-0", "NodeNotServed"))
+
+    becomes_ready(world, "agent-b")
+
+    world.wait_provisioned("web-0")
+
+
+def test_a_node_whose_agent_was_put_back_to_such_a_release_is_served(world, controller):
+    world.add_node("node-b", agent="kube-system/agent-of-newer")
+    world.create_pod("web-0", node="node-b")
+    world.wait(lambda: says(world, "web-0", "AgentGone"))
+
+    agent_pod(world, "agent-b", "node-b")
+    becomes_ready(world, "agent-b")
+
+    world.wait_provisioned("web-0")
+
+
+def test_a_node_that_is_made_anew_is_served_by_the_agent_that_stayed(world, controller):
+    agent_pod(world, "agent-b", "node-b")
+    becomes_ready(world, "agent-b")
+    world.create_pod("web-0", node="node-b")
+    world.wait(lambda: says(world, "web-0", "NodeNotServed"))
+
+    world.add_node("node-b", agent="")
+
+    world.wait_provisioned("web-0")
 
 
 def test_a_kept_claim_keeps_its_eip_until_its_next_pod_is_scheduled(world, controller):

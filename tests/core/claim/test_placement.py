@@ -26,26 +26,30 @@ def node(agent="kube-system/tke-eni-agent-x", instance_type="S5.MEDIUM4"):
     )
 
 
-def obstacle(pod_node, view, *, agent_exists=True, early=False):
+def obstacle(pod_node, view, *, agent_exists=False, early=False):
     return placement.obstacle(pod(node=pod_node), view, agent_exists=agent_exists, early=early)
 
 
 @pytest.mark.parametrize("agent", ["kube-system/tke-eni-agent-x", "no-pod"])
 def test_a_pod_on_a_node_that_an_agent_serves_can_have_one(agent):
-    assert obstacle("node-a", node(agent)) is None
+    assert obstacle("node-a", node(agent), agent_exists=True) is None
+
+
+def test_a_node_is_served_by_an_agent_of_a_release_that_does_not_say_so():
+    assert obstacle("node-a", node(""), agent_exists=True) is None
 
 
 @pytest.mark.parametrize(
-    ("view", "agent_exists", "reason", "words"),
+    ("view", "reason", "words"),
     [
-        (None, True, Reason.NODE_NOT_SERVED, "does not exist"),
-        (node(""), True, Reason.NODE_NOT_SERVED, "has ever served Node node-a"),
-        (node("", "eklet"), True, Reason.NODE_NOT_SERVED, "super node"),
-        (node(), False, Reason.AGENT_GONE, "kube-system/tke-eni-agent-x"),
+        (None, Reason.NODE_NOT_SERVED, "does not exist"),
+        (node(""), Reason.NODE_NOT_SERVED, "has ever served Node node-a"),
+        (node("", "eklet"), Reason.NODE_NOT_SERVED, "super node"),
+        (node(), Reason.AGENT_GONE, "kube-system/tke-eni-agent-x"),
     ],
 )
-def test_a_node_without_agent_is_told_apart_from_one_whose_agent_has_gone(view, agent_exists, reason, words):
-    found = obstacle("node-a", view, agent_exists=agent_exists)
+def test_a_node_without_agent_is_told_apart_from_one_whose_agent_has_gone(view, reason, words):
+    found = obstacle("node-a", view)
 
     assert found.reason is reason
     assert words in found.message
