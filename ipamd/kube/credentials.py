@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 _TOKEN = re.compile(r"[!-~]+")
 _HEADER = re.compile(r"[ -~]*")
+_LARGEST = 1 << 20
+"""Bytes of a token's file that are read: more than any header takes."""
 _READ_AGAIN = 60.0
 """Seconds for which a token is taken from memory, as client-go does; it is renewed long before its end."""
 
@@ -84,7 +86,8 @@ class TokenFile:
 
     def _read(self) -> None:
         try:
-            self._token = token_from(self._path.read_text(), self._title)
+            with self._path.open("rb") as stream:
+                self._token = token_from(stream.read(_LARGEST).decode(), self._title)
         except (OSError, UnicodeDecodeError, InvalidInputError) as e:
             complaint = _complaint(self._title, e)
             if not self._token:

@@ -140,7 +140,10 @@ def _kill(process: "subprocess.Popen[bytes]", *, group: bool) -> None:
         os.killpg(process.pid, signal.SIGKILL)
     else:
         process.kill()
-    process.communicate()
+    for stream in (process.stdout, process.stderr):  # what it has started may live on and hold them open
+        if stream is not None:
+            stream.close()
+    process.wait()
 
 
 def _credential(plugin: ExecPlugin, text: str) -> tuple[str, float]:

@@ -26,6 +26,8 @@ from ipamd.kube.kubeconfig_fields import Fields
 from ipamd.kube.tls_files import MemoryFile
 
 _LARGEST = 1 << 20
+_MOST_FIELDS = 1000
+"""In one mapping of the file."""
 _CONTEXT = ("cluster", "user", "namespace", "extensions")
 _CLUSTER = (
     *("server", "tls-server-name", "insecure-skip-tls-verify", "proxy-url"),
@@ -41,7 +43,7 @@ _EXEC = ("command", "args", "env", "apiVersion", "installHint", "provideClusterI
 
 def read(path: str, context: str = "") -> Connection:
     """Return the connection of the current or named context. Raises: InvalidInputError."""
-    file = Path(path).expanduser().absolute()
+    file = _path(path)
     root = Fields(f"kubeconfig {path}:", _document(file, path))
     chosen = root.named("contexts", context or root.text("current-context", needed=True), "context")
     chosen.check_known(_CONTEXT)
@@ -61,6 +63,25 @@ def read(path: str, context: str = "") -> Connection:
     return connection
 
 
+def _path(path: str) -> Path:
+    try:
+        return Path(path).expanduser().absolute()
+    except RuntimeError:  # "~name" of nobody
+        raise InvalidInputError(
+            f"kubeconfig {path} is in the home of a user who is not known here", advice="give its full path"
+        ) from None
+
+
+class _Loader(yaml.SafeLoader):
+    """Merges `<<` as far as people do: a few lines that merge each other could fill all memory."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Put merged fields into the mapping. Raises: YAMLError."""
+        super().flatten_mapping(node)
+        if len(node.value) > _MOST_FIELDS:
+            raise yaml.YAMLError("too many fields in one mapping")
+
+
 def _document(file: Path, path: str) -> object:
     try:
         with file.open("rb") as stream:
@@ -74,7 +95,7 @@ def _document(file: Path, path: str) -> object:
             f"kubeconfig {path} is larger than {_LARGEST} bytes", advice="give another file"
         )
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as e:  # its message shows the line, which may hold a credential
         mark = e.problem_mark or e.context_mark
         where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -136,10 +157,13 @@ def _with_certificate(connection: Connection, user: Fields, directory: Path) -> 
 
 
 def _with_token(connection: Connection, user: Fields, cluster: Fields, directory: Path) -> Connection:
-    """As client-go: a file wins over a token, both over a plug-in; a token beside a password is refused."""
+    """As client-go: file, token, password, plug-in, the first that is there; no password beside a token."""
     file, token, name = user.text("tokenFile"), user.text("token"), user.text("username")
-    if (file or token) and name:
-        raise user.wrong("username", "stands beside a token", "keep one way to log in")
+    if (file or token) and (name or user.text("password")):
+        field = "username" if name else "password"
+        raise user.wrong(field, "stands beside a token", "keep one way to log in")
+    if user.text("password") and not name:
+        raise user.wrong("username", "is missing beside password", "say whose password it is")
     if file:
         source = TokenFile(directory / file, user.title("tokenFile") + f" ({directory / file})")
         try:
@@ -150,12 +174,12 @@ def _with_token(connection: Connection, user: Fields, cluster: Fields, directory
     if token:
         value = f"Bearer {token_from(token, user.title('token'))}"
         return dataclasses.replace(connection, authorization=lambda: value)
-    if user.has("exec"):
-        plugged = exec_plugin.ExecToken(_plugin(user.section("exec"), cluster, directory))
-        return dataclasses.replace(connection, authorization=plugged, refused=plugged.refused)
     if name:
         basic = _basic(name, user.text("password"))
         return dataclasses.replace(connection, authorization=lambda: basic)
+    if user.has("exec"):
+        plugged = exec_plugin.ExecToken(_plugin(user.section("exec"), cluster, directory))
+        return dataclasses.replace(connection, authorization=plugged, refused=plugged.refused)
     return connection
 
 
@@ -189,19 +213,26 @@ def _plugin(fields: Fields, cluster: Fields, directory: Path) -> exec_plugin.Exe
         environment={
             entry.text("name", needed=True): entry.text("value") for entry in fields.sections("env")
         },
-        cluster=_told(cluster) if fields.flag("provideClusterInfo") else None,
+        cluster=_told(cluster, directory) if fields.flag("provideClusterInfo") else None,
         interactive=mode != "Never" and exec_plugin.at_terminal(),
         hint=fields.text("installHint"),
     )
 
 
-def _told(cluster: Fields) -> dict[str, Any]:
-    """Return what a plug-in is told of the cluster."""
+def _told(cluster: Fields, directory: Path) -> dict[str, Any]:
+    """Return what a plug-in is told of the cluster: the CA itself, also when it is in a file."""
     told: dict[str, Any] = {
         name: cluster.text(name)
         for name in ("server", "tls-server-name", "proxy-url", "certificate-authority-data")
         if cluster.text(name)
     }
+    if (ca_file := cluster.text("certificate-authority")) and "certificate-authority-data" not in told:
+        try:
+            told["certificate-authority-data"] = base64.b64encode((directory / ca_file).read_bytes()).decode()
+        except OSError as e:
+            raise cluster.wrong(
+                "certificate-authority", f"cannot be read: {e.strerror}", "correct the file or the field"
+            ) from None
     if cluster.flag("insecure-skip-tls-verify"):
         told["insecure-skip-tls-verify"] = True
     for extension in cluster.sections("extensions"):

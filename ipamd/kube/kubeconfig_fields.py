@@ -44,7 +44,10 @@ class Fields:
 
     def names(self) -> list[str]:
         """Return the names of all fields."""
-        return [str(name) for name in self._values]
+        found = list(self._values)
+        if not all(isinstance(name, str) for name in found):
+            raise InvalidInputError(f"{self._title} has a name that is no text", advice="put it into quotes")
+        return [self._readable("", name) for name in found]
 
     def raw(self, name: str) -> Any:
         """Return what stands there."""
@@ -55,7 +58,7 @@ class Fields:
         value = self._values.get(name)
         if needed and value in (None, ""):
             raise self.wrong(name, "is not set", "set it, or give another kubeconfig")
-        return self._typed(name, "" if value is None else value, str, "a text")
+        return self._readable(name, self._typed(name, "" if value is None else value, str, "a text"))
 
     def flag(self, name: str) -> bool:
         """Return true or false, false if it is absent."""
@@ -67,7 +70,7 @@ class Fields:
         listed = self._typed(name, self._values.get(name) or [], list, "a list")
         if not all(isinstance(entry, str) for entry in listed):
             raise self.wrong(name, "has an entry that is no text", "put it into quotes")
-        return listed
+        return [self._readable(name, entry) for entry in listed]
 
     def section(self, name: str) -> "Fields":
         """Return the fields of a mapping."""
@@ -85,6 +88,15 @@ class Fields:
             why = f"has {'no' if not found else 'more than one'} entry with the name {shown(name)}"
             raise self.wrong(collection, why, f"correct the name, or what names the {kind}")
         return Fields(f"{self.title(collection)}[{shown(name)}]", found[0].raw(kind) or {})
+
+    def _readable(self, name: str, text: str) -> str:
+        """Return a text if it can be a path, an argument or bytes of UTF-8 at all."""
+        if "\0" in text or any("\ud800" <= c <= "\udfff" for c in text):
+            raise InvalidInputError(
+                f"{self.title(name)} has a character that no text has: NUL, or half of another",
+                advice="correct it",
+            )
+        return text
 
     def _typed(self, name: str, value: object, kind: type[T], words: str) -> T:
         if not isinstance(value, kind):

@@ -3,7 +3,11 @@
 import functools
 import json
 import logging
+import os
+import signal
 import stat
+import time
+from pathlib import Path
 
 import pytest
 
@@ -229,6 +233,27 @@ def test_a_plug_in_that_vanished_or_hangs_is_named(clock):
         token("/no/such")()
     with pytest.raises(errors.ForbiddenError, match=r"plug-in p.* did not end in 0.2 s"):
         token("sleep", "60")()
+
+
+def test_what_a_hanging_plug_in_has_started_holds_nobody_up(tmp_path, clock):
+    pid = tmp_path / "pid"
+    script = f"setsid sh -c 'echo $$ > {pid}; exec sleep 60' & until [ -s {pid} ]; do :; done; sleep 60"
+    token = ExecToken(
+        ExecPlugin(title="plug-in p", command=("sh", "-c", script), version=V1), monotonic=clock, patience=3.0
+    )
+    begun = time.monotonic()
+
+    try:
+        with pytest.raises(errors.ForbiddenError, match="did not end in 3 s"):
+            token()
+        assert time.monotonic() - begun < 40
+    finally:
+        os.kill(int(pid.read_text()), signal.SIGKILL)
+
+
+def test_a_file_without_end_is_no_token():
+    with pytest.raises(errors.ForbiddenError, match="the token is no bearer token"):
+        TokenFile(Path("/dev/zero"), "the token")()
 
 
 def test_a_401_has_the_credential_renewed(file, clock, serve):

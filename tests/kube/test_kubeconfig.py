@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import http.server
+import json
 import ssl
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from kubernetes import config as kubernetes_config
 from ipamd.core.errors import InvalidInputError
 from ipamd.kube import config
 from ipamd.kube.client import KubeClient
-from ipamd.kube.errors import UnreachableError
+from ipamd.kube.errors import ForbiddenError, UnreachableError
 from ipamd.kube.resources import NODES
 from tests.kube.certificates import Authority
 
@@ -246,6 +247,13 @@ SECRET = "S3CRET-that-nobody-may-see"
         ({"user": {"token": SECRET + "\u20ac"}}, 'users["me"].token is no bearer token'),
         ({"user": {"token": " \n"}}, 'users["me"].token is empty'),
         ({"user": {"token": SECRET, "username": "x"}}, 'users["me"].username stands beside a token'),
+        ({"user": {"token": SECRET, "password": SECRET}}, 'users["me"].password stands beside a token'),
+        ({"user": {"password": SECRET}}, 'users["me"].username is missing beside password'),
+        ({"user": {"tokenFile": "a\0b"}}, 'users["me"].tokenFile has a character that no text has'),
+        ({"user": {"client-key": "\ud800"}}, 'users["me"].client-key has a character that no text has'),
+        ({"user": {"username": f"{SECRET}\ud800"}}, 'users["me"].username has a character'),
+        ({"user": {"token": SECRET, "as": "a", "as-user-extra": {"a\ud800": ["x"]}}}, "as-user-extra has a"),
+        ({"user": {"token": SECRET, "as": "a", "as-user-extra": {1: ["x"]}}}, "has a name that is no text"),
         ({"user": {"tokenFile": "absent"}}, "absent) cannot be read: No such file"),
         ({"user": {"token": SECRET, "as-groups": ["a"]}}, "as-groups stands there without as"),
         ({"user": {"token": SECRET, "as": "a\nb"}}, 'users["me"].as has a line feed'),
@@ -310,6 +318,42 @@ def test_text_that_is_no_yaml_is_told_by_its_place(tmp_path, content):
         config.from_kubeconfig(str(path))
 
     assert SECRET not in "".join(traceback.format_exception(raised.value))
+
+
+def test_a_few_lines_that_merge_each_other_fill_no_memory(tmp_path):
+    path = tmp_path / "config"
+    lines = ["m0: &m0 {x: 1}"]
+    lines += [f"m{n}: &m{n} {{<<: [{', '.join([f'*m{n - 1}'] * 9)}]}}" for n in range(1, 12)]
+    path.write_text("\n".join(lines))
+
+    with pytest.raises(InvalidInputError, match="is no YAML"):
+        config.from_kubeconfig(str(path))
+
+
+def test_the_home_of_nobody_is_named():
+    with pytest.raises(InvalidInputError, match="home of a user who is not known"):
+        config.from_kubeconfig("~no-such-user-here/config")
+
+
+def test_a_password_wins_over_a_plug_in_as_with_client_go(tmp_path):
+    user = {"username": "admin", "password": "x", "exec": EXEC}
+
+    connection = config.from_kubeconfig(written(tmp_path, user=user))
+
+    assert connection.authorization() == "Basic YWRtaW46eA=="
+
+
+def test_a_plug_in_is_told_the_ca_that_stands_in_a_file(tmp_path):
+    seen = tmp_path / "seen"
+    script = f'printf %s "$KUBERNETES_EXEC_INFO" > {seen}'
+    plugin = {**EXEC, "command": "sh", "args": ["-c", script], "provideClusterInfo": True}
+    path = written(tmp_path, cluster={"certificate-authority": "ca.crt"}, user={"exec": plugin})
+
+    with pytest.raises(ForbiddenError, match="printed no JSON"):
+        config.from_kubeconfig(path).authorization()
+
+    told = json.loads(seen.read_text())["spec"]["cluster"]
+    assert base64.b64decode(told["certificate-authority-data"]) == AUTHORITY.certificate
 
 
 def test_named_context_wins_over_the_current_one(tmp_path):
