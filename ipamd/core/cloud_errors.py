@@ -166,7 +166,7 @@ _ADVICE_BY_CODE: dict[CloudErrorKind, dict[str, str]] = {
     },
     _K.NEW_TOKEN: {
         "UnsupportedOperation.DeliveryFailed": "the order is placed again by itself",
-        "UnsupportedOperation.IdempotentParameterMismatch": "the order is placed again, after a look",
+        "UnsupportedOperation.IdempotentParameterMismatch": "the EIP of the first order is waited for",
     },
     _K.TASK_FAILED: {
         "ClientTaskFailed": _LOOK,

@@ -27,6 +27,12 @@ from ipamd.kube.resources import EIPCLAIMS, NODES, PODS
 
 KEY = ("default", "web-0")
 CLUSTER = "cls-1"
+MOST_TAGS = len(tags.of_claim(CLUSTER, ""))
+
+
+def claim_uid(eip):
+    """Return for which claim an EIP was created."""
+    return tags.claim_of(eip.tags, eip.name)
 
 
 class Crash(BaseException):
@@ -146,7 +152,7 @@ class ModelApi:
     # -- what others do
 
     def put(self, resource, obj):
-        metadata = {**obj["metadata"], "uid": f"{resource.kind.lower()}-{next(self.uids)}"}
+        metadata = {**obj["metadata"], "uid": f"uid-{next(self.uids)}"}
         return self.store(resource, {**copy.deepcopy(obj), "metadata": metadata})
 
     def store(self, resource, obj):
@@ -239,6 +245,8 @@ class ModelCloud:
         self.past = {}
         self.stale_lists = 0
         self.refuse = ""
+        self.most_tags = MOST_TAGS
+        self.tags_of = {}
         self.created_for = {}
         """Every claim UID with the EIPs ever created for it."""
         self.on_disassociate = lambda eip: None
@@ -248,7 +256,12 @@ class ModelCloud:
 
     def allocate_eip(self, order, wanted_tags, client_token, deadline=None):
         def write():
+            if len(wanted_tags) > self.most_tags:  # hostile: before it is known whose token this is
+                raise cloud_error("AllocateAddresses", "LimitExceeded.TagQuota", "refused")
             if client_token in self.tokens:
+                if self.tags_of[client_token] != wanted_tags:
+                    code = "UnsupportedOperation.IdempotentParameterMismatch"
+                    raise cloud_error("AllocateAddresses", code, "refused")
                 return self.tokens[client_token]
             if self.refuse:
                 raise cloud_error("AllocateAddresses", self.refuse, "refused")
@@ -261,7 +274,8 @@ class ModelCloud:
                 name=order.name,
                 tags=dict(wanted_tags),
             )
-            self.created_for.setdefault(wanted_tags[tags.CLAIM_UID], []).append(eip_id)
+            self.tags_of[client_token] = dict(wanted_tags)
+            self.created_for.setdefault(claim_uid(self.eips[eip_id]), []).append(eip_id)
             return self.tokens[client_token]
 
         return self._call("AllocateAddresses", write)
@@ -342,7 +356,7 @@ class ModelCloud:
         for eip_id, eip in list(self.eips.items()):
             if eip.status is EipStatus.CREATING:
                 del self.eips[eip_id]
-                self.created_for[eip.tags[tags.CLAIM_UID]].remove(eip_id)
+                self.created_for[claim_uid(eip)].remove(eip_id)
                 self.failed_tasks.add(f"task of {eip_id}")
 
     def _call(self, action, carry_out):

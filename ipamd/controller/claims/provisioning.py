@@ -97,11 +97,15 @@ class Provisioning:
         return Result(requeue_after=_SOON)
 
     def _give_fewer_tags(self, claim: Claim, action: Allocate, error: CloudError) -> Result:
-        """Begin another attempt, as one token may not stand for two different orders."""
-        self._ports.writer.write_status(
-            claim, status.begin_attempt(claim, action.attempt + 1, self._ports.clock())
-        )
-        self._ports.promises.order_begun(claim.uid)
+        """Begin another attempt, as one token may not stand for two different orders.
+
+        But not if an earlier sending may have been carried out: with its token none is made twice.
+        """
+        if not action.begun:
+            self._ports.writer.write_status(
+                claim, status.begin_attempt(claim, action.attempt + 1, self._ports.clock())
+            )
+            self._ports.promises.order_begun(claim.uid)
         message = f"{error}; the EIP is ordered with fewer tags and known by its name"
         log.warning("claim %s: %s", claim, message)
         self._ports.teller.both(claim, "Warning", "EIPTagsRefused", message)
@@ -118,7 +122,7 @@ class Provisioning:
         )
         if patch is not None:
             claim = self._ports.writer.write_status(claim, patch)
-        if error.kind is CloudErrorKind.NEW_TOKEN:
+        if failures.spends_token(error):
             self._ports.writer.write_status(
                 claim, status.begin_attempt(claim, action.attempt + 1, self._ports.clock())
             )

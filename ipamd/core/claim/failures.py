@@ -59,8 +59,23 @@ def meaning_of(error: CloudError) -> FailureMeaning:
 
 def is_answer(error: CloudError) -> bool:
     """Whether the cloud has said with it that no EIP comes of the order that it was given now."""
-    return meaning_of(error).refused or error.kind is CloudErrorKind.BUSY
+    return (
+        meaning_of(error).refused
+        or error.kind is CloudErrorKind.BUSY
+        or error.code == _OTHER_ORDER  # the other one's EIP may come, and is waited for
+    )
 
+
+def spends_token(error: CloudError) -> bool:
+    """Whether the cloud says that no EIP comes of any order with this token, so that another may be used.
+
+    A token that stands for an order with other parameters (tags that were not known to be refused, the name
+    that another release gave) says the opposite: that order may have been carried out.
+    """
+    return error.kind is CloudErrorKind.NEW_TOKEN and error.code != _OTHER_ORDER
+
+
+_OTHER_ORDER = "UnsupportedOperation.IdempotentParameterMismatch"
 
 _BIND_KINDS: Mapping[CloudErrorKind, Reason] = {
     _K.QUOTA: Reason.QUOTA_EXCEEDED,

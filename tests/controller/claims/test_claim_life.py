@@ -20,19 +20,29 @@ from ipamd.controller.claims.live_reader import LiveReader
 from ipamd.controller.claims.ports import Ports
 from ipamd.controller.claims.provisioning import Provisioning
 from ipamd.controller.claims.reconciler import ClaimReconciler
+from ipamd.controller.claims.tag_limits import TagLimits
 from ipamd.controller.claims.writer import ClaimWriter
 from ipamd.controller.events import ClaimEvents
-from ipamd.core import tags
 from ipamd.core.claim import status
 from ipamd.core.claim.cluster_rules import ClusterRules
 from ipamd.core.claim.eipclaim import NODE_LABEL, ClaimBinding, Reason
 from ipamd.core.eip import binding_plan
+from ipamd.core.eip.tagging import Tagging
 from ipamd.core.errors import CloudError
 from ipamd.core.model import EipStatus
 from ipamd.core.timing.deadline import Deadline
 from ipamd.kube.errors import KubeError
 from ipamd.kube.resources import EIPCLAIMS, NODES, PODS
-from tests.controller.model import CLUSTER, KEY, Crash, ModelApi, ModelCloud, Wire
+from tests.controller.model import (
+    CLUSTER,
+    KEY,
+    MOST_TAGS,
+    Crash,
+    ModelApi,
+    ModelCloud,
+    Wire,
+    claim_uid,
+)
 
 FATES = ("ok", "ok", "lost", "answer lost", "crash before", "crash after")
 """What happens to one of the calls of a round; all others come through."""
@@ -60,11 +70,14 @@ class ClaimLife:
         for name in NODE_NAMES:
             self.api.put_node(name)
         self.api.refresh()
+        self.limits = []
         self.replicas = [self.new_replica(), self.new_replica()]
 
     def new_replica(self):
         api: Any = self.api  # stands for client and cluster
         recorder: Any = NoEvents()
+        limits = TagLimits(self.clock)
+        self.limits.append(limits)
         ports = Ports(
             fence=self,
             cloud=self.cloud,
@@ -73,6 +86,7 @@ class ClaimLife:
             promises=InFlight(monotonic=self.clock),
             on_freed=lambda _: None,
             release_stopped=str,
+            tag_limits=limits,
             clock=self.clock,
         )
         eips = EipListing(self.cloud, CLUSTER, spacing=0.0, monotonic=self.clock)
@@ -136,6 +150,9 @@ class ClaimLife:
 
     def the_account_refuses_or_not(self):
         self.cloud.refuse = self.random.choice(CODES)
+
+    def the_account_takes_fewer_tags_or_all(self):
+        self.cloud.most_tags = self.random.choice((0, 2, MOST_TAGS, MOST_TAGS))
 
     def orders_fail(self):
         self.cloud.fail_orders()
@@ -244,7 +261,7 @@ class ClaimLife:
             assert (eip.eni_id, eip.private_ip) == (claim.binding.eni_id, claim.binding.private_ip)
 
     def no_claim_has_two_eips(self):
-        owners = [eip.tags[tags.CLAIM_UID] for eip in self.cloud.eips.values()]
+        owners = [claim_uid(eip) for eip in self.cloud.eips.values()]
         assert len(owners) == len(set(owners)), self.cloud.eips
 
     def no_eip_is_without_its_claim(self):
@@ -252,7 +269,7 @@ class ClaimLife:
         for eip in self.cloud.eips.values():
             if eip.status is not EipStatus.OFFLINING:
                 assert claim is not None
-                assert claim.uid == eip.tags[tags.CLAIM_UID]
+                assert claim.uid == claim_uid(eip)
 
     def no_eip_is_gone_while_a_living_claim_records_it(self):
         claim = self.api.live_claim()
@@ -266,6 +283,7 @@ class ClaimLife:
     def comes_to_rest(self):
         """Without further trouble: the wish of the living Pod is fulfilled, or nothing is left."""
         self.cloud.refuse = ""
+        self.cloud.most_tags = MOST_TAGS
         for name in NODE_NAMES:
             if ("Node", name) not in self.api.objects and self.often():
                 self.api.put_node(name)
@@ -297,6 +315,7 @@ WEIGHTS = {
     ClaimLife.the_controller_works_on_old_lists_of_the_cloud: 3,
     ClaimLife.time_passes: 3,
     ClaimLife.the_account_refuses_or_not: 1,
+    ClaimLife.the_account_takes_fewer_tags_or_all: 1,
     ClaimLife.orders_fail: 3,
     ClaimLife.a_pod_comes: 5,
     ClaimLife.the_pod_is_scheduled: 3,
@@ -344,6 +363,35 @@ def test_an_order_after_one_that_failed_is_given_once_whatever_becomes_of_its_an
     life.round(["ok"] * call + [fate])
     for _ in range(6):
         # The lists of the cloud do not show it for some more looks.
+        life.cloud.stale_lists = 5
+        life.api.refresh()
+        life.round()
+        life.now += 1.0
+        life.no_claim_has_two_eips()
+        life.a_claim_costs_one_order()
+
+    life.cloud.stale_lists = 0
+    life.comes_to_rest()
+
+
+@pytest.mark.parametrize("known_before", [False, True])
+@pytest.mark.parametrize("fate", ["answer lost", "crash after"])
+def test_tags_that_are_refused_meanwhile_make_no_second_eip_of_an_order_on_its_way(fate, known_before):
+    life = ClaimLife(3)
+    life.api.put_pod("node-a", never=False, wants=True)
+    call = 0
+    while not life.cloud.eips:
+        life.api.refresh()
+        life.round(["ok"] * call + [fate])
+        call += 1
+    life.cloud.past = {}
+    if known_before:  # another claim's order was refused for them: this one is repeated with fewer
+        for replica in life.limits:
+            replica.refused(Tagging.FULL)
+    else:
+        life.cloud.most_tags = MOST_TAGS - 1
+
+    for _ in range(20):
         life.cloud.stale_lists = 5
         life.api.refresh()
         life.round()
