@@ -53,7 +53,7 @@ def cpu_of_wiring(world, wirings, threads):
         before = time.process_time()
         list(pool.map(wire, [wirings[n::threads] for n in range(threads)]))
         spent = time.process_time() - before
-    world.on_node(lambda: [world.dataplane.unwire_pod(wiring.ip, wiring.host_veth) for wiring in wirings])
+    world.on_node(lambda: [world.dataplane.unwire_pod(wiring.ip, wiring.host_end) for wiring in wirings])
     return spent
 
 

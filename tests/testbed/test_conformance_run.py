@@ -24,6 +24,11 @@ def wait_until_gone(pid: int) -> None:
     eventually(lambda: not runs(pid), f"process {pid} is gone", seconds=20.0)
 
 
+def waited_for_in_kernel() -> str:
+    """Return the kernel's function in which this process's first thread waits (proc(5), wchan)."""
+    return Path(f"/proc/self/task/{os.getpid()}/wchan").read_text()
+
+
 def runs(pid: int) -> bool:
     """Whether there is a process with that id that has not ended."""
     try:
@@ -56,6 +61,8 @@ def test_an_interrupted_run_leaves_no_process(tmp_path, stopped_by_signal):
 
     def interrupt() -> None:
         wait_for(child)
+        # A child may run before the call that made it has returned here.
+        eventually(lambda: waited_for_in_kernel() == "do_wait", "the command is waited for", seconds=20.0)
         os.kill(os.getpid(), signal.SIGUSR1)
 
     thread = threading.Thread(target=interrupt)

@@ -149,7 +149,7 @@ def test_a_lost_store_gives_nobody_s_address_away_though_the_first_look_at_the_c
 
 
 def test_after_a_reboot_pods_get_their_addresses_and_eips_back(own_node):
-    node = own_node.begin()
+    node = own_node.begin("--ip-hold=60s")
     pod, old, eip = node.pod_with_eip("booted")
     first = ip_of(node.call("add", old)[1])
     node.eventually("announced", lambda: node.read_claim("booted").binding is not None)

@@ -121,7 +121,7 @@ def test_full_subnet_is_told_to_the_pod_with_code_and_request_id(own_node):
     assert len(outcomes) - len(refused) == 11
     assert refused[-1]["code"] == 11
     assert "ResourceInsufficient.Subnet" in refused[-1]["msg"] or "can take another ENI" in refused[-1]["msg"]
-    assert any("subnet" in problem.lower() for problem in node.status()["problems"])
+    node.eventually("told", lambda: any("subnet" in problem.lower() for problem in node.status()["problems"]))
     # A node with running Pods stays ready: an unready one would have its Pods evicted.
     assert node.call("status")[0] == 0
 
