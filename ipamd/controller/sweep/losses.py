@@ -33,6 +33,7 @@ class LossesCloud(Protocol):
 class ClaimLosses:
     """Invariant: `_missing` are the claims (UID and EIP) whose EIP the last pass did not find.
 
+    `_hidden` are those while it is not believed that they are gone: they count on when they are deleted.
     `blind` says why nothing is mended, empty when it is; `locked` how many EIPs of claims the cloud has
     locked, by reason. Both may be read from any thread.
     """
@@ -46,6 +47,7 @@ class ClaimLosses:
         self._locks = ClaimLocks(ports)
         self.locked: Mapping[str, int] = {}
         self._missing: set[tuple[str, str]] = set()
+        self._hidden: frozenset[tuple[str, str]] = frozenset()
 
     def mend(self, known: Iterable[Claim], eips: Iterable[model.Eip]) -> int:
         """Compare all claims with the cloud; return how many were found to have lost their EIP.
@@ -53,7 +55,7 @@ class ClaimLosses:
         `eips` is the cluster's listing. Raises: CloudError; KubeError; NotLeaderError.
         """
         known, eips = tuple(known), tuple(eips)
-        suspects = orphans.unlisted(known, eips)
+        suspects = orphans.unlisted(known, eips, also=self._hidden)
         ids = sorted({claim.address.eip_id for claim in suspects if claim.address})
         shown = self._cloud.describe_eips(eip_ids=ids) if ids else []
         present = {eip.eip_id for eip in shown}
@@ -63,14 +65,16 @@ class ClaimLosses:
             for claim in suspects
             if claim.address and claim.address.eip_id not in present
         }
-        if self._is_blind(len(lost), known):
+        blind = self._is_blind(len(lost), known)
+        self._hidden = frozenset(lost) if blind else frozenset()
+        if blind:
             return 0
-        again = [claim for key, claim in lost.items() if key in self._missing]
+        again = [claim for key, claim in lost.items() if key in self._missing and not claim.deleting]
         self._missing = set(lost)
         return sum(self._drop(claim) for claim in again)
 
     def _is_blind(self, lost: int, known: tuple[Claim, ...]) -> bool:
-        if not orphans.lost_at_once(lost, known):
+        if not orphans.lost_at_once(lost, known, also=self._hidden):
             self.blind = ""
             return False
         self.blind = (

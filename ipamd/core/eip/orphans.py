@@ -12,7 +12,7 @@ What has the cluster's tags and no claim's UID was made by somebody else (TKE's 
 tags), and is only reported, too.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -129,23 +129,35 @@ def may_release(eip: Eip | None, claims: Iterable[Claim], cluster_id: str) -> bo
     )
 
 
-def unlisted(claims: Iterable[Claim], eips: Iterable[Eip]) -> tuple[Claim, ...]:
-    """Return the claims whose recorded EIP is not among these; a user's EIP has no tags and never is."""
+def unlisted(
+    claims: Iterable[Claim], eips: Iterable[Eip], *, also: Container[tuple[str, str]] = ()
+) -> tuple[Claim, ...]:
+    """Return the claims whose recorded EIP is not among these; a user's EIP has no tags and never is.
+
+    Of deleted claims, whose EIPs go, those of `also` (UID and EIP).
+    """
     listed = {eip.eip_id for eip in eips}
     return tuple(
         claim
         for claim in claims
-        if claim.address and not claim.deleting and claim.address.eip_id not in listed
+        if claim.address and _counts(claim, also) and claim.address.eip_id not in listed
     )
 
 
-def lost_at_once(lost: int, claims: Iterable[Claim]) -> bool:
+def lost_at_once(lost: int, claims: Iterable[Claim], *, also: Container[tuple[str, str]] = ()) -> bool:
     """Whether so many claims have lost their EIPs that it is rather our sight of the cloud that is lost.
 
-    A wrong region, another account's key or a policy that filters lists hides all of them.
+    A wrong region, another account's key or a policy that filters lists hides all of them. Deleted claims
+    do not count, but those of `also`.
     """
-    known = sum(1 for claim in claims if claim.address and not claim.deleting)
+    known = sum(1 for claim in claims if _counts(claim, also))
     return lost > max(_FEW, known * _SHARE) or (lost == known and lost > 1)
+
+
+def _counts(claim: Claim, also: Container[tuple[str, str]]) -> bool:
+    if claim.address is None:
+        return False
+    return not claim.deleting or (claim.uid, claim.address.eip_id) in also
 
 
 def _answered_for(claims: Iterable[Claim]) -> tuple[dict[str, bool], set[str]]:

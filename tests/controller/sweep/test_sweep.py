@@ -374,6 +374,27 @@ def test_when_all_eips_are_hidden_no_other_is_ordered_and_no_deleted_claim_goes(
     assert "--region" in world.events("EIPsNotShown")[0]["message"]
 
 
+def test_when_all_claims_are_deleted_while_their_eips_are_hidden_none_goes(world, hidden):
+    controller = world.start_controller(sweep=terms(SweepMode.REPORT))
+    names = [f"web-{n}" for n in range(5)]
+    for name in names:
+        world.create_pod(name)
+        world.wait_provisioned(name)
+        world.age_claim(name)
+
+    hidden()
+    world.wait(lambda: controller.leader.sweep.counts.blind)
+    for name in names:
+        world.remove_pod(name)
+    world.wait(lambda: all(world.claim(name).deleting for name in names))
+    wait_passes(world, controller, more=20)
+    believed = time.monotonic() + UNSHOWN + 1
+    world.wait(lambda: time.monotonic() > believed)
+
+    assert controller.leader.sweep.counts.blind
+    assert all(world.claim(name) for name in names)
+
+
 def test_a_deleted_claim_whose_eip_is_not_shown_is_kept_for_more_than_one_look(world):
     world.start_controller(sweep=terms(SweepMode.REPORT))
     claim = world.create_pod("web-0") and world.wait_provisioned("web-0")

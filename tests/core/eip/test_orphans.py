@@ -165,3 +165,12 @@ def test_many_that_are_lost_at_once_are_not_believed(lost, known, blind):
     claimed = [claim(f"c{n}", f"eip-{n}") for n in range(known)]
 
     assert orphans.lost_at_once(lost, claimed) is blind
+
+
+def test_those_that_were_hidden_before_they_were_deleted_count_on():
+    leaving = [claim(f"c{n}", f"eip-{n}", deleting=True) for n in range(5)]
+    hidden = {(f"c{n}", f"eip-{n}") for n in range(5)}
+
+    assert orphans.unlisted(leaving, [], also=hidden) == tuple(leaving)
+    assert orphans.lost_at_once(5, leaving, also=hidden)
+    assert not orphans.lost_at_once(0, leaving)
