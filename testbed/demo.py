@@ -235,6 +235,7 @@ class Demo:
         say = self._progress.say
         web = self.facts["web-1"]
         say("\nEverything keeps running. Try, in another terminal:")
+        say(f"  .venv/bin/ipamctl --socket {bed.socket} status")
         say(f"  .venv/bin/ipamctl --socket {bed.socket} pods")
         say(f"  ip netns exec {bed.node.netns} nft list table ip tke_eni")
         say(f"  ip netns exec {bed.node.netns} ip rule")

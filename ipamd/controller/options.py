@@ -80,8 +80,8 @@ class ControllerSettings(SharedSettings):
             CLAIMS,
             "--early-orders",
             kinds.SWITCH,
-            "order the EIP of a Pod before it is scheduled, not only when it is, to a Node that an agent "
-            "serves",
+            "also order for Pods that have no Node yet; without it, only once the Pod is on a Node that an "
+            "agent serves",
             see="eipclaim.md#for-which-pods-an-eip-is-ordered",
         ),
         default_network=part(

@@ -55,3 +55,12 @@ def test_a_refusal_of_who_asks_does_not_say_that_no_eip_was_made(code):
 @pytest.mark.parametrize("kind", sorted(set(CloudErrorKind) - REFUSALS, key=str))
 def test_a_failure_that_may_pass_does_not_say_that_the_order_was_refused(kind):
     assert not failures.meaning(kind).refused
+
+
+@pytest.mark.parametrize("kind", [kind for kind in CloudErrorKind if kind.policy.needs_operator])
+def test_what_only_a_person_mends_is_a_failure_of_the_claim(kind):
+    """A kind that stands in none of the tables would say CloudError and be tried again for ever."""
+    order = failures.meaning(kind)
+
+    assert order.reason in FAILURES
+    assert order.pause > 0
