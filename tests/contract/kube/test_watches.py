@@ -51,7 +51,7 @@ def test_without_a_version_the_present_state_comes_first(api, place, query):
 
 @contextlib.contextmanager
 def begun(api, path, query):
-    """Watch, and ask again if the server ends it by an error at once: it may, for instance when it compacts."""
+    """Watch, and ask again if the server ends it by an error at once: it may, as when it compacts."""
     with contextlib.ExitStack() as stack:
         for _ in range(3):
             events = stack.enter_context(api.watch(path, **query))
