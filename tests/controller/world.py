@@ -198,14 +198,18 @@ class World:
         self,
         name: str,
         *,
-        ready: bool = True,
+        ready: bool | None = True,
         instance_id: str = "",
         since: float | None = None,
         agent: str = "no-pod",
         instance_type: str = "S5.MEDIUM4",
     ) -> None:
-        """A Node; `since` says for how many seconds it is as it is, `agent` in which Pod its agent runs."""
+        """A Node; `since` says for how many seconds it is as it is, `agent` in which Pod its agent runs.
+
+        With `ready` None nobody has said yet whether it is.
+        """
         changed = {"lastTransitionTime": timestamps.to_text(time.time() - since)} if since else {}
+        condition = {"type": "Ready", "status": "True" if ready else "Unknown", **changed}
         self.client.create(
             NODES,
             {
@@ -215,9 +219,7 @@ class World:
                     "annotations": {nodes.AGENT: agent} if agent else {},
                 },
                 "spec": {"providerID": f"qcloud:///100003/{instance_id}"} if instance_id else {},
-                "status": {
-                    "conditions": [{"type": "Ready", "status": "True" if ready else "Unknown", **changed}]
-                },
+                "status": {"conditions": [] if ready is None else [condition]},
             },
         )
 

@@ -209,7 +209,7 @@ class ClusterView:
 
     def _node_changed(self, kind: str, obj: dict[str, Any]) -> None:
         view = nodes.view(obj)
-        self._outages.looked(("", view.name), view.outage, absent=kind != "deleted" and not view.ready)
+        self._outages.looked(("", view.name), view.outage, absent=kind != "deleted" and bool(view.outage))
         gone = kind == "deleted"
         # One that comes may have had its agent's Pod before.
         if self._agents.node_changed(view, gone=gone) or kind != "modified" or not view.ready:

@@ -89,7 +89,7 @@ class LiveReader:
             return NodeState.ALIVE
         if node.instance_id and not self._cvm_exists(node.instance_id):
             return NodeState.GONE
-        lasts = self._outages.looked(("", name), node.outage, absent=True)
+        lasts = self._outages.looked(("", name), node.outage, absent=bool(node.outage))
         return NodeState.LOST if lasts >= LOST_AFTER else NodeState.ALIVE
 
     def at_owners(self, pod: PodView) -> Workload:

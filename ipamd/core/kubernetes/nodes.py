@@ -28,7 +28,8 @@ class NodeView:
     ready: bool
     outage: str
     """What tells one time of not being ready from the next: the date that the API server gives for it, which
-    is by the clock of another machine. Empty when the node is ready."""
+    is by the clock of another machine. Empty when the node is ready, and when nobody has said yet whether it
+    is: the node controller says so of every Node that does not report."""
     instance_id: str
     """The CVM, from spec.providerID (qcloud:///<zone>/ins-...); empty when it is not said."""
     agent: str = ""
@@ -52,7 +53,7 @@ def view(node: Mapping[str, Any]) -> NodeView:
     return NodeView(
         name=metadata["name"],
         ready=ready,
-        outage="" if ready else " ".join(changes) or "not said",
+        outage="" if ready else " ".join(changes),
         instance_id=instance_id if _INSTANCE_ID.fullmatch(instance_id) else "",
         agent=_text(_mapping(metadata.get("annotations")).get(AGENT)),
         instance_type=_text(_mapping(metadata.get("labels")).get(INSTANCE_TYPE)),

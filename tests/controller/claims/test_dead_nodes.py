@@ -109,6 +109,22 @@ class TestLostNode:
         assert world.eips()[eip_id]["status"].value == "BIND"
 
 
+def test_a_node_of_which_nobody_says_whether_it_is_ready_is_not_lost(world, controller, bound, instance):
+    """Its agent may live, and give the kept EIP to the Pod that comes next."""
+    world.add_node("node-d", ready=None, instance_id=instance.instance_id)
+    world.wait(lambda: controller.leader.cluster.node("node-d"))
+    world.elapsed += 61
+    eip_id = bound("web-0", node="node-d", never=True)
+
+    world.remove_pod("web-0")
+    pod = world.create_pod("web-0", never=True, node="node-a")
+    # A second look means that the first one has led to nothing.
+    world.wait(lambda: (world.region.audit.calls().get("DescribeInstances") or 0) >= 2)
+
+    assert pod["metadata"]["uid"] != world.claim("web-0").binding.pod_uid
+    assert world.eips()[eip_id]["status"].value == "BIND"
+
+
 def test_the_agent_of_a_living_node_unbinds_by_itself(world, bound):
     eip_id = bound("web-0", node="node-a")
 
