@@ -142,7 +142,7 @@ class Agent:
         self._enis = self._make_enis()
         self._pool = self._make_pool()
         self._watch = EipWatch(around.cloud)
-        self._binder = self._make_binder()
+        self._eip_reconciler = self._make_eip_reconciler()
         self._releasing = SandboxRelease(
             book=self._book,
             dataplane=self._dataplane,
@@ -199,7 +199,7 @@ class Agent:
         cloud has been looked at.
         """
         self._leave_stops(stack)
-        self._book.on_change(self._nudge)
+        self._book.on_change(self._trigger)
         self._events.start()
         for source in (self._pods, self._claims, self._ranges):
             source.start()
@@ -213,7 +213,7 @@ class Agent:
             self._reconciler.wait_looked(stopping)
         # Not before that: what the cloud has must not be asked for again.
         self._pool.start()
-        self._binder.start()
+        self._eip_reconciler.start()
         self._resources.start()
         self._facts.start()
         if not restart:
@@ -227,7 +227,7 @@ class Agent:
         stack.callback(self._claims.stop)
         stack.callback(self._ranges.stop)
         stack.callback(self._pool.stop, _WORK_GRACE)
-        stack.callback(self._binder.stop, _WORK_GRACE)
+        stack.callback(self._eip_reconciler.stop, _WORK_GRACE)
         stack.callback(self._watch.close)
         stack.callback(self._resources.stop)
         stack.callback(self._facts.stop, _WORK_GRACE)
@@ -286,7 +286,7 @@ class Agent:
             limits=self._facts.current.limits, targets=settings.targets, cooldown=settings.ip_cooldown
         )
 
-    def _make_binder(self) -> EipReconciler:
+    def _make_eip_reconciler(self) -> EipReconciler:
         settings = self._around.settings
         tools = BindTools(
             cloud=self._around.cloud,
@@ -315,7 +315,9 @@ class Agent:
 
     def _make_adding(self) -> Add:
         settings = self._around.settings
-        eips = EipWait(node=settings.node_name, book=self._book, claims=self._claims, binder=self._binder)
+        eips = EipWait(
+            node=settings.node_name, book=self._book, claims=self._claims, eip_reconciler=self._eip_reconciler
+        )
         sandboxes = SandboxWiring(
             book=self._book,
             enis=self._enis,
@@ -335,7 +337,7 @@ class Agent:
             releasing=self._releasing,
             turns=self._turns,
             pending=self._pending_adds,
-            seats=ConcurrencyLimit(WAITING),
+            waiting_limit=ConcurrencyLimit(WAITING),
             supersede=self._pending.supersede,
         )
         return Add(tools, eip_wait=settings.eip_wait)
@@ -386,7 +388,7 @@ class Agent:
             pending=self._pending,
             announcer=self._announcer,
             cloud_check=self._cloud_check,
-            nudge=self._look_around,
+            trigger=self._look_around,
         )
         return RepairLoop(parts, interval=settings.repair_interval)
 
@@ -435,7 +437,11 @@ class Agent:
             started_at=self._book.now(),
         )
         views = Views(
-            book=self._book, pool=self._pool, enis=self._enis, binder=self._binder, readiness=readiness
+            book=self._book,
+            pool=self._pool,
+            enis=self._enis,
+            eip_reconciler=self._eip_reconciler,
+            readiness=readiness,
         )
         maintenance = MaintenanceParts(
             book=self._book,
@@ -456,16 +462,16 @@ class Agent:
         metrics = self._around.metrics
         if metrics is None:
             return ()
-        for part in (self._book, self._binder, views.readiness, self._upkeep):
+        for part in (self._book, self._eip_reconciler, views.readiness, self._upkeep):
             metrics.show(part.metrics)
         return (RequestTiming(metrics.cni_requests().observe),)
 
-    def _nudge(self) -> None:
+    def _trigger(self) -> None:
         self._pool.trigger()
-        self._binder.trigger()
+        self._eip_reconciler.trigger()
 
     def _look_around(self) -> None:
-        self._nudge()
+        self._trigger()
         self._resources.trigger()
 
     def _facts_changed(self) -> None:
@@ -477,13 +483,13 @@ class Agent:
 
     def _claim_changed(self) -> None:
         self._book.wake()
-        self._binder.trigger()
+        self._eip_reconciler.trigger()
 
     def _pod_changed(self, kind: str, pod: PodView) -> None:
         if kind == "deleted" or not pod.wants_sandbox:
             self._sweeping.comes_not_back(pod.ref)
             self._book.wake()  # its ADD need not wait any longer
-        self._binder.trigger()
+        self._eip_reconciler.trigger()
 
     def _watches_behind(self) -> list[str]:
         watches = (("Pods", self._pods), ("EIPClaims", self._claims), ("Node", self._resources))

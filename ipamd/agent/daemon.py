@@ -1,7 +1,7 @@
 """The agent's process: who is this node, what was before, then serve until a signal comes.
 
     store -> who is this node -> watches -> reboot or lost store -> node's network, ENIs, queued DELs
-    -> socket -> look at the cloud -> pool, binder
+    -> socket -> look at the cloud -> pool, EIP reconciler
 
 That is the order of a restart: the store knows the node and whose addresses are whose, so nobody outside is
 waited for. On a new node, after a reboot and with a lost store the socket comes last. Until it is there the

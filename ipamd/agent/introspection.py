@@ -54,7 +54,7 @@ class Views:
     book: SharedLedger
     pool: Pool
     enis: NodeEnis
-    binder: EipReconciler
+    eip_reconciler: EipReconciler
     readiness: Readiness
 
 
@@ -125,7 +125,7 @@ class IntrospectionService(introspection_pb2_grpc.IntrospectionServicer):
         context: grpc.ServicerContext,  # noqa: ARG002 - the signature in the contract
     ) -> messages.ListEipsReply:
         """List the EIPs at this node's addresses, and the claims whose EIP could not be bound."""
-        errors = {claim: error.message for claim, error in self._views.binder.errors().items()}
+        errors = {claim: error.message for claim, error in self._views.eip_reconciler.errors().items()}
         recorded = [a for a in self._views.book.ledger.addresses.values() if a.eip is not None]
         entries = [_eip_entry(address, errors.pop(_subject(address), "")) for address in recorded]
         entries += [_unbound_entry(claim, message) for claim, message in errors.items()]
@@ -208,7 +208,7 @@ def _unbound_entry(claim: str, message: str) -> messages.EipEntry:
 
 
 def _subject(address: Address) -> str:
-    """Return under which name the binder keeps errors about the address's EIP."""
+    """Return under which name the EIP reconciler keeps errors about the address's EIP."""
     if address.eip is not None and address.eip.claim:
         return address.eip.claim
     return str(address.pod) if address.pod else ""

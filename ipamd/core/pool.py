@@ -129,30 +129,30 @@ class ShortenHolds:
 Action = AssignIps | CreateEni | UnassignIps | ShortenHolds
 
 
-def plan(situation: PoolFacts, now: Boottime) -> list[Action]:
+def plan(facts: PoolFacts, now: Boottime) -> list[Action]:
     """Return what to do now: at most one action for each ENI and at most one new ENI; empty when content."""
-    shortage = wanted(situation) - situation.arriving
+    shortage = wanted(facts) - facts.arriving
     if shortage > 0:
-        return _grow(situation, shortage) or _give_way(situation, now)
-    return _shrink(situation, now)
+        return _grow(facts, shortage) or _give_way(facts, now)
+    return _shrink(facts, now)
 
 
-def wanted(situation: PoolFacts) -> int:
+def wanted(facts: PoolFacts) -> int:
     """Return how many more addresses there should be, those under way included."""
-    return situation.targets.min_warm + situation.waiting - len(situation.ledger.available)
+    return facts.targets.min_warm + facts.waiting - len(facts.ledger.available)
 
 
-def room(situation: PoolFacts) -> int:
+def room(facts: PoolFacts) -> int:
     """Return how many more addresses this instance can take, with every ENI that it may have."""
-    return capacity.pod_ips(situation.limits) - sum(eni.addresses for eni in situation.enis)
+    return capacity.pod_ips(facts.limits) - sum(eni.addresses for eni in facts.enis)
 
 
-def open_room(situation: PoolFacts) -> int:
+def open_room(facts: PoolFacts) -> int:
     """Return how many of them the cloud may be asked for now, or is being asked for."""
-    per_eni = situation.limits.ips_per_eni - 1
-    on_enis = sum(max(0, per_eni - eni.addresses) for eni in situation.enis if _may_grow(situation, eni))
-    free_slots = max(0, situation.limits.enis - 1 - len(situation.enis))
-    return on_enis + (free_slots * per_eni if _may_create(situation) else 0)
+    per_eni = facts.limits.ips_per_eni - 1
+    on_enis = sum(max(0, per_eni - eni.addresses) for eni in facts.enis if _may_grow(facts, eni))
+    free_slots = max(0, facts.limits.enis - 1 - len(facts.enis))
+    return on_enis + (free_slots * per_eni if _may_create(facts) else 0)
 
 
 def coming_free(ledger: Ledger, now: Boottime) -> list[Address]:
@@ -171,20 +171,20 @@ def choose_subnet(subnets: Iterable[model.Subnet], zone: str, closed: frozenset[
     return max(usable, key=lambda s: (s.available_ips, s.subnet_id), default=None)
 
 
-def _grow(situation: PoolFacts, shortage: int) -> list[Action]:
-    per_eni = situation.limits.ips_per_eni - 1
+def _grow(facts: PoolFacts, shortage: int) -> list[Action]:
+    per_eni = facts.limits.ips_per_eni - 1
     actions: list[Action] = []
-    for eni in sorted(situation.enis, key=lambda e: (-e.addresses, e.eni_id)):
+    for eni in sorted(facts.enis, key=lambda e: (-e.addresses, e.eni_id)):
         count = min(BATCH, shortage, per_eni - eni.addresses)
-        if count <= 0 or eni.busy or not _may_grow(situation, eni):
+        if count <= 0 or eni.busy or not _may_grow(facts, eni):
             continue
         shortage -= count
         actions.append(AssignIps(eni_id=eni.eni_id, count=count))
     # A busy ENI will take its share as soon as it can; that is no reason for one more ENI.
-    growing = [eni for eni in situation.enis if eni.busy and _may_grow(situation, eni)]
+    growing = [eni for eni in facts.enis if eni.busy and _may_grow(facts, eni)]
     shortage -= sum(max(0, min(BATCH, per_eni - eni.addresses)) for eni in growing)
-    slot_left = len(situation.enis) + 1 < situation.limits.enis
-    another = slot_left and not situation.creating and _may_create(situation)
+    slot_left = len(facts.enis) + 1 < facts.limits.enis
+    another = slot_left and not facts.creating and _may_create(facts)
     if shortage > 0 and another and per_eni > 0:
         actions.append(CreateEni(count=min(BATCH, shortage, per_eni)))
     return actions
@@ -195,15 +195,15 @@ def _is_stuck(address: Address, now: Boottime) -> bool:
     return isinstance(state, Unbinding) and now - state.since >= UNBIND_SECONDS
 
 
-def _may_create(situation: PoolFacts) -> bool:
-    return situation.may_create and sum(eni.broken for eni in situation.enis) < MOST_BROKEN
+def _may_create(facts: PoolFacts) -> bool:
+    return facts.may_create and sum(eni.broken for eni in facts.enis) < MOST_BROKEN
 
 
-def _may_grow(situation: PoolFacts, eni: EniCapacity) -> bool:
-    return not eni.refused and eni.subnet_id not in situation.closed_subnets
+def _may_grow(facts: PoolFacts, eni: EniCapacity) -> bool:
+    return not eni.refused and eni.subnet_id not in facts.closed_subnets
 
 
-def _give_way(situation: PoolFacts, now: Boottime) -> list[Action]:
+def _give_way(facts: PoolFacts, now: Boottime) -> list[Action]:
     """Let holds end for the Pods that wait for an address, when none can come from the cloud.
 
     Only for those for whom nothing else becomes free. First what has no EIP: it is free after its cool-down,
@@ -211,16 +211,16 @@ def _give_way(situation: PoolFacts, now: Boottime) -> list[Action]:
     comes last: its Pod has been promised that it comes back. Among equals the hold that would end first.
     """
     soon = after(now, GRACE)
-    if situation.arriving or situation.creating or open_room(situation) > 0:
+    if facts.arriving or facts.creating or open_room(facts) > 0:
         return []
-    leaving = len(coming_free(situation.ledger, now)) + len(situation.ledger.available)
+    leaving = len(coming_free(facts.ledger, now)) + len(facts.ledger.available)
     held = [
         (a, a.state.until)
-        for a in situation.ledger.in_state(Held)
+        for a in facts.ledger.in_state(Held)
         if isinstance(a.state, Held) and not a.quarantined
     ]
     ending = sum(until <= soon for _, until in held)
-    wanted_holds = situation.waiting - leaving - ending
+    wanted_holds = facts.waiting - leaving - ending
     yielding = sorted(((a, until) for a, until in held if until > soon), key=_worth)[: max(0, wanted_holds)]
     return [ShortenHolds(ips=tuple(a.ip for a, _ in yielding), until=soon)] if yielding else []
 
@@ -230,16 +230,16 @@ def _worth(hold: tuple[Address, Boottime]) -> tuple[bool, bool, Boottime, str]:
     return address.eip is not None, bool(address.eip and address.eip.retained), until, address.ip
 
 
-def _shrink(situation: PoolFacts, now: Boottime) -> list[Action]:
-    targets = situation.targets
-    surplus = len(situation.ledger.available) - situation.waiting - targets.max_warm
-    due = targets.quick_release or now - situation.last_release >= targets.release_interval
+def _shrink(facts: PoolFacts, now: Boottime) -> list[Action]:
+    targets = facts.targets
+    surplus = len(facts.ledger.available) - facts.waiting - targets.max_warm
+    due = targets.quick_release or now - facts.last_release >= targets.release_interval
     if surplus <= 0 or not due:
         return []
-    owners = _owners(situation.ledger)
-    idle = [eni for eni in situation.enis if not eni.busy and not eni.keeps]
+    owners = _owners(facts.ledger)
+    idle = [eni for eni in facts.enis if not eni.busy and not eni.keeps]
     for eni in sorted(idle, key=lambda e: (owners.get(e.eni_id, 0), e.addresses, e.eni_id)):
-        warm = sorted(a.ip for a in situation.ledger.available if a.eni_id == eni.eni_id)
+        warm = sorted(a.ip for a in facts.ledger.available if a.eni_id == eni.eni_id)
         if warm:
             count = min(surplus, BATCH) if targets.quick_release else 1
             return [UnassignIps(eni_id=eni.eni_id, ips=tuple(warm[:count]))]

@@ -57,7 +57,7 @@ class AddTools:
     releasing: SandboxRelease
     turns: PodLocks
     pending: PendingAdds
-    seats: ConcurrencyLimit
+    waiting_limit: ConcurrencyLimit
     supersede: Callable[[model.SandboxKey], None]
     """Drops what is queued to end an earlier sandbox of the same id."""
 
@@ -124,7 +124,7 @@ class Add:
 
     def _seat(self, what: str) -> contextlib.AbstractContextManager[None]:
         """Wait for `what` inside the block, if a thread is left for those that need not wait."""
-        waiting = self._tools.seats
+        waiting = self._tools.waiting_limit
         return waiting.slot(
             lambda: TryAgainError(
                 f"{waiting.count} Pods of this node wait already, this one would wait for {what}",

@@ -72,7 +72,7 @@ class EipReconciler:
         self._tools = tools
         self._guard = threading.Lock()
         self._under_way: set[str] = set()
-        self._closures = FailureCache(clock=tools.book.now, random=random.random)
+        self._failures = FailureCache(clock=tools.book.now, random=random.random)
         self._expectations = Expectations(clock=tools.book.now, random=random.random)
         self._loose: dict[str, str] = {}  # by claim: the EIP that this process has just seen unbound
         self._jobs = JobQueue()
@@ -98,11 +98,11 @@ class EipReconciler:
 
     def error(self, claim: str) -> IpamError | None:
         """Return why the last action for a claim (namespace/name) failed, None after a success."""
-        return self._closures.error(claim)
+        return self._failures.error(claim)
 
     def errors(self) -> Mapping[str, IpamError]:
         """Return the last failures by claim, or by EIP where there is no claim."""
-        return self._closures.errors()
+        return self._failures.errors()
 
     def metrics(self) -> Iterator[Metric]:
         """Yield how much has failed."""
@@ -117,13 +117,13 @@ class EipReconciler:
             return  # an EIP of an address that the ledger does not know yet would look like nobody's
         ledger = self._tools.book.ledger
         claims = self._claims.all()
-        scene = binding_plan.BindingFacts(
+        facts = binding_plan.BindingFacts(
             node=self._node, ledger=ledger, claims=claims, expected=self._expected(ledger)
         )
         informed = self._claims.has_synced and self._pods.has_synced
-        due = [a for a in binding_plan.decide(scene) if informed or _needs_no_claim(a)]
+        due = [a for a in binding_plan.decide(facts) if informed or _needs_no_claim(a)]
         subjects = {_subject_of(action) for action in due}
-        self._closures.keep_only(subjects)
+        self._failures.keep_only(subjects)
         self._expectations.keep_only(subjects)
         for name in set(self._loose).difference(claims):
             self._loose.pop(name, None)  # its claim went without a Withdraw
@@ -138,7 +138,7 @@ class EipReconciler:
     def _begin(self, action: binding_plan.Action) -> None:
         subject = _subject_of(action)
         with self._guard:
-            if subject in self._under_way or self._closures.is_closed(subject):
+            if subject in self._under_way or self._failures.is_closed(subject):
                 return
             if self._expectations.is_early(subject, action):
                 return
@@ -152,17 +152,17 @@ class EipReconciler:
     def _attempt(self, subject: str, action: binding_plan.Action) -> None:
         try:
             self._execute(action)
-            self._closures.succeeded(subject)
+            self._failures.succeeded(subject)
             self._expectations.done(subject, action)
         except TryAgainError as e:
             log.info("EIP of %s: %s", subject, e)
-            self._closures.failed(subject, e)
+            self._failures.failed(subject, e)
         except IpamError as e:
             self._failed(subject, action, e)
         except Exception as e:  # a worker must give its subject back
             log.exception("EIP of %s: a defect", subject)
             note_defect()
-            self._closures.failed(subject, IpamError(f"a defect of the agent: {type(e).__name__}: {e}"))
+            self._failures.failed(subject, IpamError(f"a defect of the agent: {type(e).__name__}: {e}"))
         finally:
             with self._guard:
                 self._under_way.discard(subject)
@@ -185,7 +185,7 @@ class EipReconciler:
         eip_id = action.address.eip.eip_id if action.address.eip else ""
         if self._tools.book.ledger.with_eip(eip_id) is None:
             # The CVM may have one more public IP now: who was refused for that need not wait.
-            self._closures.relieve(CloudErrorKind.QUOTA)
+            self._failures.relieve(CloudErrorKind.QUOTA)
             self._loose[str(_subject_of(action))] = eip_id
 
     def _withdraw(self, claim: Claim) -> None:
@@ -224,7 +224,7 @@ class EipReconciler:
         return binding_plan.is_here(self._tools.book.ledger, claim)
 
     def _failed(self, subject: str, action: binding_plan.Action, error: IpamError) -> None:
-        pause = self._closures.failed(subject, error)
+        pause = self._failures.failed(subject, error)
         log.warning("EIP of %s: %s (again in %.0f s)", subject, error, pause)
         pod = action.address.pod if not isinstance(action, binding_plan.ClearPublishedBinding) else None
         if pod is not None:

@@ -1,4 +1,4 @@
-"""The part of ADD that waits for the Pod's EIP; the work itself is done by the controller and the Binder.
+"""The part of ADD that waits for the Pod's EIP; the work is done by the controller and the EIP reconciler.
 
 It ends when the EIP is bound, when it cannot be without a person's doing, when the sandbox was taken away, or
 when the time is over; each end says what is the matter.
@@ -26,7 +26,7 @@ class EipWait:
     node: str
     book: SharedLedger
     claims: ClaimSource
-    binder: EipReconciler
+    eip_reconciler: EipReconciler
 
     def eip_of(self, pod: model.PodRef) -> str:
         """Return the EIP that the Pod's claim has, as far as the watch knows; empty when it has none."""
@@ -64,7 +64,7 @@ class EipWait:
         if refusal is not None:
             raise CniError(Code.TRY_AGAIN, refusal.message, advice=refusal.advice)
         waiting = binding_plan.waited_for(claim, pod, self.node) or "the cloud to bind it"
-        last = self.binder.error(str(pod))
+        last = self.eip_reconciler.error(str(pod))
         said = f" (last attempt: {last})" if last else ""
         why = "not bound in time" if not in_time else "not bound, and nobody waits for it any more"
         raise TryAgainError(
@@ -77,7 +77,7 @@ class EipWait:
         refused = binding_plan.refusal(self.claims.known(pod))
         if refused:
             return TryAgainError(f"its EIPClaim cannot be provisioned: {refused}")
-        last = self.binder.error(str(pod))
+        last = self.eip_reconciler.error(str(pod))
         if not isinstance(last, CloudError):
             return None
         # An EIP, or an ENI, that does not exist is not waited for either.

@@ -2,7 +2,7 @@
 
 One DescribeNetworkInterfaces shows all ENIs of the node with their addresses and the EIPs at them; how often
 is decided by `ipamd.core.timing.poll_interval`. What was lost is taken in by the ledger, mended by pool and
-binder where they can, and told here in any case: to the log and to the Pod. Thread safety: `look` and
+EIP reconciler where they can, and told here in any case: to the log and to the Pod. Thread safety: `look` and
 `report` are for one thread, the rest for any.
 """
 
@@ -49,7 +49,7 @@ class CloudCheck:
         self._hastened = threading.Event()
         self._told: frozenset[model.PodRef] = frozenset()
         self.unbound = 0
-        """How many EIPs were found unbound by somebody else; pool and binder bind them again."""
+        """How many EIPs were found unbound by somebody else; pool and EIP reconciler bind them again."""
 
     @property
     def is_due(self) -> bool:

@@ -30,8 +30,8 @@ class OutsideParts:
     """Gives the addresses whose owner has no link any more."""
     addresses_have_changed: Callable[[], None]
     """Hears that a look has brought or taken addresses, or has made the ledger true."""
-    nudge: Callable[[], None]
-    """Has pool and binder look again."""
+    trigger: Callable[[], None]
+    """Has pool and EIP reconciler look again."""
 
 
 class OutsideRepair:
@@ -52,7 +52,7 @@ class OutsideRepair:
         if parts.reconciler.is_settled:
             self._attempts.make("Pods that are gone", self._sweep)
             self._attempts.make("queued DELs", parts.pending.drain)
-        parts.nudge()
+        parts.trigger()
 
     def drift(self) -> list[str]:
         """Return what could not be done."""

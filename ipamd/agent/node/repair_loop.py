@@ -50,8 +50,8 @@ class UpkeepParts:
     pending: PendingDeletes
     announcer: ClaimPublisher
     cloud_check: CloudCheck
-    nudge: Callable[[], None]
-    """Has pool and binder look again."""
+    trigger: Callable[[], None]
+    """Has pool and EIP reconciler look again."""
 
 
 class RepairLoop:
@@ -89,7 +89,7 @@ class RepairLoop:
                 ranges=parts.ranges,
                 cut_off=lambda: self._kernel.cut_off,
                 addresses_have_changed=self.look_at_kernel,
-                nudge=parts.nudge,
+                trigger=parts.trigger,
             )
         )
         pace = LoopPace(period=interval, spread=_SPREAD, first=None)

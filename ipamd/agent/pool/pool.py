@@ -71,7 +71,7 @@ class Pool:
         self._arriving: dict[str, int] = {}  # by what is busy: how many addresses it will bring
         self._waiting = 0
         self._last_release = LONG_AGO
-        self._closures = FailureCache(clock=book.now, random=random.random)
+        self._failures = FailureCache(clock=book.now, random=random.random)
         self._returns = FailureCache(clock=book.now, random=random.random)
         """Of giving back: that an ENI must keep an address does not say that it cannot have another."""
         self._jobs = JobQueue()
@@ -126,7 +126,7 @@ class Pool:
                 f"{count} addresses for {what}" if count else f"giving addresses of {what} back"
                 for what, count in self._arriving.items()
             ]
-        errors = [*self._closures.errors().items(), *self._returns.errors().items()]
+        errors = [*self._failures.errors().items(), *self._returns.errors().items()]
         refused = [f"{what}: {error.message}" for what, error in errors]
         return "; ".join(under_way + refused)
 
@@ -138,17 +138,17 @@ class Pool:
         now = self._book.now()
         if coming or book.available or pool.coming_free(book, now) or book.in_state(Held):
             return None
-        situation = self._situation()
-        if pool.open_room(situation) > 0:
+        facts = self._facts()
+        if pool.open_room(facts) > 0:
             return None
         broken = [eni for eni in self._enis.enis.values() if eni.is_broken]
-        if broken and (len(broken) >= pool.MOST_BROKEN or pool.room(situation) <= 0):
+        if broken and (len(broken) >= pool.MOST_BROKEN or pool.room(facts) <= 0):
             return TryAgainError(
                 f"{len(broken)} ENIs of the node cannot carry Pods: {broken[0].problem}",
                 advice="mend the node's network; `ipamctl status` names each ENI with its problem",
             )
-        if pool.room(situation) <= 0:
-            return _node_is_full(situation.limits, len(pool.stuck(book, now)))
+        if pool.room(facts) <= 0:
+            return _node_is_full(facts.limits, len(pool.stuck(book, now)))
         failures = self._refusals()
         lasting = all(not isinstance(e, CloudError) or e.kind.policy.retry_after for e in failures)
         return failures[0] if failures and lasting else None
@@ -161,7 +161,7 @@ class Pool:
         book = self._book.ledger
         if book.available or book.in_state(Assigned, Occupied, Cooling, Held):
             return []
-        if pool.wanted(self._situation()) <= 0:
+        if pool.wanted(self._facts()) <= 0:
             return []
         return [f"none has come: {self.waited_for()}"]
 
@@ -174,7 +174,7 @@ class Pool:
         activity = self.activity
         if activity:
             return activity
-        if pool.room(self._situation()) > 0:
+        if pool.room(self._facts()) > 0:
             return "the cloud has not been asked for more addresses yet"
         book = self._book.ledger
         cooling, held = len(pool.coming_free(book, self._book.now())), len(book.in_state(Held))
@@ -185,7 +185,7 @@ class Pool:
 
     def _refusals(self) -> list[IpamError]:
         """Return what was refused, the cloud's own words first: they carry its code and RequestId."""
-        return sorted(self._closures.errors().values(), key=lambda e: not isinstance(e, CloudError))
+        return sorted(self._failures.errors().values(), key=lambda e: not isinstance(e, CloudError))
 
     def _pause(self) -> float:
         expiry = ledger.next_expiry(self._book.ledger)
@@ -203,20 +203,20 @@ class Pool:
         cooldown = self._told_terms().cooldown
         self._book.write()
         self._book.note(lambda book: ledger.expire(book, cooldown, self._book.now()))
-        self._closures.keep_only({_CREATION, *self._enis.enis, *self._actions.subnet_ids})
+        self._failures.keep_only({_CREATION, *self._enis.enis, *self._actions.subnet_ids})
         self._returns.keep_only(set(self._enis.enis))
         if not self._enis.are_known:
             # Whoever does not know what the node has would order it once more.
-            if not self._closures.is_closed(_CREATION):
+            if not self._failures.is_closed(_CREATION):
                 self._begin(_CREATION, 0, self._actions.look)
             return
         self._give_back_retired()
-        for action in pool.plan(self._situation(), self._book.now()):
+        for action in pool.plan(self._facts(), self._book.now()):
             match action:
                 case pool.AssignIps():
                     self._begin(action.eni_id, action.count, partial(self._actions.assign, action))
                 case pool.CreateEni():
-                    refused = frozenset(filter(self._closures.is_closed, self._actions.subnet_ids))
+                    refused = frozenset(filter(self._failures.is_closed, self._actions.subnet_ids))
                     create = partial(self._create, action, self._closed_subnets() | refused)
                     self._begin(_CREATION, action.count, create)
                 case pool.ShortenHolds():
@@ -227,7 +227,7 @@ class Pool:
                     self._retire(action.ips)
                     self._give_back_retired()
 
-    def _situation(self) -> pool.PoolFacts:
+    def _facts(self) -> pool.PoolFacts:
         book = self._book.ledger
         terms = self.terms
         with self._guard:
@@ -242,7 +242,7 @@ class Pool:
             arriving=sum(arriving.values()),
             creating=_CREATION in arriving,
             closed_subnets=self._closed_subnets(),
-            may_create=not self._closures.is_closed(_CREATION),
+            may_create=not self._failures.is_closed(_CREATION),
             last_release=self._last_release,
         )
 
@@ -255,7 +255,7 @@ class Pool:
             # An ENI that cannot carry Pods takes a slot of the instance and has no room.
             addresses=known + eni.unusable + arriving.get(eni_id, 0) if usable else self._full,
             busy=eni_id in arriving,
-            refused=self._closures.is_closed(eni_id),
+            refused=self._failures.is_closed(eni_id),
             keeps=self._returns.is_closed(eni_id),
             broken=eni.is_broken,
         )
@@ -271,12 +271,12 @@ class Pool:
         return frozenset(subnet_id for subject, subnet_id in subjects.items() if self._is_full(subject))
 
     def _is_full(self, subject: str) -> bool:
-        error = self._closures.error(subject)
+        error = self._failures.error(subject)
         full = isinstance(error, CloudError) and error.kind is CloudErrorKind.SUBNET_FULL
-        return full and self._closures.is_closed(subject)
+        return full and self._failures.is_closed(subject)
 
     def _create(self, action: pool.CreateEni, closed: frozenset[str]) -> None:
-        self._closures.succeeded(self._actions.create(action, closed))
+        self._failures.succeeded(self._actions.create(action, closed))
 
     def _shorten_holds(self, action: pool.ShortenHolds) -> None:
         self._book.note(lambda book: ledger.shorten_holds(book, action.ips, action.until))
@@ -294,33 +294,33 @@ class Pool:
             self._begin(eni_id, 0, partial(self._actions.unassign, eni_id, ips), self._returns)
 
     def _begin(
-        self, subject: str, count: int, action: Callable[[], None], closures: FailureCache | None = None
+        self, subject: str, count: int, action: Callable[[], None], failures: FailureCache | None = None
     ) -> None:
         """Hand an action to a worker, unless one for the same subject is under way.
 
-        Its failure closes the subject in `closures`, as a rule for what the pool grows by.
+        Its failure closes the subject in `failures`, as a rule for what the pool grows by.
         """
         with self._guard:
             if subject in self._arriving:
                 return
             self._arriving[subject] = count
-        self._jobs.submit(partial(self._carry_out, subject, action, closures or self._closures))
+        self._jobs.submit(partial(self._carry_out, subject, action, failures or self._failures))
 
-    def _carry_out(self, subject: str, action: Callable[[], None], closures: FailureCache) -> None:
+    def _carry_out(self, subject: str, action: Callable[[], None], failures: FailureCache) -> None:
         try:
             action()
-            closures.succeeded(subject)
+            failures.succeeded(subject)
         except SubnetRefusedError as e:
             # The next round creates the ENI in another subnet, if there is one.
-            pause = self._closures.failed(e.subnet_id, e.cause)
+            pause = self._failures.failed(e.subnet_id, e.cause)
             log.warning("pool, new ENI in %s: %s (there again in %.0f s)", e.subnet_id, e, pause)
         except IpamError as e:
-            pause = closures.failed(subject, e)
+            pause = failures.failed(subject, e)
             log.warning("pool, %s: %s (again in %.0f s)", subject, e, pause)
         except Exception as e:  # a worker must give its subject back
             log.exception("pool, %s: a defect", subject)
             note_defect()
-            closures.failed(subject, IpamError(f"a defect of the agent: {type(e).__name__}"))
+            failures.failed(subject, IpamError(f"a defect of the agent: {type(e).__name__}"))
         finally:
             with self._guard:
                 del self._arriving[subject]

@@ -104,14 +104,14 @@ def build(
 ) -> tuple[Service, ...]:
     """Return the work on claims, which only the leader does."""
     eips = EipListing(cloud, settings.cluster_id)
-    lookout = LiveReader(client, cloud, eips, claims.cluster, outages=claims.outages)
+    live = LiveReader(client, cloud, eips, claims.cluster, outages=claims.outages)
     choices = EipSelection(
-        settings.cluster_id, sight=lookout, ports=ports, tagged_only=settings.rules.tagged_only
+        settings.cluster_id, sight=live, ports=ports, tagged_only=settings.rules.tagged_only
     )
     reconciler = ClaimReconciler(
         settings.cluster_id,
         cluster=claims.cluster,
-        lookout=lookout,
+        live=live,
         executor=Executor(Provisioning(settings.cluster_id, ports, account.type), choices, ports),
         ports=ports,
         rules=settings.rules,

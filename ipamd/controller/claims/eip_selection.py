@@ -81,14 +81,14 @@ class EipSelection:
         with self._turn:
             self._ports.fence.deadline()
             self._begin_term()
-            scene = eip_selection.SelectionFacts(
+            facts = eip_selection.SelectionFacts(
                 cluster_id=self._cluster_id,
                 tagged_only=self._tagged_only,
                 eips=self._sight.at_eips(choice.address_ids),
                 holders=self._sure_holders(claim, choice),
                 lot=self._lots(),
             )
-            outcome = eip_selection.settle(claim, choice, scene)
+            outcome = eip_selection.settle(claim, choice, facts)
             if not isinstance(outcome, RecordAddress):
                 return outcome
             self._ports.fence.deadline()

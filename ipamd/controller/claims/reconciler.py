@@ -18,7 +18,7 @@ from ipamd.core.claim import actions as do
 from ipamd.core.claim import failures, state_machine, status, warnings
 from ipamd.core.claim.cluster_rules import ClusterRules
 from ipamd.core.claim.eipclaim import Claim
-from ipamd.core.claim.facts import ClaimFacts, PodRelation, bearer_of
+from ipamd.core.claim.facts import ClaimFacts, PodRelation, relation_of
 from ipamd.core.errors import CloudError
 from ipamd.kube import errors
 from ipamd.kube.leases import NotLeaderError
@@ -42,7 +42,7 @@ class ClaimReconciler:
         cluster_id: str,
         *,
         cluster: ClusterView,
-        lookout: LiveReader,
+        live: LiveReader,
         executor: Executor,
         ports: Ports,
         rules: ClusterRules | None = None,
@@ -50,7 +50,7 @@ class ClaimReconciler:
         self._rules = rules or ClusterRules()
         self._cluster_id = cluster_id
         self._cluster = cluster
-        self._lookout = lookout
+        self._live = live
         self._executor = executor
         self._ports = ports
 
@@ -87,7 +87,7 @@ class ClaimReconciler:
 
     def _begin(self, claim: Claim | None, key: Key) -> ClaimFacts:
         pod = self._cluster.pod(key)
-        absent = claim is not None and bearer_of(claim, pod) not in (PodRelation.SAME, PodRelation.NEXT)
+        absent = claim is not None and relation_of(claim, pod) not in (PodRelation.SAME, PodRelation.NEXT)
         obstacle = self._cluster.obstacle(pod, early=self._rules.early_orders) if pod else None
         obstructed = claim is not None and claim.address is None and obstacle is not None
         return self._with_promises(
@@ -111,7 +111,7 @@ class ClaimReconciler:
         if pod is None or not pod.wants_sandbox:
             return
         notes = warnings.misunderstandings(pod, self._cluster.node(pod.node))
-        if claim and not claim.deleting and bearer_of(claim, pod) is PodRelation.SAME:
+        if claim and not claim.deleting and relation_of(claim, pod) is PodRelation.SAME:
             notes += warnings.notes(claim, pod)
         for note in notes:
             self._ports.teller.pod_once(pod.ref, note.reason, note.message)
@@ -123,20 +123,20 @@ class ClaimReconciler:
         if isinstance(action, do.Wait):
             return self._wait(action, facts)
         if isinstance(action, do.LookAtNode):
-            return replace(facts, node_fate=self._lookout.at_node(action.node))
+            return replace(facts, node_fate=self._live.at_node(action.node))
         if claim and isinstance(action, do.LookAtPod):
-            return replace(facts, live_pod=self._lookout.at_pod(claim))
+            return replace(facts, live_pod=self._live.at_pod(claim))
         if isinstance(action, do.LookAtOwners):
-            return replace(facts, workload=self._lookout.at_owners(action.pod))
+            return replace(facts, workload=self._live.at_owners(action.pod))
         if claim and isinstance(action, do.LookAtCloud):
             return self._look_at_cloud(claim, facts)
         return self._executor.execute(action, facts)
 
     def _look_at_cloud(self, claim: Claim, facts: ClaimFacts) -> ClaimFacts:
-        eips = self._lookout.at_cloud(claim, facts.ordered)
+        eips = self._live.at_cloud(claim, facts.ordered)
         order = self._ports.promises.ordered(claim.uid)
         missing = order is not None and order.eip_id not in {eip.eip_id for eip in eips}
-        task = self._lookout.at_order(order) if order and missing else TaskState.UNKNOWN
+        task = self._live.at_order(order) if order and missing else TaskState.UNKNOWN
         unshown = self._ports.promises.looked(claim.uid, shown=bool(eips)) if claim.deleting else 0.0
         return self._with_promises(
             replace(

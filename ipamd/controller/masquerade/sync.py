@@ -98,7 +98,7 @@ class MasqueradeConfig:
         Raises: KubeError, NotLeaderError.
         """
         if not self._cache.has_synced:
-            return 0.0  # the first list nudges, unless it is empty
+            return 0.0  # the first list triggers it, unless it is empty
         obj = self._cache.get(masquerade.NAMESPACE, masquerade.NAME)
         keeping = self._upkeep is MasqueradeMode.KEEP
         wanted = masquerade.exempt(self._claims()) if keeping else frozenset()

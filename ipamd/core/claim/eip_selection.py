@@ -59,12 +59,12 @@ def entries_for(ids: tuple[str, ...], pod: PodView) -> Choose | MarkNotProvision
     )
 
 
-def settle(claim: Claim, choice: Choose, scene: SelectionFacts) -> RecordAddress | MarkNotProvisioned | Wait:
+def settle(claim: Claim, choice: Choose, facts: SelectionFacts) -> RecordAddress | MarkNotProvisioned | Wait:
     """Return the EIP that the claim gets, or why it gets none now."""
-    obstacles = {eip_id: _obstacle(scene, claim, eip_id) for eip_id in choice.address_ids}
-    free = [scene.eips[eip_id] for eip_id, obstacle in obstacles.items() if obstacle is None]
+    obstacles = {eip_id: _obstacle(facts, claim, eip_id) for eip_id in choice.address_ids}
+    free = [facts.eips[eip_id] for eip_id, obstacle in obstacles.items() if obstacle is None]
     if free:
-        eip = free[int(scene.lot * len(free))]
+        eip = free[int(facts.lot * len(free))]
         address = ClaimAddress(eip_id=eip.eip_id, public_ip=eip.public_ip, owned=False)
         return RecordAddress(address=address, reason=Reason.CHOSEN)
     found = [obstacle for obstacle in obstacles.values() if obstacle is not None]
@@ -105,18 +105,18 @@ def _common_reason(found: list[_Obstacle]) -> Reason:
     return reasons[0]
 
 
-def _obstacle(scene: SelectionFacts, claim: Claim, eip_id: str) -> _Obstacle | None:
-    eip = scene.eips.get(eip_id)
+def _obstacle(facts: SelectionFacts, claim: Claim, eip_id: str) -> _Obstacle | None:
+    eip = facts.eips.get(eip_id)
     if eip is None or eip.status is EipStatus.OFFLINING:
         return _Obstacle(
             Reason.EIP_NOT_FOUND,
             f"{eip_id} does not exist in this account and region: correct the list and create the Pod again",
         )
-    return next((obstacle for check in _CHECKS if (obstacle := check(scene, claim, eip))), None)
+    return next((obstacle for check in _CHECKS if (obstacle := check(facts, claim, eip))), None)
 
 
-def _forbidden(scene: SelectionFacts, claim: Claim, eip: Eip) -> _Obstacle | None:
-    if not scene.tagged_only or tags.allows_namespace(eip.tags, claim.namespace):
+def _forbidden(facts: SelectionFacts, claim: Claim, eip: Eip) -> _Obstacle | None:
+    if not facts.tagged_only or tags.allows_namespace(eip.tags, claim.namespace):
         return None
     said = eip.tags.get(tags.NAMESPACES)
     has = f'has "{said}"' if said is not None else "has no such tag"
@@ -128,10 +128,10 @@ def _forbidden(scene: SelectionFacts, claim: Claim, eip: Eip) -> _Obstacle | Non
     )
 
 
-def _created(scene: SelectionFacts, claim: Claim, eip: Eip) -> _Obstacle | None:
+def _created(facts: SelectionFacts, claim: Claim, eip: Eip) -> _Obstacle | None:
     del claim
     cluster = eip.tags.get(tags.CLUSTER_ID)
-    if cluster not in (None, scene.cluster_id):
+    if cluster not in (None, facts.cluster_id):
         return _Obstacle(
             Reason.EIP_OF_OTHER_CLUSTER,
             f"{eip.eip_id} belongs to cluster {cluster} by its tag {tags.CLUSTER_ID}: name another EIP, or "
@@ -140,7 +140,7 @@ def _created(scene: SelectionFacts, claim: Claim, eip: Eip) -> _Obstacle | None:
     uid = tags.claim_of(eip.tags, eip.name)
     if tags.CREATED_EIP not in eip.tags and not uid:
         return None
-    holder = scene.holders.get(eip.eip_id)
+    holder = facts.holders.get(eip.eip_id)
     made_for = f"EIPClaim {holder}" if holder else f"an EIPClaim (UID {uid or '?'})"
     return _Obstacle(
         Reason.EIP_OF_OTHER_CLAIM,
@@ -148,9 +148,9 @@ def _created(scene: SelectionFacts, claim: Claim, eip: Eip) -> _Obstacle | None:
     )
 
 
-def _held(scene: SelectionFacts, claim: Claim, eip: Eip) -> _Obstacle | None:
+def _held(facts: SelectionFacts, claim: Claim, eip: Eip) -> _Obstacle | None:
     del claim
-    holder = scene.holders.get(eip.eip_id)
+    holder = facts.holders.get(eip.eip_id)
     if holder is None:
         return None
     return _Obstacle(Reason.EIP_IN_USE, _held_text(eip.eip_id, holder, eip.place if eip.bound else ""))
@@ -169,8 +169,8 @@ def _held_text(eip_id: str, holder: Claim, place: str) -> str:
     return f"{eip_id}{where} is held by EIPClaim {holder}{rest}"
 
 
-def _unusable(scene: SelectionFacts, claim: Claim, eip: Eip) -> _Obstacle | None:
-    del scene, claim
+def _unusable(facts: SelectionFacts, claim: Claim, eip: Eip) -> _Obstacle | None:
+    del facts, claim
     if eip.cascade_release:
         return _Obstacle(
             Reason.EIP_RELEASED_WHEN_UNBOUND,
@@ -189,8 +189,8 @@ def _unusable(scene: SelectionFacts, claim: Claim, eip: Eip) -> _Obstacle | None
     return None
 
 
-def _bound(scene: SelectionFacts, claim: Claim, eip: Eip) -> _Obstacle | None:
-    del scene, claim
+def _bound(facts: SelectionFacts, claim: Claim, eip: Eip) -> _Obstacle | None:
+    del facts, claim
     if eip.status is EipStatus.UNBIND and eip.public_ip:
         return None
     if eip.status in (EipStatus.UNBIND, EipStatus.UNBINDING, EipStatus.CREATING):

@@ -120,7 +120,7 @@ def stage_of(claim: Claim | None) -> ClaimStage:
     return ClaimStage.BOUND if claim.binding else ClaimStage.PROVISIONED
 
 
-def bearer_of(claim: Claim | None, pod: PodView | None) -> PodRelation:
+def relation_of(claim: Claim | None, pod: PodView | None) -> PodRelation:
     """Return what the Pod is to the claim."""
     if pod is None or pod.finished:
         return PodRelation.NONE

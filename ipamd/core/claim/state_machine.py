@@ -29,7 +29,7 @@ from ipamd.core.claim.actions import (
     Wait,
 )
 from ipamd.core.claim.eipclaim import Claim, ClaimPod, Reason
-from ipamd.core.claim.facts import ClaimFacts, ClaimStage, PodRelation, bearer_of, stage_of
+from ipamd.core.claim.facts import ClaimFacts, ClaimStage, PodRelation, relation_of, stage_of
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.kubernetes.node_labels import label_value
 from ipamd.core.kubernetes.pods import PodView
@@ -45,8 +45,8 @@ _LEAVING = 30.0
 
 def decide(facts: ClaimFacts) -> Action:
     """Return what the controller does next about the claim."""
-    stage, bearer = stage_of(facts.claim), bearer_of(facts.claim, facts.pod)
-    return _TABLE[stage, bearer](facts)
+    stage, relation = stage_of(facts.claim), relation_of(facts.claim, facts.pod)
+    return _TABLE[stage, relation](facts)
 
 
 def _idle(_: ClaimFacts) -> Action:
@@ -125,11 +125,11 @@ def _let_go(facts: ClaimFacts) -> Action:
     return _within(left, _rest(facts, claim))
 
 
-def _unless_wanted(facts: ClaimFacts, claim: Claim, *bearers: PodRelation) -> Action | None:
+def _unless_wanted(facts: ClaimFacts, claim: Claim, *relations: PodRelation) -> Action | None:
     """Return None if a live look has shown that no Pod of these kinds has the claim's name."""
     if facts.live_pod is None:
         return LookAtPod()
-    if bearer_of(claim, facts.live_pod.pod) in bearers:
+    if relation_of(claim, facts.live_pod.pod) in relations:
         return Wait(reason=f"the cache of Pods still lacks Pod {claim}", seconds=_STALE_CACHE)
     return None
 
@@ -228,7 +228,7 @@ _TABLE: Mapping[tuple[ClaimStage, PodRelation], Rule] = {
     (ClaimStage.ABSENT, PodRelation.NONE): _idle,
     (ClaimStage.ABSENT, PodRelation.NEXT): _create,
     (ClaimStage.ABSENT, PodRelation.STRANGER): _idle,
-    **{(ClaimStage.UNHELD, bearer): _hold for bearer in PodRelation},
+    **{(ClaimStage.UNHELD, relation): _hold for relation in PodRelation},
     (ClaimStage.PENDING, PodRelation.NONE): _let_go,
     (ClaimStage.PENDING, PodRelation.SAME): _provision,
     (ClaimStage.PENDING, PodRelation.NEXT): _pass_on,
@@ -241,7 +241,7 @@ _TABLE: Mapping[tuple[ClaimStage, PodRelation], Rule] = {
     (ClaimStage.BOUND, PodRelation.SAME): _keep,
     (ClaimStage.BOUND, PodRelation.NEXT): _pass_on,
     (ClaimStage.BOUND, PodRelation.STRANGER): _let_go,
-    **{(ClaimStage.UNBINDING, bearer): release.unbind_deleted for bearer in PodRelation},
-    **{(ClaimStage.RELEASING, bearer): release.release for bearer in PodRelation},
-    **{(ClaimStage.LEFT, bearer): _idle for bearer in PodRelation},
+    **{(ClaimStage.UNBINDING, relation): release.unbind_deleted for relation in PodRelation},
+    **{(ClaimStage.RELEASING, relation): release.release for relation in PodRelation},
+    **{(ClaimStage.LEFT, relation): _idle for relation in PodRelation},
 }

@@ -70,17 +70,17 @@ class ClearPublishedBinding:
 Action = Associate | Disassociate | PublishBinding | ClearPublishedBinding
 
 
-def decide(scene: BindingFacts) -> list[Action]:
+def decide(facts: BindingFacts) -> list[Action]:
     """Return what is to be done; the order is of no meaning, and each action stands for itself."""
     actions: list[Action] = []
-    for address in scene.ledger.addresses.values():
-        action = _for_recorded(scene, address) if address.eip else _for_bare(scene, address)
+    for address in facts.ledger.addresses.values():
+        action = _for_recorded(facts, address) if address.eip else _for_bare(facts, address)
         if action is not None:
             actions.append(action)
     wanted = {str(action.claim) for action in actions if isinstance(action, Associate)}
-    for claim in scene.claims.values():
-        ours = claim.binding is not None and claim.binding.node == scene.node
-        if ours and str(claim) not in wanted and not is_here(scene.ledger, claim):
+    for claim in facts.claims.values():
+        ours = claim.binding is not None and claim.binding.node == facts.node
+        if ours and str(claim) not in wanted and not is_here(facts.ledger, claim):
             actions.append(ClearPublishedBinding(claim=claim))
     return actions
 
@@ -154,7 +154,7 @@ def is_here(ledger: Ledger, claim: Claim) -> bool:
     return known or _recorded(ledger, claim) is not None
 
 
-def _for_recorded(scene: BindingFacts, address: Address) -> Action | None:
+def _for_recorded(facts: BindingFacts, address: Address) -> Action | None:
     """Decide for an address at which an EIP is recorded."""
     if address.eip is None or address.eip.stage is BindStage.UNBINDING:
         return Disassociate(address=address, why="it was being unbound", certain=True)
@@ -164,26 +164,26 @@ def _for_recorded(scene: BindingFacts, address: Address) -> Action | None:
     pod = address.pod
     if pod is None:
         return None
-    claim = scene.claims.get(str(pod))
-    unwanted = _unwanted(scene, address, pod, claim)
+    claim = facts.claims.get(str(pod))
+    unwanted = _unwanted(facts, address, pod, claim)
     if unwanted is not None:
         return unwanted
     if claim is None or claim.address is None or claim.pod_uid != pod.uid:
         return None
     if address.eip.stage is BindStage.BINDING:
-        ready = not waited_for(claim, pod, scene.node)
+        ready = not waited_for(claim, pod, facts.node)
         return Associate(address=address, claim=claim, pod=pod) if ready else None
     if isinstance(address.state, Held):
         # Told when the next sandbox has come: a hold is nobody's business but this node's.
         return None
-    told = claim.binding == wanted_binding(address, pod, scene.node)
+    told = claim.binding == wanted_binding(address, pod, facts.node)
     if told and condition(claim.conditions, BOUND).get("status") == "True":
         return None
     return PublishBinding(address=address, claim=claim, pod=pod)
 
 
 def _unwanted(
-    scene: BindingFacts, address: Address, pod: model.PodRef, claim: Claim | None
+    facts: BindingFacts, address: Address, pod: model.PodRef, claim: Claim | None
 ) -> Disassociate | None:
     """Return the unbind if the Pod's claim does not want this EIP here."""
     recorded = address.eip.eip_id if address.eip else ""
@@ -194,7 +194,7 @@ def _unwanted(
         return Disassociate(address=address, why="its EIPClaim is not this node's", certain=False)
     if claim.deleting:
         return Disassociate(address=address, why="its EIPClaim is being deleted", certain=ours)
-    elsewhere = wanted_elsewhere(claim, scene.node)
+    elsewhere = wanted_elsewhere(claim, facts.node)
     if elsewhere:
         why = f"its EIPClaim is for node {elsewhere}"
         # Not certain: the first list after a restart may be older than what this node has bound since.
@@ -207,16 +207,16 @@ def _unwanted(
     return None
 
 
-def _for_bare(scene: BindingFacts, address: Address) -> Action | None:
+def _for_bare(facts: BindingFacts, address: Address) -> Action | None:
     """Decide for an address without EIP."""
     pod = address.pod
     due = isinstance(address.state, Assigned | Occupied) or (
-        isinstance(address.state, Held) and pod in scene.expected
+        isinstance(address.state, Held) and pod in facts.expected
     )
     if pod is None or not due or address.quarantined:
         return None
-    claim = scene.claims.get(str(pod))
-    if claim is None or waited_for(claim, pod, scene.node) or _recorded(scene.ledger, claim) is not None:
+    claim = facts.claims.get(str(pod))
+    if claim is None or waited_for(claim, pod, facts.node) or _recorded(facts.ledger, claim) is not None:
         return None
     return Associate(address=address, claim=claim, pod=pod)
 

@@ -64,14 +64,14 @@ class Term:
             clock=cluster.clock,
         )
         eips = EipListing(cluster.cloud, CLUSTER, spacing=0.0, monotonic=cluster.clock)
-        lookout = LiveReader(api, cluster.cloud, eips, api, outages=Absences(cluster.clock))
+        live = LiveReader(api, cluster.cloud, eips, api, outages=Absences(cluster.clock))
         choices = EipSelection(
-            CLUSTER, sight=lookout, ports=ports, tagged_only=False, lots=cluster.random.random
+            CLUSTER, sight=live, ports=ports, tagged_only=False, lots=cluster.random.random
         )
         self.reconciler = ClaimReconciler(
             CLUSTER,
             cluster=api,
-            lookout=lookout,
+            live=live,
             executor=Executor(Provisioning(CLUSTER, ports, AccountChecks(cluster.cloud)), choices, ports),
             ports=ports,
         )

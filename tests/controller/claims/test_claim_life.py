@@ -90,14 +90,12 @@ class ClaimLife:
             clock=self.clock,
         )
         eips = EipListing(self.cloud, CLUSTER, spacing=0.0, monotonic=self.clock)
-        lookout = LiveReader(api, self.cloud, eips, api, outages=Absences(self.clock))
-        choices = EipSelection(
-            CLUSTER, sight=lookout, ports=ports, tagged_only=False, lots=self.random.random
-        )
+        live = LiveReader(api, self.cloud, eips, api, outages=Absences(self.clock))
+        choices = EipSelection(CLUSTER, sight=live, ports=ports, tagged_only=False, lots=self.random.random)
         return ClaimReconciler(
             CLUSTER,
             cluster=api,
-            lookout=lookout,
+            live=live,
             executor=Executor(Provisioning(CLUSTER, ports, AccountChecks(self.cloud)), choices, ports),
             ports=ports,
             rules=ClusterRules(expire_after=3600.0),

@@ -10,7 +10,7 @@ from ipamd.core.claim import actions as do
 from ipamd.core.claim import eipclaim
 from ipamd.core.claim.cluster_rules import ClusterRules
 from ipamd.core.claim.eipclaim import Allocation, ClaimPod
-from ipamd.core.claim.facts import ClaimStage, LivePod, NodeState, PodRelation, bearer_of, stage_of
+from ipamd.core.claim.facts import ClaimStage, LivePod, NodeState, PodRelation, relation_of, stage_of
 from ipamd.core.claim.state_machine import _TABLE, decide
 from ipamd.core.model import EipStatus
 from tests.testkit.claims import CLUSTER, GIVEN, NOW, ON_A, OWN, claim, eip, facts, pod
@@ -107,7 +107,7 @@ def test_whatever_is_known_nothing_is_freed_on_doubt(known):
         assert known.claim.binding is None
         assert known.eips is not None or not known.claim.address.owned
     if isinstance(action, do.Allocate):
-        assert bearer_of(known.claim, known.pod) is PodRelation.SAME
+        assert relation_of(known.claim, known.pod) is PodRelation.SAME
         assert stage_of(known.claim) is ClaimStage.PENDING
         assert known.eips is not None
         assert not [e for e in listed.values() if tags.created_for(e.tags, "", CLUSTER, "claim-1")]

@@ -41,10 +41,10 @@ def released(book, hold=None):
 
 
 def decided(book, *known, expected=()):
-    scene = binding_plan.BindingFacts(
+    facts = binding_plan.BindingFacts(
         node=NODE, ledger=book, claims={str(c): c for c in known}, expected=frozenset(expected)
     )
-    return binding_plan.decide(scene)
+    return binding_plan.decide(facts)
 
 
 def one(book, *known, expected=()):
