@@ -172,7 +172,9 @@ def test_a_networkd_that_takes_all_it_does_not_know_is_outlived_and_strangers_st
     node.eventually("rules and routes", whole, seconds=20)
     node.eventually("nft", lambda: ip in node.on_node("nft", "list", "ruleset"), seconds=20)
     node.eventually("answers", lambda: _answers(node, sandbox, ip), seconds=20)
-    assert node.on_node("sysctl", "-n", "net.ipv4.ip_forward").strip() == "1"
+    node.eventually(
+        "forwarding", lambda: node.on_node("sysctl", "-n", "net.ipv4.ip_forward").strip() == "1", seconds=20
+    )
     assert strangers(node) == before
     node.on_node("ip", "link", "del", "theirs0")
     node.on_node("ip", "rule", "del", "priority", "600")

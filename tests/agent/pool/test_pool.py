@@ -23,7 +23,8 @@ def small_subnet(cidr):
 
 
 def test_pod_from_the_warm_pool_needs_no_cloud_call(own_node):
-    node = own_node.begin("--ip-min-warm-target=2", "--ip-max-warm-target=20", warm=2)
+    looks_seldom = "--cloud-check-interval=300s"
+    node = own_node.begin("--ip-min-warm-target=2", "--ip-max-warm-target=20", looks_seldom, warm=2)
     # A few Pods that have come and gone leave more than the minimum behind.
     for number in range(3):
         _, sandbox = node.pod_and_sandbox(f"earlier-{number}")
