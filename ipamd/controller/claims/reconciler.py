@@ -151,9 +151,9 @@ class ClaimReconciler:
 
     def _wait(self, action: do.Wait, facts: ClaimFacts) -> Result:
         log.debug("claim %s waits %.1f s: %s", facts.claim, action.seconds, action.reason)
-        if action.blocked and facts.claim:
-            self._ports.teller.claim(facts.claim, "Warning", "EIPStillBound", action.reason)
-        return Result(requeue_after=action.seconds, failed=action.blocked)
+        if action.warning and facts.claim:
+            self._ports.teller.claim(facts.claim, "Warning", action.warning, action.reason)
+        return Result(requeue_after=action.seconds, failed=bool(action.warning))
 
     def _with_promises(self, facts: ClaimFacts) -> ClaimFacts:
         if facts.claim is None:

@@ -27,8 +27,8 @@ class Wait:
 
     reason: str
     seconds: float
-    blocked: bool = False
-    """Whether it may take a person: they are told, and the looks become fewer."""
+    warning: str = ""
+    """Reason of the Event that tells people, if one of them may be needed; the looks become fewer then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

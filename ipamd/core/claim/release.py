@@ -109,7 +109,7 @@ def _doubt(facts: ClaimFacts, claim: Claim) -> Action | None:
     if not expected or expected in facts.released:
         return None
     if facts.blind:
-        return Wait(reason=facts.blind, seconds=_AGENT)
+        return Wait(reason=facts.blind, seconds=_AGENT, warning="EIPsNotShown")
     if facts.unshown_for < UNSHOWN:
         return Wait(reason=f"the cloud does not show {expected}", seconds=UNSHOWN / 2)
     return None
@@ -156,7 +156,7 @@ def _bound_without_record(facts: ClaimFacts, claim: Claim, eip: Eip) -> Action:
         + (f"; the agent of node {node} unbinds it" if node else "")
         + "; if it was bound by hand, unbind it in the console",
         seconds=_POLL,  # the agent's unbind changes nothing in the claim that would wake us
-        blocked=True,
+        warning="EIPStillBound",
     )
 
 

@@ -372,6 +372,12 @@ def test_when_all_eips_are_hidden_no_other_is_ordered_and_no_deleted_claim_goes(
     assert all(world.claim(name).address for name in names)
     assert world.claim("web-0").deleting
     assert "--region" in world.events("EIPsNotShown")[0]["message"]
+    waiting = world.wait(lambda: [e for e in world.events("EIPsNotShown") if _is_about_claim(e, "web-0")])
+    assert "finalizer" in waiting[0]["message"]
+
+
+def _is_about_claim(event, name):
+    return (event["involvedObject"]["kind"], event["involvedObject"]["name"]) == ("EIPClaim", name)
 
 
 def test_when_all_claims_are_deleted_while_their_eips_are_hidden_none_goes(world, hidden):

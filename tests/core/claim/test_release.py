@@ -65,7 +65,7 @@ def test_a_bound_eip_without_a_recorded_binding_is_left_to_its_node_s_agent():
     assert decide(facts(LEAVING, eips=bound)) == do.LookAtNode(node="node-a")
     waiting = decide(facts(LEAVING, eips=bound, node_fate=NodeState.ALIVE))
     assert isinstance(waiting, do.Wait)
-    assert waiting.blocked
+    assert waiting.warning == "EIPStillBound"
     assert "10.0.1.5" in waiting.reason
     assert decide(facts(LEAVING, eips=bound, node_fate=NodeState.GONE)) == do.DisassociateEip(eip_id="eip-1")
 
@@ -97,7 +97,9 @@ def test_a_recorded_eip_that_is_not_shown_is_not_given_up_on_one_look_nor_while_
     old = replace(LEAVING, allocation=Allocation(attempt=1, started=NOW - 3600), conditions=(ready,))
 
     assert isinstance(decide(facts(old, eips=())), do.Wait)
-    assert isinstance(decide(facts(old, eips=(), unshown_for=3600.0, blind="50 EIPs are not shown")), do.Wait)
+    hidden = decide(facts(old, eips=(), unshown_for=3600.0, blind="50 EIPs are not shown"))
+    assert isinstance(hidden, do.Wait)
+    assert (hidden.warning, hidden.reason) == ("EIPsNotShown", "50 EIPs are not shown")
     assert decide(facts(old, eips=(), unshown_for=UNSHOWN)) == do.DropFinalizer()
 
 
