@@ -6,7 +6,6 @@ second to a whole account. So nobody polls on their own: the ids that anybody wa
 """
 
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -18,6 +17,7 @@ from ipamd.core import model
 from ipamd.core.errors import CloudError, CloudErrorKind, TryAgainError
 from ipamd.core.timing.backoff import Backoff
 from ipamd.core.timing.deadline import Deadline
+from ipamd.runtime import chance
 from ipamd.runtime.defects import Survive
 from ipamd.runtime.task import Task
 
@@ -205,7 +205,7 @@ class EipWatch:
             self._hand_out(batch, dict.fromkeys(ids, error))
         else:
             self._failures += 1
-            pause = self._backoff.delay(self._failures, random.random)
+            pause = self._backoff.delay(self._failures, chance.fraction)
             self._not_before = self._clock() + pause
             log.warning("EIPs could not be listed, next try in %.1f s: %s", pause, error)
 

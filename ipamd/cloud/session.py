@@ -9,7 +9,6 @@ Thread safety: a Session is shared by all threads of the process.
 """
 
 import logging
-import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from ipamd.core.cloud_errors import cloud_error
 from ipamd.core.errors import CloudError, CloudErrorKind, Repeat
 from ipamd.core.timing.backoff import Backoff
 from ipamd.core.timing.deadline import Deadline
+from ipamd.runtime import chance
 
 log = logging.getLogger(__name__)
 _Decoded = TypeVar("_Decoded")
@@ -65,7 +65,7 @@ class SessionPolicy:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], object] = time.sleep
     """May return early, as an event's `wait` does when the process ends."""
-    random: Callable[[], float] = random.random
+    random: Callable[[], float] = chance.fraction
     observe: Observer | None = None
     backoff: Backoff = field(default_factory=Backoff)
     call_seconds: float = 10.0

@@ -6,7 +6,6 @@ ends the process: it starts anew as a candidate, with nothing left over from bef
 
 import contextlib
 import logging
-import random
 import signal
 import threading
 import time
@@ -31,6 +30,7 @@ from ipamd.kube import config
 from ipamd.kube.client import KubeClient
 from ipamd.kube.gate import RequestGate
 from ipamd.kube.leases import Election
+from ipamd.runtime import chance
 
 if TYPE_CHECKING:
     from ipamd.metrics.registry import Metrics
@@ -144,7 +144,7 @@ def _asked_region(metadata: Metadata, ending: threading.Event) -> str:
         try:
             return metadata.region()
         except CloudError as e:
-            pause = _ASK_AGAIN.delay(attempt, random.random)
+            pause = _ASK_AGAIN.delay(attempt, chance.fraction)
             log.warning(
                 "waiting for the region of this CVM, which --region would say; asked again in %.1f s: %s",
                 pause,

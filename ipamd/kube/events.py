@@ -9,7 +9,6 @@ Thread safety: any thread may call any method.
 """
 
 import logging
-import random
 import threading
 import time
 import uuid
@@ -26,6 +25,7 @@ from ipamd.kube import errors
 from ipamd.kube.calls import JsonObject
 from ipamd.kube.client import KubeClient
 from ipamd.kube.resources import EVENTS
+from ipamd.runtime import chance
 from ipamd.runtime.defects import Survive
 from ipamd.runtime.task import Task, note_defect
 
@@ -208,7 +208,7 @@ class EventRecorder:
                 waiting.count += newer.count
                 waiting.last = newer.last
             self._waiting[key] = waiting
-        self._stopping.wait(_BACKOFF.delay(waiting.attempts, random.random))
+        self._stopping.wait(_BACKOFF.delay(waiting.attempts, chance.fraction))
 
     def _event(self, key: _Key, waiting: _Waiting) -> JsonObject:
         namespace = key.namespace or "default"  # where Events of cluster-scoped objects live

@@ -6,7 +6,6 @@ Thread safety: any thread may call any method; `on_change` runs on a thread of t
 """
 
 import logging
-import random
 from collections.abc import Callable
 
 from ipamd.core.timing.backoff import Backoff
@@ -15,6 +14,7 @@ from ipamd.kube.calls import JsonObject
 from ipamd.kube.client import KubeClient, Selection
 from ipamd.kube.resources import Resource
 from ipamd.kube.watch import ObjectCache
+from ipamd.runtime import chance
 from ipamd.runtime.defects import Survive
 from ipamd.runtime.task import Task
 
@@ -78,7 +78,7 @@ class OptionalWatch:
             self._failures += 1
             self._tell(e.message)
             absent = isinstance(e, errors.NotFoundError)
-            pause = _ABSENT_SECONDS if absent else _BACKOFF.delay(self._failures, random.random)
+            pause = _ABSENT_SECONDS if absent else _BACKOFF.delay(self._failures, chance.fraction)
             self._task.stopping.wait(pause)
             return True
         self._problem = ""

@@ -11,7 +11,6 @@ Thread safety: any thread may call any method; `on_change` runs on the cache's t
 """
 
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from ipamd.kube.calls import JsonObject, Watch
 from ipamd.kube.client import INITIAL_EVENTS_END, KubeClient, Selection
 from ipamd.kube.resources import Resource
 from ipamd.kube.transport import SilenceError
+from ipamd.runtime import chance
 from ipamd.runtime.defects import Survive
 from ipamd.runtime.task import Task, note_defect
 
@@ -144,7 +144,7 @@ class ObjectCache:
             raise
         self._failures = 0 if time.monotonic() - began >= self._pace.healthy else self._failures + 1
         if self._failures:
-            self._task.stopping.wait(self._pace.backoff.delay(self._failures, random.random))
+            self._task.stopping.wait(self._pace.backoff.delay(self._failures, chance.fraction))
         return True
 
     def _follow(self) -> None:
@@ -170,7 +170,7 @@ class ObjectCache:
             watch.close()
 
     def _open(self) -> Watch:
-        lasts = random.randint(self._pace.lasts, 2 * self._pace.lasts)  # noqa: S311 - no secret
+        lasts = round(self._pace.lasts * (1 + chance.fraction()))
         if not self._version:
             self._doubted = True
             try:

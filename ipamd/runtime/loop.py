@@ -7,7 +7,6 @@ policy of the loop (`ipamd.runtime.defects`).
 """
 
 import logging
-import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from ipamd.core.errors import IpamError
 from ipamd.core.text.sameness import essence
 from ipamd.core.timing.backoff import Backoff
 from ipamd.core.timing.deadline import Deadline
+from ipamd.runtime import chance
 from ipamd.runtime.clock import SYSTEM, Clock
 from ipamd.runtime.defects import Policy
 from ipamd.runtime.task import Task
@@ -125,7 +125,7 @@ class Loop:
             wanted = self._work()
         except IpamError as e:
             self._failures += 1
-            self._wait = self._rest = self._pace.backoff.delay(self._failures, random.random)
+            self._wait = self._rest = self._pace.backoff.delay(self._failures, chance.fraction)
             self._tell(e)
         else:
             self._failures, self._told = 0, ""
@@ -133,7 +133,7 @@ class Loop:
             self._wait = max(self._pace.pause, self._a_period() if wanted is None else wanted)
 
     def _a_period(self) -> float:
-        return self._pace.period * (1 - self._pace.spread * random.random())  # noqa: S311 - no secret
+        return self._pace.period * (1 - self._pace.spread * chance.fraction())
 
     def _tell(self, error: IpamError) -> None:
         """Say it once, as long as it is the same: a missing permission stays for days."""

@@ -5,13 +5,12 @@ a process are known here, as its threads are to the interpreter: the liveness pr
 """
 
 import logging
-import random
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ipamd.runtime import failpoints
+from ipamd.runtime import chance, failpoints
 from ipamd.runtime.clock import SYSTEM, Clock
 from ipamd.runtime.defects import DefectRecord, EndProcess, Policy
 from ipamd.runtime.metric import Metric, counters, gauges
@@ -132,7 +131,7 @@ class Task:
                 tell()
                 return False
             case policy:
-                pause = policy.backoff.delay(self._record.in_a_row, random.random)
+                pause = policy.backoff.delay(self._record.in_a_row, chance.fraction)
                 log.error("%s failed by a defect; again in %.1f s", self._thread.name, pause, exc_info=error)
                 self._clock.wait(self.stopping, pause)
                 return True

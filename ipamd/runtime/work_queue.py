@@ -7,7 +7,6 @@ brings it back at once. Of those that wait, some go first, and of some only a fe
 """
 
 import heapq
-import random
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
@@ -15,6 +14,7 @@ from enum import Enum
 from typing import Generic, TypeVar
 
 from ipamd.core.timing.backoff import Backoff
+from ipamd.runtime import chance
 
 _LONGEST_WAIT = 3600.0
 """Seconds until a worker without work looks at the clock."""
@@ -142,7 +142,7 @@ class WorkQueue(Generic[K]):
         with self._changed:
             count = self._failures.get(key, 0) + 1
             self._failures[key] = count
-        delay = max(at_least, self._backoff.delay(count, random.random))
+        delay = max(at_least, self._backoff.delay(count, chance.fraction))
         self.add_after(key, delay)
         return delay
 

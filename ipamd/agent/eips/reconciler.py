@@ -8,7 +8,6 @@ unbound.
 """
 
 import logging
-import random
 import threading
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -28,6 +27,7 @@ from ipamd.core.ledger.ledger import Ledger
 from ipamd.core.ledger.states import BindStage, Held, Unbinding
 from ipamd.core.timing.deadline import Deadline
 from ipamd.kube.errors import KubeError
+from ipamd.runtime import chance
 from ipamd.runtime.defects import Survive
 from ipamd.runtime.expectations import Expectations
 from ipamd.runtime.failure_cache import FailureCache
@@ -72,8 +72,8 @@ class EipReconciler:
         self._tools = tools
         self._guard = threading.Lock()
         self._under_way: set[str] = set()
-        self._failures = FailureCache(clock=tools.book.now, random=random.random)
-        self._expectations = Expectations(clock=tools.book.now, random=random.random)
+        self._failures = FailureCache(clock=tools.book.now, random=chance.fraction)
+        self._expectations = Expectations(clock=tools.book.now, random=chance.fraction)
         self._loose: dict[str, str] = {}  # by claim: the EIP that this process has just seen unbound
         self._jobs = JobQueue()
         self._workers = Workers("bind-worker", _WORKERS, self._jobs, do_job, policy=OF_JOBS)

@@ -7,7 +7,6 @@ EIP reconciler where they can, and told here in any case: to the log and to the 
 """
 
 import logging
-import random
 import threading
 from collections.abc import Callable
 
@@ -19,6 +18,7 @@ from ipamd.core import model
 from ipamd.core.ledger import drift
 from ipamd.core.timing.deadline import Deadline
 from ipamd.core.timing.poll_interval import LookPace
+from ipamd.runtime import chance
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ class CloudCheck:
     def _look(self) -> None:
         failure = self._reconciler.look(Deadline.after(_LOOK_SECONDS, self._monotonic))
         self._pace = self._pace.after(failure.kind if failure else None)
-        self._due_at = self._monotonic() + self._pace.seconds(random.random)
+        self._due_at = self._monotonic() + self._pace.seconds(chance.fraction)
 
     def _missing(self) -> dict[model.PodRef, str]:
         problems = {eni.eni_id: eni.problem for eni in self._enis.enis.values() if eni.problem}

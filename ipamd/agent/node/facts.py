@@ -6,7 +6,6 @@ changed meanwhile (limits, ranges of the VPC) is asked again behind it (`ipamd.a
 """
 
 import logging
-import random
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -21,6 +20,7 @@ from ipamd.core import model
 from ipamd.core.errors import CloudError
 from ipamd.core.timing.backoff import Backoff
 from ipamd.core.timing.deadline import Deadline
+from ipamd.runtime import chance
 from ipamd.store.database import Database, StoreError
 
 log = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ def gather(asking: MetadataRetry, database: Database) -> tuple[NodeFacts, Tencen
             if facts is not None:
                 log.warning("the cloud does not answer (%s); starting with what was known before", e)
                 return facts, asking.cloud_of(facts.region)
-            pause = _BACKOFF.delay(attempt, random.random)
+            pause = _BACKOFF.delay(attempt, chance.fraction)
             log.warning("who this node is could not be asked, again in %.1f s: %s", pause, e)
             asking.stopping.wait(pause)
     return None

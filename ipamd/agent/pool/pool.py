@@ -7,7 +7,6 @@ the ledger to change. What the cloud refuses is closed for a while, and told to 
 
 import contextlib
 import logging
-import random
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from ipamd.core.ledger import ledger
 from ipamd.core.ledger.states import Assigned, Cooling, Held, Occupied, Unassigning
 from ipamd.core.timing.backoff import Backoff
 from ipamd.core.timing.boottime import LONG_AGO
+from ipamd.runtime import chance
 from ipamd.runtime.defects import Survive
 from ipamd.runtime.failure_cache import FailureCache
 from ipamd.runtime.loop import Loop, LoopPace
@@ -71,8 +71,8 @@ class Pool:
         self._arriving: dict[str, int] = {}  # by what is busy: how many addresses it will bring
         self._waiting = 0
         self._last_release = LONG_AGO
-        self._failures = FailureCache(clock=book.now, random=random.random)
-        self._returns = FailureCache(clock=book.now, random=random.random)
+        self._failures = FailureCache(clock=book.now, random=chance.fraction)
+        self._returns = FailureCache(clock=book.now, random=chance.fraction)
         """Of giving back: that an ENI must keep an address does not say that it cannot have another."""
         self._jobs = JobQueue()
         self._workers = Workers("pool-worker", _WORKERS, self._jobs, do_job, policy=OF_JOBS)

@@ -12,7 +12,6 @@ Thread safety: any thread may call `choose`; one choice at a time.
 """
 
 import logging
-import random
 import threading
 import uuid
 from collections.abc import Callable, Iterable
@@ -24,6 +23,7 @@ from ipamd.core.claim.actions import Choose, MarkNotProvisioned, RecordAddress, 
 from ipamd.core.claim.eipclaim import Claim
 from ipamd.core.model import Eip
 from ipamd.kube import errors
+from ipamd.runtime import chance
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class EipSelection:
         sight: SelectionReader,
         ports: Ports,
         tagged_only: bool,
-        lots: Callable[[], float] = random.random,
+        lots: Callable[[], float] = chance.fraction,
     ) -> None:
         """Take the rule for EIPs (`ClusterRules.tagged_only`) and a source of numbers in [0, 1)."""
         self._cluster_id = cluster_id

@@ -28,11 +28,8 @@ LIKELY = st.sampled_from(
         "{}",
         '{"Bandwidth":"100","ISP":"BGP"}',
         '{"Bandwidth":1e400}',
-        '{"Bandwidth":' + "9" * 5000 + "}",
-        "[" * 3000,
         "eip-1,eip-1",
         "eip-12345678",
-        ",".join(["eip-12345678"] * 5000),
         "../../etc/passwd",
         "tke-route-eni",
         "9" * 400 + "h",
@@ -42,7 +39,11 @@ LIKELY = st.sampled_from(
         "\ud800",
     ]
 )
-VALUES = LIKELY | st.text(max_size=200) | JSON.map(json.dumps)
+LONG = st.sampled_from(
+    [('{"Bandwidth":', "9", "}"), ("", "[", ""), ("eip-12345678", ",eip-12345678", "")]
+).map(lambda parts: parts[0] + parts[1] * 5000 + parts[2])
+"""Made when they are drawn: hypothesis names a strategy by its values, and a name so large is a warning."""
+VALUES = LIKELY | LONG | st.text(max_size=200) | JSON.map(json.dumps)
 ANNOTATIONS = st.dictionaries(
     st.sampled_from(
         [
