@@ -67,8 +67,12 @@ shim: build/cni/tke-route-eni  ## build the CNI plugin into build/cni
 demo: $(VENV)/ok shim  ## a region, a node and three Pods on this machine; ARGS=--keep leaves it running
 	@$(PY) -m testbed.demo $(ARGS)
 
+.PHONY: prometheus
+prometheus: $(VENV)/ok  ## unpack Debian's prometheus and promtool, for the tests of the alerts
+	@$(PY) -m testbed.monitoring
+
 .PHONY: test
-test: lint shim  ## lint, unit, netns and scenario tests, WORKERS files at a time
+test: lint shim prometheus  ## lint, unit, netns and scenario tests, WORKERS files at a time
 	@$(PY) -m pytest -q -n $(WORKERS) --dist loadfile $(ARGS)
 
 # Measured tests need half as much time again, and some fail by that alone: `make test` says whether they pass, this says
@@ -83,7 +87,7 @@ define measured
 endef
 
 .PHONY: coverage
-coverage: $(VENV)/ok shim  ## the tests again with branch coverage of ipamd measured, printed and held against the floor in setup.cfg
+coverage: $(VENV)/ok shim prometheus  ## the tests again with branch coverage of ipamd measured, printed and held against the floor in setup.cfg
 	$(call measured,$(ARGS))
 
 UNITS := core runtime store kube cloud ctl flags installation metrics
@@ -105,7 +109,7 @@ contract: $(VENV)/ok build/e2e-packages.ok kubernetes  ## the simulators against
 	@$(PY) -m testbed.apiserver $(PY) -m pytest -q tests/contract/kube $(ARGS)
 
 .PHONY: test-failed
-test-failed: shim  ## only the tests that failed last; an error when none did
+test-failed: shim prometheus  ## only the tests that failed last; an error when none did
 	@$(PY) -m pytest -q --last-failed --last-failed-no-failures none $(ARGS)
 
 .PHONY: lint

@@ -1,4 +1,4 @@
-"""Tables of what the code declares: flags, variables of the plugin, keys of the ConfigMap, modules."""
+"""Tables of what code and manifests declare: flags, variables, keys of the ConfigMap, alerts, modules."""
 
 import argparse
 import ast
@@ -15,7 +15,7 @@ from ipamd.ctl import __main__ as ipamctl
 from ipamd.flags import declaration, kinds
 from ipamd.flags.declaration import Flag
 from simulator import __main__ as simulator
-from testbed.documentation import modules
+from testbed.documentation import alerts, modules
 
 _ROOT: Final = Path(__file__).parents[2]
 _PLUGIN_DEFAULTS: Final = _ROOT / "cni_plugin" / "defaults.py"
@@ -33,6 +33,7 @@ def all_of_them() -> Mapping[str, str]:
         "simulator flags": _table(("flag", "default", "meaning"), _parsed(simulator.parser())),
         "plugin variables": _table(("variable", "default", "meaning"), _plugin_variables()),
         "settings": _table(("key", "default", "meaning"), _settings()),
+        "alerts": _table(("alert", "severity", "lasts for", "says"), alerts.rows()),
         "packages": _table(("folder", "subject"), modules.packages()),
         "modules": modules.listing(),
     }

@@ -26,10 +26,10 @@ def test_service_secret_and_configuration_have_the_name_that_the_controller_look
 
 def test_the_service_leads_to_the_port_that_the_controller_is_told():
     service = manifests.one("Service", NAME, f"{COMPONENT}/service.yaml")
-    (patch,) = manifests.read(f"{COMPONENT}/kustomization.yaml")["patches"]
+    flag, ports = (entry["patch"] for entry in manifests.read(f"{COMPONENT}/kustomization.yaml")["patches"])
     port = service["spec"]["ports"][0]["targetPort"]
-    assert f"--admission-webhook=0.0.0.0:{port}" in patch["patch"]
-    assert f"containerPort: {port}" in patch["patch"]
+    assert f"--admission-webhook=0.0.0.0:{port}" in flag
+    assert f"containerPort: {port}" in ports
     labels = manifests.one("Deployment", "tke-eni-ipamd", "controller.yaml")["spec"]["template"]["metadata"][
         "labels"
     ]

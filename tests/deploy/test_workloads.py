@@ -200,7 +200,7 @@ TARGETS = {"tke-eni-agent": CONTAINERS[1], "tke-eni-ipamd": CONTAINERS[2]}
 @pytest.mark.parametrize("component", COMPONENTS)
 def test_what_a_component_adds_are_flags_of_its_target_and_no_address_twice(component):
     for patch in manifests.read(f"components/{component}/kustomization.yaml").get("patches", ()):
-        if patch["target"]["name"] not in TARGETS or "patch" not in patch:
+        if patch.get("target", {}).get("name") not in TARGETS or "patch" not in patch:
             continue
         container, _, options = TARGETS[patch["target"]["name"]]
         added = [step["value"] for step in yaml.safe_load(patch["patch"]) if step["path"].endswith("/args/-")]

@@ -1,0 +1,80 @@
+"""Programs out of Debian packages that are unpacked and not installed: so no service of theirs is started.
+
+Kept beside what is built from sources (`testbed.go_build.CACHE`), for all checkouts of the machine.
+"""
+
+import fcntl
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from testbed.go_build import CACHE, MissingProgramError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnpackedPackage:
+    """Some programs of one package."""
+
+    name: str
+    programs: tuple[str, ...]
+    """Paths within the package."""
+    target: str
+    """The target of the Makefile that gets them."""
+
+    @property
+    def directory(self) -> Path:
+        """Where the programs are kept."""
+        return CACHE / "debian" / self.name
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is left to do."""
+        return all((self.directory / Path(program).name).exists() for program in self.programs)
+
+    def path(self, program: str) -> Path:
+        """Give where a program is; MissingProgramError before the package is unpacked."""
+        path = self.directory / program
+        if not path.exists():
+            raise MissingProgramError(f"{path} is missing: run `make {self.target}`")
+        return path
+
+    def main(self) -> int:
+        """Get what is missing; 1 with a reason on stderr when that is not possible."""
+        if not self.is_complete:
+            self.directory.parent.mkdir(parents=True, exist_ok=True)
+            with (self.directory.parent / ".lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if not self.is_complete:
+                    return self._unpack()
+        print(f"{self.name}: {self.directory}")
+        return 0
+
+    def _unpack(self) -> int:
+        print(f"unpacking Debian's package {self.name} into {self.directory}", flush=True)
+        with tempfile.TemporaryDirectory(prefix=f".{self.name}-", dir=self.directory.parent) as kept:
+            partial = Path(kept)
+            if not (self._download(partial) or (_update_lists() and self._download(partial))):
+                print(f"apt-get download {self.name} failed, see above", file=sys.stderr)
+                return 1
+            (package,) = partial.glob("*.deb")
+            subprocess.run(["dpkg-deb", "-x", package, partial / "files"], check=True)
+            chosen = partial / "chosen"
+            chosen.mkdir()
+            for program in self.programs:
+                (partial / "files" / program).rename(chosen / Path(program).name)
+            shutil.rmtree(self.directory, ignore_errors=True)
+            chosen.rename(self.directory)
+        return 0
+
+    def _download(self, directory: Path) -> bool:
+        # Not as apt's own user: it may not look into a home directory.
+        command = ["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", self.name]
+        return subprocess.run(command, cwd=directory, check=False, stdout=sys.stderr).returncode == 0
+
+
+def _update_lists() -> bool:
+    command = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300", "update"]
+    return subprocess.run(command, check=False, stdout=sys.stderr).returncode == 0
