@@ -18,6 +18,7 @@ REASONS = {
     "ipamd/controller/claims/ports.py": "written into claims, and read by the next leader on another machine",
     "ipamd/ctl/bundle.py": "the names and dates of files for people",
     "ipamd/ctl/eip_cleanup.py": "the age of an EIP, told to people; decides nothing",
+    "ipamd/ctl/output.py": "ages, told to people",
     "ipamd/kube/events.py": "times of Events are for people",
     "ipamd/kube/exec_plugin.py": "compared with the time until which a token is valid, which its issuer says",
     "ipamd/kube/leases.py": "times in a Lease are for people; nobody decides by them",

@@ -1,27 +1,15 @@
 """Calls of the agent of this node, over its unix socket, and what to say when it does not answer."""
 
-import argparse
-import sys
 from collections.abc import Callable
 from typing import TypeVar
 
 import grpc
 
-from ipamd.core import places
+from ipamd.ctl import output
+from ipamd.ctl.exit_codes import ExitCode
 
 _Answer = TypeVar("_Answer")
-
-
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that say where the agent is."""
-    parser.add_argument("--socket", default=places.SOCKET, help="the agent's socket (default: %(default)s)")
-    parser.add_argument(
-        "--timeout",
-        type=float,
-        default=5.0,
-        metavar="SECONDS",
-        help="seconds to wait at most (default: %(default)s)",
-    )
+_NOT_THERE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
 def ask(socket: str, call: Callable[[grpc.Channel], _Answer]) -> _Answer:
@@ -32,17 +20,30 @@ def ask(socket: str, call: Callable[[grpc.Channel], _Answer]) -> _Answer:
 
 def tell(socket: str, error: grpc.RpcError) -> int:
     """Say why there is no answer; return the exit code."""
-    print(explanation(socket, error), file=sys.stderr)
-    return 1
+    output.say(explanation(socket, error))
+    return ExitCode.NO_AGENT if error.code() in _NOT_THERE else ExitCode.FAILED
 
 
 def explanation(socket: str, error: grpc.RpcError) -> str:
-    """Return a sentence for people."""
-    code, details = error.code(), error.details()
+    """Return a sentence for people, on one line."""
+    code, details = error.code(), " ".join((error.details() or "").split())
     if code is grpc.StatusCode.UNAVAILABLE:
+        # gRPC puts how it tried in front of why it failed.
+        reason = details.rpartition(": ")[2]
         return (
-            f"ipamctl: no agent answers at {socket}: {details}\n"
-            "Is the tke-eni-agent Pod of this node running (kubectl -n kube-system get pods -o wide)? "
-            "--socket names another socket."
+            f"no agent answers at {socket}: {reason}; is the tke-eni-agent Pod of this node running (kubectl "
+            "-n kube-system get pods -l app.kubernetes.io/name=tke-eni-agent -o wide)? --socket names another"
         )
-    return f"ipamctl: the agent at {socket} did not answer ({code.name}): {details}; its log says more"
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return (
+            f"the agent at {socket} gave no answer in time ({details}): it may hang; give it longer with "
+            "--timeout SECONDS, else look at its log and its liveness probe"
+        )
+    if code is grpc.StatusCode.UNIMPLEMENTED:
+        return (
+            f"the agent at {socket} does not know this command: its release is another than this ipamctl's; "
+            "use the ipamctl in the agent's own container"
+        )
+    if code in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION):
+        return details
+    return f"the agent at {socket} could not do it ({code.name}): {details}; its log says more"

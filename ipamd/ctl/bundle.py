@@ -25,7 +25,7 @@ import grpc
 import ipamd
 from ipamd.core import places
 from ipamd.core.text import redaction
-from ipamd.ctl import agent_calls, node, plain
+from ipamd.ctl import agent_calls, command_line, node, plain
 from ipamd.rpc import maintenance_pb2 as messages
 from ipamd.rpc.maintenance_pb2_grpc import MaintenanceStub
 
@@ -54,9 +54,9 @@ _ADVICE: Final = "look through it before you give it away; secrets that were kno
 _SECRETS: Final = ("TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY")
 
 
-def add_command(commands: "argparse._SubParsersAction[Any]") -> None:
+def add_command(commands: "command_line.Subparsers") -> None:
     """Add the command."""
-    added = commands.add_parser("bundle", help=_HELP, description=_HELP)
+    added = command_line.add(commands, "bundle", _HELP, _run, shows=False)
     added.add_argument(
         "--file",
         default="",
@@ -76,7 +76,6 @@ def add_command(commands: "argparse._SubParsersAction[Any]") -> None:
         metavar="DIR",
         help="network configurations of the runtime (default: %(default)s)",
     )
-    added.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:

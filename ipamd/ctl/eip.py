@@ -5,17 +5,18 @@ What loads the cloud SDK is imported only when the command runs: those that ask 
 
 import argparse
 import os
-from typing import Any
 
 from ipamd.core import places
-from ipamd.ctl import output
+from ipamd.ctl import command_line
 
 _HELP = "show the EIPs that a cluster has created, and with --yes give them back"
 
 
-def add_command(verbs: "argparse._SubParsersAction[Any]") -> None:
-    """Add `cleanup` to the verbs of `ipamctl eip`."""
-    parser = verbs.add_parser("cleanup", parents=[output.flags()], help=_HELP, description=_HELP)
+def add_commands(commands: "command_line.Subparsers") -> None:
+    """Add `eip` with its verb."""
+    group = commands.add_parser("eip", help="EIPs of a whole cluster, in the cloud")
+    verbs = command_line.commands_of(group, "VERB")
+    parser = command_line.add(verbs, "cleanup", _HELP, _cleanup, asks_agent=False)
     parser.add_argument("--cluster-id", default="", help="whose EIPs (cls-...); required")
     parser.add_argument("--yes", action="store_true", help="do it; without, nothing is changed")
     in_use = parser.add_mutually_exclusive_group()
@@ -43,7 +44,6 @@ def add_command(verbs: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument(
         "--wait", default="2m", metavar="DURATION", help="for each EIP to be gone (default: %(default)s)"
     )
-    parser.set_defaults(run=_cleanup)
 
 
 def _cleanup(options: argparse.Namespace) -> int:

@@ -22,7 +22,7 @@ from ipamd.core.kubernetes import cluster_settings
 from ipamd.core.model import Eip
 from ipamd.core.timing import timestamps
 from ipamd.core.timing.deadline import Deadline
-from ipamd.ctl import tables
+from ipamd.ctl import output, tables
 from ipamd.ctl.cluster import ClusterAccess
 from ipamd.ctl.eip_release import ReleaseOutcome, Releaser
 from ipamd.flags import checks
@@ -149,7 +149,7 @@ class _Cleanup:
         now = time.time()
         rows = [_row(entry, outcomes.get(entry.eip.eip_id), now) for entry in entries]
         answer = {"clusterId": self._cluster_id, "dryRun": not self._options.yes, "eips": rows}
-        print(json.dumps(answer, indent=2) if self._options.output == "json" else tables.cleanup(answer))
+        output.show(self._options, answer, tables.CLEANUP)
 
 
 def _row(entry: Entry, outcome: ReleaseOutcome | None, now: float) -> dict[str, Any]:

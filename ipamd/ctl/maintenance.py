@@ -1,15 +1,16 @@
 """`ipamctl check` and `ipamctl repair`: compare the node with what it should be, and have it mended now.
 
-Exit code 0 when all is well, 1 when something is not or when the agent does not answer, for scripts.
+Exit code 0 when all is well, 1 when something is not, for scripts.
 """
 
 import argparse
-import json
-from typing import Any
+from collections.abc import Sequence
 
 import grpc
 
-from ipamd.ctl import agent_calls, output, plain
+from ipamd.ctl import agent_calls, command_line, output, plain
+from ipamd.ctl.exit_codes import ExitCode
+from ipamd.ctl.shape import Block, Line, Plain, Shape
 from ipamd.rpc import maintenance_pb2 as messages
 from ipamd.rpc.maintenance_pb2_grpc import MaintenanceStub
 
@@ -20,11 +21,10 @@ _HELP = {
 _REPAIR_SECONDS = 60.0
 
 
-def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
+def add_commands(commands: "command_line.Subparsers") -> None:
     """Add both commands."""
     for name, text in _HELP.items():
-        added = commands.add_parser(name, parents=[output.flags()], help=text, description=text)
-        added.set_defaults(run=_run)
+        command_line.add(commands, name, text, _run, repeats=name == "check")
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -38,14 +38,16 @@ def _run(options: argparse.Namespace) -> int:
         found = agent_calls.ask(options.socket, call)
     except grpc.RpcError as error:
         return agent_calls.tell(options.socket, error)
-    if options.output == "json":
-        print(json.dumps(plain.from_message(found), indent=2))
-    else:
-        print("\n".join([*(f"PROBLEM  {problem}" for problem in found.problems), _summary(found)]))
-    return 1 if found.problems else 0
+    output.show(options, plain.from_message(found), _FINDINGS)
+    return ExitCode.PROBLEM if found.problems else ExitCode.OK
 
 
-def _summary(found: messages.Findings) -> str:
-    if found.problems:
-        return f"{len(found.problems)} problems, {found.pods} Pods looked at"
-    return f"all is well with the node and {found.pods} Pods"
+def _blocks(answer: Plain, _: float) -> Sequence[Block]:
+    problems = answer["problems"]
+    summary = f"all is well with the node and {answer['pods']} Pods"
+    if problems:
+        summary = f"{len(problems)} problems, {answer['pods']} Pods looked at"
+    return [*(Line("PROBLEM", problem) for problem in problems), Line("", summary)]
+
+
+_FINDINGS = Shape(_blocks, lambda answer: answer["problems"])

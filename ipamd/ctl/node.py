@@ -1,20 +1,32 @@
-"""`ipamctl status|pods|enis|eips`: what the agent of this node knows, as a table or as JSON.
+"""`ipamctl status|pods|enis|eips`: what the agent of this node knows.
 
 Reads only, over the agent's unix socket, so it works with the API server and the cloud away.
 """
 
 import argparse
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import grpc
 from google.protobuf.message import Message
 
-from ipamd.ctl import agent_calls, output, plain, tables
+from ipamd.ctl import agent_calls, command_line, completion, output, plain, tables
+from ipamd.ctl.choice import Choice, object_keys
+from ipamd.ctl.exit_codes import ExitCode
+from ipamd.ctl.shape import Plain, Shape
 from ipamd.rpc import introspection_pb2 as messages
 from ipamd.rpc.introspection_pb2_grpc import IntrospectionStub
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What of an answer is a list that names on the command line choose from."""
+
+    field: str
+    kind: str
+    keys: Callable[[Plain], Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +36,8 @@ class Command:
     help: str
     method: str
     request: Message
-    table: Callable[[Mapping[str, Any]], str]
+    shape: Shape
+    listing: Listing | None = None
 
 
 COMMANDS: Mapping[str, Command] = {
@@ -32,23 +45,45 @@ COMMANDS: Mapping[str, Command] = {
         "identity, address pool, capacity and problems of this node",
         "GetStatus",
         messages.GetStatusRequest(),
-        tables.status,
+        tables.STATUS,
     ),
     "pods": Command(
-        "Pods of this node with their addresses", "ListPods", messages.ListPodsRequest(), tables.pods
+        "Pods of this node with their addresses",
+        "ListPods",
+        messages.ListPodsRequest(),
+        tables.PODS,
+        Listing("pods", "Pod", object_keys),
     ),
-    "enis": Command("ENIs of this node", "ListEnis", messages.ListEnisRequest(), tables.enis),
-    "eips": Command("EIPs at addresses of this node", "ListEips", messages.ListEipsRequest(), tables.eips),
+    "enis": Command(
+        "ENIs of this node",
+        "ListEnis",
+        messages.ListEnisRequest(),
+        tables.ENIS,
+        Listing("enis", "ENI", lambda eni: (eni["eniId"], eni["interface"])),
+    ),
+    "eips": Command(
+        "EIPs at addresses of this node",
+        "ListEips",
+        messages.ListEipsRequest(),
+        tables.EIPS,
+        Listing("eips", "EIP", lambda eip: (eip["eipId"], eip["publicIp"], *object_keys(eip))),
+    ),
 }
 
 
-def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
+def add_commands(commands: "command_line.Subparsers") -> None:
     """Add the commands."""
     for name, command in COMMANDS.items():
-        added = commands.add_parser(
-            name, parents=[output.flags()], help=command.help, description=command.help
-        )
-        added.set_defaults(run=_run)
+        added = command_line.add(commands, name, command.help, _run, repeats=True)
+        if command.listing is not None:
+            kind = command.listing.kind
+            names = added.add_argument("names", nargs="*", metavar=kind.upper(), help=_choosing(kind))
+            completion.complete(names, partial(_known, command))
+
+
+def _choosing(kind: str) -> str:
+    ways = {"Pod": "NAME or NAMESPACE/NAME", "ENI": "its id or link"}
+    return f"only this {kind}: {ways.get(kind, 'its id or address, or its Pod')} (default: all of them)"
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -57,12 +92,25 @@ def _run(options: argparse.Namespace) -> int:
         message = agent_calls.ask(options.socket, lambda channel: ask(channel, command, options.timeout))
     except grpc.RpcError as error:
         return agent_calls.tell(options.socket, error)
-    answer = plain.from_message(message)
-    print(json.dumps(answer, indent=2) if options.output == "json" else command.table(answer))
-    return 0
+    output.show(options, _selected(command, plain.from_message(message), options), command.shape)
+    return ExitCode.OK
 
 
 def ask(channel: grpc.Channel, command: Command, seconds: float) -> Message:
     """Return the agent's answer to a command of COMMANDS. Raises: grpc.RpcError."""
     answer: Message = getattr(IntrospectionStub(channel), command.method)(command.request, timeout=seconds)
     return answer
+
+
+def _selected(command: Command, answer: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
+    listing = command.listing
+    if listing is None:
+        return answer
+    chosen = Choice(options.namespace, options.names)
+    return answer | {listing.field: chosen.of(answer[listing.field], listing.keys, listing.kind)}
+
+
+def _known(command: Command, socket: str) -> list[str]:
+    """Return the names that can be completed. Raises: grpc.RpcError."""
+    message = agent_calls.ask(socket, lambda channel: ask(channel, command, completion.SECONDS))
+    return list(command.shape.names(plain.from_message(message)))

@@ -20,6 +20,7 @@ from testbed.documentation import alerts, modules
 _ROOT: Final = Path(__file__).parents[2]
 _PLUGIN_DEFAULTS: Final = _ROOT / "cni_plugin" / "defaults.py"
 _SETTINGS: Final = _ROOT / "deploy" / "settings.yaml"
+_UNTOLD: Final = (argparse._HelpAction, argparse._SubParsersAction)  # noqa: SLF001 - they have no other names
 _DEFAULT: Final = re.compile(r",? ?\(default:? (.*)\)$")
 
 
@@ -78,10 +79,11 @@ def _default(flag: Flag) -> str:
 
 def _commands(parser: argparse.ArgumentParser) -> str:
     head = ("flag", "default", "meaning")
-    sections = [f"**Of every command**, before its name\n\n{_table(head, _parsed(parser))}"]
+    sections = [f"**Of every command**, before or behind its name\n\n{_table(head, _parsed(parser))}"]
     for name, command in _subcommands(parser):
         rows = tuple(_parsed(command))
-        sections.append(f"**`{name}`**: {command.description}\n\n{_table(head, rows)}")
+        table = f"\n{_table(head, rows)}" if rows else ""
+        sections.append(f"**`{name}`**: {command.description}\n{table}")
     return "\n".join(sections)
 
 
@@ -97,12 +99,13 @@ def _subcommands(
 
 def _parsed(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str, str]]:
     for action in parser._actions:  # noqa: SLF001 - argparse shows its actions in no other way
-        if not action.option_strings or isinstance(action, argparse._HelpAction):  # noqa: SLF001 - see above
+        if isinstance(action, _UNTOLD) or (action.default == argparse.SUPPRESS and action.nargs != 0):
             continue
+        names = action.option_strings or [str(action.metavar)]
         words = (action.help or "") % {"default": action.default}
         default = _DEFAULT.search(words)
         yield (
-            ", ".join(f"`{option}`" for option in action.option_strings),
+            ", ".join(f"`{name}`" for name in names),
             _quoted(default[1]) if default else "off" if action.nargs == 0 else "",
             _DEFAULT.sub("", words),
         )

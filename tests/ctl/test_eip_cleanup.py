@@ -5,6 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+import jsonschema
 import pytest
 
 from ipamd.cloud import endpoints
@@ -34,7 +35,9 @@ from simulator.cloud.config import Quotas
 from simulator.kube import Fault as KubeFault
 from simulator.kube import FaultKind as KubeFaultKind
 from simulator.kube import KubeServer, Store, listen
+from tests.docs.project import DOCS
 
+SCHEMA = json.loads((DOCS / "ipamctl-schema/eip-cleanup.json").read_text())
 CLUSTER = "cls-gone"
 
 
@@ -128,7 +131,9 @@ def account(rate_limits, monkeypatch):
 
 def shown(capsys):
     """The JSON answer: EIP id to what is said of it."""
-    return {eip["eipId"]: eip for eip in json.loads(capsys.readouterr().out)["eips"]}
+    answer = json.loads(capsys.readouterr().out)
+    jsonschema.validate(answer, SCHEMA, format_checker=jsonschema.FormatChecker())
+    return {eip["eipId"]: eip for eip in answer["eips"]}
 
 
 def test_without_yes_nothing_is_changed_and_everything_is_told(account, capsys):
@@ -138,11 +143,13 @@ def test_without_yes_nothing_is_changed_and_everything_is_told(account, capsys):
     account.bind(bound_id, eni)
     before = len(account.writes())
 
-    assert account.cleanup() == 0
+    assert account.cleanup("-o", "wide") == 0
 
     printed = capsys.readouterr()
     head, *lines = printed.out.splitlines()
-    assert head.split() == ["EIP", "PUBLIC-IP", "STATE", "BOUND-TO", "CLAIM", "AGE", "ACTION", "RESULT"]
+    assert head.split() == [
+        *("EIP", "PUBLIC-IP", "STATE", "BOUND-TO", "CLAIM", "CLAIM-UID", "AGE", "ACTION", "RESULT")
+    ]
     row = {line.split()[0]: line for line in lines}
     assert row.keys() == {eip_id, bound_id}
     assert "uid-1" in row[eip_id]

@@ -1,111 +1,113 @@
-"""ipamctl against a real gRPC server: tables for people, JSON for programs, errors for both."""
+"""ipamctl beside a gRPC server: tables for people; JSON, YAML and names for programs; errors for both."""
 
 import json
-from collections.abc import Iterator
-from concurrent import futures
-from pathlib import Path
 
-import grpc
 import pytest
+import yaml
 
-from ipamd.ctl.__main__ import main
-from ipamd.rpc import introspection_pb2 as messages
-from ipamd.rpc import introspection_pb2_grpc as services
+from tests.ctl.fixture_node import ERROR
 
-
-class _Node(services.IntrospectionServicer):
-    def GetStatus(self, request, context):  # noqa: N802 - the generated name
-        return messages.NodeStatus(
-            version="0.1.0",
-            node="node-1",
-            instance_id="ins-1",
-            started_at_unix=1_700_000_000,
-            problems=["the subnet is full"],
-            pool=messages.Pool(min_warm=5, max_warm=5, total=8, in_use=3, warm=5, limit=27),
-            capacity={"eip": 2, "eni-ip": 27},
-        )
-
-    def ListPods(self, request, context):  # noqa: N802 - the generated name
-        return messages.ListPodsReply(
-            pods=[
-                messages.PodEntry(namespace="default", name="web-0", private_ip="10.0.1.7"),
-                messages.PodEntry(
-                    namespace="default",
-                    name="web-1",
-                    private_ip="10.0.1.8",
-                    eip_id="eip-1",
-                    public_ip="198.18.0.1",
-                    eip_state="bound",
-                ),
-            ]
-        )
-
-    def ListEnis(self, request, context):  # noqa: N802 - the generated name
-        context.abort(grpc.StatusCode.INTERNAL, "the store is read-only")
-
-    def ListEips(self, request, context):  # noqa: N802 - the generated name
-        return messages.ListEipsReply()
+LISTINGS = ("pods", "enis", "eips")
 
 
-@pytest.fixture
-def socket(tmp_path: Path) -> Iterator[str]:
-    path = str(tmp_path / "agent.sock")
-    server = grpc.server(futures.ThreadPoolExecutor(2))
-    services.add_IntrospectionServicer_to_server(_Node(), server)
-    server.add_insecure_port(f"unix:{path}")
-    server.start()
-    yield path
-    server.stop(0).wait()
+def test_status_says_what_is_wrong_and_what_is_left(ipamctl):
+    done = ipamctl("status")
+
+    assert done.returncode == 0
+    assert (
+        "\nPROBLEM  the subnet subnet-9f3kq1ab has no free address; add one to --pod-subnets\n" in done.stdout
+    )
+    assert "eip 2, eni-ip 27" in done.stdout
+    assert "3 in use, 5 warm (target 5 to 5)" in done.stdout
+    assert "started 7d1h ago" in done.stdout
 
 
-def test_status_says_what_is_wrong_and_what_is_left(socket: str, capsys):
-    assert main(["--socket", socket, "status"]) == 0
+def test_columns_stand_below_each_other_and_absent_values_are_a_dash(ipamctl):
+    head, first, second = ipamctl("pods").stdout.splitlines()
 
-    printed = capsys.readouterr().out
-    assert "PROBLEM    the subnet is full" in printed
-    assert "eip 2, eni-ip 27" in printed
-    assert "3 in use, 5 warm (target 5 to 5)" in printed
-    assert "2023-11-14T22:13:20Z" in printed
-
-
-def test_columns_stand_below_each_other_and_absent_values_are_a_dash(socket: str, capsys):
-    assert main(["--socket", socket, "pods"]) == 0
-
-    head, first, second = capsys.readouterr().out.splitlines()
-    for cell in ("web-0", "web-1"):
-        line = first if cell in first else second
-        assert head.index("POD") == line.index(cell)
-    assert first.split()[-1] == "-"
-    assert "198.18.0.1   bound" in second
+    assert head.split() == ["NAMESPACE", "POD", "PRIVATE-IP", "PUBLIC-IP", "EIP-STATE", "AGE"]
+    assert head.index("PUBLIC-IP") == first.index(" - ") + 1 == second.index("119.29.128.201")
+    assert first.split()[-1] == "7d"
+    assert second.split()[-1].startswith("2h")
 
 
-def test_json_holds_numbers_defaults_and_times_as_text(socket: str, capsys):
-    assert main(["--socket", socket, "status", "-o", "json"]) == 0
+@pytest.mark.parametrize("command", LISTINGS)
+def test_tables_fit_into_100_columns_and_wide_ones_tell_more(ipamctl, command):
+    table = [line for line in ipamctl(command).stdout.splitlines() if not line.startswith("PROBLEM")]
+    wide = ipamctl(command, "-o", "wide").stdout.splitlines()
 
-    answer = json.loads(capsys.readouterr().out)
-    assert answer["startedAt"] == "2023-11-14T22:13:20Z"
+    assert max(len(line) for line in table) <= 100
+    assert set(table[0].split()) <= set(wide[0].split())
+
+
+def test_a_name_too_long_for_the_table_is_told_whole_to_programs(ipamctl):
+    assert "nginx-deployment-7fb96c846b-x7k2p" in ipamctl("pods", "-o", "wide").stdout
+
+
+def test_json_holds_numbers_defaults_and_times_as_text(ipamctl):
+    answer = json.loads(ipamctl("status", "-o", "json").stdout)
+
+    assert answer["startedAt"].endswith("Z")
     assert answer["capacity"] == {"eip": 2, "eni-ip": 27}
     assert answer["pool"]["quarantined"] == 0
 
 
-def test_an_empty_list_is_said_in_words(socket: str, capsys):
-    assert main(["--socket", socket, "eips"]) == 0
+@pytest.mark.parametrize("command", ["status", *LISTINGS])
+def test_yaml_is_the_same_document_as_json(ipamctl, command):
+    as_json, as_yaml = (ipamctl(command, "-o", form).stdout for form in ("json", "yaml"))
 
-    assert capsys.readouterr().out == "no EIP is bound to an address of this node\n"
-
-
-def test_an_agent_that_is_away_is_named_with_what_to_do(tmp_path: Path, capsys):
-    path = f"{tmp_path}/nobody.sock"
-
-    assert main(["--socket", path, "pods"]) == 1
-
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert path in printed.err
-    assert "tke-eni-agent" in printed.err
+    # JSON is YAML: read by one reader, times are the same on both sides.
+    assert yaml.load(as_yaml, yaml.BaseLoader) == yaml.load(as_json, yaml.BaseLoader)
 
 
-def test_an_error_of_the_agent_is_shown(socket: str, capsys):
-    assert main(["--socket", socket, "enis"]) == 1
+def test_names_can_be_arguments_again(ipamctl):
+    names = ipamctl("pods", "-o", "name").stdout.split()
 
-    assert "the store is read-only" in capsys.readouterr().err
+    assert names == ["default/nginx-deployment-7fb96c846b-x7k2p", "kube-system/web-1"]
+    assert ipamctl("pods", *names, "-o", "name").stdout.split() == names
+    assert ipamctl("enis", "-o", "name").stdout == "eni-3f8kq2xz\n"
+    assert ipamctl("eips", "-o", "name").stdout == "eip-0wquaw2g\n"
+    assert ipamctl("status", "-o", "name").stdout == "10.0.1.2\n"
+
+
+@pytest.mark.parametrize(
+    "chosen", [("web-1",), ("kube-system/web-1",), ("-n", "kube-system"), ("-n", "kube-system", "web-1")]
+)
+def test_a_listing_is_narrowed_by_name_and_namespace(ipamctl, chosen):
+    assert ipamctl("pods", *chosen, "-o", "name").stdout == "kube-system/web-1\n"
+
+
+@pytest.mark.parametrize("name", ["eip-0wquaw2g", "119.29.128.201", "web-1", "kube-system/web-1"])
+def test_an_eip_is_found_by_id_address_and_pod(ipamctl, name):
+    (eip,) = json.loads(ipamctl("eips", name, "-o", "json").stdout)["eips"]
+
+    assert eip["eipId"] == "eip-0wquaw2g"
+
+
+def test_a_name_of_nothing_is_refused_with_the_names_that_there_are(ipamctl):
+    done = ipamctl("pods", "-n", "default", "web-9")
+
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr == (
+        "ipamctl: this node has no Pod 'web-9' in namespace default; "
+        "it has default/nginx-deployment-7fb96c846b-x7k2p\n"
+    )
+
+
+def test_an_empty_list_is_said_in_words(ipamctl):
+    assert ipamctl("pods", "-n", "nobody").stdout == "no Pod of this node has an address\n"
+
+
+def test_an_error_stands_under_the_table_whole_and_on_one_line(ipamctl):
+    lines = ipamctl("eips").stdout.splitlines()
+
+    assert lines[-1] == f"PROBLEM  default/web-0: {ERROR}"
+
+
+def test_an_agent_that_is_away_is_named_with_what_to_do_on_one_line(lonely):
+    done = lonely("pods")
+
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert f"no agent answers at {lonely.socket}: No such file or directory; " in line
+    assert "tke-eni-agent" in line

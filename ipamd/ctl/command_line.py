@@ -1,0 +1,116 @@
+"""The command line of `ipamctl`: flags of every command may stand before or behind its name.
+
+A flag that stands behind wins. That is why the commands' own parsers have no defaults for these flags: the
+default of the program holds until one is given.
+"""
+
+import argparse
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+import ipamd
+from ipamd.core import places
+from ipamd.ctl import output
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no other name
+
+Run = Callable[[argparse.Namespace], int]
+"""Does what a command line says, and returns the exit code."""
+
+SECONDS: Final = 5.0
+"""How long an answer of the agent may take, unless --timeout says otherwise."""
+_INTERVAL: Final = 2.0
+_GLOBAL: Final = "flags of every command"
+
+
+def program(name: str, description: str) -> argparse.ArgumentParser:
+    """Return a parser with the flags of every command, before its commands are added."""
+    made = argparse.ArgumentParser(prog=name, description=description)
+    made.add_argument("--version", action="version", version=f"{name} {ipamd.__version__}")
+    _add_agent_flags(made, default=True)
+    _add_output_flags(made, default=True)
+    made.set_defaults(watch=False, interval=_INTERVAL)
+    return made
+
+
+def commands_of(parser: argparse.ArgumentParser, metavar: str = "COMMAND") -> "Subparsers":
+    """Return to what commands are added."""
+    return parser.add_subparsers(dest=metavar.lower(), required=True, metavar=metavar)
+
+
+def add(  # noqa: PLR0913 - what a command can be
+    commands: "Subparsers",
+    name: str,
+    text: str,
+    run: Run,
+    *,
+    asks_agent: bool = True,
+    shows: bool = True,
+    repeats: bool = False,
+) -> argparse.ArgumentParser:
+    """Add a command: its name, what it does in a line, and who does it.
+
+    asks_agent: it takes --socket and --timeout. shows: it takes -o and -n. repeats: it takes --watch.
+    """
+    added = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    if repeats:
+        added.add_argument("-w", "--watch", action="store_true", help="show it again and again, until Ctrl-C")
+        added.add_argument(
+            "--interval",
+            type=positive_seconds,
+            default=_INTERVAL,
+            metavar="SECONDS",
+            help="seconds between two looks of --watch (default: %(default)s)",
+        )
+    everywhere = added.add_argument_group(_GLOBAL)
+    if shows:
+        _add_output_flags(everywhere, default=False)
+    if asks_agent:
+        _add_agent_flags(everywhere, default=False)
+    added.set_defaults(run=run)
+    return added
+
+
+def positive_seconds(text: str) -> float:
+    """Return a number of seconds above zero. Raises: ArgumentTypeError."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        msg = f"{text!r} is no number of seconds above 0"
+        raise argparse.ArgumentTypeError(msg)
+    return seconds
+
+
+def _add_output_flags(parser: Any, *, default: bool) -> None:
+    parser.add_argument(
+        "-o",
+        output.FLAG,
+        choices=output.FORMATS,
+        default=output.Format.TABLE.value if default else argparse.SUPPRESS,
+        help=f"{output.HELP} (default: {output.Format.TABLE})",
+    )
+    parser.add_argument(
+        "-n",
+        "--namespace",
+        default="" if default else argparse.SUPPRESS,
+        help="only Pods and claims of this namespace (default: all of them)",
+    )
+
+
+def _add_agent_flags(parser: Any, *, default: bool) -> None:
+    parser.add_argument(
+        "--socket",
+        default=places.SOCKET if default else argparse.SUPPRESS,
+        help=f"the agent's socket (default: {places.SOCKET})",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=positive_seconds,
+        default=SECONDS if default else argparse.SUPPRESS,
+        metavar="SECONDS",
+        help=f"seconds to wait at most (default: {SECONDS})",
+    )

@@ -1,0 +1,57 @@
+"""`ipamctl completion bash|zsh`: what a shell needs to complete commands, flags and names, by argcomplete.
+
+argcomplete is imported only for that, and when a shell asks.
+"""
+
+import argparse
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from ipamd.core import places
+from ipamd.ctl import command_line
+from ipamd.ctl.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from ipamd.ctl.command_line import Subparsers
+
+SECONDS: Final = 1.0
+"""How long a shell waits for names that the agent knows."""
+_ASKED: Final = "_ARGCOMPLETE"
+"""In the environment when a shell asks."""
+_SHELLS: Final = ("bash", "zsh")
+_HELP: Final = "print what bash or zsh needs to complete commands, flags and names"
+
+
+def add_command(commands: "Subparsers") -> None:
+    """Add the command."""
+    added = command_line.add(commands, "completion", _HELP, _run, asks_agent=False, shows=False)
+    added.epilog = 'bash: source <(ipamctl completion bash); zsh: eval "$(ipamctl completion zsh)"'
+    added.add_argument("shell", choices=_SHELLS, metavar="SHELL", help="bash or zsh")
+
+
+def complete(argument: argparse.Action, names: Callable[[str], list[str]]) -> None:
+    """Let an argument be completed by what `names` returns for the agent's socket; nothing when it fails."""
+
+    def known(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
+        try:
+            return names(getattr(parsed_args, "socket", places.SOCKET))
+        except Exception:  # noqa: BLE001 - whatever fails, a shell that completes must not be disturbed
+            return []
+
+    argument.completer = known  # type: ignore[attr-defined] # where argcomplete looks
+
+
+def answer(parser: argparse.ArgumentParser) -> None:
+    """Answer a shell that asks, and end the process; return at once if none does."""
+    if _ASKED in os.environ:
+        import argcomplete  # noqa: PLC0415 - see the module's docstring
+
+        argcomplete.autocomplete(parser)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from argcomplete.shell_integration import shellcode  # noqa: PLC0415 - see the module's docstring
+
+    print(shellcode([options.program], shell=options.shell))
+    return ExitCode.OK

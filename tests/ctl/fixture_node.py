@@ -1,0 +1,155 @@
+"""A node of which everything is known: a real gRPC server with the agent's answers, for the real ipamctl."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent import futures
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+
+from ipamd.rpc import introspection_pb2 as shown
+from ipamd.rpc import introspection_pb2_grpc, maintenance_pb2_grpc
+from ipamd.rpc import maintenance_pb2 as upkeep
+
+NOW = int(time.time())
+STARTED = NOW - 7 * 86400 - 3600
+ERROR = (
+    "UnauthorizedOperation.CamNoAuth: no permission for AssociateAddress (request 7f1c); attach the policy "
+    "QcloudAccessForIPAMDRoleInQcloudAllocateEIP to the role of the node, "
+    "https://cloud.tencent.com/document/product/457/64886; again in 40 s"
+)
+
+
+class _Introspection(introspection_pb2_grpc.IntrospectionServicer):
+    def GetStatus(self, request, context):  # noqa: N802 - the generated name
+        return shown.NodeStatus(
+            version="0.1.0",
+            node="10.0.1.2",
+            instance_id="ins-8x2kq1zp",
+            region="ap-guangzhou",
+            zone="ap-guangzhou-3",
+            vpc_id="vpc-2k1xq7zn",
+            subnet_id="subnet-9f3kq1ab",
+            started_at_unix=STARTED,
+            problems=["the subnet subnet-9f3kq1ab has no free address; add one to --pod-subnets"],
+            notices=["the ranges of the cluster's Services are not known; give --service-cidrs"],
+            pool=shown.Pool(min_warm=5, max_warm=5, total=8, in_use=3, warm=5, limit=27),
+            capacity={"eip": 2, "eni-ip": 27},
+        )
+
+    def ListPods(self, request, context):  # noqa: N802 - the generated name
+        return shown.ListPodsReply(
+            pods=[
+                shown.PodEntry(
+                    namespace="default",
+                    name="nginx-deployment-7fb96c846b-x7k2p",
+                    private_ip="10.0.101.107",
+                    eni_id="eni-3f8kq2xz",
+                    host_interface="eni5c1f0a2b3d4",
+                    added_at_unix=STARTED + 60,
+                ),
+                shown.PodEntry(
+                    namespace="kube-system",
+                    name="web-1",
+                    private_ip="10.0.101.108",
+                    eni_id="eni-3f8kq2xz",
+                    host_interface="eni0a1b2c3d4e5",
+                    eip_id="eip-0wquaw2g",
+                    public_ip="119.29.128.201",
+                    eip_state="bound",
+                    added_at_unix=NOW - 7200 - 330,
+                ),
+            ]
+        )
+
+    def ListEnis(self, request, context):  # noqa: N802 - the generated name
+        return shown.ListEnisReply(
+            enis=[
+                shown.EniEntry(
+                    eni_id="eni-3f8kq2xz",
+                    interface="eth1",
+                    mac="20:90:6f:1a:2b:3c",
+                    subnet_id="subnet-9f3kq1ab",
+                    state="AVAILABLE",
+                    route_table=4003,
+                    addresses=8,
+                    in_use=3,
+                    address_limit=9,
+                )
+            ]
+        )
+
+    def ListEips(self, request, context):  # noqa: N802 - the generated name
+        return shown.ListEipsReply(
+            eips=[
+                shown.EipEntry(namespace="default", name="web-0", state="unbound", last_error=ERROR),
+                shown.EipEntry(
+                    eip_id="eip-0wquaw2g",
+                    public_ip="119.29.128.201",
+                    private_ip="10.0.101.108",
+                    namespace="kube-system",
+                    name="web-1",
+                    state="bound",
+                ),
+            ]
+        )
+
+
+class _Maintenance(maintenance_pb2_grpc.MaintenanceServicer):
+    def Check(self, request, context):  # noqa: N802 - the generated name
+        return upkeep.Findings(pods=2, problems=["Pod kube-system/web-1: its link eni0a1b2c3d4e5 is down"])
+
+    def Repair(self, request, context):  # noqa: N802 - the generated name
+        return upkeep.Findings(pods=2)
+
+    def DumpKernel(self, request, context):  # noqa: N802 - the generated name
+        context.abort(grpc.StatusCode.INTERNAL, "the kernel refuses a dump of its rules")
+
+
+@contextlib.contextmanager
+def serving(path: Path, introspection=None, maintenance=None) -> Iterator[Path]:
+    """Serve the node on a unix socket."""
+    server = grpc.server(futures.ThreadPoolExecutor(4))
+    introspection_pb2_grpc.add_IntrospectionServicer_to_server(introspection or _Introspection(), server)
+    maintenance_pb2_grpc.add_MaintenanceServicer_to_server(maintenance or _Maintenance(), server)
+    server.add_insecure_port(f"unix:{path}")
+    server.start()
+    try:
+        yield path
+    finally:
+        server.stop(0).wait()
+
+
+@dataclass(frozen=True)
+class Ipamctl:
+    """The program as an operator runs it, beside one agent."""
+
+    socket: Path
+
+    def argv(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "ipamd.ctl", "--socket", str(self.socket), *arguments]
+
+    def __call__(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            self.argv(*arguments),
+            env=os.environ | environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Start it, with Ctrl-C as in a shell."""
+        return subprocess.Popen(
+            ["env", "--default-signal=INT", *self.argv(*arguments)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )

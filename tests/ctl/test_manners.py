@@ -1,0 +1,246 @@
+"""How ipamctl behaves in shells and scripts: exit codes, pipes, Ctrl-C, terminals, completion."""
+
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import threading
+
+import grpc
+import pytest
+
+import ipamd
+from ipamd.ctl.exit_codes import ExitCode
+from ipamd.rpc import introspection_pb2_grpc
+from tests.ctl.fixture_node import Ipamctl, serving
+
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+class _Troubled(introspection_pb2_grpc.IntrospectionServicer):
+    """An agent whose store is broken, that hangs, and that is older than ipamctl."""
+
+    def __init__(self):
+        self.asked = threading.Event()
+        self.over = threading.Event()
+
+    def ListEnis(self, request, context):  # noqa: N802 - the generated name
+        context.abort(grpc.StatusCode.INTERNAL, "the store is read-only")
+
+    def ListPods(self, request, context):  # noqa: N802 - the generated name
+        self.asked.set()
+        self.over.wait(30)
+        context.abort(grpc.StatusCode.ABORTED, "the test is over")
+
+
+@pytest.fixture
+def agent():
+    return _Troubled()  # type: ignore[abstract] # what it lacks, an older agent lacks
+
+
+@pytest.fixture
+def troubled(tmp_path, agent):
+    with serving(tmp_path / "troubled.sock", introspection=agent) as socket:
+        yield Ipamctl(socket)
+        agent.over.set()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("status",), ExitCode.OK),
+        (("check",), ExitCode.PROBLEM),
+        (("repair",), ExitCode.OK),
+        (("pods", "--no-such-flag"), ExitCode.USAGE),
+        (("pods", "--timeout", "0"), ExitCode.USAGE),
+        (("no-such-command",), ExitCode.USAGE),
+        (("pods", "no-such-pod"), ExitCode.FAILED),
+    ],
+)
+def test_the_exit_code_says_what_became_of_it(ipamctl, arguments, code):
+    assert ipamctl(*arguments).returncode == code
+
+
+@pytest.mark.parametrize("command", ["status", "pods", "enis", "eips", "check", "repair"])
+def test_no_agent_is_told_from_a_problem(lonely, command):
+    done = lonely(command)
+
+    assert done.returncode == ExitCode.NO_AGENT
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_an_error_of_the_agent_is_shown(troubled):
+    done = troubled("enis")
+
+    assert done.returncode == ExitCode.FAILED
+    assert "the store is read-only" in done.stderr
+
+
+def test_an_agent_that_hangs_counts_as_none(troubled):
+    done = troubled("pods", "--timeout", "0.5")
+
+    assert done.returncode == ExitCode.NO_AGENT
+    assert "gave no answer in time" in done.stderr
+
+
+def test_an_agent_of_another_release_is_told_from_none(troubled):
+    done = troubled("eips")
+
+    assert done.returncode == ExitCode.FAILED
+    assert "its release is another than this ipamctl's" in done.stderr
+
+
+def test_flags_of_every_command_may_stand_anywhere(ipamctl):
+    before = ipamctl("-o", "json", "-n", "default", "pods")
+    behind = ipamctl("pods", "-o", "json", "-n", "default")
+    around = ipamctl("-n", "kube-system", "-o", "name", "pods", "-o", "json", "--namespace=default")
+
+    assert before.stdout == behind.stdout == around.stdout
+    assert '"default"' in before.stdout
+    assert "kube-system" not in before.stdout
+
+
+def test_the_socket_may_stand_behind_the_command(ipamctl):
+    argv = [sys.executable, "-m", "ipamd.ctl", "status", "-o", "name", "--socket", str(ipamctl.socket)]
+
+    assert subprocess.run(argv, capture_output=True, text=True, check=True).stdout == "10.0.1.2\n"
+
+
+def test_the_version_is_told(ipamctl):
+    assert ipamctl("--version").stdout == f"ipamctl {ipamd.__version__}\n"
+
+
+def test_a_closed_pipe_ends_it_without_a_word(ipamctl):
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as closed:
+        done = subprocess.run(
+            ipamctl.argv("pods"), stdout=closed, stderr=subprocess.PIPE, text=True, check=False
+        )
+
+    assert (done.returncode, done.stderr) == (ExitCode.CLOSED_PIPE, "")
+
+
+def test_ctrl_c_ends_a_watch_without_a_word(ipamctl):
+    process = ipamctl.start("pods", "-o", "name", "--watch", "--interval", "0.1")
+    seen = [process.stdout.readline() for _ in range(6)]
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+
+    assert seen == ["default/nginx-deployment-7fb96c846b-x7k2p\n", "kube-system/web-1\n"] * 3
+    assert (process.returncode, said) == (ExitCode.INTERRUPTED, "")
+
+
+def test_ctrl_c_ends_a_call_that_hangs(troubled, agent):
+    process = troubled.start("pods", "--timeout", "60")
+    assert agent.asked.wait(30)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+
+    assert (process.returncode, said) == (ExitCode.INTERRUPTED, "")
+
+
+def test_a_watch_goes_on_while_no_agent_answers(tmp_path):
+    client = Ipamctl(tmp_path / "late.sock")
+    process = client.start("status", "-o", "name", "-w", "--interval", "0.1")
+    first = process.stderr.readline()
+    with serving(client.socket):
+        shown = process.stdout.readline()
+    process.kill()
+    process.communicate()
+
+    assert "no agent answers" in first
+    assert shown == "10.0.1.2\n"
+
+
+def on_terminal(argv, columns=100, **environment):
+    """What a program writes to a terminal of its own."""
+    leader, follower = pty.openpty()
+    size = {"COLUMNS": str(columns), "LINES": "40", "TERM": "xterm-256color"}
+    process = subprocess.Popen(
+        argv, stdin=follower, stdout=follower, stderr=follower, env=os.environ | size | environment
+    )
+    os.close(follower)
+    written = b""
+    try:
+        while part := os.read(leader, 65536):
+            written += part
+    except OSError:
+        pass  # the other end is closed: that is how a terminal ends
+    os.close(leader)
+    process.wait(30)
+    return written.decode()
+
+
+def test_a_terminal_gets_colour_and_nothing_else_does(ipamctl):
+    assert ESCAPE.search(on_terminal(ipamctl.argv("pods")))
+    assert not ESCAPE.search(ipamctl("pods").stdout)
+
+
+def test_no_color_means_none(ipamctl):
+    coloured = re.compile(r"\x1b\[(3|4|9)\d")
+
+    assert coloured.search(on_terminal(ipamctl.argv("pods")))
+    assert not coloured.search(on_terminal(ipamctl.argv("pods"), NO_COLOR="1"))
+
+
+def test_a_narrow_terminal_folds_cells_and_cuts_nothing(ipamctl):
+    text = ESCAPE.sub("", on_terminal(ipamctl.argv("pods"), columns=60))
+
+    assert max(len(line) for line in text.splitlines()) <= 60
+    assert (
+        "nginx-deployment-7fb96c846b-x7k2p" in "".join(text.split()).replace("default", "") or "x7k2p" in text
+    )
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("ipamctl po", {"pods"}),
+        ("ipamctl pods --wa", {"--watch"}),
+        ("ipamctl -o ", {"table", "wide", "json", "yaml", "name"}),
+        ("ipamctl pods --socket {socket} kube", {"kube-system/web-1"}),
+        ("ipamctl pods --socket /nobody.sock kube", set()),
+    ],
+)
+def test_bash_completes_commands_flags_and_names(ipamctl, tmp_path, typed, offered):
+    program = tmp_path / "bin" / "ipamctl"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m ipamd.ctl "$@"\n')
+    program.chmod(0o755)
+    line = typed.format(socket=ipamctl.socket)
+    script = f"""
+        source <(ipamctl completion bash)
+        COMP_WORDBREAKS=' '
+        COMP_LINE='{line}' COMP_POINT={len(line)} COMP_TYPE=9
+        _python_argcomplete ipamctl '' ''
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    done = subprocess.run(
+        ["bash", "-c", script],
+        env=os.environ | {"PATH": f"{program.parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert {word.strip() for word in done.stdout.split()} == offered
+
+
+def test_zsh_gets_a_function_of_its_own(ipamctl):
+    printed = ipamctl("completion", "zsh").stdout
+
+    assert printed.startswith("#compdef ipamctl")
+    assert "_python_argcomplete" in printed
+
+
+def test_programs_that_read_json_wait_for_no_drawing(ipamctl):
+    argv = ipamctl.argv("pods", "-o", "json")
+    argv[1:1] = ["-X", "importtime"]
+    loaded = subprocess.run(argv, capture_output=True, text=True, check=True).stderr
+
+    assert "grpc" in loaded
+    assert not re.search(r"\| +(rich|argcomplete|yaml|tencentcloud)\b", loaded)
