@@ -12,7 +12,7 @@ from ipamd.core.claim import eipclaim
 from ipamd.core.claim.eipclaim import Claim
 from ipamd.core.model import PodRef
 from ipamd.kube.events import EventRecorder
-from ipamd.kube.resources import LEASES
+from ipamd.kube.resources import LEASES, NODES
 
 COMPONENT = "tke-eni-ipamd"
 """The source of the Events, as users of TKE know it."""
@@ -59,6 +59,11 @@ class ClaimEvents:
         if claim.pod_uid:
             served = PodRef(namespace=claim.namespace, name=claim.name, uid=claim.pod_uid)
             self.pod(served, kind, reason, message)
+
+    def node(self, name: str, uid: str, reason: str, message: str) -> None:
+        """Warn on a Node."""
+        about = {"apiVersion": NODES.api_version, "kind": NODES.kind, "name": name, "uid": uid}
+        self._recorder.record(about, "Warning", reason, message)
 
     def config_map(self, namespace: str, name: str, *, uid: str, reason: str, message: str) -> None:
         """Warn on a ConfigMap, also on one that does not exist (`uid` is empty)."""

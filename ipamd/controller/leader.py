@@ -23,6 +23,7 @@ from ipamd.controller.claims.writer import ClaimWriter
 from ipamd.controller.egress import build as egress_room
 from ipamd.controller.events import COMPONENT, ClaimEvents
 from ipamd.controller.masquerade import build as masquerade_room
+from ipamd.controller.nodes import build as nodes_room
 from ipamd.controller.options import ControllerSettings
 from ipamd.controller.sweep import build as sweep_room
 from ipamd.controller.tempo import ReplicaPace
@@ -102,6 +103,7 @@ class Leader:
             *claims_room.build(settings, claims, ports, client=client, cloud=cloud, account=account),
             egress_room.build(claims, ports, cloud, interval=settings.egress_check_interval),
             masquerade.while_leading,
+            nodes_room.build(claims.cluster, client, fence=election, teller=teller, tempo=tempo),
             sweep_room.run(self.sweep, settings, tempo),
         )
 

@@ -22,7 +22,11 @@ PAGE = 500
 """Objects asked for in one page of a list, as client-go's pager does."""
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 """Annotation of the bookmark after which a watch has told all that there was."""
-_CONTENT_TYPES = {"merge": "application/merge-patch+json", "json": "application/json-patch+json"}
+_CONTENT_TYPES = {
+    "merge": "application/merge-patch+json",
+    "json": "application/json-patch+json",
+    "strategic": "application/strategic-merge-patch+json",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,12 +191,13 @@ class KubeClient:
         namespace: str = "",
         *,
         subresource: str = "",
-        content: Literal["merge", "json"] = "merge",
+        content: Literal["merge", "json", "strategic"] = "merge",
     ) -> JsonObject:
         """Change the object and return it as stored.
 
         A merge patch with metadata.resourceVersion in its body is refused with ConflictError when the object
-        has changed since; a JSON patch whose `test` fails with InvalidObjectError.
+        has changed since; a JSON patch whose `test` fails with InvalidObjectError. A strategic merge patch,
+        which built-in kinds take, changes single entries of lists that have a key: one condition of a Node.
         """
         return self._caller.call(
             HttpRequest(

@@ -132,10 +132,13 @@ class EventRecorder:
         type: Literal["Normal", "Warning"],  # noqa: A002 - the field's name in the API
         reason: str,
         message: str,
+        *,
+        quiet: float = 0.0,
     ) -> None:
         """Say on the object `regarding` (an ObjectReference or a whole object) what happened.
 
-        `reason` is a CamelCase word for programs, `message` a sentence for people.
+        `reason` is a CamelCase word for programs, `message` a sentence for people. `quiet` is as in
+        `EventPace`, for this one; the longer one counts.
         """
         key = _key(regarding, type, reason, message)
         now = self._clock()
@@ -144,7 +147,7 @@ class EventRecorder:
             if waiting:
                 waiting.count += 1
                 waiting.last = now
-            elif written and 0 <= now - written.at < self._pace.quiet:
+            elif written and 0 <= now - written.at < max(quiet, self._pace.quiet):
                 written.unsaid += 1
             elif len(self._waiting) >= self._pace.capacity:
                 log.warning("an Event is dropped, as %d wait: %s %s", self._pace.capacity, reason, message)

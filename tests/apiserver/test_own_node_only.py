@@ -16,6 +16,7 @@ from ipamd.agent.node.extended_resources import missing_resources
 from ipamd.core.claim import eipclaim
 from ipamd.core.claim import status as claim_status
 from ipamd.core.claim.eipclaim import ClaimBinding, Reason
+from ipamd.core.kubernetes import node_condition
 from ipamd.core.kubernetes.nodes import AGENT
 from ipamd.kube import errors
 from ipamd.kube.resources import EIPCLAIMS, NODES, PODS
@@ -308,6 +309,34 @@ class TestNodes:
             metadata = self.patch(scene, NODE_A, body)["metadata"]
             assert metadata["annotations"] == {"a": "b", AGENT: agent}
 
+    def say(self, scene, node, *, status="True"):
+        verdict = node_condition.NodeVerdict(status=status, reason="Serving", message="well")
+        body = node_condition.patch({}, verdict, time.time())
+        return scene.a.client.patch(NODES, node, body, subresource="status", content="strategic")["status"]
+
+    def test_an_agent_says_how_its_node_is_beside_what_others_say(self, scene):
+        scene.server.call(
+            "PATCH",
+            f"/api/v1/nodes/{NODE_A}/status",
+            {"status": {"conditions": [{"type": "Ready", "status": "True"}]}},
+            content="application/strategic-merge-patch+json",
+        )
+
+        for status in ("True", "False", "True"):
+            found = {c["type"]: c["status"] for c in self.say(scene, NODE_A, status=status)["conditions"]}
+            assert found == {"Ready": "True", "TkeEniReady": status}
+
+    def test_how_another_node_is_an_agent_does_not_say(self, scene):
+        refused(lambda: self.say(scene, NODE_B), NODE_A, NODE_B)
+
+    def test_the_controller_says_so_of_any_node(self, scene):
+        client = scene.cluster.client(scene.cluster.token("tke-eni-ipamd"))
+        body = node_condition.patch({}, node_condition.abandoned(NODE_B, 150.0), time.time())
+
+        written = client.patch(NODES, NODE_B, body, subresource="status", content="strategic")
+
+        assert node_condition.shown(written)["status"] == "Unknown"
+
     def test_another_node_is_out_of_reach(self, scene):
         body = {"status": missing_resources({}, QUANTITIES)}
         refused(lambda: self.patch(scene, NODE_B, body), NODE_A, NODE_B)
@@ -319,7 +348,7 @@ class TestNodes:
         [
             {"status": {"capacity": {"cpu": "64"}}},
             {"status": {"allocatable": {"example.com/gpu": "1"}}},
-            {"status": {"conditions": [{"type": "Ready", "status": "True"}]}},
+            {"status": {"conditions": [{"type": "Ready", "status": "False"}]}},
             {"status": {"addresses": [{"type": "InternalIP", "address": "10.0.0.9"}]}},
             {"metadata": {"labels": {"zone": "2"}}},
             {"metadata": {"annotations": {"a": "c"}}},

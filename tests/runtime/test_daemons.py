@@ -55,6 +55,7 @@ CONTROLLER = {
     "http-health",
     "http-metrics",
     "ip-masq-agent",
+    "node-conditions",
     "resync",
     "sweep",
     "watch-configmaps",

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ipamd.core.kubernetes import nodes
+from ipamd.core.kubernetes import node_condition, nodes
 from ipamd.core.timing.backoff import Backoff
 from ipamd.kube import resources
 from ipamd.kube.client import KubeClient, Selection
@@ -67,6 +67,10 @@ class ExtendedResources:
         self._cache.stop()
         self._loop.stop(_STOP_SECONDS)
 
+    def node(self) -> Mapping[str, Any] | None:
+        """Return the Node as the watch last told: metadata, resources, and the condition TkeEniReady."""
+        return self._cache.get("", self._node)
+
     @property
     def has_synced(self) -> bool:
         """Whether the Node has been read."""
@@ -106,4 +110,6 @@ def missing_resources(status: Mapping[str, Any], wanted: Mapping[str, str]) -> d
 
 def _trim(node: dict[str, Any]) -> dict[str, Any]:
     status = node.get("status") or {}
-    return {**nodes.trim(node), "status": {field: status.get(field) or {} for field in _FIELDS}}
+    condition = node_condition.shown(node)
+    kept = {field: status.get(field) or {} for field in _FIELDS}
+    return {**nodes.trim(node), "status": {**kept, "conditions": [condition] if condition else []}}

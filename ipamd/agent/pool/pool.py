@@ -51,6 +51,10 @@ class PoolTerms:
     cooldown: float
 
 
+class NodeFullError(TryAgainError):
+    """Pods have all addresses that the node can have: a fact, and nothing to be mended."""
+
+
 class Pool:
     """The pool of one node.
 
@@ -164,6 +168,11 @@ class Pool:
         if pool.wanted(self._facts()) <= 0:
             return []
         return [f"none has come: {self.waited_for()}"]
+
+    def refusals(self) -> list[CloudError]:
+        """Return what the cloud refuses until somebody acts, also while there are addresses for Pods."""
+        refused = [e for e in self._refusals() if isinstance(e, CloudError)]
+        return [e for e in refused if e.kind.policy.needs_operator or e.kind.policy.is_shortage]
 
     def advice(self) -> str:
         """Return what to do about the refusal that keeps Pods waiting; empty when nothing was refused."""
@@ -339,6 +348,6 @@ def _node_is_full(limits: model.EniLimits, stuck: int) -> IpamError:
             "unbound",
             advice="`ipamctl eips` names them, and the agent's log why the cloud does not unbind their EIPs",
         )
-    return TryAgainError(
+    return NodeFullError(
         full, advice=f"let Pods request {capacity.ENI_IP_RESOURCE}, so that the scheduler counts them"
     )

@@ -139,6 +139,14 @@ class ClusterView:
         obj = self._nodes.get("", name)
         return nodes.view(obj) if obj else None
 
+    def nodes(self) -> list[NodeView]:
+        """Return all Nodes as the watch last told."""
+        return [nodes.view(obj) for obj in self._nodes.items()]
+
+    def is_served(self, node: str) -> bool:
+        """Whether a Pod of the agents' DaemonSet is ready on the Node."""
+        return self._agents.ready_on(node)
+
     def obstacle(self, pod: PodView, *, early: bool) -> Obstacle | None:
         """Return why the Pod can have no EIP where it is, as the watches last told."""
         node = self.node(pod.node) if pod.node else None

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ipamd.core.claim.eipclaim import Reason
 from ipamd.core.errors import CloudError, CloudErrorKind, IpamError
+from ipamd.core.kubernetes.node_condition import NodeReason
 
 
 class FailureMeaning(NamedTuple):
@@ -76,6 +77,20 @@ def spends_token(error: CloudError) -> bool:
     that another release gave) says the opposite: that order may have been carried out.
     """
     return error.kind is CloudErrorKind.NEW_TOKEN and error.code != _OTHER_ORDER
+
+
+_NODE_KINDS: Mapping[CloudErrorKind, NodeReason] = {
+    _K.SUBNET_FULL: NodeReason.SUBNET_FULL,
+    _K.INVALID: NodeReason.REQUEST_REFUSED,
+}
+
+
+def node_reason(error: IpamError) -> str:
+    """Return the reason of the condition TkeEniReady of a node that gets no address because of the error."""
+    if not isinstance(error, CloudError):
+        return NodeReason.NO_ADDRESSES.value
+    own = _NODE_KINDS.get(error.kind)
+    return own.value if own else meaning_of(error).reason.value
 
 
 _OTHER_ORDER = "UnsupportedOperation.IdempotentParameterMismatch"

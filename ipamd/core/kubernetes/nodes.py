@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ipamd.core.kubernetes import node_condition
+
 AGENT = "networking.tke.cloud.tencent.com/agent"
 """Annotation of a Node: the agent that serves it has written which Pod it runs in, as namespace/name.
 
@@ -35,6 +37,9 @@ class NodeView:
     agent: str = ""
     """The value of the annotation AGENT; empty when no agent of ours ever served the Node."""
     instance_type: str = ""
+    uid: str = ""
+    condition: str = ""
+    """Status of the condition TkeEniReady; empty when the Node has none."""
 
     @property
     def agent_pod(self) -> tuple[str, str] | None:
@@ -57,6 +62,8 @@ def view(node: Mapping[str, Any]) -> NodeView:
         instance_id=instance_id if _INSTANCE_ID.fullmatch(instance_id) else "",
         agent=_text(_mapping(metadata.get("annotations")).get(AGENT)),
         instance_type=_text(_mapping(metadata.get("labels")).get(INSTANCE_TYPE)),
+        uid=_text(metadata.get("uid")),
+        condition=_text(node_condition.shown(node).get("status")),
     )
 
 
@@ -72,8 +79,15 @@ def trim(node: Mapping[str, Any]) -> dict[str, Any]:
             **_only(metadata, "labels", INSTANCE_TYPE),
         },
         "spec": {"providerID": spec["providerID"]} if "providerID" in spec else {},
-        "status": {"conditions": ready},
+        "status": {"conditions": [*ready, *_own_condition(node)]},
     }
+
+
+def _own_condition(node: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return our condition without its message, which nobody compares and which would be long."""
+    condition = node_condition.shown(node)
+    kept = ("type", "status", "reason", "lastTransitionTime")
+    return [{key: condition[key] for key in kept if key in condition}] if condition else []
 
 
 def _only(metadata: Mapping[str, Any], part: str, key: str) -> dict[str, dict[str, str]]:

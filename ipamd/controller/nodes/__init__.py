@@ -1,0 +1,1 @@
+"""What the Nodes of gone agents say: the condition TkeEniReady."""

@@ -1,0 +1,174 @@
+"""What the agent writes into its Node: one condition beside those of others, seldom; and Events."""
+
+import pytest
+
+from ipamd.agent.node.condition import NodeCondition, NodeSources
+from ipamd.core.kubernetes import node_condition
+from ipamd.core.kubernetes.node_condition import NodeProblem, Weight
+from ipamd.kube.client import KubeClient
+from ipamd.kube.connection import Connection
+from ipamd.kube.events import EventPace, EventRecorder
+from ipamd.kube.gate import RequestGate
+from ipamd.kube.resources import EVENTS, NODES
+from simulator.kube import KubeServer, Store, listen
+from tests.testkit.eventually import eventually
+
+NODE = "node-a"
+HARM = NodeProblem(reason="KernelBroken", message="table 4002 is gone: see the log", weight=Weight.HARM)
+FULL = NodeProblem(reason="NodeFull", message="all 5 addresses are taken", weight=Weight.FACT)
+
+
+class Scene:
+    def __init__(self, url):
+        self.now = 1_700_000_000.0
+        self.problems = []
+        self.client = KubeClient(Connection(server=url), gate=RequestGate(rate=1e4, burst=1000))
+        self.client.create(NODES, {"metadata": {"name": NODE}})
+        ready = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+        self.client.patch(NODES, NODE, ready, subresource="status", content="strategic")
+        self.recorder = EventRecorder(self.client, "tke-eni-agent", NODE, pace=EventPace(rate=100))
+        self.recorder.start()
+        self.agent = self.new_agent()
+
+    def new_agent(self):
+        return NodeCondition(
+            self.client,
+            NODE,
+            sources=NodeSources(
+                present=self.node,
+                problems=lambda: self.problems,
+                well=lambda: "agent 0.1.0 serves Pods with 1 ENI",
+            ),
+            events=self.recorder,
+            clock=lambda: self.now,
+            monotonic=lambda: self.now,
+        )
+
+    def look(self, *problems, after=10.0):
+        self.now += after
+        self.problems = list(problems)
+        self.agent.look()
+        return self.condition()
+
+    def node(self):
+        return self.client.get(NODES, NODE)
+
+    def condition(self):
+        return node_condition.shown(self.node())
+
+    def events(self):
+        items = self.client.list(EVENTS).items
+        return {(event["type"], event["reason"]): event for event in items}
+
+    def close(self):
+        self.recorder.stop()
+        self.client.close()
+
+
+@pytest.fixture
+def scene():
+    with KubeServer(Store(), [listen()]) as server:
+        scene = Scene(server.url)
+        yield scene
+        scene.close()
+
+
+def test_it_stands_beside_the_kubelets_conditions(scene):
+    scene.look()
+
+    kinds = {c["type"]: c["status"] for c in scene.node()["status"]["conditions"]}
+    assert kinds == {"Ready": "True", "TkeEniReady": "True"}
+    assert scene.condition()["message"] == "agent 0.1.0 serves Pods with 1 ENI"
+
+
+def test_the_first_look_is_told_as_an_event_of_the_node(scene):
+    scene.look()
+
+    event = eventually(lambda: scene.events().get(("Normal", "AgentStarted")))
+    assert event["involvedObject"]["kind"] == "Node"
+    assert event["involvedObject"]["uid"] == scene.node()["metadata"]["uid"]
+
+
+def test_a_problem_that_stays_is_written_with_its_reason_and_told_once(scene):
+    scene.look()
+    scene.look(HARM, after=60.0)
+    assert scene.condition()["status"] == "True", "it may be mended at once"
+
+    found = scene.look(HARM)
+    scene.look(HARM)
+
+    assert (found["status"], found["reason"]) == ("False", "KernelBroken")
+    assert "table 4002" in found["message"]
+    event = eventually(lambda: scene.events().get(("Warning", "KernelBroken")))
+    assert event["count"] == 1
+
+
+def test_a_problem_that_is_gone_at_the_next_look_makes_no_noise(scene):
+    scene.look()
+    for _ in range(10):
+        scene.look(HARM)
+        assert scene.look()["status"] == "True"
+
+    eventually(scene.events)
+    assert ("Warning", "KernelBroken") not in scene.events()
+
+
+def test_a_mended_node_is_ready_again_and_says_so(scene):
+    for after in (60.0, 60.0, 60.0):
+        scene.look(HARM, after=after)
+    assert scene.condition()["status"] == "False"
+
+    assert scene.look(after=60.0)["status"] == "True"
+
+    assert eventually(lambda: scene.events().get(("Normal", "NodeReady")))
+
+
+def test_a_full_node_is_ready(scene):
+    scene.look(FULL)
+    found = scene.look(FULL, after=60.0)
+
+    assert (found["status"], found["reason"]) == ("True", "NodeFull")
+    assert eventually(lambda: scene.events().get(("Normal", "NodeFull")))
+
+
+def test_nothing_is_written_while_nothing_changes_but_a_heartbeat_each_half_hour(scene):
+    first = scene.look()["lastHeartbeatTime"]
+    for _ in range(170):
+        assert scene.look()["lastHeartbeatTime"] == first
+
+    assert scene.look(after=120.0)["lastHeartbeatTime"] > first
+
+
+def test_what_somebody_else_wrote_is_put_right(scene):
+    scene.look()
+    unknown = node_condition.abandoned(NODE, 200.0)
+    patch = node_condition.patch(scene.condition(), unknown, scene.now)
+    scene.client.patch(NODES, NODE, patch, subresource="status", content="strategic")
+
+    assert scene.look(after=60.0)["status"] == "True"
+
+
+def test_repairs_of_one_kind_are_one_event(scene):
+    for _ in range(50):
+        scene.agent.repaired("policy rule 1024 was gone and is there again")
+
+    event = eventually(lambda: scene.events().get(("Warning", "NodeRepaired")))
+    assert "1024" in event["message"]
+    assert event["count"] <= 50
+    assert len(scene.events()) == 1
+
+
+def test_a_node_that_does_not_exist_is_waited_for(scene):
+    scene.client.delete(NODES, NODE)
+    scene.agent = NodeCondition(
+        scene.client,
+        NODE,
+        sources=NodeSources(present=lambda: None, problems=list, well=str),
+        events=scene.recorder,
+        clock=lambda: scene.now,
+    )
+
+    scene.agent.look()
+    scene.agent.repaired("x")
+
+    assert scene.events() == {}
