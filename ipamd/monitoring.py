@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from ipamd import metrics
 from ipamd.endpoint import Endpoint, probe
 from ipamd.runtime import task
+from ipamd.runtime.metric import gauge
 
 if TYPE_CHECKING:
     from ipamd.metrics.registry import Metrics
@@ -51,6 +52,7 @@ def begin(
         return None
     counted = metrics.begin(component)
     stack.callback(counted.close)
+    counted.show(lambda: [gauge("tke_eni_ready", "1 while the probe /readyz succeeds.", int(not ready()))])
     _serve(Endpoint(METRICS, settings.metrics_address, {"/metrics": counted.page()}), stack)
     return counted
 

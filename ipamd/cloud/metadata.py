@@ -2,7 +2,7 @@
 
 Document 213/4934 (instance metadata). Plain HTTP on a link-local address, so nothing that it says is taken
 unchecked: answers are bounded in size and time, and every value must look like what it is meant to be. No
-proxy is ever used. Thread safety: `Metadata` keeps no state besides its address; share it freely.
+proxy is ever used. Thread safety: share `Metadata` freely.
 """
 
 import email.utils
@@ -72,6 +72,11 @@ class Metadata:
         self._port = url.port or 80
         self._root = (url.path.rstrip("/") + "/") if url.path.strip("/") else _ROOT
         self._timeout = timeout
+        self._answered_at: float | None = None
+
+    def answered_at(self) -> float | None:
+        """Return when the service answered the last time, by the monotonic clock; None for never."""
+        return self._answered_at
 
     def instance_id(self) -> str:
         """Return the id of this CVM (ins-...)."""
@@ -188,6 +193,7 @@ class Metadata:
             text = body.decode("ascii").strip()
         except UnicodeDecodeError as e:
             raise _unlikely(path, "text that is not ASCII") from e
+        self._answered_at = time.monotonic()
         return _Page(text, _date(response.getheader("Date", "")))
 
 

@@ -94,6 +94,8 @@ class Session:
     ) -> None:
         """Take whom to call and how; opens no connection."""
         self.conduct = conduct or SessionPolicy()
+        self.answered_at: float | None = None
+        """When a call succeeded the last time, by the clock of `conduct`; None for never."""
         self._credentials = credentials
         self._limiter = limiter
         self._inhibitor = inhibitor
@@ -203,6 +205,7 @@ class Session:
             if (error := body.get("Error")) is not None:
                 raise _answered(action, error, request_id)
             code = "OK"
+            self.answered_at = self.conduct.clock()
         except CloudError as e:
             code, request_id = e.code, e.request_id
             raise

@@ -48,6 +48,10 @@ class TencentCloud(
             )
         )
 
+    def answered_at(self) -> float | None:
+        """Return when a call succeeded the last time, by the monotonic clock; None for never."""
+        return self._session.answered_at
+
     def close(self) -> None:
         """Close pooled connections."""
         self._session.close()

@@ -31,6 +31,7 @@ from ipamd.kube.client import KubeClient
 from ipamd.kube.gate import RequestGate
 from ipamd.kube.leases import Election
 from ipamd.runtime import chance
+from ipamd.runtime.last_answers import LastAnswers
 
 if TYPE_CHECKING:
     from ipamd.metrics.registry import Metrics
@@ -57,11 +58,12 @@ class Shown:
     health: ControllerHealth
     metrics: "Metrics | None"
 
-    def watch(self, leader: Leader) -> None:
+    def watch(self, leader: Leader, answers: LastAnswers) -> None:
         """Show this replica from now on."""
         self.health.watch(leader)
         if self.metrics is not None:
             self.metrics.show(leader.metrics)
+            self.metrics.show(answers.metrics)
 
 
 def run(settings: ControllerSettings, environment: Mapping[str, str]) -> int:
@@ -88,6 +90,8 @@ def run(settings: ControllerSettings, environment: Mapping[str, str]) -> int:
             stack.callback(webhook.stop)
             webhook.start()
             health.require(webhook.ready)
+            if metrics is not None:
+                metrics.show(webhook.metrics)
         return _run(settings, environment, ending, Shown(health, metrics))
 
 
@@ -114,7 +118,8 @@ def _run(
         return 0
     with _cloud(settings, region, metadata, environment, shown.metrics) as cloud:
         leader = Leader(settings, client=client, cloud=cloud, election=election)
-        shown.watch(leader)
+        answers = LastAnswers({"cloud": cloud.answered_at, "api_server": client.answered_at})
+        shown.watch(leader, answers)
         try:
             return _serve(leader, ending)
         finally:

@@ -108,7 +108,12 @@ class KubeClient:
         """
         user_agent = f"{component}/{ipamd.__version__}"
         transport = Transport(connection, user_agent=user_agent, connections=connections)
-        self._caller = Caller(transport, gate or RequestGate(), timeout=timeout)
+        self._gate = gate or RequestGate()
+        self._caller = Caller(transport, self._gate, timeout=timeout)
+
+    def answered_at(self) -> float | None:
+        """Return when the server was seen to work the last time, by the monotonic clock; None for never."""
+        return self._gate.answered_at
 
     def close(self) -> None:
         """Close idle connections; calls that are under way end by themselves."""

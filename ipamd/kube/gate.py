@@ -33,8 +33,11 @@ class RequestGate:
         """
         self._normal = RateLimit(rate=rate, burst=burst, clock=monotonic)
         self._slow = RateLimit(rate=_FAILING_RATE, burst=_FAILING_BURST, clock=monotonic)
+        self._monotonic = monotonic
         self._sleep = sleep
         self._failing = False
+        self.answered_at: float | None = None
+        """When the server was seen to work the last time, by the monotonic clock; None for never."""
 
     def admit(self, patience: float) -> bool:
         """Wait for a turn and return True.
@@ -51,6 +54,7 @@ class RequestGate:
     def answered(self) -> None:
         """Note an answer that shows a working server: back to the normal rate."""
         self._failing = False
+        self.answered_at = self._monotonic()
 
     def failed(self) -> None:
         """Note that the server did not answer, or answered 5xx: slow down until it does."""

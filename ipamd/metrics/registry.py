@@ -5,18 +5,33 @@ never a Pod, an EIP or a request id.
 Thread safety: any thread may count; the page is made on the endpoint's threads.
 """
 
+import math
 from collections.abc import Iterator
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 import ipamd
+from ipamd.core import cloud_errors
 from ipamd.endpoint import Answer, Page
-from ipamd.runtime import failpoints, task
+from ipamd.runtime import failpoints, metric, task
 from ipamd.runtime.metric import Source
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for each counter, which nobody asks for
 
 SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0)
 """Buckets of all durations: an ADD takes milliseconds without, about a second with an EIP, 50 s at most."""
@@ -41,11 +56,19 @@ class CloudRequests:
             ["action", "code"],
             registry=registry,
         )
+        self._errors = Counter(
+            "tke_eni_cloud_errors",
+            "Requests to the cloud API that failed, by what that means for the caller.",
+            ["action", "kind"],
+            registry=registry,
+        )
 
     def observe(self, action: str, code: str, seconds: float) -> None:
         """Take in one request."""
         self._seconds.labels(action).observe(seconds)
         self._total.labels(action, code).inc()
+        if code != "OK":
+            self._errors.labels(action, cloud_errors.meaning(code).kind.name.lower()).inc()
 
 
 class KubeRequests:
@@ -124,13 +147,28 @@ class _Shown(Collector):
         self._source = source
 
     def collect(self) -> Iterator[Metric]:
-        for value in self._source():
-            family = (CounterMetricFamily if value.kind == "counter" else GaugeMetricFamily)(
-                value.name, value.text, labels=[value.label] if value.label else []
-            )
-            for of, number in value.samples.items():
-                family.add_metric([of] if value.label else [], number)
-            yield family
+        return map(_family, self._source())
+
+
+def _family(value: metric.Metric) -> Metric:
+    if value.distribution is not None:
+        counts = value.distribution.counts
+        return HistogramMetricFamily(
+            value.name,
+            value.text,
+            buckets=[(_bound(bound), count) for bound, count in counts],
+            sum_value=value.distribution.total,
+        )
+    family = (CounterMetricFamily if value.kind == "counter" else GaugeMetricFamily)(
+        value.name, value.text, labels=value.labels
+    )
+    for of, number in value.samples.items():
+        family.add_metric(of, number)
+    return family
+
+
+def _bound(seconds: float) -> str:
+    return "+Inf" if math.isinf(seconds) else str(seconds)
 
 
 class Metrics:

@@ -1,5 +1,7 @@
 """What the adapter reads about the node and the VPC around it, from a region on the wire."""
 
+import time
+
 import pytest
 
 from ipamd.core.errors import CloudError, CloudErrorKind
@@ -68,3 +70,15 @@ def test_a_vpc_that_does_not_exist_is_not_found(cloud):
     with pytest.raises(CloudError) as caught:
         cloud.describe_vpc_cidrs("vpc-00000000")
     assert caught.value.kind is CloudErrorKind.NOT_FOUND
+
+
+def test_the_cloud_has_answered_well_when_a_call_succeeded(cloud, node, region):
+    region.accounts.set_policy("demo", deny=("*:DescribeSubnets",))
+    with pytest.raises(CloudError):
+        cloud.describe_subnets(["subnet-demo0001"])
+    assert cloud.answered_at() is None
+
+    before = time.monotonic()
+    cloud.describe_instance(node)
+
+    assert before <= cloud.answered_at() <= time.monotonic()

@@ -303,3 +303,15 @@ def test_a_credential_that_could_do_harm_is_refused(metadata, changes):
 )
 def test_the_service_is_at_its_known_address_and_at_a_link_local_one_of_the_url(url, more):
     assert addresses(url) == {ADDRESS} | more
+
+
+def test_the_service_has_answered_when_a_question_was(metadata):
+    service = metadata(pages={"instance-id": None})
+    with pytest.raises(CloudError):
+        service.instance_id()
+    assert service.answered_at() is None
+
+    before = time.monotonic()
+    service.region()
+
+    assert before <= service.answered_at() <= time.monotonic()

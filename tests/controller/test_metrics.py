@@ -7,6 +7,7 @@ import pytest
 
 from ipamd import metrics
 from ipamd.core import tags
+from ipamd.core.claim.eipclaim import Reason
 from ipamd.core.eip.orphans import SweepMode, SweepTerms
 from ipamd.core.kubernetes import cluster_settings
 from ipamd.core.model import EipOrder
@@ -36,6 +37,25 @@ def test_claims_are_counted_by_phase_and_the_leader_is_known(world, counted):
     assert value("tke_eni_claims", {"phase": "Failed"}) == 0
     assert value("tke_eni_leader") == 1
     world.wait(lambda: value("tke_eni_work_queue_length") == 0)
+
+
+def test_a_bind_that_is_refused_is_shown_with_its_reason_for_as_long_as_it_is(world, counted):
+    replica = world.new_controller()
+    counted.show(replica.leader.metrics)
+    value = counted.registry.get_sample_value
+    replica.start()
+    world.create_pod("web-0")
+    world.wait_provisioned("web-0")
+    refused = {"step": "bind", "reason": "PermissionDenied"}
+
+    world.refuse_bind("web-0", Reason.PERMISSION_DENIED)
+
+    world.wait(lambda: value("tke_eni_claims_not_ready", refused) == 1)
+    before = value("tke_eni_claims_not_ready_seconds", refused)
+    world.elapsed += 3600
+    assert value("tke_eni_claims_not_ready_seconds", refused) >= before + 3600
+    world.remove_pod("web-0")
+    world.wait(lambda: value("tke_eni_claims_not_ready", refused) is None)
 
 
 def test_the_sweep_is_counted(world, counted):

@@ -334,6 +334,16 @@ class World:
         binding = ClaimBinding(node=node, eni_id=eni_id, private_ip=ip, pod_uid=claim.pod_uid)
         self._write(name, lambda c: claim_status.bound(c, binding, time.time()))
 
+    def refuse_bind(self, name: str, reason: Reason) -> None:
+        """What the agent writes when the cloud does not bind the EIP."""
+
+        def refused(claim: Claim) -> dict[str, Any]:
+            patch = claim_status.bind_failed(claim, reason, "refused", time.time())
+            assert patch
+            return patch
+
+        self._write(name, refused)
+
     def unbind(self, name: str) -> None:
         """What the agent does when the claim is deleted or leaves its node."""
         claim = self.claim(name)

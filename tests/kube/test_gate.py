@@ -73,3 +73,13 @@ def test_who_will_not_wait_takes_no_turn(gate, time):
 
     assert not any(refused)
     assert gate.admit(1.1)
+
+
+def test_it_knows_when_the_server_was_seen_to_work(gate, time):
+    assert gate.answered_at is None
+    time.now = 1010.0
+    gate.answered()
+    time.now = 1020.0
+    gate.failed()
+
+    assert gate.answered_at == 1010.0

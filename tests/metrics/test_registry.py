@@ -8,8 +8,9 @@ import pytest
 
 from ipamd import metrics
 from ipamd.kube.errors import UnreachableError
-from ipamd.runtime import failpoints
+from ipamd.runtime import failpoints, metric
 from ipamd.runtime.defects import Survive
+from ipamd.runtime.durations import DurationCounts
 from ipamd.runtime.task import Task
 from tests.testkit.eventually import eventually
 
@@ -39,6 +40,38 @@ def test_requests_to_the_cloud_are_counted_by_action_and_code(counted):
     )
     assert value(counted, "tke_eni_cloud_request_seconds_bucket", action="AssociateAddress", le="0.1") == 0
     assert value(counted, "tke_eni_cloud_request_seconds_bucket", action="AssociateAddress", le="0.25") == 3
+
+
+def test_failures_are_counted_by_what_they_mean(counted):
+    for code in ("OK", "UnauthorizedOperation", "UnauthorizedOperation.InvalidAccount", "ResourceBusy.New"):
+        counted.cloud.observe("AssociateAddress", code, 0.2)
+
+    kinds = {
+        sample.labels["kind"]: sample.value
+        for family in counted.registry.collect()
+        for sample in family.samples
+        if sample.name == "tke_eni_cloud_errors_total"
+    }
+    assert kinds == {"permission": 2, "busy": 1}
+
+
+def test_a_services_values_are_shown_with_all_their_labels_and_buckets(counted):
+    counts = DurationCounts([0.5, 1.0])
+    counts.observe(0.7)
+    counted.show(
+        lambda: [
+            metric.gauge_table("tke_eni_test_table", "A table.", ("a", "b"), {("x", "y"): 3}),
+            metric.counter_table("tke_eni_test_counts", "Counts.", ("a", "b"), {("x", "y"): 4}),
+            metric.histogram("tke_eni_test_seconds", "Durations.", counts.distribution()),
+        ]
+    )
+
+    assert value(counted, "tke_eni_test_table", a="x", b="y") == 3
+    assert value(counted, "tke_eni_test_counts_total", a="x", b="y") == 4
+    assert value(counted, "tke_eni_test_seconds_bucket", le="0.5") == 0
+    assert value(counted, "tke_eni_test_seconds_bucket", le="1.0") == 1
+    assert value(counted, "tke_eni_test_seconds_bucket", le="+Inf") == 1
+    assert value(counted, "tke_eni_test_seconds_sum") == 0.7
 
 
 def test_requests_to_the_api_server_are_counted_also_without_an_answer(counted):
@@ -88,6 +121,12 @@ def test_the_page_is_what_prometheus_reads(counted):
     assert page.content_type.startswith("text/plain; version=")
     assert b'tke_eni_build_info{component="tke-eni-agent",version="' in page.body
     assert b"process_resident_memory_bytes" in page.body
+
+
+def test_no_counter_says_when_it_was_made(counted):
+    counted.cloud.observe("AssociateAddress", "OK", 0.2)
+
+    assert b"_created" not in counted.page()().body
 
 
 @pytest.mark.parametrize("daemon", ["agent", "controller"])

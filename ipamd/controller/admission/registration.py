@@ -10,7 +10,7 @@ import base64
 import binascii
 import datetime as dt
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ipamd.controller.admission import certificates
@@ -21,6 +21,7 @@ from ipamd.kube.errors import ConflictError, ForbiddenError, NotFoundError
 from ipamd.kube.resources import MUTATING_WEBHOOKS, SECRETS
 from ipamd.runtime.defects import Survive
 from ipamd.runtime.loop import Loop, LoopPace
+from ipamd.runtime.metric import Metric, gauge
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class WebhookRegistration:
         self._use = use
         self._clock = clock
         self._served = b""
+        self._expires: float | None = None
         self._loop = Loop(
             "admission-certificate",
             self._keep,
@@ -67,6 +69,15 @@ class WebhookRegistration:
         """End; what was written stays."""
         self._loop.stop(_END_SECONDS)
 
+    def metrics(self) -> Iterator[Metric]:
+        """Yield for how long the certificate that is served is good; nothing before there is one."""
+        if self._expires is not None:
+            yield gauge(
+                "tke_eni_admission_certificate_seconds_left",
+                "Seconds until the certificate ends with which this replica serves the admission webhook.",
+                self._expires - self._clock(),
+            )
+
     def look(self) -> None:
         """Put Secret, CA bundle and served certificate right, in this order. Raises: KubeError."""
         secret = self._client.get(SECRETS, NAME, self._namespace)
@@ -80,6 +91,7 @@ class WebhookRegistration:
         if data[certificates.CERTIFICATE] != self._served:
             self._use(data[certificates.CERTIFICATE], data[certificates.KEY])
             self._served = data[certificates.CERTIFICATE]
+            self._expires = keyring.expires.timestamp()
             log.info("the admission webhook serves with a certificate until %s", keyring.expires)
 
     def _store(self, secret: Mapping[str, Any], keyring: Keyring) -> None:

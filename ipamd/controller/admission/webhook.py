@@ -6,6 +6,7 @@ from ipamd.controller.admission.registration import WebhookRegistration
 from ipamd.controller.admission.server import AdmissionServer
 from ipamd.core.errors import InvalidInputError
 from ipamd.kube.client import KubeClient
+from ipamd.runtime.metric import Source
 
 
 class AdmissionWebhook:
@@ -21,7 +22,12 @@ class AdmissionWebhook:
                 f"--admission-webhook: {host}:{port} cannot be listened on: {e.strerror}",
                 advice="give another address or port, and the same port in the Service's targetPort",
             ) from e
-        self._keeper = WebhookRegistration(client, namespace, use=self._server.use, clock=time.time)
+        self._registration = WebhookRegistration(client, namespace, use=self._server.use, clock=time.time)
+
+    @property
+    def metrics(self) -> Source:
+        """What it shows in numbers."""
+        return self._registration.metrics
 
     @property
     def port(self) -> int:
@@ -39,10 +45,10 @@ class AdmissionWebhook:
     def start(self) -> None:
         """Begin to serve, and to keep the certificate."""
         self._server.start()
-        self._keeper.start()
+        self._registration.start()
 
     def stop(self) -> None:
         """End; a request that is complete is still answered."""
-        self._keeper.stop()
+        self._registration.stop()
         self._server.close()
         self._client.close()

@@ -1,12 +1,12 @@
 """The work on claims: watch caches -> queue -> workers -> reconciler -> executor -> Kubernetes, cloud."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Final
 
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.controller.account.build import Account
 from ipamd.controller.claims.absences import Absences
+from ipamd.controller.claims.claim_ages import ClaimAges
 from ipamd.controller.claims.cluster import ClusterView
 from ipamd.controller.claims.eip_listing import EipListing
 from ipamd.controller.claims.eip_selection import EipSelection
@@ -17,14 +17,12 @@ from ipamd.controller.claims.provisioning import Provisioning
 from ipamd.controller.claims.reconciler import ClaimReconciler
 from ipamd.controller.options import ControllerSettings
 from ipamd.controller.tempo import ReplicaPace
-from ipamd.core.claim import status
-from ipamd.core.claim.eipclaim import Phase
 from ipamd.kube.client import KubeClient
 from ipamd.kube.leases import NotLeaderError
 from ipamd.kube.watch import Key
 from ipamd.runtime.defects import Survive
 from ipamd.runtime.loop import Loop, LoopPace
-from ipamd.runtime.metric import Metric, gauge, gauges
+from ipamd.runtime.metric import Metric, gauge
 from ipamd.runtime.reconcile import ReconcileWorkers
 from ipamd.runtime.service import Service
 from ipamd.runtime.work_queue import WorkQueue
@@ -48,6 +46,7 @@ class Claims:
             turn=self.cluster.turn_of,
             patient=max(1, int(settings.workers * _PATIENT_SHARE)),
         )
+        self._ages = ClaimAges(tempo.steady)
         self._listeners: list[Callable[[], None]] = []
 
     def on_change(self, listener: Callable[[], None]) -> None:
@@ -67,9 +66,7 @@ class Claims:
 
     def metrics(self) -> Iterator[Metric]:
         """Yield what the cache and the queue hold."""
-        phases = Counter(map(status.phase_of, self.cluster.claims()))
-        by_phase = {phase.value: phases[phase] for phase in Phase}
-        yield gauges("tke_eni_claims", "EIPClaims of the cluster by phase.", "phase", by_phase)
+        yield from self._ages.metrics(self.cluster.claims())
         yield gauge(
             "tke_eni_work_queue_length",
             "Claims and Pods that wait to be looked at, now or after a back-off.",

@@ -230,3 +230,16 @@ def test_a_certificate_that_could_not_be_served_is_served_by_the_next_look(clust
         assert time.monotonic() < deadline
         time.sleep(0.01)
     assert replica.defects == []
+
+
+def test_it_shows_for_how_long_the_certificate_that_is_served_is_good(cluster):
+    replica = cluster.replica()
+    assert list(replica.keeper.metrics()) == []
+    replica.keeper.look()
+
+    (metric,) = replica.keeper.metrics()
+
+    assert metric.samples[()] == pytest.approx(365 * DAY, abs=60)
+    replica.now += 300 * DAY
+    (metric,) = replica.keeper.metrics()
+    assert metric.samples[()] == pytest.approx(65 * DAY, abs=60)

@@ -76,6 +76,22 @@ def test_a_nat_route_is_told_on_claim_and_pod_with_what_to_add(world, port, cons
     assert {(event["type"], event["message"]) for event in events} == {("Warning", told["message"])}
 
 
+def test_claims_are_counted_by_what_their_pods_leave(world, port, console, gateway):
+    replica = world.start_controller(egress_check_interval=1.0)
+
+    def paths():
+        (found,) = (m for m in replica.leader.metrics() if m.name == "tke_eni_claims_egress")
+        return {by: count for (by,), count in found.samples.items()}
+
+    assert paths() == {"eip": 0, "other": 0, "unknown": 0}
+    bind_pod(world, port)
+    world.wait(lambda: paths() == {"eip": 1, "other": 0, "unknown": 0})
+
+    console.add_route(RTB, ALL, NAT, gateway)
+
+    world.wait(lambda: paths() == {"eip": 0, "other": 1, "unknown": 0})
+
+
 def test_routes_that_change_later_are_noticed(world, port, console, gateway):
     world.start_controller(egress_check_interval=1.0)
     bind_pod(world, port)
