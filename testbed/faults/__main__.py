@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from testbed.bed import PLUGIN
-from testbed.faults import catalogue, crashes, lives, report
+from testbed.faults import crashes, lives, report
 from testbed.faults.report import Counts
 
 
@@ -40,7 +40,7 @@ def crash_points(arguments: argparse.Namespace) -> Part:
     return Part(
         counts=found.counts(),
         goals={"crash_points": report.GOALS["crash_points"]} if is_whole else {},
-        complaints=catalogue.gaps(found.exercised) if is_whole else (),
+        complaints=found.complaints() if is_whole else found.unrecorded,
     )
 
 
@@ -62,6 +62,18 @@ PARTS: Final[Mapping[str, Callable[[argparse.Namespace], Part]]] = {
 }
 
 
+def verdict(parts: Sequence[Part], output: Path) -> int:
+    """Write the sum of the counts, tell what is not good enough; return 0 if that is nothing."""
+    counts = sum((part.counts for part in parts), Counts())
+    report.write(counts, output)
+    print(f"\n{report.table_of(counts)}\n{output}")
+    goals = {name: least for part in parts for name, least in part.goals.items()}
+    complaints = [*report.shortfalls(counts, goals), *(text for part in parts for text in part.complaints)]
+    for complaint in complaints:
+        print(f"not good enough: {complaint}")
+    return 1 if complaints else 0
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the parts, write the counts, return 0 if all is as it has to be."""
     parser = argparse.ArgumentParser(prog="testbed.faults", description=__doc__)
@@ -79,15 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"{PLUGIN} is missing: run `make shim`")
     shutil.rmtree(arguments.logs, ignore_errors=True)
     arguments.logs.mkdir(parents=True)
-    parts = [PARTS[name](arguments) for name in arguments.parts]
-    counts = sum((part.counts for part in parts), Counts())
-    report.write(counts, arguments.output)
-    print(f"\n{report.table_of(counts)}\n{arguments.output}")
-    goals = {name: least for part in parts for name, least in part.goals.items()}
-    complaints = [*report.shortfalls(counts, goals), *(text for part in parts for text in part.complaints)]
-    for complaint in complaints:
-        print(f"not good enough: {complaint}")
-    return 1 if complaints else 0
+    return verdict([PARTS[name](arguments) for name in arguments.parts], arguments.output)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from testbed import table
+from testbed.faults import catalogue
 from testbed.faults.catalogue import atoms
 from testbed.faults.crashing import Outcome, Performance, Trial
 from testbed.faults.invariants import Violation
@@ -48,12 +49,19 @@ class Run:
     """Single steps that some scenario came by."""
     others: list[Violation] = field(default_factory=list)
     """Violations at the end that belong to no single trial."""
+    unrecorded: list[str] = field(default_factory=list)
+    """Scenarios that failed without a kill, and why: none of their points could be tried."""
 
     def counts(self) -> Counts:
         """Return the counts for the report."""
         killed = [trial for trial in self.trials if trial.outcome is not Outcome.NOT_REACHED]
         found = [v for trial in killed for v in trial.violations] + self.others
         return Counts(crash_points=len(killed), faults_injected=len(killed), **count_kinds(found))
+
+    def complaints(self) -> list[str]:
+        """Return what is wrong with a run of all scenarios besides its counts."""
+        # What a scenario without a record comes by is missing, too, and says nothing more.
+        return list(self.unrecorded) or catalogue.gaps(self.exercised)
 
 
 Say = Callable[[str], None]
@@ -64,7 +72,7 @@ Choice = Callable[[Sequence[Point]], Iterable[Point]]
 def run(
     directory: Path, scenarios: Iterable[type[Scenario]], *, choose: Choice = iter, say: Say = print
 ) -> Run:
-    """Perform the scenarios and kill at their points; never raises for what a kill has done."""
+    """Perform the scenarios and kill at their points; what fails on the way is in what is returned."""
     found = Run()
     shared: dict[Flags, list[type[Scenario]]] = defaultdict(list)
     for scenario in scenarios:
@@ -91,25 +99,43 @@ class _Series:
         """Record each scenario, then try its points."""
         try:
             for scenario in scenarios:
-                recorded = self._current().record(scenario())
-                self._say(f"{scenario.name}: {sum(map(len, recorded.values()))} steps")
-                _note(recorded, self._found)
-                for trial in _trials(scenario, recorded, choose):
+                for trial in _trials(scenario, self._record(scenario), choose):
                     self._try(scenario, trial)
         finally:
             self._end_node()
 
+    def _record(self, scenario: type[Scenario]) -> Mapping[str, Sequence[str]]:
+        """Return the steps of its daemons; none when it fails without a kill, which is told."""
+        try:
+            recorded = self._current().record(scenario())
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, the others have their turn
+            _miss(scenario, error, self._found, self._say)
+            self._leave_node()
+            return {}
+        self._say(f"{scenario.name}: {sum(map(len, recorded.values()))} steps")
+        _note(recorded, self._found)
+        return recorded
+
     def _try(self, scenario: type[Scenario], trial: Trial) -> None:
-        self._current().attempt(scenario(), trial)
+        self._attempt(scenario, trial)
         self._found.trials.append(trial)
         if trial.outcome is Outcome.FAILED:
             self._end_node()
             again = Trial(scenario=trial.scenario, daemon=trial.daemon, point=trial.point, retry=trial.retry)
-            self._current().attempt(scenario(), again)
+            self._attempt(scenario, again)
             trial.alone = again.outcome.value
             if again.outcome is Outcome.FAILED:
                 self._end_node()
             _tell(trial, self._say)
+
+    def _attempt(self, scenario: type[Scenario], trial: Trial) -> None:
+        try:
+            node = self._current()
+        except Exception as error:  # noqa: BLE001 - a node that does not start is a trial that failed
+            trial.fail([_defect(error)])
+            self._leave_node()
+        else:
+            node.attempt(scenario(), trial)
 
     def _current(self) -> Performance:
         if self._node is None:
@@ -117,6 +143,12 @@ class _Series:
             self._node = Performance(logs, self._flags)
             self._node.open()
         return self._node
+
+    def _leave_node(self) -> None:
+        """Throw the node away without a look: what is wrong with it has been told."""
+        node, self._node = self._node, None
+        if node is not None:
+            node.close()
 
     def _end_node(self) -> None:
         node, self._node = self._node, None
@@ -127,6 +159,8 @@ class _Series:
             rest = node.finish()
             if not failed_before:  # else it is the failed trial's, which has been told
                 self._found.others += rest
+        except Exception as error:  # noqa: BLE001 - a node that cannot be looked at is not at rest
+            self._found.others.append(_defect(error))
         finally:
             node.close()
 
@@ -134,9 +168,13 @@ class _Series:
 def _on_new_nodes(directory: Path, scenario: type[Scenario], found: Run, choose: Choice, say: Say) -> None:
     """Let a daemon die in its first start, each time in a region of its own."""
     daemon = scenario.doomed[0]
-    with _new_node(directory) as node:
-        node.open()
-        recorded = node.record_start(daemon)
+    try:
+        with _new_node(directory) as node:
+            node.open()
+            recorded = node.record_start(daemon)
+    except Exception as error:  # noqa: BLE001 - whatever went wrong, the others have their turn
+        _miss(scenario, error, found, say)
+        return
     say(f"{scenario.name}: {len(recorded)} steps")
     _note({daemon: recorded}, found)
     for trial in _trials(scenario, {daemon: recorded}, choose):
@@ -150,6 +188,16 @@ def _on_new_nodes(directory: Path, scenario: type[Scenario], found: Run, choose:
 
 def _new_node(directory: Path) -> Performance:
     return Performance(Path(tempfile.mkdtemp(dir=directory, prefix="node-")))
+
+
+def _miss(scenario: type[Scenario], error: Exception, found: Run, say: Say) -> None:
+    text = f"scenario {scenario.name} failed without a kill: {type(error).__name__}: {error}"
+    found.unrecorded.append(text)
+    say(f"FAILED {text}")
+
+
+def _defect(error: Exception) -> Violation:
+    return Violation(kind="unmended", text=f"{type(error).__name__}: {error}")
 
 
 def _note(recorded: Mapping[str, Sequence[str]], found: Run) -> None:
@@ -207,6 +255,7 @@ def all_points(directory: Path, jobs: int, *, only: str = "", points: str | None
             found.trials += share.trials
             found.exercised |= share.exercised
             found.others += share.others
+            found.unrecorded += share.unrecorded
     return found
 
 

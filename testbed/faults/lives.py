@@ -2,7 +2,7 @@
 
 Each process ("shard") has a region, two nodes, a controller and seeds of its own; what it has tried and found
 is in a JSON file that the test writes. A shard whose test fails without a finding (a defect of the test, a
-time-out) is a complaint too.
+time-out) is a complaint too, and so is one that leaves no file.
 """
 
 import json
@@ -37,11 +37,11 @@ class Shard:
     complaints: tuple[str, ...]
 
 
-def all_shards(logs: Path, life_cycles: int, *, seed: int) -> list[Shard]:
+def all_shards(logs: Path, life_cycles: int, *, seed: int, test: str = TEST) -> list[Shard]:
     """Run so many lives, in processes that share them; return what each has found."""
     each = -(-life_cycles // SHARDS)
     seeds = [seed + number * SEEDS_APART for number in range(SHARDS)]
-    running = [_start(logs, each, number) for number in seeds]
+    running = [_start(logs, each, number, test) for number in seeds]
     try:
         return [_finish(process, logs, number) for process, number in zip(running, seeds, strict=True)]
     finally:
@@ -59,7 +59,7 @@ def table_of(shards: Sequence[Shard]) -> str:
     )
 
 
-def _start(logs: Path, life_cycles: int, seed: int) -> "subprocess.Popen[bytes]":
+def _start(logs: Path, life_cycles: int, seed: int, test: str) -> "subprocess.Popen[bytes]":
     environment = {
         **os.environ,
         "TKE_ENI_LIFE_CYCLES": str(life_cycles),
@@ -68,7 +68,7 @@ def _start(logs: Path, life_cycles: int, seed: int) -> "subprocess.Popen[bytes]"
     }
     # What the daemons said stays in a file of its own: an end without rest has its cause minutes before.
     log = [f"--log-file={_said(logs, seed)}", "--log-file-level=DEBUG", "--log-level=DEBUG"]
-    argv = [sys.executable, "-m", "pytest", "-q", "--show-capture=no", f"--timeout={_SECONDS}", *log, TEST]
+    argv = [sys.executable, "-m", "pytest", "-q", "--show-capture=no", f"--timeout={_SECONDS}", *log, test]
     with _log(logs, seed).open("wb") as output:
         return subprocess.Popen(argv, stdout=output, stderr=subprocess.STDOUT, env=environment)
 
@@ -80,8 +80,10 @@ def _finish(process: "subprocess.Popen[bytes]", logs: Path, seed: int) -> Shard:
     except (OSError, ValueError):
         report = {}
     findings = tuple(str(text) for text in report.get("findings", ()))
-    if code and not findings:
-        findings = (f"the lives of seed {seed} ended with {code}: see {_log(logs, seed)}",)
+    if (code or not report) and not findings:
+        findings = (
+            f"the lives of seed {seed} ended with {code} and without a finding: see {_log(logs, seed)}",
+        )
     names = ("life_cycles", "faults_injected", *KINDS)
     return Shard(
         seed=seed,

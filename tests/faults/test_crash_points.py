@@ -3,11 +3,12 @@
 import pytest
 
 from testbed.bed import PLUGIN
-from testbed.faults import catalogue, crashes
+from testbed.faults import crashes
 from testbed.faults.crashing import Outcome, Performance, Trial
 from testbed.faults.kubelet import Retry
 from testbed.faults.pod_scenarios import Add, AddWithEip, DeleteWithEip, NewSandbox, Retained
 from testbed.faults.points import parse
+from testbed.faults.scenario import Scenario
 from testbed.faults.stage import AGENT, CONTROLLER
 from testbed.faults.start_scenarios import AgentStart, ControllerStart, FirstStart
 
@@ -70,7 +71,34 @@ def test_an_eni_whose_creation_was_cut_short_is_found_again(tmp_path):
     assert trial.outcome is Outcome.CONVERGED
 
 
-def test_every_effect_of_the_product_is_in_some_scenario(tmp_path):
-    recorded = crashes.all_points(tmp_path, jobs=2, points=None)
+class Unable(Scenario):
+    """One that fails before anything is killed."""
 
-    assert catalogue.gaps(recorded.exercised) == []
+    name = "unable"
+
+    def prepare(self, scene):
+        """Nothing."""
+
+    def act(self, scene):
+        raise RuntimeError("the kubelet is away")
+
+
+class UnableAtFirst(Unable):
+    name = "unable at first"
+    needs_new_node = True
+    doomed = ("nobody",)
+
+
+def test_a_scenario_that_fails_without_a_kill_is_told_and_the_others_have_their_turn(tmp_path):
+    found = crashes.run(tmp_path, [UnableAtFirst, Unable, Add], choose=lambda points: (), say=[].append)
+
+    assert [text.partition(":")[0] for text in found.unrecorded] == [
+        "scenario unable at first failed without a kill",
+        "scenario unable failed without a kill",
+    ]
+    assert found.unrecorded[1].endswith("RuntimeError: the kubelet is away")
+    assert "netlink.newlink" in found.exercised
+
+
+def test_every_effect_of_the_product_is_in_some_scenario(tmp_path):
+    assert crashes.all_points(tmp_path, jobs=2, points=None).complaints() == []
