@@ -52,7 +52,7 @@ def open_cloud() -> Iterator[OpenCloud]:
     opened: list[TencentCloud] = []
 
     def open_cloud(url: str, conduct: dict[str, Any] | None = None, **options: Any) -> TencentCloud:
-        conducted = SessionPolicy(**{"backoff": BRISK, "call_seconds": 5.0, **(conduct or {})})
+        conducted = SessionPolicy(**{"backoff": BRISK, "call_seconds": 30.0, **(conduct or {})})
         options = {
             "region": REGION,
             "credentials": KEYS,
@@ -96,7 +96,7 @@ def node(region) -> str:
 def soon() -> Callable[..., Deadline]:
     """Makes deadlines on the machine's monotonic clock."""
 
-    def soon(seconds: float = 5.0) -> Deadline:
+    def soon(seconds: float = 60.0) -> Deadline:
         return Deadline.after(seconds, time.monotonic)
 
     return soon

@@ -14,7 +14,7 @@ TAGS = {"tke-clusterId": "cls-1", "tke-created-eip": "true", "tke-eipclaim-uid":
 def allocate(cloud, region):
     def allocate(token, order=None, tags=None):
         eip_id = cloud.allocate_eip(order or model.EipOrder(), tags or TAGS, token).eip_id
-        assert region.wait_idle(5)
+        assert region.wait_idle(60)
         return eip_id
 
     return allocate
@@ -76,14 +76,14 @@ def test_a_used_up_quota_is_remembered_until_a_released_eip_is_gone(open_cloud):
         open_cloud(f"http://{server.endpoint}") as cloud,
     ):
         held = cloud.allocate_eip(model.EipOrder(), TAGS, "token-1").eip_id
-        region.wait_idle(5)
+        region.wait_idle(60)
         for _ in range(3):
             with pytest.raises(CloudError) as caught:
                 cloud.allocate_eip(model.EipOrder(), TAGS, "token-2")
             assert caught.value.kind is CloudErrorKind.QUOTA
         assert region.audit.calls()["AllocateAddresses"] == 2
         cloud.release_eip(held)
-        region.wait_idle(5)
+        region.wait_idle(60)
         cloud.release_completed()
         cloud.allocate_eip(model.EipOrder(), TAGS, "token-2")
 
@@ -136,7 +136,7 @@ def test_a_released_eip_is_gone_and_releasing_it_again_is_a_success(cloud, regio
     eip_id = allocate("token-1")
     task = cloud.release_eip(eip_id)
     assert cloud.release_eip(eip_id) == ""
-    assert region.wait_idle(5)
+    assert region.wait_idle(60)
     assert cloud.describe_eip(eip_id) is None
     assert cloud.release_eip(eip_id) == ""
     assert cloud.describe_eip_task(task).value == "SUCCESS"
@@ -146,7 +146,7 @@ def test_a_lost_answer_to_a_release_is_settled_by_a_look(cloud, region, allocate
     eip_id = allocate("token-1")
     region.faults.add(Fault(kind=FaultKind.TIMEOUT_AFTER, action="ReleaseAddresses"))
     assert cloud.release_eip(eip_id) == ""
-    assert region.wait_idle(5)
+    assert region.wait_idle(60)
     assert cloud.describe_eip(eip_id) is None
 
 

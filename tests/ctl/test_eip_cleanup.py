@@ -63,13 +63,13 @@ class Account:
         eip_id = self.cloud.allocate_eip(
             model.EipOrder(bandwidth_mbps=1), wanted, f"order-{self._orders}"
         ).eip_id
-        assert self.region.wait_idle(5)
+        assert self.region.wait_idle(60)
         return eip_id
 
     def eni(self):
         """An ENI with 4 secondary addresses on a CVM that takes 10 public IPs."""
         instance = self.region.create_instance(InstanceOrder(instance_type="S5.16XLARGE256"))
-        assert self.region.wait_idle(5)
+        assert self.region.wait_idle(60)
         node = self.cloud.describe_instance(instance.instance_id)
         request = model.EniRequest(
             instance_id=node.instance_id,
@@ -83,10 +83,10 @@ class Account:
     def bind(self, eip_id, eni, number=0):
         ip = [address.ip for address in eni.addresses if not address.primary][number]
         self.cloud.associate_eip(eip_id, eni.eni_id, ip)
-        assert self.region.wait_idle(5)
+        assert self.region.wait_idle(60)
 
     def left(self):
-        assert self.region.wait_idle(5)
+        assert self.region.wait_idle(60)
         return set(self.region.snapshot()["addresses"])
 
     def status(self, eip_id):
@@ -268,7 +268,7 @@ def test_an_eip_that_moves_after_it_was_listed_is_not_unbound(account, capsys):
         Fault(kind=FaultKind.STALE_READ, action="DescribeAddresses", seconds=60, count=1)
     )
     account.cloud.disassociate_eip(eip_id)
-    assert account.region.wait_idle(5)
+    assert account.region.wait_idle(60)
     account.bind(eip_id, eni, 1)
 
     assert account.cleanup("--yes", "--unbind", "-o", "json") == 1
