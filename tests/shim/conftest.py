@@ -62,7 +62,8 @@ class Agent(grpc.GenericRpcHandler):
     def __init__(self, path: Path, compression: grpc.Compression) -> None:
         self.calls: list[Call] = []
         self.answer: Handler = lambda _request, _context: b""
-        self._server = grpc.server(futures.ThreadPoolExecutor(8), compression=compression)
+        self._threads = futures.ThreadPoolExecutor(8)
+        self._server = grpc.server(self._threads, compression=compression)
         self._server.add_generic_rpc_handlers((self,))
         assert self._server.add_insecure_port(f"unix:{path}")
         self._server.start()
@@ -96,6 +97,11 @@ class Agent(grpc.GenericRpcHandler):
 
     def stop(self, grace: float | None = None) -> threading.Event:
         return self._server.stop(grace)
+
+    def close(self) -> None:
+        """End, with what waits for calls."""
+        self.stop().wait()
+        self._threads.shutdown()
 
 
 class Plugin:
@@ -236,7 +242,7 @@ def start_agent(plugin: Plugin) -> Iterator[Callable[..., Agent]]:
 
         def start(compression: grpc.Compression = grpc.Compression.NoCompression) -> Agent:
             agent = Agent(plugin.socket, compression)
-            stack.callback(lambda: agent.stop().wait())
+            stack.callback(agent.close)
             return agent
 
         yield start

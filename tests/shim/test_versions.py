@@ -60,12 +60,14 @@ class Answering:
 @pytest.fixture
 def agent(tmp_path):
     answering = Answering()
-    server = grpc.server(futures.ThreadPoolExecutor(4))
+    threads = futures.ThreadPoolExecutor(4)
+    server = grpc.server(threads)
     server.add_generic_rpc_handlers((answering.handlers(),))
     assert server.add_insecure_port(f"unix:{tmp_path}/a.sock")
     server.start()
     yield answering, tmp_path / "a.sock"
     server.stop(None).wait()
+    threads.shutdown()
 
 
 def call(path, method, request):
@@ -139,7 +141,7 @@ def test_a_method_that_this_agent_does_not_have_is_unimplemented(agent):
 def later_agent(tmp_path):
     agent = Agent(tmp_path / "ipamd.sock", grpc.Compression.NoCompression)
     yield agent
-    agent.stop().wait()
+    agent.close()
 
 
 def test_this_plugin_understands_an_agent_that_answers_more(later_agent, plugin_file, tmp_path):

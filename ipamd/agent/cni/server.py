@@ -40,8 +40,9 @@ class Server:
     ) -> None:
         """Take the socket's path and the services; nothing listens yet."""
         self._path = path
+        self._threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="rpc")
         self._server = grpc.server(
-            ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="rpc"),
+            self._threads,
             interceptors=list(interceptors),
             options=[
                 ("grpc.so_reuseport", 0),
@@ -72,6 +73,7 @@ class Server:
     def stop(self, grace: float) -> None:
         """Take no new requests, let those under way end within `grace` seconds, remove the socket."""
         self._server.stop(grace).wait(grace + 1.0)
+        self._threads.shutdown(wait=False)
         self._remove_socket()
 
     def _remove_socket(self) -> None:
