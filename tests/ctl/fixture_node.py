@@ -114,7 +114,8 @@ class _Maintenance(maintenance_pb2_grpc.MaintenanceServicer):
 @contextlib.contextmanager
 def serving(path: Path, introspection=None, maintenance=None) -> Iterator[Path]:
     """Serve the node on a unix socket."""
-    server = grpc.server(futures.ThreadPoolExecutor(4))
+    threads = futures.ThreadPoolExecutor(4)
+    server = grpc.server(threads)
     introspection_pb2_grpc.add_IntrospectionServicer_to_server(introspection or _Introspection(), server)
     maintenance_pb2_grpc.add_MaintenanceServicer_to_server(maintenance or _Maintenance(), server)
     server.add_insecure_port(f"unix:{path}")
@@ -123,6 +124,7 @@ def serving(path: Path, introspection=None, maintenance=None) -> Iterator[Path]:
         yield path
     finally:
         server.stop(0).wait()
+        threads.shutdown()
 
 
 @dataclass(frozen=True)
