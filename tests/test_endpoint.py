@@ -1,5 +1,6 @@
 """The HTTP pages for probes and metrics."""
 
+import http.client
 import socket
 import urllib.error
 import urllib.request
@@ -23,9 +24,12 @@ def get(endpoint, path):
 def serve():
     started = []
 
-    def start(**pages):
+    def start(*, browsed=False, **pages):
         endpoint = Endpoint(
-            "--health-address", ("127.0.0.1", 0), {f"/{name}": page for name, page in pages.items()}
+            "--health-address",
+            ("127.0.0.1", 0),
+            {f"/{name}": page for name, page in pages.items()},
+            browsed=browsed,
         )
         endpoint.start()
         started.append(endpoint)
@@ -70,3 +74,68 @@ def test_nothing_listens_after_stop(serve):
 
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), timeout=1)
+
+
+def ask(endpoint, method="GET", path="/page", **headers):
+    """Ask with headers of one's own; return status, headers and body."""
+    connection = http.client.HTTPConnection("127.0.0.1", endpoint.port, timeout=5)
+    try:
+        connection.putrequest(method, path, skip_host="Host" in headers)
+        for name, value in headers.items():
+            if value is not None:
+                connection.putheader(name, value)
+        connection.endheaders()
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read()
+    finally:
+        connection.close()
+
+
+def page():
+    return Answer(status=200, body=b"content", headers={"X-Of-The-Page": "yes"})
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
+def test_it_is_only_for_reading(serve, method):
+    status, headers, body = ask(serve(page=page), method)
+
+    assert status == 405
+    assert headers["Allow"] == "GET, HEAD"
+    assert b"content" not in body
+
+
+def test_the_head_of_a_page_comes_without_it(serve):
+    status, headers, body = ask(serve(page=page), "HEAD")
+
+    assert (status, body) == (200, b"")
+    assert headers["Content-Length"] == "7"
+    assert headers["X-Of-The-Page"] == "yes"
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.0.0.1:8080", "localhost:61682", "LOCALHOST", "[::1]:80", "10.0.1.2"]
+)
+def test_a_page_for_browsers_is_given_to_who_asks_by_address(serve, host):
+    assert ask(serve(browsed=True, page=page), Host=host)[0] == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "evil.example:61682",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example",
+        "127.0.0.1@evil.example",
+        "[evil.example]",
+        "0x7f000001",
+        "",
+        None,
+    ],
+)
+def test_a_page_for_browsers_is_not_given_to_who_asks_by_a_name(serve, host):
+    """A page of somebody else's may have its own name point here, and read what comes."""
+    status, _, body = ask(serve(browsed=True, page=page), Host=host)
+
+    assert status == 421
+    assert b"content" not in body

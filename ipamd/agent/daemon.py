@@ -60,6 +60,7 @@ def run(settings: AgentSettings, environment: Mapping[str, str]) -> int:
     health = AgentHealth(settings.socket)
     with contextlib.ExitStack() as stack:
         metrics = monitoring.begin(settings, COMPONENT, alive=health.alive, ready=health.ready, stack=stack)
+        monitoring.status_board(settings, COMPONENT, ready=health.ready, stack=stack)
         cloud_of = node_facts.cloud_client(
             settings.cloud_endpoint,
             metadata,

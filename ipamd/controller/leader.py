@@ -27,6 +27,7 @@ from ipamd.controller.nodes import build as nodes_room
 from ipamd.controller.options import ControllerSettings
 from ipamd.controller.sweep import build as sweep_room
 from ipamd.controller.tempo import ReplicaPace
+from ipamd.core.model import EipQuota
 from ipamd.kube.client import KubeClient
 from ipamd.kube.events import EventPace, EventRecorder
 from ipamd.kube.leases import Election
@@ -72,6 +73,7 @@ class Leader:
         account = account_room.build(cloud, tell, tempo)
         claims = claims_room.Claims(settings, client, tempo)
         self.clock = account.clock
+        self._quota = account.quota
         ports = Ports(
             fence=election,
             cloud=cloud,
@@ -111,6 +113,11 @@ class Leader:
     def leading(self) -> bool:
         """Whether this replica holds the Lease now."""
         return self._election.leading
+
+    @property
+    def quotas(self) -> tuple[EipQuota, ...]:
+        """The account's quotas of EIPs, as the leader read them last."""
+        return self._quota.quotas
 
     def start_watching(self) -> None:
         """Fill the caches and begin to write Events."""

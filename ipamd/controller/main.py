@@ -57,10 +57,13 @@ class Shown:
 
     health: ControllerHealth
     metrics: "Metrics | None"
+    board: monitoring.StatusBoard | None
 
-    def watch(self, leader: Leader, answers: LastAnswers) -> None:
+    def watch(self, leader: Leader, answers: LastAnswers, identity: str) -> None:
         """Show this replica from now on."""
         self.health.watch(leader)
+        if self.board is not None:
+            self.board.show(lambda: _page(leader, identity))
         if self.metrics is not None:
             self.metrics.show(leader.metrics)
             self.metrics.show(answers.metrics)
@@ -83,6 +86,7 @@ def run(settings: ControllerSettings, environment: Mapping[str, str]) -> int:
     health = ControllerHealth()
     with contextlib.ExitStack() as stack:
         metrics = monitoring.begin(settings, COMPONENT, alive=health.alive, ready=health.ready, stack=stack)
+        board = monitoring.status_board(settings, COMPONENT, ready=health.ready, stack=stack)
         if settings.admission_webhook is not None:
             from ipamd.controller.admission.build import build  # noqa: PLC0415 - cryptography, where it is wanted
 
@@ -92,7 +96,7 @@ def run(settings: ControllerSettings, environment: Mapping[str, str]) -> int:
             health.require(webhook.ready)
             if metrics is not None:
                 metrics.show(webhook.metrics)
-        return _run(settings, environment, ending, Shown(health, metrics))
+        return _run(settings, environment, ending, Shown(health, metrics, board))
 
 
 def _run(
@@ -119,7 +123,7 @@ def _run(
     with _cloud(settings, region, metadata, environment, shown.metrics) as cloud:
         leader = Leader(settings, client=client, cloud=cloud, election=election)
         answers = LastAnswers({"cloud": cloud.answered_at, "api_server": client.answered_at})
-        shown.watch(leader, answers)
+        shown.watch(leader, answers, settings.identity)
         try:
             return _serve(leader, ending)
         finally:
@@ -139,6 +143,12 @@ def _serve(leader: Leader, ending: threading.Event) -> int:
             log.error("ending, because the Lease is lost")
             return 1
     return 0
+
+
+def _page(leader: Leader, identity: str) -> monitoring.Content:
+    from ipamd.controller import status_page  # noqa: PLC0415 - only who looks at the page pays for it
+
+    return status_page.content(leader, identity)
 
 
 def _asked_region(metadata: Metadata, ending: threading.Event) -> str:

@@ -71,6 +71,15 @@ class SharedSettings:
         unset="not served",
         see="metrics.md",
     )
+    status_address: tuple[str, int] | None = flag(
+        WATCHING,
+        "--status-address",
+        kinds.ADDRESS,
+        "serve the status page there, for a browser behind kubectl port-forward",
+        default=None,
+        unset="not served",
+        see="status-page.md",
+    )
     log_level: str = flag(
         WATCHING, "--log-level", kinds.choice(*logs.LEVELS), "the least level that is logged", default="info"
     )

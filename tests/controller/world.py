@@ -118,6 +118,7 @@ class Replica:
             kube_burst=1000,
             health_address=None,
             metrics_address=None,
+            status_address=None,
             log_level="debug",
             log_format="text",
             **settings_changes,

@@ -215,4 +215,4 @@ def test_what_a_component_adds_are_flags_of_its_target_and_no_address_twice(comp
         assert len(ports) == len(set(ports))
 
 
-ADDRESSES = {"health_address", "metrics_address", "admission_webhook"}
+ADDRESSES = {"health_address", "metrics_address", "status_address", "admission_webhook"}

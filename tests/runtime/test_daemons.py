@@ -31,6 +31,7 @@ AGENT = {
     "facts",
     "http-health",
     "http-metrics",
+    "http-status",
     "kernel-listening",
     "kernel-upkeep",
     "link-removal",
@@ -54,6 +55,7 @@ CONTROLLER = {
     "events",
     "http-health",
     "http-metrics",
+    "http-status",
     "ip-masq-agent",
     "node-conditions",
     "resync",
@@ -123,6 +125,7 @@ def test_every_loop_of_an_agent_survives_defects_and_the_node_works(bed, tmp_pat
     bed.begin(
         "--health-address=127.0.0.1:61680",
         "--metrics-address=127.0.0.1:61681",
+        "--status-address=127.0.0.1:61682",
         f"--cni-conf={tmp_path / 'net.d/10-tke-eni.conflist'}",
         f"--cni-bin-dir={PLUGINS}",
     )
@@ -170,6 +173,7 @@ def start_controller(bed, names="*"):
         options=[
             f"--health-address={free_address()}",
             f"--metrics-address={free_address()}",
+            f"--status-address={free_address()}",
             f"--admission-webhook={free_address()}",
             "--ip-masq-agent-config=keep",
             "--egress-check-interval=1m",

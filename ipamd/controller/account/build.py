@@ -19,6 +19,7 @@ class Account:
 
     type: AccountChecks
     clock: ClockChecks
+    quota: QuotaChecks
     while_leading: tuple[Service, ...]
 
 
@@ -29,6 +30,7 @@ def build(cloud: TencentCloud, tell: Tell, tempo: ReplicaPace) -> Account:
     return Account(
         type=account_type,
         clock=clock,
+        quota=quota,
         while_leading=(
             Service(name="account type", start=account_type.loop.start, stop=account_type.loop.stop),
             Service(
