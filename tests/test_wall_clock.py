@@ -10,7 +10,7 @@ READINGS = {
       for method in ("now", "utcnow", "today")),
 }  # fmt: skip
 REASONS = {
-    "ipamd/agent/assembly.py": "times in the status of claims are for people and other machines",
+    "ipamd/agent/eips/build.py": "times in the status of claims are for people and other machines",
     "ipamd/agent/introspection.py": "what people are shown is converted when it is shown",
     "ipamd/cloud/metadata.py": "only for a metadata service that does not date its answers",
     "ipamd/controller/admission/webhook.py": "certificates are valid between two Unix times",

@@ -1,4 +1,4 @@
-"""`ipamd agent` as a command: from flags to the daemon, and to an exit code."""
+"""`ipamd agent` as a command: from flags to the process, and to an exit code."""
 
 import argparse
 import os
@@ -13,12 +13,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the agent until a signal; return the exit code."""
     # gRPC reads it when it is imported; the daemon never forks, and the support for it costs each call.
     os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
-    from ipamd.agent import daemon  # noqa: PLC0415 - gRPC reads the environment when it is imported
+    from ipamd.agent import main  # noqa: PLC0415 - gRPC reads the environment when it is imported
 
     try:
         chosen = settings(arguments, os.environ)
         logs.configure(chosen.log_level, chosen.log_format)
-        return daemon.run(chosen, os.environ)
+        return main.run(chosen, os.environ)
     except InvalidInputError as e:
         print(f"ipamd agent: {e}", file=sys.stderr)
         return 2

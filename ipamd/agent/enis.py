@@ -58,17 +58,6 @@ class NodeEni:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Adapters:
-    """What the node's ENIs are looked at and set up with."""
-
-    cloud: TencentCloud
-    dataplane: DataPlane
-    book: SharedLedger
-    database: Database
-    unknown_owners: UnknownOwners
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Known:
     enis: Mapping[str, NodeEni] = field(default_factory=lambda: MappingProxyType({}))
     foreign: int = 0
@@ -87,10 +76,23 @@ class NodeEnis:
     Thread safety: any thread may call any method; looks are made one after another.
     """
 
-    def __init__(self, instance: model.Instance, adapters: Adapters) -> None:
-        """Take the instance and the adapters; nothing is asked yet."""
+    def __init__(
+        self,
+        instance: model.Instance,
+        *,
+        cloud: TencentCloud,
+        dataplane: DataPlane,
+        book: SharedLedger,
+        database: Database,
+        unknown_owners: UnknownOwners,
+    ) -> None:
+        """Take the instance, who lists its ENIs and sets them up, and where they are written down."""
         self._instance = instance
-        self._adapters = adapters
+        self._cloud = cloud
+        self._dataplane = dataplane
+        self._book = book
+        self._database = database
+        self._unknown_owners = unknown_owners
         self._looking = threading.Lock()
         self._changing = threading.Lock()
         self._known = _Known()
@@ -114,7 +116,7 @@ class NodeEnis:
     @property
     def other_public_ips(self) -> int:
         """How many public IPs of the instance are no Pod's: its own, and those that people have bound."""
-        by_hand = [a for a in self._adapters.book.ledger.addresses.values() if a.eip and not a.eip.claim]
+        by_hand = [a for a in self._book.ledger.addresses.values() if a.eip and not a.eip.claim]
         return self._known.public_ips + len(by_hand)
 
     def link(self, eni_id: str) -> EniLink | None:
@@ -131,11 +133,10 @@ class NodeEnis:
 
         Raises: CloudError, KernelError.
         """
-        adapters = self._adapters
         with self._looking:
-            wired = adapters.unknown_owners.find()
-            as_of, asked = adapters.book.now(), adapters.book.ledger
-            listed = adapters.cloud.describe_enis(self._instance.instance_id, deadline)
+            wired = self._unknown_owners.find()
+            as_of, asked = self._book.now(), self._book.ledger
+            listed = self._cloud.describe_enis(self._instance.instance_id, deadline)
             ours = [eni for eni in listed if self._is_ours(eni)]
             others = [eni for eni in listed if not eni.primary and not self._is_ours(eni)]
             self._learn_gateways(ours, deadline)
@@ -154,7 +155,7 @@ class NodeEnis:
             visible = tuple(_visible(eni, enis[eni.eni_id]) for eni in ours)
             loose = self._loose(cloud_listing.doubtful(asked, visible), deadline)
             listing = cloud_listing.CloudListing(enis=visible, as_of=as_of, loose=loose)
-            adapters.book.note(lambda book: cloud_listing.observe(book, listing, adapters.book.now(), wired))
+            self._book.note(lambda book: cloud_listing.observe(book, listing, self._book.now(), wired))
             with self._changing:
                 self._known = replace(self._known, told=True)
             self._remember(enis.values())
@@ -166,7 +167,7 @@ class NodeEnis:
 
         `wait` is for a node that has just been booted: its links may still come.
         """
-        remembered = self._adapters.database.fact(FACT)
+        remembered = self._database.fact(FACT)
         known = [_recalled(entry) for entry in remembered or []]
         if wait:
             self._await_links(eni.mac for eni in known)
@@ -180,7 +181,7 @@ class NodeEnis:
 
         The addresses of an ENI without link go to quarantine until the next `look`.
         """
-        book = self._adapters.book
+        book = self._book
         with self._changing:
             before = self._known.enis
             # A link that is not there is not waited for: that would hold up the other repairs.
@@ -196,8 +197,7 @@ class NodeEnis:
         if not doubtful:
             return frozenset()
         found = {
-            eip.eip_id: eip
-            for eip in self._adapters.cloud.describe_eips(eip_ids=sorted(doubtful), deadline=deadline)
+            eip.eip_id: eip for eip in self._cloud.describe_eips(eip_ids=sorted(doubtful), deadline=deadline)
         }
         return frozenset(
             eip_id
@@ -212,7 +212,7 @@ class NodeEnis:
     def _node_eni(self, eni: model.Eni) -> NodeEni:
         known = self._known.enis.get(eni.eni_id)
         unusable = [a for a in eni.addresses if not a.primary and a.state is not model.IpState.AVAILABLE]
-        held = self._adapters.book.ledger.addresses
+        held = self._book.ledger.addresses
         return NodeEni(
             eni_id=eni.eni_id,
             mac=eni.mac,
@@ -226,14 +226,14 @@ class NodeEnis:
     def _learn_gateways(self, enis: list[model.Eni], deadline: Deadline) -> None:
         unknown = {eni.subnet_id for eni in enis} - set(self._gateways)
         if unknown:
-            for subnet in self._adapters.cloud.describe_subnets(sorted(unknown), deadline):
+            for subnet in self._cloud.describe_subnets(sorted(unknown), deadline):
                 self._gateways[subnet.subnet_id] = gateway_of(subnet.cidr)
 
     def _await_links(self, macs: Iterable[str]) -> None:
         """Give the kernel time to show the links of ENIs that were just attached, or of a node that boots."""
         for mac in macs:
             with contextlib.suppress(IpamError):  # told by whoever sets it up
-                self._adapters.dataplane.await_link(mac)
+                self._dataplane.await_link(mac)
 
     def _set_up_new(self, eni: NodeEni) -> NodeEni:
         """Set up an ENI that is new or whose link is another; what else one has lost, `mend` makes again.
@@ -241,7 +241,7 @@ class NodeEnis:
         A node that fills its pool looks after each new ENI: with every one set up anew, that grows with their
         square.
         """
-        if eni.link is not None and self._adapters.dataplane.has_eni(eni.link):
+        if eni.link is not None and self._dataplane.has_eni(eni.link):
             return eni
         return self._set_up(eni)
 
@@ -249,7 +249,7 @@ class NodeEnis:
         if eni.state == _MISSING:
             return eni
         try:
-            link = self._adapters.dataplane.ensure_eni(eni.mac, eni.gateway, wait=False)
+            link = self._dataplane.ensure_eni(eni.mac, eni.gateway, wait=False)
         except IpamError as e:
             if e.message != eni.problem:
                 log.warning("ENI %s cannot carry Pods: %s", eni.eni_id, e)
@@ -263,7 +263,7 @@ class NodeEnis:
 
         The listing may be short, and its Pods may have traffic that would be lost for nothing.
         """
-        book = self._adapters.book
+        book = self._book
         book.note(lambda current: cloud_listing.lost_eni(current, [eni.eni_id], book.now()))
         if eni.state == _MISSING:
             return eni
@@ -273,15 +273,15 @@ class NodeEnis:
 
     def _let_go(self, eni: NodeEni) -> bool:
         """Clear the kernel side of an ENI that was missing before and has no owners; say if it was so."""
-        if eni.state != _MISSING or owners_of(self._adapters.book.ledger, eni.eni_id):
+        if eni.state != _MISSING or owners_of(self._book.ledger, eni.eni_id):
             return False
         if eni.link is not None:
-            self._adapters.dataplane.forget_eni(eni.link.mark)
+            self._dataplane.forget_eni(eni.link.mark)
         log.info("ENI %s is forgotten", eni.eni_id)
         return True
 
     def _remember(self, enis: Iterable[NodeEni]) -> None:
-        database, content = self._adapters.database, [_remembered(eni) for eni in enis]
+        database, content = self._database, [_remembered(eni) for eni in enis]
         try:
             if database.fact(FACT) != content:
                 database.put_fact(FACT, content)
@@ -291,7 +291,7 @@ class NodeEnis:
     def _forget_detached(self) -> None:
         """Clear the kernel of ENIs whose links went before the cloud said so; their marks are not known."""
         try:
-            for mark in self._adapters.dataplane.forget_others():
+            for mark in self._dataplane.forget_others():
                 log.info("what a detached ENI, mark %#x, had in the kernel is removed", mark)
         except IpamError as e:
             log.warning("what a detached ENI has left in the kernel stays: %s", e)

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import grpc
 
 import ipamd
-from ipamd.agent.cni.status import Readiness
 from ipamd.agent.eips.reconciler import EipReconciler
 from ipamd.agent.enis import NodeEni, NodeEnis
 from ipamd.agent.pool.pool import Pool
+from ipamd.agent.problems import NodeProblems
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core import model
 from ipamd.core.kubernetes import capacity
@@ -47,25 +47,26 @@ class Identity:
     started_at: Boottime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Views:
-    """Where the answers come from."""
-
-    book: SharedLedger
-    pool: Pool
-    enis: NodeEnis
-    eip_reconciler: EipReconciler
-    readiness: Readiness
-
-
 class IntrospectionService(introspection_pb2_grpc.IntrospectionServicer):
     """Answers `ipamctl`."""
 
-    def __init__(self, identity: Identity, views: Views, *, wall: Callable[[], float] = time.time) -> None:
-        """Take who the node is, where to look, and the clock that people go by."""
-        self._wall = wall
+    def __init__(
+        self,
+        identity: Identity,
+        *,
+        book: SharedLedger,
+        pool: Pool,
+        enis: NodeEnis,
+        eip_reconciler: EipReconciler,
+        problems: NodeProblems,
+    ) -> None:
+        """Take who the node is, and where to look."""
         self._identity = identity
-        self._views = views
+        self._book = book
+        self._pool = pool
+        self._enis = enis
+        self._eip_reconciler = eip_reconciler
+        self._problems = problems
 
     def GetStatus(  # noqa: N802 - the name in the contract
         self,
@@ -74,7 +75,7 @@ class IntrospectionService(introspection_pb2_grpc.IntrospectionServicer):
     ) -> messages.NodeStatus:
         """Say who the node is, what its pool holds and what is wrong."""
         identity, instance = self._identity, self._identity.instance()
-        terms = self._views.pool.terms
+        terms = self._pool.terms
         return messages.NodeStatus(
             version=ipamd.__version__,
             node=identity.node,
@@ -84,13 +85,13 @@ class IntrospectionService(introspection_pb2_grpc.IntrospectionServicer):
             vpc_id=instance.vpc_id,
             subnet_id=instance.subnet_id,
             started_at_unix=self._unix(identity.started_at),
-            problems=self._views.readiness.problems(),
-            notices=self._views.readiness.notices(),
-            pool=self._pool(),
+            problems=self._problems.problems(),
+            notices=self._problems.notices(),
+            pool=self._pool_message(),
             capacity={
                 name.partition("/")[2]: quantity
                 for name, quantity in capacity.resources(
-                    instance.vcpus, terms.limits, self._views.enis.other_public_ips
+                    instance.vcpus, terms.limits, self._enis.other_public_ips
                 ).items()
             },
         )
@@ -103,7 +104,7 @@ class IntrospectionService(introspection_pb2_grpc.IntrospectionServicer):
         """List the Pods that own or occupy an address, by name."""
         entries = [
             _pod_entry(a.pod, a, self._unix(a.state.since))
-            for a in self._views.book.ledger.addresses.values()
+            for a in self._book.ledger.addresses.values()
             if a.pod and isinstance(a.state, Assigned | Occupied)
         ]
         return messages.ListPodsReply(pods=sorted(entries, key=lambda entry: (entry.namespace, entry.name)))
@@ -114,9 +115,9 @@ class IntrospectionService(introspection_pb2_grpc.IntrospectionServicer):
         context: grpc.ServicerContext,  # noqa: ARG002 - the signature in the contract
     ) -> messages.ListEnisReply:
         """List the ENIs that carry Pods."""
-        limit = self._views.pool.terms.limits.ips_per_eni - 1
-        book = self._views.book.ledger
-        enis = sorted(self._views.enis.enis.values(), key=lambda eni: eni.eni_id)
+        limit = self._pool.terms.limits.ips_per_eni - 1
+        book = self._book.ledger
+        enis = sorted(self._enis.enis.values(), key=lambda eni: eni.eni_id)
         return messages.ListEnisReply(enis=[_eni_entry(eni, book, limit) for eni in enis])
 
     def ListEips(  # noqa: N802 - the name in the contract
@@ -125,18 +126,18 @@ class IntrospectionService(introspection_pb2_grpc.IntrospectionServicer):
         context: grpc.ServicerContext,  # noqa: ARG002 - the signature in the contract
     ) -> messages.ListEipsReply:
         """List the EIPs at this node's addresses, and the claims whose EIP could not be bound."""
-        errors = {claim: error.message for claim, error in self._views.eip_reconciler.errors().items()}
-        recorded = [a for a in self._views.book.ledger.addresses.values() if a.eip is not None]
+        errors = {claim: error.message for claim, error in self._eip_reconciler.errors().items()}
+        recorded = [a for a in self._book.ledger.addresses.values() if a.eip is not None]
         entries = [_eip_entry(address, errors.pop(_subject(address), "")) for address in recorded]
         entries += [_unbound_entry(claim, message) for claim, message in errors.items()]
         return messages.ListEipsReply(eips=sorted(entries, key=lambda entry: (entry.namespace, entry.name)))
 
     def _unix(self, at: Boottime) -> int:
         """Return the Unix time of an instant, by what the node's wall clock says now."""
-        return round(boottime.to_unix(at, now=self._views.book.now(), wall=self._wall()))
+        return round(boottime.to_unix(at, now=self._book.now(), wall=time.time()))
 
-    def _pool(self) -> messages.Pool:
-        book, terms = self._views.book.ledger, self._views.pool.terms
+    def _pool_message(self) -> messages.Pool:
+        book, terms = self._book.ledger, self._pool.terms
         states = Counter(type(a.state) for a in book.addresses.values() if not a.quarantined)
         return messages.Pool(
             min_warm=terms.targets.min_warm,
@@ -148,7 +149,7 @@ class IntrospectionService(introspection_pb2_grpc.IntrospectionServicer):
             cooling=states[Cooling] + states[Unbinding] + states[Unassigning],
             quarantined=sum(a.quarantined for a in book.addresses.values()),
             limit=capacity.pod_ips(terms.limits),
-            activity=self._views.pool.activity,
+            activity=self._pool.activity,
         )
 
 

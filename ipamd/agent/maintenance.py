@@ -7,13 +7,12 @@ import dataclasses
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import grpc
 
 from ipamd.agent.cni.check import Check
-from ipamd.agent.cni.status import Readiness
 from ipamd.agent.node.repair_loop import RepairLoop
+from ipamd.agent.problems import NodeProblems
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core.errors import IpamError
 from ipamd.core.ledger.states import Assigned
@@ -26,23 +25,24 @@ from ipamd.rpc import maintenance_pb2_grpc
 _MOST_SECONDS = 120.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MaintenanceParts:
-    """Who does what."""
-
-    book: SharedLedger
-    checking: Check
-    readiness: Readiness
-    upkeep: RepairLoop
-    snapshot: Callable[[], Snapshot]
-
-
 class MaintenanceService(maintenance_pb2_grpc.MaintenanceServicer):
     """Answers `ipamctl check`, `repair` and `bundle`."""
 
-    def __init__(self, parts: MaintenanceParts) -> None:
-        """Take the parts that do the work."""
-        self._parts = parts
+    def __init__(
+        self,
+        *,
+        book: SharedLedger,
+        check: Check,
+        problems: NodeProblems,
+        repair: RepairLoop,
+        snapshot: Callable[[], Snapshot],
+    ) -> None:
+        """Take who looks, who mends, and what shows the kernel."""
+        self._book = book
+        self._check = check
+        self._problems = problems
+        self._repair = repair
+        self._snapshot = snapshot
 
     def Check(  # noqa: N802 - the name in the contract
         self,
@@ -59,7 +59,7 @@ class MaintenanceService(maintenance_pb2_grpc.MaintenanceServicer):
     ) -> messages.Findings:
         """Have a round made, then compare."""
         seconds = min(_MOST_SECONDS, context.time_remaining())
-        if not self._parts.upkeep.round_now(Deadline.after(seconds, time.monotonic)):
+        if not self._repair.round_now(Deadline.after(seconds, time.monotonic)):
             context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the round has begun and takes longer")
         return self._findings()
 
@@ -70,7 +70,7 @@ class MaintenanceService(maintenance_pb2_grpc.MaintenanceServicer):
     ) -> messages.KernelDump:
         """Show what is ours in the kernel."""
         try:
-            snapshot, table, guard = self._parts.snapshot(), nft_table.listed(), ipv6_guard.listed()
+            snapshot, table, guard = self._snapshot(), nft_table.listed(), ipv6_guard.listed()
         except IpamError as e:
             context.abort(grpc.StatusCode.INTERNAL, str(e))
         shown = dataclasses.asdict(snapshot)
@@ -81,8 +81,8 @@ class MaintenanceService(maintenance_pb2_grpc.MaintenanceServicer):
         )
 
     def _findings(self) -> messages.Findings:
-        pods = [a for a in self._parts.book.ledger.in_state(Assigned) if a.pod is not None]
-        problems = list(self._parts.readiness.problems())
+        pods = [a for a in self._book.ledger.in_state(Assigned) if a.pod is not None]
+        problems = list(self._problems.problems())
         for address in sorted(pods, key=lambda a: str(a.pod)):
-            problems += (f"Pod {address.pod}: {text}" for text in self._parts.checking.look(address))
+            problems += (f"Pod {address.pod}: {text}" for text in self._check.look(address))
         return messages.Findings(pods=len(pods), problems=problems)

@@ -4,6 +4,7 @@ Each package of a daemon makes its own (`build`); the daemon knows their order o
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -33,13 +34,25 @@ class Service:
     """Something that a daemon runs.
 
     `start` returns soon. `stop` may be called also when `start` was not; it waits for so many seconds and
-    returns whether nothing of the service is at work any more.
+    returns whether nothing of the service is at work any more. It gets no more than `grace` of them.
     """
 
     name: str
     start: Callable[[], None] = _nothing_to_start
     stop: Callable[[float], bool] = _nothing_to_stop
+    grace: float = math.inf
     metrics: Source = _nothing_to_show
+
+
+def ended(stop: Callable[[], None]) -> Callable[[float], bool]:
+    """Return the `stop` of a service that has a limit of its own, and changes nothing after it."""
+
+    def stopped(seconds: float) -> bool:
+        del seconds
+        stop()
+        return True
+
+    return stopped
 
 
 class Services:
@@ -76,6 +89,7 @@ class Services:
 
 def _stop(service: Service, seconds: float) -> bool:
     """Stop one; a defect of one must not keep the others from being stopped."""
+    seconds = min(seconds, service.grace)
     try:
         ended = service.stop(seconds)
     except Exception:

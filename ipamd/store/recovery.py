@@ -33,6 +33,8 @@ class Opened:
     database: Database
     ledger: Ledger
     past: Past
+    boot_id: str
+    """The kernel's of now."""
 
 
 def open_store(path: Path, boot_id: str) -> Opened:
@@ -79,4 +81,4 @@ def _open(path: Path, boot_id: str) -> Opened:
         database.close()
         raise
     past = Past.NONE if known is None else Past.SAME_BOOT if known == boot_id else Past.EARLIER_BOOT
-    return Opened(database=database, ledger=ledger, past=past)
+    return Opened(database=database, ledger=ledger, past=past, boot_id=boot_id)

@@ -39,7 +39,7 @@ class Agent:
         self.node = node
         pod = cluster.pod(f"tke-eni-agent-{node}", node=node, namespace="kube-system", account=ACCOUNT)
         self.client = cluster.client(cluster.token(ACCOUNT, pod))
-        self.claims = ClaimSource(self.client, node, on_change=lambda: None)
+        self.claims = ClaimSource(self.client, node)
 
     def binding(self, node=""):
         return ClaimBinding(node=node or self.node, eni_id="eni-1", private_ip="10.0.1.4", pod_uid="u")

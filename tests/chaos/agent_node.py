@@ -1,6 +1,6 @@
 """A node of the simulated region whose agent runs in this process: started, stopped, killed, rebooted.
 
-The agent is the whole one (`ipamd.agent.assembly`), with its sqlite file, its gRPC socket, and its threads in
+The agent is the whole one (`ipamd.agent.agent`), with its sqlite file, its gRPC socket, and its threads in
 the node's network namespace; only its patience is that of a test. A thread cannot be killed, so a kill cuts
 the agent off first: its store is closed and neither cloud nor API server hears another word of it. What it
 had asked for before may still come true, as with a process that died.
@@ -20,10 +20,9 @@ from pathlib import Path
 import grpc
 
 from cni_plugin import pending
-from ipamd.agent import options
-from ipamd.agent.assembly import COMPONENT, Agent, Surroundings
-from ipamd.agent.health import AgentHealth
-from ipamd.agent.node import facts as node_facts
+from ipamd.agent import facts as node_facts
+from ipamd.agent import live_facts, options
+from ipamd.agent.agent import COMPONENT, Agent
 from ipamd.cloud import endpoints
 from ipamd.cloud.credentials import RoleCredentials
 from ipamd.cloud.metadata import Metadata
@@ -121,7 +120,7 @@ class AgentNode:
             return
         self._lifeline.cut()
         self.database.close()
-        self.agent._server._server.stop(None)
+        self.agent.server._server.stop(None)
         self._stack.close()
         self._end()
 
@@ -175,21 +174,12 @@ class AgentNode:
                 gate=self.gate(),
             )
             stack.callback(client.close)
-            around = Surroundings(
-                settings=settings,
-                facts=facts,
-                opened=opened,
-                boot_id=self._boot_id,
-                cloud=cloud,
-                metadata=metadata,
-                client=client,
-                health=AgentHealth(settings.socket),
-                metrics=None,
-            )
-            agent = Agent(around)
-            self._dataplanes.append(agent._dataplane)
-            stack.callback(agent._dataplane.close)
-            agent.serve(stack, threading.Event())
+            live = live_facts.build(settings, facts, metadata=metadata, cloud=cloud, database=opened.database)
+            agent = Agent(settings, live, opened, cloud=cloud, client=client)
+            self._dataplanes.append(agent.dataplane)
+            stack.callback(agent.dataplane.close)
+            stack.callback(agent.stop)
+            agent.start(threading.Event())
             self.database = opened.database
             self._stack = stack.pop_all()
             self.agent = agent
@@ -239,7 +229,7 @@ class AgentNode:
 
     @property
     def ledger(self):
-        return self.agent._book.ledger
+        return self.agent.ledger.ledger
 
     def call(self, verb, sandbox=None, *, conf=None, timeout=15.0, **environment):
         """Ask the agent as the plugin does; return exit code and decoded answer."""

@@ -450,7 +450,7 @@ def test_queued_del_of_a_sandbox_that_is_added_again_does_not_end_it(scene):
     assert scene.call("add", 0).code == 0
 
     assert not queued.exists()
-    scene.node.agent._pending.drain()
+    scene.node.agent.sandboxes.pending_deletes.drain()
     assert scene.owners() == {0}
     scene.check()
 

@@ -93,5 +93,5 @@ class Watchman:
         for node in list(self._cluster.nodes):
             agent = node.agent
             if agent is not None:
-                for sentence in ledger.violations(agent._book.ledger):
+                for sentence in ledger.violations(agent.ledger.ledger):
                     self._cluster.verdicts.duplicate(f"node {node.name}: {sentence}")

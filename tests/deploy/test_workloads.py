@@ -187,7 +187,7 @@ def selects(selector, labels):
 
 
 def test_the_grace_of_the_agent_covers_its_own():
-    # agent/assembly.py: 10 s for the server, 5 s for each of pool, EIP reconciler and upkeep, 2 s for Events.
+    # agent/*/build.py: 10 s for the server, 5 s for each of pool, EIP reconciler and upkeep, 2 s for Events.
     assert AGENT["terminationGracePeriodSeconds"] > 10 + 1 + 3 * 5 + 2
 
 

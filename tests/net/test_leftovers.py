@@ -45,7 +45,14 @@ def repairing_of(world, book, *, turns=None, pending=None):
     return Repair(
         book=book,
         # Nobody in these ledgers has a sandbox, so no ENI is asked for.
-        enis=NodeEnis(instance=None, adapters=None),
+        enis=NodeEnis(
+            instance=None,
+            cloud=None,
+            dataplane=world.dataplane,
+            book=book,
+            database=None,
+            unknown_owners=None,
+        ),
         dataplane=world.dataplane,
         turns=turns or PodLocks(),
         pending=pending or PendingAdds(),

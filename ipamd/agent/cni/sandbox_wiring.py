@@ -9,7 +9,10 @@ What goes wrong before the swap leaves the older sandbox whole.
 Thread safety: any thread; ADDs of one sandbox, and of sandboxes that meet at one address, take turns.
 """
 
+import contextlib
 import logging
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ipamd.agent.cni.pending_adds import PendingAdd, PendingAdds
@@ -19,8 +22,10 @@ from ipamd.agent.pods.locks import PodLocks
 from ipamd.agent.pods.release import SandboxRelease
 from ipamd.agent.pods.wiring import wiring
 from ipamd.agent.shared_ledger import SharedLedger
+from ipamd.core import model
 from ipamd.core.cni.errors import CniError, Code, shown
 from ipamd.core.errors import IpamError, TryAgainError
+from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.ledger import acquisition
 from ipamd.core.ledger.acquisition import Attachment
 from ipamd.core.ledger.ledger import Ledger, Transition
@@ -30,6 +35,8 @@ from ipamd.net.dataplane import DataPlane
 from ipamd.net.model import EniLink, PodLink, PodWiring
 
 log = logging.getLogger(__name__)
+
+_ROLLBACK_SECONDS = 10.0
 
 
 class _ChangedHandsError(Exception):
@@ -48,6 +55,12 @@ class SandboxWiring:
     pending: PendingAdds
     cooldown: float
 
+    def begun(
+        self, key: model.SandboxKey, given_up: Callable[[], bool]
+    ) -> contextlib.AbstractContextManager[PendingAdd]:
+        """Have an ADD be under way inside the block; `given_up` says whether its caller waits no more."""
+        return self.pending.begun(key, given_up, self.book.now())
+
     def wire(self, attachment: Attachment, deadline: Deadline, attempt: PendingAdd) -> PodWiring | None:
         """Return how the sandbox is wired now, or None when there is no address to have. Raises: IpamError.
 
@@ -60,6 +73,17 @@ class SandboxWiring:
                     return self._wire(attachment, deadline, attempt)
                 except _ChangedHandsError:
                     log.info("the address of Pod %s has just changed hands", attachment.pod)
+
+    def roll_back(self, key: model.SandboxKey, attempt: PendingAdd, *, may_hold: bool, pod: PodView) -> None:
+        """Take away what a failed attempt has made; with `may_hold` its address is kept for the Pod."""
+        deadline = Deadline.after(_ROLLBACK_SECONDS, time.monotonic)
+        try:
+            with self.turns.of_sandbox(key, deadline):
+                if attempt.has_acquired and self.book.ledger.owned_by(key) is not None:
+                    self.releasing.end(key, deadline, may_hold=may_hold, pod=pod)
+        except IpamError:
+            # The failure that led here is the one to be told; the runtime's DEL does the rest.
+            log.exception("the failed ADD of Pod %s could not be rolled back", pod.ref)
 
     def _wire(self, attachment: Attachment, deadline: Deadline, attempt: PendingAdd) -> PodWiring | None:
         owned = self.book.ledger.owned_by(attachment.key)

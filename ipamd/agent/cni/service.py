@@ -10,7 +10,6 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import grpc
 
@@ -34,38 +33,39 @@ _ANSWER_SECONDS = 0.5
 """Kept back from the caller's deadline, so that an answer on it still arrives."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verbs:
-    """Who serves what."""
-
-    adding: Add
-    deleting: Delete
-    checking: Check
-    collecting: GarbageCollection
-    readiness: Readiness
-
-
 class CniService(cni_pb2_grpc.CniServicer):
     """Serves the verbs of CNI."""
 
-    def __init__(self, verbs: Verbs, *, add_timeout: float, wake: Callable[[], None]) -> None:
-        """Take the verbs, the longest ADD in seconds, and what makes waiting ADDs look for their caller."""
-        self._verbs = verbs
+    def __init__(
+        self,
+        *,
+        add: Add,
+        delete: Delete,
+        check: Check,
+        gc: GarbageCollection,
+        readiness: Readiness,
+        add_timeout: float,
+    ) -> None:
+        """Take the verbs, and the longest ADD in seconds."""
+        self._add = add
+        self._delete = delete
+        self._check = check
+        self._gc = gc
+        self._readiness = readiness
         self._add_timeout = add_timeout
-        self._wake = wake
 
     def Add(  # noqa: N802 - the name in the contract
         self, request: cni_pb2.CniRequest, context: grpc.ServicerContext
     ) -> cni_pb2.CniReply:
         """Serve ADD."""
         deadline = _deadline(context, self._add_timeout)
-        context.add_callback(self._wake)
+        context.add_callback(self._add.wake)
 
         def serve() -> bytes:
             parsed = requests.parse_add(request.environment, request.stdin)
             pod = parsed.pod
             with logs.about(namespace=pod.namespace, pod=pod.name, container_id=parsed.key.container_id):
-                return self._verbs.adding.add(parsed, deadline, lambda: not context.is_active())
+                return self._add.add(parsed, deadline, lambda: not context.is_active())
 
         return _answered("ADD", serve)
 
@@ -78,7 +78,7 @@ class CniService(cni_pb2_grpc.CniServicer):
         def serve() -> bytes:
             parsed = requests.parse_del(request.environment, request.stdin)
             with logs.about(container_id=parsed.key.container_id):
-                self._verbs.deleting.delete(parsed, deadline)
+                self._delete.delete(parsed, deadline)
             return b""
 
         return _answered("DEL", serve)
@@ -93,7 +93,7 @@ class CniService(cni_pb2_grpc.CniServicer):
         def serve() -> bytes:
             parsed = requests.parse_check(request.environment, request.stdin)
             with logs.about(container_id=parsed.key.container_id):
-                self._verbs.checking.check(parsed)
+                self._check.check(parsed)
             return b""
 
         return _answered("CHECK", serve)
@@ -105,7 +105,7 @@ class CniService(cni_pb2_grpc.CniServicer):
         deadline = _deadline(context, _DELETE_SECONDS)
 
         def serve() -> bytes:
-            self._verbs.collecting.collect(requests.parse_gc(request.environment, request.stdin), deadline)
+            self._gc.collect(requests.parse_gc(request.environment, request.stdin), deadline)
             return b""
 
         return _answered("GC", serve)
@@ -118,7 +118,7 @@ class CniService(cni_pb2_grpc.CniServicer):
         """Serve STATUS."""
 
         def serve() -> bytes:
-            self._verbs.readiness.check(requests.parse_status(request.environment, request.stdin))
+            self._readiness.check(requests.parse_status(request.environment, request.stdin))
             return b""
 
         return _answered("STATUS", serve)

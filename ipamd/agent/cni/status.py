@@ -1,4 +1,4 @@
-"""Whether the node can take Pods, and if not, why: for STATUS, for people, in one place.
+"""STATUS: whether the node can take Pods.
 
 STATUS decides over the Node's readiness: a runtime that gets an error reports its network as not ready, the
 kubelet then the Node; its Pods leave their Services at once and are evicted some minutes later. So a node
@@ -9,76 +9,42 @@ resources and by the Events of the Pods that do not start.
 Thread safety: any thread may call any method.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
 
-from ipamd.agent.enis import NodeEnis
 from ipamd.agent.persistence import Persistence
 from ipamd.agent.pool.pool import Pool
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core.cni.errors import CniError, Code
 from ipamd.core.cni.requests import StatusRequest
 from ipamd.core.ledger.states import Assigned, Occupied
-from ipamd.runtime.metric import Metric, gauge
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Readiness:
-    """Knows of all parts what keeps the node from taking Pods."""
+    """Serves STATUS."""
 
-    book: SharedLedger
-    enis: NodeEnis
-    pool: Pool
-    notices: Callable[[], list[str]]
-    """One sentence for each thing that keeps no Pod from the node, and that an operator has to know."""
-    watches: Callable[[], list[str]]
-    """One sentence for each watch that has not caught up."""
-    drift: Callable[[], list[str]]
-    """One sentence for each thing that is wrong and could not be mended."""
-    kernel_drift: Persistence
-    """That part of it which concerns packets."""
-    disk: Persistence
-    """One sentence while the store cannot be written."""
-    dry: Persistence
-    """One sentence while no Pod runs and no address has come for one."""
-    patience: float
-    """Seconds for which they are expected to go by themselves."""
-    cut_off: Callable[[], list[str]]
-    """One sentence for each Pod that has lost its link."""
-    foreign: Callable[[], list[str]]
-    """One sentence for each thing of others that is in the way of Pods' packets; STATUS does not heed it."""
-    configuration: Callable[[], list[str]]
-    """One sentence for each thing of the runtime's network configuration that an operator has to mend. STATUS
-    does not heed it: whether a runtime can add Pods by it, the runtime tells itself."""
-
-    def problems(self) -> list[str]:
-        """Return one sentence for each reason why the node cannot take Pods, or not all kinds of Pods."""
-        obstacle = self.pool.obstacle()
-        found = [str(obstacle)] if obstacle else []
-        return [
-            *self.drift(),
-            *self.book.unwritten(),
-            *found,
-            *self.enis.problems(),
-            *self.cut_off(),
-            *self.foreign(),
-            *self.watches(),
-            *self.configuration(),
-        ]
-
-    def metrics(self) -> Iterator[Metric]:
-        """Yield how many problems there are."""
-        yield gauge(
-            "tke_eni_node_problems",
-            "Reasons why the node cannot take Pods, or not all kinds (ipamctl status).",
-            len(self.problems()),
-        )
+    def __init__(
+        self,
+        book: SharedLedger,
+        pool: Pool,
+        *,
+        kernel_drift: Callable[[], list[str]],
+        patience: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take where to look, who tells what is wrong with packets, and the seconds that trouble may last."""
+        self._book = book
+        self._pool = pool
+        self._patience = patience
+        self._kernel_drift = Persistence(kernel_drift, clock=clock)
+        self._disk = Persistence(book.unwritten, clock=clock)
+        self._dry = Persistence(pool.dry, clock=clock)
 
     def check(self, request: StatusRequest) -> None:
-        """Serve STATUS: return when the plugin can serve ADD, CniError 50 or 51 with the reason if not."""
-        drift = self.kernel_drift.for_longer_than(self.patience)
-        disk = self.disk.for_longer_than(self.patience)
-        dry = self.dry.for_longer_than(self.patience)
+        """Return when the plugin can serve ADD; CniError 50 or 51 with the reason if not."""
+        drift = self._kernel_drift.for_longer_than(self._patience)
+        disk = self._disk.for_longer_than(self._patience)
+        dry = self._dry.for_longer_than(self._patience)
         if drift:
             raise CniError(
                 Code.LIMITED_CONNECTIVITY,
@@ -86,12 +52,12 @@ class Readiness:
                 advice="see `ipamctl status` and the agent's log",
                 version=request.conf.version,
             )
-        if self.book.ledger.in_state(Assigned, Occupied):
+        if self._book.ledger.in_state(Assigned, Occupied):
             return
-        obstacle = self.pool.obstacle()
+        obstacle = self._pool.obstacle()
         if obstacle is not None or disk or dry:
             reason = obstacle.message if obstacle is not None else [*disk, *dry][0]
-            advice = "make room on the node's disk" if disk else self.pool.advice()
+            advice = "make room on the node's disk" if disk else self._pool.advice()
             raise CniError(
                 Code.PLUGIN_NOT_AVAILABLE,
                 f"STATUS: no address for Pods: {reason}",

@@ -7,22 +7,18 @@ different EIPs run in parallel.
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ipamd.agent.eips.confirm import EipConfirmation
 from ipamd.agent.eips.publish import ClaimPublisher
-from ipamd.agent.pods.locks import PodLocks
-from ipamd.agent.shared_ledger import SharedLedger
+from ipamd.agent.eips.record import EipRecord
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.core import model
+from ipamd.core.claim.eipclaim import Claim
 from ipamd.core.cloud_errors import cloud_error
 from ipamd.core.eip import binding_plan
-from ipamd.core.errors import KernelError
 from ipamd.core.ledger import eip_records
-from ipamd.core.ledger.ledger import Ledger, Transition
-from ipamd.core.ledger.states import Address, Assigned, Binding, BindStage
+from ipamd.core.ledger.states import Address, Binding, BindStage
 from ipamd.core.timing.deadline import Deadline
-from ipamd.net.dataplane import DataPlane
 
 log = logging.getLogger(__name__)
 
@@ -31,108 +27,83 @@ SECONDS = 120.0
 _BOUND = (model.EipStatus.BIND, model.EipStatus.BIND_ENI)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BindTools:
-    """What EIPs are bound and unbound with."""
+class Association:
+    """Binds EIPs of one node."""
 
-    cloud: TencentCloud
-    effects: EipConfirmation
-    book: SharedLedger
-    dataplane: DataPlane
-    turns: PodLocks
-    announcer: ClaimPublisher
-    monotonic: Callable[[], float]
+    def __init__(
+        self,
+        node: str,
+        *,
+        cloud: TencentCloud,
+        confirmation: EipConfirmation,
+        record: EipRecord,
+        announcer: ClaimPublisher,
+        monotonic: Callable[[], float],
+    ) -> None:
+        """Take the node's name, who binds and sees it, and where it is written down and told."""
+        self._node = node
+        self._cloud = cloud
+        self._confirmation = confirmation
+        self._record = record
+        self._announcer = announcer
+        self._monotonic = monotonic
+
+    def associate(self, action: binding_plan.Associate) -> None:
+        """Bind the claim's EIP to the address; return when the cloud shows it and the claim says it.
+
+        An address that has changed hands meanwhile ends it without an error. Raises: CloudError, KubeError,
+        StoreError, TryAgainError; the record of the attempt stays.
+        """
+        claim, pod, ip = action.claim, action.pod, action.address.ip
+        record = _binding(claim, BindStage.BINDING)
+        if record is None:
+            return
+        began = self._monotonic()
+        deadline = Deadline.after(SECONDS, self._monotonic)
+        address = self._record.begin_bind(ip, pod, record)
+        if address is None:
+            return
+        wanted = binding_plan.wanted_binding(address, pod, self._node)
+        claim = self._announcer.begin(claim, pod, wanted)
+        self._bind(record.eip_id, address, deadline)
+        self._record.confirm_bound(ip, record.eip_id, deadline)
+        took = self._monotonic() - began
+        log.info("EIP %s is bound to %s of Pod %s, took %.1f s", record.eip_id, ip, pod, took)
+        self._announcer.bound(claim, pod, wanted, f", took {took:.1f} s")
+
+    def announce(self, action: binding_plan.PublishBinding) -> None:
+        """Tell what is bound already. Raises: KubeError, StoreError, TryAgainError."""
+        claim, pod = action.claim, action.pod
+        record = _binding(claim, BindStage.BOUND)
+        if record is None or action.address.eip is None:
+            return
+        address = self._record.begin_bind(action.address.ip, pod, record)
+        if address is not None:
+            self._announcer.bound(claim, pod, binding_plan.wanted_binding(address, pod, self._node))
+
+    def _bind(self, eip_id: str, address: Address, deadline: Deadline) -> None:
+        task_id = self._cloud.associate_eip(eip_id, address.eni_id, address.ip, deadline)
+        bound = self._confirmation.wait(
+            eip_id,
+            lambda eip: eip is None or eip.status in _BOUND,
+            deadline,
+            action="AssociateAddress",
+            task_id=task_id,
+        )
+        _check_bound(bound, address, eip_id)
 
 
-def associate(action: binding_plan.Associate, node: str, tools: BindTools) -> None:
-    """Bind the claim's EIP to the address; return when the cloud shows it and the claim says it.
-
-    An address that has changed hands meanwhile ends it without an error. Raises: CloudError, KubeError,
-    StoreError, TryAgainError; the record of the attempt stays.
-    """
-    claim, pod, ip = action.claim, action.pod, action.address.ip
+def _binding(claim: Claim, stage: BindStage) -> Binding | None:
+    """Return what is recorded at the address of a claim's EIP; None for a claim without one."""
     if claim.address is None:
-        return
-    began = tools.monotonic()
-    deadline = Deadline.after(SECONDS, tools.monotonic)
-    record = Binding(
+        return None
+    return Binding(
         eip_id=claim.address.eip_id,
         public_ip=claim.address.public_ip,
-        stage=BindStage.BINDING,
+        stage=stage,
         claim=str(claim),
         retained=claim.retained,
     )
-    address = tools.book.apply(lambda book: _begin(book, ip, pod, record)).address
-    if address is None:
-        return
-    wanted = binding_plan.wanted_binding(address, pod, node)
-    claim = tools.announcer.begin(claim, pod, wanted)
-    task_id = tools.cloud.associate_eip(record.eip_id, address.eni_id, ip, deadline)
-    bound = tools.effects.wait(
-        record.eip_id,
-        lambda eip: eip is None or eip.status in _BOUND,
-        deadline,
-        action="AssociateAddress",
-        task_id=task_id,
-    )
-    _check_bound(bound, address, record.eip_id)
-    change(ip, lambda book: eip_records.confirm_bound(book, ip, record.eip_id), tools, deadline)
-    took = tools.monotonic() - began
-    log.info("EIP %s is bound to %s of Pod %s, took %.1f s", record.eip_id, ip, pod, took)
-    tools.announcer.bound(claim, pod, wanted, f", took {took:.1f} s")
-
-
-def announce(action: binding_plan.PublishBinding, node: str, tools: BindTools) -> None:
-    """Tell what is bound already. Raises: KubeError, StoreError."""
-    claim, pod, ip = action.claim, action.pod, action.address.ip
-    if claim.address is None or action.address.eip is None:
-        return
-    record = Binding(
-        eip_id=claim.address.eip_id,
-        public_ip=claim.address.public_ip,
-        stage=BindStage.BOUND,
-        claim=str(claim),
-        retained=claim.retained,
-    )
-    address = tools.book.apply(lambda book: _begin(book, ip, pod, record)).address
-    if address is not None:
-        tools.announcer.bound(claim, pod, binding_plan.wanted_binding(address, pod, node))
-
-
-def change(
-    ip: str, operation: Callable[[Ledger], Transition], tools: BindTools, deadline: Deadline
-) -> Address | None:
-    """Change the stage of an EIP in the ledger and what the kernel has of it, in the address's turn.
-
-    Return the transition's address. Raises: StoreError, TryAgainError.
-    """
-    with tools.turns.of_address(ip, deadline):
-        address = tools.book.apply(operation).address
-        _show_in_kernel(address, tools)
-    return address
-
-
-def _show_in_kernel(address: Address | None, tools: BindTools) -> None:
-    """Let the data plane know whether the Pod has its EIP; what fails here is mended by the repair."""
-    if address is None or not isinstance(address.state, Assigned):
-        return
-    try:
-        tools.dataplane.set_eip_pod(address.ip, wanted=address.is_eip_pod)
-    except KernelError as e:
-        log.warning("the kernel does not yet know about the EIP of %s: %s", address.ip, e)
-
-
-def _begin(book: Ledger, ip: str, pod: model.PodRef, record: Binding) -> Transition:
-    """Record the binding, unless the address is not this Pod's any more or one of the EIPs is in the way."""
-    address = book.addresses.get(ip)
-    elsewhere = book.with_eip(record.eip_id)
-    if address is None or address.pod != pod or (elsewhere is not None and elsewhere.ip != ip):
-        return Transition(book)
-    if address.eip is not None and (
-        address.eip.eip_id != record.eip_id or address.eip.stage is BindStage.UNBINDING
-    ):
-        return Transition(book)
-    return eip_records.begin_bind(book, ip, record)
 
 
 def _check_bound(eip: model.Eip | None, address: Address, eip_id: str) -> None:

@@ -6,13 +6,12 @@ Thread safety: any thread may call any method.
 from collections.abc import Callable
 from typing import Any
 
-from ipamd.core import model
+from ipamd.agent.node_objects import NodeObjects
 from ipamd.core.claim import eipclaim
 from ipamd.core.claim.eipclaim import Claim
 from ipamd.core.kubernetes.node_labels import label_value
 from ipamd.kube import errors, resources
 from ipamd.kube.client import KubeClient, Selection
-from ipamd.kube.watch import ObjectCache
 
 _ATTEMPTS = 5
 """Conflicts in a row after which somebody else's writes are waited out."""
@@ -21,52 +20,18 @@ Revision = Callable[[Claim], dict[str, Any] | None]
 """Makes the merge patch of a claim's status from the claim as it is; None to leave it as it is."""
 
 
-class ClaimSource:
+class ClaimSource(NodeObjects[Claim]):
     """The claims that carry the label of one node."""
 
-    def __init__(self, client: KubeClient, node: str, *, on_change: Callable[[], None]) -> None:
-        """Take the node's name and who is told that something changed."""
-        self._client = client
-        self._cache = ObjectCache(
+    def __init__(self, client: KubeClient, node: str) -> None:
+        """Take the node's name."""
+        super().__init__(
             client,
             resources.EIPCLAIMS,
             selection=Selection(label_selector=f"{eipclaim.NODE_LABEL}={label_value(node)}"),
-            on_change=lambda _kind, _obj: on_change(),
+            view=eipclaim.read,
             keep=_trim,
         )
-
-    def start(self) -> None:
-        """Start to watch."""
-        self._cache.start()
-
-    def stop(self) -> None:
-        """End the watch."""
-        self._cache.stop()
-
-    @property
-    def has_synced(self) -> bool:
-        """Whether the first list is complete."""
-        return self._cache.has_synced
-
-    def wait_synced(self, timeout: float) -> bool:
-        """Wait for the first list; return whether it is complete."""
-        return self._cache.wait_synced(timeout)
-
-    def known(self, pod: model.PodRef) -> Claim | None:
-        """Return the Pod's claim as the watch has it; asks nobody."""
-        obj = self._cache.get(pod.namespace, pod.name)
-        return eipclaim.read(obj) if obj is not None else None
-
-    def all(self) -> dict[str, Claim]:
-        """Return all claims of the node by namespace/name."""
-        return {str(claim): claim for claim in map(eipclaim.read, self._cache.items())}
-
-    def live(self, namespace: str, name: str) -> Claim | None:
-        """Ask the API server; None when there is no such claim. Raises: KubeError."""
-        try:
-            return eipclaim.read(self._client.get(resources.EIPCLAIMS, name, namespace))
-        except errors.NotFoundError:
-            return None
 
     def revise(self, claim: Claim, revision: Revision) -> Claim | None:
         """Write what `revision` makes of the claim; on a conflict read it again and ask `revision` again.

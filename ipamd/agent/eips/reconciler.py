@@ -3,8 +3,7 @@
 A thread compares ledger and claims after every change of either, and hands what is to be done to a few
 workers, one at a time for each claim. What fails is told to the Pod and comes again after a pause; nothing
 is remembered of it but its last error. What succeeds and is due as before, because a watch is behind, waits
-as well. While the watches have not caught up, only what needs no claim is done: EIPs of freed addresses are
-unbound.
+as well.
 """
 
 import logging
@@ -13,19 +12,12 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 
 from ipamd import logs
-from ipamd.agent.eips import associate
-from ipamd.agent.eips.associate import BindTools
-from ipamd.agent.eips.claims import ClaimSource
-from ipamd.agent.eips.disassociate import Disassociation
-from ipamd.agent.enis import NodeEnis
-from ipamd.agent.pods.source import PodSource
-from ipamd.core import model
-from ipamd.core.claim.eipclaim import Claim
+from ipamd.agent.eips.executor import BindingExecutor, subject_of
+from ipamd.agent.eips.plan import BindingPlan
+from ipamd.agent.eips.publish import ClaimPublisher
+from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core.eip import binding_plan
 from ipamd.core.errors import CloudErrorKind, IpamError, TryAgainError
-from ipamd.core.ledger.ledger import Ledger
-from ipamd.core.ledger.states import BindStage, Held, Unbinding
-from ipamd.core.timing.deadline import Deadline
 from ipamd.kube.errors import KubeError
 from ipamd.runtime import chance
 from ipamd.runtime.defects import Survive
@@ -43,7 +35,6 @@ _GATHER = 0.01
 _TICK = 10.0
 """Seconds after which everything is compared even if nothing has happened."""
 _WORKERS = 8
-_LOOK_SECONDS = 30.0
 
 
 class EipReconciler:
@@ -54,27 +45,17 @@ class EipReconciler:
     """
 
     def __init__(
-        self,
-        node: str,
-        *,
-        claims: ClaimSource,
-        pods: PodSource,
-        enis: NodeEnis,
-        disassociation: Disassociation,
-        tools: BindTools,
+        self, plan: BindingPlan, executor: BindingExecutor, *, book: SharedLedger, announcer: ClaimPublisher
     ) -> None:
-        """Take the node's name, what to compare, and the tools of the actions."""
-        self._node = node
-        self._claims = claims
-        self._pods = pods
-        self._enis = enis
-        self._disassociation = disassociation
-        self._tools = tools
+        """Take what says what is due, who acts, whose clock it goes by, and who tells of failures."""
+        self._plan = plan
+        self._executor = executor
+        self._book = book
+        self._announcer = announcer
         self._guard = threading.Lock()
         self._under_way: set[str] = set()
-        self._failures = FailureCache(clock=tools.book.now, random=chance.fraction)
-        self._expectations = Expectations(clock=tools.book.now, random=chance.fraction)
-        self._loose: dict[str, str] = {}  # by claim: the EIP that this process has just seen unbound
+        self._failures = FailureCache(clock=book.now, random=chance.fraction)
+        self._expectations = Expectations(clock=book.now, random=chance.fraction)
         self._jobs = JobQueue()
         self._workers = Workers("bind-worker", _WORKERS, self._jobs, do_job, policy=OF_JOBS)
         # The ADD that changed the ledger has wiring to do, and needs the interpreter more.
@@ -87,10 +68,13 @@ class EipReconciler:
         self._workers.start()
         self._loop.start()
 
-    def stop(self, timeout: float) -> None:
-        """End; actions under way are waited for, and resumed by the next start if they take longer."""
+    def stop(self, timeout: float) -> bool:
+        """End; actions under way are waited for, and resumed by the next start if they take longer.
+
+        Return whether they have ended.
+        """
         self._loop.stop(None)
-        self._workers.stop(timeout)
+        return self._workers.stop(timeout)
 
     def trigger(self) -> None:
         """Have ledger and claims compared now."""
@@ -113,30 +97,18 @@ class EipReconciler:
         )
 
     def _round(self) -> None:
-        if not self._enis.are_known:
-            return  # an EIP of an address that the ledger does not know yet would look like nobody's
-        ledger = self._tools.book.ledger
-        claims = self._claims.all()
-        facts = binding_plan.BindingFacts(
-            node=self._node, ledger=ledger, claims=claims, expected=self._expected(ledger)
-        )
-        informed = self._claims.has_synced and self._pods.has_synced
-        due = [a for a in binding_plan.decide(facts) if informed or _needs_no_claim(a)]
-        subjects = {_subject_of(action) for action in due}
+        due = self._plan.due()
+        if due is None:
+            return
+        subjects = {subject_of(action) for action in due.actions}
         self._failures.keep_only(subjects)
         self._expectations.keep_only(subjects)
-        for name in set(self._loose).difference(claims):
-            self._loose.pop(name, None)  # its claim went without a Withdraw
-        for action in due:
+        self._executor.keep_only(due.claims)
+        for action in due.actions:
             self._begin(action)
 
-    def _expected(self, ledger: Ledger) -> frozenset[model.PodRef]:
-        """Return the Pods whose addresses are held and that may get a sandbox again."""
-        views = [self._pods.known(a.pod) for a in ledger.in_state(Held) if a.pod is not None]
-        return frozenset(view.ref for view in views if view is not None and view.wants_sandbox)
-
     def _begin(self, action: binding_plan.Action) -> None:
-        subject = _subject_of(action)
+        subject = subject_of(action)
         with self._guard:
             if subject in self._under_way or self._failures.is_closed(subject):
                 return
@@ -151,7 +123,9 @@ class EipReconciler:
 
     def _attempt(self, subject: str, action: binding_plan.Action) -> None:
         try:
-            self._execute(action)
+            if self._executor.execute(action):
+                # The CVM may have one more public IP now: who was refused for that need not wait.
+                self._failures.relieve(CloudErrorKind.QUOTA)
             self._failures.succeeded(subject)
             self._expectations.done(subject, action)
         except TryAgainError as e:
@@ -166,62 +140,8 @@ class EipReconciler:
         finally:
             with self._guard:
                 self._under_way.discard(subject)
-            self._tools.book.wake()
+            self._book.wake()
             self.trigger()
-
-    def _execute(self, action: binding_plan.Action) -> None:
-        match action:
-            case binding_plan.Associate():
-                associate.associate(action, self._node, self._tools)
-            case binding_plan.PublishBinding():
-                associate.announce(action, self._node, self._tools)
-            case binding_plan.Disassociate():
-                self._disassociation.disassociate(action)
-                self._remember_loose(action)
-            case binding_plan.ClearPublishedBinding():
-                self._withdraw(action.claim)
-
-    def _remember_loose(self, action: binding_plan.Disassociate) -> None:
-        eip_id = action.address.eip.eip_id if action.address.eip else ""
-        if self._tools.book.ledger.with_eip(eip_id) is None:
-            # The CVM may have one more public IP now: who was refused for that need not wait.
-            self._failures.relieve(CloudErrorKind.QUOTA)
-            self._loose[str(_subject_of(action))] = eip_id
-
-    def _withdraw(self, claim: Claim) -> None:
-        """Take our binding out of a claim; the cloud is looked at unless we have just unbound the EIP."""
-        eip_id = claim.address.eip_id if claim.address else ""
-        if eip_id and self._loose.get(str(claim)) != eip_id:
-            self._see_loose(claim, eip_id)
-        self._tools.announcer.withdraw(claim, self._is_here)
-        self._loose.pop(str(claim), None)
-
-    def _see_loose(self, claim: Claim, eip_id: str) -> None:
-        """Return when the claim's EIP is at no address that this node has or had; else TryAgainError.
-
-        A new CVM may come to the name of one that is gone (names are private IPs, which are used again): what
-        is still bound to an ENI of that one, which nobody has now, is unbound in its place.
-        """
-        eip = self._tools.cloud.describe_eip(eip_id)
-        if eip is None or not eip.bound:
-            return
-        if eip.eni_id in self._enis.enis:
-            self._enis.look(Deadline.after(_LOOK_SECONDS, self._tools.monotonic))
-            raise TryAgainError(f"{eip_id} of EIPClaim {claim} is bound to {eip.private_ip}: recorded now")
-        if self._was_left(claim, eip):
-            self._tools.cloud.disassociate_eip(eip_id)
-            raise TryAgainError(f"{eip_id} of EIPClaim {claim} is unbound from {eip.place}, which no CVM has")
-
-    def _was_left(self, claim: Claim, eip: model.Eip) -> bool:
-        """Whether the EIP is where the claim says that this node bound it, on an ENI that no CVM has now."""
-        binding = claim.binding
-        if binding is None or (binding.eni_id, binding.private_ip) != (eip.eni_id, eip.private_ip):
-            return False
-        eni = self._tools.cloud.describe_eni(eip.eni_id)
-        return eni is None or not eni.instance_id
-
-    def _is_here(self, claim: Claim) -> bool:
-        return binding_plan.is_here(self._tools.book.ledger, claim)
 
     def _failed(self, subject: str, action: binding_plan.Action, error: IpamError) -> None:
         pause = self._failures.failed(subject, error)
@@ -229,33 +149,13 @@ class EipReconciler:
         pod = action.address.pod if not isinstance(action, binding_plan.ClearPublishedBinding) else None
         if pod is not None:
             reason = "FailedAssociateEIP" if isinstance(action, _BINDS) else "FailedDisassociateEIP"
-            self._tools.announcer.warning(pod, reason, str(error))
-            claim = self._kept_waiting(action, pod)
+            self._announcer.warning(pod, reason, str(error))
+            claim = self._plan.kept_waiting(action, pod)
             if claim is not None and not isinstance(error, KubeError):
-                self._tools.announcer.bind_failed(claim, pod, error)
-
-    def _kept_waiting(self, action: binding_plan.Action, pod: model.PodRef) -> Claim | None:
-        """Return the claim whose EIP is not bound because the action failed."""
-        if isinstance(action, binding_plan.Associate):
-            return action.claim
-        claim = self._claims.known(pod)
-        if not isinstance(action, binding_plan.Disassociate) or claim is None or claim.address is None:
-            return None
-        record = action.address.eip
-        if record is None:
-            return None
-        return claim if claim.address.eip_id != record.eip_id else None
+                self._announcer.bind_failed(claim, pod, error)
 
 
 _BINDS = (binding_plan.Associate, binding_plan.PublishBinding)
-
-
-def _subject_of(action: binding_plan.Action) -> str:
-    """Return what an action is about: the claim, so that no two of one claim run at once."""
-    if isinstance(action, binding_plan.Disassociate):
-        record = action.address.eip
-        return record.claim or record.eip_id if record else action.address.ip
-    return str(action.claim)
 
 
 def _told_of(action: binding_plan.Action) -> dict[str, str]:
@@ -267,11 +167,3 @@ def _told_of(action: binding_plan.Action) -> dict[str, str]:
         return told | ({"eip": record.eip_id, "claim": record.claim} if record else {})
     claim = action.claim
     return {"claim": str(claim), "eip": claim.address.eip_id if claim.address else ""}
-
-
-def _needs_no_claim(action: binding_plan.Action) -> bool:
-    """Whether an action is right whatever the claims say."""
-    if not isinstance(action, binding_plan.Disassociate) or action.address.eip is None:
-        return False
-    leaving = action.address.eip.stage is BindStage.UNBINDING
-    return action.certain and (leaving or isinstance(action.address.state, Unbinding))

@@ -27,6 +27,8 @@ class EipWait:
     book: SharedLedger
     claims: ClaimSource
     eip_reconciler: EipReconciler
+    wanted: bool
+    """Whether Pods wait for their EIP at all."""
 
     def eip_of(self, pod: model.PodRef) -> str:
         """Return the EIP that the Pod's claim has, as far as the watch knows; empty when it has none."""

@@ -55,13 +55,16 @@ class NetworkConfiguration:
         self._watch = DirectoryWatch((self._path.parent, self._binaries.directory))
         self._task.start()
 
-    def stop(self, timeout: float) -> None:
-        """Leave the file as it is."""
+    def stop(self, timeout: float) -> bool:
+        """Leave the file as it is; return whether nothing looks at it any more."""
         self._task.stopping.set()
-        if self._watch is not None:
-            self._watch.wake()
-            if self._task.join(timeout):
-                self._watch.close()
+        if self._watch is None:
+            return True
+        self._watch.wake()
+        ended = self._task.join(timeout)
+        if ended:
+            self._watch.close()
+        return ended
 
     def problems(self) -> list[str]:
         """Return what an operator has to mend, one sentence each."""

@@ -48,8 +48,13 @@ class CloudCheck:
         self._due_at = float("-inf")
         self._hastened = threading.Event()
         self._told: frozenset[model.PodRef] = frozenset()
+        self._listeners: list[Callable[[], None]] = []
         self.unbound = 0
         """How many EIPs were found unbound by somebody else; pool and EIP reconciler bind them again."""
+
+    def on_addresses(self, listener: Callable[[], None]) -> None:
+        """Have `listener` called when a look has brought or taken addresses, or made the ledger true."""
+        self._listeners.append(listener)
 
     @property
     def is_due(self) -> bool:
@@ -63,7 +68,7 @@ class CloudCheck:
     def look(self) -> None:
         """Compare with the cloud, tell Pods of what they have lost there. Raises: KernelError, StoreError."""
         self._hastened.clear()
-        before = self._book.ledger
+        before, state = self._book.ledger, self._state()
         self._look()
         if set(self._missing()) - self._told:
             # One listing may be short; people are told of what two do not show.
@@ -72,6 +77,9 @@ class CloudCheck:
             self.unbound += 1
             log.warning("Pod %s: %s", pod, message)
             self._announcer.warning(pod, "EIPUnbound", message)
+        if self._state() != state:
+            for listener in self._listeners:
+                listener()
 
     def report(self) -> None:
         """Tell each Pod once that its address cannot be used, by a look or for want of the ENI's link."""
@@ -90,6 +98,9 @@ class CloudCheck:
         failure = self._reconciler.look(Deadline.after(_LOOK_SECONDS, self._monotonic))
         self._pace = self._pace.after(failure.kind if failure else None)
         self._due_at = self._monotonic() + self._pace.seconds(chance.fraction)
+
+    def _state(self) -> tuple[bool, frozenset[str]]:
+        return self._reconciler.is_settled, frozenset(self._book.ledger.addresses)
 
     def _missing(self) -> dict[model.PodRef, str]:
         problems = {eni.eni_id: eni.problem for eni in self._enis.enis.values() if eni.problem}

@@ -62,10 +62,10 @@ class ExtendedResources:
         self._cache.start()
         self._loop.start()
 
-    def stop(self) -> None:
-        """End; what was written stays."""
+    def stop(self, timeout: float = _STOP_SECONDS) -> bool:
+        """End; what was written stays. Return whether nothing is written any more."""
         self._cache.stop()
-        self._loop.stop(_STOP_SECONDS)
+        return self._loop.stop(min(timeout, _STOP_SECONDS))
 
     def node(self) -> Mapping[str, Any] | None:
         """Return the Node as the watch last told: metadata, resources, and the condition TkeEniReady."""

@@ -44,13 +44,13 @@ class KernelListener:
         """Begin to listen."""
         self._task.start()
 
-    def stop(self, timeout: float) -> None:
-        """End it."""
+    def stop(self, timeout: float) -> bool:
+        """End it; return whether it has ended in time."""
         self._task.stopping.set()
         with self._changing:
             if self._watch is not None:
                 self._watch.interrupt()
-        self._task.join(timeout)
+        return self._task.join(timeout)
 
     def _work(self) -> bool:
         """Listen until the stop, or until it fails; the next piece of work listens anew."""

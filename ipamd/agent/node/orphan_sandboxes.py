@@ -16,6 +16,7 @@ from ipamd.agent.pods.source import PodSource
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core import model
 from ipamd.core.errors import IpamError
+from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.ledger import ledger
 from ipamd.core.ledger.states import Address, Assigned
 from ipamd.core.timing.deadline import Deadline
@@ -37,11 +38,13 @@ class OrphanSandboxes:
     cooldown: float
 
     def sweep(self, cut_off: Iterable[Address]) -> int:
-        """End those of the given sandboxes, which have no link, whose Pods are gone; return how many."""
+        """End those of the given sandboxes, which had no link, whose Pods are gone; return how many."""
         if not self.pods.has_synced:
             return 0
         ended = 0
-        for address in [a for a in cut_off if self.is_over(a)][:_AT_ONCE]:
+        # The kernel was looked at a while ago: who got a new sandbox since then is another one's business.
+        current = self.book.ledger.addresses
+        for address in [a for a in cut_off if current.get(a.ip) == a and self.is_over(a)][:_AT_ONCE]:
             state = address.state
             if not isinstance(state, Assigned):
                 continue
@@ -55,7 +58,12 @@ class OrphanSandboxes:
                 log.warning("whether Pod %s is gone is not known, %s stays: %s", state.pod, address.ip, e)
         return ended
 
-    def comes_not_back(self, pod: model.PodRef) -> None:
+    def end_holds(self, kind: str, pod: PodView) -> None:
+        """Hear of a change of a Pod: one that is gone, going or has finished does not come back."""
+        if kind == "deleted" or not pod.wants_sandbox:
+            self._end_holds(pod.ref)
+
+    def _end_holds(self, pod: model.PodRef) -> None:
         """End the hold for a Pod that is gone, going or has finished; one for its name goes on.
 
         A kubelet reports a Pod's end after the DEL of its sandbox, so at the DEL it still looked alive.
@@ -70,5 +78,5 @@ class OrphanSandboxes:
         return known is None or known.ref != address.pod or known.finished
 
     def _exists(self, pod: model.PodRef) -> bool:
-        live = self.pods.live(pod, Deadline.after(_SECONDS, time.monotonic))
+        live = self.pods.live(pod.namespace, pod.name, timeout=_SECONDS)
         return live is not None and live.ref == pod and not live.finished

@@ -8,13 +8,12 @@ of them every 30 s. Thread safety: `mend` is for one thread at a time, `forget` 
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 
+from ipamd.agent.cni.pending_adds import PendingAdds
 from ipamd.agent.enis import NodeEnis
 from ipamd.agent.pods.wiring import wiring
 from ipamd.agent.shared_ledger import SharedLedger
-from ipamd.core import model
 from ipamd.core.errors import IpamError
 from ipamd.core.ledger.states import Address, Assigned
 from ipamd.core.names import HostEnd
@@ -24,23 +23,17 @@ from ipamd.net.model import FoundLink, PodWiring
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SideTools:
-    """What the Pods' ends are found and mended with."""
-
-    book: SharedLedger
-    enis: NodeEnis
-    dataplane: DataPlane
-    are_under_way: Callable[[model.SandboxKey], bool]
-    """Whether ADDs of the sandbox are being served."""
-
-
 class PodSides:
     """Invariant: `_looked_at` says by ifindex how often a link had been down at the last look behind it."""
 
-    def __init__(self, tools: SideTools) -> None:
-        """Take the tools."""
-        self._tools = tools
+    def __init__(
+        self, *, book: SharedLedger, enis: NodeEnis, dataplane: DataPlane, pending: PendingAdds
+    ) -> None:
+        """Take what the Pods' ends are found and mended with, and the ADDs that are being served."""
+        self._book = book
+        self._enis = enis
+        self._dataplane = dataplane
+        self._pending = pending
         self._looked_at: dict[int, int] = {}
         self._forgotten = threading.Event()
 
@@ -68,7 +61,7 @@ class PodSides:
         return mended
 
     def _owned_links(self) -> dict[HostEnd, Address]:
-        owned = self._tools.book.ledger.in_state(Assigned)
+        owned = self._book.ledger.in_state(Assigned)
         return {a.state.host_end: a for a in owned if isinstance(a.state, Assigned)}
 
     def _owner(self, link: FoundLink, owned: Mapping[HostEnd, Address]) -> PodWiring | None:
@@ -76,14 +69,14 @@ class PodSides:
         address = owned.get(link.end)
         if address is None or not isinstance(address.state, Assigned):
             return None
-        eni = self._tools.enis.link(address.eni_id)
-        if eni is None or self._tools.are_under_way(address.state.key):
+        eni = self._enis.link(address.eni_id)
+        if eni is None or self._pending.are_under_way(address.state.key):
             return None
         return wiring(address, eni)
 
     def _mend(self, pod: PodWiring) -> bool:
         try:
-            lost = self._tools.dataplane.mend_pod_side(pod)
+            lost = self._dataplane.mend_pod_side(pod)
         except IpamError as e:
             log.warning("the Pod at %s could not be looked at from inside: %s", pod.ip, e)
             return False

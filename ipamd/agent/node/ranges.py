@@ -61,13 +61,12 @@ class NodeRanges:
         vpc: Callable[[], Cidrs],
         client: KubeClient,
         database: Database,
-        on_change: Callable[[], None],
     ) -> None:
-        """Take where to ask, and who is told that `current` may answer something else."""
+        """Take where to ask."""
         self._given = given
         self._vpc = vpc
         self._database = database
-        self._on_change = on_change
+        self._listeners: list[Callable[[], None]] = []
         self._kept: dict[str, list[str]] = database.fact(FACT) or {}
         self._known = {name: tuple(cidrs) for name, cidrs in self._kept.items()}
         self._learning = threading.Lock()
@@ -81,6 +80,10 @@ class NodeRanges:
             ),
             on_change=self._read_masquerade,
         )
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Have `listener` called when `current` may answer something else; to be used before `start`."""
+        self._listeners.append(listener)
 
     def start(self) -> None:
         """Begin to watch, if it matters."""
@@ -139,7 +142,8 @@ class NodeRanges:
     def _learn(self, name: str, cidrs: Cidrs) -> None:
         with self._learning:
             self._known = {**self._known, name: cidrs}
-        self._on_change()
+        for listener in self._listeners:
+            listener()
 
     def _read_services(self) -> None:
         self._learn(_SERVICES, tuple(_ipv4(_service_cidrs(self._services.items() or []))))

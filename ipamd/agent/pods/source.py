@@ -5,9 +5,7 @@ or the UID in CNI_ARGS is another one), the API server is asked once.
 Thread safety: any thread may call any method.
 """
 
-from collections.abc import Callable
-from typing import Any
-
+from ipamd.agent.node_objects import NodeObjects
 from ipamd.core import model
 from ipamd.core.cni.errors import CniError, Code
 from ipamd.core.errors import TryAgainError
@@ -16,57 +14,29 @@ from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.timing.deadline import Deadline
 from ipamd.kube import errors, resources
 from ipamd.kube.client import KubeClient, Selection
-from ipamd.kube.watch import ObjectCache
 
 _LIVE_SECONDS = 10.0
 """What one live question may take."""
 
 
-class PodSource:
+class PodSource(NodeObjects[PodView]):
     """The Pods of one node."""
 
-    def __init__(self, client: KubeClient, node: str, *, on_change: Callable[[str, PodView], None]) -> None:
-        """Take the node's name and who is told of changes (kind as in ObjectCache, on the watch's thread)."""
-        self._client = client
-        self._node = node
-        self._cache = ObjectCache(
+    def __init__(self, client: KubeClient, node: str) -> None:
+        """Take the node's name."""
+        super().__init__(
             client,
             resources.PODS,
             selection=Selection(field_selector=f"spec.nodeName={node}"),
-            on_change=lambda kind, obj: on_change(kind, pods.view(obj)),
+            view=pods.view,
             keep=pods.trim,
         )
-
-    def start(self) -> None:
-        """Start to watch."""
-        self._cache.start()
-
-    def stop(self) -> None:
-        """End the watch."""
-        self._cache.stop()
-
-    @property
-    def has_synced(self) -> bool:
-        """Whether the first list is complete."""
-        return self._cache.has_synced
-
-    def wait_synced(self, timeout: float) -> bool:
-        """Wait for the first list; return whether it is complete."""
-        return self._cache.wait_synced(timeout)
-
-    def known(self, ref: model.PodRef) -> PodView | None:
-        """Return what the watch has under the Pod's name, whatever its UID; asks nobody."""
-        obj = self._cache.get(ref.namespace, ref.name)
-        return pods.view(obj) if obj is not None else None
+        self._node = node
 
     def matching(self, ref: model.PodRef) -> PodView | None:
         """Return the Pod that a runtime names in ADD, if the watch knows it; asks nobody."""
         known = self.known(ref)
         return known if known is not None and known.is_called(ref.uid) else None
-
-    def all(self) -> list[PodView]:
-        """Return all Pods that the watch knows."""
-        return [pods.view(obj) for obj in self._cache.items()]
 
     def find(self, ref: model.PodRef, deadline: Deadline) -> PodView:
         """Return the Pod that a runtime names in ADD; its UID is compared if the runtime gave one.
@@ -80,7 +50,7 @@ class PodSource:
         if known is not None:
             return known
         try:
-            found = self.live(ref, deadline)
+            found = self.live(ref.namespace, ref.name, timeout=deadline.cap(_LIVE_SECONDS))
         except errors.KubeError as e:
             raise TryAgainError(
                 f"the watch does not know the Pod and the API server cannot be asked: {e.message}",
@@ -105,13 +75,3 @@ class PodSource:
                 advice="check --node-name of the agent",
             )
         return found
-
-    def live(self, ref: model.PodRef, deadline: Deadline) -> PodView | None:
-        """Ask the API server; None when no Pod has the name. Raises: KubeError."""
-        try:
-            obj: dict[str, Any] = self._client.get(
-                resources.PODS, ref.name, ref.namespace, timeout=deadline.cap(_LIVE_SECONDS)
-            )
-        except errors.NotFoundError:
-            return None
-        return pods.view(obj)

@@ -94,10 +94,13 @@ class Pool:
         self._workers.start()
         self._loop.start()
 
-    def stop(self, timeout: float) -> None:
-        """End the rounds, and wait for actions under way: what they bring is found at the next start too."""
+    def stop(self, timeout: float) -> bool:
+        """End the rounds, and wait for actions under way: what they bring is found at the next start too.
+
+        Return whether they have ended.
+        """
         self._loop.stop(None)
-        self._workers.stop(timeout)
+        return self._workers.stop(timeout)
 
     def trigger(self) -> None:
         """Have a round made now."""
@@ -156,6 +159,11 @@ class Pool:
         failures = self._refusals()
         lasting = all(not isinstance(e, CloudError) or e.kind.policy.retry_after for e in failures)
         return failures[0] if failures and lasting else None
+
+    def problems(self) -> list[str]:
+        """Return the obstacle as a sentence, if there is one."""
+        obstacle = self.obstacle()
+        return [str(obstacle)] if obstacle else []
 
     def dry(self) -> list[str]:
         """Return one sentence while no Pod runs here and there should be an address for one and is none.

@@ -24,7 +24,7 @@ from ipamd.runtime.defects import Survive
 from ipamd.runtime.loop import Loop, LoopPace
 from ipamd.runtime.metric import Metric, gauge
 from ipamd.runtime.reconcile import ReconcileWorkers
-from ipamd.runtime.service import Service
+from ipamd.runtime.service import Service, ended
 from ipamd.runtime.work_queue import WorkQueue
 
 _PATIENT_SHARE: Final = 0.25
@@ -81,13 +81,12 @@ class Claims:
 
 def watch(claims: Claims) -> Service:
     """Return the caches, which every replica keeps."""
-
-    def stop(seconds: float) -> bool:
-        del seconds  # each cache has a limit of its own, and changes nothing afterwards
-        claims.cluster.stop()
-        return True
-
-    return Service(name="caches", start=claims.cluster.start, stop=stop, metrics=claims.metrics)
+    return Service(
+        name="caches",
+        start=claims.cluster.start,
+        stop=ended(claims.cluster.stop),
+        metrics=claims.metrics,
+    )
 
 
 def build(

@@ -33,8 +33,8 @@ def client():
 @pytest.fixture
 def announcer(client):
     """The announcer of node-a, whose watches have not told it anything since the claim was bound."""
-    source = ClaimSource(client, "node-a", on_change=lambda: None)
-    pods = PodSource(client, "node-a", on_change=lambda _kind, _pod: None)
+    source = ClaimSource(client, "node-a")
+    pods = PodSource(client, "node-a")
     events = EventRecorder(client, "test")
     return ClaimPublisher("node-a", client=client, claims=source, pods=pods, events=events, clock=time.time)
 

@@ -2,7 +2,7 @@
 
 The metadata service knows instance and region, the API the rest. What is remembered of this very boot is
 believed at once, so that an agent that restarts serves before anybody outside has answered; what may have
-changed meanwhile (limits, ranges of the VPC) is asked again behind it (`ipamd.agent.node.live_facts`).
+changed meanwhile (limits, ranges of the VPC) is asked again behind it (`ipamd.agent.live_facts`).
 """
 
 import logging

@@ -1,12 +1,9 @@
-"""The agent's process: who is this node, what was before, then serve until a signal comes.
+"""The agent's process: who is this node, what was before, then serve until a signal comes, and end in order.
 
-    store -> who is this node -> watches -> reboot or lost store -> node's network, ENIs, queued DELs
-    -> socket -> look at the cloud -> pool, EIP reconciler
-
-That is the order of a restart: the store knows the node and whose addresses are whose, so nobody outside is
-waited for. On a new node, after a reboot and with a lost store the socket comes last. Until it is there the
-plugin answers for the agent: ADD "try again later", DEL queued, STATUS as it was last. SIGTERM ends
-the process within the grace of a Pod; what is cut off then is resumed by the next start.
+The store comes first: after a restart it knows the node and whose addresses are whose, so nobody outside is
+waited for. What follows, and when the socket is opened, is decided by `ipamd.agent.agent`. Until the socket
+is there the plugin answers for the agent: ADD "try again later", DEL queued, STATUS as it was last. SIGTERM
+ends the process within the grace of a Pod; what is cut off then is resumed by the next start.
 """
 
 import contextlib
@@ -19,10 +16,10 @@ from collections.abc import Mapping
 
 import ipamd
 from ipamd import boot, monitoring
-from ipamd.agent import memory, trusted_directories
-from ipamd.agent.assembly import COMPONENT, Agent, Surroundings
+from ipamd.agent import facts as node_facts
+from ipamd.agent import live_facts, memory, trusted_directories
+from ipamd.agent.agent import COMPONENT, Agent
 from ipamd.agent.health import AgentHealth
-from ipamd.agent.node import facts as node_facts
 from ipamd.agent.options import AgentSettings
 from ipamd.cloud.metadata import Metadata
 from ipamd.core.kernel import kernel_release
@@ -88,18 +85,14 @@ def run(settings: AgentSettings, environment: Mapping[str, str]) -> int:
         node_facts.remember(facts, opened.database)
         client = KubeClient(connection, component=COMPONENT, connections=_CONNECTIONS)
         stack.callback(client.close)
-        around = Surroundings(
-            settings=settings,
-            facts=facts,
-            opened=opened,
-            boot_id=boot_id,
-            cloud=cloud,
-            metadata=metadata,
-            client=client,
-            health=health,
-            metrics=metrics,
-        )
-        Agent(around).serve(stack, stopping)
+        live = live_facts.build(settings, facts, metadata=metadata, cloud=cloud, database=opened.database)
+        observe = metrics.cni_requests().observe if metrics else None
+        agent = Agent(settings, live, opened, cloud=cloud, client=client, observe=observe)
+        health.watch(agent.ledger)
+        if metrics:
+            metrics.show(agent.metrics)
+        stack.callback(agent.stop)
+        agent.start(stopping)
         stopping.wait()
         log.info("stopping")
     log.info("stopped")

@@ -11,8 +11,11 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 
-from ipamd.agent.node import facts as node_facts
-from ipamd.agent.node.facts import NodeFacts
+from ipamd.agent import facts as node_facts
+from ipamd.agent.facts import NodeFacts
+from ipamd.agent.options import AgentSettings
+from ipamd.cloud.metadata import Metadata
+from ipamd.cloud.tencent import TencentCloud
 from ipamd.core.timing.backoff import Backoff
 from ipamd.core.timing.deadline import Deadline
 from ipamd.runtime.defects import Survive
@@ -22,6 +25,8 @@ from ipamd.store.database import Database
 log = logging.getLogger(__name__)
 
 _BACKOFF = Backoff(first=1.0, longest=60.0)
+_LOOKS = 20
+"""How many looks at the cloud pass until it is asked again who this node is."""
 _SPREAD = 0.2
 """Part of the interval that is left to chance: nodes that were started at one moment drift apart."""
 
@@ -39,13 +44,12 @@ class LiveFacts:
         ask: Ask,
         database: Database,
         interval: float,
-        on_change: Callable[[], None],
     ) -> None:
         """Take what is known, who asks, where it is remembered, the seconds between two questions."""
         self._facts = facts
         self._ask = ask
         self._database = database
-        self._on_change = on_change
+        self._listeners: list[Callable[[], None]] = []
         self._loop = Loop(
             "facts",
             self.refresh,
@@ -58,13 +62,17 @@ class LiveFacts:
         """What was told last."""
         return self._facts
 
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Have `listener` called after each change, on the thread that asks; to be used before `start`."""
+        self._listeners.append(listener)
+
     def start(self) -> None:
         """Begin to ask: now, because what is known may be a memory, and then from time to time."""
         self._loop.start()
 
-    def stop(self, timeout: float) -> None:
-        """End; wait for the question under way for so many seconds."""
-        self._loop.stop(timeout)
+    def stop(self, timeout: float) -> bool:
+        """End; wait for the question under way for so many seconds; return whether it has ended."""
+        return self._loop.stop(timeout)
 
     def refresh(self) -> None:
         """Ask once and take the answer. Raises: CloudError."""
@@ -81,7 +89,20 @@ class LiveFacts:
         self._facts = facts
         log.info("the cloud says other things of this node than before: %s", _difference(before, facts))
         node_facts.remember(facts, self._database)
-        self._on_change()
+        for listener in self._listeners:
+            listener()
+
+
+def build(
+    settings: AgentSettings, facts: NodeFacts, *, metadata: Metadata, cloud: TencentCloud, database: Database
+) -> LiveFacts:
+    """Return the facts, which are asked again after some looks at the cloud."""
+    return LiveFacts(
+        facts,
+        ask=lambda deadline: node_facts.ask(metadata, cloud, deadline),
+        database=database,
+        interval=_LOOKS * settings.cloud_check_interval,
+    )
 
 
 def _difference(before: NodeFacts, after: NodeFacts) -> str:

@@ -1,0 +1,226 @@
+"""One node's agent: the services that it runs, in the order of their start and stop.
+
+    after a restart   watches -> reboot or lost store -> node's network, ENIs -> queued DELs, socket -> repair
+                      -> first look at the cloud -> pool, EIPs, resources, facts
+    else              watches -> reboot or lost store -> node's network, ENIs, cloud
+                      -> pool, EIPs, resources, facts -> repair -> queued DELs, socket
+
+Requests are served as soon as the ledger can be believed. It ends in the opposite order of the second line.
+No part starts a thread before it is started. Thread safety: `start` and `stop` are for one thread.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Final
+
+from ipamd.agent.cni import build as cni_room
+from ipamd.agent.cni.request_timing import Observe, RequestTiming
+from ipamd.agent.cni.server import Server
+from ipamd.agent.cni.status import Readiness
+from ipamd.agent.eips import build as eips_room
+from ipamd.agent.enis import NodeEnis
+from ipamd.agent.introspection import Identity, IntrospectionService
+from ipamd.agent.live_facts import LiveFacts
+from ipamd.agent.maintenance import MaintenanceService
+from ipamd.agent.network_conf import build as network_conf_room
+from ipamd.agent.node import build as node_room
+from ipamd.agent.options import AgentSettings
+from ipamd.agent.pods import build as pods_room
+from ipamd.agent.pool import build as pool_room
+from ipamd.agent.problems import NodeProblems
+from ipamd.agent.shared_ledger import SharedLedger
+from ipamd.cloud import metadata
+from ipamd.cloud.tencent import TencentCloud
+from ipamd.core.timing.deadline import Deadline
+from ipamd.kube.client import KubeClient
+from ipamd.kube.events import EventRecorder
+from ipamd.net.dataplane import DataPlane
+from ipamd.net.model import DataPlaneConfig, PodEgress
+from ipamd.runtime.metric import Metric
+from ipamd.runtime.service import Service, Services
+from ipamd.store import recovery
+
+COMPONENT: Final = "tke-eni-agent"
+_SYNC_SECONDS: Final = 10.0
+"""How long the watches are waited for before the first request; what they do not know is asked live."""
+_RESTART_SYNC_SECONDS: Final = 2.0
+"""The same where Pods run, whose DELs must not wait."""
+_GRACE: Final = 5.0
+_ALL_GRACE: Final = 120.0
+"""More than all services may take together; most of them take nothing of it."""
+
+
+class Agent:
+    """The agent of one node; `start` is called once, `stop` also when that failed."""
+
+    def __init__(
+        self,
+        settings: AgentSettings,
+        facts: LiveFacts,
+        opened: recovery.Opened,
+        *,
+        cloud: TencentCloud,
+        client: KubeClient,
+        observe: Observe | None = None,
+    ) -> None:
+        """Take who the node is, what was before, and the outside world; `observe` hears of CNI requests."""
+        self._spans = settings.spans
+        database = opened.database
+        book = self.ledger = SharedLedger(database, opened.ledger)
+        dataplane = self.dataplane = _dataplane(settings)
+        events = EventRecorder(client, COMPONENT, settings.node_name)
+
+        self._pods = pods = pods_room.build(settings, client=client, book=book, dataplane=dataplane)
+        enis = NodeEnis(
+            facts.current.instance,
+            cloud=cloud,
+            dataplane=dataplane,
+            book=book,
+            database=database,
+            unknown_owners=pods.unknown_owners,
+        )
+        pool = pool_room.build(settings, facts, book=book, enis=enis, cloud=cloud, database=database)
+        self._eips = eips = eips_room.build(
+            settings,
+            client=client,
+            cloud=cloud,
+            events=events,
+            book=book,
+            dataplane=dataplane,
+            pods=pods,
+            enis=enis,
+        )
+        self.sandboxes = sandboxes = cni_room.build(
+            settings, book=book, dataplane=dataplane, enis=enis, pods=pods
+        )
+        ranges = node_room.ranges(settings, facts, client=client, database=database)
+        self._recovery = node_room.recovery(opened, book, enis)
+        self._repair = repair = node_room.repair(
+            settings,
+            facts,
+            book=book,
+            dataplane=dataplane,
+            enis=enis,
+            ranges=ranges,
+            recovery=self._recovery,
+            pods=pods,
+            eips=eips,
+            sandboxes=sandboxes,
+        )
+        resources = node_room.resources(settings, facts, client=client, pool=pool, enis=enis)
+        for trigger in (pool.trigger, eips.reconciler.trigger, resources.trigger):
+            repair.outside.on_round(trigger)
+        conf = network_conf_room.build(settings)
+
+        def behind() -> list[str]:
+            watches = (("Pods", pods.source), ("EIPClaims", eips.claims), ("Node", resources))
+            return [
+                f"the {what} of this node could not be read from the API server yet"
+                for what, watch in watches
+                if not watch.has_synced
+            ]
+
+        problems = NodeProblems(
+            (
+                repair.rounds.drift,
+                book.unwritten,
+                pool.problems,
+                enis.problems,
+                repair.cut_off,
+                repair.foreign,
+                behind,
+                conf.problems,
+            ),
+            notices=ranges.notices,
+        )
+        readiness = Readiness(
+            book, pool, kernel_drift=repair.rounds.kernel_drift, patience=settings.status_patience
+        )
+        add = cni_room.add(
+            settings,
+            sandboxes,
+            book=book,
+            dataplane=dataplane,
+            enis=enis,
+            pods=pods,
+            pool=pool,
+            eips=eips,
+        )
+        identity = Identity(
+            node=settings.node_name,
+            region=facts.current.region,
+            instance=lambda: facts.current.instance,
+            started_at=book.now(),
+        )
+        server = self.server = Server(
+            settings.socket,
+            cni_room.service(settings, sandboxes, add, readiness, book),
+            IntrospectionService(
+                identity, book=book, pool=pool, enis=enis, eip_reconciler=eips.reconciler, problems=problems
+            ),
+            MaintenanceService(
+                book=book,
+                check=sandboxes.check,
+                problems=problems,
+                repair=repair.rounds,
+                snapshot=dataplane.snapshot,
+            ),
+            () if observe is None else (RequestTiming(observe),),
+        )
+        self._watching = (
+            Service(name="Events", start=events.start, stop=events.stop),
+            Service(name="ledger", metrics=book.metrics),
+            pods.watch,
+            eips.watch,
+            node_room.watch(ranges),
+        )
+        # Not before the first look: what the cloud has must not be asked for again.
+        self._working = (
+            pool_room.run(pool),
+            *eips.bind,
+            node_room.offer(resources),
+            Service(name="facts", start=facts.start, stop=facts.stop, grace=_GRACE),
+        )
+        self._repairing = (repair.service,)
+        self._serving = cni_room.serve(server, sandboxes, conf.announce, metrics=problems.metrics)
+        self._services = Services(*self._watching, *self._working, *self._repairing, *self._serving)
+
+    def start(self, stopping: threading.Event) -> None:
+        """Start everything in order; return when that is done, or soon after `stopping` is set."""
+        Services(*self._watching).start()
+        restart = self._recovery.is_restart
+        self._recovery.begin(self._spans)
+        self._wait_synced(_RESTART_SYNC_SECONDS if restart else _SYNC_SECONDS)
+        self._repair.rounds.round(outside=not restart)
+        if restart:
+            Services(*self._serving, *self._repairing).start()
+            self._recovery.wait_looked(stopping)
+            Services(*self._working).start()
+        else:
+            Services(*self._working, *self._repairing, *self._serving).start()
+
+    def stop(self) -> None:
+        """End everything in order, also what was not started."""
+        self._services.stop(_ALL_GRACE)
+
+    def metrics(self) -> Iterator[Metric]:
+        """Yield what all services show."""
+        yield from self._services.metrics()
+
+    def _wait_synced(self, seconds: float) -> None:
+        deadline = Deadline.after(seconds, time.monotonic)
+        self._eips.claims.wait_synced(deadline.remaining())
+        self._pods.source.wait_synced(deadline.remaining())
+
+
+def _dataplane(settings: AgentSettings) -> DataPlane:
+    closed = frozenset() if settings.pod_metadata_access else metadata.addresses(settings.metadata_url)
+    return DataPlane(
+        DataPlaneConfig(
+            pod_egress=PodEgress(settings.pod_egress),
+            eip_source_nat_exemption=settings.eip_source_nat_exemption,
+            closed_to_pods=closed,
+            sysctl_root=settings.sysctl_root,
+        )
+    )

@@ -1,0 +1,101 @@
+"""What an ADD may have to wait for: the API server's word on its Pod, an address, an EIP.
+
+So many ADDs wait at once and no more: the other threads of the server are for requests that need not wait.
+Thread safety: any number of threads may wait.
+"""
+
+import contextlib
+from collections.abc import Callable
+
+from ipamd.agent.cni.pending_adds import PendingAdd
+from ipamd.agent.eips.wait import EipWait
+from ipamd.agent.pods import errors
+from ipamd.agent.pods.source import PodSource
+from ipamd.agent.pool.pool import Pool
+from ipamd.agent.shared_ledger import SharedLedger
+from ipamd.core import model
+from ipamd.core.errors import IpamError, TryAgainError
+from ipamd.core.kubernetes.pods import PodView
+from ipamd.core.ledger import ledger
+from ipamd.core.timing.deadline import Deadline
+from ipamd.runtime.concurrency_limit import ConcurrencyLimit
+
+
+class AddWaits:
+    """The waits of one node's ADDs."""
+
+    def __init__(
+        self, book: SharedLedger, *, pods: PodSource, pool: Pool, eips: EipWait, limit: ConcurrencyLimit
+    ) -> None:
+        """Take what is waited for, and how many may wait."""
+        self._book = book
+        self._pods = pods
+        self._pool = pool
+        self._eips = eips
+        self._limit = limit
+
+    def wake(self) -> None:
+        """Have all who wait look again: something besides the ledger has changed."""
+        self._book.wake()
+
+    def for_pod(self, pod: model.PodRef, deadline: Deadline) -> PodView:
+        """Return the Pod that a runtime names; ask the API server if the watch does not know it.
+
+        Raises: as `PodSource.find`; TryAgainError when too many wait.
+        """
+        known = self._pods.matching(pod)
+        if known is not None:
+            return known
+        with self._slot("the API server"):  # which may take its time
+            return self._pods.find(pod, deadline)
+
+    def for_address(self, attempt: PendingAdd, deadline: Deadline) -> None:
+        """Wait until an address may be had; TryAgainError or the cloud's refusal when none will come."""
+        pool = self._pool
+        with self._slot("an address"), pool.demand():
+            obstacles: list[IpamError] = []
+
+            def settled(book: ledger.Ledger) -> bool:
+                obstacle = pool.obstacle()
+                obstacles[:] = [obstacle] if obstacle else []
+                return bool(book.available or obstacle or attempt.is_over)
+
+            in_time = self._book.wait(settled, deadline)
+        attempt.check()
+        if obstacles:
+            raise errors.as_cni_error(obstacles[0])
+        if not in_time:
+            raise TryAgainError(
+                f"no address became free in time: {pool.waited_for()}",
+                advice=pool.advice() or "raise --ip-min-warm-target if this repeats",
+            )
+
+    def for_eip(
+        self, attempt: PendingAdd, key: model.SandboxKey, pod: model.PodRef, deadline: Deadline
+    ) -> None:
+        """Wait until the Pod's EIP is bound. Raises: as `EipWait.wait`; TryAgainError when too many wait."""
+        if self._eips.is_ready(key, pod):
+            return
+        with self._slot("its EIP"):
+            try:
+                self._eips.wait(key, pod, deadline, self._is_over(attempt, pod))
+            except IpamError:
+                attempt.check()
+                raise
+
+    def _is_over(self, attempt: PendingAdd, pod: model.PodRef) -> Callable[[], bool]:
+        # A Pod on its way out must not be held up by an EIP that it will not use.
+        return lambda: attempt.is_over or self._is_leaving(pod)
+
+    def _is_leaving(self, pod: model.PodRef) -> bool:
+        known = self._pods.known(pod)
+        return known is not None and known.ref == pod and not known.wants_sandbox
+
+    def _slot(self, what: str) -> contextlib.AbstractContextManager[None]:
+        """Wait for `what` inside the block, if a thread is left for those that need not wait."""
+        return self._limit.slot(
+            lambda: TryAgainError(
+                f"{self._limit.count} Pods of this node wait already, this one would wait for {what}",
+                advice="the kubelet tries again by itself",
+            )
+        )

@@ -1,0 +1,130 @@
+"""The verbs of CNI: how a sandbox comes, is compared, and goes; and the queue of DELs that came meanwhile."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from ipamd.agent.cni import pending_deletes
+from ipamd.agent.cni.add import Add
+from ipamd.agent.cni.add_waits import AddWaits
+from ipamd.agent.cni.check import Check
+from ipamd.agent.cni.delete import Delete
+from ipamd.agent.cni.gc import GarbageCollection
+from ipamd.agent.cni.pending_adds import PendingAdds
+from ipamd.agent.cni.pending_deletes import PendingDeletes
+from ipamd.agent.cni.sandbox_wiring import SandboxWiring
+from ipamd.agent.cni.server import WAITING, Server
+from ipamd.agent.cni.service import CniService
+from ipamd.agent.cni.status import Readiness
+from ipamd.agent.eips.build import NodeEips
+from ipamd.agent.enis import NodeEnis
+from ipamd.agent.options import AgentSettings
+from ipamd.agent.pods.build import NodePods
+from ipamd.agent.pool.pool import Pool
+from ipamd.agent.shared_ledger import SharedLedger
+from ipamd.core.kubernetes.pods import PodView
+from ipamd.net.dataplane import DataPlane
+from ipamd.runtime.concurrency_limit import ConcurrencyLimit
+from ipamd.runtime.metric import Source
+from ipamd.runtime.service import Service
+
+_SERVER_GRACE: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sandboxes:
+    """What ends, compares and spares sandboxes, for the verbs and for the repair."""
+
+    pending_adds: PendingAdds
+    delete: Delete
+    pending_deletes: PendingDeletes
+    check: Check
+
+
+def build(
+    settings: AgentSettings, *, book: SharedLedger, dataplane: DataPlane, enis: NodeEnis, pods: NodePods
+) -> Sandboxes:
+    """Return what others need of the sandboxes of the node."""
+    pending = PendingAdds()
+    delete = Delete(book=book, releasing=pods.release, turns=pods.locks, pending=pending)
+    queues = (settings.pending_deletes, pending_deletes.in_memory(settings.socket))
+    return Sandboxes(
+        pending_adds=pending,
+        delete=delete,
+        pending_deletes=PendingDeletes(queues, delete),
+        check=Check(book=book, enis=enis, dataplane=dataplane, turns=pods.locks),
+    )
+
+
+def add(
+    settings: AgentSettings,
+    sandboxes: Sandboxes,
+    *,
+    book: SharedLedger,
+    dataplane: DataPlane,
+    enis: NodeEnis,
+    pods: NodePods,
+    pool: Pool,
+    eips: NodeEips,
+) -> Add:
+    """Return what serves ADD."""
+
+    def wake_if_over(kind: str, pod: PodView) -> None:
+        if kind == "deleted" or not pod.wants_sandbox:
+            book.wake()  # its ADD need not wait any longer
+
+    pods.source.on_change(wake_if_over)
+    wiring = SandboxWiring(
+        book=book,
+        enis=enis,
+        dataplane=dataplane,
+        releasing=pods.release,
+        turns=pods.locks,
+        pending=sandboxes.pending_adds,
+        cooldown=settings.ip_cooldown,
+    )
+    limit = ConcurrencyLimit(WAITING)
+    return Add(
+        queued_deletes=sandboxes.pending_deletes,
+        waits=AddWaits(book, pods=pods.source, pool=pool, eips=eips.wait, limit=limit),
+        sandboxes=wiring,
+        eips=eips.wait,
+        announcer=eips.publisher,
+    )
+
+
+def service(
+    settings: AgentSettings, sandboxes: Sandboxes, add: Add, readiness: Readiness, book: SharedLedger
+) -> CniService:
+    """Return what serves all verbs."""
+    gc = GarbageCollection(
+        book=book, deleting=sandboxes.delete, are_under_way=sandboxes.pending_adds.are_under_way
+    )
+    return CniService(
+        add=add,
+        delete=sandboxes.delete,
+        check=sandboxes.check,
+        gc=gc,
+        readiness=readiness,
+        add_timeout=settings.add_timeout,
+    )
+
+
+def serve(server: Server, sandboxes: Sandboxes, announce: Service, *, metrics: Source) -> tuple[Service, ...]:
+    """Return what serves the plugin, with the queued DELs done: before, and for those that came meanwhile.
+
+    `announce` has the runtime know that the plugin is served.
+    """
+
+    def drain() -> None:
+        sandboxes.pending_deletes.drain()
+
+    def stop(seconds: float) -> bool:
+        server.stop(seconds)
+        return True
+
+    return (
+        Service(name="DELs queued before", start=drain),
+        Service(name="server", start=server.start, stop=stop, grace=_SERVER_GRACE, metrics=metrics),
+        announce,
+        Service(name="DELs queued meanwhile", start=drain),
+    )

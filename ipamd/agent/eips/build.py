@@ -1,0 +1,120 @@
+"""The EIPs of the node: claims from a watch, what is told of them, and who binds, unbinds and waits."""
+
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from ipamd.agent.eips.associate import Association
+from ipamd.agent.eips.claims import ClaimSource
+from ipamd.agent.eips.confirm import EipConfirmation
+from ipamd.agent.eips.disassociate import Disassociation
+from ipamd.agent.eips.executor import BindingExecutor
+from ipamd.agent.eips.ownership import EipOwnership
+from ipamd.agent.eips.plan import BindingPlan
+from ipamd.agent.eips.publish import ClaimPublisher
+from ipamd.agent.eips.reconciler import EipReconciler
+from ipamd.agent.eips.record import EipRecord
+from ipamd.agent.eips.wait import EipWait
+from ipamd.agent.eips.withdraw import Withdrawal
+from ipamd.agent.enis import NodeEnis
+from ipamd.agent.options import AgentSettings
+from ipamd.agent.pods.build import NodePods
+from ipamd.agent.shared_ledger import SharedLedger
+from ipamd.cloud.polling import EipWatch
+from ipamd.cloud.tencent import TencentCloud
+from ipamd.kube.client import KubeClient
+from ipamd.kube.events import EventRecorder
+from ipamd.net.dataplane import DataPlane
+from ipamd.runtime.service import Service, ended
+
+_GRACE: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeEips:
+    """What others ask."""
+
+    claims: ClaimSource
+    publisher: ClaimPublisher
+    reconciler: EipReconciler
+    wait: EipWait
+    watch: Service
+    bind: tuple[Service, ...]
+    """What compares and acts, once the node's addresses are known."""
+
+
+def build(
+    settings: AgentSettings,
+    *,
+    client: KubeClient,
+    cloud: TencentCloud,
+    events: EventRecorder,
+    book: SharedLedger,
+    dataplane: DataPlane,
+    pods: NodePods,
+    enis: NodeEnis,
+) -> NodeEips:
+    """Return the EIPs of the node, which are compared whenever ledger, claims or Pods have changed."""
+    node, monotonic = settings.node_name, time.monotonic
+    claims = ClaimSource(client, node)
+    publisher = ClaimPublisher(
+        node,
+        client=client,
+        claims=claims,
+        pods=pods.source,
+        events=events,
+        clock=time.time,  # what is written to the API server is for people and other machines
+    )
+    watch = EipWatch(cloud)
+    confirmation, record = (
+        EipConfirmation(cloud, watch),
+        EipRecord(book, dataplane, pods.locks, cooldown=settings.ip_cooldown),
+    )
+    executor = BindingExecutor(
+        book,
+        association=Association(
+            node,
+            cloud=cloud,
+            confirmation=confirmation,
+            record=record,
+            announcer=publisher,
+            monotonic=monotonic,
+        ),
+        disassociation=Disassociation(
+            cloud=cloud,
+            confirmation=confirmation,
+            ownership=EipOwnership(node, settings.cluster_id, claims=claims, cloud=cloud),
+            record=record,
+            monotonic=monotonic,
+        ),
+        withdrawal=Withdrawal(cloud=cloud, enis=enis, book=book, announcer=publisher, monotonic=monotonic),
+    )
+    plan = BindingPlan(node, book=book, claims=claims, pods=pods.source, enis=enis)
+    reconciler = EipReconciler(plan, executor, book=book, announcer=publisher)
+    _listen(reconciler, book, claims, pods)
+    return NodeEips(
+        claims=claims,
+        publisher=publisher,
+        reconciler=reconciler,
+        wait=EipWait(
+            node=node, book=book, claims=claims, eip_reconciler=reconciler, wanted=settings.eip_wait
+        ),
+        watch=Service(name="watch of EIPClaims", start=claims.start, stop=ended(claims.stop)),
+        bind=(
+            Service(
+                name="EIPs",
+                start=reconciler.start,
+                stop=reconciler.stop,
+                grace=_GRACE,
+                metrics=reconciler.metrics,
+            ),
+            Service(name="watch of EIPs", stop=ended(watch.close)),
+        ),
+    )
+
+
+def _listen(reconciler: EipReconciler, book: SharedLedger, claims: ClaimSource, pods: NodePods) -> None:
+    book.on_change(reconciler.trigger)
+    claims.on_change(lambda _kind, _claim: book.wake())  # for the ADDs that wait for their EIP
+    claims.on_change(lambda _kind, _claim: reconciler.trigger())
+    pods.source.on_change(lambda _kind, _pod: reconciler.trigger())

@@ -1,0 +1,82 @@
+"""Takes this node's binding out of a claim whose EIP is at none of its addresses any more.
+
+The cloud is looked at, unless this process has just seen the EIP unbound. Thread safety: one call for a claim
+at a time; calls for different claims run in parallel.
+"""
+
+from collections.abc import Callable, Container
+
+from ipamd.agent.eips.publish import ClaimPublisher
+from ipamd.agent.enis import NodeEnis
+from ipamd.agent.shared_ledger import SharedLedger
+from ipamd.cloud.tencent import TencentCloud
+from ipamd.core import model
+from ipamd.core.claim.eipclaim import Claim
+from ipamd.core.eip import binding_plan
+from ipamd.core.errors import TryAgainError
+from ipamd.core.timing.deadline import Deadline
+
+_LOOK_SECONDS = 30.0
+
+
+class Withdrawal:
+    """Invariant: `_loose` has by claim the EIP that this process has seen unbound, until it is withdrawn."""
+
+    def __init__(
+        self,
+        *,
+        cloud: TencentCloud,
+        enis: NodeEnis,
+        book: SharedLedger,
+        announcer: ClaimPublisher,
+        monotonic: Callable[[], float],
+    ) -> None:
+        """Take whom to ask, what the node has, and who writes the claim."""
+        self._cloud = cloud
+        self._enis = enis
+        self._book = book
+        self._announcer = announcer
+        self._monotonic = monotonic
+        self._loose: dict[str, str] = {}
+
+    def seen_unbound(self, claim: str, eip_id: str) -> None:
+        """Note that a claim's EIP (namespace/name) was just seen unbound."""
+        self._loose[claim] = eip_id
+
+    def keep_only(self, claims: Container[str]) -> None:
+        """Forget what was noted of other claims: those are gone without a withdrawal."""
+        for name in self._loose.copy():
+            if name not in claims:
+                self._loose.pop(name, None)
+
+    def withdraw(self, claim: Claim) -> None:
+        """Take it out. Raises: CloudError, KubeError; TryAgainError when the EIP is still bound."""
+        eip_id = claim.address.eip_id if claim.address else ""
+        if eip_id and self._loose.get(str(claim)) != eip_id:
+            self._see_loose(claim, eip_id)
+        self._announcer.withdraw(claim, lambda now: binding_plan.is_here(self._book.ledger, now))
+        self._loose.pop(str(claim), None)
+
+    def _see_loose(self, claim: Claim, eip_id: str) -> None:
+        """Return when the claim's EIP is at no address that this node has or had; else TryAgainError.
+
+        A new CVM may come to the name of one that is gone (names are private IPs, which are used again): what
+        is still bound to an ENI of that one, which nobody has now, is unbound in its place.
+        """
+        eip = self._cloud.describe_eip(eip_id)
+        if eip is None or not eip.bound:
+            return
+        if eip.eni_id in self._enis.enis:
+            self._enis.look(Deadline.after(_LOOK_SECONDS, self._monotonic))
+            raise TryAgainError(f"{eip_id} of EIPClaim {claim} is bound to {eip.private_ip}: recorded now")
+        if self._was_left(claim, eip):
+            self._cloud.disassociate_eip(eip_id)
+            raise TryAgainError(f"{eip_id} of EIPClaim {claim} is unbound from {eip.place}, which no CVM has")
+
+    def _was_left(self, claim: Claim, eip: model.Eip) -> bool:
+        """Whether the EIP is where the claim says that this node bound it, on an ENI that no CVM has now."""
+        binding = claim.binding
+        if binding is None or (binding.eni_id, binding.private_ip) != (eip.eni_id, eip.private_ip):
+            return False
+        eni = self._cloud.describe_eni(eip.eni_id)
+        return eni is None or not eni.instance_id

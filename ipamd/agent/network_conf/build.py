@@ -1,0 +1,37 @@
+"""The runtime's network configuration, if it is the agent's to write."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from ipamd.agent.network_conf.plugins import NodePlugins
+from ipamd.agent.network_conf.sync import NetworkConfiguration
+from ipamd.agent.options import AgentSettings
+from ipamd.runtime.service import Service
+
+_GRACE: Final = 5.0
+_NAME: Final = "network configuration"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkConf:
+    """What keeps the file, and what an operator has to mend of it."""
+
+    announce: Service
+    problems: Callable[[], list[str]]
+
+
+def build(settings: AgentSettings) -> NetworkConf:
+    """Return what keeps the file that the settings name; without one there is nothing to do."""
+    if settings.cni_conf is None:
+        return NetworkConf(announce=Service(name=_NAME), problems=list)
+    configuration = NetworkConfiguration(
+        settings.cni_conf,
+        chosen=settings.chained_plugins,
+        binaries=NodePlugins(settings.cni_bin_dir),
+        interval=settings.repair_interval,
+    )
+    return NetworkConf(
+        announce=Service(name=_NAME, start=configuration.start, stop=configuration.stop, grace=_GRACE),
+        problems=configuration.problems,
+    )

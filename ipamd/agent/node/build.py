@@ -1,0 +1,199 @@
+"""The node itself: what its Pods reach, how it comes back after a start, how it is kept, what it offers."""
+
+import time
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from ipamd.agent.cni.build import Sandboxes
+from ipamd.agent.eips.build import NodeEips
+from ipamd.agent.enis import NodeEnis
+from ipamd.agent.live_facts import LiveFacts
+from ipamd.agent.node.cloud_check import CloudCheck
+from ipamd.agent.node.extended_resources import ExtendedResources
+from ipamd.agent.node.intrusions import Intrusions
+from ipamd.agent.node.kernel_repair import KernelRepair
+from ipamd.agent.node.lost_links import LostLinks
+from ipamd.agent.node.orphan_sandboxes import OrphanSandboxes
+from ipamd.agent.node.outside_repair import OutsideRepair
+from ipamd.agent.node.pod_repair import PodRepair
+from ipamd.agent.node.pod_sides import PodSides
+from ipamd.agent.node.ranges import GivenRanges, NodeRanges
+from ipamd.agent.node.recovery import Recovery
+from ipamd.agent.node.repair import Repair, links_of
+from ipamd.agent.node.repair_loop import RepairLoop
+from ipamd.agent.options import AgentSettings
+from ipamd.agent.pods.build import NodePods
+from ipamd.agent.pool.pool import Pool
+from ipamd.agent.shared_ledger import SharedLedger
+from ipamd.core.kubernetes import capacity
+from ipamd.kube.client import KubeClient
+from ipamd.net.dataplane import DataPlane
+from ipamd.net.model import PodEgress
+from ipamd.runtime.metric import Metric, counters
+from ipamd.runtime.service import Service, ended
+from ipamd.store import recovery as store_recovery
+from ipamd.store.database import Database
+
+_GRACE: Final = 5.0
+
+
+def ranges(
+    settings: AgentSettings, facts: LiveFacts, *, client: KubeClient, database: Database
+) -> NodeRanges:
+    """Return what Pods reach with their own address; `watch` makes a service of it."""
+    given = GivenRanges(
+        direct=settings.direct_cidrs,
+        services=settings.service_cidrs,
+        matter=PodEgress(settings.pod_egress) is PodEgress.NODE,
+    )
+    return NodeRanges(given, vpc=lambda: facts.current.vpc_cidrs, client=client, database=database)
+
+
+def watch(ranges: NodeRanges) -> Service:
+    """Return the service that watches what the ranges are read from."""
+    return Service(name="watch of ranges", start=ranges.start, stop=ended(ranges.stop))
+
+
+def recovery(opened: store_recovery.Opened, book: SharedLedger, enis: NodeEnis) -> Recovery:
+    """Return what brings store, cloud and kernel in step after a start."""
+    return Recovery(
+        opened.past,
+        rebooting=partial(opened.database.expect_boot, opened.boot_id),
+        settled=partial(store_recovery.finish_start, opened.database, opened.boot_id),
+        book=book,
+        enis=enis,
+    )
+
+
+def resources(
+    settings: AgentSettings, facts: LiveFacts, *, client: KubeClient, pool: Pool, enis: NodeEnis
+) -> ExtendedResources:
+    """Return what tells the scheduler how much the node has, again whenever facts have changed."""
+    offered = ExtendedResources(
+        client,
+        settings.node_name,
+        lambda: capacity.resources(facts.current.instance.vcpus, pool.terms.limits, enis.other_public_ips),
+        agent=settings.agent_pod,
+    )
+    facts.on_change(offered.trigger)
+    return offered
+
+
+def offer(resources: ExtendedResources) -> Service:
+    """Return the service that keeps them in the Node."""
+    return Service(name="extended resources", start=resources.start, stop=resources.stop)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeRepair:
+    """What keeps kernel, store and cloud in step, and what it cannot mend."""
+
+    rounds: RepairLoop
+    outside: OutsideRepair
+    lost_links: LostLinks
+    cut_off: Callable[[], list[str]]
+    """One sentence for each Pod that has lost its link or its address."""
+    foreign: Callable[[], list[str]]
+    """One sentence for each thing of others that is in the way of Pods' packets."""
+    service: Service
+
+
+def repair(
+    settings: AgentSettings,
+    facts: LiveFacts,
+    *,
+    book: SharedLedger,
+    dataplane: DataPlane,
+    enis: NodeEnis,
+    ranges: NodeRanges,
+    recovery: Recovery,
+    pods: NodePods,
+    eips: NodeEips,
+    sandboxes: Sandboxes,
+) -> NodeRepair:
+    """Return what repairs the node, and looks at the kernel whenever facts or ranges have changed."""
+    primary_mac, cooldown = facts.current.primary_mac, settings.ip_cooldown
+    pending = sandboxes.pending_adds
+    orphans = OrphanSandboxes(book=book, pods=pods.source, deleting=sandboxes.delete, cooldown=cooldown)
+    lost_links = LostLinks(orphans, eips.publisher)
+    cloud_check = CloudCheck(
+        recovery,
+        book=book,
+        enis=enis,
+        announcer=eips.publisher,
+        interval=settings.cloud_check_interval,
+        monotonic=time.monotonic,
+    )
+    pod_repair = PodRepair(
+        Repair(
+            book=book, enis=enis, dataplane=dataplane, turns=pods.locks, pending=pending, cooldown=cooldown
+        ),
+        PodSides(book=book, enis=enis, dataplane=dataplane, pending=pending),
+        lost_links,
+    )
+    intrusions = Intrusions(book, enis, dataplane, own=lambda: facts.current.instance.private_ip)
+    outside = OutsideRepair(
+        cloud_check=cloud_check,
+        ranges=ranges,
+        recovery=recovery,
+        orphans=orphans,
+        lost_links=lost_links,
+        pending=sandboxes.pending_deletes,
+    )
+    rounds = RepairLoop(
+        kernel=KernelRepair(
+            ensure_node=lambda: dataplane.ensure_node(primary_mac, ranges.current()),
+            intrusions=intrusions,
+            enis=enis,
+            recovery=recovery,
+            pods=pod_repair,
+        ),
+        outside=outside,
+        cloud_check=cloud_check,
+        pods=pod_repair,
+        links=lambda: _links(book, dataplane),
+        interval=settings.repair_interval,
+    )
+    lost_links.on_more(rounds.look_outside)
+    pods.source.on_change(orphans.end_holds)
+    facts.on_change(rounds.look_at_kernel)
+    ranges.on_change(rounds.look_at_kernel)
+    return NodeRepair(
+        rounds=rounds,
+        outside=outside,
+        lost_links=lost_links,
+        cut_off=lambda: [*lost_links.problems(), *cloud_check.missing()],
+        foreign=intrusions.problems,
+        service=Service(
+            name="repair",
+            start=rounds.start,
+            stop=rounds.stop,
+            grace=_GRACE,
+            metrics=lambda: _repairs(dataplane, pod_repair, cloud_check, intrusions),
+        ),
+    )
+
+
+def _links(book: SharedLedger, dataplane: DataPlane) -> Collection[str]:
+    """Return the names of our links."""
+    return links_of(book.ledger) | {eni.name for eni in dataplane.enis}
+
+
+def _repairs(
+    dataplane: DataPlane, pods: PodRepair, cloud_check: CloudCheck, intrusions: Intrusions
+) -> Iterator[Metric]:
+    """Yield how often since the start something that others had done was mended, by what it was."""
+    yield counters(
+        "tke_eni_repairs",
+        "What others had removed or changed and was mended.",
+        "what",
+        {
+            "node": dataplane.mended,
+            "pod": pods.mended,
+            "leftover": pods.removed,
+            "eip": cloud_check.unbound,
+            "address": intrusions.removed,
+        },
+    )

@@ -1,0 +1,53 @@
+"""The pool of the node's addresses: what it has to keep to, who grows and shrinks it."""
+
+import time
+
+from ipamd.agent.enis import NodeEnis
+from ipamd.agent.live_facts import LiveFacts
+from ipamd.agent.options import AgentSettings
+from ipamd.agent.pool.executor import EniPlan, PoolExecutor
+from ipamd.agent.pool.pool import Pool, PoolTerms
+from ipamd.agent.shared_ledger import SharedLedger
+from ipamd.cloud.tencent import TencentCloud
+from ipamd.runtime.service import Service
+from ipamd.store.database import Database
+
+_GRACE = 5.0
+
+
+def build(
+    settings: AgentSettings,
+    facts: LiveFacts,
+    *,
+    book: SharedLedger,
+    enis: NodeEnis,
+    cloud: TencentCloud,
+    database: Database,
+) -> Pool:
+    """Return the pool, which looks again when ledger or facts have changed; `run` makes a service of it."""
+
+    def plan() -> EniPlan:
+        known = facts.current
+        return EniPlan(
+            instance=known.instance,
+            cluster_id=settings.cluster_id,
+            subnet_ids=settings.pod_subnets or (known.instance.subnet_id,),
+            security_groups=settings.security_groups or known.security_groups,
+        )
+
+    def terms() -> PoolTerms:
+        limits = facts.current.limits
+        return PoolTerms(limits=limits, targets=settings.targets, cooldown=settings.ip_cooldown)
+
+    executor = PoolExecutor(
+        plan, cloud=cloud, enis=enis, book=book, database=database, monotonic=time.monotonic
+    )
+    pool = Pool(terms, book=book, enis=enis, actions=executor)
+    book.on_change(pool.trigger)
+    facts.on_change(pool.trigger)
+    return pool
+
+
+def run(pool: Pool) -> Service:
+    """Return the service that keeps the pool."""
+    return Service(name="pool", start=pool.start, stop=pool.stop, grace=_GRACE)

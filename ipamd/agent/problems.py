@@ -1,0 +1,38 @@
+"""What keeps the node from taking Pods, and what else an operator has to know, in one place for people.
+
+Each part of the agent tells its own; here they are put in their order.
+Thread safety: any thread may call any method.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from ipamd.runtime.metric import Metric, gauge
+
+Sentences = Callable[[], list[str]]
+"""Returns one sentence for each thing that is wrong now."""
+
+
+class NodeProblems:
+    """The problems of one node."""
+
+    def __init__(self, sources: Sequence[Sentences], *, notices: Sentences) -> None:
+        """Take who tells reasons why the node cannot take Pods, and who tells what keeps no Pod from it."""
+        self._sources: Final = tuple(sources)
+        self._notices: Final = notices
+
+    def problems(self) -> list[str]:
+        """Return one sentence for each reason why the node cannot take Pods, or not all kinds of Pods."""
+        return [sentence for source in self._sources for sentence in source()]
+
+    def notices(self) -> list[str]:
+        """Return one sentence for each thing that keeps no Pod from the node, and that is to be known."""
+        return self._notices()
+
+    def metrics(self) -> Iterator[Metric]:
+        """Yield how many problems there are."""
+        yield gauge(
+            "tke_eni_node_problems",
+            "Reasons why the node cannot take Pods, or not all kinds (ipamctl status).",
+            len(self.problems()),
+        )
