@@ -18,7 +18,7 @@ WORKERS ?= 6
 # Some machines switch compiled files off. Each worker and each daemon would compile what it imports again: of 10 s of
 # CPU for collecting the tests 5 s, and that once for each worker.
 export PYTHONDONTWRITEBYTECODE :=
-PROTOS := $(addprefix proto/tke/eni/v1/,cni.proto introspection.proto maintenance.proto)
+PROTOS := $(addprefix proto/tke/eni/v1/,cni.proto diagnosis.proto introspection.proto maintenance.proto)
 
 .PHONY: help
 help:  ## list the targets

@@ -18,6 +18,7 @@ from ipamd.agent.cni import build as cni_room
 from ipamd.agent.cni.request_timing import Observe, RequestTiming
 from ipamd.agent.cni.server import Server
 from ipamd.agent.cni.status import Readiness
+from ipamd.agent.diagnosis import build as diagnosis_room
 from ipamd.agent.eips import build as eips_room
 from ipamd.agent.enis import NodeEnis
 from ipamd.agent.introspection import Identity, IntrospectionService
@@ -167,6 +168,7 @@ class Agent:
                 snapshot=dataplane.snapshot,
             ),
             () if observe is None else (RequestTiming(observe),),
+            more=(diagnosis_room.build(facts, book=book, dataplane=dataplane, enis=enis, eips=eips),),
         )
         self._watching = (
             Service(name="Events", start=events.start, stop=events.stop),

@@ -1,7 +1,7 @@
 """`ipamctl`: what an operator types.
 
-`status`, `pods`, `enis` and `eips` ask the agent of this node, `check` and `repair` have it compare and mend,
-`bundle` collects all of it; `eip cleanup` asks the cloud, from anywhere.
+`status`, `pods`, `enis` and `eips` ask the agent of this node, `trace` has it look, `check` and `repair`
+compare and mend, `bundle` collects all of it; `eip cleanup` asks the cloud, from anywhere.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 
 from ipamd.core.errors import InvalidInputError, IpamError
-from ipamd.ctl import bundle, command_line, completion, eip, maintenance, node, output
+from ipamd.ctl import bundle, command_line, completion, diagnosis, eip, maintenance, node, output
 from ipamd.ctl.exit_codes import ExitCode
 
 _NAME = "ipamctl"
@@ -23,6 +23,7 @@ def parser() -> argparse.ArgumentParser:
     made.set_defaults(program=_NAME)
     commands = command_line.commands_of(made)
     node.add_commands(commands)
+    diagnosis.add_commands(commands)
     maintenance.add_commands(commands)
     bundle.add_command(commands)
     eip.add_commands(commands)

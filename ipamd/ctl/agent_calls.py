@@ -9,6 +9,12 @@ from ipamd.ctl import output
 from ipamd.ctl.exit_codes import ExitCode
 
 _Answer = TypeVar("_Answer")
+_IN_FULL = (
+    grpc.StatusCode.NOT_FOUND,
+    grpc.StatusCode.FAILED_PRECONDITION,
+    grpc.StatusCode.INVALID_ARGUMENT,
+)
+"""Statuses whose text says all that there is to say."""
 _NOT_THERE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
@@ -21,6 +27,8 @@ def ask(socket: str, call: Callable[[grpc.Channel], _Answer]) -> _Answer:
 def tell(socket: str, error: grpc.RpcError) -> int:
     """Say why there is no answer; return the exit code."""
     output.say(explanation(socket, error))
+    if error.code() is grpc.StatusCode.INVALID_ARGUMENT:
+        return ExitCode.USAGE
     return ExitCode.NO_AGENT if error.code() in _NOT_THERE else ExitCode.FAILED
 
 
@@ -44,6 +52,6 @@ def explanation(socket: str, error: grpc.RpcError) -> str:
             f"the agent at {socket} does not know this command: its release is another than this ipamctl's; "
             "use the ipamctl in the agent's own container"
         )
-    if code in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION):
+    if code in _IN_FULL:
         return details
     return f"the agent at {socket} could not do it ({code.name}): {details}; its log says more"

@@ -114,3 +114,8 @@ def _known(command: Command, socket: str) -> list[str]:
     """Return the names that can be completed. Raises: grpc.RpcError."""
     message = agent_calls.ask(socket, lambda channel: ask(channel, command, completion.SECONDS))
     return list(command.shape.names(plain.from_message(message)))
+
+
+def pods_known(socket: str) -> list[str]:
+    """Return the names of Pods for a shell that completes one. Raises: grpc.RpcError."""
+    return _known(COMMANDS["pods"], socket)

@@ -37,6 +37,7 @@ _TO_TABLE: Final = 1
 _SKIP_STATISTICS: Final = ("IFLA_EXT_MASK", 8)
 _HOST_PREFIX: Final = 32
 _PROXY: Final = 8  # NTF_PROXY
+_TELL_TABLE, _TELL_ROUTE = 0x1000, 0x2000  # RTM_F_LOOKUP_TABLE, RTM_F_FIB_MATCH
 
 Attributes = Sequence[tuple[str, Any]]
 
@@ -234,6 +235,21 @@ def list_addresses() -> bytes:
 def list_routes() -> bytes:
     """Ask for all IPv4 routes of all tables."""
     return _encode(rtmsg, _GETROUTE, DUMP, [], family=socket.AF_INET)
+
+
+def get_route(destination: str, *, source: str = "", iif: int = 0, mark: int = 0) -> bytes:
+    """Ask for the route of one packet: of the node's own, or with `iif` of one that comes in by that link."""
+    given = (("RTA_SRC", source), ("RTA_IIF", iif), ("RTA_MARK", mark))
+    return _encode(
+        rtmsg,
+        _GETROUTE,
+        0,
+        [("RTA_DST", destination), *((name, value) for name, value in given if value)],
+        family=socket.AF_INET,
+        dst_len=_HOST_PREFIX,
+        src_len=_HOST_PREFIX if source else 0,
+        flags=_TELL_TABLE | _TELL_ROUTE,
+    )
 
 
 def list_neighbours() -> bytes:

@@ -20,7 +20,7 @@ from grpc_tools import protoc  # type: ignore[import-untyped]
 
 _ROOT: Final = Path(__file__).parents[2]
 _PROTO: Final = _ROOT / "proto"
-_FILES: Final = ("introspection", "maintenance")
+_FILES: Final = ("diagnosis", "introspection", "maintenance")
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _TIME: Final = "_unix"
 _MESSAGES: Final = 4
@@ -41,6 +41,7 @@ ANSWERS: Final[Mapping[str, str]] = {
     "eips": "ListEipsReply",
     "check": "Findings",
     "repair": "Findings",
+    "trace": "TraceReply",
 }
 """What each command answers with; `eip cleanup` asks no agent, and its schema is written by hand."""
 

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import grpc
 
+from ipamd.rpc import diagnosis_pb2 as found
+from ipamd.rpc import diagnosis_pb2_grpc, introspection_pb2_grpc, maintenance_pb2_grpc
 from ipamd.rpc import introspection_pb2 as shown
-from ipamd.rpc import introspection_pb2_grpc, maintenance_pb2_grpc
 from ipamd.rpc import maintenance_pb2 as upkeep
 
 NOW = int(time.time())
-STARTED = NOW - 7 * 86400 - 3600
+STARTED = NOW - 7 * 86400 - 1800
 ERROR = (
     "UnauthorizedOperation.CamNoAuth: no permission for AssociateAddress (request 7f1c); attach the policy "
     "QcloudAccessForIPAMDRoleInQcloudAllocateEIP to the role of the node, "
@@ -111,6 +112,35 @@ class _Maintenance(maintenance_pb2_grpc.MaintenanceServicer):
         context.abort(grpc.StatusCode.INTERNAL, "the kernel refuses a dump of its rules")
 
 
+class _Diagnosis(diagnosis_pb2_grpc.DiagnosisServicer):
+    def Trace(self, request, context):  # noqa: N802 - the generated name
+        if request.name != "web-1":
+            context.abort(
+                grpc.StatusCode.NOT_FOUND, f"no Pod {request.namespace}/{request.name} has an address"
+            )
+        if request.destination == "nonsense":
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "--to is 'nonsense'")
+        lost = request.destination == "169.254.0.23"
+        return found.TraceReply(
+            namespace=request.namespace,
+            name=request.name,
+            private_ip="10.0.101.108",
+            public_ip="119.29.128.201",
+            destination=request.destination or "192.0.2.1",
+            seen_as="nobody" if lost else "eip",
+            seen_address="" if lost else "119.29.128.201",
+            verdict="the node drops it" if lost else "the internet sees the Pod's EIP, 119.29.128.201",
+            link="" if lost else "eth1",
+            gateway="" if lost else "10.0.101.1",
+            source="10.0.101.108",
+            steps=[
+                found.TraceStep(where="nft ip tke_eni prerouting", what="a Pod with EIP"),
+                found.TraceStep(where="route", what="table 4003: via 10.0.101.1 dev eth1"),
+            ],
+            unread=["nft ip nat POSTROUTING: the match set of iptables"],
+        )
+
+
 @contextlib.contextmanager
 def serving(path: Path, introspection=None, maintenance=None) -> Iterator[Path]:
     """Serve the node on a unix socket."""
@@ -118,6 +148,7 @@ def serving(path: Path, introspection=None, maintenance=None) -> Iterator[Path]:
     server = grpc.server(threads)
     introspection_pb2_grpc.add_IntrospectionServicer_to_server(introspection or _Introspection(), server)
     maintenance_pb2_grpc.add_MaintenanceServicer_to_server(maintenance or _Maintenance(), server)
+    diagnosis_pb2_grpc.add_DiagnosisServicer_to_server(_Diagnosis(), server)
     server.add_insecure_port(f"unix:{path}")
     server.start()
     try:

@@ -19,7 +19,7 @@ def test_status_says_what_is_wrong_and_what_is_left(ipamctl):
     )
     assert "eip 2, eni-ip 27" in done.stdout
     assert "3 in use, 5 warm (target 5 to 5)" in done.stdout
-    assert "started 7d1h ago" in done.stdout
+    assert "started 7d ago" in done.stdout
 
 
 def test_columns_stand_below_each_other_and_absent_values_are_a_dash(ipamctl):

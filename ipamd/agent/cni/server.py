@@ -8,7 +8,7 @@ left is replaced; that no other agent is alive was settled by the store's lock b
 import contextlib
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -37,8 +37,10 @@ class Server:
         introspection: introspection_pb2_grpc.IntrospectionServicer,
         maintenance: maintenance_pb2_grpc.MaintenanceServicer,
         interceptors: Sequence[grpc.ServerInterceptor] = (),
+        *,
+        more: Iterable[Callable[[grpc.Server], None]] = (),
     ) -> None:
-        """Take the socket's path and the services; nothing listens yet."""
+        """Take the socket's path and the services, `more` as what adds them; nothing listens yet."""
         self._path = path
         self._threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="rpc")
         self._server = grpc.server(
@@ -52,6 +54,8 @@ class Server:
         cni_pb2_grpc.add_CniServicer_to_server(cni, self._server)
         introspection_pb2_grpc.add_IntrospectionServicer_to_server(introspection, self._server)
         maintenance_pb2_grpc.add_MaintenanceServicer_to_server(maintenance, self._server)
+        for register in more:
+            register(self._server)
 
     def start(self) -> None:
         """Listen and serve; InvalidInputError when the socket cannot be made."""

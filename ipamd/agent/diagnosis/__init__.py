@@ -1,0 +1,1 @@
+"""What the agent finds out about its Pods and its node when an operator asks; nothing is changed here."""

@@ -1,0 +1,123 @@
+"""`ipamctl trace`: which way a packet of a Pod goes, asked of the kernel, and whom the outside sees.
+
+Thread safety: any number of traces run at once; nothing is changed.
+"""
+
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ipamd.agent.eips.claims import ClaimSource
+from ipamd.agent.enis import NodeEnis
+from ipamd.agent.shared_ledger import SharedLedger
+from ipamd.core.claim.eipclaim import EGRESS_THROUGH_EIP, condition
+from ipamd.core.eip import way_out
+from ipamd.core.errors import InvalidInputError, IpamError
+from ipamd.core.ledger.states import Address, Assigned, BindStage
+from ipamd.net import packet_trace
+from ipamd.net.dataplane import DataPlane
+from ipamd.net.packet_trace import Ending, PacketTrace
+
+INTERNET = "192.0.2.1"
+"""An address of the internet that nobody has (RFC 5737), where none is given."""
+
+
+class NoSuchPodError(IpamError):
+    """No Pod of this node that has an address is called so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceResult:
+    """A trace and whom it is about."""
+
+    address: Address
+    destination: str
+    trace: PacketTrace
+    way: way_out.WayOut
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodTrace:
+    """Traces packets of the Pods of one node."""
+
+    book: SharedLedger
+    enis: NodeEnis
+    dataplane: DataPlane
+    claims: ClaimSource
+    vpc: Callable[[], tuple[str, ...]]
+    """The ranges of the VPC."""
+    node_ip: Callable[[], str]
+
+    def run(self, namespace: str, name: str, destination: str) -> TraceResult:
+        """Trace a packet of a Pod.
+
+        Raises: NoSuchPodError; InvalidInputError when the destination is no IPv4 address; KernelError.
+        """
+        target = _checked(destination or INTERNET)
+        address = self.owned_by(namespace, name)
+        trace = packet_trace.traced(address.ip, _link_of(address), target, backend=self._stand_in(address))
+        return TraceResult(
+            address=address,
+            destination=target,
+            trace=trace,
+            way=way_out.seen(self._facts(address, trace, target)),
+        )
+
+    def owned_by(self, namespace: str, name: str) -> Address:
+        """Return the address of a Pod. Raises: NoSuchPodError."""
+        found = [a for a in self.book.ledger.in_state(Assigned) if str(a.pod) == f"{namespace}/{name}"]
+        if not found:
+            raise NoSuchPodError(
+                f"no Pod {namespace}/{name} has an address on this node",
+                advice="`ipamctl pods` lists those that have one, `ipamctl explain pod` tells of others",
+            )
+        return max(found, key=_since)
+
+    def _stand_in(self, address: Address) -> str:
+        """Return an address of the VPC that stands for a backend that cannot be told: the ENI's gateway."""
+        eni = self.enis.enis.get(address.eni_id)
+        return eni.gateway if eni is not None else self.node_ip()
+
+    def _facts(self, address: Address, trace: PacketTrace, destination: str) -> way_out.WayFacts:
+        eni, links = self.enis.link(address.eni_id), self.dataplane.enis
+        bound = address.eip is not None and address.eip.stage is BindStage.BOUND
+        return way_out.WayFacts(
+            dropped=trace.reason if trace.ending is Ending.DROPPED else "",
+            stays=trace.ending is Ending.ON_THE_NODE,
+            source=trace.source,
+            link=trace.link,
+            pod_ip=address.ip,
+            pod_link=eni.name if eni else "",
+            primary_link=links[0].name if links else "",
+            node_ip=self.node_ip(),
+            eip=address.eip.public_ip if address.eip and bound else "",
+            to_vpc=trace.to_backend or self._is_inside(destination),
+            nat_gateway=self._nat_gateway(address),
+        )
+
+    def _is_inside(self, destination: str) -> bool:
+        ip = ipaddress.IPv4Address(destination)
+        return any(ip in ipaddress.IPv4Network(cidr) for cidr in self.vpc())
+
+    def _nat_gateway(self, address: Address) -> str:
+        """Return why the controller says that the EIP is not the way out; empty if it does not."""
+        claim = self.claims.known(address.pod) if address.pod else None
+        told = condition(claim.conditions, EGRESS_THROUGH_EIP) if claim else {}
+        return str(told.get("message")) if told.get("status") == "False" else ""
+
+
+def _link_of(address: Address) -> str:
+    return address.state.host_interface if isinstance(address.state, Assigned) else ""
+
+
+def _since(address: Address) -> float:
+    return address.state.since if isinstance(address.state, Assigned) else 0.0
+
+
+def _checked(destination: str) -> str:
+    try:
+        return str(ipaddress.IPv4Address(destination))
+    except ValueError as e:
+        raise InvalidInputError(
+            f"--to is {destination[:64]!a}", advice="an IPv4 address is allowed, as 203.0.113.5"
+        ) from e

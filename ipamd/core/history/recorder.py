@@ -1,0 +1,94 @@
+"""Keeps what was seen last: each new sight yields what has happened since. Pure; the caller takes turns."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from ipamd.core.claim.eipclaim import Claim
+from ipamd.core.history import changes
+from ipamd.core.history.changes import PodChange
+from ipamd.core.history.events import PodEvent, PodMemory
+from ipamd.core.kubernetes.pods import PodView
+from ipamd.core.ledger.states import Address
+from ipamd.core.timing.boottime import Boottime
+
+_ENDS: Final[Mapping[tuple[str, str], tuple[str, str]]] = {
+    ("address", "gets"): ("seen", "scheduled"),
+    ("order", "EIP"): ("claim", "the EIPClaim is there"),
+    ("bind", "EIP"): ("bind", "binding"),
+    ("ADD", "done"): ("address", "gets"),
+}
+"""Step and first word of what ends something, to step and beginning of what began it."""
+
+
+@dataclass(slots=True)
+class _Seen:
+    addresses: Mapping[str, Address]
+    pods: dict[str, PodView]
+    claims: dict[str, Claim]
+
+
+class PodRecorder:
+    """Invariant: `_seen` is what the last call of each kind was given."""
+
+    def __init__(self, node: str, memory: PodMemory) -> None:
+        """Take the node's name and where events go."""
+        self._node = node
+        self._memory = memory
+        self._seen = _Seen({}, {}, {})
+
+    def ledger(self, addresses: Mapping[str, Address], now: Boottime) -> list[PodEvent]:
+        """Take in what the node has promised."""
+        before, self._seen.addresses = self._seen.addresses, addresses
+        found: list[PodChange] = []
+        for ip in {**before, **addresses}:
+            old, new = before.get(ip), addresses.get(ip)
+            if old is not new:
+                found += changes.of_address(old, new)
+        return self._add(found, now)
+
+    def pod(self, view: PodView, now: Boottime, *, gone: bool) -> list[PodEvent]:
+        """Take in what the API server tells of a Pod."""
+        name = str(view.ref)
+        before = self._seen.pods.pop(name, None)
+        if not gone:
+            self._seen.pods[name] = view
+        return self._add(changes.of_pod(before, None if gone else view, self._node), now)
+
+    def claim(self, claim: Claim, now: Boottime, *, gone: bool) -> list[PodEvent]:
+        """Take in what the API server tells of an EIPClaim."""
+        name = str(claim)
+        before = self._seen.claims.pop(name, None)
+        if not gone:
+            self._seen.claims[name] = claim
+        return self._add(changes.of_claim(before, None if gone else claim, name), now)
+
+    def note(self, change: PodChange, now: Boottime) -> list[PodEvent]:
+        """Take in what somebody has done."""
+        return self._add([change], now)
+
+    def _add(self, found: Iterable[PodChange], now: Boottime) -> list[PodEvent]:
+        return [
+            self._memory.add(
+                PodEvent(
+                    at=now,
+                    pod=change.pod,
+                    step=change.step,
+                    text=change.text,
+                    failed=change.failed,
+                    took=self._took(change, now),
+                )
+            )
+            for change in found
+        ]
+
+    def _took(self, change: PodChange, now: Boottime) -> float | None:
+        """Return how long it took, if it ends what is remembered to have begun."""
+        begun = _ENDS.get((change.step, change.text.partition(" ")[0]))
+        if change.failed or begun is None:
+            return None
+        step, words = begun
+        for event in reversed(self._memory.of(change.pod)):
+            if event.step == step and event.text.startswith(words):
+                return max(0.0, now - event.began)
+        return None
