@@ -16,7 +16,7 @@ REASONS = {
     "ipamd/controller/admission/webhook.py": "certificates are valid between two Unix times",
     "ipamd/controller/tempo.py": "written into claims, and read by the next leader on another machine",
     "ipamd/controller/claims/ports.py": "written into claims, and read by the next leader on another machine",
-    "ipamd/ctl/bundle.py": "the names and dates of files for people",
+    "ipamd/ctl/archive.py": "the names and dates of files for people",
     "ipamd/ctl/eip_cleanup.py": "the age of an EIP, told to people; decides nothing",
     "ipamd/ctl/output.py": "ages, told to people",
     "ipamd/kube/events.py": "times of Events are for people",

@@ -25,13 +25,14 @@ _INTERVAL: Final = 2.0
 _GLOBAL: Final = "flags of every command"
 
 
-def program(name: str, description: str) -> argparse.ArgumentParser:
+def program(name: str, description: str, *, asks_agent: bool = True) -> argparse.ArgumentParser:
     """Return a parser with the flags of every command, before its commands are added."""
     made = argparse.ArgumentParser(prog=name, description=description)
     made.add_argument("--version", action="version", version=f"{name} {ipamd.__version__}")
-    _add_agent_flags(made, default=True)
+    if asks_agent:
+        _add_agent_flags(made, default=True)
     _add_output_flags(made, default=True)
-    made.set_defaults(watch=False, interval=_INTERVAL)
+    made.set_defaults(program=name, watch=False, interval=_INTERVAL)
     return made
 
 

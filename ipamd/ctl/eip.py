@@ -16,7 +16,12 @@ def add_commands(commands: "command_line.Subparsers") -> None:
     """Add `eip` with its verb."""
     group = commands.add_parser("eip", help="EIPs of a whole cluster, in the cloud")
     verbs = command_line.commands_of(group, "VERB")
-    parser = command_line.add(verbs, "cleanup", _HELP, _cleanup, asks_agent=False)
+    add_cleanup(verbs)
+
+
+def add_cleanup(commands: "command_line.Subparsers", *, kubeconfig: str = "") -> argparse.ArgumentParser:
+    """Add the command itself, which `kubectl eni` has too; `kubeconfig` is that flag's default."""
+    parser = command_line.add(commands, "cleanup", _HELP, _cleanup, asks_agent=False)
     parser.add_argument("--cluster-id", default="", help="whose EIPs (cls-...); required")
     parser.add_argument("--yes", action="store_true", help="do it; without, nothing is changed")
     in_use = parser.add_mutually_exclusive_group()
@@ -26,7 +31,7 @@ def add_commands(commands: "command_line.Subparsers") -> None:
     in_use.add_argument("--keep-bound", action="store_true", help="all but those that are bound")
     parser.add_argument(
         "--kubeconfig",
-        default="",
+        default=kubeconfig,
         metavar="FILE",
         help="of the cluster: keeps what its EIPClaims hold, and respects the switch that stops its releases",
     )
@@ -44,6 +49,7 @@ def add_commands(commands: "command_line.Subparsers") -> None:
     parser.add_argument(
         "--wait", default="2m", metavar="DURATION", help="for each EIP to be gone (default: %(default)s)"
     )
+    return parser
 
 
 def _cleanup(options: argparse.Namespace) -> int:

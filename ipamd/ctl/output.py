@@ -48,9 +48,9 @@ def begin_again(options: argparse.Namespace) -> None:
         terminal.clear()
 
 
-def say(text: str) -> None:
+def say(text: str, *, program: str = "ipamctl") -> None:
     """Tell the operator what is no part of the output."""
-    print(f"ipamctl: {text}", file=sys.stderr)
+    print(f"{program}: {text}", file=sys.stderr)
 
 
 def _yaml(answer: Plain) -> str:

@@ -50,6 +50,7 @@ NODES = Resource(group="", version="v1", plural="nodes", kind="Node", namespaced
 EVENTS = Resource(group="", version="v1", plural="events", kind="Event")
 CONFIGMAPS = Resource(group="", version="v1", plural="configmaps", kind="ConfigMap")
 NAMESPACES = Resource(group="", version="v1", plural="namespaces", kind="Namespace", namespaced=False)
+SERVICES = Resource(group="", version="v1", plural="services", kind="Service")
 SECRETS = Resource(group="", version="v1", plural="secrets", kind="Secret")
 SERVICE_CIDRS = Resource(
     group="networking.k8s.io", version="v1", plural="servicecidrs", kind="ServiceCIDR", namespaced=False

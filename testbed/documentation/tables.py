@@ -12,6 +12,7 @@ import ipamd.agent.options
 import ipamd.controller.options
 import ipamd.installation.options
 from ipamd.ctl import __main__ as ipamctl
+from ipamd.ctl.kubectl import command as kubectl_eni
 from ipamd.flags import declaration, kinds
 from ipamd.flags.declaration import Flag
 from simulator import __main__ as simulator
@@ -31,6 +32,7 @@ def all_of_them() -> Mapping[str, str]:
         "controller flags": _declared(ipamd.controller.options.ControllerSettings),
         "installation flags": _declared(ipamd.installation.options.Settings),
         "ipamctl flags": _commands(ipamctl.parser()),
+        "kubectl eni flags": _commands(kubectl_eni.parser()),
         "simulator flags": _table(("flag", "default", "meaning"), _parsed(simulator.parser())),
         "plugin variables": _table(("variable", "default", "meaning"), _plugin_variables()),
         "settings": _table(("key", "default", "meaning"), _settings()),

@@ -4,7 +4,15 @@ import subprocess
 import sys
 import tarfile
 
+import pytest
+
 from ipamd.ctl.__main__ import main
+from ipamd.ctl.exit_codes import ExitCode
+from ipamd.kube.client import KubeClient
+from ipamd.kube.connection import Connection
+from ipamd.kube.resources import NODES
+from simulator.kube import KubeServer, Store, listen
+from tests.cloud.scripted_http import ScriptedHttp
 
 SECRET = "Gu5t9xGARNpq86cd98joQYCN3EXAMPLE"
 
@@ -17,6 +25,7 @@ def contents(path):
 
 
 def bundle(tmp_path, *arguments):
+    tmp_path.mkdir(exist_ok=True)
     path = tmp_path / "b.tar.gz"
     code = main(["--socket", str(tmp_path / "none.sock"), "bundle", "--file", str(path), *arguments])
     return code, path
@@ -75,12 +84,82 @@ def test_a_directory_of_network_configurations_that_is_not_there_is_named(tmp_pa
     assert str(tmp_path / "none") in contents(path)["cni/files.txt"]
 
 
+def names_in(path):
+    with tarfile.open(path) as archive:
+        return {member.name for member in archive.getmembers()}
+
+
+@pytest.mark.parametrize("name", ["node-7.tar.gz", "node-7.tgz", "node-7"])
+def test_its_folder_is_named_for_it(tmp_path, name):
+    main(["--socket", str(tmp_path / "none.sock"), "bundle", "--file", str(tmp_path / name)])
+
+    assert {entry.partition("/")[0] for entry in names_in(tmp_path / name)} == {"node-7"}
+
+
+def test_the_tables_of_both_iptables_and_of_nft_are_there_or_why_not(tmp_path):
+    _, path = bundle(tmp_path)
+
+    found = contents(path)
+    assert {"iptables-nft.txt", "iptables-legacy.txt", "nft-ruleset.txt", "nft-ruleset.json"} <= set(found)
+    assert "/proc/net/ip_tables_names:" in found["iptables-legacy-tables.txt"]
+
+
+def metrics(_, connection):
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\ntke_eni_pods 3")
+    return False
+
+
+def test_metrics_are_there_or_how_they_are_had(tmp_path):
+    served = ScriptedHttp(metrics)
+    try:
+        _, path = bundle(tmp_path, "--metrics", f"{served.url}/metrics")
+    finally:
+        served.close()
+    _, other = bundle(tmp_path / "second", "--metrics", "http://127.0.0.1:1/metrics")
+
+    assert contents(path)["metrics.txt"] == "tke_eni_pods 3"
+    assert "--metrics-address" in contents(other)["metrics.txt"]
+
+
+def test_the_cluster_is_there_as_far_as_it_may_be_read(tmp_path):
+    with KubeServer(Store(), [listen()]) as server:
+        client = KubeClient(Connection(server=server.url))
+        client.create(NODES, {"metadata": {"name": "node-a", "annotations": {"token": "tok-12345678"}}})
+        client.close()
+        kubeconfig = tmp_path / "kubeconfig"
+        kubeconfig.write_text(
+            f"{{current-context: c, contexts: [{{name: c, context: {{cluster: k}}}}], "
+            f"clusters: [{{name: k, cluster: {{server: '{server.url}'}}}}]}}"
+        )
+        _, path = bundle(tmp_path, "--kubeconfig", str(kubeconfig))
+    found = contents(path)
+
+    assert '"node-a"' in found["cluster/nodes.json"]
+    assert "tok-12345678" not in found["cluster/nodes.json"]
+    assert found["cluster/events.json"] == "[]"
+
+
+def test_without_a_cluster_the_reason_is_there(tmp_path):
+    _, path = bundle(tmp_path)
+
+    assert "--kubeconfig" in contents(path)["cluster/none.txt"]
+
+
+def test_where_there_is_no_state_directory_it_is_written_here(tmp_path):
+    """As on a host that never had an agent."""
+    argv = [sys.executable, "-m", "ipamd.ctl", "--socket", str(tmp_path / "none.sock"), "bundle"]
+    argv = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /var/lib && exec "$@"', "sh", *argv]
+    subprocess.run(argv, check=True, cwd=tmp_path, capture_output=True, timeout=60)
+
+    assert [file.name for file in tmp_path.glob("tke-eni-*.tar.gz")]
+
+
 def test_a_file_that_exists_is_not_written_over(tmp_path, capsys):
     (tmp_path / "b.tar.gz").write_text("mine")
 
     code, path = bundle(tmp_path)
 
-    assert code == 1
+    assert code == ExitCode.FAILED
     assert path.read_text() == "mine"
     assert "exists" in capsys.readouterr().err
 
@@ -115,5 +194,5 @@ def test_logs_that_are_not_there_are_said_to_be_missing(tmp_path):
 def test_a_place_that_cannot_be_written_names_another(tmp_path, capsys):
     code = main(["--socket", str(tmp_path / "none.sock"), "bundle", "--file", str(tmp_path / "no" / "b")])
 
-    assert code == 1
+    assert code == ExitCode.FAILED
     assert "--file -" in capsys.readouterr().err

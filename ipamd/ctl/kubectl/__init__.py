@@ -1,0 +1,1 @@
+"""`kubectl eni`: what an operator types about the whole cluster."""

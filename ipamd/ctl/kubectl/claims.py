@@ -1,0 +1,84 @@
+"""`kubectl eni claims`: the EIPClaims of the cluster, and what is wrong with them. Pure."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from ipamd.core.claim import eipclaim, status
+from ipamd.core.claim.eipclaim import Claim, condition
+from ipamd.ctl import ages
+from ipamd.ctl.shape import Block, Column, Line, Plain, Shape, Table
+
+_TRUE: Final = "True"
+_HINDRANCES: Final = (eipclaim.PROVISIONED, eipclaim.BOUND, eipclaim.USABLE, eipclaim.EGRESS_THROUGH_EIP)
+"""In the order in which they have to be true; the first that is not is what is wrong."""
+
+
+def problem(claim: Claim) -> str:
+    """Return what keeps the claim's Pod from its EIP, or that EIP from being used; empty for nothing.
+
+    A claim without a Pod waits for the next one, which is no problem.
+    """
+    if claim.problem:
+        return claim.problem
+    for kind in _HINDRANCES:
+        found = condition(claim.conditions, kind)
+        if found.get("status") == "False" and (_has_pod(claim) or kind == eipclaim.PROVISIONED):
+            return f"{found.get('reason')}: {found.get('message')}"
+    return ""
+
+
+def rows(claims: Iterable[Claim], ages_of: dict[str, str]) -> list[dict[str, Any]]:
+    """Return a row for each claim; `ages_of` has the time of creation by UID."""
+    return [_row(claim, ages_of.get(claim.uid, "")) for claim in sorted(claims, key=str)]
+
+
+def _row(claim: Claim, created: str) -> dict[str, Any]:
+    ready = condition(claim.conditions, eipclaim.READY)
+    return {
+        "namespace": claim.namespace,
+        "name": claim.name,
+        "phase": status.phase_of(claim).value,
+        "ready": str(ready.get("status") or ""),
+        "reason": str(ready.get("reason") or ""),
+        "eipId": claim.address.eip_id if claim.address else "",
+        "publicIp": claim.address.public_ip if claim.address else "",
+        "owned": claim.address.owned if claim.address else None,
+        "node": claim.binding.node if claim.binding else "",
+        "privateIp": claim.binding.private_ip if claim.binding else "",
+        "deleting": claim.deleting,
+        "problem": problem(claim),
+        "createdAt": created,
+    }
+
+
+def _has_pod(claim: Claim) -> bool:
+    return not claim.deleting and claim.pod is not None and claim.pod.last_seen is None
+
+
+def _blocks(answer: Plain, now: float) -> Sequence[Block]:
+    columns = (
+        Column("NAMESPACE", lambda row: row["namespace"]),
+        Column("CLAIM", lambda row: row["name"]),
+        Column("PHASE", lambda row: row["phase"]),
+        Column("REASON", lambda row: row["reason"]),
+        Column("PUBLIC-IP", lambda row: row["publicIp"]),
+        Column("EIP", lambda row: row["eipId"], wide=True),
+        Column("NODE", lambda row: row["node"]),
+        Column("PRIVATE-IP", lambda row: row["privateIp"], wide=True),
+        Column("AGE", lambda row: ages.since(row["createdAt"], now)),
+    )
+    entries = answer["claims"]
+    empty = "no EIPClaim has a problem" if answer["onlyProblems"] else "there is no EIPClaim"
+    return [
+        Table(columns, entries, empty=empty),
+        *(
+            Line("PROBLEM", f"{row['namespace']}/{row['name']}: {row['problem']}")
+            for row in entries
+            if row["problem"]
+        ),
+    ]
+
+
+SHAPE: Final = Shape(
+    _blocks, lambda answer: [f"{row['namespace']}/{row['name']}" for row in answer["claims"]]
+)

@@ -1,0 +1,28 @@
+"""Asks the API server for what the rows of `nodes` and `claims` are made of."""
+
+from collections import Counter
+from typing import Any
+
+from ipamd.core.claim import eipclaim
+from ipamd.ctl.kubectl import access, nodes
+from ipamd.kube.client import KubeClient, Selection
+from ipamd.kube.errors import NotFoundError
+from ipamd.kube.resources import EIPCLAIMS, NODES, PODS
+
+
+def look(api: KubeClient) -> list[dict[str, Any]]:
+    """Return the rows of all Nodes. Raises: KubeError."""
+    objects = api.list(NODES).items
+    # From the server's cache ("0"): cheap for it also with many thousand Pods.
+    pods = api.scan(PODS, Selection(), resource_version="0")
+    pods_on = Counter(pod["spec"]["nodeName"] for pod in pods if nodes.holds_address(pod))
+    found = [eipclaim.read(obj) for obj in claim_objects(api, "")]
+    return nodes.rows(objects, access.agents(api), pods_on, found)
+
+
+def claim_objects(api: KubeClient, namespace: str) -> list[dict[str, Any]]:
+    """Return the EIPClaims of a namespace, or of all. Raises: KubeError."""
+    try:
+        return api.list(EIPCLAIMS, namespace).items
+    except NotFoundError:
+        return []  # a cluster without the CRD has none

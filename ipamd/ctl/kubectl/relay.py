@@ -1,0 +1,135 @@
+"""Commands that the agent of one node, or of each node, answers: `ipamctl` in the agents' Pods.
+
+What it prints is passed on as it is, and so is how it ended.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from ipamd.core.errors import InvalidInputError, IpamError
+from ipamd.ctl import command_line, output
+from ipamd.ctl.exit_codes import ExitCode
+from ipamd.ctl.kubectl import access
+from ipamd.ctl.kubectl.access import Kubectl, Said
+from ipamd.ctl.shape import Block, Line, Plain, Shape
+from ipamd.kube.errors import NotFoundError
+from ipamd.kube.resources import PODS
+
+_AT_ONCE: Final = 8
+"""Nodes that are asked at the same time: each is a stream through the API server to a kubelet."""
+
+
+class PodNotPlacedError(IpamError):
+    """The Pod is on no node, so no agent has to do with it."""
+
+
+def add_commands(commands: "command_line.Subparsers") -> None:
+    """Add `check`, `status` and `explain`."""
+    for name, text in _OF_NODES.items():
+        added = command_line.add(commands, name, text, _ask, asks_agent=False)
+        access.add_flags(added, default=False)
+        added.add_argument("node", nargs="?", default="", metavar="NODE", help="name of a Node")
+        added.add_argument("--all", action="store_true", help="each node that has an agent's Pod")
+        added.set_defaults(asked=name)
+    added = command_line.add(
+        commands,
+        "explain",
+        "what happened to a Pod and its EIP, and what is next",
+        _explain,
+        asks_agent=False,
+    )
+    access.add_flags(added, default=False)
+    added.add_argument("kind", choices=("pod",), metavar="pod", help="the word pod")
+    added.add_argument("pod", metavar="NAMESPACE/NAME", help="of the Pod; -n gives the namespace too")
+
+
+_OF_NODES: Final[Mapping[str, str]] = {
+    "check": "have the agent of a node compare it with what it should be; changes nothing",
+    "status": "what the agent of a node says of itself",
+}
+
+
+def ask(kubectl: Kubectl, pods: Mapping[str, str], command: Sequence[str]) -> dict[str, Said]:
+    """Run `ipamctl` with these arguments in the agents' Pods, by node; return what each said."""
+    with ThreadPoolExecutor(_AT_ONCE) as workers:
+        asked = {
+            node: workers.submit(kubectl.run, *access.in_agent(pod, "ipamctl", *command))
+            for node, pod in pods.items()
+        }
+        return {node: future.result() for node, future in asked.items()}
+
+
+def _ask(options: argparse.Namespace) -> int:
+    if bool(options.node) == options.all:
+        raise InvalidInputError(
+            f"{options.asked} takes the name of one node, or --all",
+            advice="kubectl eni nodes -o name lists them",
+        )
+    kubectl = access.kubectl(options)
+    with access.client(options) as api:
+        if options.node:
+            pod = access.agent_of(api, options.node)
+            return kubectl.pass_through(*access.in_agent(pod, "ipamctl", options.asked, "-o", options.output))
+        pods = {node: str(pod["metadata"]["name"]) for node, pod in sorted(access.agents(api).items())}
+    said = ask(kubectl, pods, (options.asked, "-o", "json"))
+    answer = {"nodes": [_entry(node, one) for node, one in said.items()]}
+    output.show(options, answer, _SHAPE)
+    return ExitCode.PROBLEM if any(entry["exitCode"] for entry in answer["nodes"]) else ExitCode.OK
+
+
+def _entry(node: str, said: Said) -> dict[str, Any]:
+    try:
+        told = json.loads(said.out) if said.out else None
+    except ValueError:
+        told = None
+    return {"node": node, "exitCode": said.code, "answer": told, "error": "" if told else said.err}
+
+
+def _explain(options: argparse.Namespace) -> int:
+    namespace, slash, name = options.pod.partition("/")
+    if not slash:
+        namespace, name = options.namespace or "default", options.pod
+    kubectl = access.kubectl(options)
+    with access.client(options) as api:
+        try:
+            pod = api.get(PODS, name, namespace)
+        except NotFoundError as e:
+            raise PodNotPlacedError(
+                f"there is no Pod {namespace}/{name}", advice="kubectl get pods -A lists them"
+            ) from e
+        node = pod["spec"].get("nodeName")
+        if not node:
+            raise PodNotPlacedError(
+                f"Pod {namespace}/{name} is not scheduled to a node, so no agent has seen it",
+                advice=f"kubectl -n {namespace} describe pod {name} says what the scheduler misses",
+            )
+        agent = access.agent_of(api, node)
+    print(f"Pod {namespace}/{name} is on node {node}; its agent says:", file=sys.stderr)
+    arguments = ("ipamctl", "explain", "pod", f"{namespace}/{name}", "-o", options.output)
+    return kubectl.pass_through(*access.in_agent(agent, *arguments))
+
+
+def _blocks(answer: Plain, _: float) -> Sequence[Block]:
+    return [block for entry in answer["nodes"] for block in _lines(entry)]
+
+
+def _lines(entry: Plain) -> Sequence[Block]:
+    told = entry["answer"]
+    if not isinstance(told, Mapping):
+        return [Line("UNKNOWN", f"{entry['node']}: {entry['error'] or 'no answer that is understood'}")]
+    texts = [_text(problem) for key in ("findings", "problems") for problem in told.get(key) or ()]
+    return [Line("PROBLEM", f"{entry['node']}: {text}") for text in texts] or [Line("OK", entry["node"])]
+
+
+def _text(finding: object) -> str:
+    if not isinstance(finding, Mapping):
+        return str(finding)
+    parts = (finding.get(key) for key in ("code", "object", "message", "nextStep"))
+    return ": ".join(str(part) for part in parts if part)
+
+
+_SHAPE: Final = Shape(_blocks, lambda answer: [entry["node"] for entry in answer["nodes"]])
