@@ -52,7 +52,7 @@ class _Introspection(introspection_pb2_grpc.IntrospectionServicer):
                     private_ip="10.0.101.107",
                     eni_id="eni-3f8kq2xz",
                     host_interface="eni5c1f0a2b3d4",
-                    added_at_unix=STARTED + 60,
+                    added_at_unix=STARTED + 1800,
                 ),
                 shown.PodEntry(
                     namespace="kube-system",
