@@ -47,10 +47,14 @@ build/image-packages.ok: Makefile
 build/e2e-packages.ok: Makefile
 	$(call install,$(E2E_PACKAGES))
 
-$(VENV)/ok: requirements.lock setup.cfg pyproject.toml | build/packages.ok
+$(VENV)/locked: requirements.lock | build/packages.ok
 	@echo "making the virtual environment $(VENV)"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	@touch $@
+
+# Apart: setup.cfg also has the rules of the linters, and those need no new environment.
+$(VENV)/ok: $(VENV)/locked setup.cfg pyproject.toml
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
