@@ -2,8 +2,8 @@
 
 Configured once at start-up; modules use `log = logging.getLogger(__name__)` and nothing else. What a record
 is about stands in fields of the JSON form, whose names are stable. They come from what surrounds the record
-(`about`) and from the objects in its arguments, so nobody passes ids by hand. Nothing here knows what is
-logged: secrets are kept out where they are (credentials print as dots).
+(`about`) and from the objects in its arguments; an id that is in neither is an `extra` of the record.
+Nothing here knows what is logged: secrets are kept out where they are (credentials print as dots).
 
 Messages quote others: the cloud, the API server, the kernel. Whatever they write, a line stays one line, and
 not much longer than `LONGEST`.
@@ -28,7 +28,9 @@ LEVELS = ("debug", "info", "warning", "error")
 FORMATS = ("text", "json")
 LONGEST: Final = 8000
 """Characters of a message, or of a line of a traceback."""
-FIELDS: Final = ("call_id", "namespace", "pod", "container_id", "eni", "eip", "claim", "request_id")
+FIELDS: Final = (
+    "call_id", "network", "namespace", "pod", "container_id", "eni", "eip", "claim", "request_id"
+)  # fmt: skip
 """What a line may be about. `call_id` is one for each call of the CNI plugin, `request_id` the cloud's."""
 
 # Controls, and what else ends a line or turns its direction for some program that shows it.
@@ -93,12 +95,14 @@ def configure(level: str, form: str) -> None:
 
 
 def _subjects(record: logging.LogRecord) -> dict[str, str]:
-    """Return the fields of a record: of what surrounds it, and of its arguments, which know better."""
+    """Return the fields of a record: of what surrounds it, and of what it has itself, which knows better."""
     found = dict(_surroundings.get())
     arguments = record.args if isinstance(record.args, tuple) else ()
     for argument in arguments:
         found |= {name: value for name, value in _fields_of(argument).items() if value}
-    return found
+    # And of what is no object: `extra`, as the standard library calls it.
+    named = {name: str(record.__dict__.get(name, "")) for name in FIELDS}
+    return found | {name: value for name, value in named.items() if value}
 
 
 def _fields_of(argument: object) -> dict[str, str]:

@@ -111,6 +111,13 @@ def test_line_is_about_what_surrounds_it(capsys):
     }
 
 
+def test_line_has_the_ids_that_are_given_with_it(capsys):
+    found = fields(capsys, lambda: log.info("answered", extra={"request_id": "r-1", "other": "x"}))
+
+    assert found["request_id"] == "r-1"
+    assert "other" not in found
+
+
 def test_what_surrounded_a_line_before_is_forgotten(capsys):
     with pytest.raises(ZeroDivisionError), logs.about(eip="eip-1"):
         1 / 0  # noqa: B018

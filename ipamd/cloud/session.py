@@ -211,7 +211,14 @@ class Session:
             raise
         finally:
             taken = self.conduct.clock() - started
-            log.debug("%s %s RequestId=%s %.0f ms", action, code, request_id or "-", taken * 1000)
+            log.debug(
+                "%s %s RequestId=%s %.0f ms",
+                action,
+                code,
+                request_id or "-",
+                taken * 1000,
+                extra={"request_id": request_id},
+            )
             if self.conduct.observe is not None:
                 self.conduct.observe(action, code, taken)
         return Reply(action=action, request_id=request_id, body=body)

@@ -6,6 +6,7 @@ thread ends with the work, and so no thread of the daemon can be left in a Pod. 
 """
 
 import contextlib
+import contextvars
 import ctypes
 import os
 import threading
@@ -75,7 +76,9 @@ def run_inside(namespace: int, work: Callable[[], _Result]) -> _Result:
         except BaseException as e:  # noqa: BLE001 - handed to the caller, whatever it is
             failure.append(e)
 
-    thread = threading.Thread(target=enter_and_work, name="pod-netns", daemon=True)
+    # What it logs is about the same as what its caller logs.
+    inherited = contextvars.copy_context()
+    thread = threading.Thread(target=inherited.run, args=(enter_and_work,), name="pod-netns", daemon=True)
     try:
         thread.start()
     except RuntimeError as e:

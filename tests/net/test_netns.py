@@ -1,6 +1,7 @@
 import os
 import socket
 import threading
+from contextvars import ContextVar
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from ipamd.core import errors
 from ipamd.net import netns
 
 pytestmark = pytest.mark.netns
+SUBJECT = ContextVar("subject", default="")
 
 
 def refusal(path):
@@ -75,3 +77,12 @@ def test_neither_threads_nor_descriptors_are_left(bare_world):
             pass
 
     assert (threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))) == before
+
+
+def test_work_inside_has_the_context_of_its_caller(bare_world):
+    """So that what it logs says which Pod it is about."""
+    token = SUBJECT.set("Pod web-0")
+    try:
+        assert bare_world.node.do(SUBJECT.get) == "Pod web-0"
+    finally:
+        SUBJECT.reset(token)

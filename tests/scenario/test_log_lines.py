@@ -62,6 +62,11 @@ def test_lines_of_both_daemons_say_what_they_are_about(bed: Bed, sandbox: Sandbo
     (added,) = [r for r in records(bed.agent, "ADD of Pod default/web-0") if r["level"] == "info"]
     assert added.items() >= {**about, "container_id": sandbox.container_id}.items()
     assert re.fullmatch(r"[0-9a-f]{12}", added["call_id"])
+    assert added["network"]
+    (created,) = records(bed.agent, "created ENI ")
+    assert created["eni"] in created["message"]
+    answered = records(bed.agent, "DescribeNetworkInterfaces OK RequestId=")[0]
+    assert answered["request_id"] in answered["message"]
     refused_bind = records(bed.agent, "AssociateAddress failed with InvalidAddressState")[0]
     assert refused_bind.items() >= {"claim": "default/web-0", "eip": eip_id}.items()
     assert refused_bind["request_id"] in refused_bind["message"]

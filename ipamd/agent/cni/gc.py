@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ipamd import logs
 from ipamd.agent.cni.delete import Delete
 from ipamd.agent.pods import errors
 from ipamd.agent.shared_ledger import SharedLedger
@@ -39,10 +40,12 @@ class GarbageCollection:
                 continue
             if state.key in request.valid or state.since >= began or self.are_under_way(state.key):
                 continue
-            log.info("GC: sandbox %.13s of Pod %s is not listed", state.key.container_id, state.pod)
-            try:
-                self.deleting.end(state.key, deadline)
-            except IpamError as e:
-                failed.append(errors.of_verb("GC", state.pod, e, request.conf.version))
+            pod, sandbox = state.pod, state.key.container_id
+            with logs.about(namespace=pod.namespace, pod=pod.name, container_id=sandbox):
+                log.info("GC: sandbox %.13s of Pod %s is not listed", sandbox, pod)
+                try:
+                    self.deleting.end(state.key, deadline)
+                except IpamError as e:
+                    failed.append(errors.of_verb("GC", pod, e, request.conf.version))
         if failed:
             raise failed[0]

@@ -64,7 +64,12 @@ class CniService(cni_pb2_grpc.CniServicer):
         def serve() -> bytes:
             parsed = requests.parse_add(request.environment, request.stdin)
             pod = parsed.pod
-            with logs.about(namespace=pod.namespace, pod=pod.name, container_id=parsed.key.container_id):
+            with logs.about(
+                network=parsed.conf.name,
+                namespace=pod.namespace,
+                pod=pod.name,
+                container_id=parsed.key.container_id,
+            ):
                 return self._add.add(parsed, deadline, lambda: not context.is_active())
 
         return _answered("ADD", serve)
@@ -77,7 +82,7 @@ class CniService(cni_pb2_grpc.CniServicer):
 
         def serve() -> bytes:
             parsed = requests.parse_del(request.environment, request.stdin)
-            with logs.about(container_id=parsed.key.container_id):
+            with logs.about(network=parsed.conf.name, container_id=parsed.key.container_id):
                 self._delete.delete(parsed, deadline)
             return b""
 
@@ -92,7 +97,7 @@ class CniService(cni_pb2_grpc.CniServicer):
 
         def serve() -> bytes:
             parsed = requests.parse_check(request.environment, request.stdin)
-            with logs.about(container_id=parsed.key.container_id):
+            with logs.about(network=parsed.conf.name, container_id=parsed.key.container_id):
                 self._check.check(parsed)
             return b""
 
@@ -105,7 +110,9 @@ class CniService(cni_pb2_grpc.CniServicer):
         deadline = _deadline(context, _DELETE_SECONDS)
 
         def serve() -> bytes:
-            self._gc.collect(requests.parse_gc(request.environment, request.stdin), deadline)
+            parsed = requests.parse_gc(request.environment, request.stdin)
+            with logs.about(network=parsed.conf.name):
+                self._gc.collect(parsed, deadline)
             return b""
 
         return _answered("GC", serve)
@@ -118,7 +125,9 @@ class CniService(cni_pb2_grpc.CniServicer):
         """Serve STATUS."""
 
         def serve() -> bytes:
-            self._readiness.check(requests.parse_status(request.environment, request.stdin))
+            parsed = requests.parse_status(request.environment, request.stdin)
+            with logs.about(network=parsed.conf.name):
+                self._readiness.check(parsed)
             return b""
 
         return _answered("STATUS", serve)

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
+from ipamd import logs
 from ipamd.agent.enis import NodeEnis
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.cloud.tencent import TencentCloud
@@ -219,8 +220,10 @@ class PoolExecutor:
             if not e.kind.policy.outcome_unknown:
                 self._database.drop_intent(intent.token)
             raise
-        log.info("created ENI %s in %s with %d addresses", eni.eni_id, eni.subnet_id, len(eni.addresses) - 1)
-        self.look()
+        with logs.about(eni=eni.eni_id):
+            count = len(eni.addresses) - 1
+            log.info("created ENI %s in %s with %d addresses", eni.eni_id, eni.subnet_id, count)
+            self.look()
         self._database.drop_intent(intent.token)
 
     def look(self) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
+from ipamd import logs
 from ipamd.agent.enis import NodeEni, NodeEnis
 from ipamd.agent.pool.executor import PoolExecutor, SubnetRefusedError
 from ipamd.agent.shared_ledger import SharedLedger
@@ -324,6 +325,10 @@ class Pool:
         self._jobs.submit(partial(self._carry_out, subject, action, failures or self._failures))
 
     def _carry_out(self, subject: str, action: Callable[[], None], failures: FailureCache) -> None:
+        with logs.about(eni="" if subject == _CREATION else subject):
+            self._attempt(subject, action, failures)
+
+    def _attempt(self, subject: str, action: Callable[[], None], failures: FailureCache) -> None:
         try:
             action()
             failures.succeeded(subject)
