@@ -124,6 +124,7 @@ class EventRecorder:
         with self._condition:
             if self._waiting:
                 log.warning("%d Events were not written before the end", len(self._waiting))
+                self._waiting.clear()  # so that the thread ends after the one that it writes
         return ended
 
     def record(

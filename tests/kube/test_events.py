@@ -110,6 +110,19 @@ def test_recording_does_not_wait_for_a_server_that_hangs(server, client, recorde
     server.heal(hang)
 
 
+def test_what_a_failing_server_does_not_take_is_given_up_at_the_end(server, client, web, caplog):
+    recorder = EventRecorder(client, "tke-eni-agent", "node-a", pace=EventPace(rate=100))
+    recorder.start()
+    server.inject(Fault(kind=FaultKind.STATUS, resource="events", code=503))
+    for number in range(50):
+        recorder.record(web, "Normal", f"Reason{number}", "a message")
+
+    recorder.stop(0.1)
+
+    eventually(lambda: recorder.stop(0), "the end of the thread")
+    assert "Events were not written before the end" in caplog.text
+
+
 def test_a_long_message_is_cut_to_what_the_api_allows(client, recorder, web):
     recorder.record(web, "Normal", "Something", "é" * 5000)
     eventually(lambda: events(client))
