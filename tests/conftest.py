@@ -40,6 +40,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return None if any(path.is_relative_to(collection_path) for path in named) else True
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Let `make coverage` record which test ran a line: `make mutants` picks tests by that."""
+    measured = coverage.Coverage.current()
+    if measured is not None:
+        measured.switch_context(item.nodeid)
+
+
 @pytest.fixture(autouse=True)
 def logging_as_before() -> Iterator[None]:
     """Take away what a test's `main()` has configured: its handler writes to a stream that pytest closes."""
@@ -48,11 +56,3 @@ def logging_as_before() -> Iterator[None]:
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def coverage_by_file(request: pytest.FixtureRequest) -> None:
-    """Let `make coverage` record which file of tests ran a line: `make mutants` picks tests by that."""
-    measured = coverage.Coverage.current()
-    if measured is not None:
-        measured.switch_context(str(request.path.relative_to(_TESTS.parent)))

@@ -24,13 +24,13 @@ _SLOWER: Final = 5.0
 
 
 def chosen_tests(measured: Measured, mutation: Mutation, seconds: float) -> list[str]:
-    """Return the first of the tests that run the line, as many as fit into the time, at least one."""
+    """Return the tests that run the line as far as they fit into the time, in order, but the first anyway."""
     chosen: list[str] = []
     left = seconds
     for test in measured.tests_of(mutation.path, mutation.line):
-        left -= measured.seconds(test)
-        if left >= 0 or not chosen:
+        if measured.seconds(test) <= left or not chosen:
             chosen.append(test)
+            left -= measured.seconds(test)
     return chosen
 
 
@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the sample; default %(default)s")
     parser.add_argument("--jobs", type=int, default=3, metavar="N", help="at a time; default %(default)s")
     parser.add_argument(
-        "--seconds", type=float, default=60.0, help="of tests for one mutant; default %(default)s"
+        "--seconds", type=float, default=300.0, help="of tests for one mutant; default %(default)s"
     )
     parser.add_argument("--packages", nargs="*", default=PACKAGES, help="default: %(default)s")
     parser.add_argument("--measured", type=Path, default=Path("build/coverage"), help="default %(default)s")

@@ -1,12 +1,17 @@
-"""What `make coverage` has recorded: which files of tests ran a line, and how long each of them took."""
+"""What `make coverage` has recorded: which tests ran a line, and how long each of them took."""
 
 import ast
 import itertools
+import re
 import xml.etree.ElementTree as ET
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Final
 
 from coverage import CoverageData
+
+_PHASE: Final = re.compile(r" \((setup|call|teardown)\)$")
 
 
 class NotMeasuredError(RuntimeError):
@@ -27,12 +32,13 @@ class Measured:
         self._at = data.stat().st_mtime
         self._data = CoverageData(str(data))
         self._data.read()
-        self._seconds = seconds_by_file(junit.read_text())
+        self._seconds = seconds_by_test(junit.read_text())
 
     def tests_of(self, path: Path, line: int) -> list[str]:
-        """Return the files of tests that ran the statement, those of the same room first, then by time.
+        """Return the tests that ran the statement: of the file's own tests first, then by time and nearness.
 
-        A line that runs only at import is ascribed to whatever ran any line of the file.
+        A test is a file of tests, or one test of it where that alone has run the statement. A line that runs
+        only at import is ascribed to whatever ran any line of the file.
 
         Raises:
             NotMeasuredError: the file has been changed after it was measured.
@@ -41,17 +47,31 @@ class Measured:
             raise NotMeasuredError(f"{path} has been changed since it was measured: run `make coverage`")
         by_line = self._data.contexts_by_lineno(str(path.resolve()))
         statement = statement_lines(path.read_text(), line)
-        ran = files_of(context for number in statement for context in by_line.get(number, ()))
+        ran = named_tests(context for number in statement for context in by_line.get(number, ()))
         if not ran:
-            ran = files_of(context for contexts in by_line.values() for context in contexts)
+            ran = named_tests(context for contexts in by_line.values() for context in contexts)
         return sorted(
-            (test for test in ran if Path(test).exists()),
-            key=lambda test: (-shared_rooms(path, Path(test)), self.seconds(test), test),
+            (test for test in ran if Path(file_of(test)).exists()),
+            key=lambda test: (not is_own(path, Path(file_of(test))), self._cost(path, test), test),
         )
 
+    def _cost(self, path: Path, test: str) -> float:
+        """Return its seconds, a quarter for each room that it shares: it is likely to look at this."""
+        return float(self.seconds(test) / 4 ** shared_rooms(path, Path(file_of(test))))
+
     def seconds(self, test: str) -> float:
-        """Return how long a file of tests took; 0.0 when that is not known."""
+        """Return how long a test, or all of a file, took; 0.0 when that is not known."""
         return self._seconds.get(test, 0.0)
+
+
+def file_of(test: str) -> str:
+    """Return the file of a test."""
+    return test.partition("::")[0]
+
+
+def is_own(path: Path, test: Path) -> bool:
+    """Return whether it mirrors the file, as `tests/core/test_pool.py` does with `ipamd/core/pool.py`."""
+    return test.parts[1:-1] == path.parts[1:-1] and test.stem == f"test_{path.stem}"
 
 
 def shared_rooms(path: Path, test: Path) -> int:
@@ -60,17 +80,35 @@ def shared_rooms(path: Path, test: Path) -> int:
     return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-def files_of(contexts: Iterable[str]) -> set[str]:
-    """Return the files of tests in contexts: a file itself, or a test of it that has started a daemon."""
-    return {file for context in contexts if (file := context.partition("::")[0])}
+def named_tests(contexts: Iterable[str]) -> set[str]:
+    """Return the tests that the contexts name.
+
+    A process of a test has the context of the test that has started it, with its phase. When there is only
+    one such test in a file, the others may use the same process: then it is the file.
+    """
+    found: set[str] = set()
+    started: dict[str, set[str]] = defaultdict(set)
+    for context in filter(None, contexts):
+        phase = _PHASE.search(context)
+        if phase:
+            test = context[: phase.start()]
+            started[file_of(test)].add(test)
+        else:
+            found.add(context)
+    for file, tests in started.items():
+        found |= tests if len(tests) > 1 else {file}
+    return {test for test in found if file_of(test) == test or file_of(test) not in found}
 
 
-def seconds_by_file(junit: str) -> Mapping[str, float]:
-    """Return the seconds that each file of tests took, from pytest's report."""
-    seconds: dict[str, float] = {}
+def seconds_by_test(junit: str) -> Mapping[str, float]:
+    """Return the seconds that each test and each file of tests took, from pytest's report."""
+    seconds: dict[str, float] = defaultdict(float)
     for case in ET.fromstring(junit).iter("testcase"):
-        file = case.get("classname", "").replace(".", "/") + ".py"
-        seconds[file] = seconds.get(file, 0.0) + float(case.get("time", "0"))
+        *folders, last = case.get("classname", "").split(".")
+        within = [last] if last[:1].isupper() else []
+        file = "/".join(folders if within else [*folders, last]) + ".py"
+        for test in (file, "::".join([file, *within, case.get("name", "")])):
+            seconds[test] += float(case.get("time", "0"))
     return seconds
 
 

@@ -1,7 +1,8 @@
 """The mutants of a source file, and a sample of those of many. Pure but for reading what is sampled.
 
-Left out is what no test can or should notice: arguments of decorators (`frozen`, `slots`), annotations, both
-directions between `==` and `is`, and the fraction of a second by which a constant of time could be longer.
+Left out is what no test can or should notice: arguments of decorators (`frozen`, `slots`), annotations and
+the `|` of types elsewhere, both directions between `==` and `is`, and the fraction of a second by which a
+constant of time could be longer. Left out, too, is what everybody notices: what Python does not compile.
 """
 
 import random
@@ -17,6 +18,7 @@ from cosmic_ray.mutating import mutate_code
 _SYNONYMS: Final = ("Eq_Is", "Is_Eq", "NotEq_IsNot", "IsNot_NotEq")
 _UNUSED: Final = ("RemoveDecorator", "VariableReplacer", "VariableInserter")
 """The first is noticed by whatever imports the module; the others need to be told which variables."""
+_BUILT_IN_TYPES: Final = ("None", "bool", "bytes", "dict", "float", "int", "list", "str")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +73,20 @@ def sample(files: Sequence[Path], count: int, seed: int) -> list[Mutation]:
             left[path] = _by_place(mutations(path, texts[path]))
         if left[path]:
             place = draw.choice(list(left[path]))
-            drawn.append(draw.choice(left[path].pop(place)))
+            mutation = draw.choice(left[path].pop(place))
+            if _compiles(mutation.applied(texts[path])):
+                drawn.append(mutation)
         else:
             weights[files.index(path)] = 0
     return drawn
+
+
+def _compiles(source: str) -> bool:
+    try:
+        compile(source, "<mutant>", "exec")
+    except SyntaxError:
+        return False
+    return True
 
 
 def _by_place(found: Sequence[Mutation]) -> dict[tuple[int, int], list[Mutation]]:
@@ -103,6 +115,8 @@ def _is_testable(node: Any) -> bool:
         return False
     if node.type == "operator" and node.parent.type == "parameters":
         return False  # the star before arguments that have to be named
+    if node.type == "operator" and node.value == "|" and _is_type(node.get_next_sibling()):
+        return False
     while node.parent is not None:
         if node.parent.type == "decorator" or _is_annotation(node):
             return False
@@ -115,6 +129,16 @@ def _is_annotation(node: Any) -> bool:
     if parent.type == "funcdef":
         return node is parent.annotation
     return parent.type in ("annassign", "tfpdef") and node.get_previous_sibling() == ":"
+
+
+def _is_type(node: Any) -> bool:
+    """Whether it is a type by its name: `None`, `str`, `Held`, `model.Eip`; a constant has capitals only."""
+    name = node.get_last_leaf().value if node.type == "atom_expr" else str(getattr(node, "value", ""))
+    is_class = name[:1].isupper() and not name.isupper()
+    return is_class or name in (
+        "None",
+        *(each.__name__ for each in (bool, bytes, float, int, str, dict, list)),
+    )
 
 
 def _number(node: Any) -> float:

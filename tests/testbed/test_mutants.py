@@ -13,7 +13,9 @@ from testbed.mutants import __main__ as program
 from testbed.mutants.measured import (
     Measured,
     NotMeasuredError,
-    seconds_by_file,
+    is_own,
+    named_tests,
+    seconds_by_test,
     shared_rooms,
     statement_lines,
 )
@@ -80,6 +82,24 @@ def test_a_text_without_the_place_is_refused():
 
     with pytest.raises(ValueError, match=r"a\.py:14:18"):
         less.applied("ok = True\n")
+
+
+@pytest.mark.parametrize(
+    "line", ["Answer = Yes | model.No | None", "isinstance(x, int | str)", "Rows = Mapping[str, int] | None"]
+)
+def test_types_are_not_changed(line):
+    assert found(line, 1) == []
+
+
+def test_a_union_of_sets_is_changed():
+    assert found("KNOWN = _OURS | THEIRS", 1) != []
+
+
+def test_what_python_does_not_compile_is_no_mutant(tmp_path):
+    file = tmp_path / "unpacked.py"
+    file.write_text("both = {**one, **other, 'three': 3}\n")
+
+    assert {m.operator.rpartition("/")[2] for m in sample([file], 99, seed=1)} == {"NumberReplacer"}
 
 
 @pytest.fixture
@@ -167,11 +187,45 @@ def measured(root):
     return Measured(root / "build/coverage/data", root / "build/coverage/tests.xml")
 
 
-def test_a_mutant_meets_the_tests_that_ran_its_line_those_of_its_package_first(project):
+def test_a_mutant_meets_the_tests_that_ran_its_line_those_of_its_own_file_first(project):
     assert measured(project).tests_of(Path("ipamd/core/limit.py"), 5) == [
         "tests/core/test_limit.py",
         "tests/agent/test_slow.py",
     ]
+
+
+def test_quick_tests_come_before_slow_ones_and_near_ones_before_those_of_other_rooms(project):
+    (project / "ipamd/core/limit.py").rename(project / "ipamd/core/bound.py")
+    data = CoverageData(str(project / "build/coverage/data"))
+    data.read()
+    for test in ("tests/core/test_limit.py", "tests/agent/test_slow.py", "tests/kube/test_all.py"):
+        data.set_context(test)
+        data.add_lines({str(project / "ipamd/core/bound.py"): [5]})
+    data.write()
+    (project / "tests/kube").mkdir()
+    (project / "tests/kube/test_all.py").write_text("")
+    seconds = {"tests.core.test_limit": 4, "tests.agent.test_slow": 2, "tests.kube.test_all": 0.5}
+    (project / "build/coverage/tests.xml").write_text(
+        "<s>" + "".join(f'<testcase classname="{n}" time="{t}"/>' for n, t in seconds.items()) + "</s>"
+    )
+
+    assert measured(project).tests_of(Path("ipamd/core/bound.py"), 5) == [
+        "tests/kube/test_all.py",
+        "tests/core/test_limit.py",
+        "tests/agent/test_slow.py",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("test", "own"),
+    [
+        ("tests/agent/cni/test_add.py", True),
+        ("tests/cni/test_add.py", False),
+        ("tests/agent/cni/test_a.py", False),
+    ],
+)
+def test_tests_of_a_file_mirror_it(test, own):
+    assert is_own(Path("ipamd/agent/cni/add.py"), Path(test)) is own
 
 
 @pytest.mark.parametrize(
@@ -191,12 +245,27 @@ def test_a_line_that_only_an_import_runs_is_met_by_all_tests_of_its_file(project
     assert "tests/core/test_limit.py" in measured(project).tests_of(Path("ipamd/core/limit.py"), 1)
 
 
-def test_tests_are_met_as_far_as_the_time_goes_but_at_least_one(project):
+def test_tests_are_met_as_far_as_the_time_goes_but_the_first_anyway(project):
     [mutation] = [m for m in mutations_of("limit") if m.operator.endswith("LtE_Lt")]
 
     assert len(program.chosen_tests(measured(project), mutation, 5.0)) == 2
     assert program.chosen_tests(measured(project), mutation, 4.6) == ["tests/core/test_limit.py"]
     assert program.chosen_tests(measured(project), mutation, 0.1) == ["tests/core/test_limit.py"]
+
+
+def test_a_slow_test_that_does_not_fit_leaves_its_time_to_others(project):
+    (project / "tests/core/test_bound.py").write_text("")
+    data = CoverageData(str(project / "build/coverage/data"))
+    data.read()
+    data.set_context("tests/core/test_bound.py")
+    data.add_lines({str(project / "ipamd/core/limit.py"): [5]})
+    data.write()
+    [mutation] = [m for m in mutations_of("limit") if m.operator.endswith("LtE_Lt")]
+
+    assert program.chosen_tests(measured(project), mutation, 4.6) == [
+        "tests/core/test_limit.py",
+        "tests/core/test_bound.py",
+    ]
 
 
 def test_a_record_that_is_missing_or_older_than_the_file_is_refused_with_what_to_do(project):
@@ -207,11 +276,37 @@ def test_a_record_that_is_missing_or_older_than_the_file_is_refused_with_what_to
         measured(project).tests_of(Path("ipamd/core/limit.py"), 5)
 
 
-def test_the_seconds_of_a_file_are_the_sum_of_its_tests(project):
-    assert seconds_by_file((project / "build/coverage/tests.xml").read_text()) == {
+def test_the_seconds_of_a_file_are_the_sum_of_its_tests():
+    report = """<s>
+        <testcase classname="tests.core.test_limit" name="test_a[1]" time="3.5"/>
+        <testcase classname="tests.core.test_limit" name="test_b" time="1"/>
+        <testcase classname="tests.agent.test_slow.TestAll" name="test_c" time="0.5"/>
+    </s>"""
+
+    assert seconds_by_test(report) == {
         "tests/core/test_limit.py": 4.5,
+        "tests/core/test_limit.py::test_a[1]": 3.5,
+        "tests/core/test_limit.py::test_b": 1.0,
         "tests/agent/test_slow.py": 0.5,
+        "tests/agent/test_slow.py::TestAll::test_c": 0.5,
     }
+
+
+@pytest.mark.parametrize(
+    ("contexts", "tests"),
+    [
+        (["", "a.py"], {"a.py"}),
+        (["a.py::test_1", "a.py::test_2"], {"a.py::test_1", "a.py::test_2"}),
+        (["a.py", "a.py::test_1"], {"a.py"}),
+        # A process of one test alone may serve the others of its file, several are each test's own.
+        (["a.py::test_1 (setup)"], {"a.py"}),
+        (["a.py::test_1 (setup)", "a.py::test_1 (call)", "a.py::test_2"], {"a.py"}),
+        (["a.py::test_1 (setup)", "a.py::test_2 (call)"], {"a.py::test_1", "a.py::test_2"}),
+        (["a.py::test_1[x (y)] (call)", "a.py::test_2 (call)"], {"a.py::test_1[x (y)]", "a.py::test_2"}),
+    ],
+)
+def test_tests_are_taken_one_by_one_where_it_is_known_which_ran_the_line(contexts, tests):
+    assert named_tests(contexts) == tests
 
 
 def mutations_of(name):
