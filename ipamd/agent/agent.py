@@ -26,6 +26,7 @@ from ipamd.agent.live_facts import LiveFacts
 from ipamd.agent.maintenance import MaintenanceService
 from ipamd.agent.network_conf import build as network_conf_room
 from ipamd.agent.node import build as node_room
+from ipamd.agent.node.repair_log import RepairLog
 from ipamd.agent.options import AgentSettings
 from ipamd.agent.pods import build as pods_room
 from ipamd.agent.pool import build as pool_room
@@ -69,7 +70,8 @@ class Agent:
         self._spans = settings.spans
         database = opened.database
         book = self.ledger = SharedLedger(database, opened.ledger)
-        dataplane = self.dataplane = _dataplane(settings)
+        repair_log = RepairLog(clock=time.monotonic)
+        dataplane = self.dataplane = _dataplane(settings, repair_log)
         events = EventRecorder(client, COMPONENT, settings.node_name)
 
         self._pods = pods = pods_room.build(settings, client=client, book=book, dataplane=dataplane)
@@ -173,6 +175,7 @@ class Agent:
         self._watching = (
             Service(name="Events", start=events.start, stop=events.stop),
             Service(name="ledger", metrics=book.metrics),
+            Service(name="repair log", metrics=repair_log.metrics),
             pods.watch,
             eips.watch,
             node_room.watch(ranges),
@@ -216,7 +219,7 @@ class Agent:
         self._pods.source.wait_synced(deadline.remaining())
 
 
-def _dataplane(settings: AgentSettings) -> DataPlane:
+def _dataplane(settings: AgentSettings, repair_log: RepairLog) -> DataPlane:
     closed = frozenset() if settings.pod_metadata_access else metadata.addresses(settings.metadata_url)
     return DataPlane(
         DataPlaneConfig(
@@ -224,5 +227,6 @@ def _dataplane(settings: AgentSettings) -> DataPlane:
             eip_source_nat_exemption=settings.eip_source_nat_exemption,
             closed_to_pods=closed,
             sysctl_root=settings.sysctl_root,
-        )
+        ),
+        repair_log.note,
     )

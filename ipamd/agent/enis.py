@@ -24,6 +24,7 @@ from ipamd.core.ledger import cloud_listing, eip_records, ledger
 from ipamd.core.ledger.states import Address, Assigned, Held, Occupied
 from ipamd.core.timing.deadline import Deadline
 from ipamd.net.dataplane import DataPlane
+from ipamd.net.kernel_listing import KernelListing
 from ipamd.net.model import EniLink
 from ipamd.store.database import Database, StoreError
 
@@ -176,16 +177,17 @@ class NodeEnis:
                 enis=MappingProxyType({eni.eni_id: eni for eni in known}), told=remembered is not None
             )
 
-    def mend(self) -> bool:
+    def mend(self, seen: KernelListing | None = None) -> bool:
         """Set up again whatever an ENI has lost in the kernel; return whether one came back into service.
 
+        `seen` spares the kernel a listing for each ENI.
         The addresses of an ENI without link go to quarantine until the next `look`.
         """
         book = self._book
         with self._changing:
             before = self._known.enis
             # A link that is not there is not waited for: that would hold up the other repairs.
-            enis = {eni_id: self._set_up(eni) for eni_id, eni in before.items()}
+            enis = {eni_id: self._set_up(eni, seen) for eni_id, eni in before.items()}
             self._known = replace(self._known, enis=MappingProxyType(enis))
             lost = [eni_id for eni_id, eni in enis.items() if eni.link is None]
             if lost:
@@ -245,11 +247,11 @@ class NodeEnis:
             return eni
         return self._set_up(eni)
 
-    def _set_up(self, eni: NodeEni) -> NodeEni:
+    def _set_up(self, eni: NodeEni, seen: KernelListing | None = None) -> NodeEni:
         if eni.state == _MISSING:
             return eni
         try:
-            link = self._dataplane.ensure_eni(eni.mac, eni.gateway, wait=False)
+            link = self._dataplane.ensure_eni(eni.mac, eni.gateway, wait=False, seen=seen)
         except IpamError as e:
             if e.message != eni.problem:
                 log.warning("ENI %s cannot carry Pods: %s", eni.eni_id, e)

@@ -19,19 +19,24 @@ thread, which has to be the node's.
 import ipaddress
 import logging
 import threading
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 from contextlib import AbstractContextManager
 from typing import Final
 
 from ipamd.core import errors
+from ipamd.core.kernel.difference import Difference
+from ipamd.core.kernel.foreign_rules import RuleConflict
 from ipamd.core.names import HostEnd
 from ipamd.net import (
     check,
     enis,
     host_addresses,
+    kernel_listing,
     links,
+    mend,
     netns,
     nft_table,
+    node_side,
     pod_side,
     rtnetlink,
     snapshot,
@@ -39,9 +44,11 @@ from ipamd.net import (
 )
 from ipamd.net.host_addresses import HostAddress
 from ipamd.net.ipv6_guard import Ipv6Guard
+from ipamd.net.kernel_listing import KernelListing
 from ipamd.net.link_removal import LinkRemoval
 from ipamd.net.listing import Link
 from ipamd.net.marks import FIRST_TABLE, MarkMask
+from ipamd.net.mend import Mend
 from ipamd.net.model import (
     ChainedLink,
     DataPlaneConfig,
@@ -53,24 +60,26 @@ from ipamd.net.model import (
     checked_mac,
 )
 from ipamd.net.netlink import ROUTE, NetlinkSocket
-from ipamd.net.nft_elements import TABLE, Elements
+from ipamd.net.nft_elements import Elements
 from ipamd.net.sysctls import Sysctls
 
 log = logging.getLogger(__name__)
 
 _FORWARDING: Final = "ipv4/ip_forward"
-_GUARD: Final = f"nft table ip6 {TABLE}"
 
 
 class DataPlane:
     """The data plane of one node.
 
     Invariant: `_enis` holds the ENIs that the nft table was last written with, by MAC, the primary first; it
-    is read and changed under `_lock` only.
+    is replaced as a whole, under `_lock`.
     """
 
-    def __init__(self, config: DataPlaneConfig) -> None:
+    def __init__(self, config: DataPlaneConfig, repaired: Callable[[Difference], None] | None = None) -> None:
+        """Take the settings, and who hears of what of the node and its ENIs was changed and is mended."""
         self._config = config
+        self.repaired = repaired or _tell
+        """Hears of each repair; also of those that callers of this class make."""
         self._mask = MarkMask(config.mark_mask)
         self._sysctls = Sysctls(config.sysctl_root)
         self._lock = threading.Lock()
@@ -81,6 +90,7 @@ class DataPlane:
         self._enis: dict[str, EniLink] = {}
         self._ranges = Ranges(())
         self._mended = 0
+        self._changes = 0
 
     @property
     def mended(self) -> int:
@@ -99,13 +109,13 @@ class DataPlane:
         self._removal.close()
         self._elements.close()
 
-    def ensure_node(self, primary_mac: str, ranges: Ranges) -> EniLink:
+    def ensure_node(self, primary_mac: str, ranges: Ranges, seen: KernelListing | None = None) -> EniLink:
         """Make what does not depend on secondary ENIs and Pods; return the primary ENI's link.
 
-        What the ranges say takes effect for new connections.
+        What the ranges say takes effect for new connections. `seen` spares the kernel another listing.
         """
         mac = checked_mac(primary_mac)
-        link = self._known_link(mac) or links.await_mac(mac, self._config.link_wait)
+        link, seen = self._found(mac, self._config.link_wait, seen)
         with self._lock:
             primary = EniLink(
                 mac=mac,
@@ -116,18 +126,20 @@ class DataPlane:
                 mtu=link.mtu,
             )
             known = self._enis.get(mac) == primary and self._ranges == ranges
-            done = ["set ip_forward"] if self._sysctls.ensure(_FORWARDING, "1") else []
-            done += enis.ensure_pod_rule(self._mask.mask)
-            done += [f"write {_GUARD}"] if self._ipv6_guard.ensure() else []
+            done = mend.carry_out(self._plan_node(primary, seen), self._sysctls)
+            done += self._ipv6_guard.ensure()
             others = {other: eni for other, eni in self._enis.items() if other != mac}
             done += self._write(ranges, {mac: primary, **others})
             self._count(known, done)
             return primary
 
-    def ensure_eni(self, mac: str, gateway: str, *, wait: bool = True) -> EniLink:
+    def ensure_eni(
+        self, mac: str, gateway: str, *, wait: bool = True, seen: KernelListing | None = None
+    ) -> EniLink:
         """Make a secondary ENI usable for Pods; wait for its link for as long as configured, or not at all.
 
-        `gateway` is the subnet's, as the metadata service gives it. TryAgainError when no link has this MAC.
+        `gateway` is the subnet's, as the metadata service gives it. `seen` spares the kernel another listing.
+        TryAgainError when no link has this MAC.
         """
         mac, gateway = checked_mac(mac), _checked_gateway(gateway)
         with self._lock:
@@ -136,14 +148,53 @@ class DataPlane:
                 raise errors.IpamError("ensure_node has to come before ensure_eni")
             if mac == primary.mac:
                 return primary
-        link = self._known_link(mac) or links.await_mac(mac, self._config.link_wait if wait else 0.0)
+        link, seen = self._found(mac, self._config.link_wait if wait else 0.0, seen)
         with self._lock:
-            mark = self._mark_for(link)
-            eni, done = enis.ensure(link, gateway, mark, self._mask.mask, primary.mtu, self._sysctls)
+            eni = EniLink(
+                mac=mac,
+                name=link.name,
+                ifindex=link.ifindex,
+                table=FIRST_TABLE + link.ifindex,
+                mark=self._mark_for(link, seen),
+                mtu=primary.mtu,
+                gateway=gateway,
+            )
             known = self._enis.get(mac) == eni
+            plan = enis.plan(eni, link, primary.mtu, self._mask.mask, seen)
+            done = mend.carry_out(plan, self._sysctls)
             done += self._write(self._ranges, {**self._enis, mac: eni})
             self._count(known, done)
             return eni
+
+    def listing(self) -> KernelListing:
+        """List each kind of object once."""
+        return kernel_listing.taken()
+
+    @property
+    def changes(self) -> int:
+        """How often anything of the node or an ENI was changed: since then a listing is old."""
+        return self._changes
+
+    def differences(self, seen: KernelListing) -> list[Difference]:
+        """Return what `ensure_node` and `ensure_eni` would mend now, and what the node itself lacks.
+
+        Changes nothing and waits for nobody who changes something: what is under way may show as different.
+        """
+        primary, *others = self._enis.values() or (None,)
+        found = list(enis.lacking_rules(seen))
+        if primary is None:
+            return found
+        found += [planned.difference for planned in self._plan_node(primary, seen)]
+        for eni in others:
+            link = seen.by_index.get(eni.ifindex)
+            if link is None or link.mac != eni.mac:
+                found.append(enis.without_link(eni))
+                continue
+            found += [
+                planned.difference for planned in enis.plan(eni, link, primary.mtu, self._mask.mask, seen)
+            ]
+        table = self._table.differences(self._config, self._ranges, (primary, *others))
+        return [*found, *self._ipv6_guard.differences(), *table]
 
     def has_eni(self, eni: EniLink) -> bool:
         """Whether an ENI's link is there and up, as it was set up; what hangs on it is not looked at."""
@@ -237,8 +288,8 @@ class DataPlane:
         """Return the number of the network namespace at a path, None when there is none (any more)."""
         return netns.number_of(path)
 
-    def check_node_side(self, pod: PodWiring) -> list[str]:
-        """Return what differs on the node, one sentence each; the Pod's namespace is not entered."""
+    def check_node_side(self, pod: PodWiring) -> list[Difference]:
+        """Return what differs on the node; the Pod's namespace is not entered."""
         return check.differences_on_the_node(pod, self._elements)
 
     def check_pod(self, pod: PodWiring, chained: ChainedLink | None = None) -> list[str]:
@@ -255,22 +306,27 @@ class DataPlane:
         """
         return pod_side.mend(pod)
 
-    def take_off_links(self, ips: Container[str]) -> list[HostAddress]:
-        """Take addresses of Pods off the node's own links; return those that were there."""
-        return host_addresses.take_off(ips, self._sysctls)
+    def addresses_on_links(self, ips: Container[str], seen: KernelListing) -> list[HostAddress]:
+        """Return those of the addresses that the node's own links have."""
+        return host_addresses.among(seen, ips)
 
-    def foreign_rules(self, ips: Iterable[str]) -> list[str]:
-        """Return one sentence for each policy rule of somebody else that takes these addresses' packets."""
-        return enis.foreign_rules(ips)
+    def take_off_links(self, ips: Container[str], seen: KernelListing | None = None) -> list[HostAddress]:
+        """Take addresses of Pods off the node's own links; return those that were there."""
+        return host_addresses.take_off(host_addresses.among(seen or self.listing(), ips), self._sysctls)
+
+    def foreign_rules(self, ips: Iterable[str], seen: KernelListing | None = None) -> list[RuleConflict]:
+        """Return the policy rules of somebody else that take these addresses' packets."""
+        return enis.foreign_rules(ips, seen or self.listing())
 
     def set_eip_pod(self, ip: str, *, wanted: bool) -> None:
         """Say whether a Pod has an EIP; connections that exist stay on their way."""
         wiring.set_eip(ip, self._elements, wanted=wanted)
 
-    def snapshot(self) -> Snapshot:
-        """Return all that is ours in the kernel."""
+    def snapshot(self, seen: KernelListing | None = None) -> Snapshot:
+        """Return all that is ours in the kernel; nftables is listed now, the rest was if `seen` is given."""
         guard = self._ipv6_guard.listed() is not None
-        return snapshot.taken(self._elements, self._table.listed, ipv6_guard=guard)
+        seen = seen or self.listing()
+        return snapshot.of(seen, self._elements, self._table.listed, ipv6_guard=guard)
 
     def remove_all(self) -> None:
         """Remove all that is ours, the links of running Pods included: for an uninstall."""
@@ -279,12 +335,34 @@ class DataPlane:
             self._ipv6_guard.remove()
             enis.remove_all_rules_and_routes()
             with NetlinkSocket(ROUTE) as channel:
-                channel.change(*(rtnetlink.delete_link(link.name) for link in snapshot.our_links(channel)))
+                links_of_pods = self.snapshot().links
+                channel.change(*(rtnetlink.delete_link(link.name) for link in links_of_pods))
             self._enis, self._ranges = {}, Ranges(())
 
-    def _write(self, ranges: Ranges, known: dict[str, EniLink]) -> list[str]:
-        written = self._table.ensure(self._config, ranges, tuple(known.values()))
-        if written:
+    def _found(self, mac: str, wait: float, seen: KernelListing | None) -> tuple[Link, KernelListing]:
+        """Return an ENI's link and a listing that has it; wait for it if it is not there."""
+        seen = seen or self.listing()
+        link = seen.by_mac(mac)
+        if link is not None:
+            return link, seen
+        return links.await_mac(mac, wait), self.listing()
+
+    def _plan_node(self, primary: EniLink, seen: KernelListing) -> list[Mend]:
+        """Return what the node itself lacks."""
+        plan = []
+        value = self._sysctls.read(_FORWARDING)
+        if value != "1":
+            plan.append(_setting(_FORWARDING, value or "not there"))
+        link = seen.by_index.get(primary.ifindex)
+        if link is not None and not link.forwards:
+            plan.append(
+                _setting(f"ipv4/conf/{link.name}/forwarding", "0", because_of=(node_side.FORWARDING,))
+            )
+        return [*plan, *enis.plan_pod_rule(self._mask.mask, seen)]
+
+    def _write(self, ranges: Ranges, known: dict[str, EniLink]) -> list[Difference]:
+        changed = self._table.ensure(self._config, ranges, tuple(known.values()))
+        if changed is not None:
             log.info(
                 "nft table written: ENIs %s, direct %s, not masqueraded %s",
                 ", ".join(f"{eni.name}={eni.mark:#x}" for eni in known.values()),
@@ -292,13 +370,15 @@ class DataPlane:
                 ", ".join(ranges.unmasqueraded) or "unknown",
             )
         self._enis, self._ranges = known, ranges
-        return [f"write nft table ip {TABLE}"] if written else []
+        return changed or []
 
-    def _count(self, known: bool, done: list[str]) -> None:  # noqa: FBT001
+    def _count(self, known: bool, done: list[Difference]) -> None:  # noqa: FBT001
         """Tell what somebody else had taken away or changed: of something that was made before."""
+        self._changes += bool(done)
         if known and done:
             self._mended += 1
-            log.warning("somebody had changed the node's network, it is mended: %s", "; ".join(done))
+            for difference in done:
+                self.repaired(difference)
 
     def _known_link(self, mac: str) -> Link | None:
         """Return the link that an ENI has had, if it still has it: without a list of all links."""
@@ -313,15 +393,25 @@ class DataPlane:
         with NetlinkSocket(ROUTE) as channel:
             return links.by_mac(channel, eni.mac) is not None
 
-    def _mark_for(self, link: Link) -> int:
+    def _mark_for(self, link: Link, seen: KernelListing) -> int:
         """Return the mark that this ENI has had, in this process or before it, or a free one."""
         known = self._enis.get(link.mac)
         if known is not None:
             return known.mark
-        mask = self._mask.mask
-        mark = enis.mark_of_table(FIRST_TABLE + link.ifindex, mask)
-        taken = {eni.mark for eni in self._enis.values()} | enis.marks_in_use(mask)
+        ours = [rule for rule in seen.our_rules if rule.mask == self._mask.mask]
+        table = FIRST_TABLE + link.ifindex
+        mark = next((rule.mark for rule in ours if rule.table == table), 0)
+        taken = {eni.mark for eni in self._enis.values()} | {rule.mark for rule in ours}
         return mark or self._mask.free(taken)
+
+
+def _tell(difference: Difference) -> None:
+    log.warning("repaired: %s", difference)
+
+
+def _setting(name: str, value: str, *, because_of: tuple[str, ...] = ()) -> Mend:
+    difference = enis.of_setting(name, value, because_of=because_of)
+    return Mend(difference=difference, settings=((name, "1"),))
 
 
 def _checked_gateway(gateway: str) -> str:

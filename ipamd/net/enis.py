@@ -12,15 +12,16 @@ in the network namespace of the calling thread.
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from pyroute2.netlink.rtnl.rtmsg import rtmsg
-
-from ipamd.core.kernel.foreign_rules import ForeignRule, catching
-from ipamd.net import listing, rtnetlink, snapshot
-from ipamd.net.listing import Link
-from ipamd.net.marks import FIRST_TABLE
+from ipamd.core.findings.codes import FindingCode
+from ipamd.core.kernel.difference import Difference
+from ipamd.core.kernel.foreign_rules import ForeignRule, RuleConflict, catching
+from ipamd.net import rtnetlink, snapshot
+from ipamd.net.kernel_listing import KernelListing
+from ipamd.net.listing import KernelRoute, Link
+from ipamd.net.mend import Mend
 from ipamd.net.model import EniLink, FoundRule
 from ipamd.net.netlink import ROUTE, NetlinkRequest, NetlinkSocket
-from ipamd.net.sysctls import Sysctls
+from ipamd.net.node_side import FORWARDING
 
 POD_PRIORITY: Final = 512
 """Finds Pods before anything else; TKE's "to <pod> lookup main" rules have it."""
@@ -28,51 +29,135 @@ ARRIVAL_PRIORITY: Final = 1024
 """What arrived by a secondary ENI and is for no Pod here."""
 ENI_PRIORITY: Final = 1536
 """What leaves by an ENI; TKE's "from <pod> lookup <table>" rules have it."""
+_LOCAL_TABLE: Final = 255
 
 
-def mark_of_table(table: int, mask: int) -> int:
-    """Return the mark whose rule leads to the table, 0 when there is none."""
-    with NetlinkSocket(ROUTE) as channel:
-        found = list(snapshot.our_rules(channel))
-    return next((rule.mark for rule in found if rule.table == table and rule.mask == mask), 0)
-
-
-def marks_in_use(mask: int) -> set[int]:
-    """Return the marks that policy rules of ours have."""
-    with NetlinkSocket(ROUTE) as channel:
-        return {rule.mark for rule in snapshot.our_rules(channel) if rule.mask == mask}
-
-
-def ensure(
-    link: Link, gateway: str, mark: int, mask: int, mtu: int, sysctls: Sysctls
-) -> tuple[EniLink, list[str]]:
-    """Make the ENI's link, table and rules what they have to be; return them, and what had to be done."""
-    table = FIRST_TABLE + link.ifindex
-    wanted = {
-        FoundRule(priority=ARRIVAL_PRIORITY, table=rtnetlink.MAIN_TABLE, mark=mark, mask=mask, iif=link.name),
-        FoundRule(priority=ENI_PRIORITY, table=table, mark=mark, mask=mask),
-    }
-    with NetlinkSocket(ROUTE) as channel:
-        present = [r for r in snapshot.our_rules(channel) if r.mark == mark or table == r.table]
-        requests: list[NetlinkRequest] = []
-        if not link.up or link.mtu != mtu:
-            attributes = [("IFLA_MTU", mtu)]
-            requests.append(rtnetlink.set_link(link.ifindex, attributes, f"bring up {link.name}"))
-        requests += [_add(rule) for rule in wanted.difference(present)]
-        requests += [_delete(rule) for rule in present if rule not in wanted]
-        requests += _connected_routes(channel, link)
-        done = [request.what for request in requests]
-        what = f"add route default via {gateway} dev {link.name} table {table}"
-        if not _has_default_route(channel, gateway, link.ifindex, table):
-            done.append(what)
-        # Written in any case, as a route may differ in what is not looked at; after the link is up.
-        channel.change(*requests, rtnetlink.set_default_route(gateway, link.ifindex, table, what))
+def plan(eni: EniLink, link: Link, mtu: int, mask: int, seen: KernelListing) -> Iterator[Mend]:
+    """Yield what an ENI's link, table and rules lack, and what makes it right; `mtu` is the node's."""
+    subject = subject_of(eni.name)
+    if not link.up or link.mtu != mtu:
+        found = "is down, and has to be up" if not link.up else f"has MTU {link.mtu}, not {mtu}"
+        change = rtnetlink.set_link(link.ifindex, [("IFLA_MTU", mtu)], f"bring up {link.name}")
+        yield _mend(eni, FindingCode.ENI_LINK, subject, f"link {link.name} {found}", change)
+    yield from _plan_rules(eni, link.name, mask, seen)
+    yield from _plan_routes(eni, link, seen)
     # The reverse path filter asks for a route back by the link that a packet came by. On a link without
     # address even the loose one does, and finds it by the mark only.
-    if sysctls.ensure(f"ipv4/conf/{link.name}/src_valid_mark", "1"):
-        done.append(f"set src_valid_mark of {link.name}")
-    eni = EniLink(mac=link.mac, name=link.name, ifindex=link.ifindex, table=table, mark=mark, mtu=mtu)
-    return eni, done
+    if not link.valid_mark:
+        name = f"ipv4/conf/{link.name}/src_valid_mark"
+        yield Mend(difference=of_setting(name, "0", eni.mark), settings=((name, "1"),))
+    if not link.forwards:
+        name = f"ipv4/conf/{link.name}/forwarding"
+        because = (FORWARDING,)
+        yield Mend(difference=of_setting(name, "0", eni.mark, because_of=because), settings=((name, "1"),))
+
+
+def subject_of(link: str) -> str:
+    """Return how findings name a link."""
+    return f"link/{link}"
+
+
+def of_setting(name: str, value: str, mark: int = 0, *, because_of: tuple[str, ...] = ()) -> Difference:
+    """Return that a setting of `Sysctls` has a value, and should be 1."""
+    dotted = f"net.{name.replace('/', '.')}"
+    return Difference(
+        code=FindingCode.KERNEL_SETTING,
+        subject=f"sysctl/{dotted}",
+        text=f"{dotted} is {value}, not 1",
+        mark=mark,
+        because_of=because_of,
+    )
+
+
+def without_link(eni: EniLink) -> Difference:
+    """Return that an ENI which was set up has lost its link."""
+    return Difference(
+        code=FindingCode.ENI_LINK,
+        subject=subject_of(eni.name),
+        text=f"link {eni.name} with MAC {eni.mac} is gone",
+        mark=eni.mark,
+    )
+
+
+def _plan_rules(eni: EniLink, iif: str, mask: int, seen: KernelListing) -> Iterator[Mend]:
+    wanted = (
+        FoundRule(priority=ARRIVAL_PRIORITY, table=rtnetlink.MAIN_TABLE, mark=eni.mark, mask=mask, iif=iif),
+        FoundRule(priority=ENI_PRIORITY, table=eni.table, mark=eni.mark, mask=mask),
+    )
+    present = [rule for rule in seen.our_rules if rule.mark == eni.mark or rule.table == eni.table]
+    for rule in wanted:
+        if rule not in present:
+            yield _missing(rule, eni.mark)
+    for rule in present:
+        if rule not in wanted:
+            yield _surplus(rule, eni.mark)
+
+
+def _plan_routes(eni: EniLink, link: Link, seen: KernelListing) -> Iterator[Mend]:
+    for route in seen.routes:
+        # The node reaches the subnet by its primary interface; by this one, its packets would have a foreign
+        # source.
+        connected = route.protocol == rtnetlink.KERNEL_PROTOCOL and route.table == rtnetlink.MAIN_TABLE
+        if connected and route.ifindex == link.ifindex:
+            network = f"{route.destination}/{route.prefix_length}"
+            what = f"remove a subnet route of {link.name} from main"
+            remove = rtnetlink.delete_subnet_route(route.destination, route.prefix_length, link.ifindex, what)
+            text = f"main has {network} dev {link.name}, which an address on that link has brought"
+            yield _mend(eni, FindingCode.SUBNET_ROUTE, f"route/{network}", text, remove)
+    defaults = [
+        route
+        for route in seen.routes
+        if route.table == eni.table and not route.prefix_length and not route.metric
+    ]
+    if not any(_is_default_of(eni, link.ifindex, route) for route in defaults):
+        what = f"add route default via {eni.gateway} dev {link.name} table {eni.table}"
+        found = "another" if defaults else "no"
+        text = f"table {eni.table} has {found} default route, not via {eni.gateway} dev {link.name}"
+        make = rtnetlink.set_default_route(eni.gateway, link.ifindex, eni.table, what)
+        because = (subject_of(eni.name),)
+        yield _mend(eni, FindingCode.ENI_ROUTE, f"table/{eni.table}", text, make, because_of=because)
+
+
+def _is_default_of(eni: EniLink, ifindex: int, route: KernelRoute) -> bool:
+    wanted = (eni.gateway, ifindex, True, rtnetlink.PROTOCOL)
+    return wanted == (route.gateway, route.ifindex, route.onlink, route.protocol)
+
+
+def _mend(
+    eni: EniLink,
+    code: FindingCode,
+    subject: str,
+    text: str,
+    *requests: NetlinkRequest,
+    because_of: tuple[str, ...] = (),
+) -> Mend:
+    difference = Difference(code=code, subject=subject, text=text, mark=eni.mark, because_of=because_of)
+    return Mend(difference=difference, requests=requests)
+
+
+def _missing(rule: FoundRule, mark: int) -> Mend:
+    text = f"the rule '{_shown(rule)}' is gone"
+    difference = Difference(
+        code=FindingCode.POLICY_RULE, subject=f"rule/{rule.priority}", text=text, mark=mark
+    )
+    return Mend(difference=difference, requests=(_add(rule),))
+
+
+def _surplus(rule: FoundRule, mark: int) -> Mend:
+    text = f"the rule '{_shown(rule)}' is left of another time"
+    difference = Difference(
+        code=FindingCode.POLICY_RULE, subject=f"rule/{rule.priority}", text=text, mark=mark
+    )
+    return Mend(difference=difference, requests=(_delete(rule),))
+
+
+def _shown(rule: FoundRule) -> str:
+    """Return the rule as `ip rule` shows it."""
+    words = [f"{rule.priority}: from all"]
+    words += [f"fwmark {rule.mark:#x}/{rule.mask:#x}"] if rule.mask else []
+    words += [f"iif {rule.iif}"] if rule.iif else []
+    words.append(f"lookup {'main' if rule.table == rtnetlink.MAIN_TABLE else rule.table}")
+    return " ".join([*words, *(["suppress_prefixlength 31"] if rule.priority == POD_PRIORITY else [])])
 
 
 def forget(mark: int, mask: int) -> None:
@@ -87,26 +172,23 @@ def forget(mark: int, mask: int) -> None:
         )
 
 
-def ensure_pod_rule(mask: int) -> list[str]:
-    """Make the rule that finds Pods, and remove what another configuration had left; return what was done.
+def plan_pod_rule(mask: int, seen: KernelListing) -> Iterator[Mend]:
+    """Yield what makes the rule that finds Pods, and removes what another configuration had left.
 
     suppress_prefixlength 31 lets only /32 routes of main decide. With 0, as is common, main's route to the
     node's own subnet would take packets to VPC neighbours away from the Pod's ENI, and the VPC drops what
     leaves by an ENI that does not own its source address (docs/adr/0003).
     """
     wanted = FoundRule(priority=POD_PRIORITY, table=rtnetlink.MAIN_TABLE, mark=0, mask=0)
-    with NetlinkSocket(ROUTE) as channel:
-        present = list(snapshot.our_rules(channel))
-        requests = [] if wanted in present else [_add(wanted)]
-        requests += [_delete(rule) for rule in present if rule != wanted and rule.mask != mask]
-        channel.change(*requests)
-        return [request.what for request in requests]
+    if wanted not in seen.our_rules:
+        yield _missing(wanted, 0)
+    for rule in seen.our_rules:
+        if rule != wanted and rule.mask != mask:
+            yield _surplus(rule, 0)
 
 
-def foreign_rules(ips: Iterable[str]) -> list[str]:
-    """Return one sentence for each policy rule of somebody else that takes these addresses' packets."""
-    with NetlinkSocket(ROUTE) as channel:
-        rules = map(listing.rule, channel.dump(rtnetlink.list_rules(), "list policy rules"))
+def foreign_rules(ips: Iterable[str], seen: KernelListing) -> list[RuleConflict]:
+    """Return the policy rules of somebody else that take these addresses' packets."""
     foreign = [
         ForeignRule(
             priority=rule.priority,
@@ -116,11 +198,22 @@ def foreign_rules(ips: Iterable[str]) -> list[str]:
             destination=rule.destination,
             inverted=rule.inverted,
         )
-        for rule in rules
+        for rule in seen.rules
         # One for marked packets is about those that its owner marks.
         if rule.protocol != rtnetlink.PROTOCOL and not rule.mask
     ]
     return list(catching(foreign, ips, to_pods=POD_PRIORITY, from_pods=ENI_PRIORITY))
+
+
+def lacking_rules(seen: KernelListing) -> Iterator[Difference]:
+    """Yield a difference for each rule of the kernel's own three that the node cannot do without."""
+    for name, table, priority in (("local", _LOCAL_TABLE, 0), ("main", rtnetlink.MAIN_TABLE, 32766)):
+        if not any(
+            rule.is_for_all and rule.table == table and rule.protocol != rtnetlink.PROTOCOL
+            for rule in seen.rules
+        ):
+            text = f"no policy rule leads to {name}: '{priority}: from all lookup {name}' is gone"
+            yield Difference(code=FindingCode.MAIN_RULE, subject=f"rule/{priority}", text=text)
 
 
 def remove_all_rules_and_routes() -> None:
@@ -149,26 +242,3 @@ def _match(rule: FoundRule) -> rtnetlink.Attributes:
     if rule.priority == POD_PRIORITY:
         match.append(("FRA_SUPPRESS_PREFIXLEN", 31))
     return match
-
-
-def _has_default_route(channel: NetlinkSocket, gateway: str, ifindex: int, table: int) -> bool:
-    answers = channel.dump(rtnetlink.list_routes(), "list routes")
-    # A node has a route of ours for each Pod: only the few of its ENIs are worth decoding.
-    routes = [rtnetlink.decode(rtmsg, a) for a in answers if not rtnetlink.prefix_length_of(a)]
-    wanted = (table, gateway, ifindex)
-    return wanted in [
-        (rtnetlink.table_of(route), route.get_attr("RTA_GATEWAY"), route.get_attr("RTA_OIF"))
-        for route in routes
-    ]
-
-
-def _connected_routes(channel: NetlinkSocket, link: Link) -> Iterator[NetlinkRequest]:
-    """Yield what removes the subnet routes that an address on the link (DHCP's) has put into main.
-
-    The node reaches the subnet by its primary interface; by this one, its packets would have a foreign
-    source.
-    """
-    for route in snapshot.routes_of(channel, rtnetlink.KERNEL_PROTOCOL):
-        in_main = rtnetlink.table_of(route) == rtnetlink.MAIN_TABLE
-        if in_main and route.get_attr("RTA_OIF") == link.ifindex:
-            yield rtnetlink.delete_route(route, f"remove a subnet route of {link.name} from main")

@@ -9,6 +9,7 @@ from collections.abc import Container, Iterator
 from typing import NamedTuple
 
 from ipamd.net import links, listing, rtnetlink
+from ipamd.net.kernel_listing import KernelListing
 from ipamd.net.netlink import ROUTE, NetlinkSocket
 from ipamd.net.sysctls import Sysctls
 
@@ -28,10 +29,18 @@ def found(ips: Container[str]) -> list[HostAddress]:
         return list(_found(channel, ips))
 
 
-def take_off(ips: Container[str], sysctls: Sysctls) -> list[HostAddress]:
-    """Take the addresses off the links that have them; return what was taken off."""
+def among(seen: KernelListing, ips: Container[str]) -> list[HostAddress]:
+    """Return those of the addresses that links of a listing have."""
+    return [
+        HostAddress(address.ip, address.prefix_length, address.ifindex, seen.by_index[address.ifindex].name)
+        for address in seen.addresses
+        if address.ip in ips and address.ifindex in seen.by_index
+    ]
+
+
+def take_off(taken: list[HostAddress], sysctls: Sysctls) -> list[HostAddress]:
+    """Take the addresses off the links that have them; return them."""
     with NetlinkSocket(ROUTE) as channel:
-        taken = list(_found(channel, ips))
         for address in taken:
             # Without this the kernel removes with an address all later ones of its subnet: the node's own.
             sysctls.ensure(f"ipv4/conf/{address.link}/promote_secondaries", "1")

@@ -15,6 +15,7 @@ import logging
 from typing import Any, Final
 
 from ipamd.core import errors, names
+from ipamd.core.kernel.difference import Difference
 from ipamd.net import libnftables, nft_generation, table_listing
 from ipamd.net.nft_elements import TABLE
 from ipamd.net.sysctls import Sysctls
@@ -57,7 +58,7 @@ class Ipv6Guard:
     """The table of one node.
 
     Invariant: `_right` is how the kernel listed the table right after it was written whole. Used under the
-    data plane's lock, never by two threads at once, but for `listed`.
+    data plane's lock, never by two threads at once, but for `listed` and `differences`.
     """
 
     def __init__(self, sysctls: Sysctls) -> None:
@@ -66,12 +67,26 @@ class Ipv6Guard:
         self._right: list[dict[str, Any]] = []
         self._refused = False
 
-    def ensure(self) -> bool:
-        """Make the table what it has to be; return whether it was written. Without IPv6 nothing is needed."""
+    def differences(self) -> list[Difference]:
+        """Return what somebody has changed since the table was written; changes nothing."""
+        right = self._right
+        if not right:
+            return []
+        known = self.listed()
+        return table_listing.differences(
+            TABLE, right, table_listing.fixed(known, ()) if known is not None else None, family="ip6"
+        )
+
+    def ensure(self) -> list[Difference]:
+        """Make the table what it has to be, if there is IPv6; return what somebody had changed."""
         if self._refused or not self._sysctls.read("ipv6/conf/all/disable_ipv6"):
-            return False
-        if self._right and table_listing.fixed(self.listed() or [], ()) == self._right:
-            return False
+            return []
+        changed = self.differences()
+        if not self._right or changed:
+            self._write()
+        return changed
+
+    def _write(self) -> None:
         try:
             libnftables.run(_COMMANDS, f"write nft table ip6 {TABLE}", "write_ipv6_guard")
         except errors.KernelError as e:
@@ -79,10 +94,9 @@ class Ipv6Guard:
                 raise
             log.warning("IPv6 of Pods is closed by sysctls alone, nftables of this kernel has none: %s", e)
             self._refused = True
-            return False
+            return
         now = self.listed() or []
         self._right = table_listing.fixed(now, ()) if table_listing.is_whole(now, _COMMANDS) else []
-        return True
 
     def remove(self) -> None:
         """Remove the table."""

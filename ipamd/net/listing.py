@@ -18,9 +18,13 @@ _ADDRESS: Final = struct.Struct("=BBBBI")
 _ROUTE: Final = struct.Struct("=BBBBBBBBI")
 _NEIGHBOUR: Final = struct.Struct("=BxxxiHBB")
 _U32: Final = struct.Struct("=I")
+_I32: Final = struct.Struct("=i")
 
 IFF_UP: Final = 1
 _IFF_LOWER_UP: Final = 0x10000
+_FORWARDING: Final = 0
+_SRC_VMARK: Final = 23
+"""Indices in the array of a link's IPv4 settings (IPV4_DEVCONF_* - 1, linux/ip.h)."""
 _DISABLE_IPV6: Final = 26
 """Index of disable_ipv6 in the array of a link's IPv6 settings (DEVCONF_DISABLE_IPV6, linux/ipv6.h)."""
 
@@ -42,6 +46,10 @@ class Link(NamedTuple):
     ipv6: bool
     """Whether it takes part in IPv6; false where the kernel has none."""
     alias: str
+    forwards: bool = True
+    """Whether the kernel forwards what comes in by it (net.ipv4.conf.<link>.forwarding)."""
+    valid_mark: bool = False
+    """Whether the reverse path filter heeds marks (src_valid_mark of the link itself)."""
 
 
 class LinkAddress(NamedTuple):
@@ -61,6 +69,10 @@ class KernelRoute(NamedTuple):
     prefix_length: int
     gateway: str
     ifindex: int
+    kind: int = 1
+    """1 is unicast; others (blackhole) lead nowhere."""
+    onlink: bool = False
+    metric: int = 0
 
 
 class Neighbour(NamedTuple):
@@ -87,12 +99,22 @@ class Rule(NamedTuple):
     source: str
     destination: str
     inverted: bool
+    suppressed: int = -1
+    """Routes with a prefix of at most this length are not heeded; -1: all are."""
+
+    @property
+    def is_for_all(self) -> bool:
+        """Whether every packet is looked up by it."""
+        selects = self.mask or self.iif or self.oif or self.source or self.destination or self.inverted
+        return self.action == 1 and self.suppressed < 0 and not selects
 
 
 def link(message: bytes) -> Link:
     """Decode RTM_NEWLINK."""
     _, _, ifindex, flags, _ = _LINK.unpack_from(message, _BODY)
     found = dict(attributes(message, _BODY + _LINK.size))
+    families = dict(attributes(found.get(26, b"")))
+    ipv4 = dict(attributes(families.get(2, b""))).get(1, b"")  # AF_INET, IFLA_INET_CONF
     return Link(
         name=_text(found.get(3, b"")),
         ifindex=ifindex,
@@ -102,8 +124,10 @@ def link(message: bytes) -> Link:
         carrier=bool(flags & _IFF_LOWER_UP),
         peer=_u32(found.get(5)),
         downs=_u32(found.get(48)),
-        ipv6=_takes_ipv6(found.get(26, b"")),
+        ipv6=_takes_ipv6(families.get(10, b"")),  # AF_INET6
         alias=_text(found.get(20, b"")),
+        forwards=_setting(ipv4, _FORWARDING) != 0,
+        valid_mark=_setting(ipv4, _SRC_VMARK) == 1,
     )
 
 
@@ -116,7 +140,7 @@ def address(message: bytes) -> LinkAddress:
 
 def route(message: bytes) -> KernelRoute:
     """Decode RTM_NEWROUTE."""
-    _, prefix_length, _, _, table, protocol, _, _, _ = _ROUTE.unpack_from(message, _BODY)
+    _, prefix_length, _, _, table, protocol, _, kind, flags = _ROUTE.unpack_from(message, _BODY)
     found = dict(attributes(message, _BODY + _ROUTE.size))
     return KernelRoute(
         table=_u32(found.get(15)) or table,
@@ -125,6 +149,9 @@ def route(message: bytes) -> KernelRoute:
         prefix_length=prefix_length,
         gateway=_ip(found.get(5)),
         ifindex=_u32(found.get(4)),
+        kind=kind,
+        onlink=bool(flags & 4),  # RTNH_F_ONLINK
+        metric=_u32(found.get(6)),
     )
 
 
@@ -157,14 +184,18 @@ def rule(message: bytes) -> Rule:
         source=f"{_ip(found.get(2))}/{source}" if source else "",
         destination=f"{_ip(found.get(1))}/{destination}" if destination else "",
         inverted=bool(flags & 2),  # FIB_RULE_INVERT
+        suppressed=_I32.unpack(found[14])[0] if 14 in found else -1,
     )
 
 
-def _takes_ipv6(families: bytes) -> bool:
-    settings = dict(attributes(dict(attributes(families)).get(10, b""))).get(2)  # AF_INET6, IFLA_INET6_CONF
-    if settings is None:
-        return False
-    return not _U32.unpack_from(settings, 4 * _DISABLE_IPV6)[0]
+def _takes_ipv6(family: bytes) -> bool:
+    return _setting(dict(attributes(family)).get(2, b""), _DISABLE_IPV6) == 0  # IFLA_INET6_CONF
+
+
+def _setting(settings: bytes, index: int) -> int:
+    """Return a number of the array of a link's settings, -1 when it is not there."""
+    offset = 4 * index
+    return int(_U32.unpack_from(settings, offset)[0]) if len(settings) >= offset + 4 else -1
 
 
 def _u32(value: bytes | None) -> int:

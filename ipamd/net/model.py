@@ -87,6 +87,8 @@ class EniLink:
     mark: int
     """What its Pods' packets and the connections that arrived on it are marked with."""
     mtu: int
+    gateway: str = ""
+    """Where its table leads; empty for the primary ENI, whose routes are the node's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,8 @@ import logging
 from collections.abc import Sequence
 
 from ipamd.core import errors
+from ipamd.core.findings.codes import FindingCode
+from ipamd.core.kernel.difference import Difference
 from ipamd.net import libnftables, nft_elements, nft_generation, ruleset, table_listing
 from ipamd.net.model import DataPlaneConfig, EniLink, Ranges
 from ipamd.net.nft_elements import TABLE, Element, Elements
@@ -21,23 +23,41 @@ log = logging.getLogger(__name__)
 class NftTable:
     """The table of one node.
 
-    Invariant: `_listed` is how the kernel listed the table right after `_commands` were carried out, or empty
-    if it lacked something by then. Used under the data plane's lock, never by two threads at once, but for
-    `listed`.
+    Invariant: `_written` has the commands that were carried out last, and how the kernel listed the table
+    right after, empty if it lacked something by then; it is replaced as a whole. Used under the data plane's
+    lock, never by two threads at once, but for `listed` and `differences`.
     """
 
     def __init__(self, elements: Elements) -> None:
         self._elements = elements
         self.listed = nft_generation.GenerationCache(listed)
-        self._commands: list[ruleset.Command] = []
-        self._listed: list[ruleset.Command] = []
+        self._written: tuple[list[ruleset.Command], list[ruleset.Command]] = [], []
 
-    def ensure(self, config: DataPlaneConfig, ranges: Ranges, enis: Sequence[EniLink]) -> bool:
-        """Make the table what it has to be; return whether anything was written."""
-        commands = ruleset.create(config, ranges, enis)
+    def differences(
+        self, config: DataPlaneConfig, ranges: Ranges, enis: Sequence[EniLink]
+    ) -> list[Difference]:
+        """Return what somebody has changed since the table was written for just that; changes nothing."""
+        commands, (written, right) = ruleset.create(config, ranges, enis), self._written
+        if commands != written or not right:
+            return []
         known = self.listed()
-        if known is not None and commands == self._commands and _fixed(known) == self._listed:
-            return False
+        return table_listing.differences(TABLE, right, _fixed(known) if known is not None else None)
+
+    def ensure(
+        self, config: DataPlaneConfig, ranges: Ranges, enis: Sequence[EniLink]
+    ) -> list[Difference] | None:
+        """Make the table what it has to be; return what somebody had changed, None if nothing was written."""
+        commands = ruleset.create(config, ranges, enis)
+        changed = self.differences(config, ranges, enis)
+        if not changed and commands == self._written[0] and self._written[1]:
+            return None
+        if not changed and commands == self._written[0]:
+            text = f"table {TABLE} was not whole when it was written last"
+            changed = [Difference(code=FindingCode.NFT_TABLE, subject=f"table/ip {TABLE}", text=text)]
+        self._write(commands, enis)
+        return changed
+
+    def _write(self, commands: list[ruleset.Command], enis: Sequence[EniLink]) -> None:
         # What is remembered may show names of links that are gone by now; a change has to name what there is.
         before = listed()
         try:
@@ -50,8 +70,8 @@ class NftTable:
             self._replace(commands)
         now = self.listed() or []
         # Who flushed something before it was listed would have that believed; the next call writes again.
-        self._commands, self._listed = commands, _fixed(now) if table_listing.is_whole(now, commands) else []
-        return True
+        whole = table_listing.is_whole(now, commands)
+        self._written = commands, _fixed(now) if whole else []
 
     def forget(self, mark: int) -> None:
         """Remove an ENI's chains and what leads to them."""

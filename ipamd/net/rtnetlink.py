@@ -21,8 +21,10 @@ from ipamd.net.netlink import ACK, CREATE, DUMP, EXCL, REPLACE, REQUEST, Netlink
 PROTOCOL: Final = 116
 """Who made a route or rule ("t"); free in iproute2's rt_protos and in the kernel's list."""
 MAIN_TABLE: Final = 254
+_LOCAL_TABLE: Final = 255
 KERNEL_PROTOCOL: Final = 2
 SCOPE_LINK: Final = 253
+_ANY_SCOPE: Final = 255
 IFF_UP: Final = 1
 PERMANENT: Final = 0x80
 
@@ -156,6 +158,22 @@ def set_default_route(gateway: str, ifindex: int, table: int, what: str) -> Netl
     return NetlinkRequest(message, what)
 
 
+def delete_subnet_route(destination: str, prefix_length: int, ifindex: int, what: str) -> NetlinkRequest:
+    """Remove a route that the kernel made for an address of a link from main, whatever its other fields."""
+    message = _encode(
+        rtmsg,
+        _DELROUTE,
+        0,
+        [("RTA_DST", destination), ("RTA_OIF", ifindex), ("RTA_TABLE", MAIN_TABLE)],
+        family=socket.AF_INET,
+        dst_len=prefix_length,
+        table=MAIN_TABLE,
+        proto=KERNEL_PROTOCOL,
+        scope=_ANY_SCOPE,
+    )
+    return NetlinkRequest(message, what, frozenset({errno.ESRCH}))
+
+
 def delete_route(route: rtmsg, what: str) -> NetlinkRequest:
     """Remove a route as it was listed."""
     kept = ("RTA_DST", "RTA_OIF", "RTA_GATEWAY", "RTA_TABLE", "RTA_PRIORITY", "RTA_PREFSRC")
@@ -277,6 +295,11 @@ def decode(message_class: Any, data: bytes) -> Any:
 def protocol_of(route: bytes) -> int:
     """Return who made a listed route, before the effort of decoding it: rtm_protocol of the header."""
     return route[21]
+
+
+def is_configured(route: bytes) -> bool:
+    """Whether a listed route is not one of the table `local`, which the kernel fills by the addresses."""
+    return route[20] != _LOCAL_TABLE
 
 
 def prefix_length_of(route: bytes) -> int:

@@ -10,26 +10,27 @@ from typing import Any
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from ipamd.core import names
-from ipamd.net import links, listing, rtnetlink, ruleset, table_listing
+from ipamd.net import listing, rtnetlink, ruleset, table_listing
+from ipamd.net.kernel_listing import KernelListing
 from ipamd.net.model import FoundLink, FoundRoute, FoundRule, Snapshot
-from ipamd.net.netlink import ROUTE, NetlinkSocket
+from ipamd.net.netlink import NetlinkSocket
 from ipamd.net.nft_elements import Elements
 
 
-def taken(
-    elements: Elements, listed: Callable[[], list[ruleset.Command] | None], *, ipv6_guard: bool
+def of(
+    seen: KernelListing,
+    elements: Elements,
+    listed: Callable[[], list[ruleset.Command] | None],
+    *,
+    ipv6_guard: bool,
 ) -> Snapshot:
-    """Return what is ours, as it is now; `listed` gives one nft table, `ipv6_guard` if the other exists."""
-    with NetlinkSocket(ROUTE) as channel:
-        rules = tuple(our_rules(channel))
-        routes = tuple(_found_routes(channel))
-        found = tuple(our_links(channel))
+    """Return what of a listing is ours; `listed` gives one nft table, `ipv6_guard` if the other exists."""
     table = listed()
     marks = (ruleset.mark_of(chain) for chain in table_listing.chains(table or []))
     return Snapshot(
-        rules=rules,
-        routes=routes,
-        links=found,
+        rules=seen.our_rules,
+        routes=tuple(_found_routes(seen)),
+        links=tuple(_found_links(seen)),
         table_exists=table is not None,
         pod_marks={ip: ruleset.mark_of(chain) for ip, chain in elements.listed(ruleset.PODS).items()},
         eip_pods=frozenset(elements.listed(ruleset.EIP_PODS)),
@@ -60,11 +61,9 @@ def routes_of(channel: NetlinkSocket, protocol: int) -> Iterator[Any]:
             yield rtnetlink.decode(rtmsg, answer)
 
 
-def our_links(channel: NetlinkSocket) -> Iterator[FoundLink]:
+def _found_links(seen: KernelListing) -> Iterator[FoundLink]:
     """Yield the node's ends of Pods' veths."""
-    proxies = map(listing.neighbour, channel.dump(rtnetlink.list_proxies(), "list proxied addresses"))
-    answering = {proxy.ifindex for proxy in proxies if proxy.ip == names.GATEWAY_IP}
-    for link in links.listed(channel):
+    for link in seen.links:
         if names.HOST_VETH.fullmatch(link.name) and names.HOST_MAC.fullmatch(link.mac):
             yield FoundLink(
                 name=link.name,
@@ -75,14 +74,13 @@ def our_links(channel: NetlinkSocket) -> Iterator[FoundLink]:
                 downs=link.downs,
                 carrier=link.carrier,
                 ipv6=link.ipv6,
-                answers=link.ifindex in answering,
+                answers=link.ifindex in seen.answering,
             )
 
 
-def _found_routes(channel: NetlinkSocket) -> Iterator[FoundRoute]:
-    for answer in channel.dump(rtnetlink.list_routes(), "list routes"):
-        if rtnetlink.protocol_of(answer) == rtnetlink.PROTOCOL:
-            route = listing.route(answer)
+def _found_routes(seen: KernelListing) -> Iterator[FoundRoute]:
+    for route in seen.routes:
+        if route.protocol == rtnetlink.PROTOCOL:
             yield FoundRoute(
                 table=route.table,
                 destination=f"{route.destination}/{route.prefix_length}",

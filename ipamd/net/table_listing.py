@@ -3,6 +3,9 @@
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
 
+from ipamd.core.findings.codes import FindingCode
+from ipamd.core.kernel.difference import Difference
+
 Entry = dict[str, Any]
 """One command or one entry of a listing: {"chain": {...}}, {"rule": {...}}."""
 _KEEPS: Final = ("map", "set")
@@ -23,6 +26,66 @@ def fixed(listing: Sequence[Entry], changing: Collection[str]) -> list[Entry]:
         for kind, entry in command.items()
         if kind != "metainfo"
     ]
+
+
+def differences(
+    table: str, right: Sequence[Entry], found: Sequence[Entry] | None, family: str = "ip"
+) -> list[Difference]:
+    """Return what differs from how a table was listed when it was right; None: it does not exist."""
+    if found is None:
+        text = f"table {family} {table} does not exist"
+        return [Difference(code=FindingCode.NFT_TABLE, subject=f"table/{family} {table}", text=text)]
+    if list(found) == list(right):
+        return []
+    wanted, there = _by_object(right), _by_object(found)
+    changed = [
+        Difference(
+            code=FindingCode.NFT_CHAIN if kind == _CHAIN else FindingCode.NFT_SET,
+            subject=f"{kind}/{family} {table} {name}",
+            text=f"{kind} {name} of table {family} {table} {_change(was, there.get((kind, name)))}",
+        )
+        for (kind, name), was in wanted.items()
+        if there.get((kind, name)) != was
+    ] + [
+        Difference(
+            code=FindingCode.NFT_CHAIN if kind == _CHAIN else FindingCode.NFT_SET,
+            subject=f"{kind}/{family} {table} {name}",
+            text=f"{kind} {name} of table {family} {table} is not ours",
+        )
+        for kind, name in there
+        if (kind, name) not in wanted
+    ]
+    text = f"table {family} {table} is in another order"
+    other = Difference(code=FindingCode.NFT_TABLE, subject=f"table/{family} {table}", text=text)
+    return changed or [other]
+
+
+_CHAIN: Final = "chain"
+_HOLDERS: Final = (_CHAIN, *_KEEPS)
+
+
+def _by_object(listing: Sequence[Entry]) -> dict[tuple[str, str], tuple[Entry, list[Any]]]:
+    """Return for each chain, map and set what it is and, apart, what it holds."""
+    found: dict[tuple[str, str], tuple[Entry, list[Any]]] = {}
+    for kind, entry in ((kind, entry) for command in listing for kind, entry in command.items()):
+        if kind in _HOLDERS:
+            itself = {name: value for name, value in entry.items() if name != "elem"}
+            found[kind, entry["name"]] = itself, list(entry.get("elem", []))
+    for command in listing:
+        rule = command.get("rule")
+        if rule is not None and (_CHAIN, rule["chain"]) in found:
+            found[_CHAIN, rule["chain"]][1].append(rule)
+    return found
+
+
+def _change(was: tuple[Entry, list[Any]], found: tuple[Entry, list[Any]] | None) -> str:
+    if found is None:
+        return "is gone"
+    if not found[1] and was[1]:
+        return "is empty"
+    if len(found[1]) != len(was[1]):
+        return f"has {len(found[1])} entries, not {len(was[1])}"
+    return "was changed"
 
 
 def is_whole(listing: Sequence[Entry], commands: Sequence[Entry]) -> bool:

@@ -88,6 +88,7 @@ def connect(pod: PodWiring, elements: Elements, sysctls: Sysctls) -> bool:
     if link is None or link.mac != pod.host_mac:
         return False
     ipv6_guard.ensure_closed(pod.host_veth, sysctls)
+    sysctls.ensure(f"ipv4/conf/{pod.host_veth}/forwarding", "1")
     _connect(pod, link.ifindex, elements)
     return True
 
@@ -167,7 +168,8 @@ def _connect(pod: PodWiring, host_ifindex: int, elements: Elements) -> None:
 
 
 def _route(pod: PodWiring, host_ifindex: int) -> None:
-    attributes = [("IFLA_IFALIAS", pod.alias)] if pod.alias else []
+    attributes: list[tuple[str, int | str]] = [("IFLA_MTU", pod.mtu)]
+    attributes += [("IFLA_IFALIAS", pod.alias)] if pod.alias else []
     with NetlinkSocket(ROUTE) as channel:
         channel.change(
             # First: a link that is down takes no route.

@@ -16,7 +16,7 @@ import ipamd
 from ipamd.core.ledger import states as ledger_states
 from ipamd.kube import resources
 from ipamd.kube.resources import Resource
-from ipamd.net import netlink, ruleset
+from ipamd.net import mend, netlink, ruleset
 from testbed.faults.points import is_read
 
 _ROOT: Final = Path(ipamd.__file__).parent
@@ -39,6 +39,7 @@ NEVER_TAKEN: Final[Mapping[str, str]] = {
     "nft.remove_ipv6_guard": "the same",
     "netlink.deladdr": "somebody else has to put a Pod's address on a link of the node first",
     "sysctl.promote_secondaries": "the same",
+    "sysctl.forwarding": "somebody else has to switch forwarding off for one link alone first",
 }
 """Effects that no scenario comes by, and why."""
 
@@ -129,6 +130,8 @@ def _steps_of_call(call: ast.Call, where: str) -> Iterator[str]:
         yield f"nft.{_literal(call.args[2], place)}"
     elif function == "self._transaction" and not isinstance(call.args[0], ast.JoinedStr):
         yield f"store.{_literal(call.args[0], place)}"
+    elif function.endswith("sysctls.write") and where.endswith("net/mend.py"):
+        yield from (f"sysctl.{setting}" for setting in mend.SETTINGS)  # of whoever plans
     elif function.endswith(("sysctls.write", "sysctls.ensure")):
         yield f"sysctl.{_last_part(call.args[0], place)}"
     elif function in ("ObjectCache", "OptionalWatch"):
@@ -190,6 +193,4 @@ def _literal(node: ast.expr, place: str) -> str:
 def _last_part(node: ast.expr, place: str) -> str:
     if isinstance(node, ast.JoinedStr):
         node = node.values[-1]
-    if isinstance(node, ast.Name):
-        node = ast.Constant({"_FORWARDING": "ip_forward"}.get(node.id))
     return _literal(node, place).rpartition("/")[2]

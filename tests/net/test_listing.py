@@ -48,10 +48,16 @@ def answers(world):
     return ask
 
 
-def test_links(answers):
+def test_links(world, answers):
+    world.node.run("sysctl", "-qw", "net.ipv4.conf.eth0.forwarding=0")
+
+    def setting(name, link):
+        return world.node.run("sysctl", "-n", f"net/ipv4/conf/{link}/{name}").strip() == "1"
+
     for answer in answers(rtnetlink.list_links()):
         ours, theirs = listing.link(answer), rtnetlink.decode(ifinfmsg, answer)
-        ipv6 = theirs.get_attr("IFLA_AF_SPEC").get_attr("AF_INET6").get_attr("IFLA_INET6_CONF")
+        families = theirs.get_attr("IFLA_AF_SPEC")
+        ipv6 = families.get_attr("AF_INET6").get_attr("IFLA_INET6_CONF")
         assert ours == listing.Link(
             name=theirs.get_attr("IFLA_IFNAME"),
             ifindex=theirs["index"],
@@ -63,6 +69,8 @@ def test_links(answers):
             downs=theirs.get_attr("IFLA_CARRIER_DOWN_COUNT"),
             ipv6=not ipv6["disable_ipv6"],
             alias=theirs.get_attr("IFLA_IFALIAS") or "",
+            forwards=setting("forwarding", ours.name),
+            valid_mark=setting("src_valid_mark", ours.name),
         )
 
 
@@ -86,6 +94,9 @@ def test_routes(answers):
             prefix_length=theirs["dst_len"],
             gateway=theirs.get_attr("RTA_GATEWAY") or "",
             ifindex=theirs.get_attr("RTA_OIF") or 0,
+            kind=theirs["type"],
+            onlink=bool(theirs["flags"] & 4),
+            metric=theirs.get_attr("RTA_PRIORITY") or 0,
         )
 
 
@@ -104,6 +115,7 @@ def test_neighbours(answers):
 def test_rules(answers):
     for answer in answers(rtnetlink.list_rules()):
         theirs = rtnetlink.decode(fibmsg, answer)
+        suppressed = theirs.get_attr("FRA_SUPPRESS_PREFIXLEN")
 
         def prefix(name, length):
             return f"{ipaddress.IPv4Address(theirs.get_attr(name))}/{length}" if length else ""  # noqa: B023
@@ -120,4 +132,5 @@ def test_rules(answers):
             source=prefix("FRA_SRC", theirs["src_len"]),
             destination=prefix("FRA_DST", theirs["dst_len"]),
             inverted=bool(theirs["flags"] & 2),
+            suppressed=-1 if suppressed == 0xFFFFFFFF else suppressed,
         )

@@ -82,7 +82,7 @@ class Check:
             pod = wiring(address, link)
             pod = replace(pod, netns_path=pod.netns_path or netns)
             if not pod.netns_path:
-                return found + self.dataplane.check_node_side(pod)
+                return found + [different.text for different in self.dataplane.check_node_side(pod)]
             return found + self.dataplane.check_pod(pod, chained)
 
 

@@ -13,7 +13,7 @@ from ipamd.agent.live_facts import LiveFacts
 from ipamd.agent.node.cloud_check import CloudCheck
 from ipamd.agent.node.extended_resources import ExtendedResources
 from ipamd.agent.node.intrusions import Intrusions
-from ipamd.agent.node.kernel_repair import KernelRepair
+from ipamd.agent.node.kernel_repair import KernelRepair, RoundListing
 from ipamd.agent.node.lost_links import LostLinks
 from ipamd.agent.node.orphan_sandboxes import OrphanSandboxes
 from ipamd.agent.node.outside_repair import OutsideRepair
@@ -144,7 +144,8 @@ def repair(
     )
     rounds = RepairLoop(
         kernel=KernelRepair(
-            ensure_node=lambda: dataplane.ensure_node(primary_mac, ranges.current()),
+            listing=RoundListing(dataplane),
+            ensure_node=lambda seen: dataplane.ensure_node(primary_mac, ranges.current(), seen),
             intrusions=intrusions,
             enis=enis,
             recovery=recovery,

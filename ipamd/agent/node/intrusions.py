@@ -9,8 +9,12 @@ from collections.abc import Callable
 
 from ipamd.agent.enis import NodeEnis
 from ipamd.agent.shared_ledger import SharedLedger
+from ipamd.core.findings.codes import FindingCode
+from ipamd.core.kernel.difference import Difference
 from ipamd.core.ledger.states import Address, Unassigning
 from ipamd.net.dataplane import DataPlane
+from ipamd.net.host_addresses import HostAddress
+from ipamd.net.kernel_listing import KernelListing
 
 log = logging.getLogger(__name__)
 
@@ -30,17 +34,36 @@ class Intrusions:
         self.removed = 0
         """How many addresses were taken off links of the node."""
 
-    def mend(self) -> None:
-        """Take addresses of Pods and pool off the node's links, and tell of new foreign rules."""
-        ips = self._ours()
-        for address in self._dataplane.take_off_links(ips):
+    def mend(self, seen: KernelListing | None = None) -> bool:
+        """Take addresses of Pods and pool off the node's links, and tell of new foreign rules.
+
+        Returns whether something was taken off.
+        """
+        ips, seen = self._ours(), seen or self._dataplane.listing()
+        taken = self._dataplane.take_off_links(ips, seen)
+        for address in taken:
             self.removed += 1
-            log.warning("%s is an address for Pods and was on %s: taken off", address.ip, address.link)
-        rules = tuple(self._dataplane.foreign_rules(ips))
+            self._dataplane.repaired(_on_link(address))
+        rules = tuple(rule.text for rule in self._dataplane.foreign_rules(ips, seen))
         for sentence in rules:
             if sentence not in self._rules:
                 log.warning("%s", sentence)
         self._rules = rules
+        return bool(taken)
+
+    def differences(self, seen: KernelListing) -> list[Difference]:
+        """Return the addresses that `mend` would take off, and the foreign rules; touches nothing."""
+        ips = self._ours()
+        found = [_on_link(address) for address in self._dataplane.addresses_on_links(ips, seen)]
+        return found + [
+            Difference(
+                code=FindingCode.FOREIGN_RULE,
+                subject=f"rule/{rule.priority}",
+                text=rule.text,
+                ip=rule.ips[0] if len(rule.ips) == 1 else "",
+            )
+            for rule in self._dataplane.foreign_rules(ips, seen)
+        ]
 
     def _ours(self) -> frozenset[str]:
         """Return the addresses that no link of the node can have: those that are for Pods in the cloud too.
@@ -59,3 +82,12 @@ class Intrusions:
     def problems(self) -> list[str]:
         """Return one sentence for each foreign rule that takes Pods' packets."""
         return list(self._rules)
+
+
+def _on_link(address: HostAddress) -> Difference:
+    return Difference(
+        code=FindingCode.POD_ADDRESS_ON_LINK,
+        subject=f"address/{address.ip}",
+        text=f"{address.ip} is an address for Pods and is on link {address.link} of the node",
+        ip=address.ip,
+    )

@@ -12,6 +12,32 @@ from ipamd.agent.enis import NodeEnis
 from ipamd.agent.node.intrusions import Intrusions
 from ipamd.agent.node.pod_repair import PodRepair
 from ipamd.agent.node.recovery import Recovery
+from ipamd.net.dataplane import DataPlane
+from ipamd.net.kernel_listing import KernelListing
+
+
+class RoundListing:
+    """The kernel as it was listed in this round.
+
+    Invariant: `_seen` was listed when the data plane had made `_changes` changes; later ones make it old.
+    """
+
+    def __init__(self, dataplane: DataPlane) -> None:
+        """Take who lists."""
+        self._dataplane = dataplane
+        self._seen: KernelListing | None = None
+        self._changes = 0
+
+    def forget(self) -> None:
+        """Have it listed anew: a round begins, or something was changed."""
+        self._seen = None
+
+    def now(self) -> KernelListing:
+        """Return it. Raises: KernelError."""
+        changes = self._dataplane.changes
+        if self._seen is None or changes != self._changes:
+            self._seen, self._changes = self._dataplane.listing(), changes
+        return self._seen
 
 
 class KernelRepair:
@@ -20,13 +46,15 @@ class KernelRepair:
     def __init__(
         self,
         *,
-        ensure_node: Callable[[], object],
+        listing: RoundListing,
+        ensure_node: Callable[[KernelListing], object],
         intrusions: Intrusions,
         enis: NodeEnis,
         recovery: Recovery,
         pods: PodRepair,
     ) -> None:
-        """Take who does what, in the order of a round, and who knows whether the ledger can be true."""
+        """Take what lists, who does what in the order of a round, who knows if the ledger can be true."""
+        self._listing = listing
         self._ensure_node = ensure_node
         self._intrusions = intrusions
         self._enis = enis
@@ -46,19 +74,24 @@ class KernelRepair:
 
     def begin(self) -> None:
         """Make the part of a round that the first request should not come before: the node's side."""
-        self._attempts.make("node", self._ensure_node)
+        self._listing.forget()
+        self._attempts.make("node", lambda: self._ensure_node(self._listing.now()))
         # Before the ENIs: an address whose subnet holds the gateway's keeps them from being set up.
-        self._attempts.make("addresses on the node's links", self._intrusions.mend)
+        self._attempts.make("addresses on the node's links", self._mend_links)
         self._attempts.make("ENIs", self._mend_enis)
         if self._recovery.is_settled:
             # Before that, every Pod of a lost store would look like something that nobody owns.
-            self._attempts.make("Pods", self._pods.mend)
+            self._attempts.make("Pods", lambda: self._pods.mend(self._listing.now()))
 
     def drift(self) -> list[str]:
         """Return what is wrong and could not be mended."""
         return self._attempts.failed()
 
+    def _mend_links(self) -> None:
+        if self._intrusions.mend(self._listing.now()):
+            self._listing.forget()
+
     def _mend_enis(self) -> None:
-        if self._enis.mend():
+        if self._enis.mend(self._listing.now()):
             for listener in self._listeners:
                 listener()

@@ -6,6 +6,7 @@ Thread safety: `mend` and `mend_ends` are for one thread at a time, the rest for
 from ipamd.agent.node.lost_links import LostLinks
 from ipamd.agent.node.pod_sides import PodSides
 from ipamd.agent.node.repair import Repair, RepairResult
+from ipamd.net.kernel_listing import KernelListing
 
 
 class PodRepair:
@@ -22,9 +23,9 @@ class PodRepair:
         self.removed = 0
         """How much of nobody was taken away."""
 
-    def mend(self) -> None:
-        """Compare the node's side of all Pods and mend it. Raises: KernelError."""
-        found = self._repair.repair()
+    def mend(self, seen: KernelListing) -> None:
+        """Compare the node's side of all Pods, as listed, and mend it. Raises: KernelError."""
+        found = self._repair.repair(seen)
         self.mended += found.mended
         self.removed += found.removed
         self._found = found

@@ -15,6 +15,8 @@ from ipamd.agent.enis import NodeEnis
 from ipamd.agent.pods.wiring import wiring
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core.errors import IpamError
+from ipamd.core.findings.codes import FindingCode
+from ipamd.core.kernel.difference import Difference
 from ipamd.core.ledger.states import Address, Assigned
 from ipamd.core.names import HostEnd
 from ipamd.net.dataplane import DataPlane
@@ -81,5 +83,9 @@ class PodSides:
             log.warning("the Pod at %s could not be looked at from inside: %s", pod.ip, e)
             return False
         if lost:
-            log.warning("the Pod at %s has back what its link had lost: %s", pod.ip, ", ".join(lost))
+            text = f"the Pod at {pod.ip} has back what its link had lost: {', '.join(lost)}"
+            subject = f"pod/{pod.ip}"
+            self._dataplane.repaired(
+                Difference(code=FindingCode.POD_INSIDE, subject=subject, text=text, ip=pod.ip)
+            )
         return bool(lost)

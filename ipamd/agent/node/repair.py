@@ -1,9 +1,9 @@
 """Compares the kernel with the ledger and mends the difference, touching only what is ours.
 
 What a Pod misses on the node's side is made again; what nobody owns is taken away; what cannot be mended (a
-Pod whose link is gone) is reported. All of the kernel is listed once; what looks wrong is looked at again in
-the turn of its address, where no ADD, DEL or bind is in the middle of its work, and only then touched. A Pod
-whose ADD is under way is left alone.
+Pod whose link is gone) is reported. `plan` looks and touches nothing, `repair` carries it out: what looks
+wrong is looked at again in the turn of its address, where no ADD, DEL or bind is in the middle of its work,
+and only then touched. A Pod whose ADD is under way is left alone.
 Thread safety: `repair` is for one thread at a time; ADDs and DELs may run beside it.
 """
 
@@ -11,7 +11,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from ipamd.agent.cni.pending_adds import PendingAdds
@@ -19,13 +19,17 @@ from ipamd.agent.enis import NodeEnis
 from ipamd.agent.pods.locks import PodLocks
 from ipamd.agent.pods.wiring import addresses_of_links, wiring
 from ipamd.agent.shared_ledger import SharedLedger
-from ipamd.core import link_alias
 from ipamd.core.errors import IpamError
+from ipamd.core.findings.codes import FindingCode
+from ipamd.core.kernel.difference import Difference
 from ipamd.core.ledger import ledger
 from ipamd.core.ledger.states import Address, Assigned, Occupied
 from ipamd.core.timing.deadline import Deadline
+from ipamd.net import node_side
 from ipamd.net.dataplane import DataPlane
-from ipamd.net.model import EniLink, FoundLink, PodWiring, Snapshot
+from ipamd.net.kernel_listing import KernelListing
+from ipamd.net.model import EniLink, FoundLink
+from ipamd.net.node_side import NodeSides
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +45,37 @@ class RepairResult:
     cut_off: tuple[Address, ...]
     """Addresses whose owner has no link any more: only a new sandbox helps, if the Pod still exists."""
     links: tuple[FoundLink, ...]
+    """The links of all Pods."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrongPod:
+    """A Pod whose node's side is not as it has to be."""
+
+    address: Address
+    eni: EniLink | None
+    differences: tuple[Difference, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftoverLink:
+    """A link of ours that no sandbox had at the look, and the addresses that it carried."""
+
+    link: FoundLink
+    ips: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairPlan:
+    """What one look at the kernel found of Pods; nothing of it has been done."""
+
+    pods: tuple[WrongPod, ...]
+    vacated: tuple[Address, ...]
+    """Addresses whose unknown occupant has left."""
+    links: tuple[LeftoverLink, ...]
+    elements: frozenset[str]
+    """Every address that an nft element was found of and no link."""
+    found: tuple[FoundLink, ...]
     """The links of all Pods."""
 
 
@@ -73,59 +108,104 @@ class Repair:
         self._pending = pending
         self._cooldown = cooldown
 
-    def repair(self) -> RepairResult:
-        """Compare once and mend; errors of single Pods are logged and left to the next time.
+    def plan(self, seen: KernelListing) -> RepairPlan:
+        """Return what a listing shows to be wrong of Pods; touches nothing.
 
-        Raises: KernelError when the kernel cannot be looked at.
+        What is under way may look wrong in it. Raises: KernelError when nftables cannot be listed.
         """
         # Who was settled before the kernel is listed has to be in the list; the others are left out.
         settled = [a for a in self._book.ledger.in_state(Assigned) if not self._is_being_wired(a)]
         leaving = self._dataplane.leaving
-        snapshot = self._dataplane.snapshot()
-        kernel = _Kernel.of(snapshot)
-        verdicts = [(address, self._verdict(address, kernel)) for address in settled]
-        for address in self._book.ledger.in_state(Occupied):
-            self._let_go_if_left(address, kernel)
+        snapshot = self._dataplane.snapshot(seen)
+        sides, links = NodeSides(seen, snapshot), {link.name: link for link in snapshot.links}
+        carried = addresses_of_links(snapshot)
+        recorded, going = links_of(self._book.ledger), leaving | self._dataplane.leaving
+        return RepairPlan(
+            pods=tuple(filter(lambda found: found.differences, (self._compared(a, sides) for a in settled))),
+            vacated=tuple(a for a in self._book.ledger.in_state(Occupied) if _has_left(a, links)),
+            # After a burst of DELs many links are leaving: those are no leftovers.
+            links=tuple(
+                LeftoverLink(link=link, ips=carried[link.name])
+                for link in links.values()
+                if link.name not in recorded and link.ifindex not in going
+            ),
+            elements=frozenset({*snapshot.pod_marks, *snapshot.eip_pods}.difference(*carried.values())),
+            found=snapshot.links,
+        )
+
+    def differences(self, seen: KernelListing) -> list[Difference]:
+        """Return what `repair` would mend by a listing, or could not."""
+        plan = self.plan(seen)
+        found = [difference for pod in plan.pods for difference in pod.differences]
+        found += [
+            _leftover(f"link/{left.link.name}", f"link {left.link.name} is no sandbox's")
+            for left in plan.links
+            if self._is_removable(left)
+        ]
+        return found + [
+            _leftover(f"address/{ip}", f"nftables has {ip}, which nobody owns")
+            for ip in sorted(plan.elements)
+            if not self._is_owned(ip)
+        ]
+
+    def repair(self, seen: KernelListing | None = None) -> RepairResult:
+        """Compare once and mend; errors of single Pods are logged and left to the next time.
+
+        Raises: KernelError when the kernel cannot be looked at.
+        """
+        plan = self.plan(seen or self._dataplane.listing())
+        verdicts = [(pod.address, self._verdict(pod)) for pod in plan.pods]
+        for address in plan.vacated:
+            self._let_go(address)
+        removed = sum(self._remove_link(left) for left in plan.links)
         return RepairResult(
             mended=sum(verdict is _Verdict.MENDED for _, verdict in verdicts),
-            removed=self._remove_leftovers(kernel, leaving),
+            removed=removed + sum(self._clear(ip) for ip in plan.elements),
             cut_off=tuple(address for address, verdict in verdicts if verdict is _Verdict.CUT_OFF),
-            links=snapshot.links,
+            links=plan.found,
         )
+
+    def _compared(self, address: Address, sides: NodeSides) -> WrongPod:
+        eni = self._enis.link(address.eni_id)
+        if eni is None:
+            return WrongPod(address=address, eni=None, differences=())
+        pod = wiring(address, eni)
+        found = tuple(node_side.differences(pod, sides.of(pod)))
+        return WrongPod(address=address, eni=eni, differences=found)
 
     def _is_being_wired(self, address: Address) -> bool:
         return isinstance(address.state, Assigned) and self._pending.are_under_way(address.state.key)
 
-    def _verdict(self, seen: Address, kernel: "_Kernel") -> _Verdict:
+    def _verdict(self, wrong: WrongPod) -> "_Verdict":
         """Make what the Pod misses on the node's side."""
-        eni = self._enis.link(seen.eni_id)
-        if eni is None or kernel.has(wiring(seen, eni)):
+        seen = wrong.address
+        if wrong.eni is None:
             return _Verdict.RIGHT
         try:
             with self._turn(seen.ip):
                 address = self._book.ledger.addresses.get(seen.ip)
                 if address is None or address.state != seen.state:
                     return _Verdict.RIGHT
-                return self._mend(address, eni)
+                return self._mend(address, wrong.eni)
         except IpamError as e:
             log.warning("Pod %s at %s could not be connected again: %s", seen.pod, seen.ip, e)
             return _Verdict.RIGHT
 
     def _mend(self, address: Address, eni: EniLink) -> _Verdict:
         pod = wiring(address, eni)
-        differences = self._dataplane.check_node_side(pod)
+        # An address on a link of the node is not this Pod's matter alone: `Intrusions` takes it off.
+        found = self._dataplane.check_node_side(pod)
+        differences = [d for d in found if d.code is not FindingCode.POD_ADDRESS_ON_LINK]
         if not differences:
             return _Verdict.RIGHT
         if not self._dataplane.connect_pod(pod):
             return _Verdict.CUT_OFF
-        log.warning("Pod %s at %s is connected again: %s", address.pod, address.ip, "; ".join(differences))
+        for difference in differences:
+            self._dataplane.repaired(replace(difference, subject=f"pod/{address.pod}"))
         return _Verdict.MENDED
 
-    def _let_go_if_left(self, address: Address, kernel: "_Kernel") -> None:
+    def _let_go(self, address: Address) -> None:
         """Free an address whose unknown occupant has left the kernel."""
-        state = address.state
-        if not isinstance(state, Occupied) or state.host_interface in kernel.links:
-            return
         try:
             with self._turn(address.ip):
                 if self._book.ledger.addresses.get(address.ip) != address:
@@ -136,22 +216,10 @@ class Repair:
         except IpamError as e:
             log.warning("%s, whose occupant has left, could not be freed: %s", address.ip, e)
 
-    def _remove_leftovers(self, kernel: "_Kernel", leaving: frozenset[int]) -> int:
-        """Take away links that no sandbox has, and what is left of addresses that nobody owns.
-
-        After a burst of DELs many links are `leaving`: those are no leftovers.
-        """
-        recorded = links_of(self._book.ledger)
-        going = leaving | self._dataplane.leaving
-        links = [
-            link for link in kernel.links.values() if link.name not in recorded and link.ifindex not in going
-        ]
-        removed = sum(self._remove_link(link, kernel.addresses[link.name]) for link in links)
-        return removed + sum(self._clear(ip) for ip in kernel.elements)
-
-    def _remove_link(self, link: FoundLink, ips: frozenset[str]) -> bool:
-        """Take away a link that nobody has; one of an address that is in no ledger may be alive and stays."""
-        if not ips <= self._book.ledger.addresses.keys() or self._is_wanted(link):
+    def _remove_link(self, left: LeftoverLink) -> bool:
+        """Take away a link that nobody has."""
+        link, ips = left.link, left.ips
+        if not self._is_removable(left):
             return False
         try:
             for ip in sorted(ips):
@@ -162,8 +230,13 @@ class Repair:
             log.warning("link %s, which nobody has, could not be removed: %s", link.name, e)
             return False
         carried = ", ".join(sorted(ips)) or "no address"
-        log.warning("removed link %s of %s: no sandbox has it", link.name, carried)
+        text = f"removed link {link.name} of {carried}: no sandbox has it"
+        self._dataplane.repaired(_leftover(f"link/{link.name}", text))
         return True
+
+    def _is_removable(self, left: LeftoverLink) -> bool:
+        """Whether nobody has a link; one of an address that is in no ledger may be alive and stays."""
+        return left.ips <= self._book.ledger.addresses.keys() and not self._is_wanted(left.link)
 
     def _is_wanted(self, link: FoundLink) -> bool:
         """Whether a link that was listed belongs to a sandbox, or to one whose ADD makes it.
@@ -180,7 +253,7 @@ class Repair:
         except IpamError as e:
             log.warning("what is left of %s could not be removed: %s", ip, e)
             return False
-        log.warning("removed what was left of %s: nobody owns it", ip)
+        self._dataplane.repaired(_leftover(f"address/{ip}", f"removed what was left of {ip}: nobody owns it"))
         return True
 
     def _clear_unowned(self, ip: str) -> bool:
@@ -206,39 +279,9 @@ def links_of(book: ledger.Ledger) -> set[str]:
     return {state.host_interface for state in states if isinstance(state, Assigned | Occupied)}
 
 
-@dataclass(frozen=True, slots=True)
-class _Kernel:
-    """A snapshot of the data plane."""
+def _has_left(address: Address, links: Mapping[str, FoundLink]) -> bool:
+    return isinstance(address.state, Occupied) and address.state.host_interface not in links
 
-    links: dict[str, FoundLink]
-    """By name."""
-    addresses: Mapping[str, frozenset[str]]
-    """Those of each link."""
-    routes: frozenset[tuple[str, int]]
-    marks: dict[str, int]
-    eip_pods: frozenset[str]
 
-    @classmethod
-    def of(cls, snapshot: Snapshot) -> "_Kernel":
-        return cls(
-            links={link.name: link for link in snapshot.links},
-            addresses=addresses_of_links(snapshot),
-            routes=frozenset((route.destination, route.ifindex) for route in snapshot.routes),
-            marks=snapshot.pod_marks,
-            eip_pods=snapshot.eip_pods,
-        )
-
-    def has(self, pod: PodWiring) -> bool:
-        """Whether the node's side of the Pod is complete."""
-        link = self.links.get(pod.host_veth)
-        if link is None or link.mac != pod.host_mac or not link.whole:
-            return False
-        if not link_alias.names_same_sandbox(link.alias, pod.alias):
-            return False
-        routed = (f"{pod.ip}/32", link.ifindex) in self.routes
-        return routed and self.marks.get(pod.ip) == pod.eni_mark and (pod.ip in self.eip_pods) == pod.eip
-
-    @property
-    def elements(self) -> set[str]:
-        """Every address that an nft element was found of and no link."""
-        return {*self.marks, *self.eip_pods}.difference(*self.addresses.values())
+def _leftover(subject: str, text: str) -> Difference:
+    return Difference(code=FindingCode.LEFTOVER, subject=subject, text=text)

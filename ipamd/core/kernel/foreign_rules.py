@@ -30,20 +30,30 @@ class ForeignRule:
     inverted: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleConflict:
+    """A rule of somebody else that takes packets of these addresses, and a sentence that says so."""
+
+    priority: int
+    ips: tuple[str, ...]
+    text: str
+
+
 def catching(
     rules: Iterable[ForeignRule], ips: Iterable[str], *, to_pods: int, from_pods: int
-) -> Iterator[str]:
-    """Yield one sentence for each rule that takes their packets; the numbers are our priorities."""
+) -> Iterator[RuleConflict]:
+    """Yield each rule that takes their packets; the numbers are our priorities."""
     addresses = [ipaddress.IPv4Address(ip) for ip in ips]
     for rule in rules:
         if _is_harmless(rule):
             continue
         caught = [ip for ip in addresses if _catches(rule, ip, to_pods, from_pods)]
         if caught:
-            yield (
+            text = (
                 f"the policy rule {_shown(rule)} is not ours and takes the packets of {_named(caught)} "
                 f"before our rules {to_pods} and {from_pods}"
             )
+            yield RuleConflict(priority=rule.priority, ips=tuple(map(str, caught)), text=text)
 
 
 def _is_harmless(rule: ForeignRule) -> bool:

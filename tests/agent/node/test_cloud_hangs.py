@@ -20,14 +20,18 @@ def test_the_kernel_is_repaired_while_the_cloud_hangs(own_node):
 
     node.eventually("a look hangs", hanging_looks)
 
-    for damage, mended in (
-        (("ip", "rule", "del", "priority", "512"), lambda: "512:" in node.on_node("ip", "rule")),
-        (("ip", "route", "flush", "table", "all", "proto", "116"), lambda: f"{ip} dev" in routes(node)),
-        (("nft", "delete", "table", "ip", "tke_eni"), lambda: ip in nft(node)),
+    for damage, told, mended in (
+        ("ip rule del priority 512", "PolicyRule", lambda: "512:" in node.on_node("ip", "rule")),
+        ("ip route flush table all proto 116", "PodRoute", lambda: f"{ip} dev" in routes(node)),
+        ("nft delete table ip tke_eni", "NftTable", lambda: ip in nft(node)),
     ):
-        node.on_node(*damage)
-        assert not mended(), "the damage has to be one"
-        node.eventually(f"mended after {' '.join(damage)}", mended, seconds=REPAIRED_WITHIN)
+        node.on_node(*damage.split())
+        # That it was a damage, the warning tells: it may be mended before anybody looks.
+        for what, done in (
+            (f"repaired: {told}", lambda told=told: f"repaired: {told}" in node.log()),
+            (damage, mended),
+        ):
+            node.eventually(f"{what} after {damage}", done, seconds=REPAIRED_WITHIN)
 
 
 def routes(node):

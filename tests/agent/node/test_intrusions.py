@@ -37,7 +37,7 @@ def test_a_pods_address_on_a_link_of_the_node_is_taken_off(node, pod, link):
 
     node.eventually("taken off", lambda: addresses(node) == own)
 
-    assert f"{ip} is an address for Pods and was on {link}" in node.log()
+    node.eventually("told", lambda: f"{ip} is an address for Pods and is on link {link}" in node.log())
     with probes.SourceReporter(node.node.netns):
         node.eventually("traffic", lambda: probes.seen_source(sandbox.netns, node.node.private_ip) == ip)
 

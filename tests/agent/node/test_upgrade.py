@@ -128,7 +128,7 @@ def test_pod_of_a_release_before_runs_on_and_its_del_leaves_nothing(upgraded):
 
     node.ctl("repair")
     assert as_the_pod_sees_it(node, sandbox, result) == before
-    assert "connected again" not in node.log()
+    assert "repaired: " not in node.log()
     is_whole(node, sandbox, result)
     assert links(node) == {host_link(result)}
     assert node.pods()[POD]["hostInterface"] == host_link(result)

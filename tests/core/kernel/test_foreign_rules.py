@@ -13,7 +13,7 @@ TO_POD = ForeignRule(priority=100, action=1, table=99, source="", destination=f"
 
 def told(rule, **changes):
     changed = dataclasses.replace(rule, **changes)
-    return list(catching([changed], (POD, OTHER), to_pods=512, from_pods=1536))
+    return [found.text for found in catching([changed], (POD, OTHER), to_pods=512, from_pods=1536)]
 
 
 @pytest.mark.parametrize(
