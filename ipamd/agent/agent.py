@@ -12,12 +12,14 @@ No part starts a thread before it is started. Thread safety: `start` and `stop` 
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
 from ipamd.agent.cni import build as cni_room
 from ipamd.agent.cni.request_timing import Observe, RequestTiming
 from ipamd.agent.cni.server import Server
 from ipamd.agent.cni.status import Readiness
+from ipamd.agent.components import NodeComponent, NodeComponents
 from ipamd.agent.diagnosis import build as diagnosis_room
 from ipamd.agent.eips import build as eips_room
 from ipamd.agent.enis import NodeEnis
@@ -124,6 +126,34 @@ class Agent:
                 if not watch.has_synced
             ]
 
+        components = NodeComponents(
+            (
+                NodeComponent(name="api-server", troubles=behind, last_good=client.answered_at),
+                NodeComponent(name="cloud", troubles=repair.outside.drift, last_good=cloud.answered_at),
+                NodeComponent(name="metadata", troubles=list, last_good=facts.answered_at),
+                NodeComponent(
+                    name="kernel",
+                    troubles=lambda: [
+                        *repair.rounds.kernel_drift(),
+                        *enis.problems(),
+                        *repair.cut_off(),
+                        *repair.foreign(),
+                    ],
+                    last_good=repair.rounds.kernel_good_at,
+                ),
+                NodeComponent(
+                    name="pool",
+                    troubles=lambda: [*pool.problems(), *book.unwritten()],
+                    detail=partial(pool_room.figures, book, pool),
+                ),
+                NodeComponent(
+                    name="eips",
+                    troubles=eips.troubles,
+                    detail=lambda: eips_room.figures(book, enis, facts.current.instance.vcpus),
+                ),
+                NodeComponent(name="cni-configuration", troubles=conf.problems, detail=lambda: conf.file),
+            )
+        )
         problems = NodeProblems(
             (
                 repair.rounds.drift,
@@ -135,7 +165,8 @@ class Agent:
                 behind,
                 conf.problems,
             ),
-            notices=ranges.notices,
+            notices=(ranges.notices, pool.notices),
+            components=components,
         )
         readiness = Readiness(
             book, pool, kernel_drift=repair.rounds.kernel_drift, patience=settings.status_patience
@@ -160,7 +191,12 @@ class Agent:
             settings.socket,
             cni_room.service(settings, sandboxes, add, readiness, book),
             IntrospectionService(
-                identity, book=book, pool=pool, enis=enis, eip_reconciler=eips.reconciler, problems=problems
+                identity,
+                book=book,
+                pool=pool,
+                enis=enis,
+                eip_reconciler=eips.reconciler,
+                problems=problems,
             ),
             MaintenanceService(
                 book=book,

@@ -4,6 +4,7 @@ Container ids are left out: with one, somebody who may read could also delete.
 Thread safety: methods run on the server's threads.
 """
 
+import ipaddress
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 import grpc
 
 import ipamd
+from ipamd.agent.components import ComponentSight
 from ipamd.agent.eips.reconciler import EipReconciler
 from ipamd.agent.enis import NodeEni, NodeEnis
 from ipamd.agent.pool.pool import Pool
@@ -30,6 +32,7 @@ from ipamd.core.ledger.states import (
     Unassigning,
     Unbinding,
 )
+from ipamd.core.ledger.uses import use_of
 from ipamd.core.timing import boottime
 from ipamd.core.timing.boottime import Boottime
 from ipamd.rpc import introspection_pb2 as messages
@@ -70,7 +73,7 @@ class IntrospectionService(introspection_pb2_grpc.IntrospectionServicer):
 
     def GetStatus(  # noqa: N802 - the name in the contract
         self,
-        request: messages.GetStatusRequest,  # noqa: ARG002 - the signature in the contract
+        request: messages.GetStatusRequest,
         context: grpc.ServicerContext,  # noqa: ARG002 - the signature in the contract
     ) -> messages.NodeStatus:
         """Say who the node is, what its pool holds and what is wrong."""
@@ -94,6 +97,8 @@ class IntrospectionService(introspection_pb2_grpc.IntrospectionServicer):
                     instance.vcpus, terms.limits, self._enis.other_public_ips
                 ).items()
             },
+            components=[self._component(sight) for sight in self._problems.components.look()],
+            addresses=self._addresses() if request.addresses else (),
         )
 
     def ListPods(  # noqa: N802 - the name in the contract
@@ -132,6 +137,34 @@ class IntrospectionService(introspection_pb2_grpc.IntrospectionServicer):
         entries += [_unbound_entry(claim, message) for claim, message in errors.items()]
         return messages.ListEipsReply(eips=sorted(entries, key=lambda entry: (entry.namespace, entry.name)))
 
+    def _component(self, sight: ComponentSight) -> messages.ComponentStatus:
+        waiting = sight.age is None and not sight.detail
+        return messages.ComponentStatus(
+            name=sight.name,
+            state="trouble" if sight.troubles else "waiting" if waiting else "ok",
+            last_good_unix=0 if sight.age is None else round(time.time() - sight.age),
+            detail=sight.detail,
+            troubles=sight.troubles,
+        )
+
+    def _addresses(self) -> list[messages.AddressEntry]:
+        """Return what every address is doing, by ENI and address."""
+        found = sorted(self._book.ledger.addresses.values(), key=lambda a: (a.eni_id, _number(a.ip)))
+        return [self._address(address) for address in found]
+
+    def _address(self, address: Address) -> messages.AddressEntry:
+        use = use_of(address)
+        return messages.AddressEntry(
+            ip=address.ip,
+            eni_id=address.eni_id,
+            use=use.word,
+            pod=use.pod,
+            until_unix=0 if use.until is None else self._unix(use.until),
+            since_unix=0 if use.since is None else self._unix(use.since),
+            eip_id=address.eip.eip_id if address.eip else "",
+            why=use.why,
+        )
+
     def _unix(self, at: Boottime) -> int:
         """Return the Unix time of an instant, by what the node's wall clock says now."""
         return round(boottime.to_unix(at, now=self._book.now(), wall=time.time()))
@@ -151,6 +184,10 @@ class IntrospectionService(introspection_pb2_grpc.IntrospectionServicer):
             limit=capacity.pod_ips(terms.limits),
             activity=self._pool.activity,
         )
+
+
+def _number(ip: str) -> int:
+    return int(ipaddress.IPv4Address(ip))
 
 
 def _pod_entry(pod: model.PodRef, address: Address, added_at_unix: int) -> messages.PodEntry:

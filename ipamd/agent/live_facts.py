@@ -44,8 +44,13 @@ class LiveFacts:
         ask: Ask,
         database: Database,
         interval: float,
+        answered_at: Callable[[], float | None],
     ) -> None:
-        """Take what is known, who asks, where it is remembered, the seconds between two questions."""
+        """Take what is known, who asks, where it is remembered, the seconds between two questions.
+
+        `answered_at` tells when the metadata service answered last, by the monotonic clock.
+        """
+        self.answered_at = answered_at
         self._facts = facts
         self._ask = ask
         self._database = database
@@ -102,6 +107,7 @@ def build(
         ask=lambda deadline: node_facts.ask(metadata, cloud, deadline),
         database=database,
         interval=_LOOKS * settings.cloud_check_interval,
+        answered_at=metadata.answered_at,
     )
 
 

@@ -87,7 +87,14 @@ def run(settings: AgentSettings, environment: Mapping[str, str]) -> int:
         stack.callback(client.close)
         live = live_facts.build(settings, facts, metadata=metadata, cloud=cloud, database=opened.database)
         observe = metrics.cni_requests().observe if metrics else None
-        agent = Agent(settings, live, opened, cloud=cloud, client=client, observe=observe)
+        agent = Agent(
+            settings,
+            live,
+            opened,
+            cloud=cloud,
+            client=client,
+            observe=observe,
+        )
         health.watch(agent.ledger)
         if metrics:
             metrics.show(agent.metrics)

@@ -7,6 +7,7 @@ Thread safety: any thread may call any method.
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from ipamd.agent.components import NodeComponents
 from ipamd.runtime.metric import Metric, gauge
 
 Sentences = Callable[[], list[str]]
@@ -16,10 +17,16 @@ Sentences = Callable[[], list[str]]
 class NodeProblems:
     """The problems of one node."""
 
-    def __init__(self, sources: Sequence[Sentences], *, notices: Sentences) -> None:
-        """Take who tells reasons why the node cannot take Pods, and who tells what keeps no Pod from it."""
+    def __init__(
+        self, sources: Sequence[Sentences], *, notices: Sequence[Sentences], components: NodeComponents
+    ) -> None:
+        """Take who tells reasons why the node cannot take Pods, and who tells what keeps no Pod from it.
+
+        `components` have the same by what the node depends on.
+        """
+        self.components: Final = components
         self._sources: Final = tuple(sources)
-        self._notices: Final = notices
+        self._notices: Final = tuple(notices)
 
     def problems(self) -> list[str]:
         """Return one sentence for each reason why the node cannot take Pods, or not all kinds of Pods."""
@@ -27,7 +34,7 @@ class NodeProblems:
 
     def notices(self) -> list[str]:
         """Return one sentence for each thing that keeps no Pod from the node, and that is to be known."""
-        return self._notices()
+        return [sentence for source in self._notices for sentence in source()]
 
     def metrics(self) -> Iterator[Metric]:
         """Yield how many problems there are."""

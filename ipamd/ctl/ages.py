@@ -22,6 +22,11 @@ def since(text: str, now: float) -> str:
     return age(now - datetime.fromisoformat(text).timestamp()) if text else ""
 
 
+def ahead(text: str, now: float) -> str:
+    """Return `in 3m` for an RFC 3339 time to come; empty for no time."""
+    return f"in {age(datetime.fromisoformat(text).timestamp() - now)}" if text else ""
+
+
 def ago(text: str, now: float) -> str:
     """Return `3m ago`, or `never` for no time."""
     return f"{since(text, now)} ago" if text else "never"

@@ -42,9 +42,9 @@ class Command:
 
 COMMANDS: Mapping[str, Command] = {
     "status": Command(
-        "identity, address pool, capacity and problems of this node",
+        "identity, components, addresses, capacity and problems of this node",
         "GetStatus",
-        messages.GetStatusRequest(),
+        messages.GetStatusRequest(addresses=True),
         tables.STATUS,
     ),
     "pods": Command(

@@ -27,6 +27,8 @@ class Table:
     entries: Sequence[Plain]
     empty: str
     """What is said when there is no entry."""
+    wide: Sequence[Plain] | None = None
+    """The entries of `-o wide`, if these are others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class Line:
 
 
 Block = Table | Facts | Line
+SPACE = Line("", "")
+"""An empty line between two parts."""
 
 
 @dataclass(frozen=True, slots=True)

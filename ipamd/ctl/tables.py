@@ -1,33 +1,90 @@
 """How the answers about a node and its cloud look to people; what does not fit in 100 columns is "wide"."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ipamd.ctl import ages
-from ipamd.ctl.shape import Block, Column, Facts, Line, Plain, Shape, Table
+from ipamd.ctl.shape import SPACE, Block, Column, Facts, Line, Plain, Shape, Table
+
+_PLAIN_USES = ("free", "pod")
+"""What addresses do when nobody has to know more; only `-o wide` lists these."""
 
 
 def _status(answer: Plain, now: float) -> Sequence[Block]:
-    """Who the node is, what it can still take, and what is wrong."""
-    pool = answer["pool"]
-    addresses = (
-        f"{pool['inUse']} in use, {pool['warm']} warm (target {pool['minWarm']} to {pool['maxWarm']}), "
-        f"{pool['held']} held, {pool['cooling']} cooling, {pool['quarantined']} quarantined"
-    )
-    facts = [
-        ("Node", f"{answer['node']} ({answer['instanceId']})"),
-        ("Where", f"{answer['region']}, {answer['zone']}, {answer['vpcId']}, {answer['subnetId']}"),
-        ("Agent", f"{answer['version']}, started {ages.ago(answer['startedAt'], now)}"),
-        ("Capacity", ", ".join(f"{name} {count}" for name, count in sorted(answer["capacity"].items()))),
-        ("Addresses", f"{pool['total']} of at most {pool['limit']}"),
-        ("", addresses),
-        ("Doing", pool["activity"] or "nothing: the pool is at its target"),
-    ]
-    if not answer["problems"]:
-        facts.append(("Ready", "the node takes Pods"))
+    """Who the node is, how what it depends on does, what its addresses do, and what is wrong."""
     return [
-        Facts(facts),
-        *(Line("PROBLEM", problem) for problem in answer["problems"]),
-        *(Line("NOTICE", notice) for notice in answer["notices"]),
+        Facts(
+            [
+                ("Node", f"{answer['node']} ({answer['instanceId']})"),
+                ("Where", f"{answer['region']}, {answer['zone']}, {answer['vpcId']}, {answer['subnetId']}"),
+                ("Agent", f"{answer['version']}, started {ages.ago(answer['startedAt'], now)}"),
+                ("Capacity", ", ".join(f"{name} {n}" for name, n in sorted(answer["capacity"].items()))),
+                ("Addresses", _figures(answer["pool"])),
+                ("Doing", answer["pool"]["activity"] or "nothing: the pool is at its target"),
+            ]
+        ),
+        SPACE,
+        Table(_component_columns(now), answer["components"], empty="the agent does not tell of components"),
+        *_address_blocks(answer, now),
+        SPACE,
+        *_messages(answer),
+    ]
+
+
+def _figures(pool: Plain) -> str:
+    return (
+        f"{pool['total']} of at most {pool['limit']}: {pool['inUse']} in use, {pool['warm']} warm (target "
+        f"{pool['minWarm']} to {pool['maxWarm']}), {pool['held']} held, {pool['cooling']} cooling, "
+        f"{pool['quarantined']} quarantined"
+    )
+
+
+def _messages(answer: Plain) -> Iterator[Block]:
+    """Every trouble once: the problems, then those of components that keep no Pod from the node."""
+    problems = answer["problems"]
+    yield from (Line("PROBLEM", problem) for problem in problems)
+    for component in answer["components"]:
+        others = (trouble for trouble in component["troubles"] if trouble not in problems)
+        yield from (Line("TROUBLE", f"{component['name']}: {trouble}") for trouble in others)
+    yield from (Line("NOTICE", notice) for notice in answer["notices"])
+    if not problems:
+        yield Line("READY", "the node takes Pods" if not _is_full(answer["pool"]) else "the node is full")
+
+
+def _is_full(pool: Plain) -> bool:
+    return bool(pool["limit"]) and pool["inUse"] >= pool["limit"]
+
+
+def _component_columns(now: float) -> Sequence[Column]:
+    return (
+        Column("COMPONENT", lambda component: component["name"]),
+        Column("STATE", lambda component: component["state"]),
+        Column(
+            "LAST-GOOD",
+            lambda component: ages.ago(component["lastGood"], now) if component["lastGood"] else "",
+        ),
+        Column("DETAIL", lambda component: component["detail"]),
+    )
+
+
+def _address_blocks(answer: Plain, now: float) -> Sequence[Block]:
+    """What addresses do that are neither free nor a Pod's; `wide` has all of them."""
+    columns = (
+        Column("ADDRESS", lambda address: address["ip"]),
+        Column("ENI", lambda address: address["eniId"]),
+        Column("USE", lambda address: address["use"]),
+        Column("POD", lambda address: address["pod"]),
+        Column("FOR", lambda address: ages.since(address["since"], now)),
+        Column("UNTIL", lambda address: ages.ahead(address["until"], now)),
+        Column("WHY", lambda address: address["why"], wide=True),
+    )
+    special = [address for address in answer["addresses"] if address["use"] not in _PLAIN_USES]
+    told = [address for address in special if address["why"]]
+    if not answer["addresses"]:
+        return []
+    return [
+        SPACE,
+        Table(columns, special, empty="every address is free or serves a Pod", wide=answer["addresses"]),
+        *(Line(address["use"].upper(), f"{address['ip']}: {address['why']}") for address in told),
     ]
 
 

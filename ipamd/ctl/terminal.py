@@ -21,8 +21,8 @@ _GAP: Final = 2
 _ENDLESS: Final = 100_000
 _WORDS: Final = {
     "green": "ok bound ready attached released done",
-    "yellow": "notice warning binding unbinding held cooling frozen starting skipped waiting unknown",
-    "bold red": "problem error critical failed failing unbound quarantined left away",
+    "yellow": "notice warning binding unbinding held cooling returning frozen starting skipped waiting",
+    "bold red": "problem trouble error critical failed failing unbound quarantined left away",
 }
 _STYLES: Final = {word: style for style, words in _WORDS.items() for word in words.split()}
 """By the word that a cell or a label consists of."""
@@ -60,11 +60,12 @@ def _console(file: TextIO) -> "rich.console.Console":
 
 
 def _draw_table(console: "rich.console.Console", block: Table, *, wide: bool) -> None:
-    if not block.entries:
+    entries = block.wide if wide and block.wide is not None else block.entries
+    if not entries:
         console.print(block.empty, soft_wrap=True)
         return
     shown = [column for column in block.columns if wide or not column.wide]
-    rows = [[column.cell(entry) or "-" for column in shown] for entry in block.entries]
+    rows = [[column.cell(entry) or "-" for column in shown] for entry in entries]
     _print_grid(console, [[column.title for column in shown], *rows], titled=True)
 
 

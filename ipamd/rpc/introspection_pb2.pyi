@@ -22,12 +22,17 @@ DESCRIPTOR: _descriptor.FileDescriptor
 class GetStatusRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    ADDRESSES_FIELD_NUMBER: _builtins.int
+    addresses: _builtins.bool
+    """Whether the answer is to have every address."""
     def __init__(
         self,
+        *,
+        addresses: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -69,6 +74,8 @@ class NodeStatus(_message.Message):
     POOL_FIELD_NUMBER: _builtins.int
     CAPACITY_FIELD_NUMBER: _builtins.int
     NOTICES_FIELD_NUMBER: _builtins.int
+    COMPONENTS_FIELD_NUMBER: _builtins.int
+    ADDRESSES_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     node: _builtins.str
     instance_id: _builtins.str
@@ -91,6 +98,14 @@ class NodeStatus(_message.Message):
     def notices(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What keeps no Pod from the node, and what an operator has to know."""
 
+    @_builtins.property
+    def components(self) -> _containers.RepeatedCompositeFieldContainer[Global___ComponentStatus]:
+        """What the node depends on, each with its trouble."""
+
+    @_builtins.property
+    def addresses(self) -> _containers.RepeatedCompositeFieldContainer[Global___AddressEntry]:
+        """What each address of the node is doing; only if the request asks for them."""
+
     def __init__(
         self,
         *,
@@ -106,14 +121,99 @@ class NodeStatus(_message.Message):
         pool: Global___Pool | None = ...,
         capacity: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
         notices: _abc.Iterable[_builtins.str] | None = ...,
+        components: _abc.Iterable[Global___ComponentStatus] | None = ...,
+        addresses: _abc.Iterable[Global___AddressEntry] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["pool", b"pool"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capacity", b"capacity", "instance_id", b"instance_id", "node", b"node", "notices", b"notices", "pool", b"pool", "problems", b"problems", "region", b"region", "started_at_unix", b"started_at_unix", "subnet_id", b"subnet_id", "version", b"version", "vpc_id", b"vpc_id", "zone", b"zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "capacity", b"capacity", "components", b"components", "instance_id", b"instance_id", "node", b"node", "notices", b"notices", "pool", b"pool", "problems", b"problems", "region", b"region", "started_at_unix", b"started_at_unix", "subnet_id", b"subnet_id", "version", b"version", "vpc_id", b"vpc_id", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___NodeStatus: _TypeAlias = NodeStatus  # noqa: Y015
+
+@_typing.final
+class ComponentStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    LAST_GOOD_UNIX_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    TROUBLES_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """api-server, cloud, metadata, kernel, pool, eips, cni-configuration."""
+    state: _builtins.str
+    """ok, trouble, or waiting: nothing is known yet."""
+    last_good_unix: _builtins.int
+    """When it answered well, or was found to be well, the last time; 0 for never, or where that says nothing."""
+    detail: _builtins.str
+    """Figures and facts in a few words."""
+    @_builtins.property
+    def troubles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """One sentence for each thing that is wrong with it."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        state: _builtins.str = ...,
+        last_good_unix: _builtins.int = ...,
+        detail: _builtins.str = ...,
+        troubles: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "last_good_unix", b"last_good_unix", "name", b"name", "state", b"state", "troubles", b"troubles"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ComponentStatus: _TypeAlias = ComponentStatus  # noqa: Y015
+
+@_typing.final
+class AddressEntry(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IP_FIELD_NUMBER: _builtins.int
+    ENI_ID_FIELD_NUMBER: _builtins.int
+    USE_FIELD_NUMBER: _builtins.int
+    POD_FIELD_NUMBER: _builtins.int
+    UNTIL_UNIX_FIELD_NUMBER: _builtins.int
+    SINCE_UNIX_FIELD_NUMBER: _builtins.int
+    EIP_ID_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    ip: _builtins.str
+    eni_id: _builtins.str
+    use: _builtins.str
+    """free, pod, held, cooling, unbinding, returning (to the subnet), occupied (by an unknown owner), quarantined."""
+    pod: _builtins.str
+    """NAMESPACE/NAME of the Pod that has it or that it is held for; empty for none."""
+    until_unix: _builtins.int
+    """When what it does ends by itself; 0 when that has no time."""
+    since_unix: _builtins.int
+    """Since when it does so; 0 when only the end is known."""
+    eip_id: _builtins.str
+    why: _builtins.str
+    """Why it is not free, where that is not said by `use`."""
+    def __init__(
+        self,
+        *,
+        ip: _builtins.str = ...,
+        eni_id: _builtins.str = ...,
+        use: _builtins.str = ...,
+        pod: _builtins.str = ...,
+        until_unix: _builtins.int = ...,
+        since_unix: _builtins.int = ...,
+        eip_id: _builtins.str = ...,
+        why: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["eip_id", b"eip_id", "eni_id", b"eni_id", "ip", b"ip", "pod", b"pod", "since_unix", b"since_unix", "until_unix", b"until_unix", "use", b"use", "why", b"why"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddressEntry: _TypeAlias = AddressEntry  # noqa: Y015
 
 @_typing.final
 class Pool(_message.Message):

@@ -41,6 +41,36 @@ class _Introspection(introspection_pb2_grpc.IntrospectionServicer):
             notices=["the ranges of the cluster's Services are not known; give --service-cidrs"],
             pool=shown.Pool(min_warm=5, max_warm=5, total=8, in_use=3, warm=5, limit=27),
             capacity={"eip": 2, "eni-ip": 27},
+            components=[
+                shown.ComponentStatus(name="api-server", state="ok", last_good_unix=NOW - 2),
+                shown.ComponentStatus(
+                    name="cloud",
+                    state="trouble",
+                    last_good_unix=NOW - 95,
+                    troubles=["the look at the cloud failed: timed out; again in 40 s"],
+                ),
+                shown.ComponentStatus(name="metadata", state="waiting"),
+                shown.ComponentStatus(
+                    name="pool",
+                    state="trouble",
+                    detail="3 of 27 addresses in use, 5 free",
+                    troubles=["the subnet subnet-9f3kq1ab has no free address; add one to --pod-subnets"],
+                ),
+                shown.ComponentStatus(name="eips", state="ok", detail="1 of 2 in use"),
+            ],
+            addresses=[
+                shown.AddressEntry(ip="10.0.101.106", eni_id="eni-3f8kq2xz", use="free", since_unix=NOW - 60),
+                shown.AddressEntry(
+                    ip="10.0.101.109",
+                    eni_id="eni-3f8kq2xz",
+                    use="held",
+                    pod="default/web-0",
+                    until_unix=NOW + 3000,
+                    why="kept for the next Pod of this name",
+                ),
+            ]
+            if request.addresses
+            else [],
         )
 
     def ListPods(self, request, context):  # noqa: N802 - the generated name

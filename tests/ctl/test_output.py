@@ -18,8 +18,39 @@ def test_status_says_what_is_wrong_and_what_is_left(ipamctl):
         "\nPROBLEM  the subnet subnet-9f3kq1ab has no free address; add one to --pod-subnets\n" in done.stdout
     )
     assert "eip 2, eni-ip 27" in done.stdout
-    assert "3 in use, 5 warm (target 5 to 5)" in done.stdout
+    assert "8 of at most 27: 3 in use, 5 warm (target 5 to 5)" in done.stdout
     assert "started 7d ago" in done.stdout
+
+
+def test_status_tells_each_component_with_its_last_good_answer(ipamctl):
+    lines = ipamctl("status").stdout.splitlines()
+    rows = {line.split()[0]: line.split() for line in lines if line}
+
+    assert rows["COMPONENT"] == ["COMPONENT", "STATE", "LAST-GOOD", "DETAIL"]
+    assert rows["cloud"][1] == "trouble"
+    assert rows["cloud"][3] == "ago"
+    assert rows["metadata"] == ["metadata", "waiting", "-", "-"]
+    assert rows["eips"][3:] == ["1", "of", "2", "in", "use"]
+
+
+def test_a_trouble_is_told_once_whether_or_not_it_is_a_problem_of_the_node(ipamctl):
+    lines = ipamctl("status").stdout.splitlines()
+
+    assert "TROUBLE  cloud: the look at the cloud failed: timed out; again in 40 s" in lines
+    assert sum("has no free address" in line for line in lines) == 1
+
+
+def test_status_tells_what_addresses_do_that_are_neither_free_nor_a_pods(ipamctl):
+    lines = ipamctl("status").stdout.splitlines()
+    (held,) = [line for line in lines if line.startswith("10.0.101.109")]
+
+    assert held.split()[2:4] == ["held", "default/web-0"]
+    assert " in 49m" in held or " in 50m" in held
+    assert "HELD  10.0.101.109: kept for the next Pod of this name" in lines
+    assert not any(line.startswith("10.0.101.106") for line in lines)
+    assert any(
+        line.startswith("10.0.101.106") for line in ipamctl("status", "-o", "wide").stdout.splitlines()
+    )
 
 
 def test_columns_stand_below_each_other_and_absent_values_are_a_dash(ipamctl):

@@ -1,6 +1,7 @@
 """The EIPs of the node: claims from a watch, what is told of them, and who binds, unbinds and waits."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +23,7 @@ from ipamd.agent.pods.build import NodePods
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.cloud.polling import EipWatch
 from ipamd.cloud.tencent import TencentCloud
+from ipamd.core.kubernetes import capacity
 from ipamd.kube.client import KubeClient
 from ipamd.kube.events import EventRecorder
 from ipamd.net.dataplane import DataPlane
@@ -38,6 +40,8 @@ class NodeEips:
     publisher: ClaimPublisher
     reconciler: EipReconciler
     wait: EipWait
+    troubles: Callable[[], list[str]]
+    """One sentence for each claim whose EIP could not be bound or unbound."""
     watch: Service
     bind: tuple[Service, ...]
     """What compares and acts, once the node's addresses are known."""
@@ -99,6 +103,7 @@ def build(
         wait=EipWait(
             node=node, book=book, claims=claims, eip_reconciler=reconciler, wanted=settings.eip_wait
         ),
+        troubles=lambda: [f"{claim}: {error}" for claim, error in reconciler.errors().items()],
         watch=Service(name="watch of EIPClaims", start=claims.start, stop=ended(claims.stop)),
         bind=(
             Service(
@@ -111,6 +116,14 @@ def build(
             Service(name="watch of EIPs", stop=ended(watch.close)),
         ),
     )
+
+
+def figures(book: SharedLedger, enis: NodeEnis, vcpus: int) -> str:
+    """Return how many EIPs the CVM has of those that it may have, in a few words."""
+    used = sum(
+        address.eip is not None and bool(address.eip.claim) for address in book.ledger.addresses.values()
+    )
+    return f"{used} of {capacity.pod_eips(vcpus, enis.other_public_ips)} in use"
 
 
 def _listen(reconciler: EipReconciler, book: SharedLedger, claims: ClaimSource, pods: NodePods) -> None:

@@ -17,6 +17,8 @@ _NAME: Final = "network configuration"
 class NetworkConf:
     """What keeps the file, and what an operator has to mend of it."""
 
+    file: str
+    """Where it is; empty when it is not the agent's to write."""
     announce: Service
     problems: Callable[[], list[str]]
 
@@ -24,7 +26,7 @@ class NetworkConf:
 def build(settings: AgentSettings) -> NetworkConf:
     """Return what keeps the file that the settings name; without one there is nothing to do."""
     if settings.cni_conf is None:
-        return NetworkConf(announce=Service(name=_NAME), problems=list)
+        return NetworkConf(file="", announce=Service(name=_NAME), problems=list)
     configuration = NetworkConfiguration(
         settings.cni_conf,
         chosen=settings.chained_plugins,
@@ -32,6 +34,7 @@ def build(settings: AgentSettings) -> NetworkConf:
         interval=settings.repair_interval,
     )
     return NetworkConf(
+        file=str(settings.cni_conf),
         announce=Service(name=_NAME, start=configuration.start, stop=configuration.stop, grace=_GRACE),
         problems=configuration.problems,
     )

@@ -40,7 +40,8 @@ class RepairLoop:
         self._cloud_check = cloud_check
         self._pods = pods
         pace = LoopPace(period=interval, spread=_SPREAD, first=None)
-        self._kernel_loop = Loop("kernel-upkeep", kernel.round, policy=Survive(), pace=pace)
+        self._kernel_good_at: float | None = None
+        self._kernel_loop = Loop("kernel-upkeep", self._kernel_round, policy=Survive(), pace=pace)
         self._listener = KernelListener(self._kernel_loop.trigger, links)
         self._outside_loop = Loop("outside-upkeep", outside.round, policy=Survive(), pace=pace)
         kernel.on_eni_back(self._look_at_cloud)
@@ -64,6 +65,7 @@ class RepairLoop:
     def round(self, *, outside: bool = True) -> None:
         """Make one round now, on the caller's thread; `outside` is all that others have to answer."""
         self._kernel.begin()
+        self._note_kernel()
         if outside:
             self._outside.round()
 
@@ -86,9 +88,21 @@ class RepairLoop:
         """Return that part of it which concerns the kernel, and so packets."""
         return self._kernel.drift()
 
+    def kernel_good_at(self) -> float | None:
+        """Return when a round of the kernel left nothing wrong the last time, by the monotonic clock."""
+        return self._kernel_good_at
+
     def look_outside(self) -> None:
         """Have a round of what others have to answer made now."""
         self._outside_loop.trigger()
+
+    def _kernel_round(self) -> None:
+        self._kernel.round()
+        self._note_kernel()
+
+    def _note_kernel(self) -> None:
+        if not self._kernel.drift():
+            self._kernel_good_at = time.monotonic()
 
     def _look_at_cloud(self) -> None:
         # What was put in quarantine with an ENI that is back is looked at now.

@@ -9,6 +9,8 @@ from ipamd.agent.pool.executor import EniPlan, PoolExecutor
 from ipamd.agent.pool.pool import Pool, PoolTerms
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.cloud.tencent import TencentCloud
+from ipamd.core.kubernetes import capacity
+from ipamd.core.ledger.states import Assigned, Occupied
 from ipamd.runtime.service import Service
 from ipamd.store.database import Database
 
@@ -46,6 +48,13 @@ def build(
     book.on_change(pool.trigger)
     facts.on_change(pool.trigger)
     return pool
+
+
+def figures(book: SharedLedger, pool: Pool) -> str:
+    """Return how many addresses there are, and for what, in a few words."""
+    ledger, most = book.ledger, capacity.pod_ips(pool.terms.limits)
+    used = len(ledger.in_state(Assigned, Occupied))
+    return f"{used} of {most} addresses in use, {len(ledger.available)} free"
 
 
 def run(pool: Pool) -> Service:

@@ -162,9 +162,14 @@ class Pool:
         return failures[0] if failures and lasting else None
 
     def problems(self) -> list[str]:
-        """Return the obstacle as a sentence, if there is one."""
+        """Return the obstacle as a sentence, if there is one and it is not that all addresses serve Pods."""
         obstacle = self.obstacle()
-        return [str(obstacle)] if obstacle else []
+        return [str(obstacle)] if obstacle and not isinstance(obstacle, NodeFullError) else []
+
+    def notices(self) -> list[str]:
+        """Return one sentence when the node is full: a fact that the scheduler knows, and no problem."""
+        obstacle = self.obstacle()
+        return [str(obstacle)] if isinstance(obstacle, NodeFullError) else []
 
     def dry(self) -> list[str]:
         """Return one sentence while no Pod runs here and there should be an address for one and is none.

@@ -1,0 +1,30 @@
+"""`ipamctl status` of a node that runs: its components, its addresses, and that a full node is no problem."""
+
+import pytest
+
+pytestmark = [pytest.mark.netns, pytest.mark.scenario]
+SMALL = {"instances": [{"instance_type": "S5.LARGE8", "public_ip": True}]}
+"""Two ENIs of nine addresses."""
+
+
+def test_a_full_node_is_a_fact_and_no_problem(own_node):
+    node = own_node.begin("--ip-min-warm-target=1", "--ip-max-warm-target=1", region=SMALL, warm=1)
+    limit = node.pool()["limit"]
+    for number in range(limit):
+        _, sandbox = node.pod_and_sandbox(f"pod-{number}")
+        node.call("add", sandbox)
+
+    node.eventually(
+        "full", lambda: node.status()["pool"]["inUse"] == limit and not node.status()["pool"]["warm"]
+    )
+    status = node.status()
+
+    assert status["problems"] == []
+    full = f"the node is full: all {limit} addresses for Pods are taken"
+    assert [notice for notice in status["notices"] if notice.startswith(full)]
+    components = {component["name"]: component for component in status["components"]}
+    assert components["pool"]["detail"] == f"{limit} of {limit} addresses in use, 0 free"
+    assert {use["use"] for use in status["addresses"]} == {"pod"}
+    for name in ("api-server", "cloud", "metadata", "kernel"):
+        assert components[name]["state"] == "ok", components[name]
+        assert components[name]["lastGood"]
