@@ -39,6 +39,7 @@ from ipamd.cloud.tencent import TencentCloud
 from ipamd.core.timing.deadline import Deadline
 from ipamd.kube.client import KubeClient
 from ipamd.kube.events import EventRecorder
+from ipamd.monitoring import Content
 from ipamd.net.dataplane import DataPlane
 from ipamd.net.model import DataPlaneConfig, PodEgress
 from ipamd.runtime.metric import Metric
@@ -69,7 +70,7 @@ class Agent:
         observe: Observe | None = None,
     ) -> None:
         """Take who the node is, what was before, and the outside world; `observe` hears of CNI requests."""
-        self._spans = settings.spans
+        self._spans, self._node, self._facts = settings.spans, settings.node_name, facts
         database = opened.database
         book = self.ledger = SharedLedger(database, opened.ledger)
         repair_log = RepairLog(clock=time.monotonic)
@@ -77,7 +78,7 @@ class Agent:
         events = EventRecorder(client, COMPONENT, settings.node_name)
 
         self._pods = pods = pods_room.build(settings, client=client, book=book, dataplane=dataplane)
-        enis = NodeEnis(
+        self._enis = enis = NodeEnis(
             facts.current.instance,
             cloud=cloud,
             dataplane=dataplane,
@@ -154,7 +155,7 @@ class Agent:
                 NodeComponent(name="cni-configuration", troubles=conf.problems, detail=lambda: conf.file),
             )
         )
-        problems = NodeProblems(
+        self._problems = problems = NodeProblems(
             (
                 repair.rounds.drift,
                 book.unwritten,
@@ -212,6 +213,9 @@ class Agent:
             Service(name="Events", start=events.start, stop=events.stop),
             Service(name="ledger", metrics=book.metrics),
             Service(name="repair log", metrics=repair_log.metrics),
+            Service(name="ENIs", metrics=enis.metrics),
+            Service(name="STATUS", metrics=readiness.metrics),
+            pool_room.subnets(settings, facts, enis=enis, cloud=cloud),
             pods.watch,
             eips.watch,
             node_room.watch(ranges),
@@ -248,6 +252,19 @@ class Agent:
     def metrics(self) -> Iterator[Metric]:
         """Yield what all services show."""
         yield from self._services.metrics()
+
+    def page(self) -> Content:
+        """Return what the status page shows of the node now."""
+        from ipamd.agent import status_page  # noqa: PLC0415 - only who looks at the page pays for it
+
+        return status_page.content(
+            self._node,
+            self._facts.current,
+            book=self.ledger,
+            enis=self._enis,
+            problems=self._problems,
+            errors=self._eips.reconciler.errors(),
+        )
 
     def _wait_synced(self, seconds: float) -> None:
         deadline = Deadline.after(seconds, time.monotonic)

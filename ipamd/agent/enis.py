@@ -9,7 +9,8 @@ store: an agent that starts while the cloud does not answer can still wire Pods 
 import contextlib
 import logging
 import threading
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -26,6 +27,7 @@ from ipamd.core.timing.deadline import Deadline
 from ipamd.net.dataplane import DataPlane
 from ipamd.net.kernel_listing import KernelListing
 from ipamd.net.model import EniLink
+from ipamd.runtime.metric import Metric, gauges
 from ipamd.store.database import Database, StoreError
 
 log = logging.getLogger(__name__)
@@ -56,6 +58,13 @@ class NodeEni:
     def is_broken(self) -> bool:
         """Whether the cloud has it attached, and the node cannot set it up."""
         return bool(self.problem) and self.state != _MISSING
+
+    @property
+    def condition(self) -> str:
+        """Whether it can carry Pods, in one word: `ready`, or why not."""
+        if self.state == _MISSING or self.state not in ("", model.EniState.AVAILABLE.value):
+            return self.state.lower()
+        return "broken" if self.problem or self.link is None else "ready"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +137,18 @@ class NodeEnis:
     def problems(self) -> list[str]:
         """Return a sentence for each ENI that cannot carry Pods."""
         return [f"ENI {eni.eni_id}: {eni.problem}" for eni in self._known.enis.values() if eni.problem]
+
+    def metrics(self) -> Iterator[Metric]:
+        """Yield how many ENIs there are, by whether they can carry Pods."""
+        known = self._known
+        states = Counter(eni.condition for eni in known.enis.values())
+        yield gauges(
+            "tke_eni_enis",
+            "Secondary ENIs of the node: ready for Pods, broken, missing in the cloud, foreign, or what the "
+            "cloud says.",
+            "state",
+            {"ready": 0, "broken": 0, "missing": 0, "foreign": known.foreign, **states},
+        )
 
     def look(self, deadline: Deadline) -> None:
         """Ask the cloud for the ENIs, set up what is new, bring the ledger in step.

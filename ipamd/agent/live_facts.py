@@ -55,6 +55,7 @@ class LiveFacts:
         self._ask = ask
         self._database = database
         self._listeners: list[Callable[[], None]] = []
+        self._askers: list[Callable[[], None]] = []
         self._loop = Loop(
             "facts",
             self.refresh,
@@ -70,6 +71,10 @@ class LiveFacts:
     def on_change(self, listener: Callable[[], None]) -> None:
         """Have `listener` called after each change, on the thread that asks; to be used before `start`."""
         self._listeners.append(listener)
+
+    def on_answer(self, also: Callable[[], None]) -> None:
+        """Have `also` called after each answer, on the thread that asks; to be used before `start`."""
+        self._askers.append(also)
 
     def start(self) -> None:
         """Begin to ask: now, because what is known may be a memory, and then from time to time."""
@@ -89,13 +94,14 @@ class LiveFacts:
                 before.instance.instance_id,
             )
             return
-        if facts == before:
-            return
-        self._facts = facts
-        log.info("the cloud says other things of this node than before: %s", _difference(before, facts))
-        node_facts.remember(facts, self._database)
-        for listener in self._listeners:
-            listener()
+        if facts != before:
+            self._facts = facts
+            log.info("the cloud says other things of this node than before: %s", _difference(before, facts))
+            node_facts.remember(facts, self._database)
+            for listener in self._listeners:
+                listener()
+        for also in self._askers:
+            also()
 
 
 def build(

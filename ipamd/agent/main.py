@@ -25,6 +25,7 @@ from ipamd.cloud.metadata import Metadata
 from ipamd.core.kernel import kernel_release
 from ipamd.kube import config
 from ipamd.kube.client import KubeClient
+from ipamd.runtime.last_answers import LastAnswers
 from ipamd.store import recovery
 
 log = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ def run(settings: AgentSettings, environment: Mapping[str, str]) -> int:
     health = AgentHealth(settings.socket)
     with contextlib.ExitStack() as stack:
         metrics = monitoring.begin(settings, COMPONENT, alive=health.alive, ready=health.ready, stack=stack)
-        monitoring.status_board(settings, COMPONENT, ready=health.ready, stack=stack)
+        board = monitoring.status_board(settings, COMPONENT, ready=health.ready, stack=stack)
         cloud_of = node_facts.cloud_client(
             settings.cloud_endpoint,
             metadata,
@@ -97,7 +98,15 @@ def run(settings: AgentSettings, environment: Mapping[str, str]) -> int:
         )
         health.watch(agent.ledger)
         if metrics:
+            answers = {
+                "cloud": cloud.answered_at,
+                "api_server": client.answered_at,
+                "metadata": metadata.answered_at,
+            }
+            metrics.show(LastAnswers(answers).metrics)
             metrics.show(agent.metrics)
+        if board:
+            board.show(agent.page)
         stack.callback(agent.stop)
         agent.start(stopping)
         stopping.wait()

@@ -22,7 +22,7 @@ from ipamd.core.ledger.ledger import Ledger, Transition
 from ipamd.core.ledger.states import Address, Unbinding
 from ipamd.core.timing.boottime import Boottime
 from ipamd.core.timing.deadline import Deadline
-from ipamd.runtime.metric import Metric, gauges
+from ipamd.runtime.metric import Metric, gauge, gauges
 from ipamd.store.database import Database, StoreError
 
 log = logging.getLogger(__name__)
@@ -88,6 +88,11 @@ class SharedLedger:
 
     def metrics(self) -> Iterator[Metric]:
         """Yield how many addresses and EIPs there are, by what becomes of them."""
+        yield gauge(
+            "tke_eni_store_unwritten",
+            "1 while the disk does not take what happens, which is then in memory only.",
+            int(bool(self.unwritten())),
+        )
         addresses = self.ledger.addresses.values()
         states = Counter(_state(address) for address in addresses)
         yield gauges(

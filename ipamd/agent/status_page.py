@@ -4,11 +4,12 @@ Imported when the page is first asked for. Reads snapshots, changes nothing, ask
 Thread safety: any thread may ask.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 
 import ipamd
 from ipamd.agent.enis import NodeEni, NodeEnis
+from ipamd.agent.facts import NodeFacts
+from ipamd.agent.problems import NodeProblems
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core import model
 from ipamd.core.errors import IpamError
@@ -16,88 +17,76 @@ from ipamd.core.kubernetes import capacity
 from ipamd.core.ledger.ledger import Ledger
 from ipamd.core.ledger.slots import slots
 from ipamd.core.ledger.states import Address, Assigned, Occupied
+from ipamd.core.timing.boottime import Boottime
 from ipamd.page import layout
 from ipamd.page.markup import Child, Element, tag
 from ipamd.page.slots import drawn, legend
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodePage:
-    """What is shown of one node, and where it comes from."""
+def content(
+    node: str,
+    facts: NodeFacts,
+    *,
+    book: SharedLedger,
+    enis: NodeEnis,
+    problems: NodeProblems,
+    errors: Mapping[str, IpamError],
+) -> tuple[str, list[Element]]:
+    """Return a line about the node, and the parts of its page; `errors` are those of EIPs by claim or EIP."""
+    instance, ledger = facts.instance, book.ledger
+    subtitle = (
+        f"node {node}, {instance.instance_id} ({instance.instance_type}) in {instance.zone}, "
+        f"release {ipamd.__version__}; {len(ledger.available)} addresses are free, "
+        f"{len(ledger.in_state(Assigned, Occupied))} of at most {capacity.pod_ips(facts.limits)} "
+        "are used by Pods"
+    )
+    return subtitle, [
+        layout.section("What is wrong", *_notes(problems)),
+        _enis(enis, ledger, facts.limits, book.now()),
+        _pods(ledger),
+        _eips(ledger, dict(errors)),
+    ]
 
-    node: str
-    instance: Callable[[], model.Instance]
-    limits: Callable[[], model.EniLimits]
-    book: SharedLedger
-    enis: NodeEnis
-    problems: Callable[[], list[str]]
-    """One sentence for each thing that somebody has to mend."""
-    notices: Callable[[], list[str]]
-    """One sentence for each thing to know."""
-    errors: Callable[[], Mapping[str, IpamError]]
-    """Why EIPs are not bound or unbound, by claim or EIP."""
 
-    def content(self) -> tuple[str, list[Element]]:
-        """Return a line about the node, and the parts of its page."""
-        instance, limits, book = self.instance(), self.limits(), self.book.ledger
-        subtitle = (
-            f"node {self.node}, {instance.instance_id} ({instance.instance_type}) in {instance.zone}, "
-            f"release {ipamd.__version__}; {len(book.available)} addresses are free, "
-            f"{len(book.in_state(Assigned, Occupied))} of at most {capacity.pod_ips(limits)} are used by Pods"
-        )
-        return subtitle, [
-            layout.section("What is wrong", *self._notes()),
-            self._drawn(book, limits),
-            _pods(book),
-            self._eips(book),
-        ]
+def _notes(problems: NodeProblems) -> Iterator[Element]:
+    wrong = problems.problems()
+    yield from (layout.note("error", problem) for problem in wrong)
+    yield from (layout.note("info", notice) for notice in problems.notices())
+    if not wrong:
+        yield layout.note("good", "nothing that the agent knows of")
 
-    def _notes(self) -> Iterator[Element]:
-        problems, notices = self.problems(), self.notices()
-        yield from (layout.note("error", problem) for problem in problems)
-        yield from (layout.note("info", notice) for notice in notices)
-        if not problems:
-            yield layout.note("good", "nothing that the agent knows of")
 
-    def _drawn(self, book: Ledger, limits: model.EniLimits) -> Element:
-        enis = sorted(self.enis.enis.values(), key=lambda eni: eni.eni_id)
-        rows = [self._eni(eni, book, limits) for eni in enis]
-        return layout.section(
-            f"ENIs ({len(enis)} of at most {limits.enis - 1} for Pods)",
-            layout.table(("ENI", "link", "subnet", "state", "addresses"), rows, "none yet"),
-            legend(),
-        )
+def _enis(enis: NodeEnis, ledger: Ledger, limits: model.EniLimits, now: Boottime) -> Element:
+    known = sorted(enis.enis.values(), key=lambda eni: eni.eni_id)
+    rows = [_eni(eni, ledger, limits, now) for eni in known]
+    return layout.section(
+        f"ENIs ({len(known)} of at most {limits.enis - 1} for Pods)",
+        layout.table(("ENI", "link", "subnet", "state", "addresses"), rows, "none yet"),
+        legend(),
+    )
 
-    def _eni(self, eni: NodeEni, book: Ledger, limits: model.EniLimits) -> list[Child]:
-        mine = [address for address in book.addresses.values() if address.eni_id == eni.eni_id]
-        used = sum(isinstance(address.state, Assigned | Occupied) for address in mine)
-        squares = drawn(
-            slots(mine, limits.ips_per_eni, self.book.now()),
-            f"{eni.eni_id}: {used} of {limits.ips_per_eni - 1} addresses are used by Pods",
-        )
-        state = eni.problem or eni.state or "UNKNOWN"
-        return [tag("code", eni.eni_id), eni.link.name if eni.link else "none", eni.subnet_id, state, squares]
 
-    def _eips(self, book: Ledger) -> Element:
-        failed = dict(self.errors())
-        rows: list[list[Child]] = []
-        for address in sorted(book.addresses.values(), key=lambda address: address.ip):
-            if address.eip is not None:
-                of = address.eip.claim or str(address.pod or "")
-                error = failed.pop(of, None)
-                rows.append(
-                    [
-                        f"{address.eip.public_ip} ({address.eip.eip_id})",
-                        address.ip,
-                        of,
-                        address.eip.stage.value,
-                        _told(error),
-                    ]
-                )
-        rows += [["none", "", subject, "not bound", _told(error)] for subject, error in failed.items()]
-        return layout.section(
-            "EIPs", layout.table(("EIP", "at", "claim", "state", "last error"), rows, "none")
-        )
+def _eni(eni: NodeEni, ledger: Ledger, limits: model.EniLimits, now: Boottime) -> list[Child]:
+    mine = [address for address in ledger.addresses.values() if address.eni_id == eni.eni_id]
+    used = sum(isinstance(address.state, Assigned | Occupied) for address in mine)
+    squares = drawn(
+        slots(mine, limits.ips_per_eni, now),
+        f"{eni.eni_id}: {used} of {limits.ips_per_eni - 1} addresses are used by Pods",
+    )
+    state = eni.problem or eni.condition
+    return [tag("code", eni.eni_id), eni.link.name if eni.link else "none", eni.subnet_id, state, squares]
+
+
+def _eips(ledger: Ledger, errors: dict[str, IpamError]) -> Element:
+    rows: list[list[Child]] = []
+    for address in sorted(ledger.addresses.values(), key=lambda address: address.ip):
+        if address.eip is not None:
+            eip, of = address.eip, address.eip.claim or str(address.pod or "")
+            said = _told(errors.pop(of, None))
+            rows.append([f"{eip.public_ip} ({eip.eip_id})", address.ip, of, eip.stage.value, said])
+    rows += [["none", "", subject, "not bound", _told(error)] for subject, error in errors.items()]
+    head = ("EIP", "at", "claim", "state", "last error")
+    return layout.section("EIPs", layout.table(head, rows, "none"))
 
 
 def _pods(book: Ledger) -> Element:

@@ -8,7 +8,7 @@ import pytest
 
 from testbed.chain import PLUGINS
 
-HEALTH, METRICS = "127.0.0.1:61680", "127.0.0.1:61681"
+HEALTH, METRICS, STATUS = "127.0.0.1:61680", "127.0.0.1:61681", "127.0.0.1:61682"
 
 
 def get(bed, address, path):
@@ -32,6 +32,7 @@ def begun(own_node, tmp_path):
     return own_node.begin(
         f"--health-address={HEALTH}",
         f"--metrics-address={METRICS}",
+        f"--status-address={STATUS}",
         f"--cni-conf={own_node.conf}",
         f"--cni-bin-dir={PLUGINS}",
     )
@@ -101,3 +102,59 @@ def test_metrics_tell_of_requests_addresses_and_eips(begun):
     assert found["tke_eni_node_problems"] == 0
     assert found['tke_eni_cloud_requests_total{action="AssociateAddress",code="OK"}'] == 1
     assert found['tke_eni_kube_request_seconds_count{request="patch.eipclaims.status"}'] >= 1
+
+
+def test_metrics_tell_of_the_node_s_enis_its_pool_and_the_last_answers(begun):
+    begun.eventually(
+        "the subnet is known", lambda: any(name.startswith("tke_eni_subnet_free") for name in values(begun))
+    )
+    found = values(begun)
+
+    assert found['tke_eni_enis{state="ready"}'] == 1
+    assert found['tke_eni_enis{state="broken"}'] == found['tke_eni_enis{state="foreign"}'] == 0
+    assert found["tke_eni_ready"] == found["tke_eni_node_available"] == 1
+    assert found["tke_eni_store_unwritten"] == found["tke_eni_pool_missing"] == 0
+    assert found["tke_eni_pool_room"] > 100
+    assert 0 < found['tke_eni_subnet_free_addresses{subnet="subnet-demo0001"}'] < 253
+    for of in ("cloud", "api_server", "metadata"):
+        assert 0 <= found[f'tke_eni_last_answer_seconds{{of="{of}"}}'] < 60
+
+
+def test_a_cloud_that_fails_ages_and_an_eni_that_goes_is_not_ready(begun):
+    with begun.without_cloud():
+        begun.eventually(
+            "old", lambda: values(begun)['tke_eni_last_answer_seconds{of="cloud"}'] > 5, seconds=30
+        )
+        assert values(begun)['tke_eni_last_answer_seconds{of="metadata"}'] > 0
+    begun.eventually(
+        "young", lambda: values(begun)['tke_eni_last_answer_seconds{of="cloud"}'] < 4, seconds=60
+    )
+
+
+def test_the_status_page_shows_enis_pods_and_what_is_wrong_with_eips(begun):
+    _, sandbox, eip = begun.pod_with_eip("web-0")
+    assert begun.call("add", sandbox)[0] == 0
+
+    def page():
+        status, body = get(begun, STATUS, "/")
+        assert status == 200
+        return body
+
+    shown = page()
+    assert f"node {begun.node.name}, {begun.node.instance_id}" in shown
+    assert "Pod default/web-0, EIP" in shown
+    assert f"{eip.public_ip} ({eip.eip_id})" in shown
+    assert "nothing that the agent knows of" in shown
+    begun.cloud.disassociate_eip(eip.eip_id)
+    begun.eventually("told in the log", lambda: "somebody" in page() or "unbound" in page())
+    for squares in ("slot primary", "slot pod", "slot free"):
+        assert squares in page()
+
+
+def test_the_status_page_of_an_agent_that_waits_says_for_what(own_node):
+    own_node.start_region()
+    own_node.start_agent(options=["--metadata-url=http://127.0.0.1:9", f"--status-address={STATUS}"])
+
+    own_node.wait_until("served", lambda: get(own_node, STATUS, "/")[0] == 200)
+    own_node.wait_until("said", lambda: "the metadata service" in get(own_node, STATUS, "/")[1])
+    assert "not ready: " in get(own_node, STATUS, "/")[1]

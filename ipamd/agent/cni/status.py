@@ -10,7 +10,7 @@ Thread safety: any thread may call any method.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from ipamd.agent.persistence import Persistence
 from ipamd.agent.pool.pool import Pool
@@ -18,6 +18,7 @@ from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core.cni.errors import CniError, Code
 from ipamd.core.cni.requests import StatusRequest
 from ipamd.core.ledger.states import Assigned, Occupied
+from ipamd.runtime.metric import Metric, gauge
 
 
 class Readiness:
@@ -42,25 +43,34 @@ class Readiness:
 
     def check(self, request: StatusRequest) -> None:
         """Return when the plugin can serve ADD; CniError 50 or 51 with the reason if not."""
+        found = self._trouble()
+        if found is not None:
+            code, message, advice = found
+            raise CniError(code, f"STATUS: {message}", advice=advice, version=request.conf.version)
+
+    def metrics(self) -> Iterator[Metric]:
+        """Yield whether STATUS succeeds."""
+        yield gauge(
+            "tke_eni_node_available",
+            "1 while STATUS succeeds; else the runtime reports the node's network as not ready.",
+            int(self._trouble() is None),
+        )
+
+    def _trouble(self) -> tuple[Code, str, str] | None:
+        """Return why STATUS fails: code, message and advice; None when it succeeds."""
         drift = self._kernel_drift.for_longer_than(self._patience)
         disk = self._disk.for_longer_than(self._patience)
         dry = self._dry.for_longer_than(self._patience)
         if drift:
-            raise CniError(
-                Code.LIMITED_CONNECTIVITY,
-                f"STATUS: {'; '.join(drift)}",
-                advice="see `ipamctl status` and the agent's log",
-                version=request.conf.version,
-            )
+            return Code.LIMITED_CONNECTIVITY, "; ".join(drift), "see `ipamctl status` and the agent's log"
         if self._book.ledger.in_state(Assigned, Occupied):
-            return
+            return None
         obstacle = self._pool.obstacle()
-        if obstacle is not None or disk or dry:
-            reason = obstacle.message if obstacle is not None else [*disk, *dry][0]
-            advice = "make room on the node's disk" if disk else self._pool.advice()
-            raise CniError(
-                Code.PLUGIN_NOT_AVAILABLE,
-                f"STATUS: no address for Pods: {reason}",
-                advice=obstacle.advice if obstacle is not None else advice or "see the agent's log",
-                version=request.conf.version,
-            )
+        if obstacle is None and not disk and not dry:
+            return None
+        reason = obstacle.message if obstacle is not None else [*disk, *dry][0]
+        if obstacle is not None:
+            advice = obstacle.advice
+        else:
+            advice = "make room on the node's disk" if disk else self._pool.advice() or "see the agent's log"
+        return Code.PLUGIN_NOT_AVAILABLE, f"no address for Pods: {reason}", advice

@@ -106,6 +106,7 @@ def build(
         troubles=lambda: [f"{claim}: {error}" for claim, error in reconciler.errors().items()],
         watch=Service(name="watch of EIPClaims", start=claims.start, stop=ended(claims.stop)),
         bind=(
+            Service(name="EIPs told", metrics=publisher.metrics),
             Service(
                 name="EIPs",
                 start=reconciler.start,

@@ -7,7 +7,8 @@ Thread safety: any thread may call any method.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Final
 
 from ipamd.agent.eips.claims import ClaimSource
 from ipamd.agent.pods.source import PodSource
@@ -20,8 +21,13 @@ from ipamd.core.kubernetes.annotation_names import EIP_ID, EIP_PUBLIC_IP
 from ipamd.kube import errors, resources
 from ipamd.kube.client import KubeClient
 from ipamd.kube.events import EventRecorder
+from ipamd.runtime.durations import DurationCounts
+from ipamd.runtime.metric import Metric, histogram
 
 log = logging.getLogger(__name__)
+
+_BUCKETS: Final = (1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0)
+"""Seconds: a few with everything well, minutes with a quota or an image that is pulled first."""
 
 
 class ClaimPublisher:
@@ -44,6 +50,15 @@ class ClaimPublisher:
         self._pods = pods
         self._events = events
         self._clock = clock
+        self._waits = DurationCounts(_BUCKETS)
+
+    def metrics(self) -> Iterator[Metric]:
+        """Yield for how long Pods waited for their EIPs."""
+        yield histogram(
+            "tke_eni_pod_to_eip_seconds",
+            "From the creation of a Pod until its EIP was bound; once for each Pod.",
+            self._waits.distribution(),
+        )
 
     def begin(self, claim: Claim, pod: model.PodRef, binding: ClaimBinding) -> Claim:
         """Write the binding into the claim before the cloud is asked; return the claim as it is then.
@@ -85,8 +100,11 @@ class ClaimPublisher:
             return
         was_bound = condition(claim.conditions, BOUND).get("status") == "True"
         eip_id, public_ip = claim.address.eip_id, claim.address.public_ip
+        known = self._pods.known(pod)
         self._annotate(pod, {EIP_ID: eip_id, EIP_PUBLIC_IP: public_ip})
         self._claims.revise(claim, revision)
+        if known is not None and known.ref == pod and EIP_ID not in known.annotations and known.created:
+            self._waits.observe(max(0.0, self._clock() - known.created))
         if not was_bound or note:
             message = f"EIP {public_ip} ({eip_id}) is bound to {binding.private_ip} on {binding.eni_id}{note}"
             self.event(pod, "AssociatedEIP", message)

@@ -1,12 +1,14 @@
 """The pool of the node's addresses: what it has to keep to, who grows and shrinks it."""
 
 import time
+from collections.abc import Iterator
 
 from ipamd.agent.enis import NodeEnis
 from ipamd.agent.live_facts import LiveFacts
 from ipamd.agent.options import AgentSettings
 from ipamd.agent.pool.executor import EniPlan, PoolExecutor
 from ipamd.agent.pool.pool import Pool, PoolTerms
+from ipamd.agent.pool.subnets import SubnetLevels
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.core.kubernetes import capacity
@@ -59,4 +61,16 @@ def figures(book: SharedLedger, pool: Pool) -> str:
 
 def run(pool: Pool) -> Service:
     """Return the service that keeps the pool."""
-    return Service(name="pool", start=pool.start, stop=pool.stop, grace=_GRACE)
+    return Service(name="pool", start=pool.start, stop=pool.stop, grace=_GRACE, metrics=pool.metrics)
+
+
+def subnets(settings: AgentSettings, facts: LiveFacts, *, enis: NodeEnis, cloud: TencentCloud) -> Service:
+    """Return what shows how full the subnets are; it is asked whenever the facts are."""
+
+    def ids() -> Iterator[str]:
+        yield from settings.pod_subnets or (facts.current.instance.subnet_id,)
+        yield from (eni.subnet_id for eni in enis.enis.values() if eni.subnet_id)
+
+    levels = SubnetLevels(cloud, ids)
+    facts.on_answer(levels.look)
+    return Service(name="subnets", metrics=levels.metrics)

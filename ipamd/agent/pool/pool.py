@@ -28,6 +28,7 @@ from ipamd.runtime import chance
 from ipamd.runtime.defects import Survive
 from ipamd.runtime.failure_cache import FailureCache
 from ipamd.runtime.loop import Loop, LoopPace
+from ipamd.runtime.metric import Metric, gauge
 from ipamd.runtime.task import note_defect
 from ipamd.runtime.workers import OF_JOBS, JobQueue, Workers, do_job
 
@@ -125,6 +126,17 @@ class Pool:
         terms = self._told_terms()
         limits = terms.limits
         return replace(terms, limits=replace(limits, enis=max(1, limits.enis - self._enis.foreign)))
+
+    def metrics(self) -> Iterator[Metric]:
+        """Yield how many addresses may come, and how many should have."""
+        facts = self._facts()
+        room = max(0, pool.room(facts))
+        yield gauge("tke_eni_pool_room", "Addresses that the node's ENIs can have more; 0: it is full.", room)
+        yield gauge(
+            "tke_eni_pool_missing",
+            "Addresses that should be free for Pods, are not, and that the node could have.",
+            max(0, min(room, pool.wanted(facts))),
+        )
 
     @property
     def activity(self) -> str:

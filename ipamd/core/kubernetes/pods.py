@@ -12,6 +12,7 @@ from typing import Any
 
 from ipamd.core import model
 from ipamd.core.kubernetes import annotation_names, capacity, owners
+from ipamd.core.timing import timestamps
 
 _ASKS = [{"resources": {"requests": {capacity.EIP_RESOURCE: "1"}}}]
 _READY = [{"type": "Ready", "status": "True"}]
@@ -47,6 +48,8 @@ class PodView:
     """The beginning of a name that was or could have been generated."""
     controller: owners.OwnerRef | None = None
     """What made it, for example a StatefulSet or a ReplicaSet."""
+    created: float | None = None
+    """When, in seconds since the epoch by the API server's clock; kept only of Pods that ask for an EIP."""
     static_uids: frozenset[str] = frozenset()
     """Of a mirror Pod: under which UIDs the kubelet runs the static Pod that it mirrors."""
 
@@ -88,6 +91,7 @@ def view(pod: Mapping[str, Any]) -> PodView:
         requests_eip=_requests(spec, capacity.EIP_RESOURCE),
         generate_name=_text(metadata.get("generateName")),
         controller=owners.controller_of(metadata),
+        created=timestamps.from_text(_text(metadata.get("creationTimestamp"))),
         static_uids=frozenset(_static_annotations(metadata).values()),
     )
 
@@ -109,11 +113,16 @@ def trim(pod: Mapping[str, Any]) -> dict[str, Any]:
     What the Pods of a workload or node have in common is kept once.
     """
     metadata, spec, status = (_mapping(pod.get(part)) for part in ("metadata", "spec", "status"))
-    kept = ("name", "uid", "resourceVersion", "deletionTimestamp")
+    own = _own_annotations(metadata)
+    asks = bool(own) or _requests(spec, capacity.EIP_RESOURCE)
+    kept = (
+        *("name", "uid", "resourceVersion", "deletionTimestamp"),
+        *(("creationTimestamp",) if asks else ()),
+    )
     controller = owners.controller_of(metadata)
     annotations = {
         **dict.fromkeys(_strays(metadata), ""),
-        **_own_annotations(metadata),
+        **own,
         **_static_annotations(metadata),
     }
     return {

@@ -1,6 +1,7 @@
 """What the agent writes into claims: never over what it has not seen."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -12,11 +13,13 @@ from ipamd.core.claim import eipclaim, status
 from ipamd.core.claim.eipclaim import ClaimAddress, ClaimBinding, ClaimPod, Reason
 from ipamd.core.cloud_errors import cloud_error
 from ipamd.core.errors import TryAgainError
+from ipamd.core.timing import timestamps
 from ipamd.kube.client import KubeClient
 from ipamd.kube.connection import Connection
 from ipamd.kube.events import EventRecorder
-from ipamd.kube.resources import EIPCLAIMS
+from ipamd.kube.resources import EIPCLAIMS, PODS
 from simulator.kube import KubeServer, Store, listen
+from tests.testkit.eventually import eventually
 
 POD = model.PodRef(namespace="default", name="web-0", uid="pod-1")
 HERE = ClaimBinding(node="node-a", eni_id="eni-1", private_ip="10.0.1.5", pod_uid="pod-1", sandbox="s1")
@@ -42,6 +45,12 @@ def announcer(client):
 @pytest.fixture
 def bound(client):
     """A claim as the agent of node-a has last seen it: bound here."""
+    provision(client, "pod-1")
+    return write(client, status.bound, HERE, 2.0)
+
+
+def provision(client, uid):
+    """Create the claim of a Pod, with its EIP."""
     spec = {"attributes": {"bandwidthMbps": 1, "isp": "BGP", "chargeType": "TRAFFIC_POSTPAID_BY_HOUR"}}
     client.create(
         EIPCLAIMS,
@@ -56,9 +65,8 @@ def bound(client):
         },
     )
     address = ClaimAddress(eip_id="eip-1", public_ip="198.18.0.1", owned=True)
-    write(client, status.serve, ClaimPod(uid="pod-1", node="node-a"))
+    write(client, status.serve, ClaimPod(uid=uid, node="node-a"))
     write(client, status.provisioned, address, Reason.ALLOCATED, 1.0)
-    return write(client, status.bound, HERE, 2.0)
 
 
 def read(client):
@@ -129,3 +137,46 @@ def test_a_failed_bind_is_not_written_over_what_the_next_node_has_written(client
     announcer.bind_failed(bound, POD, refused("r-1"))
 
     assert read(client).resource_version == newer.resource_version
+
+
+def test_a_pod_s_wait_for_its_eip_is_counted_once(client):
+    """By the API server's date of the Pod, which has no EIP yet as far as the watch tells."""
+    created = client.create(
+        PODS,
+        {
+            "metadata": {
+                "namespace": "default",
+                "name": "web-0",
+                "annotations": {"tke.cloud.tencent.com/eip-attributes": ""},
+            },
+            "spec": {"nodeName": "node-a", "containers": [{"name": "m", "image": "x"}]},
+        },
+    )
+    pod = model.PodRef(namespace="default", name="web-0", uid=created["metadata"]["uid"])
+    provision(client, pod.uid)
+    source, pods = ClaimSource(client, "node-a"), PodSource(client, "node-a")
+    pods.start()
+    assert pods.wait_synced(10)
+    born = timestamps.from_text(created["metadata"]["creationTimestamp"])
+    assert born
+    announcer = ClaimPublisher(
+        "node-a",
+        client=client,
+        claims=source,
+        pods=pods,
+        events=EventRecorder(client, "test"),
+        clock=lambda: born + 4,
+    )
+    binding = ClaimBinding(node="node-a", eni_id="eni-1", private_ip="10.0.1.5", pod_uid=pod.uid)
+
+    def waits():
+        (metric,) = announcer.metrics()
+        return [count for _, count in metric.distribution.counts], metric.distribution.total
+
+    announcer.bound(read(client), pod, binding)
+    assert waits() == ([0, 0, 0, *[1] * 10], 4)
+    eventually(lambda: "tke.cloud.tencent.com/eip-id" in pods.known(pod).annotations)
+    announcer.bound(read(client), pod, replace(binding, private_ip="10.0.1.6"))
+
+    assert waits() == ([0, 0, 0, *[1] * 10], 4)
+    pods.stop()
