@@ -149,6 +149,22 @@ def test_a_layout_that_is_not_understood_is_left_alone(text):
         revised(text, "10.0.1.4/32", "10.0.1.5/32")
 
 
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("a: 1\na: 2\n", "a stands there more than once"),
+        ("a:\n- b: 1\n  b: 2\n", "b stands there more than once"),
+        ("a:\n- - b: {c: 1, c: 2}\n", "c stands there more than once"),
+        ('{"a": [{"b": 1, "b": 2}]}', "b stands there more than once"),
+        ("a: {<<: {b: 1}}\n", "it merges mappings"),
+        ("- 10.0.1.4/32\n", "it is a list, not an object of fields"),
+    ],
+)
+def test_what_can_be_understood_in_two_ways_is_refused(text, why):
+    with pytest.raises(InvalidInputError, match=why):
+        ConfigText(text)
+
+
 PIECES = st.sampled_from(
     [
         *(
