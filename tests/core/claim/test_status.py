@@ -66,6 +66,7 @@ def test_a_lock_is_written_once_and_so_is_its_end():
 
     locked = status.locked(free, Reason.EIP_BLOCKED, "eip-1 is blocked (RequestId a-1)", NOW)
     blocked = replace(free, conditions=conditions(locked))
+    assert locked is not None
     assert locked["status"]["phase"] == "Failed"
     assert status.locked(blocked, Reason.EIP_BLOCKED, "eip-1 is blocked (RequestId b-2)", NOW + 9) is None
     assert status.locked(blocked, Reason.EIP_IN_ARREARS, "eip-1 is blocked (RequestId b-2)", NOW) is not None
