@@ -11,6 +11,7 @@ READINGS = {
 }  # fmt: skip
 REASONS = {
     "ipamd/agent/eips/build.py:build": "times in the status of claims are for people and other machines",
+    "ipamd/agent/introspection.py:IntrospectionService._component": "people are shown since when",
     "ipamd/agent/introspection.py:IntrospectionService._unix": "converted when people are shown it",
     "ipamd/cloud/metadata.py:_date": "only for a metadata service that does not date its answers",
     "ipamd/controller/admission/webhook.py:AdmissionWebhook.__init__": "certificates have Unix times",
