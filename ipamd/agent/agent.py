@@ -32,10 +32,11 @@ from ipamd.agent.node.repair_log import RepairLog
 from ipamd.agent.options import AgentSettings
 from ipamd.agent.pods import build as pods_room
 from ipamd.agent.pool import build as pool_room
-from ipamd.agent.problems import NodeProblems
+from ipamd.agent.problems import NodeProblems, harms
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.cloud import metadata
 from ipamd.cloud.tencent import TencentCloud
+from ipamd.core.kubernetes.node_condition import NodeReason
 from ipamd.core.timing.deadline import Deadline
 from ipamd.kube.client import KubeClient
 from ipamd.kube.events import EventRecorder
@@ -157,14 +158,14 @@ class Agent:
         )
         self._problems = problems = NodeProblems(
             (
-                repair.rounds.drift,
-                book.unwritten,
-                pool.problems,
-                enis.problems,
-                repair.cut_off,
-                repair.foreign,
-                behind,
-                conf.problems,
+                harms(NodeReason.REPAIR_FAILED, repair.rounds.drift),
+                harms(NodeReason.STORE_UNWRITABLE, book.unwritten),
+                pool.entries,
+                harms(NodeReason.ENI_BROKEN, enis.problems),
+                harms(NodeReason.POD_CUT_OFF, repair.cut_off),
+                harms(NodeReason.FOREIGN_RULE, repair.foreign),
+                harms(NodeReason.NOT_SYNCED, behind),
+                harms(NodeReason.CNI_CONFIGURATION, conf.problems),
             ),
             notices=(ranges.notices, pool.notices),
             components=components,
@@ -228,7 +229,13 @@ class Agent:
             Service(name="facts", start=facts.start, stop=facts.stop, grace=_GRACE),
         )
         self._repairing = (repair.service,)
-        self._serving = cni_room.serve(server, sandboxes, conf.announce, metrics=problems.metrics)
+        said = node_room.condition(
+            settings, resources, client=client, problems=problems.entries, enis=enis, events=events
+        )
+        self._serving = (
+            *cni_room.serve(server, sandboxes, conf.announce, metrics=problems.metrics),
+            node_room.say(said),
+        )
         self._services = Services(*self._watching, *self._working, *self._repairing, *self._serving)
 
     def start(self, stopping: threading.Event) -> None:

@@ -8,19 +8,28 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from ipamd.agent.components import NodeComponents
+from ipamd.core.kubernetes.node_condition import NodeProblem, NodeReason, Weight
 from ipamd.runtime.metric import Metric, gauge
 
 Sentences = Callable[[], list[str]]
 """Returns one sentence for each thing that is wrong now."""
+Source = Callable[[], Sequence[NodeProblem]]
+
+
+def harms(reason: NodeReason, sentences: Sentences) -> Source:
+    """Return a source of problems that all have one reason, and from which Pods suffer."""
+    return lambda: [
+        NodeProblem(reason=reason.value, message=text, weight=Weight.HARM) for text in sentences()
+    ]
 
 
 class NodeProblems:
     """The problems of one node."""
 
     def __init__(
-        self, sources: Sequence[Sentences], *, notices: Sequence[Sentences], components: NodeComponents
+        self, sources: Sequence[Source], *, notices: Sequence[Sentences], components: NodeComponents
     ) -> None:
-        """Take who tells reasons why the node cannot take Pods, and who tells what keeps no Pod from it.
+        """Take who tells what is wrong with the node, and who tells what keeps no Pod from it.
 
         `components` have the same by what the node depends on.
         """
@@ -28,9 +37,13 @@ class NodeProblems:
         self._sources: Final = tuple(sources)
         self._notices: Final = tuple(notices)
 
+    def entries(self) -> list[NodeProblem]:
+        """Return all that an operator of the node has to know, with its reason and weight."""
+        return [problem for source in self._sources for problem in source()]
+
     def problems(self) -> list[str]:
         """Return one sentence for each reason why the node cannot take Pods, or not all kinds of Pods."""
-        return [sentence for source in self._sources for sentence in source()]
+        return [problem.message for problem in self.entries() if problem.weight is Weight.HARM]
 
     def notices(self) -> list[str]:
         """Return one sentence for each thing that keeps no Pod from the node, and that is to be known."""

@@ -35,7 +35,7 @@ def cluster(tmp_path):
 def busy(cluster):
     """Three nodes: one is well, of one the agent has a problem, one has lost its agent."""
     cluster.add_node("node-a", agent="agent-a")
-    cluster.add_node("node-b", agent="agent-b", condition=("False", "KernelBroken", "table 4002 is gone"))
+    cluster.add_node("node-b", agent="agent-b", condition=("False", "RepairFailed", "table 4002 is gone"))
     cluster.add_node("node-c", condition=("Unknown", "AgentGone", "none is ready"))
     for number in range(3):
         cluster.add_pod(f"web-{number}", "node-a")
@@ -55,7 +55,7 @@ def test_all_nodes_at_a_glance(busy):
     assert (found["node-a"]["ready"], found["node-a"]["version"]) == ("True", "0.1.0")
     assert (found["node-a"]["addressesUsed"], found["node-a"]["addresses"]) == (3, 27)
     assert (found["node-a"]["eipsUsed"], found["node-a"]["eips"]) == (1, 3)
-    assert found["node-b"]["problem"] == "KernelBroken: table 4002 is gone"
+    assert found["node-b"]["problem"] == "RepairFailed: table 4002 is gone"
     assert "no Pod of the agent is on it" in found["node-c"]["problem"]
 
 
@@ -64,7 +64,7 @@ def test_nodes_with_problems_come_first_and_are_named_below_the_table(busy):
 
     assert lines[0].split() == ["NODE", "READY", "REASON", "FOR", "AGENT", "ADDRESSES", "EIPS", "AGE"]
     assert [line.split()[0] for line in lines[1:4]] == ["node-b", "node-c", "node-a"]
-    assert "PROBLEM  node-b: KernelBroken: table 4002 is gone" in lines
+    assert "PROBLEM  node-b: RepairFailed: table 4002 is gone" in lines
     assert max(map(len, lines[:4])) <= 100
 
 

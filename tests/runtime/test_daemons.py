@@ -35,6 +35,7 @@ AGENT = {
     "kernel-listening",
     "kernel-upkeep",
     "link-removal",
+    "node-condition",
     "node-resources",
     "outside-upkeep",
     "pool",
@@ -76,6 +77,8 @@ THREADS_MADE_ELSEWHERE = {
     "controller/admission/server.py": "one for each connection; what it raises is logged and ends that",
     "runtime/service.py": "for the stop, which waits for them and gets what they raise",
     "ctl/eip_release.py": "ipamctl is no daemon; what they raise is the command's",
+    "ctl/kubectl/bundle.py": "likewise",
+    "ctl/kubectl/relay.py": "likewise",
     "net/netns.py": "one that enters a Pod's namespace, while its caller waits and gets what it raises",
     "runtime/task.py": "the kit",
 }

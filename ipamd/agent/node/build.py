@@ -1,16 +1,18 @@
 """The node itself: what its Pods reach, how it comes back after a start, how it is kept, what it offers."""
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+import ipamd
 from ipamd.agent.cni.build import Sandboxes
 from ipamd.agent.eips.build import NodeEips
 from ipamd.agent.enis import NodeEnis
 from ipamd.agent.live_facts import LiveFacts
 from ipamd.agent.node.cloud_check import CloudCheck
+from ipamd.agent.node.condition import NodeCondition, NodeSources
 from ipamd.agent.node.extended_resources import ExtendedResources
 from ipamd.agent.node.intrusions import Intrusions
 from ipamd.agent.node.kernel_repair import KernelRepair, RoundListing
@@ -28,7 +30,9 @@ from ipamd.agent.pods.build import NodePods
 from ipamd.agent.pool.pool import Pool
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core.kubernetes import capacity
+from ipamd.core.kubernetes.node_condition import NodeProblem
 from ipamd.kube.client import KubeClient
+from ipamd.kube.events import EventRecorder
 from ipamd.net.dataplane import DataPlane
 from ipamd.net.model import PodEgress
 from ipamd.runtime.metric import Metric, counters
@@ -84,6 +88,35 @@ def resources(
 def offer(resources: ExtendedResources) -> Service:
     """Return the service that keeps them in the Node."""
     return Service(name="extended resources", start=resources.start, stop=resources.stop)
+
+
+def condition(
+    settings: AgentSettings,
+    resources: ExtendedResources,
+    *,
+    client: KubeClient,
+    problems: Callable[[], Sequence[NodeProblem]],
+    enis: NodeEnis,
+    events: EventRecorder,
+) -> NodeCondition:
+    """Return what the Node says of this agent."""
+
+    def well() -> str:
+        usable = sum(not eni.problem for eni in enis.enis.values())
+        return f"agent {ipamd.__version__} serves Pods with {usable} ENI{'s' if usable != 1 else ''}"
+
+    return NodeCondition(
+        client,
+        settings.node_name,
+        sources=NodeSources(present=resources.node, problems=problems, well=well),
+        events=events,
+        clock=time.time,  # what is written to the API server is for people and other machines
+    )
+
+
+def say(condition: NodeCondition) -> Service:
+    """Return the service that keeps it true; after what serves Pods has started."""
+    return Service(name="node condition", start=condition.start, stop=ended(condition.stop))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,7 +64,7 @@ class NodeCondition:
         self._events = events
         self._clock = clock
         self._monotonic = monotonic
-        self._seen: Sequence[NodeProblem] = ()
+        self._seen: Sequence[NodeProblem] | None = None
         self._told: Sequence[NodeProblem] = ()
         self._status = ""
         self._written_at = -math.inf
@@ -95,6 +95,8 @@ class NodeCondition:
         if node is None:
             return
         seen, self._seen = self._seen, tuple(self._sources.problems())
+        if seen is None:
+            return  # what has just started is not judged by its first moments
         standing = [p for p in self._seen if not node_condition.news(seen, [p])]
         verdict = node_condition.verdict(standing, well=self._sources.well(), node=self._node)
         self._tell(node, standing, verdict)

@@ -18,8 +18,10 @@ from ipamd.agent.enis import NodeEni, NodeEnis
 from ipamd.agent.pool.executor import PoolExecutor, SubnetRefusedError
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core import model, pool
+from ipamd.core.claim import failures
 from ipamd.core.errors import CloudError, CloudErrorKind, IpamError, TryAgainError
 from ipamd.core.kubernetes import capacity
+from ipamd.core.kubernetes.node_condition import NodeProblem, NodeReason, Weight
 from ipamd.core.ledger import ledger
 from ipamd.core.ledger.states import Assigned, Cooling, Held, Occupied, Unassigning
 from ipamd.core.timing.backoff import Backoff
@@ -178,6 +180,20 @@ class Pool:
         obstacle = self.obstacle()
         return [str(obstacle)] if obstacle and not isinstance(obstacle, NodeFullError) else []
 
+    def entries(self) -> list[NodeProblem]:
+        """Return the obstacle, if there is one; else what the cloud refuses, which will become one."""
+        obstacle = self.obstacle()
+        if isinstance(obstacle, NodeFullError):
+            return [_problem(NodeReason.NODE_FULL, str(obstacle), Weight.FACT)]
+        if obstacle is not None:
+            return [_problem(failures.node_reason(obstacle), str(obstacle), Weight.HARM)]
+        refused = (e for e in self._refusals() if isinstance(e, CloudError))
+        return [
+            _problem(failures.node_reason(e), f"the node gets no more addresses: {e}", Weight.WARNING)
+            for e in refused
+            if e.kind.policy.needs_operator or e.kind.policy.is_shortage
+        ]
+
     def notices(self) -> list[str]:
         """Return one sentence when the node is full: a fact that the scheduler knows, and no problem."""
         obstacle = self.obstacle()
@@ -194,11 +210,6 @@ class Pool:
         if pool.wanted(self._facts()) <= 0:
             return []
         return [f"none has come: {self.waited_for()}"]
-
-    def refusals(self) -> list[CloudError]:
-        """Return what the cloud refuses until somebody acts, also while there are addresses for Pods."""
-        refused = [e for e in self._refusals() if isinstance(e, CloudError)]
-        return [e for e in refused if e.kind.policy.needs_operator or e.kind.policy.is_shortage]
 
     def advice(self) -> str:
         """Return what to do about the refusal that keeps Pods waiting; empty when nothing was refused."""
@@ -365,6 +376,10 @@ class Pool:
                 del self._arriving[subject]
             self._book.wake()
             self.trigger()
+
+
+def _problem(reason: NodeReason, message: str, weight: Weight) -> NodeProblem:
+    return NodeProblem(reason=reason.value, message=message, weight=weight)
 
 
 def _node_is_full(limits: model.EniLimits, stuck: int) -> IpamError:

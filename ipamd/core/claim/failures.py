@@ -81,16 +81,20 @@ def spends_token(error: CloudError) -> bool:
 
 _NODE_KINDS: Mapping[CloudErrorKind, NodeReason] = {
     _K.SUBNET_FULL: NodeReason.SUBNET_FULL,
-    _K.INVALID: NodeReason.REQUEST_REFUSED,
+    _K.QUOTA: NodeReason.CVM_LIMIT,
+    _K.PERMISSION: NodeReason.CAM_DENIED,
+    _K.MONEY: NodeReason.ARREARS,
+    _K.CREDENTIALS: NodeReason.CREDENTIALS_REFUSED,
 }
 
 
-def node_reason(error: IpamError) -> str:
+def node_reason(error: IpamError) -> NodeReason:
     """Return the reason of the condition TkeEniReady of a node that gets no address because of the error."""
     if not isinstance(error, CloudError):
-        return NodeReason.NO_ADDRESSES.value
-    own = _NODE_KINDS.get(error.kind)
-    return own.value if own else meaning_of(error).reason.value
+        return NodeReason.NO_ADDRESSES
+    if meaning_of(error).reason is Reason.CLOCK_WRONG:
+        return NodeReason.CLOCK_WRONG
+    return _NODE_KINDS.get(error.kind, NodeReason.CLOUD_REFUSES)
 
 
 _OTHER_ORDER = "UnsupportedOperation.IdempotentParameterMismatch"

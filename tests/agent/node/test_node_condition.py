@@ -14,7 +14,7 @@ from simulator.kube import KubeServer, Store, listen
 from tests.testkit.eventually import eventually
 
 NODE = "node-a"
-HARM = NodeProblem(reason="KernelBroken", message="table 4002 is gone: see the log", weight=Weight.HARM)
+HARM = NodeProblem(reason="RepairFailed", message="table 4002 is gone: see the log", weight=Weight.HARM)
 FULL = NodeProblem(reason="NodeFull", message="all 5 addresses are taken", weight=Weight.FACT)
 
 
@@ -29,6 +29,7 @@ class Scene:
         self.recorder = EventRecorder(self.client, "tke-eni-agent", NODE, pace=EventPace(rate=100))
         self.recorder.start()
         self.agent = self.new_agent()
+        self.agent.look()
 
     def new_agent(self):
         return NodeCondition(
@@ -97,9 +98,9 @@ def test_a_problem_that_stays_is_written_with_its_reason_and_told_once(scene):
     found = scene.look(HARM)
     scene.look(HARM)
 
-    assert (found["status"], found["reason"]) == ("False", "KernelBroken")
+    assert (found["status"], found["reason"]) == ("False", "RepairFailed")
     assert "table 4002" in found["message"]
-    event = eventually(lambda: scene.events().get(("Warning", "KernelBroken")))
+    event = eventually(lambda: scene.events().get(("Warning", "RepairFailed")))
     assert event["count"] == 1
 
 
@@ -110,7 +111,7 @@ def test_a_problem_that_is_gone_at_the_next_look_makes_no_noise(scene):
         assert scene.look()["status"] == "True"
 
     eventually(scene.events)
-    assert ("Warning", "KernelBroken") not in scene.events()
+    assert ("Warning", "RepairFailed") not in scene.events()
 
 
 def test_a_mended_node_is_ready_again_and_says_so(scene):
@@ -172,3 +173,32 @@ def test_a_node_that_does_not_exist_is_waited_for(scene):
     scene.agent.repaired("x")
 
     assert scene.events() == {}
+
+
+def test_an_agent_that_has_just_started_says_nothing_yet(scene):
+    scene.agent = scene.new_agent()
+
+    assert scene.look(HARM) == {}
+    assert scene.look(HARM)["status"] == "False"
+
+
+@pytest.mark.netns
+@pytest.mark.scenario
+def test_a_real_agent_says_of_its_node_what_is_wrong(own_node):
+    """Somebody's rule takes the Pods' packets; then it is gone, and the next agent says that all is well."""
+    node = own_node.begin()
+    node.on_node("ip", "rule", "add", "priority", "100", "from", "10.0.0.0/8", "lookup", "77")
+    node.stop(node.agent)
+    node.start_agent(options=node.options, launcher=node.launcher)
+    said = lambda: node_condition.shown(node.workloads.node(node.node.name))  # noqa: E731
+
+    node.eventually("the rule is told", lambda: said().get("status") == "False", seconds=40)
+    assert said()["reason"] == "ForeignRule"
+    assert "100" in said()["message"]
+
+    node.on_node("ip", "rule", "del", "priority", "100")
+    node.stop(node.agent)
+    node.start_again()
+    node.eventually("all is well", lambda: said().get("status") == "True", seconds=40)
+    assert said()["reason"] == "Serving"
+    assert "serves Pods with 1 ENI" in said()["message"]

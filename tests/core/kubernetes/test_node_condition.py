@@ -11,7 +11,7 @@ from ipamd.core.kubernetes.node_condition import NodeProblem, Weight
 WELL = "agent 0.1.0 serves Pods with 2 ENIs"
 
 
-def problem(message="no", weight=Weight.HARM, reason="KernelBroken"):
+def problem(message="no", weight=Weight.HARM, reason="RepairFailed"):
     return NodeProblem(reason=reason, message=message, weight=weight)
 
 
