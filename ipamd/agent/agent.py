@@ -216,6 +216,7 @@ class Agent:
             Service(name="repair log", metrics=repair_log.metrics),
             Service(name="ENIs", metrics=enis.metrics),
             Service(name="STATUS", metrics=readiness.metrics),
+            Service(name="components", metrics=components.metrics),
             pool_room.subnets(settings, facts, enis=enis, cloud=cloud),
             pods.watch,
             eips.watch,

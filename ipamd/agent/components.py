@@ -4,9 +4,11 @@ Thread safety: any thread may ask.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
+
+from ipamd.runtime.metric import Metric, gauges
 
 Sentences = Callable[[], list[str]]
 """Returns one sentence for each thing that is wrong now."""
@@ -53,6 +55,15 @@ class NodeComponents:
         """Return how all of them are."""
         now = self._monotonic()
         return [_seen(component, now) for component in self._components]
+
+    def metrics(self) -> Iterator[Metric]:
+        """Yield how much is wrong with each."""
+        yield gauges(
+            "tke_eni_component_troubles",
+            "What is wrong with each of what the node depends on (ipamctl status).",
+            "component",
+            {component.name: len(component.troubles()) for component in self._components},
+        )
 
 
 def _seen(component: NodeComponent, now: float) -> ComponentSight:

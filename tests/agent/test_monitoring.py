@@ -115,6 +115,8 @@ def test_metrics_tell_of_the_node_s_enis_its_pool_and_the_last_answers(begun):
     assert found["tke_eni_ready"] == found["tke_eni_node_available"] == 1
     assert found["tke_eni_store_unwritten"] == found["tke_eni_pool_missing"] == 0
     assert found["tke_eni_pool_room"] > 100
+    components = ("api-server", "cloud", "metadata", "kernel", "pool", "eips", "cni-configuration")
+    assert [found[f'tke_eni_component_troubles{{component="{name}"}}'] for name in components] == [0] * 7
     assert 0 < found['tke_eni_subnet_free_addresses{subnet="subnet-demo0001"}'] < 253
     for of in ("cloud", "api_server", "metadata"):
         assert 0 <= found[f'tke_eni_last_answer_seconds{{of="{of}"}}'] < 60
