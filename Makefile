@@ -6,10 +6,11 @@ SHELL := /bin/bash
 
 VENV := .venv
 PY := $(VENV)/bin/python
-# The shim is compiled for the interpreter that will run it, so the project uses one interpreter: Debian's.
+# The plugin is linked with the library of the interpreter that compiles it, so the project uses one: Debian's.
 PYTHON := /usr/bin/python3.11
 PACKAGES := python3.11 python3.11-venv dbus systemd iproute2 iputils-ping curl nftables libnftables1 iptables conntrack \
-	containernetworking-plugins patchelf
+	containernetworking-plugins gcc libc6-dev libpython3.11-dev strace
+ARM64_PACKAGES := gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 IMAGE_PACKAGES := buildah mmdebstrap
 E2E_PACKAGES := $(IMAGE_PACKAGES) containerd runc etcd-server docker-registry skopeo busybox-static
 IMAGE = ccr.ccs.tencentyun.com/tke-eni/ipamd:$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' ipamd/__init__.py)
@@ -44,6 +45,9 @@ build/packages.ok: Makefile
 build/image-packages.ok: Makefile
 	$(call install,$(IMAGE_PACKAGES))
 
+build/arm64-packages.ok: Makefile
+	$(call install,$(ARM64_PACKAGES))
+
 build/e2e-packages.ok: Makefile
 	$(call install,$(E2E_PACKAGES))
 
@@ -61,11 +65,15 @@ $(VENV)/ok: $(VENV)/locked setup.cfg pyproject.toml
 .PHONY: venv
 venv: $(VENV)/ok  ## make the virtual environment and install the Debian packages
 
-build/cni/tke-route-eni: $(wildcard cni_plugin/*.py) | $(VENV)/ok
+build/cni/tke-route-eni: $(wildcard cni_plugin/*.py cni_plugin/*.[ch]) | $(VENV)/ok
 	@$(PYTHON) -I -S cni_plugin/build.py --output $@
 
 .PHONY: shim
 shim: build/cni/tke-route-eni  ## build the CNI plugin into build/cni
+
+.PHONY: shim-arm64
+shim-arm64: $(VENV)/ok build/arm64-packages.ok  ## build the CNI plugin for arm64 into build/cni/arm64, with Debian's cross compiler
+	@$(PY) -m testbed.arm64 --output build/cni/arm64/tke-route-eni
 
 .PHONY: demo
 demo: $(VENV)/ok shim  ## a region, a node and three Pods on this machine; ARGS=--keep leaves it running
@@ -151,7 +159,7 @@ proto-check: $(VENV)/ok
 	@for f in build/proto/*_pb2*; do cmp -s $$f ipamd/rpc/$${f##*/} || \
 		{ echo "ipamd/rpc/$${f##*/} is not what proto/ says: run 'make proto' and commit"; exit 1; }; done
 
-build/image/ipamd.tar: $(wildcard deploy/image/*) setup.cfg pyproject.toml $(wildcard cni_plugin/*.py) \
+build/image/ipamd.tar: $(wildcard deploy/image/*) setup.cfg pyproject.toml $(wildcard cni_plugin/*.py cni_plugin/*.[ch]) \
 		$(shell find ipamd -name '*.py') | build/image-packages.ok
 	@echo "building the image $(IMAGE)"
 	@deploy/image/build.sh $(IMAGE) $@

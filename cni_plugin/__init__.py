@@ -1,6 +1,6 @@
 """CNI plugin tke-route-eni: a thin shim between the container runtime and the node agent.
 
-Every module here except `build` runs inside a process that lives for a few milliseconds, once for each CNI
-verb. They import nothing that the bare interpreter has not loaded already, apart from `_socket`: no `json`,
-`socket`, `os`, `typing` or `dataclasses`, each of which would double the process (docs/shim.md has figures).
+Every module here except `build` runs inside a process that lives for a few milliseconds, once for each
+CNI verb. They import what `linked.c` links and nothing else: no `json`, `socket`, `os`, `typing` or
+`dataclasses`, each of which would double the process (docs/shim.md has figures).
 """

@@ -1,26 +1,24 @@
-"""Joins the modules of the plugin into one executable file: `build.py --output build/cni/tke-route-eni`.
+"""Makes the plugin, one executable file without needs: `build.py --output build/cni/tke-route-eni`.
 
-The interpreter line of the file keeps Python from parsing it as a whole: `-c` runs the first 1024 bytes only,
-a few lines of source, which check that the interpreter has the bytecode format of the build and load the
-rest, which is marshalled code. That starts as fast as a .pyc file; to parse the code as a literal would cost
-0.7 ms more, to compile the sources 5 ms (docs/shim.md has the figures).
+The modules of this directory are compiled to bytecode, marshalled, and linked with `program.c`,
+`linked.c` and CPython's static library (Debian's package libpython3.11-dev). docs/shim.md says what that
+spares.
 
-The interpreter that runs this program is the one that the file fits. The same sources and options give the
-same bytes.
+For another architecture, name its compiler, and where its libpython3.11-dev is unpacked: `--compiler
+aarch64-linux-gnu-gcc --root DIRECTORY`. Same sources, options and packages give the same bytes.
 """
 
 import argparse
-import hashlib
 import marshal
+import os
 import runpy
 import subprocess
 import sys
-from importlib.util import MAGIC_NUMBER
+import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
-DEFAULT_INTERPRETER = "/usr/bin/python3.11"
-
-_PYTHON = (3, 11)  # later ones have no module _sha256
+_PYTHON = (3, 11)  # program.c says why no other
 _HERE = Path(__file__).resolve().parent
 _MODULES = (
     "loader",
@@ -37,6 +35,7 @@ _MODULES = (
     "pending",
     "standing",
 )
+_SOURCES = ("program.c", "linked.c")
 _DEFAULTS = runpy.run_path(str(_HERE / "defaults.py"))
 _DEFAULTS_SOURCE = """\
 SOCKET = {socket!r}
@@ -44,43 +43,63 @@ PENDING_DELETES = {pending_deletes!r}
 TIMEOUT = {timeout!r}
 STATUS_PATIENCE = {status_patience!r}
 """
-_STUB_SIZE = 1024
-_INTERPRETER_LINE = "#!{} -IScimport posix,sys;f=posix.open(sys.argv[1],0);exec(posix.read(f,{}))\n"
-_LONGEST_INTERPRETER_LINE = 127  # of kernels before 5.1, which cut off what is longer
+_CODE_SOURCE = """\
+#include "program.h"
+const unsigned char plugin_code[] = {{{octets}}};
+const size_t plugin_code_size = sizeof plugin_code;
+"""
 _LONGEST_SOCKET_PATH = 107  # unix(7): sun_path has 108 with its final zero
 _LONGEST_TIMEOUT = 3600
-_STUB = """\
-# tke-route-eni, the CNI plugin of tke-eni.
-# Made by cni_plugin/build.py with Python {version}; the sources have the digest {digest}.
-import marshal
-from _frozen_importlib_external import MAGIC_NUMBER
-if MAGIC_NUMBER != {magic}:
-    sys.stdout.write(
-        '{{"cniVersion": "1.0.0", "code": 999, '
-        '"msg": "tke-route-eni was built for Python {version}, but %s is Python %s", '
-        '"details": "install Python 3.11 there, or build the plugin for another path: '
-        'build.py --interpreter"}}\\n'
-        % (sys.executable, sys.version.split()[0])
-    )
-    sys.exit(1)
-modules = marshal.loads(posix.read(f, 1 << 24))
-posix.close(f)
-exec(marshal.loads(modules["loader"]))
-start(modules)
-"""
+
+# Position-independent, so that every address is random; nothing of the file is writable and executable, and
+# what the linker has filled in is read-only when main() runs. No build-id, no symbols: the input decides.
+_COMPILER_OPTIONS = (
+    *("-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror"),
+    *("-fPIE", "-static-pie", "-fstack-protector-strong", "-D_FORTIFY_SOURCE=2"),
+    *("-Wl,-z,relro", "-Wl,-z,now", "-Wl,-z,noexecstack", "-Wl,--gc-sections", "-Wl,--build-id=none", "-s"),
+)
 
 
 class BuildError(Exception):
     """The file would not run; the message says what to change."""
 
 
-def build(
-    interpreter: str, *, socket: str, pending_deletes: str, timeout: float, status_patience: float
-) -> bytes:
-    """Return the content of the executable file; raises BuildError."""
+@dataclass(frozen=True)
+class Toolchain:
+    """A compiler, and the root below which Debian's libpython3.11-dev for its target is."""
+
+    compiler: str
+    root: Path
+
+    def link(self, code: bytes, output: Path) -> None:
+        """Compile and link the program around the marshalled modules. Raises: BuildError."""
+        triplet = self._run("-dumpmachine").strip()
+        library = self.root / f"usr/lib/python3.11/config-3.11-{triplet}/libpython3.11-pic.a"
+        if not library.exists():
+            raise BuildError(f"{library} is missing; install libpython3.11-dev, or unpack it below --root")
+        # Of another root, the headers alone: the C library's are the compiler's own.
+        headers = [f"-I{self.root}/usr/include/python3.11", f"-I{self.root}/usr/include"]
+        with tempfile.TemporaryDirectory() as directory:
+            source = Path(directory, "code.c")
+            source.write_text(_CODE_SOURCE.format(octets=",".join(map(str, code))))
+            sources = [*(str(_HERE / name) for name in _SOURCES), str(source)]
+            paths = [f"-I{_HERE}", *(headers if self.root != Path("/") else headers[:1])]
+            self._run(*_COMPILER_OPTIONS, *paths, *sources, "-o", str(output), str(library), "-lm")
+
+    def _run(self, *arguments: str) -> str:
+        try:
+            done = subprocess.run([self.compiler, *arguments], capture_output=True, text=True, check=False)
+        except OSError as error:
+            raise BuildError(f"{self.compiler} cannot be run: {error.strerror}; install gcc") from None
+        if done.returncode:
+            raise BuildError(f"{self.compiler} failed:\n{done.stderr}")
+        return done.stdout
+
+
+def marshalled(*, socket: str, pending_deletes: str, timeout: float, status_patience: float) -> bytes:
+    """Return the code of all modules by their names, with these defaults. Raises: BuildError."""
     if sys.version_info[:2] != _PYTHON:
         raise BuildError(f"this is Python {sys.version.split()[0]}; build the plugin with Python 3.11")
-    _check_interpreter(interpreter)
     _check_paths(socket, pending_deletes)
     _check_seconds("--timeout", timeout)
     _check_seconds("--status-patience", status_patience)
@@ -91,14 +110,6 @@ def build(
         timeout=timeout,
         status_patience=status_patience,
     )
-    digest = hashlib.sha256("\0".join(sources.values()).encode()).hexdigest()[:12]
-    stub = _INTERPRETER_LINE.format(interpreter, _STUB_SIZE) + _STUB.format(
-        version=sys.version.split()[0], digest=digest, magic=MAGIC_NUMBER
-    )
-    return stub.encode().ljust(_STUB_SIZE - 1, b"#") + b"\n" + _marshalled(sources)
-
-
-def _marshalled(sources: dict[str, str]) -> bytes:
     # Format 2 writes no references, whose number depends on what else the building process holds.
     code = {
         name: marshal.dumps(
@@ -107,28 +118,6 @@ def _marshalled(sources: dict[str, str]) -> bytes:
         for name, source in sources.items()
     }
     return marshal.dumps(code, 2)
-
-
-def _check_interpreter(interpreter: str) -> None:
-    excess = len(_INTERPRETER_LINE.format(interpreter, _STUB_SIZE)) - _LONGEST_INTERPRETER_LINE
-    if not interpreter.startswith("/") or not interpreter.isprintable() or set(interpreter) & set(" \"'\\"):
-        raise BuildError(
-            f"--interpreter is {interpreter!r}; it must be an absolute path without blanks or quotes"
-        )
-    if excess > 0:
-        raise BuildError(
-            f"--interpreter is {interpreter!r}, {excess} characters too long: kernels before 5.1 take "
-            f"{_LONGEST_INTERPRETER_LINE} characters of the interpreter line"
-        )
-    if not Path(interpreter).exists():
-        return  # packaged for another machine; the file itself checks when it runs
-    question = "from _frozen_importlib_external import MAGIC_NUMBER; print(MAGIC_NUMBER.hex())"
-    answer = subprocess.run([interpreter, "-IS", "-c", question], capture_output=True, text=True, check=False)
-    if answer.stdout.strip() != MAGIC_NUMBER.hex():
-        raise BuildError(
-            f"--interpreter is {interpreter!r}, whose bytecode differs from that of {sys.executable}, which "
-            f"runs this build; run it as: {interpreter} -I -S {__file__} --interpreter {interpreter} ..."
-        )
 
 
 def _check_paths(socket: str, pending_deletes: str) -> None:
@@ -146,13 +135,21 @@ def _check_seconds(option: str, seconds: float) -> None:
         )
 
 
+def _check_starts(plugin: Path) -> None:
+    """Run what was built: a library of another patch release may have what the plugin needs changed."""
+    done = subprocess.run(
+        [plugin], env={"CNI_COMMAND": "VERSION"}, capture_output=True, text=True, check=False
+    )
+    if done.returncode or "supportedVersions" not in done.stdout:
+        raise BuildError(f"the plugin was built and does not start: {done.stdout}{done.stderr}")
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Build the CNI plugin tke-route-eni as one executable file.")
     default = {
         name: value.decode() if isinstance(value, bytes) else value for name, value in _DEFAULTS.items()
     }
     for flag, of, text in (
-        ("--interpreter", DEFAULT_INTERPRETER, "Python that will run the file"),
         ("--socket", default["SOCKET"], "unix socket of the agent"),
         ("--pending-deletes", default["PENDING_DELETES"], "directory of the DELs that wait for the agent"),
     ):
@@ -162,6 +159,14 @@ def _options() -> argparse.Namespace:
         ("--status-patience", default["STATUS_PATIENCE"], "in service while empty and without agent"),
     ):
         parser.add_argument(flag, type=float, default=of, metavar="SECONDS", help=f"{text} (%(default)s)")
+    parser.add_argument("--compiler", default="gcc", metavar="COMMAND", help="C compiler (%(default)s)")
+    parser.add_argument(
+        "--root",
+        type=Path,
+        default=Path("/"),
+        metavar="DIRECTORY",
+        help="below which libpython3.11-dev of the compiler's target is (%(default)s)",
+    )
     parser.add_argument("--output", type=Path, required=True, metavar="PATH", help="file to write")
     return parser.parse_args()
 
@@ -169,22 +174,24 @@ def _options() -> argparse.Namespace:
 def main() -> None:
     """Write the file, whole or not at all."""
     options = _options()
+    output: Path = options.output
+    output.parent.mkdir(parents=True, exist_ok=True)
+    temporary = output.with_name(f".{output.name}.{os.getpid()}.new")
     try:
-        content = build(
-            options.interpreter,
+        code = marshalled(
             socket=options.socket,
             pending_deletes=options.pending_deletes,
             timeout=options.timeout,
             status_patience=options.status_patience,
         )
+        Toolchain(options.compiler, options.root).link(code, temporary)
+        temporary.chmod(0o755)
+        if options.root == Path("/"):
+            _check_starts(temporary)
+        temporary.rename(output)
     except BuildError as error:
+        temporary.unlink(missing_ok=True)
         sys.exit(f"build.py: {error}")
-    output: Path = options.output
-    output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = output.with_name(f".{output.name}.new")
-    temporary.write_bytes(content)
-    temporary.chmod(0o755)
-    temporary.rename(output)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Lets `from cni_plugin import …` work inside the built file, where the modules are marshalled bytes.
 
-Only in the built file; a checkout is imported as the package that it is. A module is unmarshalled when it is
-first asked for, so those that are seldom needed (`huffman`, `pending`) cost nothing.
+Only in the built file, whose interpreter has no import system (`program.c` runs this); a checkout is
+imported as the package that it is. A module is unmarshalled when it is first asked for, so those that are
+seldom needed (`huffman`, `pending`) cost nothing.
 """
 
 import marshal

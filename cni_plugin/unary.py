@@ -21,7 +21,10 @@ class AgentUnreachableError(Exception):
 
 def connect(path: bytes, deadline: float) -> socket:
     """Connect before `deadline` (of `time.monotonic`); raises UnreachableError with the system's reason."""
-    connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC)
+    try:
+        connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC)
+    except OSError as error:  # the node, or this process, has no descriptor left
+        raise AgentUnreachableError(error.strerror or str(error)) from None
     try:
         _limit_connect(connection, _remaining(deadline))
         connection.connect(path)

@@ -14,7 +14,7 @@ import ipamd
 _COMMANDS = {
     "agent": ("agent", "per-node daemon: addresses, Pod wiring, EIP association"),
     "controller": ("controller", "one leader per cluster: EIPClaims, EIP allocation and release"),
-    "install-plugin": ("installation", "put the CNI plugin and its interpreter on this node"),
+    "install-plugin": ("installation", "put the CNI plugin on this node"),
 }
 """Command -> the package that has its options, and what it does."""
 

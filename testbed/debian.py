@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,11 +24,13 @@ class UnpackedPackage:
     """Paths within the package."""
     target: str
     """The target of the Makefile that gets them."""
+    architecture: str = ""
+    """Debian's name of another one than the machine's."""
 
     @property
     def directory(self) -> Path:
         """Where the programs are kept."""
-        return CACHE / "debian" / self.name
+        return CACHE / "debian" / "-".join(filter(None, (self.name, self.architecture)))
 
     @property
     def is_complete(self) -> bool:
@@ -56,7 +59,7 @@ class UnpackedPackage:
         print(f"unpacking Debian's package {self.name} into {self.directory}", flush=True)
         with tempfile.TemporaryDirectory(prefix=f".{self.name}-", dir=self.directory.parent) as kept:
             partial = Path(kept)
-            if not (self._download(partial) or (_update_lists() and self._download(partial))):
+            if not self._get(partial):
                 print(f"apt-get download {self.name} failed, see above", file=sys.stderr)
                 return 1
             (package,) = partial.glob("*.deb")
@@ -69,12 +72,26 @@ class UnpackedPackage:
             chosen.rename(self.directory)
         return 0
 
-    def _download(self, directory: Path) -> bool:
-        # Not as apt's own user: it may not look into a home directory.
-        command = ["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", self.name]
-        return subprocess.run(command, cwd=directory, check=False, stdout=sys.stderr).returncode == 0
+    def _get(self, directory: Path) -> bool:
+        if not self.architecture:
+            return self._download(directory) or (_apt_get(directory, "update") and self._download(directory))
+        # The machine's own dpkg is not told of that architecture: lists of its own, for this once.
+        (directory / "lists").mkdir()
+        options = [
+            f"APT::Architecture={self.architecture}",
+            f"APT::Architectures={self.architecture}",
+            f"Dir::State::Lists={directory}/lists",
+            f"Dir::Cache={directory}/cache",
+        ]
+        return _apt_get(directory, "update", options=options) and self._download(directory, options)
+
+    def _download(self, directory: Path, options: Sequence[str] = ()) -> bool:
+        return _apt_get(directory, "download", self.name, options=options)
 
 
-def _update_lists() -> bool:
-    command = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300", "update"]
-    return subprocess.run(command, check=False, stdout=sys.stderr).returncode == 0
+def _apt_get(directory: Path, *arguments: str, options: Sequence[str] = ()) -> bool:
+    # Not as apt's own user: it may not look into a home directory.
+    always = ("APT::Sandbox::User=root", "DPkg::Lock::Timeout=300")
+    chosen = [part for option in (*always, *options) for part in ("-o", option)]
+    command = ["apt-get", "-qq", *chosen, *arguments]
+    return subprocess.run(command, cwd=directory, check=False, stdout=sys.stderr).returncode == 0

@@ -22,8 +22,8 @@ class Settings:
         PATHS,
         "--source",
         kinds.PATH,
-        "where the plugin and the interpreter trees are taken from",
-        default=Path(plugin.TREES),
+        "directory that the plugin is taken from",
+        default=Path(plugin.IN_IMAGE),
     )
     bin_dir: Path = flag(
         PATHS,
@@ -36,7 +36,7 @@ class Settings:
         PATHS,
         "--trees",
         kinds.PATH,
-        f"the node's {plugin.TREES}, where the interpreter belongs",
+        f"the node's {plugin.TREES}, where earlier releases have put interpreters, which are removed",
         default=Path(f"{_HOST}{plugin.TREES}"),
     )
 

@@ -1,6 +1,7 @@
 """The image as it was built by `make image`: what it starts, what is in it and what is not."""
 
 import json
+import subprocess
 import tarfile
 
 import pytest
@@ -38,12 +39,30 @@ def test_it_has_the_name_that_the_workloads_ask_for(image):
     assert config["config"]["Entrypoint"] == ["ipamd"]
 
 
-def test_it_has_both_commands_the_plugin_and_one_interpreter_tree(image):
+def test_it_has_both_commands_and_the_plugin_alone(image):
     _, files = image
 
-    assert {"opt/ipamd/bin/ipamd", "opt/ipamd/bin/ipamctl", "opt/tke-eni/tke-route-eni"} <= files
-    trees = {name.split("/")[2] for name in files if name.startswith("opt/tke-eni/") and name.count("/") > 2}
-    assert len(trees) == 1
+    assert {"opt/ipamd/bin/ipamd", "opt/ipamd/bin/ipamctl"} <= files
+    assert {name for name in files if name.startswith("opt/tke-eni/")} == {"opt/tke-eni/tke-route-eni"}
+    assert not any(name.endswith("/gcc") for name in files)
+
+
+def test_its_plugin_answers(tmp_path):
+    plugin = tmp_path / "tke-route-eni"
+    with tarfile.open(ARCHIVE) as archive:
+        (manifest,) = json.loads(archive.extractfile("manifest.json").read())
+        for layer in manifest["Layers"]:
+            with tarfile.open(fileobj=archive.extractfile(layer)) as content:
+                if "opt/tke-eni/tke-route-eni" in content.getnames():
+                    member = content.getmember("opt/tke-eni/tke-route-eni")
+                    plugin.write_bytes(content.extractfile(member).read())
+                    plugin.chmod(member.mode)
+
+    done = subprocess.run([plugin], env={"CNI_COMMAND": "VERSION"}, capture_output=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "1.1.0" in json.loads(done.stdout)["supportedVersions"]
+    assert plugin.stat().st_mode & 0o7777 == 0o755
 
 
 def test_only_the_product_is_in_it(image):

@@ -195,13 +195,6 @@ class Listener:
         self._socket.close()
 
 
-def make_tree(output: Path, version: str = "1.2.3") -> Path:
-    """Make the plugin with an interpreter tree of its own; return the tree's directory."""
-    script = str(ROOT / "cni_plugin/tree.py")
-    command = [INTERPRETER, script, "--version", version, "--output", str(output)]
-    return Path(subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip())
-
-
 def build_plugin(output: Path, *options: str) -> None:
     """Build the file with the given options."""
     program = str(ROOT / "cni_plugin/build.py")

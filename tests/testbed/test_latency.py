@@ -79,5 +79,5 @@ def test_a_program_that_fails_ends_the_measurement(tmp_path):
     with pytest.raises(RuntimeError, match="false: /bin/false ended with status"):
         bad.run(stdin)
 
-    assert len(good.milliseconds) == 1
-    assert good.milliseconds[0] > 0
+    assert len(good.wall) == 1
+    assert good.wall[0] > 0
