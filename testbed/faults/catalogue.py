@@ -42,6 +42,7 @@ NEVER_TAKEN: Final[Mapping[str, str]] = {
     "sysctl.forwarding": "somebody else has to switch forwarding off for one link alone first",
 }
 """Effects that no scenario comes by, and why."""
+_WATCHES_OF_OTHERS = ("ipamd/kube/optional_watch.py", "ipamd/agent/node_objects.py")
 
 
 class UnreadableStepError(ValueError):
@@ -135,10 +136,14 @@ def _steps_of_call(call: ast.Call, where: str) -> Iterator[str]:
     elif function.endswith(("sysctls.write", "sysctls.ensure")):
         yield f"sysctl.{_last_part(call.args[0], place)}"
     elif function in ("ObjectCache", "OptionalWatch"):
-        if place.startswith("ipamd/kube/optional_watch.py"):
-            return  # whoever makes an OptionalWatch says of what
+        if place.startswith(_WATCHES_OF_OTHERS):
+            return  # whoever makes one says of what
         resource = _resource(call.args[1], place)
         yield from (f"kube.{verb}.{resource.plural}" for verb in ("list", "watch"))
+    elif function == "super().__init__" and len(call.args) > 1:
+        # A source of a node's objects, which watches its kind and asks for single ones.
+        source = _named_resource(call.args[1])
+        yield from (f"kube.{verb}.{source.plural}" for verb in ("list", "watch", "get") if source)
     elif isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value).endswith("client"):
         yield from _kubernetes(call, call.func.attr, place)
 
