@@ -26,8 +26,8 @@
 #endif
 
 /*
- * Print a CNI error object without an interpreter, and end. Whatever comes in is text of CPython's or our own
- * sources without quotes, and is cut to a length at which the object stays whole.
+ * Print a CNI error object without an interpreter, and end: with 1, or with 2 when nobody hears it. Whatever comes in
+ * is text of CPython's or our own sources without quotes, and is cut to a length at which the object stays whole.
  */
 static _Noreturn void fail(const char *what, const char *file, int line)
 {
@@ -149,13 +149,12 @@ int main(void)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     signal(SIGABRT, report_abort);
+    /* Else the module `time` would have the C library read the file that TZ names, or /etc/localtime. */
+    setenv("TZ", ":", 1);
     initialise_interpreter();
-    for (const struct _inittab *linked = linked_modules; linked->name != NULL; linked++) {
+    for (const struct _inittab *linked = linked_modules; linked->name != NULL; linked++)
         if (import_linked(linked) < 0)
             fail_by_exception();
-        /* `posix` has copied the environment. The next, `time`, would read the file that TZ names, or /etc/localtime. */
-        setenv("TZ", ":", 1);
-    }
     run_loader();
     fail_by_exception();
 }

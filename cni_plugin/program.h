@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-/* The extension modules of the plugin; `posix` is the first, and a name of NULL ends them. */
+/* The extension modules of the plugin; a name of NULL ends them. */
 extern const struct _inittab linked_modules[];
 
 /* A marshalled dictionary, from names of modules to their marshalled code; the file is written by build.py. */

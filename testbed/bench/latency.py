@@ -1,6 +1,10 @@
-"""How long a runtime waits for ADD and DEL: whole plugin processes, one by one and a hundred at once."""
+"""How long a runtime waits for ADD and DEL: whole plugin processes, one by one and a hundred at once.
 
-from collections.abc import Sequence
+Of those at once also what they cost in CPU time, which other work disturbs less than wall time.
+"""
+
+import resource
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -19,6 +23,8 @@ class Plugin:
     name: str
     runtime: Runtime
     pods: "Pods | None" = None
+    daemon_cpu: Callable[[], float] | None = None
+    """Milliseconds of CPU that the daemon behind the plugin has used so far, if there is one."""
 
     def sandboxes(self, count: int) -> list[Sandbox]:
         """Make sandboxes for so many Pods."""
@@ -84,18 +90,51 @@ def interleaved(plugins: Sequence[Plugin], *, rounds: int) -> dict[str, Single]:
     }
 
 
-def bursts(plugins: Sequence[Plugin], *, size: int, rounds: int) -> dict[str, float]:
-    """Wall time in milliseconds of `size` ADDs started at once: medians of interleaved rounds."""
-    walls: dict[str, list[float]] = {plugin.name: [] for plugin in plugins}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Burst:
+    """ADDs started at once, in milliseconds; a median of bursts has the medians of each."""
+
+    wall: float
+    """Until the last has ended."""
+    plugin_cpu: float
+    """For one ADD, of the plugin's process and those that it starts."""
+    daemon_cpu: float
+    """For one ADD; 0 without a daemon."""
+
+
+def children_cpu() -> float:
+    """Give the milliseconds of CPU that all children have used which have ended so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (used.ru_utime + used.ru_stime) * 1000
+
+
+def bursts(
+    plugins: Sequence[Plugin], *, size: int, rounds: int, plugin_cpu: Callable[[], float] = children_cpu
+) -> dict[str, Burst]:
+    """Medians of interleaved rounds of `size` ADDs; nothing else may start processes meanwhile."""
+    measured: dict[str, list[Burst]] = {plugin.name: [] for plugin in plugins}
     for number in range(rounds):
         for plugin in plugins if number % 2 == 0 else list(reversed(plugins)):
             sandboxes = plugin.sandboxes(size)
+            daemon_cpu = plugin.daemon_cpu or (lambda: 0.0)
+            before = plugin_cpu(), daemon_cpu()
             outcomes, wall = plugin.runtime.run_all("ADD", sandboxes)
+            after = plugin_cpu(), daemon_cpu()
             for outcome in outcomes:
                 outcome.result()
-            walls[plugin.name].append(wall)
+            of_plugin, of_daemon = (
+                (later - earlier) / size for earlier, later in zip(before, after, strict=True)
+            )
+            measured[plugin.name].append(Burst(wall=wall, plugin_cpu=of_plugin, daemon_cpu=of_daemon))
             plugin.delete_pods(sandboxes)
             for outcome in plugin.runtime.run_all("DEL", sandboxes)[0]:
                 outcome.result()
             plugin.remove(sandboxes)
-    return {name: median(values) for name, values in walls.items()}
+    return {
+        name: Burst(
+            wall=median(burst.wall for burst in values),
+            plugin_cpu=median(burst.plugin_cpu for burst in values),
+            daemon_cpu=median(burst.daemon_cpu for burst in values),
+        )
+        for name, values in measured.items()
+    }

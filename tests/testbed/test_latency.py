@@ -1,12 +1,16 @@
 """What is measured of the plugins: medians of rounds in turn, so that neither has the better half."""
 
+import dataclasses
+import subprocess
+import sys
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from testbed.bench.latency import Plugin, bursts, interleaved
+from testbed.bench.latency import Burst, Plugin, bursts, children_cpu, interleaved
 from testbed.bench.start_up import Program
+from testbed.processes import Child
 
 
 @dataclass
@@ -61,13 +65,42 @@ def test_single_executions_come_in_turn_and_the_median_is_told():
     assert (ours.runtime.left, peer.runtime.left) == (0, 0)
 
 
-def test_bursts_are_judged_by_their_wall_time_and_leave_nothing():
+def test_of_bursts_medians_are_told_and_they_leave_nothing():
     story: list[Any] = []
     walls = {"ADD": [30, 10, 20], "DEL": [1, 1, 1]}
     ours, peer = contestants(story, ours=walls, peer={"ADD": [7, 7, 7], "DEL": [1, 1, 1]})
 
-    assert bursts([ours, peer], size=4, rounds=3) == {"ours": 20, "peer": 7}
+    ours = dataclasses.replace(ours, daemon_cpu=iter([100, 108, 200, 212, 300, 316]).__next__)
+    # In the order of the rounds: ours, peer; peer, ours; ours, peer.
+    children = iter([0, 40, 40, 48, 48, 56, 56, 96, 96, 176, 176, 184])
+
+    assert bursts([ours, peer], size=4, rounds=3, plugin_cpu=children.__next__) == {
+        "ours": Burst(wall=20, plugin_cpu=10, daemon_cpu=3),
+        "peer": Burst(wall=7, plugin_cpu=2, daemon_cpu=0),
+    }
     assert (ours.runtime.left, peer.runtime.left) == (0, 0)
+
+
+def test_what_children_and_their_children_have_computed_is_counted():
+    work = "import time\nwhile time.process_time() < 0.05: pass"
+    nested = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {work!r}])"
+    before = children_cpu()
+
+    subprocess.run([sys.executable, "-c", nested], check=True)
+
+    assert children_cpu() - before >= 50
+
+
+def test_what_a_child_that_runs_has_computed_is_counted(tmp_path):
+    work = "import time\nwhile time.process_time() < 0.05: pass\nprint('worked', flush=True)\ninput()"
+    with subprocess.Popen(
+        [sys.executable, "-c", work], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout.readline() == b"worked\n"
+        child = Child(name="worker", process=process, log=tmp_path / "log")
+
+        assert 40 <= child.cpu_ms() < 1000
+        process.communicate(b"\n")
 
 
 def test_a_program_that_fails_ends_the_measurement(tmp_path):
