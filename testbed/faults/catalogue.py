@@ -39,7 +39,6 @@ NEVER_TAKEN: Final[Mapping[str, str]] = {
     "nft.remove_ipv6_guard": "the same",
     "netlink.deladdr": "somebody else has to put a Pod's address on a link of the node first",
     "sysctl.promote_secondaries": "the same",
-    "sysctl.forwarding": "somebody else has to switch forwarding off for one link alone first",
 }
 """Effects that no scenario comes by, and why."""
 _WATCHES_OF_OTHERS = ("ipamd/kube/optional_watch.py", "ipamd/agent/node_objects.py")
