@@ -11,6 +11,7 @@ from typing import Final
 
 from coverage import CoverageData
 
+_OF_TABLES: Final = "tests/docs/test_tables.py"
 _PHASE: Final = re.compile(r" \((setup|call|teardown)\)$")
 
 
@@ -38,7 +39,8 @@ class Measured:
         """Return the tests that ran the statement: of the file's own tests first, then by time and nearness.
 
         A test is a file of tests, or one test of it where that alone has run the statement. A line that runs
-        only at import is ascribed to whatever ran any line of the file.
+        only at import is ascribed to whatever ran any line of the file, and to the test of the tables in
+        docs/: the declarations of flags are shown there.
 
         Raises:
             NotMeasuredError: the file has been changed after it was measured.
@@ -49,7 +51,7 @@ class Measured:
         statement = statement_lines(path.read_text(), line)
         ran = named_tests(context for number in statement for context in by_line.get(number, ()))
         if not ran:
-            ran = named_tests(context for contexts in by_line.values() for context in contexts)
+            ran = named_tests(context for contexts in by_line.values() for context in contexts) | {_OF_TABLES}
         return sorted(
             (test for test in ran if Path(file_of(test)).exists()),
             key=lambda test: (not is_own(path, Path(file_of(test))), self._cost(path, test), test),

@@ -1,8 +1,9 @@
 """The mutants of a source file, and a sample of those of many. Pure but for reading what is sampled.
 
 Left out is what no test can or should notice: arguments of decorators (`frozen`, `slots`), annotations and
-the `|` of types elsewhere, both directions between `==` and `is`, and the fraction of a second by which a
-constant of time could be longer. Left out, too, is what everybody notices: what Python does not compile.
+the `|` of types elsewhere, both directions between `==` and `is`, what is only logged, and by how little a
+size or time that somebody chose could be another: a fraction of a second, one of forty threads. Left out,
+too, is what everybody notices: what Python does not compile.
 """
 
 import random
@@ -18,6 +19,7 @@ from cosmic_ray.mutating import mutate_code
 _SYNONYMS: Final = ("Eq_Is", "Is_Eq", "NotEq_IsNot", "IsNot_NotEq")
 _UNUSED: Final = ("RemoveDecorator", "VariableReplacer", "VariableInserter")
 """The first is noticed by whatever imports the module; the others need to be told which variables."""
+_BRANCHES: Final = ("for_stmt", "if_stmt", "while_stmt")
 _BUILT_IN_TYPES: Final = ("None", "bool", "bytes", "dict", "float", "int", "list", "str")
 
 
@@ -111,14 +113,14 @@ def _places(operator: str, nodes: Sequence[Any]) -> Iterator[tuple[Any, tuple[in
 
 
 def _is_testable(node: Any) -> bool:
-    if node.type == "number" and isinstance(_number(node), float):
+    if node.type == "number" and (isinstance(_number(node), float) or _is_chosen_size(node)):
         return False
     if node.type == "operator" and node.parent.type == "parameters":
         return False  # the star before arguments that have to be named
     if node.type == "operator" and node.value == "|" and _is_type(node.get_next_sibling()):
         return False
     while node.parent is not None:
-        if node.parent.type == "decorator" or _is_annotation(node):
+        if node.parent.type == "decorator" or _is_annotation(node) or _is_logged(node):
             return False
         node = node.parent
     return True
@@ -129,6 +131,34 @@ def _is_annotation(node: Any) -> bool:
     if parent.type == "funcdef":
         return node is parent.annotation
     return parent.type in ("annassign", "tfpdef") and node.get_previous_sibling() == ":"
+
+
+def _is_chosen_size(number: Any) -> bool:
+    """Whether it is a number above 2 to which a module gives a name."""
+    statement = number.parent
+    while statement.type in ("testlist_star_expr", "annassign"):
+        statement = statement.parent
+    within = statement.parent.parent if statement.parent else None
+    is_named = statement.type == "expr_stmt" and (within is None or within.type == "file_input")
+    return is_named and int(str(number.value), 0) > 2
+
+
+def _is_logged(node: Any) -> bool:
+    """Whether it is a call of the log, or decides only whether there is one."""
+    if _is_log_call(node):
+        return True
+    statement = node if node.type in _BRANCHES else node.parent
+    if statement.type not in _BRANCHES or node.type == "suite":
+        return False
+    suites = [child for child in statement.children if child.type == "suite"]
+    lines = [line for suite in suites for line in suite.children if line.type != "newline"]
+    return bool(lines) and all(
+        line.type == "simple_stmt" and _is_log_call(line.children[0]) for line in lines
+    )
+
+
+def _is_log_call(node: Any) -> bool:
+    return node.type == "atom_expr" and str(getattr(node.children[0], "value", "")) == "log"
 
 
 def _is_type(node: Any) -> bool:
