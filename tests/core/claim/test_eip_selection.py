@@ -59,12 +59,13 @@ def test_without_a_number_any_entry_will_do():
     assert decide(facts(listing(A, B, name="web-24567"), generated)) == do.Choose(address_ids=(A, B))
 
 
-def test_an_index_past_the_list_says_which_entry_the_list_lacks():
-    action = decide(facts(listing(A, B, name="web-2"), pod(name="web-2")))
+@pytest.mark.parametrize("number", [2, 7])
+def test_an_index_past_the_list_says_which_entry_the_list_lacks(number):
+    action = decide(facts(listing(A, B, name=f"web-{number}"), pod(name=f"web-{number}")))
 
     assert isinstance(action, do.MarkNotProvisioned)
     assert action.reason is Reason.NO_SUCH_ENTRY
-    assert "Pod default/web-2 takes entry 3" in action.message
+    assert f"Pod default/web-{number} takes entry {number + 1}" in action.message
     assert "has 2" in action.message
 
 

@@ -1,5 +1,7 @@
 """What Pods are told of what somebody else did to their addresses and EIPs in the cloud."""
 
+from dataclasses import replace
+
 from ipamd.core import model
 from ipamd.core.ledger import acquisition, cloud_listing, drift, eip_records, ledger, states
 
@@ -62,3 +64,23 @@ def test_an_eip_that_was_unbound_is_told_with_its_name_and_place():
 def test_our_own_unbind_is_nobody_elses():
     before = book_with_a_pod()
     assert drift.unbound(before, eip_records.begin_unbind(before, IP, "eip-1").ledger) == {}
+
+
+def test_each_unbound_eip_is_told_of_also_after_an_address_that_concerns_nobody():
+    before = book_with_a_pod()
+    after = before
+    for ip, name in (("10.0.1.09", "free"), ("10.0.1.20", "web-1"), ("10.0.1.30", "web-2")):
+        after = ledger.adopt(after, "eni-1", [ip], NOW).ledger
+        if name != "free":
+            pod = model.PodRef(namespace="default", name=name, uid=name)
+            key = model.SandboxKey(container_id=name, ifname="eth0")
+            state = states.Assigned(key=key, pod=pod, since=NOW, host_interface="", host_mac="")
+            bound = states.Binding(eip_id=f"eip-{name}", public_ip="", stage=states.BindStage.BOUND)
+            after = after.changed(replace(after.addresses[ip], state=state, eip=bound)).ledger
+    before = after
+
+    for ip in ("10.0.1.20", "10.0.1.30"):
+        lost = replace(after.addresses[ip].eip, stage=states.BindStage.BINDING)
+        after = after.changed(replace(after.addresses[ip], eip=lost)).ledger
+
+    assert {pod.name for pod in drift.unbound(before, after)} == {"web-1", "web-2"}

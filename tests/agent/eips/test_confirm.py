@@ -1,0 +1,77 @@
+"""When an EIP write is over: by what the cloud lists, by its task, or by neither."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from ipamd.agent.eips.confirm import EipConfirmation
+from ipamd.cloud.tasks import TaskState
+from ipamd.core.errors import CloudError, CloudErrorKind, TryAgainError
+from ipamd.core.timing.deadline import Deadline
+
+SHOWN = object()
+"""The EIP, as the cloud lists it with the effect."""
+
+
+@pytest.fixture
+def confirm():
+    """Wait for a write whose looks and tasks are listed; a look that shows nothing takes its whole time."""
+
+    def run(*, looks, tasks, seconds=60.0, certain=False):
+        now, asked = [0.0], []
+
+        def wait_until(_eip_id, _done, patience):
+            asked.append("look")
+            if looks.pop(0):
+                return SHOWN
+            now[0] += patience.remaining()
+            raise TryAgainError("not yet")
+
+        def task(task_id, _deadline):
+            asked.append(task_id)
+            return tasks.pop(0)
+
+        confirmation = EipConfirmation(
+            SimpleNamespace(describe_eip_task=task), SimpleNamespace(wait_until=wait_until)
+        )
+        deadline = Deadline.after(seconds, lambda: now[0])
+        found = confirmation.wait(
+            "eip-1", lambda _: True, deadline, action="AssociateAddress", task_id="t", certain=certain
+        )
+        assert found is SHOWN
+        return asked
+
+    return run
+
+
+def test_an_effect_that_is_shown_is_enough(confirm):
+    assert confirm(looks=[True], tasks=[]) == ["look"]
+
+
+@pytest.mark.parametrize("over", [TaskState.SUCCESS, TaskState.UNKNOWN])
+def test_who_has_to_be_certain_waits_for_the_task_too(confirm, over):
+    looks, tasks = [True, True], [TaskState.RUNNING, over]
+
+    assert confirm(looks=looks, tasks=tasks, certain=True) == ["look", "t", "look", "t"]
+
+
+def test_a_task_that_is_over_before_its_effect_is_shown_is_waited_for(confirm):
+    assert confirm(looks=[False, True], tasks=[TaskState.SUCCESS]) == ["look", "t", "look"]
+    assert confirm(looks=[False, False, True], tasks=[TaskState.RUNNING] * 2)[-1] == "look"
+
+
+@pytest.mark.parametrize("certain", [True, False])
+def test_a_task_that_failed_is_the_write_s_error(confirm, certain):
+    with pytest.raises(CloudError, match="accepted for eip-1, and its task t failed") as caught:
+        confirm(looks=[False], tasks=[TaskState.FAILED], certain=certain)
+    assert caught.value.kind is CloudErrorKind.TASK_FAILED
+
+
+def test_a_write_of_which_nothing_is_known_is_asked_for_again(confirm):
+    with pytest.raises(TryAgainError, match="AssociateAddress of eip-1 shows no effect"):
+        confirm(looks=[False], tasks=[TaskState.UNKNOWN])
+
+
+def test_the_end_of_the_time_is_the_end_of_the_wait(confirm):
+    with pytest.raises(TryAgainError, match="not yet"):
+        confirm(looks=[False], tasks=[], seconds=3.0)
