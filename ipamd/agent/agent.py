@@ -233,6 +233,7 @@ class Agent:
         said = node_room.condition(
             settings, resources, client=client, problems=problems.entries, enis=enis, events=events
         )
+        repair_log.on_repair(said.repaired)
         self._serving = (
             *cni_room.serve(server, sandboxes, conf.announce, metrics=problems.metrics),
             node_room.say(said),

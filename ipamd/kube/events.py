@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ipamd.core.text.sameness import essence
+from ipamd.core.text.telling import one_line
 from ipamd.core.timing import timestamps
 from ipamd.core.timing.backoff import Backoff
 from ipamd.core.timing.token_bucket import TokenBucket
@@ -260,4 +261,4 @@ def _key(regarding: Mapping[str, Any], kind: str, reason: str, message: str) -> 
 
 
 def _shown(message: str) -> str:
-    return message.encode()[:_MESSAGE_LIMIT].decode(errors="ignore")
+    return one_line(message, _MESSAGE_LIMIT)

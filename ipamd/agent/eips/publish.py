@@ -128,7 +128,7 @@ class ClaimPublisher:
             if waited_for(current, pod, self._node) or current.address != claim.address:
                 return None  # changed meanwhile: the failure is none of its present state
             reason = failures.bind_reason(error)
-            return status.bind_failed(current, reason, str(error), self._clock())
+            return status.bind_failed(current, reason, failures.told(error), self._clock())
 
         try:
             self._claims.revise(claim, revision)

@@ -16,6 +16,7 @@ from ipamd.agent.eips.executor import BindingExecutor, subject_of
 from ipamd.agent.eips.plan import BindingPlan
 from ipamd.agent.eips.publish import ClaimPublisher
 from ipamd.agent.shared_ledger import SharedLedger
+from ipamd.core.claim import failures
 from ipamd.core.eip import binding_plan
 from ipamd.core.errors import CloudErrorKind, IpamError, TryAgainError
 from ipamd.kube.errors import KubeError
@@ -149,7 +150,7 @@ class EipReconciler:
         pod = action.address.pod if not isinstance(action, binding_plan.ClearPublishedBinding) else None
         if pod is not None:
             reason = "FailedAssociateEIP" if isinstance(action, _BINDS) else "FailedDisassociateEIP"
-            self._announcer.warning(pod, reason, str(error))
+            self._announcer.warning(pod, reason, failures.told(error))
             claim = self._plan.kept_waiting(action, pod)
             if claim is not None and not isinstance(error, KubeError):
                 self._announcer.bind_failed(claim, pod, error)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ipamd.core.kernel.difference import Difference
 from ipamd.core.kubernetes import node_condition
 from ipamd.core.kubernetes.node_condition import NodeProblem, Weight
 from ipamd.core.timing.backoff import Backoff
@@ -83,11 +84,16 @@ class NodeCondition:
         """End; what was written stays, and the controller says so when no other agent comes."""
         self._loop.stop(timeout)
 
-    def repaired(self, what: str) -> None:
-        """Tell on the Node that something of ours in its kernel was found changed, and mended."""
+    def repaired(self, difference: Difference) -> None:
+        """Tell on the Node that something of ours in its kernel was found changed, and mended.
+
+        All of one code are one Event: a table that was flushed is hundreds of differences.
+        """
         node = self._sources.present()
         if node is not None:
-            self._events.record(_reference(node), "Warning", _REPAIRED, what, quiet=_QUIET)
+            code = difference.code
+            text = f"repaired {code.text}: {code.facts.meaning}; the agent's log names each object"
+            self._events.record(_reference(node), "Warning", _REPAIRED, text, quiet=_QUIET)
 
     def look(self) -> None:
         """Compare once, and write what is due. Raises: KubeError."""

@@ -35,6 +35,11 @@ class RepairLog:
         self._counts: Counter[str] = Counter()
         self._recent: deque[tuple[int, float, Difference]] = deque(maxlen=_MOST)
         self._number = 0
+        self._listeners: list[Callable[[Difference], None]] = []
+
+    def on_repair(self, listener: Callable[[Difference], None]) -> None:
+        """Have each repair told to `listener`, which must not wait; to be used before the first one."""
+        self._listeners.append(listener)
 
     def note(self, difference: Difference) -> None:
         """Tell that a difference was found and made right."""
@@ -43,6 +48,8 @@ class RepairLog:
             self._number += 1
             self._counts[difference.code.text] += 1
             self._recent.append((self._number, self._clock(), difference))
+        for listener in self._listeners:
+            listener(difference)
 
     @property
     def number(self) -> int:

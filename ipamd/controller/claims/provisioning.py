@@ -118,7 +118,7 @@ class Provisioning:
         # An earlier call of the attempt may have been carried out although this one was refused.
         certain = meaning.refused and not action.begun
         patch = status.not_provisioned(
-            claim, meaning.reason, str(error), self._ports.clock(), certain=certain
+            claim, meaning.reason, failures.told(error), self._ports.clock(), certain=certain
         )
         if patch is not None:
             claim = self._ports.writer.write_status(claim, patch)
@@ -126,5 +126,5 @@ class Provisioning:
             self._ports.writer.write_status(
                 claim, status.begin_attempt(claim, action.attempt + 1, self._ports.clock())
             )
-        self._ports.teller.both(claim, "Warning", "FailedAllocateEIP", str(error))
+        self._ports.teller.both(claim, "Warning", "FailedAllocateEIP", failures.told(error))
         return Result(requeue_after=meaning.pause, failed=True)

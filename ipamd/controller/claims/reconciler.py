@@ -171,13 +171,13 @@ class ClaimReconciler:
         """Tell of what was not done; a failed order has been told with its claim's condition."""
         if facts.claim and isinstance(action, do.Release | do.DisassociateEip):
             verb = "Release" if isinstance(action, do.Release) else "Disassociate"
-            self._ports.teller.claim(facts.claim, "Warning", f"Failed{verb}EIP", str(error))
+            self._ports.teller.claim(facts.claim, "Warning", f"Failed{verb}EIP", failures.told(error))
         if (
             facts.claim
             and isinstance(action, do.LookAtCloud | do.Choose)
             and error.kind.policy.needs_operator
         ):
-            self._ports.teller.both(facts.claim, "Warning", "FailedDescribeEIP", str(error))
+            self._ports.teller.both(facts.claim, "Warning", "FailedDescribeEIP", failures.told(error))
             self._record_blindness(facts.claim, error)
 
     def _record_blindness(self, claim: Claim, error: CloudError) -> None:
@@ -185,7 +185,9 @@ class ClaimReconciler:
         if claim.address is not None or claim.deleting:
             return
         reason = failures.meaning_of(error).reason
-        patch = status.not_provisioned(claim, reason, str(error), self._ports.clock(), certain=False)
+        patch = status.not_provisioned(
+            claim, reason, failures.told(error), self._ports.clock(), certain=False
+        )
         if patch is None:
             return
         try:

@@ -79,6 +79,21 @@ def spends_token(error: CloudError) -> bool:
     return error.kind is CloudErrorKind.NEW_TOKEN and error.code != _OTHER_ORDER
 
 
+_SAYS_SO = ("repeated", "again", "wait")
+"""In the advice of errors that already say that they pass."""
+
+
+def told(error: IpamError) -> str:
+    """Return a failed order, bind or look as Events and conditions tell it: with when it is tried again."""
+    text = str(error)
+    if any(word in error.advice for word in _SAYS_SO):
+        return text
+    pause = (
+        max(error.kind.policy.retry_after, meaning_of(error).pause) if isinstance(error, CloudError) else 0
+    )
+    return f"{text}; it is tried again {f'every {pause:.0f} s' if pause else 'by itself'}"
+
+
 _NODE_KINDS: Mapping[CloudErrorKind, NodeReason] = {
     _K.SUBNET_FULL: NodeReason.SUBNET_FULL,
     _K.QUOTA: NodeReason.CVM_LIMIT,

@@ -25,6 +25,7 @@ from ipamd.core.claim.eipclaim import (
 )
 from ipamd.core.model import Eip
 from ipamd.core.text.sameness import essence
+from ipamd.core.text.telling import one_line
 from ipamd.core.timing import timestamps
 
 _MESSAGE_LIMIT = 1024
@@ -193,7 +194,7 @@ def bind_failed(claim: Claim, reason: Reason, message: str, now: float) -> dict[
 def _says(claim: Claim, kind: str, reason: Reason, message: str) -> bool:
     """Whether the claim says of a condition that it is false for this reason, with any RequestId and time."""
     old = condition(claim.conditions, kind)
-    said, says = (essence(str(text)) for text in (old.get("message"), message[:_MESSAGE_LIMIT]))
+    said, says = (essence(str(text)) for text in (old.get("message"), one_line(message, _MESSAGE_LIMIT)))
     return old.get("status") == "False" and old.get("reason") == reason.value and said == says
 
 
@@ -238,7 +239,7 @@ def _with(
         "type": kind,
         "status": text,
         "reason": reason,
-        "message": message[:_MESSAGE_LIMIT],
+        "message": one_line(message, _MESSAGE_LIMIT),
         "lastTransitionTime": since or timestamps.to_text(now),
     }
     return (*(c for c in conditions if c.get("type") != kind), new)

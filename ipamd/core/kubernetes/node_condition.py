@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Any, Final
 
 from ipamd.core.text.sameness import essence
+from ipamd.core.text.telling import one_line
 from ipamd.core.timing import timestamps
 
 TYPE: Final = "TkeEniReady"
@@ -152,4 +153,4 @@ def news(before: Iterable[NodeProblem], now: Iterable[NodeProblem]) -> list[Node
 def _line(message: str, end: str) -> str:
     """Return the message on one line, cut so that it ends with `end`."""
     room = _MESSAGE_LIMIT - len(end.encode())
-    return " ".join(message.split()).encode()[:room].decode(errors="ignore") + end
+    return one_line(message, room) + end

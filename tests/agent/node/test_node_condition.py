@@ -3,6 +3,8 @@
 import pytest
 
 from ipamd.agent.node.condition import NodeCondition, NodeSources
+from ipamd.core.findings.codes import FindingCode
+from ipamd.core.kernel.difference import Difference
 from ipamd.core.kubernetes import node_condition
 from ipamd.core.kubernetes.node_condition import NodeProblem, Weight
 from ipamd.kube.client import KubeClient
@@ -150,11 +152,13 @@ def test_what_somebody_else_wrote_is_put_right(scene):
 
 
 def test_repairs_of_one_kind_are_one_event(scene):
-    for _ in range(50):
-        scene.agent.repaired("policy rule 1024 was gone and is there again")
+    for number in range(50):
+        scene.agent.repaired(
+            Difference(code=FindingCode.POLICY_RULE, subject=f"rule/{number}", text="it is gone")
+        )
 
     event = eventually(lambda: scene.events().get(("Warning", "NodeRepaired")))
-    assert "1024" in event["message"]
+    assert "PolicyRule: a policy rule of ours is gone" in event["message"]
     assert event["count"] <= 50
     assert len(scene.events()) == 1
 
@@ -170,7 +174,7 @@ def test_a_node_that_does_not_exist_is_waited_for(scene):
     )
 
     scene.agent.look()
-    scene.agent.repaired("x")
+    scene.agent.repaired(Difference(code=FindingCode.NFT_TABLE, subject="table/x", text="it is gone"))
 
     assert scene.events() == {}
 
@@ -180,6 +184,11 @@ def test_an_agent_that_has_just_started_says_nothing_yet(scene):
 
     assert scene.look(HARM) == {}
     assert scene.look(HARM)["status"] == "False"
+
+
+def reasons_of_node(node):
+    events = node.kube.get("/api/v1/events")["items"]
+    return {event["reason"] for event in events if event["involvedObject"]["kind"] == "Node"}
 
 
 @pytest.mark.netns
@@ -197,6 +206,8 @@ def test_a_real_agent_says_of_its_node_what_is_wrong(own_node):
     assert "100" in said()["message"]
 
     node.on_node("ip", "rule", "del", "priority", "100")
+    node.on_node("nft", "delete", "table", "ip", "tke_eni")
+    node.eventually("the repair is told", lambda: "NodeRepaired" in reasons_of_node(node))
     node.stop(node.agent)
     node.start_again()
     node.eventually("all is well", lambda: said().get("status") == "True", seconds=40)
