@@ -11,6 +11,7 @@ PYTHON := /usr/bin/python3.11
 PACKAGES := python3.11 python3.11-venv dbus systemd iproute2 iputils-ping curl nftables libnftables1 iptables conntrack \
 	containernetworking-plugins gcc libc6-dev libpython3.11-dev strace
 ARM64_PACKAGES := gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+BROWSER_PACKAGES := chromium fonts-dejavu-core pngquant
 IMAGE_PACKAGES := buildah mmdebstrap
 E2E_PACKAGES := $(IMAGE_PACKAGES) containerd runc etcd-server docker-registry skopeo busybox-static
 IMAGE = ccr.ccs.tencentyun.com/tke-eni/ipamd:$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' ipamd/__init__.py)
@@ -47,6 +48,9 @@ build/image-packages.ok: Makefile
 
 build/arm64-packages.ok: Makefile
 	$(call install,$(ARM64_PACKAGES))
+
+build/browser-packages.ok: Makefile
+	$(call install,$(BROWSER_PACKAGES))
 
 build/e2e-packages.ok: Makefile
 	$(call install,$(E2E_PACKAGES))
@@ -119,6 +123,14 @@ mutants: $(VENV)/ok shim  ## do tests notice one wrong operator? ARGS="--count 6
 contract: $(VENV)/ok build/e2e-packages.ok kubernetes  ## the simulators against tccli, the Go SDK and a real API server, deploy/ on the latter, a real kube-proxy
 	@$(PY) -m pytest -q tests/contract/cloud/clients tests/contract/kube_proxy tests/apiserver $(ARGS)
 	@$(PY) -m testbed.apiserver $(PY) -m pytest -q tests/contract/kube $(ARGS)
+
+.PHONY: browser
+browser: $(VENV)/ok shim build/browser-packages.ok  ## the status pages in headless Chromium
+	@$(PY) -m pytest -q tests/browser $(ARGS)
+
+.PHONY: pictures
+pictures: $(VENV)/ok shim prometheus build/browser-packages.ok  ## the pictures of status pages and dashboard in docs/img, from a run of some minutes
+	@$(PY) -m testbed.monitoring.pictures $(ARGS)
 
 .PHONY: test-failed
 test-failed: shim prometheus  ## only the tests that failed last; an error when none did

@@ -23,6 +23,7 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "here")
 _TESTS = Path(__file__).parent
 _NAMED_ONLY = [
     _TESTS / "e2e",
+    _TESTS / "browser",
     _TESTS / "apiserver",
     _TESTS / "contract" / "cloud" / "clients",
     _TESTS / "contract" / "kube_proxy",

@@ -53,7 +53,16 @@ def _notes(problems: NodeProblems) -> Iterator[Element]:
     yield from (layout.note("error", problem) for problem in wrong)
     yield from (layout.note("info", notice) for notice in problems.notices())
     if not wrong:
-        yield layout.note("good", "nothing that the agent knows of")
+        yield layout.note("good", "nothing keeps Pods from the node")
+    rows: list[list[Child]] = [
+        [
+            sight.name,
+            "" if sight.age is None else f"{layout.age(sight.age)} ago",
+            "; ".join(sight.troubles) or sight.detail or "well",
+        ]
+        for sight in problems.components.look()
+    ]
+    yield layout.table(("component", "last good", "now"), rows, "")
 
 
 def _enis(enis: NodeEnis, ledger: Ledger, limits: model.EniLimits, now: Boottime) -> Element:

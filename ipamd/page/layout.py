@@ -19,7 +19,8 @@ body { font: 14px/1.5 system-ui, sans-serif; margin: 1.5rem auto; max-width: 75r
 h1 { font-size: 1.4rem; margin: 0; } h2 { font-size: 1.05rem; margin: 1.6rem 0 .4rem; }
 p { margin: .3rem 0; } .soft { color: var(--soft); }
 table { border-collapse: collapse; width: 100%; } td, th { text-align: left; padding: .2rem .6rem .2rem 0;
-  border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; }
+  border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: break-word; }
+td:last-child { overflow-wrap: anywhere; }
 th { color: var(--soft); font-weight: 600; } code, td.mono { font: 12.5px ui-monospace, monospace; }
 .error, .warning, .info, .good { border-left: 4px solid; padding: .1rem 0 .1rem .6rem; margin: .3rem 0; }
 .error { border-color: #d33; } .warning { border-color: #e90; } .info { border-color: #39f; }

@@ -146,7 +146,8 @@ def test_the_status_page_shows_enis_pods_and_what_is_wrong_with_eips(begun):
     assert f"node {begun.node.name}, {begun.node.instance_id}" in shown
     assert "Pod default/web-0, EIP" in shown
     assert f"{eip.public_ip} ({eip.eip_id})" in shown
-    assert "nothing that the agent knows of" in shown
+    assert "nothing keeps Pods from the node" in shown
+    assert "cni-configuration" in shown
     begun.cloud.disassociate_eip(eip.eip_id)
     begun.eventually("told in the log", lambda: "somebody" in page() or "unbound" in page())
     for squares in ("slot primary", "slot pod", "slot free"):
