@@ -189,9 +189,10 @@ def test_the_bundle_has_the_cluster_and_its_nodes_and_no_secret(busy, tmp_path):
         "cluster/claims.json",
         "cluster/events.json",
         "controller/ipamd-1.log",
-        "nodes/node-a.tar.gz",
-        "nodes/node-b.tar.gz",
-        "nodes/node-c.txt",
+        "nodes/node-a/bundle.tar.gz",
+        "nodes/node-a/agent-a.log",
+        "nodes/node-b/bundle.tar.gz",
+        "nodes/node-c/none.txt",
     } <= names
     assert len(json.loads(found["all/cluster/events.json"])) == 1, "only Events of ours"
     text = b"".join(found.values())

@@ -63,25 +63,32 @@ def _controllers(api: KubeClient, kubectl: Kubectl) -> Iterator[tuple[str, str]]
     """Yield the logs of the controllers, and of what ran before in the same Pods."""
     found = api.list(PODS, access.NAMESPACE, label_selector=access.CONTROLLER_LABEL).items
     for pod in found:
-        name = pod["metadata"]["name"]
-        for previous in ((), ("--previous",)):
-            arguments = ("--namespace", access.NAMESPACE, "logs", name, f"--tail={_LOG_LINES}", *previous)
-            said = kubectl.run(*arguments)
-            text = said.out.decode(errors="replace") if said.code == 0 else f"{said.err}\n"
-            yield f"controller/{name}{'-previous' if previous else ''}.log", archive.cut(text)
+        yield from _logs("controller", pod["metadata"]["name"], kubectl)
+
+
+def _logs(folder: str, pod: str, kubectl: Kubectl) -> Iterator[tuple[str, str]]:
+    for previous in ((), ("--previous",)):
+        arguments = ("--namespace", access.NAMESPACE, "logs", pod, f"--tail={_LOG_LINES}", *previous)
+        said = kubectl.run(*arguments)
+        text = said.out.decode(errors="replace") if said.code == 0 else f"{said.err}\n"
+        yield f"{folder}/{pod}{'-previous' if previous else ''}.log", archive.cut(text)
 
 
 def _nodes(rows: list[dict[str, Any]], kubectl: Kubectl) -> Parts:
     with ThreadPoolExecutor(_AT_ONCE) as workers:
-        asked = {str(row["node"]): workers.submit(_of_node, row, kubectl) for row in rows}
-        for node, future in asked.items():
-            content = future.result()
-            yield f"nodes/{node}.{'txt' if isinstance(content, str) else 'tar.gz'}", content
+        asked = [workers.submit(_of_node, row, kubectl) for row in rows]
+        for future in asked:
+            yield from future.result()
 
 
-def _of_node(row: Mapping[str, Any], kubectl: Kubectl) -> str | bytes:
+def _of_node(row: Mapping[str, Any], kubectl: Kubectl) -> list[tuple[str, str | bytes]]:
+    """Return the bundle of a node, or why there is none, and its agent's logs, which no bundle has."""
+    place = f"nodes/{row['node']}"
     if not row["agent"]:
-        return f"{row['problem']}\n"
+        return [(f"{place}/none.txt", f"{row['problem']}\n")]
     command = access.in_agent(row["agent"], "ipamctl", "bundle", "--file", archive.STDOUT)
     said = kubectl.run(*command, seconds=_NODE_SECONDS)
-    return said.out if said.code == 0 and said.out else f"{said.err or 'no bundle came'}\n"
+    logs = _logs(place, row["agent"], kubectl)
+    if said.code or not said.out:
+        return [(f"{place}/none.txt", f"{said.err or 'no bundle came'}\n"), *logs]
+    return [(f"{place}/bundle.tar.gz", said.out), *logs]

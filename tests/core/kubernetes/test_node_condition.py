@@ -4,9 +4,10 @@ import math
 
 import pytest
 
+from ipamd.core.findings.codes import FindingCode
 from ipamd.core.kubernetes import node_condition as conditions
 from ipamd.core.kubernetes import nodes
-from ipamd.core.kubernetes.node_condition import NodeProblem, Weight
+from ipamd.core.kubernetes.node_condition import NodeProblem, NodeReason, Weight
 
 WELL = "agent 0.1.0 serves Pods with 2 ENIs"
 
@@ -107,3 +108,12 @@ def test_of_our_condition_a_trimmed_node_keeps_all_but_the_message():
     assert nodes.view(trimmed).condition == "True"
     assert WELL not in str(trimmed)
     assert "MemoryPressure" not in str(trimmed)
+
+
+def test_reasons_are_called_as_findings_are():
+    """Who knows the one knows the other; these three are of nodes alone."""
+    of_nodes = {NodeReason.SERVING, NodeReason.NO_ADDRESSES, NodeReason.AGENT_GONE}
+    findings = {code.text for code in FindingCode}
+
+    assert {reason.value for reason in set(NodeReason) - of_nodes} <= findings
+    assert not {reason.value for reason in of_nodes} & findings
