@@ -208,7 +208,21 @@ class Agent:
                 snapshot=dataplane.snapshot,
             ),
             () if observe is None else (RequestTiming(observe),),
-            more=(diagnosis_room.build(facts, book=book, dataplane=dataplane, enis=enis, eips=eips),),
+            more=(
+                diagnosis_room.build(
+                    settings,
+                    facts,
+                    book=book,
+                    dataplane=dataplane,
+                    enis=enis,
+                    eips=eips,
+                    pods=pods,
+                    pool=pool,
+                    sandboxes=sandboxes,
+                    add=add,
+                    cloud=cloud,
+                ),
+            ),
         )
         self._watching = (
             Service(name="Events", start=events.start, stop=events.stop),

@@ -16,7 +16,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ipamd.agent import main  # noqa: PLC0415 - gRPC reads the environment when it is imported
 
     try:
-        chosen = settings(arguments, os.environ)
+        chosen = settings(arguments, os.environ, sys.argv[1:])
         logs.configure(chosen.log_level, chosen.log_format)
         return main.run(chosen, os.environ)
     except InvalidInputError as e:

@@ -131,7 +131,7 @@ class IntrospectionService(introspection_pb2_grpc.IntrospectionServicer):
         context: grpc.ServicerContext,  # noqa: ARG002 - the signature in the contract
     ) -> messages.ListEipsReply:
         """List the EIPs at this node's addresses, and the claims whose EIP could not be bound."""
-        errors = {claim: error.message for claim, error in self._eip_reconciler.errors().items()}
+        errors = dict(self._eip_reconciler.told())
         recorded = [a for a in self._book.ledger.addresses.values() if a.eip is not None]
         entries = [_eip_entry(address, errors.pop(_subject(address), "")) for address in recorded]
         entries += [_unbound_entry(claim, message) for claim, message in errors.items()]

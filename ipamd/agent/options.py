@@ -7,7 +7,7 @@ POD_NAME, which the DaemonSet sets by the downward API.
 
 import argparse
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from ipamd.core.ledger.restart import Spans
 from ipamd.core.pool import Targets
 from ipamd.flags import declaration, kinds
 from ipamd.flags.declaration import composed, flag, part
+from ipamd.flags.effective import EffectiveFlag, effective
 from ipamd.flags.shared import CLUSTER, SharedSettings
 from ipamd.net.sysctls import PROC_SYS
 
@@ -243,6 +244,9 @@ class AgentSettings(SharedSettings):
     )
     """Types of conflist.SHIPPED that the network configuration has behind our plugin."""
 
+    effective: tuple[EffectiveFlag, ...] = ()
+    """Every flag with its value, for people."""
+
     @property
     def spans(self) -> Spans:
         """For how long an address may be kept from new Pods, whatever the store says."""
@@ -254,17 +258,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     declaration.add_arguments(parser, AgentSettings)
 
 
-def settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> AgentSettings:
-    """Return the settings that the parsed flags make.
+def settings(
+    arguments: argparse.Namespace, environment: Mapping[str, str], words: Sequence[str] = ()
+) -> AgentSettings:
+    """Return the settings that the parsed flags make; `words` is the command line that they were parsed from.
 
     Raises:
         InvalidInputError: names the flag that is wrong.
     """
     pod = environment.get("POD_NAMESPACE", ""), environment.get("POD_NAME", "")
+    fallbacks = {"--node-name": environment.get("NODE_NAME", "")}
     chosen = declaration.read(
         AgentSettings,
         arguments,
-        fallbacks={"--node-name": environment.get("NODE_NAME", "")},
+        fallbacks=fallbacks,
+        effective=tuple(effective(AgentSettings, arguments, words, fallbacks)),
         agent_pod="/".join(pod) if all(pod) else _NO_POD,
     )
     if not chosen.eip_source_nat_exemption and chosen.pod_egress == "eni":

@@ -1,14 +1,14 @@
 """`ipamctl`: what an operator types.
 
-`status`, `pods`, `enis` and `eips` ask the agent of this node, `trace` has it look, `check` and `repair`
-compare and mend, `bundle` collects all of it; `eip cleanup` asks the cloud, from anywhere.
+`status`, `pods` and other listings ask the agent of this node, `trace` and `explain` have it look, `check`
+and `repair` compare and mend, `bundle` collects all of it; `eip cleanup` asks the cloud, from anywhere.
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
 
-from ipamd.ctl import bundle, command_line, completion, diagnosis, eip, maintenance, node, process
+from ipamd.ctl import bundle, command_line, completion, diagnosis, eip, maintenance, node, process, watch
 
 _NAME = "ipamctl"
 
@@ -19,6 +19,7 @@ def parser() -> argparse.ArgumentParser:
     commands = command_line.commands_of(made)
     node.add_commands(commands)
     diagnosis.add_commands(commands)
+    watch.add_command(commands)
     maintenance.add_commands(commands)
     bundle.add_command(commands)
     eip.add_commands(commands)

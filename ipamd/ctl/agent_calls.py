@@ -32,16 +32,20 @@ def tell(socket: str, error: grpc.RpcError) -> int:
     return ExitCode.NO_AGENT if error.code() in _NOT_THERE else ExitCode.FAILED
 
 
+def nobody(socket: str, reason: str) -> str:
+    """Say that there is no agent, and what to do."""
+    return (
+        f"no agent answers at {socket}: {reason}; is the tke-eni-agent Pod of this node running (kubectl "
+        "-n kube-system get pods -l app.kubernetes.io/name=tke-eni-agent -o wide)? --socket names another"
+    )
+
+
 def explanation(socket: str, error: grpc.RpcError) -> str:
     """Return a sentence for people, on one line."""
     code, details = error.code(), " ".join((error.details() or "").split())
     if code is grpc.StatusCode.UNAVAILABLE:
         # gRPC puts how it tried in front of why it failed.
-        reason = details.rpartition(": ")[2]
-        return (
-            f"no agent answers at {socket}: {reason}; is the tke-eni-agent Pod of this node running (kubectl "
-            "-n kube-system get pods -l app.kubernetes.io/name=tke-eni-agent -o wide)? --socket names another"
-        )
+        return nobody(socket, details.rpartition(": ")[2])
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return (
             f"the agent at {socket} gave no answer in time ({details}): it may hang; give it longer with "

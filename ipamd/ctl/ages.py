@@ -17,6 +17,13 @@ def age(seconds: float) -> str:
     return f"{left}s"
 
 
+def took(milliseconds: int) -> str:
+    """Return a duration; empty for none."""
+    if not milliseconds:
+        return ""
+    return f"{milliseconds}ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f}s"
+
+
 def since(text: str, now: float) -> str:
     """Return the age of an RFC 3339 time at Unix time `now`; empty for no time."""
     return age(now - datetime.fromisoformat(text).timestamp()) if text else ""

@@ -1,4 +1,4 @@
-"""`ipamctl status|pods|enis|eips`: what the agent of this node knows.
+"""`ipamctl status|pods|enis|eips|claims|settings`: what the agent of this node knows.
 
 Reads only, over the agent's unix socket, so it works with the API server and the cloud away.
 """
@@ -16,7 +16,9 @@ from ipamd.ctl import agent_calls, command_line, completion, output, plain, tabl
 from ipamd.ctl.choice import Choice, object_keys
 from ipamd.ctl.exit_codes import ExitCode
 from ipamd.ctl.shape import Plain, Shape
+from ipamd.rpc import diagnosis_pb2 as found
 from ipamd.rpc import introspection_pb2 as messages
+from ipamd.rpc.diagnosis_pb2_grpc import DiagnosisStub
 from ipamd.rpc.introspection_pb2_grpc import IntrospectionStub
 
 
@@ -38,6 +40,8 @@ class Command:
     request: Message
     shape: Shape
     listing: Listing | None = None
+    stub: Callable[[grpc.Channel], Any] = IntrospectionStub
+    """Of the service that has the method."""
 
 
 COMMANDS: Mapping[str, Command] = {
@@ -68,6 +72,31 @@ COMMANDS: Mapping[str, Command] = {
         tables.EIPS,
         Listing("eips", "EIP", lambda eip: (eip["eipId"], eip["publicIp"], *object_keys(eip))),
     ),
+    "claims": Command(
+        "EIPClaims of this node, as its agent knows them",
+        "ListClaims",
+        found.ListClaimsRequest(),
+        tables.CLAIMS,
+        Listing("claims", "claim", object_keys),
+        DiagnosisStub,
+    ),
+    "settings": Command(
+        "flags of this node's agent as they are in effect, and who has set them",
+        "ListSettings",
+        found.ListSettingsRequest(),
+        tables.SETTINGS,
+        Listing("settings", "flag", lambda setting: (setting["flag"],)),
+        DiagnosisStub,
+    ),
+}
+
+
+_WAYS = {
+    "Pod": "NAME or NAMESPACE/NAME",
+    "claim": "NAME or NAMESPACE/NAME",
+    "ENI": "its id or link",
+    "EIP": "its id or address, or its Pod",
+    "flag": "its name, behind -- alone",
 }
 
 
@@ -82,8 +111,7 @@ def add_commands(commands: "command_line.Subparsers") -> None:
 
 
 def _choosing(kind: str) -> str:
-    ways = {"Pod": "NAME or NAMESPACE/NAME", "ENI": "its id or link"}
-    return f"only this {kind}: {ways.get(kind, 'its id or address, or its Pod')} (default: all of them)"
+    return f"only this {kind}: {_WAYS[kind]} (default: all of them)"
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -98,7 +126,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def ask(channel: grpc.Channel, command: Command, seconds: float) -> Message:
     """Return the agent's answer to a command of COMMANDS. Raises: grpc.RpcError."""
-    answer: Message = getattr(IntrospectionStub(channel), command.method)(command.request, timeout=seconds)
+    answer: Message = getattr(command.stub(channel), command.method)(command.request, timeout=seconds)
     return answer
 
 

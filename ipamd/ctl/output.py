@@ -31,7 +31,7 @@ def show(options: argparse.Namespace, answer: Plain, shape: Shape) -> None:
     if chosen is Format.JSON:
         print(json.dumps(answer, indent=2, ensure_ascii=False))
     elif chosen is Format.YAML:
-        print(_yaml(answer), end="")
+        print(yaml_of(answer), end="")
     elif chosen is Format.NAME:
         sys.stdout.writelines(f"{name}\n" for name in shape.names(answer))
     else:
@@ -53,7 +53,8 @@ def say(text: str, *, program: str = "ipamctl") -> None:
     print(f"{program}: {text}", file=sys.stderr)
 
 
-def _yaml(answer: Plain) -> str:
+def yaml_of(answer: Plain) -> str:
+    """Return an answer as a YAML document."""
     import yaml  # noqa: PLC0415 - likewise
 
     return str(yaml.safe_dump(dict(answer), sort_keys=False, allow_unicode=True, explicit_start=True))

@@ -140,6 +140,41 @@ def _eips(answer: Plain, _: float) -> Sequence[Block]:
     ]
 
 
+def _claims(answer: Plain, now: float) -> Sequence[Block]:
+    """One line for each claim, and under the table what keeps it from being ready."""
+    columns = (
+        Column("NAMESPACE", lambda claim: claim["namespace"]),
+        Column("CLAIM", lambda claim: claim["name"]),
+        Column("PHASE", lambda claim: claim["phase"]),
+        Column("EIP", lambda claim: claim["eipId"], wide=True),
+        Column("PUBLIC-IP", lambda claim: claim["publicIp"]),
+        Column("CONDITION", lambda claim: claim["condition"], wide=True),
+        Column("REASON", lambda claim: claim["reason"]),
+        Column("SINCE", lambda claim: ages.since(claim["since"], now)),
+        Column("KEPT", lambda claim: "yes" if claim["retained"] else "no", wide=True),
+    )
+    return [
+        Table(columns, answer["claims"], empty="this node has no EIPClaim"),
+        *(
+            Line("PROBLEM", f"{claim['namespace']}/{claim['name']}: {claim['condition']}: {claim['message']}")
+            for claim in answer["claims"]
+            if claim["condition"].endswith("=False") and claim["message"]
+        ),
+    ]
+
+
+def _settings(answer: Plain, _: float) -> Sequence[Block]:
+    """One line for each flag."""
+    columns = (
+        Column("FLAG", lambda setting: setting["flag"]),
+        Column("VALUE", lambda setting: setting["value"]),
+        Column("SET-BY", lambda setting: setting["source"]),
+        Column("DEFAULT", lambda setting: setting["default"], wide=True),
+        Column("MEANING", lambda setting: setting["meaning"], wide=True),
+    )
+    return [Table(columns, answer["settings"], empty="the agent tells of no flags")]
+
+
 def _cleanup(answer: Plain, _: float) -> Sequence[Block]:
     """One line for each EIP that the cluster's tags own, and what becomes of it."""
     columns = (
@@ -171,4 +206,6 @@ STATUS = Shape(_status, lambda answer: [answer["node"]])
 PODS = Shape(_pods, _objects("pods"))
 ENIS = Shape(_enis, _names("enis", "eniId"))
 EIPS = Shape(_eips, _names("eips", "eipId"))
+CLAIMS = Shape(_claims, _objects("claims"))
+SETTINGS = Shape(_settings, _names("settings", "flag"))
 CLEANUP = Shape(_cleanup, _names("eips", "eipId"))

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1atke/eni/v1/diagnosis.proto\x12\ntke.eni.v1\"D\n\x0cTraceRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65stination\x18\x03 \x01(\t\"\x86\x02\n\nTraceReply\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x12\n\nprivate_ip\x18\x03 \x01(\t\x12\x11\n\tpublic_ip\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x65stination\x18\x05 \x01(\t\x12\x0f\n\x07seen_as\x18\x06 \x01(\t\x12\x14\n\x0cseen_address\x18\x07 \x01(\t\x12\x0f\n\x07verdict\x18\x08 \x01(\t\x12\x0c\n\x04link\x18\t \x01(\t\x12\x0f\n\x07gateway\x18\n \x01(\t\x12\x0e\n\x06source\x18\x0b \x01(\t\x12$\n\x05steps\x18\x0c \x03(\x0b\x32\x15.tke.eni.v1.TraceStep\x12\x0e\n\x06unread\x18\r \x03(\t\"(\n\tTraceStep\x12\r\n\x05where\x18\x01 \x01(\t\x12\x0c\n\x04what\x18\x02 \x01(\t2F\n\tDiagnosis\x12\x39\n\x05Trace\x12\x18.tke.eni.v1.TraceRequest\x1a\x16.tke.eni.v1.TraceReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1atke/eni/v1/diagnosis.proto\x12\ntke.eni.v1\"D\n\x0cTraceRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65stination\x18\x03 \x01(\t\"\x86\x02\n\nTraceReply\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x12\n\nprivate_ip\x18\x03 \x01(\t\x12\x11\n\tpublic_ip\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x65stination\x18\x05 \x01(\t\x12\x0f\n\x07seen_as\x18\x06 \x01(\t\x12\x14\n\x0cseen_address\x18\x07 \x01(\t\x12\x0f\n\x07verdict\x18\x08 \x01(\t\x12\x0c\n\x04link\x18\t \x01(\t\x12\x0f\n\x07gateway\x18\n \x01(\t\x12\x0e\n\x06source\x18\x0b \x01(\t\x12$\n\x05steps\x18\x0c \x03(\x0b\x32\x15.tke.eni.v1.TraceStep\x12\x0e\n\x06unread\x18\r \x03(\t\"(\n\tTraceStep\x12\r\n\x05where\x18\x01 \x01(\t\x12\x0c\n\x04what\x18\x02 \x01(\t\"1\n\x0e\x45xplainRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\xce\x01\n\x0c\x45xplainReply\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0b\n\x03uid\x18\x03 \x01(\t\x12\x12\n\nprivate_ip\x18\x04 \x01(\t\x12\x11\n\tpublic_ip\x18\x05 \x01(\t\x12\r\n\x05wrong\x18\x06 \x03(\t\x12\x0c\n\x04next\x18\x07 \x01(\t\x12)\n\x06\x65vents\x18\x08 \x03(\x0b\x32\x19.tke.eni.v1.PodEventEntry\x12!\n\x06sights\x18\t \x03(\x0b\x32\x11.tke.eni.v1.Sight\"\x8d\x01\n\rPodEventEntry\x12\x0b\n\x03pod\x18\x01 \x01(\t\x12\x0f\n\x07\x61t_unix\x18\x02 \x01(\x03\x12\x0c\n\x04step\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x0e\n\x06\x66\x61iled\x18\x05 \x01(\x08\x12\x0f\n\x07took_ms\x18\x06 \x01(\x03\x12\x12\n\nrequest_id\x18\x07 \x01(\t\x12\r\n\x05\x63ount\x18\x08 \x01(\x05\"=\n\x05Sight\x12\x0c\n\x04side\x18\x01 \x01(\t\x12\x0c\n\x04what\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\n\n\x02ok\x18\x04 \x01(\x08\"!\n\x0cWatchRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\"\x13\n\x11ListClaimsRequest\"9\n\x0fListClaimsReply\x12&\n\x06\x63laims\x18\x01 \x03(\x0b\x32\x16.tke.eni.v1.ClaimEntry\"\xc8\x01\n\nClaimEntry\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05phase\x18\x03 \x01(\t\x12\x0e\n\x06\x65ip_id\x18\x04 \x01(\t\x12\x11\n\tpublic_ip\x18\x05 \x01(\t\x12\r\n\x05owned\x18\x06 \x01(\x08\x12\x11\n\tcondition\x18\x07 \x01(\t\x12\x0e\n\x06reason\x18\x08 \x01(\t\x12\x0f\n\x07message\x18\t \x01(\t\x12\x12\n\nsince_unix\x18\n \x01(\x03\x12\x10\n\x08retained\x18\x0b \x01(\x08\"\x15\n\x13ListSettingsRequest\"?\n\x11ListSettingsReply\x12*\n\x08settings\x18\x01 \x03(\x0b\x32\x18.tke.eni.v1.SettingEntry\"]\n\x0cSettingEntry\x12\x0c\n\x04\x66lag\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x0f\n\x07\x64\x65\x66\x61ult\x18\x04 \x01(\t\x12\x0f\n\x07meaning\x18\x05 \x01(\t2\xe1\x02\n\tDiagnosis\x12\x39\n\x05Trace\x12\x18.tke.eni.v1.TraceRequest\x1a\x16.tke.eni.v1.TraceReply\x12?\n\x07\x45xplain\x12\x1a.tke.eni.v1.ExplainRequest\x1a\x18.tke.eni.v1.ExplainReply\x12>\n\x05Watch\x12\x18.tke.eni.v1.WatchRequest\x1a\x19.tke.eni.v1.PodEventEntry0\x01\x12H\n\nListClaims\x12\x1d.tke.eni.v1.ListClaimsRequest\x1a\x1b.tke.eni.v1.ListClaimsReply\x12N\n\x0cListSettings\x12\x1f.tke.eni.v1.ListSettingsRequest\x1a\x1d.tke.eni.v1.ListSettingsReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,6 +37,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRACEREPLY']._serialized_end=375
   _globals['_TRACESTEP']._serialized_start=377
   _globals['_TRACESTEP']._serialized_end=417
-  _globals['_DIAGNOSIS']._serialized_start=419
-  _globals['_DIAGNOSIS']._serialized_end=489
+  _globals['_EXPLAINREQUEST']._serialized_start=419
+  _globals['_EXPLAINREQUEST']._serialized_end=468
+  _globals['_EXPLAINREPLY']._serialized_start=471
+  _globals['_EXPLAINREPLY']._serialized_end=677
+  _globals['_PODEVENTENTRY']._serialized_start=680
+  _globals['_PODEVENTENTRY']._serialized_end=821
+  _globals['_SIGHT']._serialized_start=823
+  _globals['_SIGHT']._serialized_end=884
+  _globals['_WATCHREQUEST']._serialized_start=886
+  _globals['_WATCHREQUEST']._serialized_end=919
+  _globals['_LISTCLAIMSREQUEST']._serialized_start=921
+  _globals['_LISTCLAIMSREQUEST']._serialized_end=940
+  _globals['_LISTCLAIMSREPLY']._serialized_start=942
+  _globals['_LISTCLAIMSREPLY']._serialized_end=999
+  _globals['_CLAIMENTRY']._serialized_start=1002
+  _globals['_CLAIMENTRY']._serialized_end=1202
+  _globals['_LISTSETTINGSREQUEST']._serialized_start=1204
+  _globals['_LISTSETTINGSREQUEST']._serialized_end=1225
+  _globals['_LISTSETTINGSREPLY']._serialized_start=1227
+  _globals['_LISTSETTINGSREPLY']._serialized_end=1290
+  _globals['_SETTINGENTRY']._serialized_start=1292
+  _globals['_SETTINGENTRY']._serialized_end=1385
+  _globals['_DIAGNOSIS']._serialized_start=1388
+  _globals['_DIAGNOSIS']._serialized_end=1741
 # @@protoc_insertion_point(module_scope)

@@ -39,6 +39,26 @@ class DiagnosisStub:
                 request_serializer=tke_dot_eni_dot_v1_dot_diagnosis__pb2.TraceRequest.SerializeToString,
                 response_deserializer=tke_dot_eni_dot_v1_dot_diagnosis__pb2.TraceReply.FromString,
                 _registered_method=True)
+        self.Explain = channel.unary_unary(
+                '/tke.eni.v1.Diagnosis/Explain',
+                request_serializer=tke_dot_eni_dot_v1_dot_diagnosis__pb2.ExplainRequest.SerializeToString,
+                response_deserializer=tke_dot_eni_dot_v1_dot_diagnosis__pb2.ExplainReply.FromString,
+                _registered_method=True)
+        self.Watch = channel.unary_stream(
+                '/tke.eni.v1.Diagnosis/Watch',
+                request_serializer=tke_dot_eni_dot_v1_dot_diagnosis__pb2.WatchRequest.SerializeToString,
+                response_deserializer=tke_dot_eni_dot_v1_dot_diagnosis__pb2.PodEventEntry.FromString,
+                _registered_method=True)
+        self.ListClaims = channel.unary_unary(
+                '/tke.eni.v1.Diagnosis/ListClaims',
+                request_serializer=tke_dot_eni_dot_v1_dot_diagnosis__pb2.ListClaimsRequest.SerializeToString,
+                response_deserializer=tke_dot_eni_dot_v1_dot_diagnosis__pb2.ListClaimsReply.FromString,
+                _registered_method=True)
+        self.ListSettings = channel.unary_unary(
+                '/tke.eni.v1.Diagnosis/ListSettings',
+                request_serializer=tke_dot_eni_dot_v1_dot_diagnosis__pb2.ListSettingsRequest.SerializeToString,
+                response_deserializer=tke_dot_eni_dot_v1_dot_diagnosis__pb2.ListSettingsReply.FromString,
+                _registered_method=True)
 
 
 class DiagnosisServicer:
@@ -51,6 +71,34 @@ class DiagnosisServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Explain(self, request, context):
+        """Tells what has happened to a Pod, what is wrong with it and what comes next; asks the kernel and the cloud.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Watch(self, request, context):
+        """Tells what happens to the Pods of the node, as it happens.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListClaims(self, request, context):
+        """The EIPClaims of the node as its agent knows them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSettings(self, request, context):
+        """The flags of the agent as they are in effect.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DiagnosisServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -58,6 +106,26 @@ def add_DiagnosisServicer_to_server(servicer, server):
                     servicer.Trace,
                     request_deserializer=tke_dot_eni_dot_v1_dot_diagnosis__pb2.TraceRequest.FromString,
                     response_serializer=tke_dot_eni_dot_v1_dot_diagnosis__pb2.TraceReply.SerializeToString,
+            ),
+            'Explain': grpc.unary_unary_rpc_method_handler(
+                    servicer.Explain,
+                    request_deserializer=tke_dot_eni_dot_v1_dot_diagnosis__pb2.ExplainRequest.FromString,
+                    response_serializer=tke_dot_eni_dot_v1_dot_diagnosis__pb2.ExplainReply.SerializeToString,
+            ),
+            'Watch': grpc.unary_stream_rpc_method_handler(
+                    servicer.Watch,
+                    request_deserializer=tke_dot_eni_dot_v1_dot_diagnosis__pb2.WatchRequest.FromString,
+                    response_serializer=tke_dot_eni_dot_v1_dot_diagnosis__pb2.PodEventEntry.SerializeToString,
+            ),
+            'ListClaims': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListClaims,
+                    request_deserializer=tke_dot_eni_dot_v1_dot_diagnosis__pb2.ListClaimsRequest.FromString,
+                    response_serializer=tke_dot_eni_dot_v1_dot_diagnosis__pb2.ListClaimsReply.SerializeToString,
+            ),
+            'ListSettings': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSettings,
+                    request_deserializer=tke_dot_eni_dot_v1_dot_diagnosis__pb2.ListSettingsRequest.FromString,
+                    response_serializer=tke_dot_eni_dot_v1_dot_diagnosis__pb2.ListSettingsReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -87,6 +155,114 @@ class Diagnosis:
             '/tke.eni.v1.Diagnosis/Trace',
             tke_dot_eni_dot_v1_dot_diagnosis__pb2.TraceRequest.SerializeToString,
             tke_dot_eni_dot_v1_dot_diagnosis__pb2.TraceReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Explain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tke.eni.v1.Diagnosis/Explain',
+            tke_dot_eni_dot_v1_dot_diagnosis__pb2.ExplainRequest.SerializeToString,
+            tke_dot_eni_dot_v1_dot_diagnosis__pb2.ExplainReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Watch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/tke.eni.v1.Diagnosis/Watch',
+            tke_dot_eni_dot_v1_dot_diagnosis__pb2.WatchRequest.SerializeToString,
+            tke_dot_eni_dot_v1_dot_diagnosis__pb2.PodEventEntry.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListClaims(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tke.eni.v1.Diagnosis/ListClaims',
+            tke_dot_eni_dot_v1_dot_diagnosis__pb2.ListClaimsRequest.SerializeToString,
+            tke_dot_eni_dot_v1_dot_diagnosis__pb2.ListClaimsReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSettings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tke.eni.v1.Diagnosis/ListSettings',
+            tke_dot_eni_dot_v1_dot_diagnosis__pb2.ListSettingsRequest.SerializeToString,
+            tke_dot_eni_dot_v1_dot_diagnosis__pb2.ListSettingsReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -73,6 +73,12 @@ class FailureCache:
         with self._guard:
             return {subject: failure.error for subject, failure in self._failures.items()}
 
+    def told(self) -> dict[str, str]:
+        """Return for people why each subject failed, what to do, and when it is tried again."""
+        with self._guard:
+            now = self._clock()
+            return {subject: _told(failure, now) for subject, failure in self._failures.items()}
+
     def relieve(self, kind: CloudErrorKind) -> None:
         """Forget what failed for this reason: something has just lifted it."""
         with self._guard:
@@ -86,3 +92,8 @@ class FailureCache:
         """Forget every other subject: it does not exist any more."""
         with self._guard:
             self._failures = {s: f for s, f in self._failures.items() if s in subjects}
+
+
+def _told(failure: _Failure, now: float) -> str:
+    left = failure.until - now
+    return f"{failure.error}; again in {left:.0f} s" if left >= 1 else f"{failure.error}; again at once"

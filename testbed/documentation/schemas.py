@@ -42,6 +42,10 @@ ANSWERS: Final[Mapping[str, str]] = {
     "check": "Findings",
     "repair": "Findings",
     "trace": "TraceReply",
+    "explain pod": "ExplainReply",
+    "watch": "PodEventEntry",
+    "claims": "ListClaimsReply",
+    "settings": "ListSettingsReply",
 }
 """What each command answers with; `eip cleanup` asks no agent, and its schema is written by hand."""
 

@@ -26,6 +26,30 @@ ERROR = (
 )
 
 
+EVENTS = [
+    found.PodEventEntry(
+        pod="default/web-0", at_unix=NOW - 130, step="seen", text="scheduled to 10.0.1.2", count=1
+    ),
+    found.PodEventEntry(
+        pod="default/web-0",
+        at_unix=NOW - 128,
+        step="address",
+        text="gets 10.0.101.109",
+        took_ms=2040,
+        count=1,
+    ),
+    found.PodEventEntry(
+        pod="default/web-0",
+        at_unix=NOW - 40,
+        step="bind",
+        text="AssociateAddress was refused (RequestId 7f1c)",
+        failed=True,
+        request_id="7f1c",
+        count=3,
+    ),
+]
+
+
 class _Introspection(introspection_pb2_grpc.IntrospectionServicer):
     def GetStatus(self, request, context):  # noqa: N802 - the generated name
         return shown.NodeStatus(
@@ -168,6 +192,66 @@ class _Diagnosis(diagnosis_pb2_grpc.DiagnosisServicer):
                 found.TraceStep(where="route", what="table 4003: via 10.0.101.1 dev eth1"),
             ],
             unread=["nft ip nat POSTROUTING: the match set of iptables"],
+        )
+
+    def Explain(self, request, context):  # noqa: N802 - the generated name
+        if request.name == "web-9":
+            context.abort(grpc.StatusCode.NOT_FOUND, "nothing is known of Pod default/web-9 on this node")
+        wrong = request.name == "web-0"
+        return found.ExplainReply(
+            namespace=request.namespace,
+            name=request.name,
+            uid="9f3k",
+            private_ip="10.0.101.109",
+            public_ip="119.29.128.202",
+            wrong=[f"the EIP is not bound: {ERROR}"] if wrong else [],
+            next="the agent binds the EIP to its address" if wrong else "nothing: all is done",
+            events=EVENTS,
+            sights=[
+                found.Sight(side="kernel", what="wiring", text="all is as ADD made it", ok=True),
+                found.Sight(side="cloud", what="EIP eip-8leo2iri", text="is UNBIND", ok=not wrong),
+            ],
+        )
+
+    def Watch(self, request, context):  # noqa: N802 - the generated name
+        yield from (event for event in EVENTS if request.namespace in ("", event.pod.partition("/")[0]))
+
+    def ListClaims(self, request, context):  # noqa: N802 - the generated name
+        return found.ListClaimsReply(
+            claims=[
+                found.ClaimEntry(
+                    namespace="default",
+                    name="web-0",
+                    phase="Failed",
+                    eip_id="eip-8leo2iri",
+                    public_ip="119.29.128.202",
+                    owned=True,
+                    condition="Bound=False",
+                    reason="BindRefused",
+                    message=ERROR,
+                    since_unix=NOW - 130,
+                ),
+                found.ClaimEntry(
+                    namespace="kube-system",
+                    name="web-1",
+                    phase="Bound",
+                    eip_id="eip-0wquaw2g",
+                    public_ip="119.29.128.201",
+                    condition="Ready=True",
+                    reason="Bound",
+                    since_unix=NOW - 7200 - 330,
+                    retained=True,
+                ),
+            ]
+        )
+
+    def ListSettings(self, request, context):  # noqa: N802 - the generated name
+        return found.ListSettingsReply(
+            settings=[
+                found.SettingEntry(flag="--node-name", value="10.0.1.2", source="env", default="$NODE_NAME"),
+                found.SettingEntry(flag="--ip-cooldown", value="1m", source="flag", default="30s"),
+                found.SettingEntry(flag="--repair-interval", value="10s", source="default", default="10s"),
+            ]
         )
 
 

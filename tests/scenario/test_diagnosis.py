@@ -60,3 +60,73 @@ def test_a_trace_names_what_is_closed_to_pods(bed, pods):
 
     assert (code, trace["seenAs"]) == (1, "nobody")
     assert "closed to Pods" in trace["verdict"]
+
+
+def test_an_explanation_tells_the_whole_way_of_a_pod_with_eip_in_order(bed, pods):
+    code, told = ipamctl(bed, "explain", "pod", "web-0")
+
+    assert (code, told["wrong"], told["next"]) == (0, [], "nothing: all is done")
+    steps = [event["step"] for event in told["events"]]
+    assert [step for step in steps if step in ("seen", "address", "ADD")] == ["seen", "address", "ADD"]
+    assert steps.index("seen") < steps.index("order") < steps.index("ADD")
+    bound = [event for event in told["events"] if "is bound to" in event["text"]]
+    assert bound
+    assert bound[0]["tookMs"] > 0
+    times = [event["at"] for event in told["events"]]
+    assert times == sorted(times)
+    sides = {(sight["side"], sight["what"].split()[0]): sight for sight in told["sights"]}
+    assert sides.keys() >= {("kernel", "wiring"), ("cloud", "ENI"), ("cloud", "EIP"), ("cluster", "EIPClaim")}
+    assert all(sight["ok"] for sight in told["sights"]), told["sights"]
+
+
+def test_an_explanation_names_what_the_kernel_has_lost(bed, pods):
+    _, without = pods
+    link = next(pod["hostInterface"] for pod in bed.ctl("pods")["pods"] if pod["name"] == "plain")
+    inside = ["ip", "netns", "exec", without.netns.rpartition("/")[2]]
+    subprocess.run([*inside, "ip", "route", "flush", "default"], check=True)
+
+    code, told = ipamctl(bed, "explain", "pod", "plain")
+
+    subprocess.run(
+        [*inside, "ip", "route", "add", "default", "via", "169.254.1.1", "dev", "eth0", "onlink"], check=True
+    )
+    assert link
+    assert code == 1
+    assert "route" in told["wrong"][0]
+
+
+def test_a_pod_whose_add_failed_is_explained(bed):
+    sandbox, outcome = bed.add_pod("broken", annotations={"eip-attributes": "{"}, eip=True)
+
+    code, told = ipamctl(bed, "explain", "pod", "broken")
+    bed.delete_pod(sandbox)
+
+    assert outcome.exit_code != 0
+    assert code == 1
+    assert "eip-attributes" in told["wrong"][0]
+    assert [event["step"] for event in told["events"] if event["failed"]] == ["ADD"]
+
+
+def test_a_watch_tells_a_pods_life_as_it_happens(bed):
+    argv = [sys.executable, "-m", "ipamd.ctl", "--socket", str(bed.socket), "watch", "-o", "json"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as watch:
+        sandbox, _ = bed.add_pod("first")
+        seen = [json.loads(watch.stdout.readline())["step"]]
+        bed.delete_pod(sandbox)
+        while "gone" not in seen:
+            seen.append(json.loads(watch.stdout.readline())["step"])
+        watch.kill()
+
+    assert "DEL" in seen
+
+
+def test_claims_and_settings_are_those_of_the_agent(bed, pods):
+    _, listed = ipamctl(bed, "claims")
+    _, settings = ipamctl(bed, "settings")
+
+    (claim,) = listed["claims"]
+    assert (claim["name"], claim["phase"], claim["condition"]) == ("web-0", "Bound", "Ready=True")
+    by_flag = {setting["flag"]: setting for setting in settings["settings"]}
+    assert by_flag["--node-name"]["source"] == "flag"
+    assert by_flag["--ip-cooldown"]["source"] == "default"
+    assert by_flag["--socket"]["value"] == str(bed.socket)

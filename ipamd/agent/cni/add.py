@@ -69,6 +69,11 @@ class Add:
         self._sandboxes = sandboxes
         self._eips = eips
         self._announcer = announcer
+        self._listeners: list[Callable[[model.PodRef, str], None]] = []
+
+    def on_done(self, listener: Callable[[model.PodRef, str], None]) -> None:
+        """Have `listener` called with Pod and address after each ADD that succeeds; before the first one."""
+        self._listeners.append(listener)
 
     def wake(self) -> None:
         """Have the ADDs that wait look whether their caller still does."""
@@ -95,6 +100,8 @@ class Add:
         took = (time.monotonic() - began) * 1000
         sandbox = request.key.container_id
         log.info("ADD of Pod %s, sandbox %.13s: %s, took %.0f ms", pod, sandbox, interface.ip, took)
+        for listener in self._listeners:
+            listener(pod, interface.ip)
         return result.encode(interface, request.conf.version)
 
     def _prepare(self, request: AddRequest, deadline: Deadline, attempt: PendingAdd) -> _Way:

@@ -103,7 +103,7 @@ def build(
         wait=EipWait(
             node=node, book=book, claims=claims, eip_reconciler=reconciler, wanted=settings.eip_wait
         ),
-        troubles=lambda: [f"{claim}: {error}" for claim, error in reconciler.errors().items()],
+        troubles=lambda: [f"{claim}: {why}" for claim, why in reconciler.told().items()],
         watch=Service(name="watch of EIPClaims", start=claims.start, stop=ended(claims.stop)),
         bind=(
             Service(name="EIPs told", metrics=publisher.metrics),

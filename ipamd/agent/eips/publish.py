@@ -51,6 +51,7 @@ class ClaimPublisher:
         self._events = events
         self._clock = clock
         self._waits = DurationCounts(_BUCKETS)
+        self._listeners: list[Callable[[model.PodRef, str, str, bool], None]] = []
 
     def metrics(self) -> Iterator[Metric]:
         """Yield for how long Pods waited for their EIPs."""
@@ -135,13 +136,23 @@ class ClaimPublisher:
         except errors.KubeError as e:
             log.warning("EIPClaim %s does not say why its EIP is not bound: %s", claim, e)
 
+    def on_event(self, listener: Callable[[model.PodRef, str, str, bool], None]) -> None:
+        """Have `listener` called with Pod, reason, message, and whether it is a warning; before the start."""
+        self._listeners.append(listener)
+
     def event(self, pod: model.PodRef, reason: str, message: str) -> None:
         """Record an ordinary Event on the Pod."""
+        self._tell(pod, reason, message, warning=False)
         self._events.record(_reference(pod), "Normal", reason, message)
 
     def warning(self, pod: model.PodRef, reason: str, message: str) -> None:
         """Record a Warning on the Pod."""
+        self._tell(pod, reason, message, warning=True)
         self._events.record(_reference(pod), "Warning", reason, message)
+
+    def _tell(self, pod: model.PodRef, reason: str, message: str, *, warning: bool) -> None:
+        for listener in self._listeners:
+            listener(pod, reason, message, warning)
 
     def _annotate(self, pod: model.PodRef, annotations: dict[str, str]) -> None:
         """Write the annotations, unless the watch shows them; TryAgainError when it may work later."""

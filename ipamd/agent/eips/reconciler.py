@@ -89,6 +89,10 @@ class EipReconciler:
         """Return the last failures by claim, or by EIP where there is no claim."""
         return self._failures.errors()
 
+    def told(self) -> Mapping[str, str]:
+        """Return the same for people: what to do is in it, and when it is tried again."""
+        return self._failures.told()
+
     def metrics(self) -> Iterator[Metric]:
         """Yield how much has failed."""
         yield gauge(

@@ -9,14 +9,14 @@ from ipamd.core.history import changes
 from ipamd.core.history.changes import PodChange
 from ipamd.core.history.events import PodEvent, PodMemory
 from ipamd.core.kubernetes.pods import PodView
-from ipamd.core.ledger.states import Address
+from ipamd.core.ledger.states import Address, Assigned
 from ipamd.core.timing.boottime import Boottime
 
 _ENDS: Final[Mapping[tuple[str, str], tuple[str, str]]] = {
     ("address", "gets"): ("seen", "scheduled"),
     ("order", "EIP"): ("claim", "the EIPClaim is there"),
     ("bind", "EIP"): ("bind", "binding"),
-    ("ADD", "done"): ("address", "gets"),
+    ("ADD", "done:"): ("address", "gets"),
 }
 """Step and first word of what ends something, to step and beginning of what began it."""
 
@@ -36,6 +36,16 @@ class PodRecorder:
         self._node = node
         self._memory = memory
         self._seen = _Seen({}, {}, {})
+
+    def begin(self, addresses: Mapping[str, Address]) -> None:
+        """Take in what was promised before anybody looked: who has an address, and since when."""
+        self._seen.addresses = addresses
+        owned = [a for a in addresses.values() if isinstance(a.state, Assigned) and a.pod]
+        for address in sorted(owned, key=lambda a: a.state.since if isinstance(a.state, Assigned) else 0.0):
+            if isinstance(address.state, Assigned):
+                text = f"has {address.ip} on {address.eni_id} by the store, since before the agent's start"
+                event = PodEvent(at=address.state.since, pod=str(address.pod), step="address", text=text)
+                self._memory.add(event)
 
     def ledger(self, addresses: Mapping[str, Address], now: Boottime) -> list[PodEvent]:
         """Take in what the node has promised."""

@@ -42,7 +42,7 @@ def test_a_pod_with_eip_has_its_steps_in_order_with_their_durations():
     node.recorder.claim(claim(address=OWN), 4.0, gone=False)
     node.ledger(replace(ASSIGNED, eip=EIP), 4.5)
     node.ledger(replace(ASSIGNED, eip=replace(EIP, stage=BindStage.BOUND)), 6.0)
-    node.recorder.note(PodChange(pod="default/web-0", step="ADD", text="done"), 6.5)
+    node.recorder.note(PodChange(pod="default/web-0", step="ADD", text="done: 10.0.1.7"), 6.5)
     node.recorder.pod(replace(pod(), pod_ip="10.0.1.7"), 7.0, gone=False)
 
     assert node.told == [
@@ -53,7 +53,7 @@ def test_a_pod_with_eip_has_its_steps_in_order_with_their_durations():
         ("order", "EIP 198.18.0.1 (eip-1), ordered", 2.5),
         ("bind", "binding EIP 198.18.0.1 (eip-1) to 10.0.1.7 is begun", None),
         ("bind", "EIP 198.18.0.1 (eip-1) is bound to 10.0.1.7", 1.5),
-        ("ADD", "done", 3.5),
+        ("ADD", "done: 10.0.1.7", 3.5),
         ("running", "the kubelet says Running, with 10.0.1.7", None),
     ]
 
@@ -120,3 +120,13 @@ def test_a_new_incarnation_of_a_pod_is_seen_anew():
     node.recorder.pod(pod("pod-2"), 2.0, gone=True)
 
     assert [step for step, _, _ in node.told] == ["seen", "seen", "gone"]
+
+
+def test_what_was_promised_before_the_agents_start_is_told_with_its_time():
+    node = Node()
+    node.recorder.begin({ASSIGNED.ip: ASSIGNED, "10.0.1.8": replace(WARM, ip="10.0.1.8")})
+    node.recorder.ledger({ASSIGNED.ip: ASSIGNED}, 50.0)
+
+    (event,) = node.memory.of("default/web-0")
+    assert (event.at, event.step) == (3.0, "address")
+    assert event.text.startswith("has 10.0.1.7 on eni-1 by the store")

@@ -1,0 +1,194 @@
+"""`ipamctl explain pod`: what has happened to a Pod, how kernel, cloud and cluster see it, and what is wrong.
+
+Thread safety: any number of explanations run at once; nothing is changed.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from ipamd.agent.cni.check import Check
+from ipamd.agent.diagnosis.history import PodHistory
+from ipamd.agent.diagnosis.trace import NoSuchPodError, PodTrace
+from ipamd.agent.eips.claims import ClaimSource
+from ipamd.agent.enis import NodeEnis
+from ipamd.agent.pods.source import PodSource
+from ipamd.agent.pool.pool import Pool
+from ipamd.agent.shared_ledger import SharedLedger
+from ipamd.cloud.tencent import TencentCloud
+from ipamd.core import model
+from ipamd.core.annotations import eip, networks
+from ipamd.core.claim import status
+from ipamd.core.claim.eipclaim import EGRESS_THROUGH_EIP, READY, condition
+from ipamd.core.eip.way_out import SeenAs
+from ipamd.core.errors import InvalidInputError, IpamError
+from ipamd.core.history.explanation import Explanation, PodSight, explained, is_known
+from ipamd.core.kubernetes.pods import PodView
+from ipamd.core.ledger import eip_records
+from ipamd.core.ledger.states import Address, Assigned, BindStage
+from ipamd.core.timing.deadline import Deadline
+
+_CLOUD_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SideSight:
+    """How one side sees the Pod."""
+
+    side: str
+    what: str
+    text: str
+    ok: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodExplanation:
+    """Everything that is to be told of one Pod."""
+
+    pod: model.PodRef
+    address: Address | None
+    sight: PodSight
+    explanation: Explanation
+    sides: tuple[SideSight, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodExplain:
+    """Explains the Pods of one node."""
+
+    node: str
+    book: SharedLedger
+    pods: PodSource
+    claims: ClaimSource
+    enis: NodeEnis
+    pool: Pool
+    cloud: TencentCloud
+    check: Check
+    trace: PodTrace
+    history: PodHistory
+    bind_errors: Callable[[], Mapping[str, str]]
+    """By claim, why the EIP is not bound, for people."""
+
+    def run(self, namespace: str, name: str) -> PodExplanation:
+        """Explain a Pod. Raises: NoSuchPodError when nothing at all is known of it."""
+        ref = model.PodRef(namespace=namespace, name=name, uid="")
+        pod, claim = self.pods.known(ref), self.claims.known(ref)
+        address = self._address(str(ref))
+        sides = [*self._kernel(address), *self._cloud(address), *self._cluster(ref)]
+        wants, wish_problem = _wish(pod)
+        sight = PodSight(
+            name=str(ref),
+            node=self.node,
+            pod=pod,
+            wants_eip=wants,
+            wish_problem=wish_problem,
+            claim=claim,
+            address=address,
+            events=self.history.of(str(ref)),
+            kernel=[side.text for side in sides if side.side == "kernel" and not side.ok],
+            eni_problem=self._eni_problem(address),
+            cloud=[side.text for side in sides if side.side == "cloud" and not side.ok],
+            bind_error=self.bind_errors().get(str(ref), ""),
+            pool=self.pool.waited_for() if address is None and not self.book.ledger.available else "",
+        )
+        if not is_known(sight):
+            raise NoSuchPodError(
+                f"nothing is known of Pod {ref} on this node",
+                advice="`kubectl get pod -o wide` says on which node it is; ask the agent there",
+            )
+        return PodExplanation(
+            pod=pod.ref if pod else ref,
+            address=address,
+            sight=sight,
+            explanation=explained(sight),
+            sides=tuple(sides),
+        )
+
+    def _address(self, pod: str) -> Address | None:
+        """Return the address that the Pod has, or that is kept for it."""
+        found = [a for a in self.book.ledger.addresses.values() if str(a.pod or "") == pod]
+        return max(found, key=lambda a: isinstance(a.state, Assigned), default=None)
+
+    def _kernel(self, address: Address | None) -> Iterator[SideSight]:
+        if address is None or not isinstance(address.state, Assigned) or address.pod is None:
+            return
+        differences = self.check.look(address)
+        for text in differences:
+            yield SideSight(side="kernel", what="wiring", text=text, ok=False)
+        if not differences:
+            text = f"link {address.state.host_interface}, routes, rules and nft elements are as ADD made them"
+            yield SideSight(side="kernel", what="wiring", text=text)
+        yield self._way(address)
+
+    def _way(self, address: Address) -> SideSight:
+        pod = address.pod
+        try:
+            way = self.trace.run(pod.namespace, pod.name, "").way if pod else None
+        except IpamError as e:
+            return SideSight(side="kernel", what="way to the internet", text=str(e), ok=False)
+        if way is None:
+            return SideSight(side="kernel", what="way to the internet", text="it has no owner", ok=False)
+        bound = address.eip is not None and address.eip.stage is BindStage.BOUND
+        wrong = way.seen_as is SeenAs.NOBODY or (bound and way.seen_as is not SeenAs.EIP)
+        return SideSight(side="kernel", what="way to the internet", text=way.verdict, ok=not wrong)
+
+    def _eni_problem(self, address: Address | None) -> str:
+        eni = self.enis.enis.get(address.eni_id) if address else None
+        return f"ENI {eni.eni_id}: {eni.problem}" if eni is not None and eni.problem else ""
+
+    def _cloud(self, address: Address | None) -> Iterator[SideSight]:
+        if address is None:
+            return
+        eni = self.enis.enis.get(address.eni_id)
+        state = f"{eni.state or 'not asked for yet'}, subnet {eni.subnet_id}" if eni else "not known"
+        yield SideSight(side="cloud", what=f"ENI {address.eni_id}", text=state, ok=eni is not None)
+        if address.quarantined:
+            text = f"{address.ip} is not listed at this node any more"
+            yield SideSight(side="cloud", what="address", text=text, ok=False)
+        if address.eip is not None:
+            yield self._eip(address, address.eip.eip_id, bound=address.eip.stage is BindStage.BOUND)
+
+    def _eip(self, address: Address, eip_id: str, *, bound: bool) -> SideSight:
+        what = f"EIP {eip_id}"
+        try:
+            found = self.cloud.describe_eip(eip_id, Deadline.after(_CLOUD_SECONDS, time.monotonic))
+        except IpamError as e:
+            # That the cloud cannot be asked is told by `ipamctl status`, and is nothing of this Pod.
+            return SideSight(side="cloud", what=what, text=f"could not be asked: {e}")
+        if found is None:
+            return SideSight(side="cloud", what=what, text=f"EIP {eip_id} does not exist", ok=False)
+        at = f" to {found.private_ip} on {found.eni_id}" if found.bound else ""
+        text = f"EIP {eip_id} is {found.status.value}{at}"
+        return SideSight(
+            side="cloud", what=what, text=text, ok=not bound or eip_records.is_at(found, address)
+        )
+
+    def _cluster(self, ref: model.PodRef) -> Iterator[SideSight]:
+        claim = self.claims.known(ref)
+        if claim is None:
+            return
+        ready = condition(claim.conditions, READY)
+        reason = f", {ready.get('reason')}: {ready.get('message')}" if ready.get("message") else ""
+        phase = status.phase_of(claim)
+        ok = ready.get("status") != "False"
+        yield SideSight(side="cluster", what="EIPClaim", text=f"{phase.value}{reason}", ok=ok)
+        egress = condition(claim.conditions, EGRESS_THROUGH_EIP)
+        if egress:
+            text = f"{egress.get('status')}, {egress.get('reason')}: {egress.get('message')}"
+            ok = egress.get("status") != "False"
+            yield SideSight(side="cluster", what="route table", text=text, ok=ok)
+
+
+def _wish(pod: PodView | None) -> tuple[bool, str]:
+    """Return whether a Pod asks for an EIP, and why its annotations cannot be understood."""
+    if pod is None:
+        return False, ""
+    try:
+        networks.check(pod)
+        wants = eip.wants_eip(pod)
+        if wants:
+            eip.request_of(pod)
+    except InvalidInputError as e:
+        return True, str(e)
+    return wants, ""
