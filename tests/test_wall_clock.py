@@ -10,6 +10,9 @@ READINGS = {
       for method in ("now", "utcnow", "today")),
 }  # fmt: skip
 REASONS = {
+    "ipamd/agent/diagnosis/service.py:DiagnosisService._event": "times of events, told to people",
+    "ipamd/agent/node/build.py:condition": "times in a condition of the Node are for people and others",
+    "ipamd/agent/pool/build.py:build": "since when the pool is frozen, told to people; decides nothing",
     "ipamd/agent/eips/build.py:build": "times in the status of claims are for people and other machines",
     "ipamd/agent/introspection.py:IntrospectionService._component": "people are shown since when",
     "ipamd/agent/introspection.py:IntrospectionService._unix": "converted when people are shown it",

@@ -11,7 +11,7 @@ No part starts a thread before it is started. Thread safety: `start` and `stop` 
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
@@ -37,6 +37,7 @@ from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.cloud import metadata
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.core.kubernetes.node_condition import NodeReason
+from ipamd.core.start_progress import StartStep
 from ipamd.core.timing.deadline import Deadline
 from ipamd.kube.client import KubeClient
 from ipamd.kube.events import EventRecorder
@@ -87,7 +88,8 @@ class Agent:
             database=database,
             unknown_owners=pods.unknown_owners,
         )
-        pool = pool_room.build(settings, facts, book=book, enis=enis, cloud=cloud, database=database)
+        made = pool_room.build(settings, facts, book=book, enis=enis, cloud=cloud, database=database)
+        pool = made.pool
         self._eips = eips = eips_room.build(
             settings,
             client=client,
@@ -209,6 +211,7 @@ class Agent:
             ),
             () if observe is None else (RequestTiming(observe),),
             more=(
+                made.control,
                 diagnosis_room.build(
                     settings,
                     facts,
@@ -238,7 +241,7 @@ class Agent:
         )
         # Not before the first look: what the cloud has must not be asked for again.
         self._working = (
-            pool_room.run(pool),
+            pool_room.run(made),
             *eips.bind,
             node_room.offer(resources),
             Service(name="facts", start=facts.start, stop=facts.stop, grace=_GRACE),
@@ -254,13 +257,19 @@ class Agent:
         )
         self._services = Services(*self._watching, *self._working, *self._repairing, *self._serving)
 
-    def start(self, stopping: threading.Event) -> None:
-        """Start everything in order; return when that is done, or soon after `stopping` is set."""
+    def start(self, stopping: threading.Event, begin: Callable[[StartStep], None] = lambda _: None) -> None:
+        """Start everything in order; return when that is done, or soon after `stopping` is set.
+
+        `begin` is told of each step until the socket is there.
+        """
+        begin(StartStep.WATCHES)
         Services(*self._watching).start()
         restart = self._recovery.is_restart
         self._recovery.begin(self._spans)
         self._wait_synced(_RESTART_SYNC_SECONDS if restart else _SYNC_SECONDS)
+        begin(StartStep.NETWORK)
         self._repair.rounds.round(outside=not restart)
+        begin(StartStep.SOCKET)
         if restart:
             Services(*self._serving, *self._repairing).start()
             self._recovery.wait_looked(stopping)

@@ -59,6 +59,8 @@ class MetadataRetry:
     stopping: threading.Event
     same_boot: bool
     """Whether the store was written since this machine was booted."""
+    waits_for: Callable[[str], None] = lambda _: None
+    """Is told what is in the way, after each attempt in vain."""
 
 
 def gather(asking: MetadataRetry, database: Database) -> tuple[NodeFacts, TencentCloud] | None:
@@ -83,6 +85,7 @@ def gather(asking: MetadataRetry, database: Database) -> tuple[NodeFacts, Tencen
                 return facts, asking.cloud_of(facts.region)
             pause = _BACKOFF.delay(attempt, chance.fraction)
             log.warning("who this node is could not be asked, again in %.1f s: %s", pause, e)
+            asking.waits_for(f"{e}; again in {pause:.0f} s")
             asking.stopping.wait(pause)
     return None
 

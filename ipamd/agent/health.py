@@ -12,6 +12,7 @@ from pathlib import Path
 import grpc
 
 from ipamd.agent.shared_ledger import SharedLedger
+from ipamd.agent.start import AgentStart
 from ipamd.rpc.introspection_pb2 import GetStatusRequest
 from ipamd.rpc.introspection_pb2_grpc import IntrospectionStub
 
@@ -27,6 +28,11 @@ class AgentHealth:
         self._socket = socket
         self._patience = patience
         self._book: SharedLedger | None = None
+        self._start: AgentStart | None = None
+
+    def starting(self, start: AgentStart) -> None:
+        """Say of this start how far it is, while it is not over."""
+        self._start = start
 
     def watch(self, book: SharedLedger) -> None:
         """Look at this ledger from now on."""
@@ -40,6 +46,9 @@ class AgentHealth:
 
     def ready(self) -> str:
         """Answer the readiness probe."""
+        starting = self._start.sentence() if self._start is not None else ""
+        if starting:
+            return starting
         # A channel of its own, without the back-off that earlier failures would have left.
         options = [("grpc.use_local_subchannel_pool", 1)]
         with grpc.insecure_channel(f"unix:{self._socket}", options=options) as channel:

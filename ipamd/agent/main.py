@@ -21,8 +21,10 @@ from ipamd.agent import live_facts, memory, trusted_directories
 from ipamd.agent.agent import COMPONENT, Agent
 from ipamd.agent.health import AgentHealth
 from ipamd.agent.options import AgentSettings
+from ipamd.agent.start import AgentStart
 from ipamd.cloud.metadata import Metadata
 from ipamd.core.kernel import kernel_release
+from ipamd.core.start_progress import StartStep
 from ipamd.kube import config
 from ipamd.kube.client import KubeClient
 from ipamd.runtime.last_answers import LastAnswers
@@ -41,9 +43,7 @@ def run(settings: AgentSettings, environment: Mapping[str, str]) -> int:
     """
     kernel_release.check(os.uname().release)
     memory.economize()
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    stopping = _stopped_by_signals()
     log.info("ipamd agent %s for node %s", ipamd.__version__, settings.node_name)
     for flag, directory in (
         ("--socket", settings.socket.parent),
@@ -65,14 +65,20 @@ def run(settings: AgentSettings, environment: Mapping[str, str]) -> int:
             environment,
             metrics.cloud.observe if metrics else None,
         )
+        start = AgentStart(settings.socket)
+        stack.callback(start.over)
+        health.starting(start)
+        start.begin(StartStep.STORE)
         opened = recovery.open_store(path, boot_id)
         stack.callback(opened.database.close)
+        start.begin(StartStep.IDENTITY)
         asking = node_facts.MetadataRetry(
             metadata=metadata,
             cloud_of=cloud_of,
             monotonic=time.monotonic,
             stopping=stopping,
             same_boot=opened.past is recovery.Past.SAME_BOOT,
+            waits_for=start.waits_for,
         )
         gathered = node_facts.gather(asking, opened.database)
         if gathered is None:
@@ -108,8 +114,17 @@ def run(settings: AgentSettings, environment: Mapping[str, str]) -> int:
         if board:
             board.show(agent.page)
         stack.callback(agent.stop)
-        agent.start(stopping)
+        agent.start(stopping, start.begin)
+        start.over()
         stopping.wait()
         log.info("stopping")
     log.info("stopped")
     return 0
+
+
+def _stopped_by_signals() -> threading.Event:
+    """Return an event that SIGTERM and SIGINT set."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    return stopping

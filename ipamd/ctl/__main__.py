@@ -8,7 +8,18 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from ipamd.ctl import bundle, command_line, completion, diagnosis, eip, maintenance, node, process, watch
+from ipamd.ctl import (
+    bundle,
+    command_line,
+    completion,
+    diagnosis,
+    eip,
+    maintenance,
+    node,
+    pool,
+    process,
+    watch,
+)
 
 _NAME = "ipamctl"
 
@@ -20,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
     node.add_commands(commands)
     diagnosis.add_commands(commands)
     watch.add_command(commands)
+    pool.add_commands(commands)
     maintenance.add_commands(commands)
     bundle.add_command(commands)
     eip.add_commands(commands)

@@ -1,10 +1,12 @@
 """Calls of the agent of this node, over its unix socket, and what to say when it does not answer."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import grpc
 
+from ipamd import boot, start_file
 from ipamd.ctl import output
 from ipamd.ctl.exit_codes import ExitCode
 
@@ -33,7 +35,14 @@ def tell(socket: str, error: grpc.RpcError) -> int:
 
 
 def nobody(socket: str, reason: str) -> str:
-    """Say that there is no agent, and what to do."""
+    """Say that there is no agent, what to do, and how far one is that starts."""
+    started = start_file.read(Path(socket))
+    if started is not None:
+        progress, lives = started
+        told = progress.sentence(boot.clock())
+        if lives:
+            return f"the agent at {socket} does not serve yet: {told}"
+        reason = f"{reason}; the last agent has ended while {told}; its log says why"
     return (
         f"no agent answers at {socket}: {reason}; is the tke-eni-agent Pod of this node running (kubectl "
         "-n kube-system get pods -l app.kubernetes.io/name=tke-eni-agent -o wide)? --socket names another"

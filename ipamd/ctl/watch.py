@@ -25,7 +25,10 @@ def _run(options: argparse.Namespace) -> int:
 
     def call(channel: grpc.Channel) -> None:
         grpc.channel_ready_future(channel).result(timeout=options.timeout)
-        for event in DiagnosisStub(channel).Watch(request):
+        events = DiagnosisStub(channel).Watch(request)
+        events.initial_metadata()
+        output.say("watching; Ctrl-C ends it")
+        for event in events:
             _show(options, plain.from_message(event))
 
     try:

@@ -184,3 +184,166 @@ class Maintenance:
             timeout,
             metadata,
             _registered_method=True)
+
+
+class PoolControlStub:
+    """What an operator may have the pool of addresses do (ipamctl pool freeze, thaw, drain).
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.Freeze = channel.unary_unary(
+                '/tke.eni.v1.PoolControl/Freeze',
+                request_serializer=tke_dot_eni_dot_v1_dot_maintenance__pb2.FreezeRequest.SerializeToString,
+                response_deserializer=tke_dot_eni_dot_v1_dot_maintenance__pb2.FreezeReply.FromString,
+                _registered_method=True)
+        self.Thaw = channel.unary_unary(
+                '/tke.eni.v1.PoolControl/Thaw',
+                request_serializer=tke_dot_eni_dot_v1_dot_maintenance__pb2.ThawRequest.SerializeToString,
+                response_deserializer=tke_dot_eni_dot_v1_dot_maintenance__pb2.FreezeReply.FromString,
+                _registered_method=True)
+        self.Drain = channel.unary_unary(
+                '/tke.eni.v1.PoolControl/Drain',
+                request_serializer=tke_dot_eni_dot_v1_dot_maintenance__pb2.DrainRequest.SerializeToString,
+                response_deserializer=tke_dot_eni_dot_v1_dot_maintenance__pb2.DrainReply.FromString,
+                _registered_method=True)
+
+
+class PoolControlServicer:
+    """What an operator may have the pool of addresses do (ipamctl pool freeze, thaw, drain).
+    """
+
+    def Freeze(self, request, context):
+        """From now on the pool orders nothing and gives nothing back, also after a restart of agent or node.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Thaw(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Drain(self, request, context):
+        """Freezes the pool and gives back what no Pod uses: addresses, and ENIs without any.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_PoolControlServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'Freeze': grpc.unary_unary_rpc_method_handler(
+                    servicer.Freeze,
+                    request_deserializer=tke_dot_eni_dot_v1_dot_maintenance__pb2.FreezeRequest.FromString,
+                    response_serializer=tke_dot_eni_dot_v1_dot_maintenance__pb2.FreezeReply.SerializeToString,
+            ),
+            'Thaw': grpc.unary_unary_rpc_method_handler(
+                    servicer.Thaw,
+                    request_deserializer=tke_dot_eni_dot_v1_dot_maintenance__pb2.ThawRequest.FromString,
+                    response_serializer=tke_dot_eni_dot_v1_dot_maintenance__pb2.FreezeReply.SerializeToString,
+            ),
+            'Drain': grpc.unary_unary_rpc_method_handler(
+                    servicer.Drain,
+                    request_deserializer=tke_dot_eni_dot_v1_dot_maintenance__pb2.DrainRequest.FromString,
+                    response_serializer=tke_dot_eni_dot_v1_dot_maintenance__pb2.DrainReply.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'tke.eni.v1.PoolControl', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('tke.eni.v1.PoolControl', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class PoolControl:
+    """What an operator may have the pool of addresses do (ipamctl pool freeze, thaw, drain).
+    """
+
+    @staticmethod
+    def Freeze(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tke.eni.v1.PoolControl/Freeze',
+            tke_dot_eni_dot_v1_dot_maintenance__pb2.FreezeRequest.SerializeToString,
+            tke_dot_eni_dot_v1_dot_maintenance__pb2.FreezeReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Thaw(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tke.eni.v1.PoolControl/Thaw',
+            tke_dot_eni_dot_v1_dot_maintenance__pb2.ThawRequest.SerializeToString,
+            tke_dot_eni_dot_v1_dot_maintenance__pb2.FreezeReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Drain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tke.eni.v1.PoolControl/Drain',
+            tke_dot_eni_dot_v1_dot_maintenance__pb2.DrainRequest.SerializeToString,
+            tke_dot_eni_dot_v1_dot_maintenance__pb2.DrainReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)

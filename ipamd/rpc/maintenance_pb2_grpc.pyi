@@ -74,3 +74,55 @@ class MaintenanceServicer(metaclass=_abc_1.ABCMeta):
         """Everything of ours in the kernel, as it is."""
 
 def add_MaintenanceServicer_to_server(servicer: MaintenanceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+
+class PoolControlStub:
+    """What an operator may have the pool of addresses do (ipamctl pool freeze, thaw, drain)."""
+
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> PoolControlAsyncStub: ...
+    Freeze: _grpc.UnaryUnaryMultiCallable[_maintenance_pb2.FreezeRequest, _maintenance_pb2.FreezeReply]
+    """From now on the pool orders nothing and gives nothing back, also after a restart of agent or node."""
+    Thaw: _grpc.UnaryUnaryMultiCallable[_maintenance_pb2.ThawRequest, _maintenance_pb2.FreezeReply]
+    Drain: _grpc.UnaryUnaryMultiCallable[_maintenance_pb2.DrainRequest, _maintenance_pb2.DrainReply]
+    """Freezes the pool and gives back what no Pod uses: addresses, and ENIs without any."""
+
+@_typing.type_check_only
+class PoolControlAsyncStub(PoolControlStub):
+    """What an operator may have the pool of addresses do (ipamctl pool freeze, thaw, drain)."""
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    Freeze: _aio.UnaryUnaryMultiCallable[_maintenance_pb2.FreezeRequest, _maintenance_pb2.FreezeReply]  # type: ignore[assignment]
+    """From now on the pool orders nothing and gives nothing back, also after a restart of agent or node."""
+    Thaw: _aio.UnaryUnaryMultiCallable[_maintenance_pb2.ThawRequest, _maintenance_pb2.FreezeReply]  # type: ignore[assignment]
+    Drain: _aio.UnaryUnaryMultiCallable[_maintenance_pb2.DrainRequest, _maintenance_pb2.DrainReply]  # type: ignore[assignment]
+    """Freezes the pool and gives back what no Pod uses: addresses, and ENIs without any."""
+
+class PoolControlServicer(metaclass=_abc_1.ABCMeta):
+    """What an operator may have the pool of addresses do (ipamctl pool freeze, thaw, drain)."""
+
+    @_abc_1.abstractmethod
+    def Freeze(
+        self,
+        request: _maintenance_pb2.FreezeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_maintenance_pb2.FreezeReply, _abc.Awaitable[_maintenance_pb2.FreezeReply]]:
+        """From now on the pool orders nothing and gives nothing back, also after a restart of agent or node."""
+
+    @_abc_1.abstractmethod
+    def Thaw(
+        self,
+        request: _maintenance_pb2.ThawRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_maintenance_pb2.FreezeReply, _abc.Awaitable[_maintenance_pb2.FreezeReply]]: ...
+
+    @_abc_1.abstractmethod
+    def Drain(
+        self,
+        request: _maintenance_pb2.DrainRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_maintenance_pb2.DrainReply, _abc.Awaitable[_maintenance_pb2.DrainReply]]:
+        """Freezes the pool and gives back what no Pod uses: addresses, and ENIs without any."""
+
+def add_PoolControlServicer_to_server(servicer: PoolControlServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -46,6 +46,9 @@ ANSWERS: Final[Mapping[str, str]] = {
     "watch": "PodEventEntry",
     "claims": "ListClaimsReply",
     "settings": "ListSettingsReply",
+    "pool freeze": "FreezeReply",
+    "pool thaw": "FreezeReply",
+    "drain": "DrainReply",
 }
 """What each command answers with; `eip cleanup` asks no agent, and its schema is written by hand."""
 

@@ -255,6 +255,21 @@ class _Diagnosis(diagnosis_pb2_grpc.DiagnosisServicer):
         )
 
 
+class _PoolControl(maintenance_pb2_grpc.PoolControlServicer):
+    def Freeze(self, request, context):  # noqa: N802 - the generated name
+        return upkeep.FreezeReply(changed=True, frozen=True, since_unix=NOW)
+
+    def Thaw(self, request, context):  # noqa: N802 - the generated name
+        return upkeep.FreezeReply(changed=True)
+
+    def Drain(self, request, context):  # noqa: N802 - the generated name
+        return upkeep.DrainReply(
+            addresses=["10.0.101.106"],
+            enis=["eni-8k2xq1zp"],
+            obstacles=["10.0.101.108 on eni-3f8kq2xz is used by Pod kube-system/web-1"],
+        )
+
+
 @contextlib.contextmanager
 def serving(path: Path, introspection=None, maintenance=None) -> Iterator[Path]:
     """Serve the node on a unix socket."""
@@ -263,6 +278,7 @@ def serving(path: Path, introspection=None, maintenance=None) -> Iterator[Path]:
     introspection_pb2_grpc.add_IntrospectionServicer_to_server(introspection or _Introspection(), server)
     maintenance_pb2_grpc.add_MaintenanceServicer_to_server(maintenance or _Maintenance(), server)
     diagnosis_pb2_grpc.add_DiagnosisServicer_to_server(_Diagnosis(), server)
+    maintenance_pb2_grpc.add_PoolControlServicer_to_server(_PoolControl(), server)
     server.add_insecure_port(f"unix:{path}")
     server.start()
     try:

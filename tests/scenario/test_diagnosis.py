@@ -109,7 +109,8 @@ def test_a_pod_whose_add_failed_is_explained(bed):
 
 def test_a_watch_tells_a_pods_life_as_it_happens(bed):
     argv = [sys.executable, "-m", "ipamd.ctl", "--socket", str(bed.socket), "watch", "-o", "json"]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as watch:
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watch:
+        assert "watching" in watch.stderr.readline()
         sandbox, _ = bed.add_pod("first")
         seen = [json.loads(watch.stdout.readline())["step"]]
         bed.delete_pod(sandbox)

@@ -1,22 +1,40 @@
 """The pool of the node's addresses: what it has to keep to, who grows and shrinks it."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import grpc
 
 from ipamd.agent.enis import NodeEnis
 from ipamd.agent.live_facts import LiveFacts
 from ipamd.agent.options import AgentSettings
+from ipamd.agent.pool.control import PoolControlService
+from ipamd.agent.pool.drain import Drain
 from ipamd.agent.pool.executor import EniPlan, PoolExecutor
+from ipamd.agent.pool.freeze import PoolFreeze
 from ipamd.agent.pool.pool import Pool, PoolTerms
 from ipamd.agent.pool.subnets import SubnetLevels
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.core.kubernetes import capacity
 from ipamd.core.ledger.states import Assigned, Occupied
+from ipamd.rpc import maintenance_pb2_grpc
+from ipamd.runtime.metric import Metric
 from ipamd.runtime.service import Service
 from ipamd.store.database import Database
 
 _GRACE = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodePool:
+    """The pool, and what an operator has it do."""
+
+    pool: Pool
+    freeze: PoolFreeze
+    control: Callable[[grpc.Server], None]
+    """Adds the service by which an operator does it."""
 
 
 def build(
@@ -27,7 +45,7 @@ def build(
     enis: NodeEnis,
     cloud: TencentCloud,
     database: Database,
-) -> Pool:
+) -> NodePool:
     """Return the pool, which looks again when ledger or facts have changed; `run` makes a service of it."""
 
     def plan() -> EniPlan:
@@ -46,10 +64,25 @@ def build(
     executor = PoolExecutor(
         plan, cloud=cloud, enis=enis, book=book, database=database, monotonic=time.monotonic
     )
-    pool = Pool(terms, book=book, enis=enis, actions=executor)
+    freeze = PoolFreeze(database, wall=time.time)
+    pool = Pool(terms, book=book, enis=enis, actions=executor, freeze=freeze)
     book.on_change(pool.trigger)
     facts.on_change(pool.trigger)
-    return pool
+    freeze.on_change(pool.trigger)
+    drain = Drain(
+        book=book,
+        enis=enis,
+        cloud=cloud,
+        executor=executor,
+        freeze=freeze,
+        instance=lambda: facts.current.instance,
+    )
+    control = PoolControlService(freeze, drain)
+    return NodePool(
+        pool=pool,
+        freeze=freeze,
+        control=lambda server: maintenance_pb2_grpc.add_PoolControlServicer_to_server(control, server),
+    )
 
 
 def figures(book: SharedLedger, pool: Pool) -> str:
@@ -59,9 +92,15 @@ def figures(book: SharedLedger, pool: Pool) -> str:
     return f"{used} of {most} addresses in use, {len(ledger.available)} free"
 
 
-def run(pool: Pool) -> Service:
+def run(made: NodePool) -> Service:
     """Return the service that keeps the pool."""
-    return Service(name="pool", start=pool.start, stop=pool.stop, grace=_GRACE, metrics=pool.metrics)
+    pool, freeze = made.pool, made.freeze
+
+    def metrics() -> Iterator[Metric]:
+        yield from pool.metrics()
+        yield from freeze.metrics()
+
+    return Service(name="pool", start=pool.start, stop=pool.stop, grace=_GRACE, metrics=metrics)
 
 
 def subnets(settings: AgentSettings, facts: LiveFacts, *, enis: NodeEnis, cloud: TencentCloud) -> Service:

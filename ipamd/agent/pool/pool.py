@@ -16,6 +16,7 @@ from functools import partial
 from ipamd import logs
 from ipamd.agent.enis import NodeEni, NodeEnis
 from ipamd.agent.pool.executor import PoolExecutor, SubnetRefusedError
+from ipamd.agent.pool.freeze import PoolFreeze
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core import model, pool
 from ipamd.core.claim import failures
@@ -68,9 +69,16 @@ class Pool:
     """
 
     def __init__(
-        self, terms: Callable[[], PoolTerms], *, book: SharedLedger, enis: NodeEnis, actions: PoolExecutor
+        self,
+        terms: Callable[[], PoolTerms],
+        *,
+        book: SharedLedger,
+        enis: NodeEnis,
+        actions: PoolExecutor,
+        freeze: PoolFreeze,
     ) -> None:
-        """Take what tells the terms, and who executes; `start` begins the work."""
+        """Take what tells the terms, who executes, and what an operator wants; `start` begins the work."""
+        self._freeze = freeze
         self._told_terms = terms
         self._book = book
         self._enis = enis
@@ -150,7 +158,8 @@ class Pool:
             ]
         errors = [*self._failures.errors().items(), *self._returns.errors().items()]
         refused = [f"{what}: {error.message}" for what, error in errors]
-        return "; ".join(under_way + refused)
+        frozen = ["frozen by an operator"] if self._freeze.since is not None else []
+        return "; ".join(frozen + under_way + refused)
 
     def obstacle(self) -> IpamError | None:
         """Return why no address will come to a Pod that waits now; None when waiting may help."""
@@ -161,6 +170,8 @@ class Pool:
         if coming or book.available or pool.coming_free(book, now) or book.in_state(Held):
             return None
         facts = self._facts()
+        if pool.room(facts) > 0 and (frozen := self._freeze.obstacle()):
+            return frozen
         if pool.open_room(facts) > 0:
             return None
         broken = [eni for eni in self._enis.enis.values() if eni.is_broken]
@@ -195,9 +206,10 @@ class Pool:
         ]
 
     def notices(self) -> list[str]:
-        """Return one sentence when the node is full: a fact that the scheduler knows, and no problem."""
+        """Return what to know: that the pool is frozen; that the node is full, a fact and no problem."""
         obstacle = self.obstacle()
-        return [str(obstacle)] if isinstance(obstacle, NodeFullError) else []
+        full = [str(obstacle)] if isinstance(obstacle, NodeFullError) else []
+        return [*self._freeze.notices(), *full]
 
     def dry(self) -> list[str]:
         """Return one sentence while no Pod runs here and there should be an address for one and is none.
@@ -256,8 +268,13 @@ class Pool:
             if not self._failures.is_closed(_CREATION):
                 self._begin(_CREATION, 0, self._actions.look)
             return
-        self._give_back_retired()
-        for action in pool.plan(self._facts(), self._book.now()):
+        actions = pool.plan(self._facts(), self._book.now())
+        if self._freeze.since is not None:
+            # Holds may end for Pods that wait: that is the node's own, and asks nothing of the cloud.
+            actions = [action for action in actions if isinstance(action, pool.ShortenHolds)]
+        else:
+            self._give_back_retired()
+        for action in actions:
             match action:
                 case pool.AssignIps():
                     self._begin(action.eni_id, action.count, partial(self._actions.assign, action))
