@@ -16,7 +16,7 @@ from testbed.soak.churn import WITH_EIP, WITHOUT, Churn
 from testbed.soak.flatness import Series, Verdict, judge
 
 _OUTPUT = Path("build")
-_REGION = {
+REGION = {
     # 64 vCPUs: room for nine Pods with EIP; nine ENIs for 261 Pods, in a subnet that has as many addresses.
     "instance_types": [{"name": "S5.SOAK", "cpu": 64, "memory_gib": 256, "enis": 10, "ips_per_eni": 30}],
     "instances": [{"instance_type": "S5.SOAK", "public_ip": True}],
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     progress = table.Progress()
     with Bed(_OUTPUT / "soak") as bed:
         with progress.step("a region with one node, agent and controller"):
-            bed.start_region(_REGION)
+            bed.start_region(REGION)
             bed.start_controller(options=_CONTROLLER)
             bed.start_agent(options=_AGENT)
             bed.wait_until_ready()

@@ -27,7 +27,7 @@ class Churn:
     def __post_init__(self) -> None:
         """Start the Pod that stays."""
         self._numbers = count(1)
-        self._resident, outcome = self.bed.add_pod("resident", annotations=_ANNOTATIONS, eip=True)
+        self.resident, outcome = self.bed.add_pod("resident", annotations=_ANNOTATIONS, eip=True)
         outcome.result()
         self._eip = self._seen()
 
@@ -54,7 +54,7 @@ class Churn:
 
     def end(self) -> None:
         """Let the Pod that stayed go, too."""
-        self.bed.delete_pod(self._resident)
+        self.bed.delete_pod(self.resident)
         self.bed.wait_until("all claims are gone", lambda: not self.bed.workloads.claims(), seconds=60)
 
     def _create(self, name: str, *, eip: bool) -> Sandbox:
@@ -68,4 +68,4 @@ class Churn:
 
     def _seen(self) -> str:
         with SourceReporter(self.bed.internet_netns):
-            return seen_source(self._resident.netns, self.bed.internet_hosts[0])
+            return seen_source(self.resident.netns, self.bed.internet_hosts[0])
