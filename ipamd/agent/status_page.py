@@ -51,6 +51,8 @@ def content(
 def _notes(problems: NodeProblems) -> Iterator[Element]:
     wrong = problems.problems()
     yield from (layout.note("error", problem) for problem in wrong)
+    if wrong:
+        yield layout.note("info", "ipamctl check on this node names what each breaks and the next step")
     yield from (layout.note("info", notice) for notice in problems.notices())
     if not wrong:
         yield layout.note("good", "nothing keeps Pods from the node")

@@ -150,6 +150,10 @@ def test_the_status_page_shows_enis_pods_and_what_is_wrong_with_eips(begun):
     assert "cni-configuration" in shown
     begun.cloud.disassociate_eip(eip.eip_id)
     begun.eventually("told in the log", lambda: "somebody" in page() or "unbound" in page())
+    assert "ipamctl check on this node" not in page()
+    (begun.conf.parent / "00-other.conflist").write_text("{}")
+    begun.eventually("what to type", lambda: "ipamctl check on this node" in page())
+    assert "00-other.conflist" in page()
     for squares in ("slot primary", "slot pod", "slot free"):
         assert squares in page()
 
