@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from ipamd.ctl.kubectl import command, probe_pods
+from ipamd.ctl.kubectl import command, probe_pods, relay
 from ipamd.kube.errors import NotFoundError
 from ipamd.kube.resources import CONFIGMAPS, EIPCLAIMS, EVENTS, PODS
 from simulator.cloud import CloudRegion, CloudServer, RegionConfig, loopback_socket
@@ -299,3 +299,28 @@ def test_every_command_says_what_it_is_for():
     text = command.parser().format_help()
     for name in ("nodes", "claims", "check", "explain", "connectivity", "bundle", "cleanup"):
         assert name in text
+
+
+def test_what_an_agent_finds_is_told_with_its_severity_and_next_step():
+    finding = {
+        "severity": "error",
+        "code": "EniRoute",
+        "object": "route/4003",
+        "text": "it is gone",
+        "breaks": "what Pods send",
+        "nextStep": "run ipamctl check --fix",
+    }
+    answer = {"problems": ["the same as a sentence"], "findings": [finding]}
+
+    (line,) = relay.lines({"node": "node-a", "answer": answer, "error": ""})
+
+    assert line.label == "ERROR"
+    assert line.text == (
+        "node-a: EniRoute route/4003: it is gone; breaks what Pods send; run ipamctl check --fix"
+    )
+
+
+def test_an_agent_that_finds_nothing_is_one_line():
+    (line,) = relay.lines({"node": "node-a", "answer": {"problems": [], "findings": []}, "error": ""})
+
+    assert (line.label, line.text) == ("OK", "node-a")

@@ -114,22 +114,26 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _blocks(answer: Plain, _: float) -> Sequence[Block]:
-    return [block for entry in answer["nodes"] for block in _lines(entry)]
+    return [block for entry in answer["nodes"] for block in lines(entry)]
 
 
-def _lines(entry: Plain) -> Sequence[Block]:
+def lines(entry: Plain) -> Sequence[Line]:
+    """Return what one node's agent has found, or that it did not answer; one that is well is one line."""
     told = entry["answer"]
     if not isinstance(told, Mapping):
         return [Line("UNKNOWN", f"{entry['node']}: {entry['error'] or 'no answer that is understood'}")]
-    texts = [_text(problem) for key in ("findings", "problems") for problem in told.get(key) or ()]
-    return [Line("PROBLEM", f"{entry['node']}: {text}") for text in texts] or [Line("OK", entry["node"])]
+    # Agents of an earlier release tell sentences only.
+    found = told.get("findings") or told.get("problems") or ()
+    return [_line(entry["node"], one) for one in found] or [Line("OK", entry["node"])]
 
 
-def _text(finding: object) -> str:
+def _line(node: str, finding: object) -> Line:
     if not isinstance(finding, Mapping):
-        return str(finding)
-    parts = (finding.get(key) for key in ("code", "object", "message", "nextStep"))
-    return ": ".join(str(part) for part in parts if part)
+        return Line("PROBLEM", f"{node}: {finding}")
+    what = f"{finding.get('code')} {finding.get('object')}: {finding.get('text')}"
+    breaks, advice = finding.get("breaks"), finding.get("nextStep")
+    more = f"{f'; breaks {breaks}' if breaks else ''}{f'; {advice}' if advice else ''}"
+    return Line(str(finding.get("severity")).upper(), f"{node}: {what}{more}")
 
 
 _SHAPE: Final = Shape(_blocks, lambda answer: [entry["node"] for entry in answer["nodes"]])
