@@ -59,9 +59,13 @@ def needed(daemon: str) -> set[Right]:
     return {right for path in sorted(_modules(daemon)) for right in _of_module(path)}
 
 
+_OF_ANY_KIND = ROOT / "ipamd/agent/node_objects.py"
+"""Who derives from it says which kind."""
+
+
 def _modules(daemon: str) -> set[Path]:
     """Return the daemon's modules, without those of an optional part that has a role of its own."""
-    found = {path for pattern in SOURCES[daemon] for path in ROOT.glob(pattern)}
+    found = {path for pattern in SOURCES[daemon] for path in ROOT.glob(pattern)} - {_OF_ANY_KIND}
     return found if daemon in ROLES else found.difference(*map(_modules, ROLES))
 
 
@@ -94,7 +98,7 @@ def _of_module(path: Path) -> Iterator[Right]:
         verbs = _verbs(call)
         if not verbs:
             continue
-        position = 1 if _called(call) in _WATCHES else 0
+        position = 1 if _called(call) in _WATCHES or _is_of_a_node(call) else 0
         constant = _constant(call.args[position]) if len(call.args) > position else None
         # A resource that is only known when the code runs may be any that its module names.
         kinds = [constant] if constant else sorted(_mentioned(tree))
@@ -106,11 +110,19 @@ def _of_module(path: Path) -> Iterator[Right]:
 
 
 def _verbs(call: ast.Call) -> tuple[str, ...]:
+    if _is_of_a_node(call):
+        return ("get", "list", "watch")
     if _called(call) in _WATCHES:
         return ("list", "watch")
     if isinstance(call.func, ast.Attribute) and _name(call.func.value).endswith("client"):
         return VERBS.get(call.func.attr, ())
     return ()
+
+
+def _is_of_a_node(call: ast.Call) -> bool:
+    """Whether a class of `ipamd.agent.node_objects` says which objects it watches, and asks for live."""
+    is_base = ast.unparse(call.func) == "super().__init__"
+    return is_base and len(call.args) > 1 and _constant(call.args[1]) is not None
 
 
 def _called(call: ast.Call) -> str:
