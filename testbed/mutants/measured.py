@@ -39,8 +39,8 @@ class Measured:
         """Return the tests that ran the statement: of the file's own tests first, then by time and nearness.
 
         A test is a file of tests, or one test of it where that alone has run the statement. A line that runs
-        only at import is ascribed to whatever ran any line of the file, and to the test of the tables in
-        docs/: the declarations of flags are shown there.
+        only at import is ascribed to whatever ran any line of the file; the declarations of flags are shown
+        by the tables in docs/, so what is in no function meets the test of these, too.
 
         Raises:
             NotMeasuredError: the file has been changed after it was measured.
@@ -48,10 +48,13 @@ class Measured:
         if path.stat().st_mtime > self._at:
             raise NotMeasuredError(f"{path} has been changed since it was measured: run `make coverage`")
         by_line = self._data.contexts_by_lineno(str(path.resolve()))
-        statement = statement_lines(path.read_text(), line)
+        source = path.read_text()
+        statement = statement_lines(source, line)
         ran = named_tests(context for number in statement for context in by_line.get(number, ()))
         if not ran:
-            ran = named_tests(context for contexts in by_line.values() for context in contexts) | {_OF_TABLES}
+            ran = named_tests(context for contexts in by_line.values() for context in contexts)
+        if not is_in_function(source, line):
+            ran.add(_OF_TABLES)
         return sorted(
             (test for test in ran if Path(file_of(test)).exists()),
             key=lambda test: (not is_own(path, Path(file_of(test))), self._cost(path, test), test),
@@ -112,6 +115,15 @@ def seconds_by_test(junit: str) -> Mapping[str, float]:
         for test in (file, "::".join([file, *within, case.get("name", "")])):
             seconds[test] += float(case.get("time", "0"))
     return seconds
+
+
+def is_in_function(source: str, line: int) -> bool:
+    """Return whether the line is run by calls, not by the import of the file."""
+    return any(
+        node.lineno < line <= (node.end_lineno or node.lineno)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+    )
 
 
 def statement_lines(source: str, line: int) -> range:

@@ -13,6 +13,7 @@ from testbed.mutants import __main__ as program
 from testbed.mutants.measured import (
     Measured,
     NotMeasuredError,
+    is_in_function,
     is_own,
     named_tests,
     seconds_by_test,
@@ -292,6 +293,14 @@ def test_a_line_that_only_an_import_runs_is_met_by_all_tests_of_its_file(project
     assert {"tests/core/test_limit.py", "tests/docs/test_tables.py"} <= set(
         measured(project).tests_of(Path("ipamd/core/limit.py"), 1)
     )
+    assert "tests/docs/test_tables.py" not in measured(project).tests_of(Path("ipamd/core/limit.py"), 5)
+
+
+@pytest.mark.parametrize(("line", "inside"), [(1, False), (3, False), (4, False), (5, True), (6, True)])
+def test_what_runs_at_import_is_told_from_what_is_called(line, inside):
+    source = "A = 1\nclass B:\n    c: int = 2\n    def d(self):\n        if self:\n            return 1\n"
+
+    assert is_in_function(source, line) is inside
 
 
 def test_tests_are_met_as_far_as_the_time_goes_but_the_first_anyway(project):
