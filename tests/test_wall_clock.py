@@ -14,6 +14,7 @@ REASONS = {
     "ipamd/agent/node/build.py:condition": "times in a condition of the Node are for people and others",
     "ipamd/agent/pool/build.py:build": "since when the pool is frozen, told to people; decides nothing",
     "ipamd/agent/eips/build.py:build": "times in the status of claims are for people and other machines",
+    "ipamd/agent/findings/build.py:build": "the clock itself is what is compared with the cloud's",
     "ipamd/agent/introspection.py:IntrospectionService._component": "people are shown since when",
     "ipamd/agent/introspection.py:IntrospectionService._unix": "converted when people are shown it",
     "ipamd/cloud/metadata.py:_date": "only for a metadata service that does not date its answers",

@@ -23,6 +23,7 @@ from ipamd.agent.components import NodeComponent, NodeComponents
 from ipamd.agent.diagnosis import build as diagnosis_room
 from ipamd.agent.eips import build as eips_room
 from ipamd.agent.enis import NodeEnis
+from ipamd.agent.findings import build as findings_room
 from ipamd.agent.introspection import Identity, IntrospectionService
 from ipamd.agent.live_facts import LiveFacts
 from ipamd.agent.maintenance import MaintenanceService
@@ -34,7 +35,8 @@ from ipamd.agent.pods import build as pods_room
 from ipamd.agent.pool import build as pool_room
 from ipamd.agent.problems import NodeProblems, harms
 from ipamd.agent.shared_ledger import SharedLedger
-from ipamd.cloud import metadata
+from ipamd.cloud import metadata as metadata_service
+from ipamd.cloud.metadata import Metadata
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.core.kubernetes.node_condition import NodeReason
 from ipamd.core.start_progress import StartStep
@@ -61,7 +63,7 @@ _ALL_GRACE: Final = 120.0
 class Agent:
     """The agent of one node; `start` is called once, `stop` also when that failed."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the outside world has so many parts
         self,
         settings: AgentSettings,
         facts: LiveFacts,
@@ -69,6 +71,7 @@ class Agent:
         *,
         cloud: TencentCloud,
         client: KubeClient,
+        metadata: Metadata | None = None,
         observe: Observe | None = None,
     ) -> None:
         """Take who the node is, what was before, and the outside world; `observe` hears of CNI requests."""
@@ -172,6 +175,25 @@ class Agent:
             notices=(ranges.notices, pool.notices),
             components=components,
         )
+        inspection = findings_room.build(
+            settings,
+            facts,
+            book=book,
+            dataplane=dataplane,
+            enis=enis,
+            pool=pool,
+            eips=eips,
+            sandboxes=sandboxes,
+            repair=repair,
+            repair_log=repair_log,
+            recovery=self._recovery,
+            ranges=ranges,
+            conf=conf,
+            cloud=cloud,
+            client=client,
+            metadata=metadata,
+            behind=behind,
+        )
         readiness = Readiness(
             book, pool, kernel_drift=repair.rounds.kernel_drift, patience=settings.status_patience
         )
@@ -204,9 +226,9 @@ class Agent:
             ),
             MaintenanceService(
                 book=book,
-                check=sandboxes.check,
-                problems=problems,
+                inspection=inspection,
                 repair=repair.rounds,
+                repair_log=repair_log,
                 snapshot=dataplane.snapshot,
             ),
             () if observe is None else (RequestTiming(observe),),
@@ -305,7 +327,9 @@ class Agent:
 
 
 def _dataplane(settings: AgentSettings, repair_log: RepairLog) -> DataPlane:
-    closed = frozenset() if settings.pod_metadata_access else metadata.addresses(settings.metadata_url)
+    closed = (
+        frozenset() if settings.pod_metadata_access else metadata_service.addresses(settings.metadata_url)
+    )
     return DataPlane(
         DataPlaneConfig(
             pod_egress=PodEgress(settings.pod_egress),

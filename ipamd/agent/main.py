@@ -100,6 +100,7 @@ def run(settings: AgentSettings, environment: Mapping[str, str]) -> int:
             opened,
             cloud=cloud,
             client=client,
+            metadata=metadata,
             observe=observe,
         )
         health.watch(agent.ledger)

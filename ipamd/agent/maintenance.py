@@ -6,15 +6,17 @@ Thread safety: methods run on the server's threads; a repair is carried out by t
 import dataclasses
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import grpc
 
-from ipamd.agent.cni.check import Check
+from ipamd.agent.findings.inspection import Inspection
+from ipamd.agent.node.repair_log import RepairLog
 from ipamd.agent.node.repair_loop import RepairLoop
-from ipamd.agent.problems import NodeProblems
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core.errors import IpamError
+from ipamd.core.findings.finding import Finding
+from ipamd.core.kernel.difference import Difference
 from ipamd.core.ledger.states import Assigned
 from ipamd.core.timing.deadline import Deadline
 from ipamd.net import ipv6_guard, nft_table
@@ -32,16 +34,16 @@ class MaintenanceService(maintenance_pb2_grpc.MaintenanceServicer):
         self,
         *,
         book: SharedLedger,
-        check: Check,
-        problems: NodeProblems,
+        inspection: Inspection,
         repair: RepairLoop,
+        repair_log: RepairLog,
         snapshot: Callable[[], Snapshot],
     ) -> None:
         """Take who looks, who mends, and what shows the kernel."""
         self._book = book
-        self._check = check
-        self._problems = problems
+        self._inspection = inspection
         self._repair = repair
+        self._repair_log = repair_log
         self._snapshot = snapshot
 
     def Check(  # noqa: N802 - the name in the contract
@@ -49,7 +51,7 @@ class MaintenanceService(maintenance_pb2_grpc.MaintenanceServicer):
         request: messages.CheckRequest,  # noqa: ARG002 - the signature in the contract
         context: grpc.ServicerContext,  # noqa: ARG002 - the signature in the contract
     ) -> messages.Findings:
-        """Compare every Pod, and say what keeps the node from taking more."""
+        """Say what is wrong, and touch nothing."""
         return self._findings()
 
     def Repair(  # noqa: N802 - the name in the contract
@@ -59,9 +61,10 @@ class MaintenanceService(maintenance_pb2_grpc.MaintenanceServicer):
     ) -> messages.Findings:
         """Have a round made, then compare."""
         seconds = min(_MOST_SECONDS, context.time_remaining())
+        before = self._repair_log.number
         if not self._repair.round_now(Deadline.after(seconds, time.monotonic)):
             context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the round has begun and takes longer")
-        return self._findings()
+        return self._findings(self._repair_log.since(before))
 
     def DumpKernel(  # noqa: N802 - the name in the contract
         self,
@@ -80,9 +83,25 @@ class MaintenanceService(maintenance_pb2_grpc.MaintenanceServicer):
             nft_ip6=json.dumps(guard, indent=1),
         )
 
-    def _findings(self) -> messages.Findings:
-        pods = [a for a in self._book.ledger.in_state(Assigned) if a.pod is not None]
-        problems = list(self._problems.problems())
-        for address in sorted(pods, key=lambda a: str(a.pod)):
-            problems += (f"Pod {address.pod}: {text}" for text in self._check.look(address))
-        return messages.Findings(pods=len(pods), problems=problems)
+    def _findings(self, repaired: Iterable[Difference] = ()) -> messages.Findings:
+        pods = sum(address.pod is not None for address in self._book.ledger.in_state(Assigned))
+        findings = self._inspection.findings()
+        return messages.Findings(
+            pods=pods,
+            problems=[str(finding) for finding in findings if finding.is_problem],
+            findings=[_message(finding) for finding in findings],
+            repaired=[str(difference) for difference in repaired],
+        )
+
+
+def _message(finding: Finding) -> messages.Finding:
+    return messages.Finding(
+        severity=finding.level.value,
+        code=finding.code.text,
+        object=finding.subject,
+        text=finding.text,
+        breaks=finding.broken,
+        pods=finding.pods,
+        next_step=finding.advice,
+        repairable=finding.is_mended,
+    )

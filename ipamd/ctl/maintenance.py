@@ -1,53 +1,131 @@
-"""`ipamctl check` and `ipamctl repair`: compare the node with what it should be, and have it mended now.
+"""`ipamctl check` and `ipamctl repair`: what is wrong with the node, whom it concerns, what to do; and do it.
 
-Exit code 0 when all is well, 1 when something is not, for scripts.
+Exit code 0 when nothing is wrong, 1 when something is, 3 when there is no agent to ask; for scripts.
 """
 
 import argparse
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
 
 import grpc
 
+from ipamd.core.findings.codes import FindingCode
+from ipamd.core.findings.finding import Finding, named
 from ipamd.ctl import agent_calls, command_line, output, plain
 from ipamd.ctl.exit_codes import ExitCode
 from ipamd.ctl.shape import Block, Line, Plain, Shape
 from ipamd.rpc import maintenance_pb2 as messages
 from ipamd.rpc.maintenance_pb2_grpc import MaintenanceStub
 
-_HELP = {
-    "check": "compare the wiring of every Pod of this node with the store; changes nothing",
-    "repair": "have the agent look at kernel and cloud and repair what differs now, then check",
+_CHECK: Final = "say what is wrong with this node and what to do; changes nothing without --fix"
+_REPAIR: Final = "have the agent look at kernel and cloud and repair what differs now, then check"
+_CHECK_SECONDS: Final = 10.0
+_REPAIR_SECONDS: Final = 60.0
+_COLUMNS: Final = 100
+_INDENT: Final = " " * 9
+_NO_AGENT: Final = {
+    grpc.StatusCode.UNAVAILABLE: FindingCode.AGENT_NOT_RUNNING,
+    grpc.StatusCode.DEADLINE_EXCEEDED: FindingCode.AGENT_HUNG,
 }
-_REPAIR_SECONDS = 60.0
+_PROBLEMS: Final = ("error", "warning")
 
 
 def add_commands(commands: "command_line.Subparsers") -> None:
     """Add both commands."""
-    for name, text in _HELP.items():
-        command_line.add(commands, name, text, _run, repeats=name == "check")
+    check = command_line.add(commands, "check", _CHECK, _run, repeats=True)
+    check.add_argument(
+        "--fix", action="store_true", help="have what is ours repaired first, and say what was"
+    )
+    command_line.add(commands, "repair", _REPAIR, _run).set_defaults(fix=True)
 
 
 def _run(options: argparse.Namespace) -> int:
     def call(channel: grpc.Channel) -> messages.Findings:
         stub = MaintenanceStub(channel)
-        if options.command == "check":
-            return stub.Check(messages.CheckRequest(), timeout=max(options.timeout, 30.0))
-        return stub.Repair(messages.RepairRequest(), timeout=max(options.timeout, _REPAIR_SECONDS))
+        if options.fix:
+            return stub.Repair(messages.RepairRequest(), timeout=max(options.timeout, _REPAIR_SECONDS))
+        return stub.Check(messages.CheckRequest(), timeout=max(options.timeout, _CHECK_SECONDS))
 
     try:
         found = agent_calls.ask(options.socket, call)
     except grpc.RpcError as error:
+        if error.code() in _NO_AGENT:
+            output.show(options, plain.from_message(_without_agent(options.socket, error)), _FINDINGS)
         return agent_calls.tell(options.socket, error)
     output.show(options, plain.from_message(found), _FINDINGS)
     return ExitCode.PROBLEM if found.problems else ExitCode.OK
 
 
+def _without_agent(socket: str, error: grpc.RpcError) -> messages.Findings:
+    """Return what is known where nobody answers: that, and what to do about it."""
+    code = _NO_AGENT[error.code()]
+    if code is FindingCode.AGENT_HUNG:
+        text = f"the agent at {socket} took the call and gave no answer in time"
+    elif Path(socket).exists():
+        text = f"nobody listens at {socket}, which an agent has left: it has ended"
+    else:
+        text = f"there is no socket {socket}: no agent runs, or it still waits for somebody at its start"
+    finding = Finding(code=code, subject="node/agent", text=text)
+    message = messages.Finding(
+        severity=finding.level.value,
+        code=finding.code.text,
+        object=finding.subject,
+        text=finding.text,
+        breaks=finding.broken,
+        next_step=finding.advice,
+    )
+    return messages.Findings(problems=[str(finding)], findings=[message])
+
+
 def _blocks(answer: Plain, _: float) -> Sequence[Block]:
-    problems = answer["problems"]
-    summary = f"all is well with the node and {answer['pods']} Pods"
-    if problems:
-        summary = f"{len(problems)} problems, {answer['pods']} Pods looked at"
-    return [*(Line("PROBLEM", problem) for problem in problems), Line("", summary)]
+    repaired = [Line("REPAIRED", sentence) for sentence in answer["repaired"]]
+    return [*repaired, *(line for finding in _of(answer) for line in _lines(finding)), _summary(answer)]
 
 
-_FINDINGS = Shape(_blocks, lambda answer: answer["problems"])
+def _of(answer: Plain) -> list[dict[str, Any]]:
+    """Return the findings; an agent of an older release sends sentences only."""
+    if answer["findings"]:
+        return list(answer["findings"])
+    return [{"severity": "error", "code": "", "text": sentence} for sentence in answer["problems"]]
+
+
+def _lines(finding: dict[str, Any]) -> Iterator[Line]:
+    code, subject = finding["code"], finding.get("object", "")
+    head = f"{code} {subject}: {finding['text']}" if code else finding["text"]
+    label = finding["severity"].upper()
+    first, *others = _wrapped(head)
+    yield Line(label, f"{'':{len(_INDENT) - len(label) - 2}}{first}")
+    for line in others:
+        yield Line("", f"{_INDENT}{line}")
+    pods = named(finding.get("pods", ()))
+    breaks = finding.get("breaks", "")
+    for word, text in (
+        ("breaks", f"{breaks} ({pods})" if pods else breaks),
+        ("next", finding.get("nextStep")),
+    ):
+        if text:
+            first, *others = _wrapped(f"{word}: {text}")
+            yield Line("", f"{_INDENT}{first}")
+            for line in others:
+                yield Line("", f"{_INDENT}{'':{len(word) + 2}}{line}")
+
+
+def _wrapped(text: str) -> list[str]:
+    width = _COLUMNS - len(_INDENT) - len("breaks: ")
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
+
+
+def _summary(answer: Plain) -> Line:
+    problems = [finding for finding in _of(answer) if finding["severity"] in _PROBLEMS]
+    pods = f"{answer['pods']} Pods"
+    if not problems:
+        return Line("", f"nothing is wrong with the node and its {pods}")
+    fixable = sum(bool(finding.get("repairable")) for finding in problems)
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    tail = f"; `ipamctl check --fix` mends {fixable}" if fixable else ""
+    return Line("", f"{count}, {pods}{tail}")
+
+
+_FINDINGS = Shape(_blocks, lambda answer: [finding["code"] for finding in _of(answer)])

@@ -25,11 +25,13 @@ from typing import Final
 
 from ipamd.core import errors
 from ipamd.core.kernel.difference import Difference
+from ipamd.core.kernel.foreign_chains import PodPacket
 from ipamd.core.kernel.foreign_rules import RuleConflict
 from ipamd.core.names import HostEnd
 from ipamd.net import (
     check,
     enis,
+    foreign_chains,
     host_addresses,
     kernel_listing,
     links,
@@ -101,8 +103,7 @@ class DataPlane:
     @property
     def enis(self) -> tuple[EniLink, ...]:
         """The ENIs that Pods' packets may take, the primary first, as they were last set up."""
-        with self._lock:
-            return tuple(self._enis.values())
+        return tuple(self._enis.values())
 
     def close(self) -> None:
         """Finish the removal of links and let go of the one socket that is kept open; what was made stays."""
@@ -299,6 +300,10 @@ class DataPlane:
         """
         return check.differences(pod, self._elements, chained or ChainedLink())
 
+    def pods_inside(self, pods: Iterable[PodWiring]) -> list[Difference]:
+        """Return what differs in the namespaces of many Pods; one that is gone is left out."""
+        return pod_side.differences_of_all(pods)
+
     def mend_pod_side(self, pod: PodWiring) -> list[str]:
         """Make again what the Pod has lost in its namespace because its link was down; return what it was.
 
@@ -317,6 +322,10 @@ class DataPlane:
     def foreign_rules(self, ips: Iterable[str], seen: KernelListing | None = None) -> list[RuleConflict]:
         """Return the policy rules of somebody else that take these addresses' packets."""
         return enis.foreign_rules(ips, seen or self.listing())
+
+    def foreign_chains(self, ip: str, link: str, eni: EniLink) -> list[Difference]:
+        """Return what chains of others do to the first packet of a Pod to the internet that they must not."""
+        return foreign_chains.differences(PodPacket(source=ip, iif=link, oif=eni.name))
 
     def set_eip_pod(self, ip: str, *, wanted: bool) -> None:
         """Say whether a Pod has an EIP; connections that exist stay on their way."""

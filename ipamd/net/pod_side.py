@@ -10,11 +10,14 @@ that lacks the default route alone has removed it, so that nothing gets past its
 """
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from ipamd.core import names
+from ipamd.core.findings.codes import FindingCode
+from ipamd.core.kernel.difference import Difference
 from ipamd.net import ipv6_guard, links, listing, netlink, netns, rtnetlink
 from ipamd.net.listing import KernelRoute, Link, Neighbour
 from ipamd.net.model import ChainedLink, PodWiring
@@ -67,6 +70,29 @@ def differences(pod: PodWiring, chained: ChainedLink) -> Iterator[str]:
         yield f"the Pod's neighbour entry for {_GATEWAY} is not {pod.host_mac}"
 
 
+def differences_of_all(pods: Iterable[PodWiring]) -> list[Difference]:
+    """Return what differs in the namespaces of many Pods; one that is gone, or down, is left out.
+
+    A link that is down in a Pod is the Pod's own wish: the repair waits until it is up.
+    """
+    looks = netns.visit((pod.netns_path, partial(_lost_of, pod)) for pod in pods)
+    return [difference for found in looks for difference in found]
+
+
+def _lost_of(pod: PodWiring) -> list[Difference]:
+    """Return what `mend` would make again."""
+    found = _Found.of(pod)
+    return [
+        Difference(
+            code=FindingCode.POD_INSIDE,
+            subject=f"pod/{pod.ip}",
+            text=f"the Pod at {pod.ip} has lost {what}",
+            ip=pod.ip,
+        )
+        for what in (found.lost(pod) if found is not None else [])
+    ]
+
+
 def mend(pod: PodWiring) -> list[str]:
     """Make again what the Pod has lost, and return what that was, one sentence each.
 
@@ -80,17 +106,10 @@ def _mend(pod: PodWiring) -> list[str]:
     found = _Found.of(pod)
     if found is None or not found.link.up or not found.has_address:
         return []
-    lost = []
-    if not found.reaches_gateway:
-        lost.append(f"the route {_GATEWAY} dev {pod.ifname}")
-    has_no_way_out = not found.defaults and not found.reaches_gateway
-    if has_no_way_out:
-        lost.append(f"the default route via {_GATEWAY}")
-    if found.is_misled(pod):
-        lost.append(f"the neighbour entry of {_GATEWAY}")
+    lost = found.lost(pod)
     where = f"of Pod {pod.ip}"
     to_gateway, default = _routes(found.link.ifindex, where)
-    requests = [to_gateway, default] if has_no_way_out else [to_gateway]
+    requests = [to_gateway, default] if found.has_no_way_out else [to_gateway]
     if lost or found.neighbour is None:
         with NetlinkSocket(ROUTE) as channel:
             channel.change(*requests, _neighbour(pod, found.link.ifindex, where))
@@ -143,6 +162,24 @@ class _Found:
             defaults=tuple(route for route in routes if not route.prefix_length),
             neighbour=entry,
         )
+
+    @property
+    def has_no_way_out(self) -> bool:
+        """Whether both routes are gone, as they go with a link that was down."""
+        return not self.defaults and not self.reaches_gateway
+
+    def lost(self, pod: PodWiring) -> list[str]:
+        """Return what was lost and is to be made again; nothing where the Pod is not as we made it."""
+        if not self.link.up or not self.has_address:
+            return []
+        found = []
+        if not self.reaches_gateway:
+            found.append(f"the route {_GATEWAY} dev {pod.ifname}")
+        if self.has_no_way_out:
+            found.append(f"the default route via {_GATEWAY}")
+        if self.is_misled(pod):
+            found.append(f"the neighbour entry of {_GATEWAY}")
+        return found
 
     def is_misled(self, pod: PodWiring) -> bool:
         """Whether the Pod is told for ever that its gateway has another MAC than the node's end."""

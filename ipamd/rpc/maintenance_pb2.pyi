@@ -54,24 +54,86 @@ class Findings(_message.Message):
 
     PODS_FIELD_NUMBER: _builtins.int
     PROBLEMS_FIELD_NUMBER: _builtins.int
+    FINDINGS_FIELD_NUMBER: _builtins.int
+    REPAIRED_FIELD_NUMBER: _builtins.int
     pods: _builtins.int
     @_builtins.property
     def problems(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """One sentence for each thing that is not as it has to be; empty when all is well."""
+        """One sentence for each finding that is a problem; empty when all is well. For older ipamctl."""
+
+    @_builtins.property
+    def findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Finding]:
+        """One for each cause, worst first."""
+
+    @_builtins.property
+    def repaired(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What Repair has made right, one sentence each; empty from Check."""
 
     def __init__(
         self,
         *,
         pods: _builtins.int = ...,
         problems: _abc.Iterable[_builtins.str] | None = ...,
+        findings: _abc.Iterable[Global___Finding] | None = ...,
+        repaired: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["pods", b"pods", "problems", b"problems"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["findings", b"findings", "pods", b"pods", "problems", b"problems", "repaired", b"repaired"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Findings: _TypeAlias = Findings  # noqa: Y015
+
+@_typing.final
+class Finding(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEVERITY_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    OBJECT_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    BREAKS_FIELD_NUMBER: _builtins.int
+    PODS_FIELD_NUMBER: _builtins.int
+    NEXT_STEP_FIELD_NUMBER: _builtins.int
+    REPAIRABLE_FIELD_NUMBER: _builtins.int
+    severity: _builtins.str
+    """"error", "warning", or "info": a fact and no problem."""
+    code: _builtins.str
+    """A word of docs/findings.md; its meaning never changes."""
+    object: _builtins.str
+    """What it is about, as kind/name: link/eth1, pod/default/web-0."""
+    text: _builtins.str
+    """What was found, and what it should be."""
+    breaks: _builtins.str
+    """What it breaks."""
+    next_step: _builtins.str
+    """What to do next."""
+    repairable: _builtins.bool
+    """Whether Repair makes it right."""
+    @_builtins.property
+    def pods(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Whom, as namespace/name."""
+
+    def __init__(
+        self,
+        *,
+        severity: _builtins.str = ...,
+        code: _builtins.str = ...,
+        object: _builtins.str = ...,
+        text: _builtins.str = ...,
+        breaks: _builtins.str = ...,
+        pods: _abc.Iterable[_builtins.str] | None = ...,
+        next_step: _builtins.str = ...,
+        repairable: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["breaks", b"breaks", "code", b"code", "next_step", b"next_step", "object", b"object", "pods", b"pods", "repairable", b"repairable", "severity", b"severity", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Finding: _TypeAlias = Finding  # noqa: Y015
 
 @_typing.final
 class DumpKernelRequest(_message.Message):

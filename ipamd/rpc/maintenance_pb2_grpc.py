@@ -55,7 +55,8 @@ class MaintenanceServicer:
     """Missing associated documentation comment in .proto file."""
 
     def Check(self, request, context):
-        """Compares the wiring of every Pod with the store, on both sides of its link. Changes nothing.
+        """The dry run of Repair, and more: what of the node is not as it has to be, and what is in its way. Changes
+        nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -32,7 +32,9 @@ class MaintenanceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> MaintenanceAsyncStub: ...
     Check: _grpc.UnaryUnaryMultiCallable[_maintenance_pb2.CheckRequest, _maintenance_pb2.Findings]
-    """Compares the wiring of every Pod with the store, on both sides of its link. Changes nothing."""
+    """The dry run of Repair, and more: what of the node is not as it has to be, and what is in its way. Changes
+    nothing.
+    """
     Repair: _grpc.UnaryUnaryMultiCallable[_maintenance_pb2.RepairRequest, _maintenance_pb2.Findings]
     """Makes a repair round now, the look at the cloud included, and answers when it is over."""
     DumpKernel: _grpc.UnaryUnaryMultiCallable[_maintenance_pb2.DumpKernelRequest, _maintenance_pb2.KernelDump]
@@ -42,7 +44,9 @@ class MaintenanceStub:
 class MaintenanceAsyncStub(MaintenanceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Check: _aio.UnaryUnaryMultiCallable[_maintenance_pb2.CheckRequest, _maintenance_pb2.Findings]  # type: ignore[assignment]
-    """Compares the wiring of every Pod with the store, on both sides of its link. Changes nothing."""
+    """The dry run of Repair, and more: what of the node is not as it has to be, and what is in its way. Changes
+    nothing.
+    """
     Repair: _aio.UnaryUnaryMultiCallable[_maintenance_pb2.RepairRequest, _maintenance_pb2.Findings]  # type: ignore[assignment]
     """Makes a repair round now, the look at the cloud included, and answers when it is over."""
     DumpKernel: _aio.UnaryUnaryMultiCallable[_maintenance_pb2.DumpKernelRequest, _maintenance_pb2.KernelDump]  # type: ignore[assignment]
@@ -55,7 +59,9 @@ class MaintenanceServicer(metaclass=_abc_1.ABCMeta):
         request: _maintenance_pb2.CheckRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_maintenance_pb2.Findings, _abc.Awaitable[_maintenance_pb2.Findings]]:
-        """Compares the wiring of every Pod with the store, on both sides of its link. Changes nothing."""
+        """The dry run of Repair, and more: what of the node is not as it has to be, and what is in its way. Changes
+        nothing.
+        """
 
     @_abc_1.abstractmethod
     def Repair(

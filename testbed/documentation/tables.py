@@ -11,6 +11,7 @@ from typing import Final
 import ipamd.agent.options
 import ipamd.controller.options
 import ipamd.installation.options
+from ipamd.core.findings.codes import FindingCode
 from ipamd.ctl import __main__ as ipamctl
 from ipamd.ctl.kubectl import command as kubectl_eni
 from ipamd.flags import declaration, kinds
@@ -37,9 +38,17 @@ def all_of_them() -> Mapping[str, str]:
         "plugin variables": _table(("variable", "default", "meaning"), _plugin_variables()),
         "settings": _table(("key", "default", "meaning"), _settings()),
         "alerts": _table(("alert", "severity", "lasts for", "says"), alerts.rows()),
+        "findings": _table(("code", "severity", "means", "breaks", "repaired", "next step"), _findings()),
         "packages": _table(("folder", "subject"), modules.packages()),
         "modules": modules.listing(),
     }
+
+
+def _findings() -> Iterator[tuple[str, ...]]:
+    for code in FindingCode:
+        facts = code.facts
+        mended = "by itself" if facts.mended else "no"
+        yield f"`{code.text}`", facts.severity.value, facts.meaning, facts.breaks, mended, facts.next_step
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

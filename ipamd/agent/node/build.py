@@ -131,6 +131,9 @@ class NodeRepair:
     foreign: Callable[[], list[str]]
     """One sentence for each thing of others that is in the way of Pods' packets."""
     service: Service
+    pods: Repair
+    """Compares the Pods' wiring, also without mending it."""
+    intrusions: Intrusions
 
 
 def repair(
@@ -159,10 +162,11 @@ def repair(
         interval=settings.cloud_check_interval,
         monotonic=time.monotonic,
     )
+    wirings = Repair(
+        book=book, enis=enis, dataplane=dataplane, turns=pods.locks, pending=pending, cooldown=cooldown
+    )
     pod_repair = PodRepair(
-        Repair(
-            book=book, enis=enis, dataplane=dataplane, turns=pods.locks, pending=pending, cooldown=cooldown
-        ),
+        wirings,
         PodSides(book=book, enis=enis, dataplane=dataplane, pending=pending),
         lost_links,
     )
@@ -200,6 +204,8 @@ def repair(
         lost_links=lost_links,
         cut_off=lambda: [*lost_links.problems(), *cloud_check.missing()],
         foreign=intrusions.problems,
+        pods=wirings,
+        intrusions=intrusions,
         service=Service(
             name="repair",
             start=rounds.start,

@@ -182,7 +182,7 @@ class Pool:
             )
         if pool.room(facts) <= 0:
             return _node_is_full(facts.limits, len(pool.stuck(book, now)))
-        failures = self._refusals()
+        failures = self.refusals()
         lasting = all(not isinstance(e, CloudError) or e.kind.policy.retry_after for e in failures)
         return failures[0] if failures and lasting else None
 
@@ -198,7 +198,7 @@ class Pool:
             return [_problem(NodeReason.NODE_FULL, str(obstacle), Weight.FACT)]
         if obstacle is not None:
             return [_problem(failures.node_reason(obstacle), str(obstacle), Weight.HARM)]
-        refused = (e for e in self._refusals() if isinstance(e, CloudError))
+        refused = (e for e in self.refusals() if isinstance(e, CloudError))
         return [
             _problem(failures.node_reason(e), f"the node gets no more addresses: {e}", Weight.WARNING)
             for e in refused
@@ -225,7 +225,7 @@ class Pool:
 
     def advice(self) -> str:
         """Return what to do about the refusal that keeps Pods waiting; empty when nothing was refused."""
-        return next((e.advice for e in self._refusals() if e.advice), "")
+        return next((e.advice for e in self.refusals() if e.advice), "")
 
     def waited_for(self) -> str:
         """Say in words what a Pod without address waits for."""
@@ -241,7 +241,7 @@ class Pool:
             f"cool-down, {held} are held for Pods that may come back and give way"
         )
 
-    def _refusals(self) -> list[IpamError]:
+    def refusals(self) -> list[IpamError]:
         """Return what was refused, the cloud's own words first: they carry its code and RequestId."""
         return sorted(self._failures.errors().values(), key=lambda e: not isinstance(e, CloudError))
 

@@ -372,14 +372,6 @@ class FindingCode(Enum):
             "`kubectl -n kube-system get pods -o wide`, and the log of the node's tke-eni-agent Pod",
         ),
     )
-    AGENT_STARTING = (
-        "AgentStarting",
-        _error(
-            "the agent runs, and does not serve yet",
-            "Pods do not start; Pods that run go on",
-            "its log says what it waits for: metadata service, cloud, or API server",
-        ),
-    )
     AGENT_HUNG = (
         "AgentHung",
         _error(

@@ -1,0 +1,98 @@
+"""What is wrong with the node's ENIs, addresses and EIPs, and what the cloud refuses. Reads snapshots only.
+
+Thread safety: any thread may call.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from ipamd.agent.eips.claims import ClaimSource
+from ipamd.agent.eips.reconciler import EipReconciler
+from ipamd.agent.enis import NodeEnis
+from ipamd.agent.pool.pool import NodeFullError, Pool
+from ipamd.agent.shared_ledger import SharedLedger
+from ipamd.core.claim.claim_findings import of_claim
+from ipamd.core.errors import CloudError, IpamError
+from ipamd.core.findings.codes import FindingCode
+from ipamd.core.findings.finding import Finding
+from ipamd.core.findings.refusals import of_refusal, one_for_each_action
+from ipamd.core.ledger.states import Address, Assigned, BindStage
+
+
+class CloudFindings:
+    """Looks at what the agent knows of the cloud."""
+
+    def __init__(
+        self,
+        *,
+        book: SharedLedger,
+        enis: NodeEnis,
+        pool: Pool,
+        claims: ClaimSource,
+        eip_reconciler: EipReconciler,
+    ) -> None:
+        """Take who knows."""
+        self._book: Final = book
+        self._enis: Final = enis
+        self._pool: Final = pool
+        self._claims: Final = claims
+        self._eips: Final = eip_reconciler
+
+    def look(self) -> list[Finding]:
+        """Return what is wrong."""
+        return [*self._of_enis(), *self._of_addresses(), *self._of_claims(), *self._of_pool()]
+
+    def _of_enis(self) -> Iterator[Finding]:
+        owned = self._book.ledger.in_state(Assigned)
+        for eni in self._enis.enis.values():
+            if eni.problem:
+                pods = tuple(str(a.pod) for a in owned if a.eni_id == eni.eni_id and a.pod is not None)
+                code = FindingCode.ENI_BROKEN if eni.is_broken else FindingCode.ENI_MISSING
+                yield Finding(code=code, subject=f"eni/{eni.eni_id}", text=eni.problem, pods=pods)
+
+    def _of_addresses(self) -> Iterator[Finding]:
+        for address in self._book.ledger.in_state(Assigned):
+            if address.quarantined and address.pod is not None:
+                yield Finding(
+                    code=FindingCode.ADDRESS_MISSING,
+                    subject=f"pod/{address.pod}",
+                    text=f"the VPC does not list {address.ip} at {address.eni_id}",
+                    pods=(str(address.pod),),
+                    because_of=(f"eni/{address.eni_id}",),
+                )
+
+    def _of_claims(self) -> list[Finding]:
+        errors = self._eips.errors()
+        owners = {str(a.pod): a for a in self._book.ledger.in_state(Assigned) if a.pod is not None}
+        found = [of_refusal(error, f"eip/{name}", name) for name, error in errors.items()]
+        for claim in self._claims.all():
+            name, stated = str(claim), list(of_claim(claim))
+            found += stated
+            if not stated and name not in errors and name in owners:
+                found += _of_binding(owners[name])
+        return one_for_each_action(found)
+
+    def _of_pool(self) -> Iterator[Finding]:
+        obstacle = self._pool.obstacle()
+        if isinstance(obstacle, NodeFullError):
+            yield Finding(code=FindingCode.NODE_FULL, subject="node/addresses", text=obstacle.message)
+        refused = [error for error in self._pool.refusals() if _lasts(error)]
+        yield from one_for_each_action([of_refusal(error, "node/pool") for error in refused])
+
+
+def _lasts(error: IpamError) -> bool:
+    """Whether it is refused until somebody acts, or something comes free: a throttled call is no finding."""
+    return isinstance(error, CloudError) and (
+        error.kind.policy.needs_operator or error.kind.policy.is_shortage
+    )
+
+
+def _of_binding(address: Address) -> Iterator[Finding]:
+    """Yield that an EIP is on its way to the address, or from it."""
+    if address.eip is not None and address.eip.stage is not BindStage.BOUND:
+        yield Finding(
+            code=FindingCode.EIP_BINDING,
+            subject=f"eip/{address.eip.eip_id}",
+            text=f"{address.eip.public_ip} at {address.ip} is {address.eip.stage.value}",
+            pods=(str(address.pod),),
+        )

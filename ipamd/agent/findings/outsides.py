@@ -1,0 +1,108 @@
+"""Whether cloud, metadata service and API server answer, and whether the node's clock is that of the cloud.
+
+Who has answered a moment ago is believed; the others are asked now, all at once and not for long. So nobody
+is called away for having been asked nothing. Thread safety: any thread may call.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+from ipamd.core.errors import CloudError, CloudErrorKind, IpamError
+from ipamd.core.findings.codes import FindingCode
+from ipamd.core.findings.finding import Finding
+from ipamd.core.timing.durations import text_of
+from ipamd.kube.errors import KubeError, UnreachableError
+
+ASK_SECONDS: Final = 2.0
+"""How long an answer is waited for."""
+_FRESH: Final = 15.0
+"""Seconds for which an answer tells that one would come now."""
+MOST_APART: Final = 60.0
+"""Seconds between the clocks; the cloud refuses signatures at 300."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """One who has to answer."""
+
+    name: str
+    code: FindingCode
+    answered_at: Callable[[], float | None]
+    """When it answered well the last time, by the monotonic clock."""
+    ask: Callable[[], object]
+    """Asks for something small, for ASK_SECONDS at most. Raises: IpamError."""
+
+
+class OutsideFindings:
+    """Asks whoever has not answered lately."""
+
+    def __init__(
+        self,
+        outsides: tuple[Outside, ...],
+        *,
+        monotonic: Callable[[], float],
+        wall: Callable[[], float],
+        cloud_time: Callable[[], float | None],
+    ) -> None:
+        """Take who has to answer, our clocks, and what tells the cloud's time (None: not seen yet)."""
+        self._outsides = outsides
+        self._monotonic = monotonic
+        self._wall = wall
+        self._cloud_time = cloud_time
+
+    def look(self) -> list[Finding]:
+        """Return who does not answer, and whether the clocks are apart."""
+        silent = [outside for outside in self._outsides if self._age(outside) > _FRESH]
+        with ThreadPoolExecutor(max(1, len(silent)), thread_name_prefix="asking") as asking:
+            answers = list(asking.map(_answer, silent))
+        away = [self._away(outside, said) for outside, said in zip(silent, answers, strict=True) if said]
+        return [*away, *self._clock()]
+
+    def _age(self, outside: Outside) -> float:
+        at = outside.answered_at()
+        return float("inf") if at is None else self._monotonic() - at
+
+    def _away(self, outside: Outside, said: str) -> Finding:
+        age = self._age(outside)
+        last = "has not answered since the agent's start" if age == float("inf") else f"last good {_ago(age)}"
+        return Finding(
+            code=outside.code,
+            subject=f"outside/{outside.name}",
+            text=f"{outside.name} does not answer ({last}): {said}",
+            because_of=_WAYS,
+        )
+
+    def _clock(self) -> list[Finding]:
+        cloud = self._cloud_time()
+        apart = 0.0 if cloud is None else self._wall() - cloud
+        if abs(apart) < MOST_APART:
+            return []
+        direction = "ahead of" if apart > 0 else "behind"
+        text = f"the node's clock is {text_of(abs(apart))} {direction} the cloud's"
+        return [Finding(code=FindingCode.CLOCK_WRONG, subject="node/clock", text=text)]
+
+
+def _answer(outside: Outside) -> str:
+    """Return why there is no answer, empty when there is one: also a refusal is."""
+    try:
+        outside.ask()
+    except CloudError as e:
+        return e.message if e.kind in _NO_ANSWER else ""
+    except UnreachableError as e:
+        return e.message
+    except KubeError:
+        return ""
+    except IpamError as e:
+        return e.message
+    return ""
+
+
+_WAYS: Final = ("rule/32766", "rule/0")
+"""Without main or local the node itself has no network."""
+_NO_ANSWER: Final = (CloudErrorKind.UNKNOWN_OUTCOME, CloudErrorKind.INTERNAL)
+
+
+def _ago(seconds: float) -> str:
+    return f"{text_of(seconds)} ago"
