@@ -6,12 +6,15 @@ else it looks for new ones; what it finds becomes a test of its own.
 
 import logging
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import coverage
 import hypothesis
 import pytest
+
+from tests.testkit.threads import left_running
 
 # How fast examples are drawn and tried says how busy the machine is, and nothing about what is tested.
 hypothesis.settings.register_profile(
@@ -57,3 +60,23 @@ def logging_as_before() -> Iterator[None]:
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+
+
+_KEEP_THREADS = {
+    _TESTS / "contract" / "kube": "connections between server and clients of the whole session",
+    _TESTS
+    / "chaos"
+    / "test_watching.py": "kubelets of Pods that nobody can end: the test broke their records",
+}
+"""Where threads may be left, and whose they are."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def threads_have_ended(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a file of tests that leaves threads running: they would go on in the middle of the next one."""
+    before = threading.enumerate()
+    yield
+    if not any(request.path.is_relative_to(path) for path in _KEEP_THREADS):
+        left = left_running(before, seconds=10)
+        if left:
+            pytest.fail(f"left running: {', '.join(left)}", pytrace=False)

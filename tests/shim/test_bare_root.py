@@ -51,7 +51,7 @@ def test_it_calls_the_agent(bare_root: Path, verb: str):
         agent.reply_with(b'{"cniVersion": "1.0.0"}')
         outcome = run(bare_root, verb, TKE_ENI_SOCKET="/run/a.sock")
     finally:
-        agent.stop().wait()
+        agent.close()
 
     assert (outcome.returncode, outcome.stdout, outcome.stderr) == (0, b'{"cniVersion": "1.0.0"}', b"")
 
