@@ -101,10 +101,13 @@ class TestDefaults:
         agent_options.add_arguments(parser)
 
         assert parser.parse_args([]).cloud_check_interval == f"{rest.LOOK_INTERVAL:.0f}s"
-        sources = [path.read_text() for path in (ROOT / "ipamd" / "agent").rglob("*.py")]
-        assert (
-            sum(len(re.findall(r"= (ObjectCache|OptionalWatch)\(", text)) for text in sources) == rest.WATCHES
-        )
+        sources = [
+            path.read_text()
+            for path in (ROOT / "ipamd" / "agent").rglob("*.py")
+            if path.name != "node_objects.py"  # its watches are those of the classes that derive from it
+        ]
+        watch = re.compile(r"= (ObjectCache|OptionalWatch)\(|\(NodeObjects\[")
+        assert sum(len(watch.findall(text)) for text in sources) == rest.WATCHES
 
 
 class TestVirtualTime:
