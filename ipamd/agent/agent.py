@@ -77,41 +77,45 @@ class Agent:
         """Take who the node is, what was before, and the outside world; `observe` hears of CNI requests."""
         self._spans, self._node, self._facts = settings.spans, settings.node_name, facts
         database = opened.database
-        book = self.ledger = SharedLedger(database, opened.ledger)
+        shared_ledger = self.ledger = SharedLedger(database, opened.ledger)
         repair_log = RepairLog(clock=time.monotonic)
         dataplane = self.dataplane = _dataplane(settings, repair_log)
         events = EventRecorder(client, COMPONENT, settings.node_name)
 
-        self._pods = pods = pods_room.build(settings, client=client, book=book, dataplane=dataplane)
+        self._pods = pods = pods_room.build(
+            settings, client=client, shared_ledger=shared_ledger, dataplane=dataplane
+        )
         self._enis = enis = NodeEnis(
             facts.current.instance,
             cloud=cloud,
             dataplane=dataplane,
-            book=book,
+            shared_ledger=shared_ledger,
             database=database,
             unknown_owners=pods.unknown_owners,
         )
-        made = pool_room.build(settings, facts, book=book, enis=enis, cloud=cloud, database=database)
+        made = pool_room.build(
+            settings, facts, shared_ledger=shared_ledger, enis=enis, cloud=cloud, database=database
+        )
         pool = made.pool
         self._eips = eips = eips_room.build(
             settings,
             client=client,
             cloud=cloud,
             events=events,
-            book=book,
+            shared_ledger=shared_ledger,
             dataplane=dataplane,
             pods=pods,
             enis=enis,
         )
         self.sandboxes = sandboxes = cni_room.build(
-            settings, book=book, dataplane=dataplane, enis=enis, pods=pods
+            settings, shared_ledger=shared_ledger, dataplane=dataplane, enis=enis, pods=pods
         )
         ranges = node_room.ranges(settings, facts, client=client, database=database)
-        self._recovery = node_room.recovery(opened, book, enis)
+        self._recovery = node_room.recovery(opened, shared_ledger, enis)
         self._repair = repair = node_room.repair(
             settings,
             facts,
-            book=book,
+            shared_ledger=shared_ledger,
             dataplane=dataplane,
             enis=enis,
             ranges=ranges,
@@ -150,13 +154,13 @@ class Agent:
                 ),
                 NodeComponent(
                     name="pool",
-                    troubles=lambda: [*pool.problems(), *book.unwritten()],
-                    detail=partial(pool_room.figures, book, pool),
+                    troubles=lambda: [*pool.problems(), *shared_ledger.unwritten()],
+                    detail=partial(pool_room.figures, shared_ledger, pool),
                 ),
                 NodeComponent(
                     name="eips",
                     troubles=eips.troubles,
-                    detail=lambda: eips_room.figures(book, enis, facts.current.instance.vcpus),
+                    detail=lambda: eips_room.figures(shared_ledger, enis, facts.current.instance.vcpus),
                 ),
                 NodeComponent(name="cni-configuration", troubles=conf.problems, detail=lambda: conf.file),
             )
@@ -164,7 +168,7 @@ class Agent:
         self._problems = problems = NodeProblems(
             (
                 harms(NodeReason.REPAIR_FAILED, repair.rounds.drift),
-                harms(NodeReason.STORE_UNWRITABLE, book.unwritten),
+                harms(NodeReason.STORE_UNWRITABLE, shared_ledger.unwritten),
                 pool.entries,
                 harms(NodeReason.ENI_BROKEN, enis.problems),
                 harms(NodeReason.POD_CUT_OFF, repair.cut_off),
@@ -178,7 +182,7 @@ class Agent:
         inspection = findings_room.build(
             settings,
             facts,
-            book=book,
+            shared_ledger=shared_ledger,
             dataplane=dataplane,
             enis=enis,
             pool=pool,
@@ -195,12 +199,12 @@ class Agent:
             behind=behind,
         )
         readiness = Readiness(
-            book, pool, kernel_drift=repair.rounds.kernel_drift, patience=settings.status_patience
+            shared_ledger, pool, kernel_drift=repair.rounds.kernel_drift, patience=settings.status_patience
         )
         add = cni_room.add(
             settings,
             sandboxes,
-            book=book,
+            shared_ledger=shared_ledger,
             dataplane=dataplane,
             enis=enis,
             pods=pods,
@@ -211,21 +215,21 @@ class Agent:
             node=settings.node_name,
             region=facts.current.region,
             instance=lambda: facts.current.instance,
-            started_at=book.now(),
+            started_at=shared_ledger.now(),
         )
         server = self.server = Server(
             settings.socket,
-            cni_room.service(settings, sandboxes, add, readiness, book),
+            cni_room.service(settings, sandboxes, add, readiness, shared_ledger),
             IntrospectionService(
                 identity,
-                book=book,
+                shared_ledger=shared_ledger,
                 pool=pool,
                 enis=enis,
                 eip_reconciler=eips.reconciler,
                 problems=problems,
             ),
             MaintenanceService(
-                book=book,
+                shared_ledger=shared_ledger,
                 inspection=inspection,
                 repair=repair.rounds,
                 repair_log=repair_log,
@@ -237,7 +241,7 @@ class Agent:
                 diagnosis_room.build(
                     settings,
                     facts,
-                    book=book,
+                    shared_ledger=shared_ledger,
                     dataplane=dataplane,
                     enis=enis,
                     eips=eips,
@@ -251,7 +255,7 @@ class Agent:
         )
         self._watching = (
             Service(name="Events", start=events.start, stop=events.stop),
-            Service(name="ledger", metrics=book.metrics),
+            Service(name="ledger", metrics=shared_ledger.metrics),
             Service(name="repair log", metrics=repair_log.metrics),
             Service(name="ENIs", metrics=enis.metrics),
             Service(name="STATUS", metrics=readiness.metrics),
@@ -314,7 +318,7 @@ class Agent:
         return status_page.content(
             self._node,
             self._facts.current,
-            book=self.ledger,
+            shared_ledger=self.ledger,
             enis=self._enis,
             problems=self._problems,
             errors=self._eips.reconciler.errors(),

@@ -92,7 +92,7 @@ class NodeEnis:
         *,
         cloud: TencentCloud,
         dataplane: DataPlane,
-        book: SharedLedger,
+        shared_ledger: SharedLedger,
         database: Database,
         unknown_owners: UnknownOwners,
     ) -> None:
@@ -100,7 +100,7 @@ class NodeEnis:
         self._instance = instance
         self._cloud = cloud
         self._dataplane = dataplane
-        self._book = book
+        self._shared_ledger = shared_ledger
         self._database = database
         self._unknown_owners = unknown_owners
         self._looking = threading.Lock()
@@ -126,7 +126,7 @@ class NodeEnis:
     @property
     def other_public_ips(self) -> int:
         """How many public IPs of the instance are no Pod's: its own, and those that people have bound."""
-        by_hand = [a for a in self._book.ledger.addresses.values() if a.eip and not a.eip.claim]
+        by_hand = [a for a in self._shared_ledger.current.addresses.values() if a.eip and not a.eip.claim]
         return self._known.public_ips + len(by_hand)
 
     def link(self, eni_id: str) -> EniLink | None:
@@ -157,7 +157,7 @@ class NodeEnis:
         """
         with self._looking:
             wired = self._unknown_owners.find()
-            as_of, asked = self._book.now(), self._book.ledger
+            as_of, asked = self._shared_ledger.now(), self._shared_ledger.current
             listed = self._cloud.describe_enis(self._instance.instance_id, deadline)
             ours = [eni for eni in listed if self._is_ours(eni)]
             others = [eni for eni in listed if not eni.primary and not self._is_ours(eni)]
@@ -177,7 +177,11 @@ class NodeEnis:
             visible = tuple(_visible(eni, enis[eni.eni_id]) for eni in ours)
             loose = self._loose(cloud_listing.doubtful(asked, visible), deadline)
             listing = cloud_listing.CloudListing(enis=visible, as_of=as_of, loose=loose)
-            self._book.note(lambda book: cloud_listing.observe(book, listing, self._book.now(), wired))
+            self._shared_ledger.note(
+                lambda shared_ledger: cloud_listing.observe(
+                    shared_ledger, listing, self._shared_ledger.now(), wired
+                )
+            )
             with self._changing:
                 self._known = replace(self._known, told=True)
             self._remember(enis.values())
@@ -204,7 +208,7 @@ class NodeEnis:
         `seen` spares the kernel a listing for each ENI.
         The addresses of an ENI without link go to quarantine until the next `look`.
         """
-        book = self._book
+        shared_ledger = self._shared_ledger
         with self._changing:
             before = self._known.enis
             # A link that is not there is not waited for: that would hold up the other repairs.
@@ -212,7 +216,7 @@ class NodeEnis:
             self._known = replace(self._known, enis=MappingProxyType(enis))
             lost = [eni_id for eni_id, eni in enis.items() if eni.link is None]
             if lost:
-                book.note(lambda current: cloud_listing.lost_eni(current, lost, book.now()))
+                shared_ledger.note(lambda current: cloud_listing.lost_eni(current, lost, shared_ledger.now()))
             return any(before[eni_id].link is None and eni.link is not None for eni_id, eni in enis.items())
 
     def _loose(self, doubtful: Mapping[str, Address], deadline: Deadline) -> frozenset[str]:
@@ -235,7 +239,7 @@ class NodeEnis:
     def _node_eni(self, eni: model.Eni) -> NodeEni:
         known = self._known.enis.get(eni.eni_id)
         unusable = [a for a in eni.addresses if not a.primary and a.state is not model.IpState.AVAILABLE]
-        held = self._book.ledger.addresses
+        held = self._shared_ledger.current.addresses
         return NodeEni(
             eni_id=eni.eni_id,
             mac=eni.mac,
@@ -286,8 +290,8 @@ class NodeEnis:
 
         The listing may be short, and its Pods may have traffic that would be lost for nothing.
         """
-        book = self._book
-        book.note(lambda current: cloud_listing.lost_eni(current, [eni.eni_id], book.now()))
+        shared_ledger = self._shared_ledger
+        shared_ledger.note(lambda current: cloud_listing.lost_eni(current, [eni.eni_id], shared_ledger.now()))
         if eni.state == _MISSING:
             return eni
         problem = f"the cloud does not list it at {self._instance.instance_id} any more"
@@ -296,7 +300,7 @@ class NodeEnis:
 
     def _let_go(self, eni: NodeEni) -> bool:
         """Clear the kernel side of an ENI that was missing before and has no owners; say if it was so."""
-        if eni.state != _MISSING or owners_of(self._book.ledger, eni.eni_id):
+        if eni.state != _MISSING or owners_of(self._shared_ledger.current, eni.eni_id):
             return False
         if eni.link is not None:
             self._dataplane.forget_eni(eni.link.mark)
@@ -320,9 +324,9 @@ class NodeEnis:
             log.warning("what a detached ENI has left in the kernel stays: %s", e)
 
 
-def owners_of(book: ledger.Ledger, eni_id: str) -> int:
+def owners_of(shared_ledger: ledger.Ledger, eni_id: str) -> int:
     """Return how many addresses of the ENI somebody has."""
-    return sum(a.eni_id == eni_id for a in book.in_state(Assigned, Held, Occupied))
+    return sum(a.eni_id == eni_id for a in shared_ledger.in_state(Assigned, Held, Occupied))
 
 
 def _public_ips(listed: list[model.Eni], ours: set[str]) -> int:

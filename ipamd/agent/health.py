@@ -27,20 +27,20 @@ class AgentHealth:
         """Take the socket on which the plugin is served, and the seconds that an answer may take."""
         self._socket = socket
         self._patience = patience
-        self._book: SharedLedger | None = None
+        self._shared_ledger: SharedLedger | None = None
         self._start: AgentStart | None = None
 
     def starting(self, start: AgentStart) -> None:
         """Say of this start how far it is, while it is not over."""
         self._start = start
 
-    def watch(self, book: SharedLedger) -> None:
+    def watch(self, shared_ledger: SharedLedger) -> None:
         """Look at this ledger from now on."""
-        self._book = book
+        self._shared_ledger = shared_ledger
 
     def alive(self) -> str:
         """Answer the liveness probe."""
-        if self._book is None or self._book.is_free(self._patience):
+        if self._shared_ledger is None or self._shared_ledger.is_free(self._patience):
             return ""
         return f"the ledger's lock could not be had within {self._patience:g} s"
 

@@ -57,7 +57,7 @@ class IntrospectionService(introspection_pb2_grpc.IntrospectionServicer):
         self,
         identity: Identity,
         *,
-        book: SharedLedger,
+        shared_ledger: SharedLedger,
         pool: Pool,
         enis: NodeEnis,
         eip_reconciler: EipReconciler,
@@ -65,7 +65,7 @@ class IntrospectionService(introspection_pb2_grpc.IntrospectionServicer):
     ) -> None:
         """Take who the node is, and where to look."""
         self._identity = identity
-        self._book = book
+        self._shared_ledger = shared_ledger
         self._pool = pool
         self._enis = enis
         self._eip_reconciler = eip_reconciler
@@ -109,7 +109,7 @@ class IntrospectionService(introspection_pb2_grpc.IntrospectionServicer):
         """List the Pods that own or occupy an address, by name."""
         entries = [
             _pod_entry(a.pod, a, self._unix(a.state.since))
-            for a in self._book.ledger.addresses.values()
+            for a in self._shared_ledger.current.addresses.values()
             if a.pod and isinstance(a.state, Assigned | Occupied)
         ]
         return messages.ListPodsReply(pods=sorted(entries, key=lambda entry: (entry.namespace, entry.name)))
@@ -121,9 +121,9 @@ class IntrospectionService(introspection_pb2_grpc.IntrospectionServicer):
     ) -> messages.ListEnisReply:
         """List the ENIs that carry Pods."""
         limit = self._pool.terms.limits.ips_per_eni - 1
-        book = self._book.ledger
+        shared_ledger = self._shared_ledger.current
         enis = sorted(self._enis.enis.values(), key=lambda eni: eni.eni_id)
-        return messages.ListEnisReply(enis=[_eni_entry(eni, book, limit) for eni in enis])
+        return messages.ListEnisReply(enis=[_eni_entry(eni, shared_ledger, limit) for eni in enis])
 
     def ListEips(  # noqa: N802 - the name in the contract
         self,
@@ -132,7 +132,7 @@ class IntrospectionService(introspection_pb2_grpc.IntrospectionServicer):
     ) -> messages.ListEipsReply:
         """List the EIPs at this node's addresses, and the claims whose EIP could not be bound."""
         errors = dict(self._eip_reconciler.told())
-        recorded = [a for a in self._book.ledger.addresses.values() if a.eip is not None]
+        recorded = [a for a in self._shared_ledger.current.addresses.values() if a.eip is not None]
         entries = [_eip_entry(address, errors.pop(_subject(address), "")) for address in recorded]
         entries += [_unbound_entry(claim, message) for claim, message in errors.items()]
         return messages.ListEipsReply(eips=sorted(entries, key=lambda entry: (entry.namespace, entry.name)))
@@ -149,7 +149,9 @@ class IntrospectionService(introspection_pb2_grpc.IntrospectionServicer):
 
     def _addresses(self) -> list[messages.AddressEntry]:
         """Return what every address is doing, by ENI and address."""
-        found = sorted(self._book.ledger.addresses.values(), key=lambda a: (a.eni_id, _number(a.ip)))
+        found = sorted(
+            self._shared_ledger.current.addresses.values(), key=lambda a: (a.eni_id, _number(a.ip))
+        )
         return [self._address(address) for address in found]
 
     def _address(self, address: Address) -> messages.AddressEntry:
@@ -167,20 +169,20 @@ class IntrospectionService(introspection_pb2_grpc.IntrospectionServicer):
 
     def _unix(self, at: Boottime) -> int:
         """Return the Unix time of an instant, by what the node's wall clock says now."""
-        return round(boottime.to_unix(at, now=self._book.now(), wall=time.time()))
+        return round(boottime.to_unix(at, now=self._shared_ledger.now(), wall=time.time()))
 
     def _pool_message(self) -> messages.Pool:
-        book, terms = self._book.ledger, self._pool.terms
-        states = Counter(type(a.state) for a in book.addresses.values() if not a.quarantined)
+        shared_ledger, terms = self._shared_ledger.current, self._pool.terms
+        states = Counter(type(a.state) for a in shared_ledger.addresses.values() if not a.quarantined)
         return messages.Pool(
             min_warm=terms.targets.min_warm,
             max_warm=terms.targets.max_warm,
-            total=len(book.addresses),
+            total=len(shared_ledger.addresses),
             in_use=states[Assigned] + states[Occupied],
-            warm=len(book.available),
+            warm=len(shared_ledger.available),
             held=states[Held],
             cooling=states[Cooling] + states[Unbinding] + states[Unassigning],
-            quarantined=sum(a.quarantined for a in book.addresses.values()),
+            quarantined=sum(a.quarantined for a in shared_ledger.addresses.values()),
             limit=capacity.pod_ips(terms.limits),
             activity=self._pool.activity,
         )
@@ -205,8 +207,8 @@ def _pod_entry(pod: model.PodRef, address: Address, added_at_unix: int) -> messa
     )
 
 
-def _eni_entry(eni: NodeEni, book: ledger.Ledger, limit: int) -> messages.EniEntry:
-    mine = [a for a in book.addresses.values() if a.eni_id == eni.eni_id]
+def _eni_entry(eni: NodeEni, shared_ledger: ledger.Ledger, limit: int) -> messages.EniEntry:
+    mine = [a for a in shared_ledger.addresses.values() if a.eni_id == eni.eni_id]
     return messages.EniEntry(
         eni_id=eni.eni_id,
         interface=eni.link.name if eni.link else "",

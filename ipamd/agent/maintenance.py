@@ -33,14 +33,14 @@ class MaintenanceService(maintenance_pb2_grpc.MaintenanceServicer):
     def __init__(
         self,
         *,
-        book: SharedLedger,
+        shared_ledger: SharedLedger,
         inspection: Inspection,
         repair: RepairLoop,
         repair_log: RepairLog,
         snapshot: Callable[[], Snapshot],
     ) -> None:
         """Take who looks, who mends, and what shows the kernel."""
-        self._book = book
+        self._shared_ledger = shared_ledger
         self._inspection = inspection
         self._repair = repair
         self._repair_log = repair_log
@@ -84,7 +84,7 @@ class MaintenanceService(maintenance_pb2_grpc.MaintenanceServicer):
         )
 
     def _findings(self, repaired: Iterable[Difference] = ()) -> messages.Findings:
-        pods = sum(address.pod is not None for address in self._book.ledger.in_state(Assigned))
+        pods = sum(address.pod is not None for address in self._shared_ledger.current.in_state(Assigned))
         findings = self._inspection.findings()
         return messages.Findings(
             pods=pods,

@@ -1,6 +1,6 @@
 """The node's ledger as the agent shares it: one lock around every change and its commit.
 
-Readers take `ledger`, an immutable snapshot, without any lock. Writers hand `apply` a pure operation; it runs
+Readers take `current`, an immutable snapshot, without a lock. Writers hand `apply` a pure operation; it runs
 on the newest ledger, is committed to disk and then becomes visible (about 0.3 ms). The lock is never held
 across a cloud, netlink or Kubernetes call: an operation computes, nothing else.
 
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 class SharedLedger:
     """Who owns which address, in memory and on disk.
 
-    Invariant: `ledger` is what the store holds, with the changes in `_unwritten` on top.
+    Invariant: `current` is what the store holds, with the changes in `_unwritten` on top.
     Thread safety: any thread may call any method; listeners run on the thread that made the change and must
     not block.
     """
@@ -49,7 +49,7 @@ class SharedLedger:
         self._listeners: list[Callable[[], None]] = []
 
     @property
-    def ledger(self) -> Ledger:
+    def current(self) -> Ledger:
         """The newest ledger, an immutable value."""
         return self._ledger
 
@@ -93,7 +93,7 @@ class SharedLedger:
             "1 while the disk does not take what happens, which is then in memory only.",
             int(bool(self.unwritten())),
         )
-        addresses = self.ledger.addresses.values()
+        addresses = self._ledger.addresses.values()
         states = Counter(_state(address) for address in addresses)
         yield gauges(
             "tke_eni_addresses",

@@ -27,13 +27,13 @@ def content(
     node: str,
     facts: NodeFacts,
     *,
-    book: SharedLedger,
+    shared_ledger: SharedLedger,
     enis: NodeEnis,
     problems: NodeProblems,
     errors: Mapping[str, IpamError],
 ) -> tuple[str, list[Element]]:
     """Return a line about the node, and the parts of its page; `errors` are those of EIPs by claim or EIP."""
-    instance, ledger = facts.instance, book.ledger
+    instance, ledger = facts.instance, shared_ledger.current
     subtitle = (
         f"node {node}, {instance.instance_id} ({instance.instance_type}) in {instance.zone}, "
         f"release {ipamd.__version__}; {len(ledger.available)} addresses are free, "
@@ -42,7 +42,7 @@ def content(
     )
     return subtitle, [
         layout.section("What is wrong", *_notes(problems)),
-        _enis(enis, ledger, facts.limits, book.now()),
+        _enis(enis, ledger, facts.limits, shared_ledger.now()),
         _pods(ledger),
         _eips(ledger, dict(errors)),
     ]
@@ -100,8 +100,8 @@ def _eips(ledger: Ledger, errors: dict[str, IpamError]) -> Element:
     return layout.section("EIPs", layout.table(head, rows, "none"))
 
 
-def _pods(book: Ledger) -> Element:
-    owned = [address for address in book.addresses.values() if address.pod and not _is_held(address)]
+def _pods(shared_ledger: Ledger) -> Element:
+    owned = [address for address in shared_ledger.addresses.values() if address.pod and not _is_held(address)]
     rows: list[list[Child]] = [
         [
             str(address.pod),

@@ -13,8 +13,8 @@ def test_an_agent_whose_ledger_is_stuck_is_dead_and_one_that_starts_is_not(tmp_p
     assert health.alive() == ""
 
     database = Database(tmp_path / "ipamd.db")
-    book = SharedLedger(database, Ledger())
-    health.watch(book)
+    shared_ledger = SharedLedger(database, Ledger())
+    health.watch(shared_ledger)
     assert health.alive() == ""
 
     inside, go_on = threading.Event(), threading.Event()
@@ -24,7 +24,7 @@ def test_an_agent_whose_ledger_is_stuck_is_dead_and_one_that_starts_is_not(tmp_p
         go_on.wait(10)
         return
 
-    holder = threading.Thread(target=book.apply, args=(stuck,))
+    holder = threading.Thread(target=shared_ledger.apply, args=(stuck,))
     holder.start()
     inside.wait(10)
     try:

@@ -229,7 +229,7 @@ class AgentNode:
 
     @property
     def ledger(self):
-        return self.agent.ledger.ledger
+        return self.agent.ledger.current
 
     def call(self, verb, sandbox=None, *, conf=None, timeout=15.0, **environment):
         """Ask the agent as the plugin does; return exit code and decoded answer."""

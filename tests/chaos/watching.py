@@ -93,5 +93,5 @@ class Watchman:
         for node in list(self._cluster.nodes):
             agent = node.agent
             if agent is not None:
-                for sentence in ledger.violations(agent.ledger.ledger):
+                for sentence in ledger.violations(agent.ledger.current):
                     self._cluster.verdicts.duplicate(f"node {node.name}: {sentence}")

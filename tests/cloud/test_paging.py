@@ -60,7 +60,7 @@ def test_a_row_that_goes_away_between_pages_hides_no_other(open_cloud, serve, co
     def handler(request):
         answer = pages_of(ids, request.params)
         if request.params["Offset"] == 0 and "eip-00000010" in ids:
-            # Released while the reader turns the page: row 100 slips to 99; a new one keeps the count
+            # Released while the reader locks the page: row 100 slips to 99; a new one keeps the count
             ids.remove("eip-00000010")
             ids.extend([comes] if comes else [])
         return answer

@@ -14,7 +14,7 @@ LIMITS = model.EniLimits(enis=4, ips_per_eni=10)
 NOW = 1000.0
 
 
-def book(warm=0, used=0, eni_id="eni-1", start=10):
+def ledger_of(warm=0, used=0, eni_id="eni-1", start=10):
     ips = [f"10.0.1.{n}" for n in range(start, start + warm + used)]
     current = ledger.adopt(ledger.Ledger(), eni_id, ips, NOW).ledger
     for n in range(used):
@@ -41,19 +41,19 @@ def plan(current, *enis, targets=None, **kwargs):
 
 
 def test_empty_node_starts_with_an_eni_that_brings_the_warm_addresses():
-    assert plan(book()) == [pool.CreateEni(count=5)]
+    assert plan(ledger_of()) == [pool.CreateEni(count=5)]
 
 
 def test_pool_at_its_target_asks_for_nothing():
-    assert plan(book(warm=5), eni(held=5)) == []
+    assert plan(ledger_of(warm=5), eni(held=5)) == []
 
 
 def test_each_pod_taken_from_the_pool_is_made_good():
-    assert plan(book(warm=4, used=1), eni(held=5)) == [pool.AssignIps(eni_id="eni-1", count=1)]
+    assert plan(ledger_of(warm=4, used=1), eni(held=5)) == [pool.AssignIps(eni_id="eni-1", count=1)]
 
 
 def test_fullest_eni_is_filled_first_and_a_new_one_comes_last():
-    actions = plan(book(), eni(1, 3), eni(2, 8), waiting=5)
+    actions = plan(ledger_of(), eni(1, 3), eni(2, 8), waiting=5)
 
     assert actions == [
         pool.AssignIps(eni_id="eni-2", count=1),
@@ -63,37 +63,37 @@ def test_fullest_eni_is_filled_first_and_a_new_one_comes_last():
 
 
 def test_pods_that_wait_are_served_beyond_the_warm_target():
-    assert plan(book(), eni(held=0), waiting=4) == [pool.AssignIps(eni_id="eni-1", count=9)]
+    assert plan(ledger_of(), eni(held=0), waiting=4) == [pool.AssignIps(eni_id="eni-1", count=9)]
 
 
 def test_what_is_on_its_way_is_not_asked_for_twice():
-    assert plan(book(), eni(held=5, busy=True), arriving=5) == []
-    assert plan(book(), eni(held=5, busy=True), arriving=5, waiting=2) == []
+    assert plan(ledger_of(), eni(held=5, busy=True), arriving=5) == []
+    assert plan(ledger_of(), eni(held=5, busy=True), arriving=5, waiting=2) == []
 
 
 def test_busy_eni_is_no_reason_for_another_one():
-    assert plan(book(), eni(held=0, busy=True)) == []
+    assert plan(ledger_of(), eni(held=0, busy=True)) == []
 
 
 def test_full_node_asks_for_nothing():
     full = [eni(n, 9) for n in (1, 2, 3)]
 
-    assert plan(book(used=27), *full) == []
+    assert plan(ledger_of(used=27), *full) == []
 
 
 def test_closed_subnet_is_passed_over():
-    actions = plan(book(), eni(1, 3), closed_subnets=frozenset({"subnet-1"}))
+    actions = plan(ledger_of(), eni(1, 3), closed_subnets=frozenset({"subnet-1"}))
 
     assert actions == [pool.CreateEni(count=5)]
 
 
 def test_no_second_eni_while_one_is_being_created_or_enis_are_refused():
-    assert plan(book(), creating=True) == []
-    assert plan(book(), may_create=False) == []
+    assert plan(ledger_of(), creating=True) == []
+    assert plan(ledger_of(), may_create=False) == []
 
 
 def test_surplus_goes_back_one_by_one_and_slowly():
-    surplus = book(warm=8)
+    surplus = ledger_of(warm=8)
 
     assert plan(surplus, eni(held=8), last_release=NOW - 119) == []
     assert plan(surplus, eni(held=8), last_release=NOW - 120) == [
@@ -102,26 +102,26 @@ def test_surplus_goes_back_one_by_one_and_slowly():
 
 
 def test_quick_release_gives_all_surplus_back_at_once():
-    actions = plan(book(warm=8), eni(held=8), targets=pool.Targets(quick_release=True), last_release=NOW)
+    actions = plan(ledger_of(warm=8), eni(held=8), targets=pool.Targets(quick_release=True), last_release=NOW)
 
     assert actions == [pool.UnassignIps(eni_id="eni-1", ips=("10.0.1.10", "10.0.1.11", "10.0.1.12"))]
 
 
 def test_what_the_cloud_refuses_to_give_and_to_take_back_are_two_things():
-    assert plan(book(warm=8), eni(held=8, keeps=True)) == []
-    assert plan(book(warm=8), eni(held=8, refused=True)) != []
-    assert plan(book(warm=4), eni(held=4, keeps=True)) == [pool.AssignIps(eni_id="eni-1", count=1)]
+    assert plan(ledger_of(warm=8), eni(held=8, keeps=True)) == []
+    assert plan(ledger_of(warm=8), eni(held=8, refused=True)) != []
+    assert plan(ledger_of(warm=4), eni(held=4, keeps=True)) == [pool.AssignIps(eni_id="eni-1", count=1)]
 
 
 def test_surplus_comes_from_the_eni_with_the_fewest_owners():
-    busy = book(warm=3, used=2)
+    busy = ledger_of(warm=3, used=2)
     both = ledger.adopt(busy, "eni-2", [f"10.0.2.{n}" for n in range(4)], NOW).ledger
 
     assert plan(both, eni(1, 5), eni(2, 4)) == [pool.UnassignIps(eni_id="eni-2", ips=("10.0.2.0",))]
 
 
 def test_between_min_and_max_nothing_happens():
-    assert plan(book(warm=7), eni(held=7), targets=pool.Targets(min_warm=2, max_warm=8)) == []
+    assert plan(ledger_of(warm=7), eni(held=7), targets=pool.Targets(min_warm=2, max_warm=8)) == []
 
 
 @pytest.mark.parametrize(("low", "high"), [(-1, 5), (6, 5), (-2, -1)])
@@ -150,7 +150,7 @@ def test_no_plan_breaks_a_limit_of_the_cloud(warm, waiting, held, low, extra):
     enis = [eni(n, count) for n, count in enumerate(held, start=1)]
     targets = pool.Targets(min_warm=low, max_warm=low + extra)
 
-    actions = plan(book(warm=warm), *enis, targets=targets, waiting=waiting)
+    actions = plan(ledger_of(warm=warm), *enis, targets=targets, waiting=waiting)
 
     room = {e.eni_id: 9 - e.addresses for e in enis}
     for action in actions:
@@ -252,21 +252,21 @@ def test_pod_ips_are_the_secondary_addresses_of_secondary_enis():
 
 
 def test_an_eni_that_the_cloud_refuses_leaves_its_share_to_the_others():
-    assert plan(book(), eni(1, 5, refused=True), eni(2)) == [pool.AssignIps(eni_id="eni-2", count=5)]
+    assert plan(ledger_of(), eni(1, 5, refused=True), eni(2)) == [pool.AssignIps(eni_id="eni-2", count=5)]
 
 
 def test_an_eni_that_the_cloud_refuses_is_a_reason_for_another_one():
-    assert plan(book(), eni(1, 5, refused=True)) == [pool.CreateEni(count=5)]
+    assert plan(ledger_of(), eni(1, 5, refused=True)) == [pool.CreateEni(count=5)]
 
 
 def test_an_eni_with_a_request_under_way_leaves_its_share_to_the_others_too():
-    assert plan(book(), eni(1, 5, busy=True), eni(2)) == [pool.AssignIps(eni_id="eni-2", count=5)]
+    assert plan(ledger_of(), eni(1, 5, busy=True), eni(2)) == [pool.AssignIps(eni_id="eni-2", count=5)]
 
 
 def test_room_that_is_open_is_that_of_enis_which_are_not_refused():
     def room(*enis, **kwargs):
         return pool.open_room(
-            pool.PoolFacts(ledger=book(), enis=enis, limits=LIMITS, targets=pool.Targets(), **kwargs)
+            pool.PoolFacts(ledger=ledger_of(), enis=enis, limits=LIMITS, targets=pool.Targets(), **kwargs)
         )
 
     assert room() == 27
@@ -283,7 +283,7 @@ FULL = (eni(1, 9), eni(2, 9), eni(3, 9))
 
 def held(*holds):
     """A full node whose last Pods are gone: for each the seconds of its hold, and its EIP if it has one."""
-    current = book(used=20)
+    current = ledger_of(used=20)
     for number, (seconds, eip) in enumerate(holds):
         key = attachment(f"eni-1-{number}").key
         ip = f"10.0.1.{10 + number}"
@@ -382,14 +382,16 @@ def test_holds_of_a_pod_that_does_not_come_back_end_and_those_for_its_name_do_no
 
 
 def test_one_eni_that_cannot_be_set_up_is_a_reason_for_another():
-    assert plan(book(), eni(1, 9, broken=True)) == [pool.CreateEni(count=5)]
+    assert plan(ledger_of(), eni(1, 9, broken=True)) == [pool.CreateEni(count=5)]
 
 
 def test_two_enis_that_cannot_be_set_up_say_that_the_node_is_at_fault():
-    assert plan(book(), eni(1, 9, broken=True), eni(2, 9, broken=True)) == []
+    assert plan(ledger_of(), eni(1, 9, broken=True), eni(2, 9, broken=True)) == []
 
 
 def test_an_eni_that_works_grows_beside_two_that_cannot_be_set_up():
     broken = (eni(1, 9, broken=True), eni(2, 9, broken=True))
 
-    assert plan(book(warm=4, eni_id="eni-3"), *broken, eni(3, 4)) == [pool.AssignIps(eni_id="eni-3", count=1)]
+    assert plan(ledger_of(warm=4, eni_id="eni-3"), *broken, eni(3, 4)) == [
+        pool.AssignIps(eni_id="eni-3", count=1)
+    ]

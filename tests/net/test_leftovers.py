@@ -28,7 +28,7 @@ LONG_AGO = Boottime(1.0)
 
 @pytest.fixture
 def book_of(tmp_path):
-    """Gives an address book with addresses in the states that are named."""
+    """Gives a ledger with addresses in the states that are named."""
     with contextlib.ExitStack() as stack:
 
         def made(states):
@@ -41,20 +41,20 @@ def book_of(tmp_path):
         yield made
 
 
-def repairing_of(world, book, *, turns=None, pending=None):
+def repairing_of(world, shared_ledger, *, locks=None, pending=None):
     return Repair(
-        book=book,
+        shared_ledger=shared_ledger,
         # Nobody in these ledgers has a sandbox, so no ENI is asked for.
         enis=NodeEnis(
             instance=None,
             cloud=None,
             dataplane=world.dataplane,
-            book=book,
+            shared_ledger=shared_ledger,
             database=None,
             unknown_owners=None,
         ),
         dataplane=world.dataplane,
-        turns=turns or PodLocks(),
+        locks=locks or PodLocks(),
         pending=pending or PendingAdds(),
         cooldown=30.0,
     )
@@ -69,17 +69,17 @@ def test_the_turn_of_an_address_whose_occupant_left_does_not_hold_up_the_rest(wo
     occupied = Occupied(
         host_interface="eni0123456789a", host_mac="0a:e2:01:02:03:04", pod=None, since=LONG_AGO
     )
-    book, turns = book_of({LEFT: occupied, FREE: Warm(since=LONG_AGO)}), PodLocks()
-    repairing = repairing_of(world, book, turns=turns)
-    with turns.of_address(LEFT, Deadline.after(1.0, time.monotonic)):
+    shared_ledger, locks = book_of({LEFT: occupied, FREE: Warm(since=LONG_AGO)}), PodLocks()
+    repairing = repairing_of(world, shared_ledger, locks=locks)
+    with locks.of_address(LEFT, Deadline.after(1.0, time.monotonic)):
         found = world.on_node(repairing.repair)
 
     assert found.removed == 1
     assert world.snapshot().links == ()
-    assert book.ledger.addresses[LEFT].state == occupied
+    assert shared_ledger.current.addresses[LEFT].state == occupied
     assert f"{LEFT}, whose occupant has left, could not be freed" in caplog.text
     world.on_node(repairing.repair)
-    assert isinstance(book.ledger.addresses[LEFT].state, Cooling)
+    assert isinstance(shared_ledger.current.addresses[LEFT].state, Cooling)
 
 
 @pytest.mark.parametrize("alias", ["", f"tke-eni pod-{FREE} eth0 default/web-0 uid {FREE}"])

@@ -57,7 +57,7 @@ def test_a_del_without_agent_is_queued_the_same(foreign, plugin):
 
     assert plugin.run("DEL").exit_code == 0
     expected = cni_pb2.CniRequest.FromString((plugin.queue / file.name).read_bytes())
-    # The emulator turns the environment's order around.
+    # The emulator locks the environment's order around.
     assert sorted(queued.environment) == sorted(expected.environment)
     assert queued.stdin == expected.stdin
 

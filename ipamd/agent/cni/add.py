@@ -7,7 +7,7 @@ Every step may fail and be tried again by the runtime, with this sandbox or anot
 was reached is found again. A failed ADD leaves no kernel state, and changes nothing of another sandbox; the
 address of a Pod with EIP is held, its EIP goes on being bound in the background, and the next ADD finds it.
 An ADD whose sandbox is deleted meanwhile ends by itself. ADD never calls the cloud itself.
-Thread safety: any number of ADDs run at once; those of one sandbox, or of one address, take turns.
+Thread safety: any number of ADDs run at once; those of one sandbox, or of one address, one at a time.
 """
 
 import logging

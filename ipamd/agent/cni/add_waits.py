@@ -25,10 +25,16 @@ class AddWaits:
     """The waits of one node's ADDs."""
 
     def __init__(
-        self, book: SharedLedger, *, pods: PodSource, pool: Pool, eips: EipWait, limit: ConcurrencyLimit
+        self,
+        shared_ledger: SharedLedger,
+        *,
+        pods: PodSource,
+        pool: Pool,
+        eips: EipWait,
+        limit: ConcurrencyLimit,
     ) -> None:
         """Take what is waited for, and how many may wait."""
-        self._book = book
+        self._shared_ledger = shared_ledger
         self._pods = pods
         self._pool = pool
         self._eips = eips
@@ -36,7 +42,7 @@ class AddWaits:
 
     def wake(self) -> None:
         """Have all who wait look again: something besides the ledger has changed."""
-        self._book.wake()
+        self._shared_ledger.wake()
 
     def for_pod(self, pod: model.PodRef, deadline: Deadline) -> PodView:
         """Return the Pod that a runtime names; ask the API server if the watch does not know it.
@@ -55,12 +61,12 @@ class AddWaits:
         with self._slot("an address"), pool.demand():
             obstacles: list[IpamError] = []
 
-            def settled(book: ledger.Ledger) -> bool:
+            def settled(shared_ledger: ledger.Ledger) -> bool:
                 obstacle = pool.obstacle()
                 obstacles[:] = [obstacle] if obstacle else []
-                return bool(book.available or obstacle or attempt.is_over)
+                return bool(shared_ledger.available or obstacle or attempt.is_over)
 
-            in_time = self._book.wait(settled, deadline)
+            in_time = self._shared_ledger.wait(settled, deadline)
         attempt.check()
         if obstacles:
             raise errors.as_cni_error(obstacles[0])

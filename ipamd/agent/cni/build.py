@@ -41,17 +41,22 @@ class Sandboxes:
 
 
 def build(
-    settings: AgentSettings, *, book: SharedLedger, dataplane: DataPlane, enis: NodeEnis, pods: NodePods
+    settings: AgentSettings,
+    *,
+    shared_ledger: SharedLedger,
+    dataplane: DataPlane,
+    enis: NodeEnis,
+    pods: NodePods,
 ) -> Sandboxes:
     """Return what others need of the sandboxes of the node."""
     pending = PendingAdds()
-    delete = Delete(book=book, releasing=pods.release, turns=pods.locks, pending=pending)
+    delete = Delete(shared_ledger=shared_ledger, releasing=pods.release, locks=pods.locks, pending=pending)
     queues = (settings.pending_deletes, pending_deletes.in_memory(settings.socket))
     return Sandboxes(
         pending_adds=pending,
         delete=delete,
         pending_deletes=PendingDeletes(queues, delete),
-        check=Check(book=book, enis=enis, dataplane=dataplane, turns=pods.locks),
+        check=Check(shared_ledger=shared_ledger, enis=enis, dataplane=dataplane, locks=pods.locks),
     )
 
 
@@ -59,7 +64,7 @@ def add(
     settings: AgentSettings,
     sandboxes: Sandboxes,
     *,
-    book: SharedLedger,
+    shared_ledger: SharedLedger,
     dataplane: DataPlane,
     enis: NodeEnis,
     pods: NodePods,
@@ -70,22 +75,22 @@ def add(
 
     def wake_if_over(kind: str, pod: PodView) -> None:
         if kind == "deleted" or not pod.wants_sandbox:
-            book.wake()  # its ADD need not wait any longer
+            shared_ledger.wake()  # its ADD need not wait any longer
 
     pods.source.on_change(wake_if_over)
     wiring = SandboxWiring(
-        book=book,
+        shared_ledger=shared_ledger,
         enis=enis,
         dataplane=dataplane,
         releasing=pods.release,
-        turns=pods.locks,
+        locks=pods.locks,
         pending=sandboxes.pending_adds,
         cooldown=settings.ip_cooldown,
     )
     limit = ConcurrencyLimit(WAITING)
     return Add(
         queued_deletes=sandboxes.pending_deletes,
-        waits=AddWaits(book, pods=pods.source, pool=pool, eips=eips.wait, limit=limit),
+        waits=AddWaits(shared_ledger, pods=pods.source, pool=pool, eips=eips.wait, limit=limit),
         sandboxes=wiring,
         eips=eips.wait,
         announcer=eips.publisher,
@@ -93,11 +98,13 @@ def add(
 
 
 def service(
-    settings: AgentSettings, sandboxes: Sandboxes, add: Add, readiness: Readiness, book: SharedLedger
+    settings: AgentSettings, sandboxes: Sandboxes, add: Add, readiness: Readiness, shared_ledger: SharedLedger
 ) -> CniService:
     """Return what serves all verbs."""
     gc = GarbageCollection(
-        book=book, deleting=sandboxes.delete, are_under_way=sandboxes.pending_adds.are_under_way
+        shared_ledger=shared_ledger,
+        deleting=sandboxes.delete,
+        are_under_way=sandboxes.pending_adds.are_under_way,
     )
     return CniService(
         add=add,

@@ -22,21 +22,21 @@ from ipamd.core.timing.deadline import Deadline
 from ipamd.net.dataplane import DataPlane
 from ipamd.net.model import ChainedLink
 
-_TURN_SECONDS = 5.0
+_LOCK_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """Serves CHECK."""
 
-    book: SharedLedger
+    shared_ledger: SharedLedger
     enis: NodeEnis
     dataplane: DataPlane
-    turns: PodLocks
+    locks: PodLocks
 
     def check(self, request: CheckRequest) -> None:
         """Return when all is well; CniError names what is not."""
-        address = self.book.ledger.owned_by(request.key)
+        address = self.shared_ledger.current.owned_by(request.key)
         if address is None or not isinstance(address.state, Assigned):
             raise CniError(
                 Code.UNKNOWN_CONTAINER,
@@ -68,8 +68,8 @@ class Check:
 
     def _differences(self, seen: Address, netns: str = "", chained: ChainedLink | None = None) -> list[str]:
         """Compare; `netns`, if given, is looked into where only a lost store knew the namespace."""
-        with self.turns.of_address(seen.ip, Deadline.after(_TURN_SECONDS, time.monotonic)):
-            address = self.book.ledger.addresses.get(seen.ip)
+        with self.locks.of_address(seen.ip, Deadline.after(_LOCK_SECONDS, time.monotonic)):
+            address = self.shared_ledger.current.addresses.get(seen.ip)
             if address is None or not isinstance(address.state, Assigned) or address.pod != seen.pod:
                 return [f"{seen.ip} was given to another sandbox, or freed, meanwhile"]
             found = []

@@ -26,9 +26,9 @@ log = logging.getLogger(__name__)
 class Delete:
     """Serves DEL."""
 
-    book: SharedLedger
+    shared_ledger: SharedLedger
     releasing: SandboxRelease
-    turns: PodLocks
+    locks: PodLocks
     pending: PendingAdds
 
     def delete(self, request: DelRequest, deadline: Deadline) -> None:
@@ -38,7 +38,7 @@ class Delete:
         # looked already may be giving it is found once it has let go of the sandbox's turn.
         waited_for = self.pending.mark_deleted(key)
         if waited_for:
-            self.book.wake()
+            self.shared_ledger.wake()
         found = self.releasing.address_of(key)
         if found is None and not waited_for:
             log.info("DEL of sandbox %.13s: nothing of it is here", key.container_id)
@@ -53,5 +53,5 @@ class Delete:
 
     def end(self, key: model.SandboxKey, deadline: Deadline) -> None:
         """End a sandbox in its turn; nothing if it has ended meanwhile. Raises: IpamError."""
-        with self.turns.of_sandbox(key, deadline), errors.step("unwiring the Pod"):
+        with self.locks.of_sandbox(key, deadline), errors.step("unwiring the Pod"):
             self.releasing.end(key, deadline, link_may_linger=True)

@@ -25,16 +25,16 @@ log = logging.getLogger(__name__)
 class GarbageCollection:
     """Serves GC."""
 
-    book: SharedLedger
+    shared_ledger: SharedLedger
     deleting: Delete
     are_under_way: Callable[[model.SandboxKey], bool]
     """Whether ADDs of the sandbox have not returned yet."""
 
     def collect(self, request: GcRequest, deadline: Deadline) -> None:
         """End each sandbox of the network that is not listed; go on past failures and raise the first."""
-        began = self.book.now()
+        began = self.shared_ledger.now()
         failed: list[IpamError] = []
-        for address in self.book.ledger.in_state(Assigned):
+        for address in self.shared_ledger.current.in_state(Assigned):
             state = address.state
             if not isinstance(state, Assigned) or state.network != request.conf.name:
                 continue

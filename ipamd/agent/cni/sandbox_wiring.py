@@ -6,7 +6,7 @@
                 first, then ledger and route are swapped, and only then the older link goes
 
 What goes wrong before the swap leaves the older sandbox whole.
-Thread safety: any thread; ADDs of one sandbox, and of sandboxes that meet at one address, take turns.
+Thread safety: any thread; ADDs of one sandbox, and of sandboxes that meet at one address, one at a time.
 """
 
 import contextlib
@@ -47,11 +47,11 @@ class _ChangedHandsError(Exception):
 class SandboxWiring:
     """Wires sandboxes of one node."""
 
-    book: SharedLedger
+    shared_ledger: SharedLedger
     enis: NodeEnis
     dataplane: DataPlane
     releasing: SandboxRelease
-    turns: PodLocks
+    locks: PodLocks
     pending: PendingAdds
     cooldown: float
 
@@ -59,14 +59,14 @@ class SandboxWiring:
         self, key: model.SandboxKey, given_up: Callable[[], bool]
     ) -> contextlib.AbstractContextManager[PendingAdd]:
         """Have an ADD be under way inside the block; `given_up` says whether its caller waits no more."""
-        return self.pending.begun(key, given_up, self.book.now())
+        return self.pending.begun(key, given_up, self.shared_ledger.now())
 
     def wire(self, attachment: Attachment, deadline: Deadline, attempt: PendingAdd) -> PodWiring | None:
         """Return how the sandbox is wired now, or None when there is no address to have. Raises: IpamError.
 
         An attempt that is over by the time it gets the sandbox's turn is given nothing.
         """
-        with self.turns.of_sandbox(attachment.key, deadline):
+        with self.locks.of_sandbox(attachment.key, deadline):
             while True:
                 attempt.check()
                 try:
@@ -78,20 +78,20 @@ class SandboxWiring:
         """Take away what a failed attempt has made; with `may_hold` its address is kept for the Pod."""
         deadline = Deadline.after(_ROLLBACK_SECONDS, time.monotonic)
         try:
-            with self.turns.of_sandbox(key, deadline):
-                if attempt.has_acquired and self.book.ledger.owned_by(key) is not None:
+            with self.locks.of_sandbox(key, deadline):
+                if attempt.has_acquired and self.shared_ledger.current.owned_by(key) is not None:
                     self.releasing.end(key, deadline, may_hold=may_hold, pod=pod)
         except IpamError:
             # The failure that led here is the one to be told; the runtime's DEL does the rest.
             log.exception("the failed ADD of Pod %s could not be rolled back", pod.ref)
 
     def _wire(self, attachment: Attachment, deadline: Deadline, attempt: PendingAdd) -> PodWiring | None:
-        owned = self.book.ledger.owned_by(attachment.key)
+        owned = self.shared_ledger.current.owned_by(attachment.key)
         address = owned or self._acquired(attachment, attempt)
         if address is None:
             return None
-        with self.turns.of_address(address.ip, deadline), errors.step("wiring the Pod"):
-            current = self.book.ledger.addresses.get(address.ip)
+        with self.locks.of_address(address.ip, deadline), errors.step("wiring the Pod"):
+            current = self.shared_ledger.current.addresses.get(address.ip)
             if owned is not None:
                 return self._again(_still_of(current, attachment), attachment, attempt)
             if _is_of(address, attachment):
@@ -104,13 +104,13 @@ class SandboxWiring:
         return pod
 
     def _acquired(self, attachment: Attachment, attempt: PendingAdd) -> Address | None:
-        def acquire(book: Ledger) -> Transition:
+        def acquire(shared_ledger: Ledger) -> Transition:
             # With the ledger's lock held: another interface, or a newer sandbox, may come at any moment.
-            _refuse_second_interface(book, attachment)
-            _refuse_overtaken(book, attachment, attempt)
-            return acquisition.acquire(book, attachment, self.cooldown, self.book.now())
+            _refuse_second_interface(shared_ledger, attachment)
+            _refuse_overtaken(shared_ledger, attachment, attempt)
+            return acquisition.acquire(shared_ledger, attachment, self.cooldown, self.shared_ledger.now())
 
-        acquired = self.book.apply(acquire)
+        acquired = self.shared_ledger.apply(acquire)
         attempt.has_acquired = bool(acquired)
         return acquired.address
 
@@ -130,7 +130,9 @@ class SandboxWiring:
             raise _in_use(attachment.netns, "a namespace that is not known")
         # Who is refused has nothing to undo: what the earlier ADD has made stays its own.
         self.pending.inherit(attachment.key, attempt)
-        self.book.apply(lambda book: acquisition.enter(book, attachment.key, attachment.netns))
+        self.shared_ledger.apply(
+            lambda shared_ledger: acquisition.enter(shared_ledger, attachment.key, attachment.netns)
+        )
         if differs:
             self.dataplane.wire_pod(pod)
         return pod
@@ -140,7 +142,7 @@ class SandboxWiring:
         former = address.state
         if not isinstance(former, Assigned | Occupied):
             raise _ChangedHandsError
-        after = replace(address, state=attachment.assigned(self.book.now()))
+        after = replace(address, state=attachment.assigned(self.shared_ledger.now()))
         pod = wiring(after, self._link(address))
         with self.dataplane.prepared_pod(pod) as made:
             self._swap(address, attachment, pod, made)
@@ -155,23 +157,25 @@ class SandboxWiring:
         return pod
 
     def _swap(self, address: Address, attachment: Attachment, pod: PodWiring, made: PodLink) -> None:
-        book = self.book
-        taken = book.apply(
-            lambda current: acquisition.take_over(current, address, attachment, self.cooldown, book.now())
+        shared_ledger = self.shared_ledger
+        taken = shared_ledger.apply(
+            lambda current: acquisition.take_over(
+                current, address, attachment, self.cooldown, shared_ledger.now()
+            )
         ).address
         if taken is None:
             raise _ChangedHandsError
         try:
             self.dataplane.swap_pod(pod, made)
         except BaseException:
-            book.apply(
+            shared_ledger.apply(
                 lambda current: acquisition.give_back(current, address.ip, attachment.key, address.state)
             )
             raise
 
     def _end_superseded(self, attachment: Attachment, deadline: Deadline) -> None:
         """End what older sandboxes of the Pod have besides: nobody comes back to it."""
-        for address in acquisition.superseded(self.book.ledger, attachment):
+        for address in acquisition.superseded(self.shared_ledger.current, attachment):
             if not isinstance(address.state, Assigned):
                 continue
             log.info("%s of Pod %s is superseded by a newer sandbox", address.ip, address.pod)
@@ -206,9 +210,9 @@ class SandboxWiring:
             raise _in_use(attachment.netns, shown(recorded))
 
 
-def _refuse_second_interface(book: Ledger, attachment: Attachment) -> None:
+def _refuse_second_interface(shared_ledger: Ledger, attachment: Attachment) -> None:
     """Raise CniError when the Pod has another interface of ours: it has one address, and one EIP."""
-    other = acquisition.other_interface(book, attachment)
+    other = acquisition.other_interface(shared_ledger, attachment)
     if other is not None and isinstance(other.state, Assigned):
         raise CniError(
             Code.INVALID_ENVIRONMENT,
@@ -218,9 +222,9 @@ def _refuse_second_interface(book: Ledger, attachment: Attachment) -> None:
         )
 
 
-def _refuse_overtaken(book: Ledger, attachment: Attachment, attempt: PendingAdd) -> None:
+def _refuse_overtaken(shared_ledger: Ledger, attachment: Attachment, attempt: PendingAdd) -> None:
     """Raise TryAgainError when a sandbox of the Pod was wired while this ADD waited for something."""
-    newer = acquisition.overtaken_by(book, attachment, attempt.began)
+    newer = acquisition.overtaken_by(shared_ledger, attachment, attempt.began)
     if newer is not None:
         raise TryAgainError(
             f"a newer sandbox of the Pod has {newer.ip} since this ADD has begun",

@@ -26,7 +26,7 @@ class Readiness:
 
     def __init__(
         self,
-        book: SharedLedger,
+        shared_ledger: SharedLedger,
         pool: Pool,
         *,
         kernel_drift: Callable[[], list[str]],
@@ -34,11 +34,11 @@ class Readiness:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take where to look, who tells what is wrong with packets, and the seconds that trouble may last."""
-        self._book = book
+        self._shared_ledger = shared_ledger
         self._pool = pool
         self._patience = patience
         self._kernel_drift = Persistence(kernel_drift, clock=clock)
-        self._disk = Persistence(book.unwritten, clock=clock)
+        self._disk = Persistence(shared_ledger.unwritten, clock=clock)
         self._dry = Persistence(pool.dry, clock=clock)
 
     def check(self, request: StatusRequest) -> None:
@@ -63,7 +63,7 @@ class Readiness:
         dry = self._dry.for_longer_than(self._patience)
         if drift:
             return Code.LIMITED_CONNECTIVITY, "; ".join(drift), "see `ipamctl status` and the agent's log"
-        if self._book.ledger.in_state(Assigned, Occupied):
+        if self._shared_ledger.current.in_state(Assigned, Occupied):
             return None
         obstacle = self._pool.obstacle()
         if obstacle is None and not disk and not dry:

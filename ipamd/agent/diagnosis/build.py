@@ -30,7 +30,7 @@ def build(
     settings: AgentSettings,
     facts: LiveFacts,
     *,
-    book: SharedLedger,
+    shared_ledger: SharedLedger,
     dataplane: DataPlane,
     enis: NodeEnis,
     eips: NodeEips,
@@ -42,7 +42,7 @@ def build(
 ) -> Register:
     """Return what adds the service, which remembers from now on what happens to Pods."""
     trace = PodTrace(
-        book=book,
+        shared_ledger=shared_ledger,
         enis=enis,
         dataplane=dataplane,
         claims=eips.claims,
@@ -51,7 +51,7 @@ def build(
     )
     explain = PodExplain(
         node=settings.node_name,
-        book=book,
+        shared_ledger=shared_ledger,
         pods=pods.source,
         claims=eips.claims,
         enis=enis,
@@ -59,7 +59,7 @@ def build(
         cloud=cloud,
         check=sandboxes.check,
         trace=trace,
-        history=_history(settings, book, pods, eips, add),
+        history=_history(settings, shared_ledger, pods, eips, add),
         bind_errors=eips.reconciler.told,
     )
     service = DiagnosisService(explain, settings.effective)
@@ -67,12 +67,12 @@ def build(
 
 
 def _history(
-    settings: AgentSettings, book: SharedLedger, pods: NodePods, eips: NodeEips, add: Add
+    settings: AgentSettings, shared_ledger: SharedLedger, pods: NodePods, eips: NodeEips, add: Add
 ) -> PodHistory:
     """Return what remembers what happens to Pods: it listens to those who see and do it."""
     history = PodHistory(settings.node_name)
-    history.begin(book.ledger)
-    book.on_change(lambda: history.ledger_changed(lambda: book.ledger))
+    history.begin(shared_ledger.current)
+    shared_ledger.on_change(lambda: history.ledger_changed(lambda: shared_ledger.current))
     pods.source.on_change(history.pod_changed)
     eips.claims.on_change(history.claim_changed)
     eips.publisher.on_event(

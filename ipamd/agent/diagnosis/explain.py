@@ -58,7 +58,7 @@ class PodExplain:
     """Explains the Pods of one node."""
 
     node: str
-    book: SharedLedger
+    shared_ledger: SharedLedger
     pods: PodSource
     claims: ClaimSource
     enis: NodeEnis
@@ -90,7 +90,9 @@ class PodExplain:
             eni_problem=self._eni_problem(address),
             cloud=[side.text for side in sides if side.side == "cloud" and not side.ok],
             bind_error=self.bind_errors().get(str(ref), ""),
-            pool=self.pool.waited_for() if address is None and not self.book.ledger.available else "",
+            pool=self.pool.waited_for()
+            if address is None and not self.shared_ledger.current.available
+            else "",
         )
         if not is_known(sight):
             raise NoSuchPodError(
@@ -107,7 +109,7 @@ class PodExplain:
 
     def _address(self, pod: str) -> Address | None:
         """Return the address that the Pod has, or that is kept for it."""
-        found = [a for a in self.book.ledger.addresses.values() if str(a.pod or "") == pod]
+        found = [a for a in self.shared_ledger.current.addresses.values() if str(a.pod or "") == pod]
         return max(found, key=lambda a: isinstance(a.state, Assigned), default=None)
 
     def _kernel(self, address: Address | None) -> Iterator[SideSight]:

@@ -122,7 +122,7 @@ class DiagnosisService(diagnosis_pb2_grpc.DiagnosisServicer):
         )
 
     def _event(self, event: PodEvent) -> messages.PodEventEntry:
-        now = self._explain.book.now()
+        now = self._explain.shared_ledger.now()
         return messages.PodEventEntry(
             pod=event.pod,
             at_unix=round(boottime.to_unix(event.at, now=now, wall=time.time())),

@@ -40,7 +40,7 @@ class TraceResult:
 class PodTrace:
     """Traces packets of the Pods of one node."""
 
-    book: SharedLedger
+    shared_ledger: SharedLedger
     enis: NodeEnis
     dataplane: DataPlane
     claims: ClaimSource
@@ -65,7 +65,9 @@ class PodTrace:
 
     def owned_by(self, namespace: str, name: str) -> Address:
         """Return the address of a Pod. Raises: NoSuchPodError."""
-        found = [a for a in self.book.ledger.in_state(Assigned) if str(a.pod) == f"{namespace}/{name}"]
+        found = [
+            a for a in self.shared_ledger.current.in_state(Assigned) if str(a.pod) == f"{namespace}/{name}"
+        ]
         if not found:
             raise NoSuchPodError(
                 f"no Pod {namespace}/{name} has an address on this node",

@@ -53,7 +53,7 @@ def build(
     client: KubeClient,
     cloud: TencentCloud,
     events: EventRecorder,
-    book: SharedLedger,
+    shared_ledger: SharedLedger,
     dataplane: DataPlane,
     pods: NodePods,
     enis: NodeEnis,
@@ -72,10 +72,10 @@ def build(
     watch = EipWatch(cloud)
     confirmation, record = (
         EipConfirmation(cloud, watch),
-        EipRecord(book, dataplane, pods.locks, cooldown=settings.ip_cooldown),
+        EipRecord(shared_ledger, dataplane, pods.locks, cooldown=settings.ip_cooldown),
     )
     executor = BindingExecutor(
-        book,
+        shared_ledger,
         association=Association(
             node,
             cloud=cloud,
@@ -91,17 +91,23 @@ def build(
             record=record,
             monotonic=monotonic,
         ),
-        withdrawal=Withdrawal(cloud=cloud, enis=enis, book=book, announcer=publisher, monotonic=monotonic),
+        withdrawal=Withdrawal(
+            cloud=cloud, enis=enis, shared_ledger=shared_ledger, announcer=publisher, monotonic=monotonic
+        ),
     )
-    plan = BindingPlan(node, book=book, claims=claims, pods=pods.source, enis=enis)
-    reconciler = EipReconciler(plan, executor, book=book, announcer=publisher)
-    _listen(reconciler, book, claims, pods)
+    plan = BindingPlan(node, shared_ledger=shared_ledger, claims=claims, pods=pods.source, enis=enis)
+    reconciler = EipReconciler(plan, executor, shared_ledger=shared_ledger, announcer=publisher)
+    _listen(reconciler, shared_ledger, claims, pods)
     return NodeEips(
         claims=claims,
         publisher=publisher,
         reconciler=reconciler,
         wait=EipWait(
-            node=node, book=book, claims=claims, eip_reconciler=reconciler, wanted=settings.eip_wait
+            node=node,
+            shared_ledger=shared_ledger,
+            claims=claims,
+            eip_reconciler=reconciler,
+            wanted=settings.eip_wait,
         ),
         troubles=lambda: [f"{claim}: {why}" for claim, why in reconciler.told().items()],
         watch=Service(name="watch of EIPClaims", start=claims.start, stop=ended(claims.stop)),
@@ -119,16 +125,19 @@ def build(
     )
 
 
-def figures(book: SharedLedger, enis: NodeEnis, vcpus: int) -> str:
+def figures(shared_ledger: SharedLedger, enis: NodeEnis, vcpus: int) -> str:
     """Return how many EIPs the CVM has of those that it may have, in a few words."""
     used = sum(
-        address.eip is not None and bool(address.eip.claim) for address in book.ledger.addresses.values()
+        address.eip is not None and bool(address.eip.claim)
+        for address in shared_ledger.current.addresses.values()
     )
     return f"{used} of {capacity.pod_eips(vcpus, enis.other_public_ips)} in use"
 
 
-def _listen(reconciler: EipReconciler, book: SharedLedger, claims: ClaimSource, pods: NodePods) -> None:
-    book.on_change(reconciler.trigger)
-    claims.on_change(lambda _kind, _claim: book.wake())  # for the ADDs that wait for their EIP
+def _listen(
+    reconciler: EipReconciler, shared_ledger: SharedLedger, claims: ClaimSource, pods: NodePods
+) -> None:
+    shared_ledger.on_change(reconciler.trigger)
+    claims.on_change(lambda _kind, _claim: shared_ledger.wake())  # for the ADDs that wait for their EIP
     claims.on_change(lambda _kind, _claim: reconciler.trigger())
     pods.source.on_change(lambda _kind, _pod: reconciler.trigger())

@@ -17,14 +17,14 @@ class BindingExecutor:
 
     def __init__(
         self,
-        book: SharedLedger,
+        shared_ledger: SharedLedger,
         *,
         association: Association,
         disassociation: Disassociation,
         withdrawal: Withdrawal,
     ) -> None:
         """Take where the outcome is seen, and who does what."""
-        self._book = book
+        self._shared_ledger = shared_ledger
         self._association = association
         self._disassociation = disassociation
         self._withdrawal = withdrawal
@@ -49,7 +49,7 @@ class BindingExecutor:
     def _disassociate(self, action: binding_plan.Disassociate) -> bool:
         self._disassociation.disassociate(action)
         eip_id = action.address.eip.eip_id if action.address.eip else ""
-        is_off = self._book.ledger.with_eip(eip_id) is None
+        is_off = self._shared_ledger.current.with_eip(eip_id) is None
         if is_off:
             self._withdrawal.seen_unbound(subject_of(action), eip_id)
         return is_off

@@ -30,11 +30,11 @@ class BindingPlan:
     """Gathers the facts of one node and has `ipamd.core.eip.binding_plan` decide."""
 
     def __init__(
-        self, node: str, *, book: SharedLedger, claims: ClaimSource, pods: PodSource, enis: NodeEnis
+        self, node: str, *, shared_ledger: SharedLedger, claims: ClaimSource, pods: PodSource, enis: NodeEnis
     ) -> None:
         """Take the node's name and what to compare."""
         self._node = node
-        self._book = book
+        self._shared_ledger = shared_ledger
         self._claims = claims
         self._pods = pods
         self._enis = enis
@@ -43,7 +43,7 @@ class BindingPlan:
         """Return what is to be done; None while it is not known which addresses the node has."""
         if not self._enis.are_known:
             return None  # an EIP of an address that the ledger does not know yet would look like nobody's
-        ledger = self._book.ledger
+        ledger = self._shared_ledger.current
         claims = {str(claim): claim for claim in self._claims.all()}
         facts = binding_plan.BindingFacts(
             node=self._node, ledger=ledger, claims=claims, expected=self._expected(ledger)

@@ -46,17 +46,22 @@ class EipReconciler:
     """
 
     def __init__(
-        self, plan: BindingPlan, executor: BindingExecutor, *, book: SharedLedger, announcer: ClaimPublisher
+        self,
+        plan: BindingPlan,
+        executor: BindingExecutor,
+        *,
+        shared_ledger: SharedLedger,
+        announcer: ClaimPublisher,
     ) -> None:
         """Take what says what is due, who acts, whose clock it goes by, and who tells of failures."""
         self._plan = plan
         self._executor = executor
-        self._book = book
+        self._shared_ledger = shared_ledger
         self._announcer = announcer
         self._guard = threading.Lock()
         self._under_way: set[str] = set()
-        self._failures = FailureCache(clock=book.now, random=chance.fraction)
-        self._expectations = Expectations(clock=book.now, random=chance.fraction)
+        self._failures = FailureCache(clock=shared_ledger.now, random=chance.fraction)
+        self._expectations = Expectations(clock=shared_ledger.now, random=chance.fraction)
         self._jobs = JobQueue()
         self._workers = Workers("bind-worker", _WORKERS, self._jobs, do_job, policy=OF_JOBS)
         # The ADD that changed the ledger has wiring to do, and needs the interpreter more.
@@ -145,7 +150,7 @@ class EipReconciler:
         finally:
             with self._guard:
                 self._under_way.discard(subject)
-            self._book.wake()
+            self._shared_ledger.wake()
             self.trigger()
 
     def _failed(self, subject: str, action: binding_plan.Action, error: IpamError) -> None:

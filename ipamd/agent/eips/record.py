@@ -22,11 +22,13 @@ log = logging.getLogger(__name__)
 class EipRecord:
     """The EIPs of one node's addresses, as recorded."""
 
-    def __init__(self, book: SharedLedger, dataplane: DataPlane, turns: PodLocks, *, cooldown: float) -> None:
+    def __init__(
+        self, shared_ledger: SharedLedger, dataplane: DataPlane, locks: PodLocks, *, cooldown: float
+    ) -> None:
         """Take where they are recorded, the locks of the addresses, and how long these cool when freed."""
-        self._book = book
+        self._shared_ledger = shared_ledger
         self._dataplane = dataplane
-        self._turns = turns
+        self._locks = locks
         self._cooldown = cooldown
 
     def begin_bind(self, ip: str, pod: model.PodRef, record: Binding) -> Address | None:
@@ -34,11 +36,11 @@ class EipRecord:
 
         Raises: StoreError.
         """
-        return self._book.apply(lambda book: _begin(book, ip, pod, record)).address
+        return self._shared_ledger.apply(lambda shared_ledger: _begin(shared_ledger, ip, pod, record)).address
 
     def confirm_bound(self, ip: str, eip_id: str, deadline: Deadline) -> None:
         """Take in that the cloud shows the EIP at the address. Raises: StoreError, TryAgainError."""
-        self._change(ip, lambda book: eip_records.confirm_bound(book, ip, eip_id), deadline)
+        self._change(ip, lambda shared_ledger: eip_records.confirm_bound(shared_ledger, ip, eip_id), deadline)
 
     def begin_unbind(self, before: Address, eip_id: str, deadline: Deadline) -> Address | None:
         """Record that an EIP is to be unbound; return the address, None if it is another's by now.
@@ -47,17 +49,17 @@ class EipRecord:
         TryAgainError.
         """
 
-        def begun(book: Ledger) -> Transition:
-            address = book.addresses.get(before.ip)
+        def begun(shared_ledger: Ledger) -> Transition:
+            address = shared_ledger.addresses.get(before.ip)
             if address is None or address.eip is None or address.eip.eip_id != eip_id:
-                return Transition(book)
+                return Transition(shared_ledger)
             if address.pod != before.pod:
-                return Transition(book)
-            unbinding = eip_records.begin_unbind(book, address.ip, eip_id)
+                return Transition(shared_ledger)
+            unbinding = eip_records.begin_unbind(shared_ledger, address.ip, eip_id)
             if not isinstance(address.state, Held):
                 return unbinding
             # The second transition holds the address with both changes, so one commit is enough.
-            return ledger.vacate(unbinding.ledger, address.ip, self._cooldown, self._book.now())
+            return ledger.vacate(unbinding.ledger, address.ip, self._cooldown, self._shared_ledger.now())
 
         return self._change(before.ip, begun, deadline)
 
@@ -67,16 +69,18 @@ class EipRecord:
         Raises: StoreError, TryAgainError.
         """
 
-        def forgotten(book: Ledger) -> Transition:
-            return eip_records.confirm_unbound(book, ip, eip_id, self._cooldown, self._book.now())
+        def forgotten(shared_ledger: Ledger) -> Transition:
+            return eip_records.confirm_unbound(
+                shared_ledger, ip, eip_id, self._cooldown, self._shared_ledger.now()
+            )
 
         self._change(ip, forgotten, deadline)
 
     def _change(
         self, ip: str, operation: Callable[[Ledger], Transition], deadline: Deadline
     ) -> Address | None:
-        with self._turns.of_address(ip, deadline):
-            address = self._book.apply(operation).address
+        with self._locks.of_address(ip, deadline):
+            address = self._shared_ledger.apply(operation).address
             self._show_in_kernel(address)
         return address
 
@@ -90,14 +94,14 @@ class EipRecord:
             log.warning("the kernel does not yet know about the EIP of %s: %s", address.ip, e)
 
 
-def _begin(book: Ledger, ip: str, pod: model.PodRef, record: Binding) -> Transition:
+def _begin(shared_ledger: Ledger, ip: str, pod: model.PodRef, record: Binding) -> Transition:
     """Record the binding, unless the address is not this Pod's any more or one of the EIPs is in the way."""
-    address = book.addresses.get(ip)
-    elsewhere = book.with_eip(record.eip_id)
+    address = shared_ledger.addresses.get(ip)
+    elsewhere = shared_ledger.with_eip(record.eip_id)
     if address is None or address.pod != pod or (elsewhere is not None and elsewhere.ip != ip):
-        return Transition(book)
+        return Transition(shared_ledger)
     if address.eip is not None and (
         address.eip.eip_id != record.eip_id or address.eip.stage is BindStage.UNBINDING
     ):
-        return Transition(book)
-    return eip_records.begin_bind(book, ip, record)
+        return Transition(shared_ledger)
+    return eip_records.begin_bind(shared_ledger, ip, record)

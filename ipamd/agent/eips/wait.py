@@ -24,7 +24,7 @@ class EipWait:
     """Waits for EIPs of Pods of one node."""
 
     node: str
-    book: SharedLedger
+    shared_ledger: SharedLedger
     claims: ClaimSource
     eip_reconciler: EipReconciler
     wanted: bool
@@ -37,7 +37,7 @@ class EipWait:
 
     def is_ready(self, key: model.SandboxKey, pod: model.PodRef) -> bool:
         """Whether there is nothing to wait for."""
-        owned = self.book.ledger.owned_by(key)
+        owned = self.shared_ledger.current.owned_by(key)
         return owned is not None and binding_plan.is_ready(owned, self.claims.known(pod), pod)
 
     def wait(
@@ -48,15 +48,15 @@ class EipWait:
         Raises: TryAgainError and CniError (TRY_AGAIN) with what is waited for or was refused.
         """
 
-        def settled(book: Ledger) -> bool:
-            owned = book.owned_by(key)
+        def settled(shared_ledger: Ledger) -> bool:
+            owned = shared_ledger.owned_by(key)
             if owned is None or given_up():
                 return True
             claim = self.claims.known(pod)
             return binding_plan.is_ready(owned, claim, pod) or self._refusal(pod) is not None
 
-        in_time = self.book.wait(settled, deadline)
-        owned = self.book.ledger.owned_by(key)
+        in_time = self.shared_ledger.wait(settled, deadline)
+        owned = self.shared_ledger.current.owned_by(key)
         if owned is None:
             raise TryAgainError("the sandbox was deleted or replaced while its ADD was under way")
         claim = self.claims.known(pod)

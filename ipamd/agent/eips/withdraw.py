@@ -27,14 +27,14 @@ class Withdrawal:
         *,
         cloud: TencentCloud,
         enis: NodeEnis,
-        book: SharedLedger,
+        shared_ledger: SharedLedger,
         announcer: ClaimPublisher,
         monotonic: Callable[[], float],
     ) -> None:
         """Take whom to ask, what the node has, and who writes the claim."""
         self._cloud = cloud
         self._enis = enis
-        self._book = book
+        self._shared_ledger = shared_ledger
         self._announcer = announcer
         self._monotonic = monotonic
         self._loose: dict[str, str] = {}
@@ -54,7 +54,7 @@ class Withdrawal:
         eip_id = claim.address.eip_id if claim.address else ""
         if eip_id and self._loose.get(str(claim)) != eip_id:
             self._see_loose(claim, eip_id)
-        self._announcer.withdraw(claim, lambda now: binding_plan.is_here(self._book.ledger, now))
+        self._announcer.withdraw(claim, lambda now: binding_plan.is_here(self._shared_ledger.current, now))
         self._loose.pop(str(claim), None)
 
     def _see_loose(self, claim: Claim, eip_id: str) -> None:

@@ -32,7 +32,7 @@ def build(
     settings: AgentSettings,
     facts: LiveFacts,
     *,
-    book: SharedLedger,
+    shared_ledger: SharedLedger,
     dataplane: DataPlane,
     enis: NodeEnis,
     pool: Pool,
@@ -50,7 +50,7 @@ def build(
 ) -> Inspection:
     """Return what looks at all of it; `behind` tells of watches that have not caught up."""
     kernel = KernelFindings(
-        book=book,
+        shared_ledger=shared_ledger,
         enis=enis,
         dataplane=dataplane,
         repair=repair.pods,
@@ -58,7 +58,9 @@ def build(
         pending=sandboxes.pending_adds,
         is_settled=lambda: recovery.is_settled,
     )
-    known = CloudFindings(book=book, enis=enis, pool=pool, claims=eips.claims, eip_reconciler=eips.reconciler)
+    known = CloudFindings(
+        shared_ledger=shared_ledger, enis=enis, pool=pool, claims=eips.claims, eip_reconciler=eips.reconciler
+    )
     outsides = OutsideFindings(
         _outsides(settings, facts, cloud=cloud, client=client, metadata=metadata),
         monotonic=time.monotonic,
@@ -72,7 +74,7 @@ def build(
             "outsides": outsides.look,
             "repairs": repair_log.fights,
             "rounds": of_sentences(FindingCode.REPAIR_FAILED, "node/repair", repair.rounds.drift),
-            "store": of_sentences(FindingCode.STORE_UNWRITABLE, "node/store", book.unwritten),
+            "store": of_sentences(FindingCode.STORE_UNWRITABLE, "node/store", shared_ledger.unwritten),
             "watches": of_sentences(FindingCode.NOT_SYNCED, "node/watches", behind),
             "ranges": of_sentences(FindingCode.RANGES_UNKNOWN, "node/ranges", ranges.notices),
             "network configuration": of_sentences(

@@ -25,14 +25,14 @@ class CloudFindings:
     def __init__(
         self,
         *,
-        book: SharedLedger,
+        shared_ledger: SharedLedger,
         enis: NodeEnis,
         pool: Pool,
         claims: ClaimSource,
         eip_reconciler: EipReconciler,
     ) -> None:
         """Take who knows."""
-        self._book: Final = book
+        self._shared_ledger: Final = shared_ledger
         self._enis: Final = enis
         self._pool: Final = pool
         self._claims: Final = claims
@@ -43,7 +43,7 @@ class CloudFindings:
         return [*self._of_enis(), *self._of_addresses(), *self._of_claims(), *self._of_pool()]
 
     def _of_enis(self) -> Iterator[Finding]:
-        owned = self._book.ledger.in_state(Assigned)
+        owned = self._shared_ledger.current.in_state(Assigned)
         for eni in self._enis.enis.values():
             if eni.problem:
                 pods = tuple(str(a.pod) for a in owned if a.eni_id == eni.eni_id and a.pod is not None)
@@ -51,7 +51,7 @@ class CloudFindings:
                 yield Finding(code=code, subject=f"eni/{eni.eni_id}", text=eni.problem, pods=pods)
 
     def _of_addresses(self) -> Iterator[Finding]:
-        for address in self._book.ledger.in_state(Assigned):
+        for address in self._shared_ledger.current.in_state(Assigned):
             if address.quarantined and address.pod is not None:
                 yield Finding(
                     code=FindingCode.ADDRESS_MISSING,
@@ -63,7 +63,7 @@ class CloudFindings:
 
     def _of_claims(self) -> list[Finding]:
         errors = self._eips.errors()
-        owners = {str(a.pod): a for a in self._book.ledger.in_state(Assigned) if a.pod is not None}
+        owners = {str(a.pod): a for a in self._shared_ledger.current.in_state(Assigned) if a.pod is not None}
         found = [of_refusal(error, f"eip/{name}", name) for name, error in errors.items()]
         for claim in self._claims.all():
             name, stated = str(claim), list(of_claim(claim))

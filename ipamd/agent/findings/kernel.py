@@ -35,7 +35,7 @@ class KernelFindings:
     def __init__(  # noqa: PLR0913 - whose comparisons these are
         self,
         *,
-        book: SharedLedger,
+        shared_ledger: SharedLedger,
         enis: NodeEnis,
         dataplane: DataPlane,
         repair: Repair,
@@ -45,7 +45,7 @@ class KernelFindings:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Take whose comparisons these are; `is_settled` says whether the ledger can be true."""
-        self._book = book
+        self._shared_ledger = shared_ledger
         self._enis = enis
         self._dataplane = dataplane
         self._repair = repair
@@ -71,7 +71,9 @@ class KernelFindings:
                     next_step=e.advice,
                 )
             ]
-        owned = [address for address in self._book.ledger.in_state(Assigned) if address.pod is not None]
+        owned = [
+            address for address in self._shared_ledger.current.in_state(Assigned) if address.pod is not None
+        ]
         marks = {eni.link.mark: eni.eni_id for eni in self._enis.enis.values() if eni.link is not None}
         return [_finding(difference, owned, marks) for difference in found.values()]
 
@@ -96,7 +98,7 @@ class KernelFindings:
         ]
 
     def _wirings(self) -> Iterable[PodWiring]:
-        for address in self._book.ledger.in_state(Assigned):
+        for address in self._shared_ledger.current.in_state(Assigned):
             link, state = self._enis.link(address.eni_id), address.state
             if link is None or not isinstance(state, Assigned) or not state.netns:
                 continue

@@ -60,13 +60,13 @@ def watch(ranges: NodeRanges) -> Service:
     return Service(name="watch of ranges", start=ranges.start, stop=ended(ranges.stop))
 
 
-def recovery(opened: store_recovery.Opened, book: SharedLedger, enis: NodeEnis) -> Recovery:
+def recovery(opened: store_recovery.Opened, shared_ledger: SharedLedger, enis: NodeEnis) -> Recovery:
     """Return what brings store, cloud and kernel in step after a start."""
     return Recovery(
         opened.past,
         rebooting=partial(opened.database.expect_boot, opened.boot_id),
         settled=partial(store_recovery.finish_start, opened.database, opened.boot_id),
-        book=book,
+        shared_ledger=shared_ledger,
         enis=enis,
     )
 
@@ -140,7 +140,7 @@ def repair(
     settings: AgentSettings,
     facts: LiveFacts,
     *,
-    book: SharedLedger,
+    shared_ledger: SharedLedger,
     dataplane: DataPlane,
     enis: NodeEnis,
     ranges: NodeRanges,
@@ -152,25 +152,32 @@ def repair(
     """Return what repairs the node, and looks at the kernel whenever facts or ranges have changed."""
     primary_mac, cooldown = facts.current.primary_mac, settings.ip_cooldown
     pending = sandboxes.pending_adds
-    orphans = OrphanSandboxes(book=book, pods=pods.source, deleting=sandboxes.delete, cooldown=cooldown)
+    orphans = OrphanSandboxes(
+        shared_ledger=shared_ledger, pods=pods.source, deleting=sandboxes.delete, cooldown=cooldown
+    )
     lost_links = LostLinks(orphans, eips.publisher)
     cloud_check = CloudCheck(
         recovery,
-        book=book,
+        shared_ledger=shared_ledger,
         enis=enis,
         announcer=eips.publisher,
         interval=settings.cloud_check_interval,
         monotonic=time.monotonic,
     )
     wirings = Repair(
-        book=book, enis=enis, dataplane=dataplane, turns=pods.locks, pending=pending, cooldown=cooldown
+        shared_ledger=shared_ledger,
+        enis=enis,
+        dataplane=dataplane,
+        locks=pods.locks,
+        pending=pending,
+        cooldown=cooldown,
     )
     pod_repair = PodRepair(
         wirings,
-        PodSides(book=book, enis=enis, dataplane=dataplane, pending=pending),
+        PodSides(shared_ledger=shared_ledger, enis=enis, dataplane=dataplane, pending=pending),
         lost_links,
     )
-    intrusions = Intrusions(book, enis, dataplane, own=lambda: facts.current.instance.private_ip)
+    intrusions = Intrusions(shared_ledger, enis, dataplane, own=lambda: facts.current.instance.private_ip)
     outside = OutsideRepair(
         cloud_check=cloud_check,
         ranges=ranges,
@@ -191,7 +198,7 @@ def repair(
         outside=outside,
         cloud_check=cloud_check,
         pods=pod_repair,
-        links=lambda: _links(book, dataplane),
+        links=lambda: _links(shared_ledger, dataplane),
         interval=settings.repair_interval,
     )
     lost_links.on_more(rounds.look_outside)
@@ -216,9 +223,9 @@ def repair(
     )
 
 
-def _links(book: SharedLedger, dataplane: DataPlane) -> Collection[str]:
+def _links(shared_ledger: SharedLedger, dataplane: DataPlane) -> Collection[str]:
     """Return the names of our links."""
-    return links_of(book.ledger) | {eni.name for eni in dataplane.enis}
+    return links_of(shared_ledger.current) | {eni.name for eni in dataplane.enis}
 
 
 def _repairs(

@@ -32,7 +32,7 @@ class CloudCheck:
         self,
         reconciler: Recovery,
         *,
-        book: SharedLedger,
+        shared_ledger: SharedLedger,
         enis: NodeEnis,
         announcer: ClaimPublisher,
         interval: float,
@@ -40,7 +40,7 @@ class CloudCheck:
     ) -> None:
         """Take who looks, where the outcome is seen, who is told, and the seconds between two looks."""
         self._reconciler = reconciler
-        self._book = book
+        self._shared_ledger = shared_ledger
         self._enis = enis
         self._announcer = announcer
         self._monotonic = monotonic
@@ -68,12 +68,12 @@ class CloudCheck:
     def look(self) -> None:
         """Compare with the cloud, tell Pods of what they have lost there. Raises: KernelError, StoreError."""
         self._hastened.clear()
-        before, state = self._book.ledger, self._state()
+        before, state = self._shared_ledger.current, self._state()
         self._look()
         if set(self._missing()) - self._told:
             # One listing may be short; people are told of what two do not show.
             self._look()
-        for pod, message in drift.unbound(before, self._book.ledger).items():
+        for pod, message in drift.unbound(before, self._shared_ledger.current).items():
             self.unbound += 1
             log.warning("Pod %s: %s", pod, message)
             self._announcer.warning(pod, "EIPUnbound", message)
@@ -100,8 +100,8 @@ class CloudCheck:
         self._due_at = self._monotonic() + self._pace.seconds(chance.fraction)
 
     def _state(self) -> tuple[bool, frozenset[str]]:
-        return self._reconciler.is_settled, frozenset(self._book.ledger.addresses)
+        return self._reconciler.is_settled, frozenset(self._shared_ledger.current.addresses)
 
     def _missing(self) -> dict[model.PodRef, str]:
         problems = {eni.eni_id: eni.problem for eni in self._enis.enis.values() if eni.problem}
-        return drift.missing(self._book.ledger, problems)
+        return drift.missing(self._shared_ledger.current, problems)

@@ -23,10 +23,10 @@ class Intrusions:
     """Invariant: `_rules` are the foreign rules of the last round; `removed` only grows."""
 
     def __init__(
-        self, book: SharedLedger, enis: NodeEnis, dataplane: DataPlane, own: Callable[[], str]
+        self, shared_ledger: SharedLedger, enis: NodeEnis, dataplane: DataPlane, own: Callable[[], str]
     ) -> None:
         """Take whose addresses these are, where to look, and what gives the node's own address."""
-        self._book = book
+        self._shared_ledger = shared_ledger
         self._enis = enis
         self._dataplane = dataplane
         self._own = own
@@ -71,7 +71,7 @@ class Intrusions:
         What the ledger still knows besides may be somebody else's by now, as one that was taken away or
         given back is; after a reboot also the node's own, if its primary address was changed meanwhile.
         """
-        addresses = self._book.ledger.addresses.values()
+        addresses = self._shared_ledger.current.addresses.values()
         return frozenset({a.ip for a in addresses if self._is_for_pods(a)} - {self._own()})
 
     def _is_for_pods(self, address: Address) -> bool:

@@ -32,7 +32,7 @@ _SECONDS = 10.0
 class OrphanSandboxes:
     """Looks for owners that are gone."""
 
-    book: SharedLedger
+    shared_ledger: SharedLedger
     pods: PodSource
     deleting: Delete
     cooldown: float
@@ -43,7 +43,7 @@ class OrphanSandboxes:
             return 0
         ended = 0
         # The kernel was looked at a while ago: who got a new sandbox since then is another one's business.
-        current = self.book.ledger.addresses
+        current = self.shared_ledger.current.addresses
         for address in [a for a in cut_off if current.get(a.ip) == a and self.is_over(a)][:_AT_ONCE]:
             state = address.state
             if not isinstance(state, Assigned):
@@ -68,7 +68,11 @@ class OrphanSandboxes:
 
         A kubelet reports a Pod's end after the DEL of its sandbox, so at the DEL it still looked alive.
         """
-        ended = self.book.note(lambda book: ledger.end_holds(book, pod, self.cooldown, self.book.now()))
+        ended = self.shared_ledger.note(
+            lambda shared_ledger: ledger.end_holds(
+                shared_ledger, pod, self.cooldown, self.shared_ledger.now()
+            )
+        )
         for address in ended.changed:
             log.info("Pod %s does not come back, %s is held no more", pod, address.ip)
 

@@ -29,10 +29,10 @@ class PodSides:
     """Invariant: `_looked_at` says by ifindex how often a link had been down at the last look behind it."""
 
     def __init__(
-        self, *, book: SharedLedger, enis: NodeEnis, dataplane: DataPlane, pending: PendingAdds
+        self, *, shared_ledger: SharedLedger, enis: NodeEnis, dataplane: DataPlane, pending: PendingAdds
     ) -> None:
         """Take what the Pods' ends are found and mended with, and the ADDs that are being served."""
-        self._book = book
+        self._shared_ledger = shared_ledger
         self._enis = enis
         self._dataplane = dataplane
         self._pending = pending
@@ -63,7 +63,7 @@ class PodSides:
         return mended
 
     def _owned_links(self) -> dict[HostEnd, Address]:
-        owned = self._book.ledger.in_state(Assigned)
+        owned = self._shared_ledger.current.in_state(Assigned)
         return {a.state.host_end: a for a in owned if isinstance(a.state, Assigned)}
 
     def _owner(self, link: FoundLink, owned: Mapping[HostEnd, Address]) -> PodWiring | None:

@@ -35,7 +35,7 @@ class Recovery:
         *,
         rebooting: Callable[[], None],
         settled: Callable[[], None],
-        book: SharedLedger,
+        shared_ledger: SharedLedger,
         enis: NodeEnis,
     ) -> None:
         """Take what the store knows of the time before, and what is to be compared.
@@ -47,7 +47,7 @@ class Recovery:
         self._past = past
         self._rebooting = rebooting
         self._settled = settled
-        self._book = book
+        self._shared_ledger = shared_ledger
         self._enis = enis
         self._looking = threading.Lock()
         self._looked = threading.Event()
@@ -61,9 +61,13 @@ class Recovery:
         if rebooted:
             log.info("the node was rebooted: the addresses are held for their Pods")
             self._rebooting()
-            self._book.note(lambda ledger: restart.rebooted(ledger, spans, self._book.now()))
+            self._shared_ledger.note(
+                lambda ledger: restart.rebooted(ledger, spans, self._shared_ledger.now())
+            )
         else:
-            self._book.note(lambda ledger: restart.restarted(ledger, spans, self._book.now()))
+            self._shared_ledger.note(
+                lambda ledger: restart.restarted(ledger, spans, self._shared_ledger.now())
+            )
         if self._past is not Past.NONE:
             self._settle()
         self._enis.recall(wait=rebooted)

@@ -33,7 +33,7 @@ from ipamd.net.node_side import NodeSides
 
 log = logging.getLogger(__name__)
 
-_TURN_SECONDS = 1.0
+_LOCK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,18 +93,18 @@ class Repair:
     def __init__(
         self,
         *,
-        book: SharedLedger,
+        shared_ledger: SharedLedger,
         enis: NodeEnis,
         dataplane: DataPlane,
-        turns: PodLocks,
+        locks: PodLocks,
         pending: PendingAdds,
         cooldown: float,
     ) -> None:
         """Take what to compare and the seconds that freed addresses cool."""
-        self._book = book
+        self._shared_ledger = shared_ledger
         self._enis = enis
         self._dataplane = dataplane
-        self._turns = turns
+        self._locks = locks
         self._pending = pending
         self._cooldown = cooldown
 
@@ -114,15 +114,15 @@ class Repair:
         What is under way may look wrong in it. Raises: KernelError when nftables cannot be listed.
         """
         # Who was settled before the kernel is listed has to be in the list; the others are left out.
-        settled = [a for a in self._book.ledger.in_state(Assigned) if not self._is_being_wired(a)]
+        settled = [a for a in self._shared_ledger.current.in_state(Assigned) if not self._is_being_wired(a)]
         leaving = self._dataplane.leaving
         snapshot = self._dataplane.snapshot(seen)
         sides, links = NodeSides(seen, snapshot), {link.name: link for link in snapshot.links}
         carried = addresses_of_links(snapshot)
-        recorded, going = links_of(self._book.ledger), leaving | self._dataplane.leaving
+        recorded, going = links_of(self._shared_ledger.current), leaving | self._dataplane.leaving
         return RepairPlan(
             pods=tuple(filter(lambda found: found.differences, (self._compared(a, sides) for a in settled))),
-            vacated=tuple(a for a in self._book.ledger.in_state(Occupied) if _has_left(a, links)),
+            vacated=tuple(a for a in self._shared_ledger.current.in_state(Occupied) if _has_left(a, links)),
             # After a burst of DELs many links are leaving: those are no leftovers.
             links=tuple(
                 LeftoverLink(link=link, ips=carried[link.name])
@@ -183,7 +183,7 @@ class Repair:
             return _Verdict.RIGHT
         try:
             with self._turn(seen.ip):
-                address = self._book.ledger.addresses.get(seen.ip)
+                address = self._shared_ledger.current.addresses.get(seen.ip)
                 if address is None or address.state != seen.state:
                     return _Verdict.RIGHT
                 return self._mend(address, wrong.eni)
@@ -208,11 +208,13 @@ class Repair:
         """Free an address whose unknown occupant has left the kernel."""
         try:
             with self._turn(address.ip):
-                if self._book.ledger.addresses.get(address.ip) != address:
+                if self._shared_ledger.current.addresses.get(address.ip) != address:
                     return
                 log.info("%s is occupied no more", address.ip)
-                now = self._book.now()
-                self._book.note(lambda book: ledger.vacate(book, address.ip, self._cooldown, now))
+                now = self._shared_ledger.now()
+                self._shared_ledger.note(
+                    lambda shared_ledger: ledger.vacate(shared_ledger, address.ip, self._cooldown, now)
+                )
         except IpamError as e:
             log.warning("%s, whose occupant has left, could not be freed: %s", address.ip, e)
 
@@ -236,14 +238,14 @@ class Repair:
 
     def _is_removable(self, left: LeftoverLink) -> bool:
         """Whether nobody has a link; one of an address that is in no ledger may be alive and stays."""
-        return left.ips <= self._book.ledger.addresses.keys() and not self._is_wanted(left.link)
+        return left.ips <= self._shared_ledger.current.addresses.keys() and not self._is_wanted(left.link)
 
     def _is_wanted(self, link: FoundLink) -> bool:
         """Whether a link that was listed belongs to a sandbox, or to one whose ADD makes it.
 
         The ADDs come first: one that ends in between has its link in the ledger, or has taken it away.
         """
-        return link.name in self._pending.links() or link.name in links_of(self._book.ledger)
+        return link.name in self._pending.links() or link.name in links_of(self._shared_ledger.current)
 
     def _clear(self, ip: str) -> bool:
         """Take away what is left of an address that nobody owns, besides links."""
@@ -266,16 +268,16 @@ class Repair:
         return True
 
     def _is_owned(self, ip: str) -> bool:
-        address = self._book.ledger.addresses.get(ip)
+        address = self._shared_ledger.current.addresses.get(ip)
         return address is not None and isinstance(address.state, Assigned | Occupied)
 
     def _turn(self, ip: str) -> contextlib.AbstractContextManager[None]:
-        return self._turns.of_address(ip, Deadline.after(_TURN_SECONDS, time.monotonic))
+        return self._locks.of_address(ip, Deadline.after(_LOCK_SECONDS, time.monotonic))
 
 
-def links_of(book: ledger.Ledger) -> set[str]:
+def links_of(shared_ledger: ledger.Ledger) -> set[str]:
     """Return the names of all links that somebody has."""
-    states = (address.state for address in book.addresses.values())
+    states = (address.state for address in shared_ledger.addresses.values())
     return {state.host_interface for state in states if isinstance(state, Assigned | Occupied)}
 
 

@@ -25,15 +25,15 @@ class NodePods:
 
 
 def build(
-    settings: AgentSettings, *, client: KubeClient, book: SharedLedger, dataplane: DataPlane
+    settings: AgentSettings, *, client: KubeClient, shared_ledger: SharedLedger, dataplane: DataPlane
 ) -> NodePods:
     """Return the Pods of the node that the settings name."""
     source, locks = PodSource(client, settings.node_name), PodLocks()
     release = SandboxRelease(
-        book=book,
+        shared_ledger=shared_ledger,
         dataplane=dataplane,
         pods=source,
-        turns=locks,
+        locks=locks,
         holds=settings.holds,
         cooldown=settings.ip_cooldown,
     )
@@ -41,6 +41,6 @@ def build(
         source=source,
         locks=locks,
         release=release,
-        unknown_owners=UnknownOwners(book=book, dataplane=dataplane, pods=source),
+        unknown_owners=UnknownOwners(shared_ledger=shared_ledger, dataplane=dataplane, pods=source),
         watch=Service(name="watch of Pods", start=source.start, stop=ended(source.stop)),
     )

@@ -1,9 +1,9 @@
-"""One thread at a time for each sandbox, and for each address: what happens to links happens in turns.
+"""One thread at a time for each sandbox, and for each address: what happens to links happens under a lock.
 
-A runtime may call ADD and DEL of one sandbox at once, or the same verb twice: these take the sandbox's turn.
+A runtime may call ADD and DEL of one sandbox at once, or the same verb twice: these take the sandbox's lock.
 Where two sandboxes, or a sandbox and the repair, meet, they meet at an address: whoever changes what the
-kernel has of an address, or the ledger because of it, has the turn of the address, and looks at the ledger
-after it got the turn. Who needs both takes the sandbox's first; nobody has two of a kind. Turns are held
+kernel has of an address, or the ledger because of it, holds the lock of the address, and looks at the ledger
+after it got it. Who needs both takes the sandbox's first; nobody has two of a kind. Locks are held
 across netlink calls and the ledger's commit (milliseconds), never across a wait.
 """
 
@@ -24,11 +24,11 @@ class PodLocks:
     def of_sandbox(
         self, key: model.SandboxKey, deadline: Deadline
     ) -> contextlib.AbstractContextManager[None]:
-        """Hold the turn of a sandbox; TryAgainError when it does not come in time."""
+        """Hold the lock of a sandbox; TryAgainError when it does not come in time."""
         return self._taken(f"sandbox {key.container_id:.13} {key.ifname}", str(key), deadline)
 
     def of_address(self, ip: str, deadline: Deadline) -> contextlib.AbstractContextManager[None]:
-        """Hold the turn of an address; TryAgainError when it does not come in time."""
+        """Hold the lock of an address; TryAgainError when it does not come in time."""
         return self._taken(f"address {ip}", ip, deadline)
 
     def _taken(self, subject: str, name: str, deadline: Deadline) -> contextlib.AbstractContextManager[None]:

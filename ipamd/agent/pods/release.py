@@ -28,16 +28,18 @@ log = logging.getLogger(__name__)
 class SandboxRelease:
     """Ends sandboxes of one node."""
 
-    book: SharedLedger
+    shared_ledger: SharedLedger
     dataplane: DataPlane
     pods: PodSource
-    turns: PodLocks
+    locks: PodLocks
     holds: ledger_holds.HoldTimes
     cooldown: float
 
     def address_of(self, key: model.SandboxKey) -> Address | None:
         """Return the address that the sandbox has, or that is held because it had it."""
-        return next((a for a in self.book.ledger.in_state(Assigned, Held) if _key_of(a) == key), None)
+        return next(
+            (a for a in self.shared_ledger.current.in_state(Assigned, Held) if _key_of(a) == key), None
+        )
 
     def end(
         self,
@@ -58,7 +60,7 @@ class SandboxRelease:
         found = self.address_of(key)
         if found is None:
             return
-        with self.turns.of_address(found.ip, deadline):
+        with self.locks.of_address(found.ip, deadline):
             address = self.address_of(key)
             # Another one: a newer sandbox of the Pod has taken over what this one had.
             if address is not None and address.ip == found.ip:
@@ -72,13 +74,13 @@ class SandboxRelease:
             unwire = self.dataplane.cut_pod if link_may_linger else self.dataplane.unwire_pod
             unwire(address.ip, state.host_end)
 
-        def release(book: ledger.Ledger) -> ledger.Transition:
+        def release(shared_ledger: ledger.Ledger) -> ledger.Transition:
             # Decided under the ledger's lock: who hears later that the Pod does not come back finds the hold.
-            now = self.book.now()
+            now = self.shared_ledger.now()
             hold = self._hold(address, pod, now) if may_hold else None
-            return ledger.release(book, state.key, hold, self.cooldown, now)
+            return ledger.release(shared_ledger, state.key, hold, self.cooldown, now)
 
-        after = self.book.note(release).address
+        after = self.shared_ledger.note(release).address
         if after is not None:
             log.info(
                 "sandbox %.13s of Pod %s is gone, %s is %s",

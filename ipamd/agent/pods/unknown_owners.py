@@ -24,19 +24,19 @@ _PODS_SECONDS = 10.0
 class UnknownOwners:
     """Looks for them in the kernel."""
 
-    book: SharedLedger
+    shared_ledger: SharedLedger
     dataplane: DataPlane
     pods: PodSource
 
     def find(self) -> Mapping[str, Assigned | Occupied]:
         """Return them by address; as a rule there are none. Raises: KernelError."""
-        known = self.book.ledger.addresses
+        known = self.shared_ledger.current.addresses
         kernel = self.dataplane.snapshot()
         links = {ip: link for ip, link in _links_in_use(kernel).items() if ip not in known}
         if not links:
             return {}
         self.pods.wait_synced(_PODS_SECONDS)
-        pods, now = self.pods.all(), self.book.now()
+        pods, now = self.pods.all(), self.shared_ledger.now()
         found = {ip: owner(link, ip, pods, eip=ip in kernel.eip_pods, now=now) for ip, link in links.items()}
         for ip, state in found.items():
             log.warning("%s is wired and the store does not know of it: %s", ip, state)

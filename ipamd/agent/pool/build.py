@@ -41,7 +41,7 @@ def build(
     settings: AgentSettings,
     facts: LiveFacts,
     *,
-    book: SharedLedger,
+    shared_ledger: SharedLedger,
     enis: NodeEnis,
     cloud: TencentCloud,
     database: Database,
@@ -62,15 +62,15 @@ def build(
         return PoolTerms(limits=limits, targets=settings.targets, cooldown=settings.ip_cooldown)
 
     executor = PoolExecutor(
-        plan, cloud=cloud, enis=enis, book=book, database=database, monotonic=time.monotonic
+        plan, cloud=cloud, enis=enis, shared_ledger=shared_ledger, database=database, monotonic=time.monotonic
     )
     freeze = PoolFreeze(database, wall=time.time)
-    pool = Pool(terms, book=book, enis=enis, actions=executor, freeze=freeze)
-    book.on_change(pool.trigger)
+    pool = Pool(terms, shared_ledger=shared_ledger, enis=enis, actions=executor, freeze=freeze)
+    shared_ledger.on_change(pool.trigger)
     facts.on_change(pool.trigger)
     freeze.on_change(pool.trigger)
     drain = Drain(
-        book=book,
+        shared_ledger=shared_ledger,
         enis=enis,
         cloud=cloud,
         executor=executor,
@@ -85,9 +85,9 @@ def build(
     )
 
 
-def figures(book: SharedLedger, pool: Pool) -> str:
+def figures(shared_ledger: SharedLedger, pool: Pool) -> str:
     """Return how many addresses there are, and for what, in a few words."""
-    ledger, most = book.ledger, capacity.pod_ips(pool.terms.limits)
+    ledger, most = shared_ledger.current, capacity.pod_ips(pool.terms.limits)
     used = len(ledger.in_state(Assigned, Occupied))
     return f"{used} of {most} addresses in use, {len(ledger.available)} free"
 

@@ -46,7 +46,7 @@ class Drain:
     def __init__(
         self,
         *,
-        book: SharedLedger,
+        shared_ledger: SharedLedger,
         enis: NodeEnis,
         cloud: TencentCloud,
         executor: PoolExecutor,
@@ -54,7 +54,7 @@ class Drain:
         instance: Callable[[], model.Instance],
     ) -> None:
         """Take the ledger, the ENIs, and who gives back."""
-        self._book = book
+        self._shared_ledger = shared_ledger
         self._enis = enis
         self._cloud = cloud
         self._executor = executor
@@ -87,16 +87,18 @@ class Drain:
 
     def _retired(self, eni_id: str) -> tuple[str, ...]:
         """Take some free addresses of an ENI out of service, besides those that are on their way back."""
-        book = self._book
-        warm = [a.ip for a in book.ledger.available if a.eni_id == eni_id][:_MOST_AT_ONCE]
+        shared_ledger = self._shared_ledger
+        warm = [a.ip for a in shared_ledger.current.available if a.eni_id == eni_id][:_MOST_AT_ONCE]
         if warm:
-            book.apply(lambda current: ledger.retire(current, _still_warm(current, warm), book.now()))
-        leaving = [a.ip for a in book.ledger.in_state(Unassigning) if a.eni_id == eni_id]
+            shared_ledger.apply(
+                lambda current: ledger.retire(current, _still_warm(current, warm), shared_ledger.now())
+            )
+        leaving = [a.ip for a in shared_ledger.current.in_state(Unassigning) if a.eni_id == eni_id]
         return tuple(leaving[:_MOST_AT_ONCE])
 
     def _take_off(self, deadline: Deadline, failures: list[str]) -> list[str]:
         gone: list[str] = []
-        used = {address.eni_id for address in self._book.ledger.addresses.values()}
+        used = {address.eni_id for address in self._shared_ledger.current.addresses.values()}
         for eni in [eni for eni in self._enis.enis.values() if eni.eni_id not in used]:
             try:
                 self._delete(eni, deadline)
@@ -121,14 +123,18 @@ class Drain:
             failures.append(f"the ENIs could not be looked at afterwards: {e}")
 
     def _left(self) -> Iterator[str]:
-        now = self._book.now()
-        for address in sorted(self._book.ledger.addresses.values(), key=lambda a: a.ip):
+        now = self._shared_ledger.now()
+        for address in sorted(self._shared_ledger.current.addresses.values(), key=lambda a: a.ip):
             yield _why(address, now)
 
 
-def _still_warm(book: ledger.Ledger, ips: list[str]) -> tuple[str, ...]:
+def _still_warm(shared_ledger: ledger.Ledger, ips: list[str]) -> tuple[str, ...]:
     """Return those that no Pod has got meanwhile."""
-    return tuple(ip for ip in ips if ip in book.addresses and isinstance(book.addresses[ip].state, Warm))
+    return tuple(
+        ip
+        for ip in ips
+        if ip in shared_ledger.addresses and isinstance(shared_ledger.addresses[ip].state, Warm)
+    )
 
 
 def _why(address: Address, now: Boottime) -> str:

@@ -60,7 +60,7 @@ class PoolExecutor:
         *,
         cloud: TencentCloud,
         enis: NodeEnis,
-        book: SharedLedger,
+        shared_ledger: SharedLedger,
         database: Database,
         monotonic: Callable[[], float],
     ) -> None:
@@ -68,7 +68,7 @@ class PoolExecutor:
         self._plan = plan
         self._cloud = cloud
         self._enis = enis
-        self._book = book
+        self._shared_ledger = shared_ledger
         self._database = database
         self._monotonic = monotonic
         self._told: set[str] = set()
@@ -88,7 +88,9 @@ class PoolExecutor:
             if e.kind.policy.outcome is not Outcome.NOTHING:
                 self.look()
             raise
-        self._book.note(lambda book: ledger.adopt(book, action.eni_id, ips, self._book.now()))
+        self._shared_ledger.note(
+            lambda shared_ledger: ledger.adopt(shared_ledger, action.eni_id, ips, self._shared_ledger.now())
+        )
         log.info("assigned %d addresses to %s: %s", len(ips), action.eni_id, ", ".join(ips))
 
     def create(self, action: pool.CreateEni, closed: frozenset[str]) -> str:
@@ -110,7 +112,7 @@ class PoolExecutor:
 
     def _open_intent(self) -> Intent | None:
         """Return an ENI creation of unknown outcome that is worth a repeat; the oldest of several."""
-        since = self._book.now() - _REPEAT_SECONDS
+        since = self._shared_ledger.now() - _REPEAT_SECONDS
         intents = self._database.intents()
         return next((i for i in intents if i.action == CREATE_ENI and i.created_at > since), None)
 
@@ -138,7 +140,7 @@ class PoolExecutor:
             token=uuid.uuid4().hex,
             action=CREATE_ENI,
             arguments=asdict(request),
-            created_at=self._book.now(),
+            created_at=self._shared_ledger.now(),
         )
         self._database.put_intent(intent)
         return intent
@@ -147,7 +149,10 @@ class PoolExecutor:
         """Return the ENI creations whose outcome is not known; those too old to repeat are struck out."""
         kept = []
         for intent in self._database.intents():
-            if intent.action == CREATE_ENI and self._book.now() - intent.created_at < _INTENT_LIFETIME:
+            if (
+                intent.action == CREATE_ENI
+                and self._shared_ledger.now() - intent.created_at < _INTENT_LIFETIME
+            ):
                 kept.append(intent)
             else:
                 log.warning(
@@ -171,9 +176,11 @@ class PoolExecutor:
             self._cloud.unassign_ips(eni_id, ips, Deadline.after(_ASSIGN_SECONDS, self._monotonic))
         except CloudError as e:
             if e.kind is CloudErrorKind.PERMISSION:
-                self._book.note(lambda book: ledger.reinstate(book, ips, self._book.now()))
+                self._shared_ledger.note(
+                    lambda shared_ledger: ledger.reinstate(shared_ledger, ips, self._shared_ledger.now())
+                )
             raise
-        self._book.note(lambda book: ledger.forget(book, ips))
+        self._shared_ledger.note(lambda shared_ledger: ledger.forget(shared_ledger, ips))
         log.info("gave %d addresses of %s back: %s", len(ips), eni_id, ", ".join(ips))
 
     def _existing(self, subnet_ids: tuple[str, ...], deadline: Deadline) -> list[model.Subnet]:

@@ -72,7 +72,7 @@ class Pool:
         self,
         terms: Callable[[], PoolTerms],
         *,
-        book: SharedLedger,
+        shared_ledger: SharedLedger,
         enis: NodeEnis,
         actions: PoolExecutor,
         freeze: PoolFreeze,
@@ -80,15 +80,15 @@ class Pool:
         """Take what tells the terms, who executes, and what an operator wants; `start` begins the work."""
         self._freeze = freeze
         self._told_terms = terms
-        self._book = book
+        self._shared_ledger = shared_ledger
         self._enis = enis
         self._actions = actions
         self._guard = threading.Lock()
         self._arriving: dict[str, int] = {}  # by what is busy: how many addresses it will bring
         self._waiting = 0
         self._last_release = LONG_AGO
-        self._failures = FailureCache(clock=book.now, random=chance.fraction)
-        self._returns = FailureCache(clock=book.now, random=chance.fraction)
+        self._failures = FailureCache(clock=shared_ledger.now, random=chance.fraction)
+        self._returns = FailureCache(clock=shared_ledger.now, random=chance.fraction)
         """Of giving back: that an ENI must keep an address does not say that it cannot have another."""
         self._jobs = JobQueue()
         self._workers = Workers("pool-worker", _WORKERS, self._jobs, do_job, policy=OF_JOBS)
@@ -163,11 +163,16 @@ class Pool:
 
     def obstacle(self) -> IpamError | None:
         """Return why no address will come to a Pod that waits now; None when waiting may help."""
-        book = self._book.ledger
+        shared_ledger = self._shared_ledger.current
         with self._guard:
             coming = bool(self._arriving)
-        now = self._book.now()
-        if coming or book.available or pool.coming_free(book, now) or book.in_state(Held):
+        now = self._shared_ledger.now()
+        if (
+            coming
+            or shared_ledger.available
+            or pool.coming_free(shared_ledger, now)
+            or shared_ledger.in_state(Held)
+        ):
             return None
         facts = self._facts()
         if pool.room(facts) > 0 and (frozen := self._freeze.obstacle()):
@@ -181,7 +186,7 @@ class Pool:
                 advice="mend the node's network; `ipamctl status` names each ENI with its problem",
             )
         if pool.room(facts) <= 0:
-            return _node_is_full(facts.limits, len(pool.stuck(book, now)))
+            return _node_is_full(facts.limits, len(pool.stuck(shared_ledger, now)))
         failures = self.refusals()
         lasting = all(not isinstance(e, CloudError) or e.kind.policy.retry_after for e in failures)
         return failures[0] if failures and lasting else None
@@ -216,8 +221,8 @@ class Pool:
 
         What cools or is held becomes free by itself; what waits for its EIP to be unbound perhaps never.
         """
-        book = self._book.ledger
-        if book.available or book.in_state(Assigned, Occupied, Cooling, Held):
+        shared_ledger = self._shared_ledger.current
+        if shared_ledger.available or shared_ledger.in_state(Assigned, Occupied, Cooling, Held):
             return []
         if pool.wanted(self._facts()) <= 0:
             return []
@@ -234,8 +239,11 @@ class Pool:
             return activity
         if pool.room(self._facts()) > 0:
             return "the cloud has not been asked for more addresses yet"
-        book = self._book.ledger
-        cooling, held = len(pool.coming_free(book, self._book.now())), len(book.in_state(Held))
+        shared_ledger = self._shared_ledger.current
+        cooling, held = (
+            len(pool.coming_free(shared_ledger, self._shared_ledger.now())),
+            len(shared_ledger.in_state(Held)),
+        )
         return (
             f"all addresses that the node can have are taken, {cooling} of them become free after their "
             f"cool-down, {held} are held for Pods that may come back and give way"
@@ -246,8 +254,8 @@ class Pool:
         return sorted(self._failures.errors().values(), key=lambda e: not isinstance(e, CloudError))
 
     def _pause(self) -> float:
-        expiry = ledger.next_expiry(self._book.ledger)
-        return _TICK if expiry is None else min(_TICK, max(0.0, expiry - self._book.now()))
+        expiry = ledger.next_expiry(self._shared_ledger.current)
+        return _TICK if expiry is None else min(_TICK, max(0.0, expiry - self._shared_ledger.now()))
 
     def _round(self) -> float:
         """Let time do its part, and have executed what is planned; return the seconds to the next round.
@@ -259,8 +267,10 @@ class Pool:
 
     def _act(self) -> None:
         cooldown = self._told_terms().cooldown
-        self._book.write()
-        self._book.note(lambda book: ledger.expire(book, cooldown, self._book.now()))
+        self._shared_ledger.write()
+        self._shared_ledger.note(
+            lambda shared_ledger: ledger.expire(shared_ledger, cooldown, self._shared_ledger.now())
+        )
         self._failures.keep_only({_CREATION, *self._enis.enis, *self._actions.subnet_ids})
         self._returns.keep_only(set(self._enis.enis))
         if not self._enis.are_known:
@@ -268,7 +278,7 @@ class Pool:
             if not self._failures.is_closed(_CREATION):
                 self._begin(_CREATION, 0, self._actions.look)
             return
-        actions = pool.plan(self._facts(), self._book.now())
+        actions = pool.plan(self._facts(), self._shared_ledger.now())
         if self._freeze.since is not None:
             # Holds may end for Pods that wait: that is the node's own, and asks nothing of the cloud.
             actions = [action for action in actions if isinstance(action, pool.ShortenHolds)]
@@ -286,18 +296,18 @@ class Pool:
                     log.info("Pods wait for an address: %s are held no longer", ", ".join(action.ips))
                     self._shorten_holds(action)
                 case pool.UnassignIps():
-                    self._last_release = self._book.now()
+                    self._last_release = self._shared_ledger.now()
                     self._retire(action.ips)
                     self._give_back_retired()
 
     def _facts(self) -> pool.PoolFacts:
-        book = self._book.ledger
+        shared_ledger = self._shared_ledger.current
         terms = self.terms
         with self._guard:
             arriving, waiting = dict(self._arriving), self._waiting
-        known = Counter(address.eni_id for address in book.addresses.values())
+        known = Counter(address.eni_id for address in shared_ledger.addresses.values())
         return pool.PoolFacts(
-            ledger=book,
+            ledger=shared_ledger,
             enis=tuple(self._room(known[eni.eni_id], eni, arriving) for eni in self._enis.enis.values()),
             limits=terms.limits,
             targets=terms.targets,
@@ -342,15 +352,19 @@ class Pool:
         self._failures.succeeded(self._actions.create(action, closed))
 
     def _shorten_holds(self, action: pool.ShortenHolds) -> None:
-        self._book.note(lambda book: ledger.shorten_holds(book, action.ips, action.until))
+        self._shared_ledger.note(
+            lambda shared_ledger: ledger.shorten_holds(shared_ledger, action.ips, action.until)
+        )
 
     def _retire(self, ips: tuple[str, ...]) -> None:
-        self._book.apply(lambda book: ledger.retire(book, ips, self._book.now()))
+        self._shared_ledger.apply(
+            lambda shared_ledger: ledger.retire(shared_ledger, ips, self._shared_ledger.now())
+        )
 
     def _give_back_retired(self) -> None:
         """Have every retired address unassigned: those of this round, and those that a crash left."""
         retired: dict[str, tuple[str, ...]] = {}
-        for address in self._book.ledger.in_state(Unassigning):
+        for address in self._shared_ledger.current.in_state(Unassigning):
             if not self._returns.is_closed(address.eni_id):
                 retired[address.eni_id] = (*retired.get(address.eni_id, ()), address.ip)
         for eni_id, ips in retired.items():
@@ -391,7 +405,7 @@ class Pool:
         finally:
             with self._guard:
                 del self._arriving[subject]
-            self._book.wake()
+            self._shared_ledger.wake()
             self.trigger()
 
 

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 _SOON = 0.1
 """Seconds until an EIP that was ordered is looked for; it is CREATING for a moment."""
-_TURN = 1.0
+_QUOTA_LOCK_SECONDS = 1.0
 """Seconds for which a worker waits for the one that tries again for quota, and then leaves it for as long."""
 _BY_CVM = (
     "the account bills EIPs by CVM (LEGACY): bandwidth and charge type of this EIP are the CVM's, not those "
@@ -42,7 +42,7 @@ class Provisioning:
         self._cluster_id = cluster_id
         self._ports = ports
         self._account = account
-        self._quota_turn = threading.Lock()
+        self._quota_lock = threading.Lock()
         self._limits = ports.tag_limits
 
     def give(self, claim: Claim, action: Allocate) -> Result:
@@ -55,12 +55,12 @@ class Provisioning:
         refusal = self._check(claim, action)
         if refusal:  # most come to this, and need no turn for it
             return refusal
-        if not self._quota_turn.acquire(timeout=_TURN):
-            return Result(requeue_after=_TURN)
+        if not self._quota_lock.acquire(timeout=_QUOTA_LOCK_SECONDS):
+            return Result(requeue_after=_QUOTA_LOCK_SECONDS)
         try:
             return self._check(claim, action) or self._send(claim, action)
         finally:
-            self._quota_turn.release()
+            self._quota_lock.release()
 
     def _check(self, claim: Claim, action: Allocate) -> Result | None:
         """Refuse what the cloud is known to refuse: nothing is written for an order that is not sent."""

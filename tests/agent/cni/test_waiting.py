@@ -1,4 +1,4 @@
-"""The small parts that make threads wait for each other: turns, pending ADDs, the address book."""
+"""The small parts that make threads wait for each other: locks, pending ADDs, the ledger."""
 
 import threading
 import time
@@ -27,7 +27,7 @@ def database(tmp_path):
 
 
 def adopt(*ips):
-    return lambda book: ledger.adopt(book, "eni-1", ips, 1.0)
+    return lambda shared_ledger: ledger.adopt(shared_ledger, "eni-1", ips, 1.0)
 
 
 def sandbox(container_id):
@@ -35,27 +35,27 @@ def sandbox(container_id):
 
 
 def test_turns_of_one_sandbox_exclude_each_other_and_others_do_not_wait():
-    turns = PodLocks()
+    locks = PodLocks()
     with (
-        turns.of_sandbox(sandbox("a"), soon()),
-        turns.of_sandbox(sandbox("b"), soon(0)),
-        turns.of_address("10.0.1.10", soon(0)),
+        locks.of_sandbox(sandbox("a"), soon()),
+        locks.of_sandbox(sandbox("b"), soon(0)),
+        locks.of_address("10.0.1.10", soon(0)),
         pytest.raises(errors.TryAgainError, match="sandbox a eth0"),
-        turns.of_sandbox(sandbox("a"), soon(0)),
+        locks.of_sandbox(sandbox("a"), soon(0)),
     ):
         pytest.fail("two at once")
-    with turns.of_sandbox(sandbox("a"), soon(0)):
+    with locks.of_sandbox(sandbox("a"), soon(0)):
         pass
 
 
 def test_turn_passes_to_the_one_who_waits():
-    turns, order = PodLocks(), []
+    locks, order = PodLocks(), []
 
     def second():
-        with turns.of_address("10.0.1.10", soon()):
+        with locks.of_address("10.0.1.10", soon()):
             order.append("second")
 
-    with turns.of_address("10.0.1.10", soon()):
+    with locks.of_address("10.0.1.10", soon()):
         thread = threading.Thread(target=second)
         thread.start()
         order.append("first")
@@ -95,54 +95,54 @@ def test_add_whose_caller_has_left_is_over():
 
 
 def test_change_is_on_disk_before_anybody_sees_it(database):
-    book, seen = SharedLedger(database, ledger.Ledger()), []
-    book.on_change(lambda: seen.append(len(database.load())))
+    shared_ledger, seen = SharedLedger(database, ledger.Ledger()), []
+    shared_ledger.on_change(lambda: seen.append(len(database.load())))
 
-    book.apply(adopt("10.0.1.1", "10.0.1.2"))
+    shared_ledger.apply(adopt("10.0.1.1", "10.0.1.2"))
 
     assert seen == [2]
-    assert set(book.ledger.addresses) == {"10.0.1.1", "10.0.1.2"}
+    assert set(shared_ledger.current.addresses) == {"10.0.1.1", "10.0.1.2"}
 
 
 def test_change_that_cannot_be_stored_did_not_happen(database):
-    book = SharedLedger(database, ledger.Ledger())
+    shared_ledger = SharedLedger(database, ledger.Ledger())
     database.close()
 
     with pytest.raises(StoreError, match="check free space"):
-        book.apply(adopt("10.0.1.1"))
-    assert book.ledger == ledger.Ledger()
+        shared_ledger.apply(adopt("10.0.1.1"))
+    assert shared_ledger.current == ledger.Ledger()
 
 
 def test_waiting_ends_when_the_ledger_changes_or_the_time_is_over(database):
-    book = SharedLedger(database, ledger.Ledger())
-    thread = threading.Thread(target=lambda: book.apply(adopt("10.0.1.1")))
+    shared_ledger = SharedLedger(database, ledger.Ledger())
+    thread = threading.Thread(target=lambda: shared_ledger.apply(adopt("10.0.1.1")))
     thread.start()
 
-    assert book.wait(lambda current: bool(current.addresses), soon())
+    assert shared_ledger.wait(lambda current: bool(current.addresses), soon())
     thread.join(5)
-    assert not book.wait(lambda current: len(current.addresses) > 1, soon(0.05))
+    assert not shared_ledger.wait(lambda current: len(current.addresses) > 1, soon(0.05))
 
 
 def test_waiting_ends_when_somebody_wakes_for_another_reason(database):
-    book, reason = SharedLedger(database, ledger.Ledger()), threading.Event()
+    shared_ledger, reason = SharedLedger(database, ledger.Ledger()), threading.Event()
 
     def waker():
         reason.set()
-        book.wake()
+        shared_ledger.wake()
 
     thread = threading.Thread(target=waker)
     thread.start()
-    assert book.wait(lambda _: reason.is_set(), soon())
+    assert shared_ledger.wait(lambda _: reason.is_set(), soon())
     thread.join(5)
 
 
 def test_simultaneous_changes_are_all_kept(database):
-    book = SharedLedger(database, ledger.Ledger())
-    threads = [threading.Thread(target=book.apply, args=(adopt(f"10.0.1.{n}"),)) for n in range(20)]
+    shared_ledger = SharedLedger(database, ledger.Ledger())
+    threads = [threading.Thread(target=shared_ledger.apply, args=(adopt(f"10.0.1.{n}"),)) for n in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(10)
 
-    assert len(book.ledger.addresses) == 20
+    assert len(shared_ledger.current.addresses) == 20
     assert len(database.load()) == 20

@@ -25,16 +25,18 @@ def claim(**changes):
 
 
 def assigned(stage=None, *, of="default/web-0", eip_id="eip-1"):
-    book = ledger.adopt(ledger.Ledger(), "eni-1", [IP], NOW).ledger
-    book = acquisition.acquire(book, acquisition.Attachment(key=KEY, pod=pod_ref(uid="u1")), 30.0, NOW).ledger
+    current = ledger.adopt(ledger.Ledger(), "eni-1", [IP], NOW).ledger
+    current = acquisition.acquire(
+        current, acquisition.Attachment(key=KEY, pod=pod_ref(uid="u1")), 30.0, NOW
+    ).ledger
     if stage is None:
-        return book
+        return current
     binding = states.Binding(eip_id=eip_id, public_ip="", stage=stage, claim=of)
-    return book.changed(replace(book.addresses[IP], eip=binding)).ledger
+    return current.changed(replace(current.addresses[IP], eip=binding)).ledger
 
 
-def freed(book):
-    return ledger.release(book, KEY, None, 30.0, NOW).ledger
+def freed(current):
+    return ledger.release(current, KEY, None, 30.0, NOW).ledger
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ def plan(tmp_path):
     """Compare a ledger with claims, which the watches have read or not."""
     with Database(tmp_path / "ipamd.db") as database:
 
-        def make(book, *known, informed=True, enis_known=True):
+        def make(current, *known, informed=True, enis_known=True):
             by_name = {(each.namespace, each.name): each for each in known}
             source = SimpleNamespace(
                 all=lambda: known,
@@ -51,7 +53,9 @@ def plan(tmp_path):
             )
             pods = SimpleNamespace(known=lambda _: None, has_synced=informed)
             enis = SimpleNamespace(are_known=enis_known)
-            return BindingPlan(NODE, book=SharedLedger(database, book), claims=source, pods=pods, enis=enis)
+            return BindingPlan(
+                NODE, shared_ledger=SharedLedger(database, current), claims=source, pods=pods, enis=enis
+            )
 
         yield make
 
@@ -65,12 +69,12 @@ def test_nothing_is_due_before_it_is_known_which_addresses_the_node_has(plan):
 
 
 def test_what_needs_no_claim_is_due_before_the_watches_have_read_them(plan):
-    for book in (freed(assigned(states.BindStage.BOUND)), assigned(states.BindStage.UNBINDING)):
-        assert kinds(plan(book, informed=False).due()) == [binding_plan.Disassociate]
+    for current in (freed(assigned(states.BindStage.BOUND)), assigned(states.BindStage.UNBINDING)):
+        assert kinds(plan(current, informed=False).due()) == [binding_plan.Disassociate]
 
 
 @pytest.mark.parametrize(
-    ("book", "known"),
+    ("current", "known"),
     [
         (assigned(), claim()),
         (assigned(states.BindStage.BOUND), claim()),
@@ -79,14 +83,14 @@ def test_what_needs_no_claim_is_due_before_the_watches_have_read_them(plan):
     ],
     ids=["bind", "publish", "a deleted claim", "an EIP of nobody known"],
 )
-def test_all_else_waits_until_they_have(plan, book, known):
-    assert plan(book, known, informed=True).due().actions
-    assert plan(book, known, informed=False).due().actions == ()
+def test_all_else_waits_until_they_have(plan, current, known):
+    assert plan(current, known, informed=True).due().actions
+    assert plan(current, known, informed=False).due().actions == ()
 
 
 def test_a_claim_waits_for_its_own_bind_that_fails(plan):
-    book = assigned()
-    made = plan(book, claim())
+    current = assigned()
+    made = plan(current, claim())
     (bind,) = made.due().actions
 
     assert made.kept_waiting(bind, pod_ref(uid="u1")) == claim()
@@ -94,9 +98,9 @@ def test_a_claim_waits_for_its_own_bind_that_fails(plan):
 
 def test_a_claim_waits_for_another_eip_to_leave_and_not_for_its_own(plan):
     def waits(eip_id, *known):
-        book = freed(assigned(states.BindStage.BOUND, eip_id=eip_id))
-        unbind = binding_plan.Disassociate(address=book.addresses[IP], why="", certain=True)
-        return plan(book, *known).kept_waiting(unbind, pod_ref(uid="u1"))
+        current = freed(assigned(states.BindStage.BOUND, eip_id=eip_id))
+        unbind = binding_plan.Disassociate(address=current.addresses[IP], why="", certain=True)
+        return plan(current, *known).kept_waiting(unbind, pod_ref(uid="u1"))
 
     assert waits("eip-other", claim()) == claim()
     assert waits("eip-1", claim()) is None

@@ -28,27 +28,29 @@ def told(*, node=NODE, ip=IP, uid="u1", true=True):
 
 def assigned(stage=None, *, eip_id="eip-1", claim_name="default/web-0", uid="u1"):
     key = model.SandboxKey(container_id="c1", ifname="eth0")
-    book = ledger.adopt(ledger.Ledger(), "eni-1", [IP], NOW).ledger
-    book = acquisition.acquire(book, acquisition.Attachment(key=key, pod=pod_ref(uid=uid)), 30.0, NOW).ledger
+    current = ledger.adopt(ledger.Ledger(), "eni-1", [IP], NOW).ledger
+    current = acquisition.acquire(
+        current, acquisition.Attachment(key=key, pod=pod_ref(uid=uid)), 30.0, NOW
+    ).ledger
     if stage is None:
-        return book
+        return current
     binding = states.Binding(eip_id=eip_id, public_ip="", stage=stage, claim=claim_name)
-    return book.changed(replace(book.addresses[IP], eip=binding)).ledger
+    return current.changed(replace(current.addresses[IP], eip=binding)).ledger
 
 
-def released(book, hold=None):
-    return ledger.release(book, book.addresses[IP].state.key, hold, 30.0, NOW).ledger
+def released(current, hold=None):
+    return ledger.release(current, current.addresses[IP].state.key, hold, 30.0, NOW).ledger
 
 
-def decided(book, *known, expected=()):
+def decided(current, *known, expected=()):
     facts = binding_plan.BindingFacts(
-        node=NODE, ledger=book, claims={str(c): c for c in known}, expected=frozenset(expected)
+        node=NODE, ledger=current, claims={str(c): c for c in known}, expected=frozenset(expected)
     )
     return binding_plan.decide(facts)
 
 
-def one(book, *known, expected=()):
-    (action,) = decided(book, *known, expected=expected)
+def one(current, *known, expected=()):
+    (action,) = decided(current, *known, expected=expected)
     return action
 
 
@@ -102,9 +104,9 @@ def test_freed_address_gives_its_eip_back_whatever_the_claim_says():
 
 
 def test_unknown_eip_on_a_free_address_is_looked_into_first():
-    book = released(assigned(BOUND, claim_name=""))
+    current = released(assigned(BOUND, claim_name=""))
 
-    assert not one(book).certain
+    assert not one(current).certain
 
 
 def test_an_eip_that_this_agent_has_not_bound_is_looked_at_whatever_the_pods_claim_says():
@@ -174,9 +176,9 @@ def test_held_address_keeps_its_eip_without_any_action():
 
 def test_retained_claim_that_already_serves_the_next_pod_keeps_the_hold():
     hold = ledger.AddressHold(until=NOW + 120, by_name=True)
-    book = released(assigned(BOUND), hold)
+    current = released(assigned(BOUND), hold)
 
-    assert decided(book, claim(retained=True, pod=eipclaim.ClaimPod(uid="u2"), **told())) == []
+    assert decided(current, claim(retained=True, pod=eipclaim.ClaimPod(uid="u2"), **told())) == []
 
 
 def test_claim_that_serves_another_pod_without_retention_takes_its_eip_along():
@@ -186,10 +188,10 @@ def test_claim_that_serves_another_pod_without_retention_takes_its_eip_along():
 
 
 def test_hold_of_a_pod_that_is_expected_back_goes_on_binding():
-    book = released(assigned(), ledger.AddressHold(until=NOW + 120, by_name=False))
+    current = released(assigned(), ledger.AddressHold(until=NOW + 120, by_name=False))
 
-    assert isinstance(one(book, claim(), expected=[pod_ref()]), binding_plan.Associate)
-    assert decided(book, claim()) == []
+    assert isinstance(one(current, claim(), expected=[pod_ref()]), binding_plan.Associate)
+    assert decided(current, claim()) == []
 
 
 def test_binding_of_this_node_without_an_address_is_withdrawn():
@@ -204,18 +206,18 @@ def test_binding_that_is_about_to_be_made_again_is_not_withdrawn():
 
 
 def test_quarantined_address_gets_no_eip():
-    book = assigned()
-    book = book.changed(replace(book.addresses[IP], missing_since=NOW)).ledger
+    current = assigned()
+    current = current.changed(replace(current.addresses[IP], missing_since=NOW)).ledger
 
-    assert decided(book, claim()) == []
+    assert decided(current, claim()) == []
 
 
 def test_occupied_address_of_a_lost_store_keeps_its_eip():
     occupant = states.Occupied(host_interface="eni0", host_mac="0a:e2:01:02:03:04", pod=pod_ref(), since=NOW)
     eip = states.Binding(eip_id="eip-1", public_ip="", stage=BOUND)
-    book = ledger.Ledger.of([states.Address(ip=IP, eni_id="eni-1", state=occupant, added_at=NOW, eip=eip)])
+    current = ledger.Ledger.of([states.Address(ip=IP, eni_id="eni-1", state=occupant, added_at=NOW, eip=eip)])
 
-    assert not any(isinstance(a, binding_plan.Disassociate) for a in decided(book, claim(**told())))
+    assert not any(isinstance(a, binding_plan.Disassociate) for a in decided(current, claim(**told())))
 
 
 def test_every_wait_is_told_in_words():

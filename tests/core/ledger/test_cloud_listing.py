@@ -28,87 +28,87 @@ def entry(ip=IP, *, primary=False, state=model.IpState.AVAILABLE, eip_id=""):
 
 
 def assigned(*, eip_id="", retained=False, eni_id="eni-1"):
-    book = ledger.adopt(ledger.Ledger(), eni_id, [IP], NOW - 100).ledger
-    book = acquisition.acquire(book, acquisition.Attachment(key=KEY, pod=POD), 30.0, NOW - 100).ledger
+    current = ledger.adopt(ledger.Ledger(), eni_id, [IP], NOW - 100).ledger
+    current = acquisition.acquire(current, acquisition.Attachment(key=KEY, pod=POD), 30.0, NOW - 100).ledger
     if eip_id:
         binding = states.Binding(
             eip_id=eip_id, public_ip="", stage=states.BindStage.BINDING, retained=retained
         )
-        book = eip_records.begin_bind(book, IP, binding).ledger
-        book = eip_records.confirm_bound(book, IP, eip_id).ledger
-    return book
+        current = eip_records.begin_bind(current, IP, binding).ledger
+        current = eip_records.confirm_bound(current, IP, eip_id).ledger
+    return current
 
 
-def observed(book, listed, now=NOW, wired=None):
-    return cloud_listing.observe(book, listed, now, wired).ledger
+def observed(current, listed, now=NOW, wired=None):
+    return cloud_listing.observe(current, listed, now, wired).ledger
 
 
 def test_available_secondary_addresses_come_in_warm_and_the_primary_never_does():
     seen = listing(entry(), entry("10.0.1.11", state=model.IpState.PENDING))
 
-    book = observed(ledger.Ledger(), seen)
+    current = observed(ledger.Ledger(), seen)
 
-    assert set(book.addresses) == {IP}
-    assert book.addresses[IP].state == states.Warm(since=NOW)
+    assert set(current.addresses) == {IP}
+    assert current.addresses[IP].state == states.Warm(since=NOW)
 
 
 def test_unknown_address_with_an_eip_is_kept_out_of_the_pool():
-    book = observed(ledger.Ledger(), listing(entry(eip_id="eip-9")))
+    current = observed(ledger.Ledger(), listing(entry(eip_id="eip-9")))
 
-    assert isinstance(book.addresses[IP].state, states.Unbinding)
-    assert book.addresses[IP].eip.eip_id == "eip-9"
-    assert book.available == []
+    assert isinstance(current.addresses[IP].state, states.Unbinding)
+    assert current.addresses[IP].eip.eip_id == "eip-9"
+    assert current.available == []
 
 
 def test_warm_address_that_turns_out_to_carry_an_eip_leaves_the_pool():
-    book = ledger.adopt(ledger.Ledger(), "eni-1", [IP], NOW - 100).ledger
+    current = ledger.adopt(ledger.Ledger(), "eni-1", [IP], NOW - 100).ledger
 
-    book = observed(book, listing(entry(eip_id="eip-9")))
+    current = observed(current, listing(entry(eip_id="eip-9")))
 
-    assert isinstance(book.addresses[IP].state, states.Unbinding)
+    assert isinstance(current.addresses[IP].state, states.Unbinding)
 
 
 def test_owner_that_is_not_listed_is_quarantined_and_never_dropped():
-    book = observed(assigned(), listing())
-    assert book.addresses[IP].quarantined
+    current = observed(assigned(), listing())
+    assert current.addresses[IP].quarantined
 
-    book = observed(book, listing(as_of=NOW + 10**6), now=NOW + 10**6)
+    current = observed(current, listing(as_of=NOW + 10**6), now=NOW + 10**6)
 
-    assert book.owned_by(KEY).ip == IP
-    book = observed(book, listing(entry(), as_of=NOW + 10**6), now=NOW + 10**6)
-    assert not book.addresses[IP].quarantined
+    assert current.owned_by(KEY).ip == IP
+    current = observed(current, listing(entry(), as_of=NOW + 10**6), now=NOW + 10**6)
+    assert not current.addresses[IP].quarantined
 
 
 def test_free_address_that_stays_away_is_forgotten_only_after_a_while():
-    book = ledger.adopt(ledger.Ledger(), "eni-1", [IP], NOW - 100).ledger
-    book = observed(book, listing())
-    assert book.available == []
+    current = ledger.adopt(ledger.Ledger(), "eni-1", [IP], NOW - 100).ledger
+    current = observed(current, listing())
+    assert current.available == []
 
     soon = NOW + cloud_listing.FORGET_AFTER - 1
-    assert IP in observed(book, listing(as_of=soon), now=soon).addresses
+    assert IP in observed(current, listing(as_of=soon), now=soon).addresses
     late = NOW + cloud_listing.FORGET_AFTER
-    assert IP not in observed(book, listing(as_of=late), now=late).addresses
+    assert IP not in observed(current, listing(as_of=late), now=late).addresses
 
 
 def test_listing_asked_for_before_the_address_was_assigned_proves_nothing():
-    book = ledger.adopt(ledger.Ledger(), "eni-1", [IP], NOW).ledger
+    current = ledger.adopt(ledger.Ledger(), "eni-1", [IP], NOW).ledger
 
-    assert observed(book, listing(as_of=NOW - 1)) == book
+    assert observed(current, listing(as_of=NOW - 1)) == current
 
 
 def test_eip_that_was_unbound_from_outside_is_to_be_bound_again():
-    book = assigned(eip_id="eip-1")
+    current = assigned(eip_id="eip-1")
     seen = listing(entry(), loose=["eip-1"])
 
-    assert set(cloud_listing.doubtful(book, seen.enis)) == {"eip-1"}
-    assert observed(book, seen).addresses[IP].eip.stage is states.BindStage.BINDING
+    assert set(cloud_listing.doubtful(current, seen.enis)) == {"eip-1"}
+    assert observed(current, seen).addresses[IP].eip.stage is states.BindStage.BINDING
 
 
 def test_a_listing_that_lags_behind_a_bind_unbinds_nothing():
     """The EIP is looked at by its id; only what that shows to be loose is bound again."""
-    book = assigned(eip_id="eip-1")
+    current = assigned(eip_id="eip-1")
 
-    assert observed(book, listing(entry())) == book
+    assert observed(current, listing(entry())) == current
 
 
 def test_an_eip_that_was_bound_after_the_question_is_not_doubted():
@@ -125,23 +125,23 @@ def test_an_address_that_is_not_listed_at_all_says_nothing_of_its_eip():
 
 
 def test_listing_never_replaces_a_recorded_eip():
-    book = observed(assigned(eip_id="eip-1"), listing(entry(eip_id="eip-2"), loose=["eip-1"]))
+    current = observed(assigned(eip_id="eip-1"), listing(entry(eip_id="eip-2"), loose=["eip-1"]))
 
-    assert book.addresses[IP].eip.eip_id == "eip-1"
-    assert book.addresses[IP].eip.stage is states.BindStage.BINDING
+    assert current.addresses[IP].eip.eip_id == "eip-1"
+    assert current.addresses[IP].eip.stage is states.BindStage.BINDING
 
 
 def test_address_that_moved_to_another_eni_is_followed():
-    book = observed(assigned(), listing(entry(), eni_id="eni-2"))
+    current = observed(assigned(), listing(entry(), eni_id="eni-2"))
 
-    assert book.owned_by(KEY).eni_id == "eni-2"
+    assert current.owned_by(KEY).eni_id == "eni-2"
 
 
 def test_retired_address_that_is_still_listed_stays_retired():
-    book = ledger.adopt(ledger.Ledger(), "eni-1", [IP], NOW - 100).ledger
-    book = ledger.retire(book, [IP], NOW - 50).ledger
+    current = ledger.adopt(ledger.Ledger(), "eni-1", [IP], NOW - 100).ledger
+    current = ledger.retire(current, [IP], NOW - 50).ledger
 
-    assert observed(book, listing(entry())) == book
+    assert observed(current, listing(entry())) == current
 
 
 def test_lost_store_finds_wired_addresses_occupied_and_gives_them_back_only_to_their_pod():
@@ -149,50 +149,50 @@ def test_lost_store_finds_wired_addresses_occupied_and_gives_them_back_only_to_t
         host_interface="eni0123456789a", host_mac="0a:e2:01:02:03:04", pod=POD, since=NOW
     )
     seen = listing(entry(eip_id="eip-1"), entry("10.0.1.11"))
-    book = observed(ledger.Ledger(), seen, wired={IP: occupant})
+    current = observed(ledger.Ledger(), seen, wired={IP: occupant})
 
     stranger = acquisition.Attachment(key=KEY, pod=model.PodRef(namespace="default", name="web-1", uid="u2"))
-    assert acquisition.acquire(book, stranger, 30.0, NOW).address.ip == "10.0.1.11"
-    own = acquisition.acquire(book, acquisition.Attachment(key=KEY, pod=POD), 30.0, NOW).address
+    assert acquisition.acquire(current, stranger, 30.0, NOW).address.ip == "10.0.1.11"
+    own = acquisition.acquire(current, acquisition.Attachment(key=KEY, pod=POD), 30.0, NOW).address
     assert own.ip == IP
     assert own.eip.eip_id == "eip-1"
 
 
 def test_detached_eni_puts_its_addresses_in_quarantine_at_once():
-    book = cloud_listing.lost_eni(assigned(), ["eni-1"], NOW).ledger
+    current = cloud_listing.lost_eni(assigned(), ["eni-1"], NOW).ledger
 
-    assert book.addresses[IP].quarantined
-    assert not cloud_listing.lost_eni(book, ["eni-1", "eni-2"], NOW + 1)
+    assert current.addresses[IP].quarantined
+    assert not cloud_listing.lost_eni(current, ["eni-1", "eni-2"], NOW + 1)
 
 
 def test_a_listing_that_was_overtaken_does_not_put_an_eip_at_two_addresses():
-    book = ledger.adopt(assigned(eip_id="eip-1"), "eni-1", ["10.0.1.11"], NOW - 100).ledger
+    current = ledger.adopt(assigned(eip_id="eip-1"), "eni-1", ["10.0.1.11"], NOW - 100).ledger
 
     seen = listing(entry(), entry("10.0.1.11", eip_id="eip-1"))
-    book = observed(book, seen)
+    current = observed(current, seen)
 
-    assert set(cloud_listing.doubtful(book, seen.enis)) == {"eip-1"}
-    assert book.addresses["10.0.1.11"].eip is None
-    assert book.addresses[IP].eip.stage is states.BindStage.BOUND
-    assert ledger.violations(book) == []
+    assert set(cloud_listing.doubtful(current, seen.enis)) == {"eip-1"}
+    assert current.addresses["10.0.1.11"].eip is None
+    assert current.addresses[IP].eip.stage is states.BindStage.BOUND
+    assert ledger.violations(current) == []
 
 
 def test_an_eip_that_one_listing_has_twice_is_recorded_once():
-    book = ledger.adopt(ledger.Ledger(), "eni-1", [IP, "10.0.1.11"], NOW - 100).ledger
+    current = ledger.adopt(ledger.Ledger(), "eni-1", [IP, "10.0.1.11"], NOW - 100).ledger
 
-    book = observed(book, listing(entry(eip_id="eip-1"), entry("10.0.1.11", eip_id="eip-1")))
+    current = observed(current, listing(entry(eip_id="eip-1"), entry("10.0.1.11", eip_id="eip-1")))
 
-    assert ledger.violations(book) == []
-    assert [a.eip.eip_id for a in book.addresses.values() if a.eip] == ["eip-1"]
+    assert ledger.violations(current) == []
+    assert [a.eip.eip_id for a in current.addresses.values() if a.eip] == ["eip-1"]
 
 
 def test_an_address_that_cools_is_not_forgotten_because_it_could_come_back_warm():
-    book = observed(assigned(), listing(), now=NOW)
+    current = observed(assigned(), listing(), now=NOW)
     later = NOW + 10**6
-    book = ledger.release(book, KEY, None, 30.0, later).ledger
+    current = ledger.release(current, KEY, None, 30.0, later).ledger
 
-    book = observed(book, listing(as_of=later), now=later)
-    assert IP in book.addresses
+    current = observed(current, listing(as_of=later), now=later)
+    assert IP in current.addresses
 
-    book = observed(book, listing(as_of=later + 31), now=later + 31)
-    assert IP not in book.addresses
+    current = observed(current, listing(as_of=later + 31), now=later + 31)
+    assert IP not in current.addresses

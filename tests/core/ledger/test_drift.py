@@ -11,18 +11,18 @@ POD = model.PodRef(namespace="default", name="web-0", uid="u1")
 KEY = model.SandboxKey(container_id="c1", ifname="eth0")
 
 
-def book_with_a_pod(*, eip_id="eip-1"):
-    book = ledger.adopt(ledger.Ledger(), "eni-1", [IP, "10.0.1.11"], NOW - 100).ledger
-    book = acquisition.acquire(book, acquisition.Attachment(key=KEY, pod=POD), 30.0, NOW - 100).ledger
+def with_a_pod(*, eip_id="eip-1"):
+    current = ledger.adopt(ledger.Ledger(), "eni-1", [IP, "10.0.1.11"], NOW - 100).ledger
+    current = acquisition.acquire(current, acquisition.Attachment(key=KEY, pod=POD), 30.0, NOW - 100).ledger
     binding = states.Binding(eip_id=eip_id, public_ip="198.18.0.9", stage=states.BindStage.BINDING)
-    book = eip_records.begin_bind(book, IP, binding).ledger
-    return eip_records.confirm_bound(book, IP, eip_id).ledger
+    current = eip_records.begin_bind(current, IP, binding).ledger
+    return eip_records.confirm_bound(current, IP, eip_id).ledger
 
 
 def test_the_pod_of_an_address_in_quarantine_hears_of_it_and_a_free_address_concerns_nobody():
-    book = cloud_listing.lost_eni(book_with_a_pod(), ["eni-1"], NOW).ledger
+    current = cloud_listing.lost_eni(with_a_pod(), ["eni-1"], NOW).ledger
 
-    told = drift.missing(book, {})
+    told = drift.missing(current, {})
 
     assert set(told) == {POD}
     assert "the VPC does not list it at eni-1" in told[POD]
@@ -30,18 +30,18 @@ def test_the_pod_of_an_address_in_quarantine_hears_of_it_and_a_free_address_conc
 
 
 def test_it_is_said_what_is_wrong_with_the_eni():
-    book = cloud_listing.lost_eni(book_with_a_pod(), ["eni-1"], NOW).ledger
-    assert "no link has MAC" in drift.missing(book, {"eni-1": "no link has MAC 52:54"})[POD]
+    current = cloud_listing.lost_eni(with_a_pod(), ["eni-1"], NOW).ledger
+    assert "no link has MAC" in drift.missing(current, {"eni-1": "no link has MAC 52:54"})[POD]
 
 
 def test_nothing_is_said_while_all_is_well():
-    book = book_with_a_pod()
-    assert drift.missing(book, {}) == {}
-    assert drift.unbound(book, book) == {}
+    current = with_a_pod()
+    assert drift.missing(current, {}) == {}
+    assert drift.unbound(current, current) == {}
 
 
 def test_an_eip_that_was_unbound_is_told_with_its_name_and_place():
-    before = book_with_a_pod()
+    before = with_a_pod()
     eni = model.Eni(
         eni_id="eni-1",
         mac="",
@@ -62,12 +62,12 @@ def test_an_eip_that_was_unbound_is_told_with_its_name_and_place():
 
 
 def test_our_own_unbind_is_nobody_elses():
-    before = book_with_a_pod()
+    before = with_a_pod()
     assert drift.unbound(before, eip_records.begin_unbind(before, IP, "eip-1").ledger) == {}
 
 
 def test_each_unbound_eip_is_told_of_also_after_an_address_that_concerns_nobody():
-    before = book_with_a_pod()
+    before = with_a_pod()
     after = before
     for ip, name in (("10.0.1.09", "free"), ("10.0.1.20", "web-1"), ("10.0.1.30", "web-2")):
         after = ledger.adopt(after, "eni-1", [ip], NOW).ledger

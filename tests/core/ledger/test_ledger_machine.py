@@ -29,7 +29,7 @@ class NodeMachine(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.now = 1000.0
-        self.book = ledger.Ledger()
+        self.current = ledger.Ledger()
         self.disk = {}
         # What is true outside: addresses of the ENI, EIP at an address, sandboxes that really run.
         self.cloud_ips = set()
@@ -41,12 +41,12 @@ class NodeMachine(RuleBasedStateMachine):
         self.incarnation = dict.fromkeys(("web-0", "web-1", "job"), 0)
 
     def apply(self, transition):
-        """Persist, then believe: what the shell's address book does."""
+        """Persist, then believe: what the shell's ledger does."""
         for address in transition.changed:
             self.disk[address.ip] = address
         for ip in transition.forgotten:
             del self.disk[ip]
-        self.book = transition.ledger
+        self.current = transition.ledger
         return transition
 
     def pod(self, name):
@@ -70,12 +70,12 @@ class NodeMachine(RuleBasedStateMachine):
             instance_id="",
             addresses=entries,
         )
-        doubtful = cloud_listing.doubtful(self.book, (eni,))
+        doubtful = cloud_listing.doubtful(self.current, (eni,))
         loose = {eip_id for eip_id, a in doubtful.items() if self.cloud_eips.get(a.ip) != eip_id}
         return cloud_listing.CloudListing(enis=(eni,), as_of=self.now, loose=frozenset(loose))
 
     def record_freed(self):
-        for address in self.book.in_state(states.Cooling):
+        for address in self.current.in_state(states.Cooling):
             self.freed[address.ip] = address.state.until
 
     @initialize(count=st.integers(1, 3))
@@ -86,36 +86,36 @@ class NodeMachine(RuleBasedStateMachine):
     def assign(self, count):
         ips = [ip for ip in IPS if ip not in self.cloud_ips][:count]
         self.cloud_ips.update(ips)
-        self.apply(ledger.adopt(self.book, ENI, ips, self.now))
+        self.apply(ledger.adopt(self.current, ENI, ips, self.now))
 
     @rule(lost=st.booleans())
     def unassign(self, lost):
-        if not self.book.available:
+        if not self.current.available:
             return
-        ip = self.book.available[-1].ip
-        self.apply(ledger.retire(self.book, [ip], self.now))
+        ip = self.current.available[-1].ip
+        self.apply(ledger.retire(self.current, [ip], self.now))
         self.cloud_ips.discard(ip)
         self.cloud_eips.pop(ip, None)
         if not lost:
-            self.apply(ledger.forget(self.book, [ip]))
+            self.apply(ledger.forget(self.current, [ip]))
 
     @rule(name=st.sampled_from(["web-0", "web-1", "job"]))
     def add(self, name):
         self.containers += 1
         key = model.SandboxKey(container_id=f"c{self.containers}", ifname="eth0")
         attachment = acquisition.Attachment(key=key, pod=self.pod(name))
-        before = self.book
-        transition = self.apply(acquisition.acquire(self.book, attachment, COOLDOWN, self.now))
+        before = self.current
+        transition = self.apply(acquisition.acquire(self.current, attachment, COOLDOWN, self.now))
         if transition.address is None:
             return
         ip = transition.address.ip
         previous = before.addresses[ip]
         if transition.address.state == previous.state:
             self.live.pop(previous.state.key, None)
-            self.apply(acquisition.take_over(self.book, previous, attachment, COOLDOWN, self.now))
-        for address in acquisition.superseded(self.book, attachment):
+            self.apply(acquisition.take_over(self.current, previous, attachment, COOLDOWN, self.now))
+        for address in acquisition.superseded(self.current, attachment):
             self.live.pop(address.state.key, None)
-            self.apply(ledger.release(self.book, address.state.key, None, COOLDOWN, self.now))
+            self.apply(ledger.release(self.current, address.state.key, None, COOLDOWN, self.now))
         self.record_freed()
         assert not previous.quarantined, "given although the cloud does not list it"
         own = [a.ip for a in before.of_name(attachment.pod) if a.pod == attachment.pod and not a.quarantined]
@@ -136,52 +136,54 @@ class NodeMachine(RuleBasedStateMachine):
         key = data.draw(st.sampled_from(sorted(self.live)))
         self.live.pop(key)
         kept = None if hold is None else ledger.AddressHold(until=self.now + HOLD, by_name=hold)
-        self.apply(ledger.release(self.book, key, kept, COOLDOWN, self.now))
+        self.apply(ledger.release(self.current, key, kept, COOLDOWN, self.now))
         self.record_freed()
 
     @rule(container=st.integers(0, 40))
     def delete_again(self, container):
         key = model.SandboxKey(container_id=f"c{container}", ifname="eth0")
         if key not in self.live:
-            self.apply(ledger.release(self.book, key, None, COOLDOWN, self.now))
+            self.apply(ledger.release(self.current, key, None, COOLDOWN, self.now))
             self.record_freed()
 
     @rule(name=st.sampled_from(["web-0", "web-1", "job"]))
     def pod_is_replaced(self, name):
         self.incarnation[name] += 1
 
-    @precondition(lambda self: self.book.in_state(states.Assigned, states.Held))
+    @precondition(lambda self: self.current.in_state(states.Assigned, states.Held))
     @rule(data=st.data(), retained=st.booleans())
     def bind(self, data, retained):
         """The cloud is asked; whether the answer is ever heard is another matter."""
-        candidates = self.book.in_state(states.Assigned, states.Held)
+        candidates = self.current.in_state(states.Assigned, states.Held)
         address = data.draw(st.sampled_from(sorted(candidates, key=lambda a: a.ip)))
         eip_id = f"eip-claim-{address.state.pod.name}"
-        elsewhere = self.book.with_eip(eip_id)
+        elsewhere = self.current.with_eip(eip_id)
         if address.eip is not None or elsewhere is not None or eip_id in self.cloud_eips.values():
             return
         wanted = states.Binding(
             eip_id=eip_id, public_ip="", stage=states.BindStage.BINDING, retained=retained
         )
-        self.apply(eip_records.begin_bind(self.book, address.ip, wanted))
+        self.apply(eip_records.begin_bind(self.current, address.ip, wanted))
         if address.ip not in self.cloud_eips and address.ip in self.cloud_ips:
             self.cloud_eips[address.ip] = eip_id
 
     @rule()
     def confirm(self):
-        for address in list(self.book.addresses.values()):
+        for address in list(self.current.addresses.values()):
             if address.eip is not None and self.cloud_eips.get(address.ip) == address.eip.eip_id:
-                self.apply(eip_records.confirm_bound(self.book, address.ip, address.eip.eip_id))
+                self.apply(eip_records.confirm_bound(self.current, address.ip, address.eip.eip_id))
 
     @rule(answered=st.booleans())
     def unbind(self, answered):
-        for address in self.book.in_state(states.Unbinding):
-            self.apply(eip_records.begin_unbind(self.book, address.ip, address.eip.eip_id))
+        for address in self.current.in_state(states.Unbinding):
+            self.apply(eip_records.begin_unbind(self.current, address.ip, address.eip.eip_id))
             if self.cloud_eips.get(address.ip) == address.eip.eip_id:
                 del self.cloud_eips[address.ip]
             if answered:
                 self.apply(
-                    eip_records.confirm_unbound(self.book, address.ip, address.eip.eip_id, COOLDOWN, self.now)
+                    eip_records.confirm_unbound(
+                        self.current, address.ip, address.eip.eip_id, COOLDOWN, self.now
+                    )
                 )
         self.record_freed()
 
@@ -193,7 +195,7 @@ class NodeMachine(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([1.0, 20.0, 40.0, 130.0]))
     def time_passes(self, seconds):
         self.now += seconds
-        self.apply(ledger.expire(self.book, COOLDOWN, self.now))
+        self.apply(ledger.expire(self.current, COOLDOWN, self.now))
         self.record_freed()
 
     @rule(left_out=st.sets(st.sampled_from(IPS), max_size=3))
@@ -207,16 +209,16 @@ class NodeMachine(RuleBasedStateMachine):
             seen = self.listing()
         else:
             seen = replace(data.draw(st.sampled_from(self.snapshots[-3:])), as_of=self.now)
-        owners = {a.ip for a in self.book.in_state(states.Assigned, states.Held)}
-        recorded = {a.ip for a in self.book.addresses.values() if a.eip is not None}
-        self.apply(cloud_listing.observe(self.book, seen, self.now))
-        assert owners <= set(self.book.addresses), "an owner was dropped because of a listing"
-        assert recorded <= {a.ip for a in self.book.addresses.values() if a.eip is not None}
+        owners = {a.ip for a in self.current.in_state(states.Assigned, states.Held)}
+        recorded = {a.ip for a in self.current.addresses.values() if a.eip is not None}
+        self.apply(cloud_listing.observe(self.current, seen, self.now))
+        assert owners <= set(self.current.addresses), "an owner was dropped because of a listing"
+        assert recorded <= {a.ip for a in self.current.addresses.values() if a.eip is not None}
 
     @rule()
     def crash(self):
-        self.book = ledger.Ledger.of(self.disk.values())
-        assert not self.apply(restart.restarted(self.book, SPANS, self.now)), (
+        self.current = ledger.Ledger.of(self.disk.values())
+        assert not self.apply(restart.restarted(self.current, SPANS, self.now)), (
             "a time of this boot was doubted"
         )
 
@@ -224,31 +226,31 @@ class NodeMachine(RuleBasedStateMachine):
     def reboot(self, uptime):
         self.live.clear()
         self.snapshots.clear()
-        self.book = ledger.Ledger.of(self.disk.values())
+        self.current = ledger.Ledger.of(self.disk.values())
         self.now = uptime
-        self.apply(restart.rebooted(self.book, SPANS, self.now))
+        self.apply(restart.rebooted(self.current, SPANS, self.now))
         self.freed.clear()
         self.record_freed()
 
     @invariant()
     def the_store_is_the_ledger(self):
-        assert dict(self.book.addresses) == self.disk
+        assert dict(self.current.addresses) == self.disk
 
     @invariant()
     def the_ledgers_own_invariants_hold(self):
-        assert ledger.violations(self.book) == []
+        assert ledger.violations(self.current) == []
 
     @invariant()
     def every_live_sandbox_has_its_own_address(self):
         ips = [ip for _, ip in self.live.values()]
         assert len(ips) == len(set(ips))
         for key, (_, ip) in self.live.items():
-            assert self.book.owned_by(key).ip == ip
+            assert self.current.owned_by(key).ip == ip
 
     @invariant()
     def no_eip_that_we_bound_is_unrecorded(self):
         for ip, eip_id in self.cloud_eips.items():
-            entry = self.book.addresses.get(ip)
+            entry = self.current.addresses.get(ip)
             assert entry is not None
             assert entry.eip is not None
             assert entry.eip.eip_id == eip_id

@@ -20,14 +20,14 @@ HOUR = 3600.0
 
 
 def owned(*, eip_id="", retained=False):
-    book = ledger.adopt(ledger.Ledger(), "eni-1", [IP], NOW - 100).ledger
-    book = acquisition.acquire(book, acquisition.Attachment(key=KEY, pod=POD), 30.0, NOW - 100).ledger
+    current = ledger.adopt(ledger.Ledger(), "eni-1", [IP], NOW - 100).ledger
+    current = acquisition.acquire(current, acquisition.Attachment(key=KEY, pod=POD), 30.0, NOW - 100).ledger
     if eip_id:
         stage = states.BindStage.BINDING
         binding = states.Binding(eip_id=eip_id, public_ip="", stage=stage, retained=retained)
-        book = eip_records.begin_bind(book, IP, binding).ledger
-        book = eip_records.confirm_bound(book, IP, eip_id).ledger
-    return book
+        current = eip_records.begin_bind(current, IP, binding).ledger
+        current = eip_records.confirm_bound(current, IP, eip_id).ledger
+    return current
 
 
 def one(state, **fields):
@@ -58,10 +58,10 @@ def test_whatever_was_stored_keeps_no_address_from_pods_for_longer_than_the_sett
 
 @given(address=any_address)
 def test_a_start_in_the_same_boot_changes_nothing_but_times_that_cannot_be(address):
-    book = restart.restarted(ledger.Ledger.of([address]), SPANS, NOW).ledger
+    current = restart.restarted(ledger.Ledger.of([address]), SPANS, NOW).ledger
 
-    assert timeless(book.addresses[address.ip]) == timeless(address)
-    assert not restart.restarted(book, SPANS, NOW)
+    assert timeless(current.addresses[address.ip]) == timeless(address)
+    assert not restart.restarted(current, SPANS, NOW)
 
 
 @pytest.mark.parametrize(
@@ -114,11 +114,11 @@ def test_a_hold_of_before_a_reboot_begins_again():
 
 
 def test_reboot_holds_each_address_for_its_pod():
-    book = restart.rebooted(owned(eip_id="eip-1"), SPANS, NOW).ledger
+    current = restart.rebooted(owned(eip_id="eip-1"), SPANS, NOW).ledger
 
-    assert book.owned_by(KEY) is None
+    assert current.owned_by(KEY) is None
     new = model.SandboxKey(container_id="c2", ifname="eth0")
-    resumed = acquisition.acquire(book, acquisition.Attachment(key=new, pod=POD), 30.0, NOW).address
+    resumed = acquisition.acquire(current, acquisition.Attachment(key=new, pod=POD), 30.0, NOW).address
     assert resumed.ip == IP
     assert resumed.eip.stage is states.BindStage.BOUND
 

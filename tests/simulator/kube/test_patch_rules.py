@@ -17,7 +17,7 @@ OBJECTS = st.dictionaries(st.sampled_from(["a", "b", "c/d", "~"]), JSON, max_siz
 
 
 def difference(old, new):
-    """Make the merge patch that turns one map without nulls into another."""
+    """Make the merge patch that locks one map without nulls into another."""
     patch = {key: None for key in old if key not in new}
     for key, value in new.items():
         if isinstance(value, dict) and isinstance(old.get(key), dict):
