@@ -132,6 +132,16 @@ def test_all_nodes_are_checked_and_one_that_does_not_answer_is_unknown(busy):
     assert "UNKNOWN  node-d: error: unable to upgrade connection" in done.stdout
 
 
+@pytest.mark.parametrize("command", ["check", "status"])
+def test_all_nodes_of_a_cluster_without_agents_are_not_silently_well(cluster, command):
+    cluster.add_node("node-c")
+
+    done = cluster(command, "--all")
+
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "no node has a Pod of DaemonSet kube-system/tke-eni-agent" in done.stderr
+
+
 def test_one_node_or_all(busy):
     assert busy("check").returncode == busy("check", "node-a", "--all").returncode == 2
 

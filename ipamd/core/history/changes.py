@@ -7,12 +7,24 @@ twice is no event.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ipamd.core.claim.eipclaim import BOUND, EGRESS_THROUGH_EIP, PROVISIONED, USABLE, Claim, condition
+from ipamd.core.annotations.eip import wants_eip
+from ipamd.core.claim.eipclaim import (
+    BOUND,
+    EGRESS_THROUGH_EIP,
+    PROVISIONED,
+    USABLE,
+    Claim,
+    Reason,
+    condition,
+)
 from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.ledger.states import Address, Assigned, BindStage, Held, Unbinding
 
 _CONDITIONS = {PROVISIONED: "order", BOUND: "bind", USABLE: "EIP", EGRESS_THROUGH_EIP: "egress"}
 """The conditions that are told, and under which step."""
+
+_UNDER_WAY = frozenset(reason.value for reason in (Reason.BINDING, Reason.WAITING, Reason.UNBOUND))
+"""Reasons for which a condition is False while all goes as it should."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +45,7 @@ def of_pod(before: PodView | None, after: PodView | None, node: str) -> Iterator
         return
     pod = str(after.ref)
     if before is None or before.ref != after.ref:
-        wants = ", and asks for an EIP" if after.requests_eip or after.annotations else ""
+        wants = ", and asks for an EIP" if wants_eip(after) else ""
         yield PodChange(pod=pod, step="seen", text=f"scheduled to {node}, UID {after.ref.uid}{wants}")
         before = None
     if after.deleting and not (before and before.deleting):
@@ -76,7 +88,7 @@ def _of_conditions(before: Claim | None, after: Claim, pod: str) -> Iterator[Pod
         # That it is well is told by what it led to: the EIP of the claim, the stage in the ledger.
         if told.get("status") == "False" and not same:
             text = f"{kind}=False, {told.get('reason')}: {told.get('message')}"
-            yield PodChange(pod=pod, step=step, text=text, failed=True)
+            yield PodChange(pod=pod, step=step, text=text, failed=told.get("reason") not in _UNDER_WAY)
         elif kind == EGRESS_THROUGH_EIP and told.get("status") == "True" and not same:
             yield PodChange(pod=pod, step=step, text="the EIP is the way out")
 

@@ -75,6 +75,11 @@ def _ask(options: argparse.Namespace) -> int:
             pod = access.agent_of(api, options.node)
             return kubectl.pass_through(*access.in_agent(pod, "ipamctl", options.asked, "-o", options.output))
         pods = {node: str(pod["metadata"]["name"]) for node, pod in sorted(access.agents(api).items())}
+    if not pods:
+        raise access.NoAgentError(
+            f"no node has a Pod of DaemonSet {access.NAMESPACE}/tke-eni-agent, so nothing is known of any",
+            advice=f"see kubectl -n {access.NAMESPACE} describe ds tke-eni-agent",
+        )
     said = ask(kubectl, pods, (options.asked, "-o", "json"))
     answer = {"nodes": [_entry(node, one) for node, one in said.items()]}
     output.show(options, answer, _SHAPE)

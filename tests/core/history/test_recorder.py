@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from ipamd.core.claim.eipclaim import Allocation
 from ipamd.core.history.changes import PodChange
 from ipamd.core.history.events import PodMemory
@@ -56,6 +58,27 @@ def test_a_pod_with_eip_has_its_steps_in_order_with_their_durations():
         ("ADD", "done: 10.0.1.7", 3.5),
         ("running", "the kubelet says Running, with 10.0.1.7", None),
     ]
+
+
+@pytest.mark.parametrize(
+    "annotations", [{}, {"tke.cloud.tencent.com/networks": "tke-route-eni"}], ids=["none", "network only"]
+)
+def test_a_pod_without_a_wish_for_an_eip_is_not_said_to_ask_for_one(annotations):
+    node = Node()
+    node.recorder.pod(replace(pod(), requests_eip=False, annotations=annotations), 1.0, gone=False)
+
+    assert node.told[0][1] == "scheduled to node-a, UID pod-1"
+
+
+@pytest.mark.parametrize(
+    ("reason", "failed"), [("Binding", False), ("Waiting", False), ("Unbound", False), ("BindFailed", True)]
+)
+def test_a_binding_that_is_under_way_is_no_failure(reason, failed):
+    node = Node()
+    told = {"type": "Bound", "status": "False", "reason": reason, "message": "to 10.0.1.7"}
+    node.recorder.claim(claim(conditions=(told,)), 1.0, gone=False)
+
+    assert [event.failed for event in node.memory.of("default/web-0") if event.step == "bind"] == [failed]
 
 
 def test_the_same_sight_twice_is_no_event():
