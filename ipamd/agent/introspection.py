@@ -204,6 +204,7 @@ def _pod_entry(pod: model.PodRef, address: Address, added_at_unix: int) -> messa
         public_ip=address.eip.public_ip if address.eip else "",
         eip_state=address.eip.stage.value if address.eip else "",
         added_at_unix=added_at_unix,
+        netns=address.state.netns if isinstance(address.state, Assigned) else "",
     )
 
 

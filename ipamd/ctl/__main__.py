@@ -1,7 +1,8 @@
 """`ipamctl`: what an operator types.
 
 `status`, `pods` and other listings ask the agent of this node, `trace` and `explain` have it look, `check`
-and `repair` compare and mend, `bundle` collects all of it; `eip cleanup` asks the cloud, from anywhere.
+and `repair` compare and mend, `bundle` collects all of it; `connectivity` tries connections of its Pods;
+`eip cleanup` asks the cloud, from anywhere.
 """
 
 import argparse
@@ -12,6 +13,7 @@ from ipamd.ctl import (
     bundle,
     command_line,
     completion,
+    connectivity,
     diagnosis,
     eip,
     maintenance,
@@ -30,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
     commands = command_line.commands_of(made)
     node.add_commands(commands)
     diagnosis.add_commands(commands)
+    connectivity.add_command(commands)
     watch.add_command(commands)
     pool.add_commands(commands)
     maintenance.add_commands(commands)

@@ -459,3 +459,83 @@ class SettingEntry(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SettingEntry: _TypeAlias = SettingEntry  # noqa: Y015
+
+@_typing.final
+class ConnectivityReport(_message.Message):
+    """What `ipamctl connectivity` prints. No call answers with it: ipamctl tries the connections itself, from inside the
+    Pods, and asks Trace what to expect.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEGS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def legs(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConnectivityLeg]: ...
+    def __init__(
+        self,
+        *,
+        legs: _abc.Iterable[Global___ConnectivityLeg] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["legs", b"legs"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConnectivityReport: _TypeAlias = ConnectivityReport  # noqa: Y015
+
+@_typing.final
+class ConnectivityLeg(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    RESULT_FIELD_NUMBER: _builtins.int
+    MILLISECONDS_FIELD_NUMBER: _builtins.int
+    SEEN_SOURCE_FIELD_NUMBER: _builtins.int
+    EXPECTED_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    NEXT_STEP_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """pod-to-pod, pod-to-node, node-to-pod, pod-to-service, pod-to-internet or internet-to-pod."""
+    source: _builtins.str
+    """NAMESPACE/NAME of a Pod, `node` or `internet`."""
+    target: _builtins.str
+    """NAMESPACE/NAME of a Pod, `node`, or the host and port or the URL that was asked for."""
+    address: _builtins.str
+    """The address that was connected to; empty when it is not known."""
+    result: _builtins.str
+    """ok, failed, or skipped: it was not tried."""
+    milliseconds: _builtins.float
+    """How long it took; 0 when it did not come to an end, or was not tried."""
+    seen_source: _builtins.str
+    """The source address that the other side saw; empty when it does not tell."""
+    expected: _builtins.str
+    """What `ipamctl trace` says of this way."""
+    why: _builtins.str
+    """Why it failed or was skipped; empty when it is ok."""
+    next_step: _builtins.str
+    """What to do about it; empty when it is ok."""
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        source: _builtins.str = ...,
+        target: _builtins.str = ...,
+        address: _builtins.str = ...,
+        result: _builtins.str = ...,
+        milliseconds: _builtins.float = ...,
+        seen_source: _builtins.str = ...,
+        expected: _builtins.str = ...,
+        why: _builtins.str = ...,
+        next_step: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "expected", b"expected", "kind", b"kind", "milliseconds", b"milliseconds", "next_step", b"next_step", "result", b"result", "seen_source", b"seen_source", "source", b"source", "target", b"target", "why", b"why"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConnectivityLeg: _TypeAlias = ConnectivityLeg  # noqa: Y015

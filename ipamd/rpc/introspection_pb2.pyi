@@ -315,6 +315,7 @@ class PodEntry(_message.Message):
     PUBLIC_IP_FIELD_NUMBER: _builtins.int
     EIP_STATE_FIELD_NUMBER: _builtins.int
     ADDED_AT_UNIX_FIELD_NUMBER: _builtins.int
+    NETNS_FIELD_NUMBER: _builtins.int
     namespace: _builtins.str
     name: _builtins.str
     uid: _builtins.str
@@ -327,6 +328,8 @@ class PodEntry(_message.Message):
     eip_state: _builtins.str
     """binding, bound, unbinding, or empty."""
     added_at_unix: _builtins.int
+    netns: _builtins.str
+    """Path of its network namespace as the runtime gave it; empty when a lost store knew it."""
     def __init__(
         self,
         *,
@@ -340,10 +343,11 @@ class PodEntry(_message.Message):
         public_ip: _builtins.str = ...,
         eip_state: _builtins.str = ...,
         added_at_unix: _builtins.int = ...,
+        netns: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["added_at_unix", b"added_at_unix", "eip_id", b"eip_id", "eip_state", b"eip_state", "eni_id", b"eni_id", "host_interface", b"host_interface", "name", b"name", "namespace", b"namespace", "private_ip", b"private_ip", "public_ip", b"public_ip", "uid", b"uid"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["added_at_unix", b"added_at_unix", "eip_id", b"eip_id", "eip_state", b"eip_state", "eni_id", b"eni_id", "host_interface", b"host_interface", "name", b"name", "namespace", b"namespace", "netns", b"netns", "private_ip", b"private_ip", "public_ip", b"public_ip", "uid", b"uid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

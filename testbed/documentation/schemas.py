@@ -49,6 +49,7 @@ ANSWERS: Final[Mapping[str, str]] = {
     "pool freeze": "FreezeReply",
     "pool thaw": "FreezeReply",
     "drain": "DrainReply",
+    "connectivity": "ConnectivityReport",
 }
 """What each command answers with; `eip cleanup` asks no agent, and its schema is written by hand."""
 

@@ -63,7 +63,7 @@ def test_the_exit_code_says_what_became_of_it(ipamctl, arguments, code):
     assert ipamctl(*arguments).returncode == code
 
 
-@pytest.mark.parametrize("command", ["status", "pods", "enis", "eips", "check", "repair"])
+@pytest.mark.parametrize("command", ["status", "pods", "enis", "eips", "check", "repair", "connectivity"])
 def test_no_agent_is_told_from_a_problem(lonely, command):
     done = lonely(command)
 
@@ -198,7 +198,7 @@ def test_a_narrow_terminal_folds_cells_and_cuts_nothing(ipamctl):
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
-        ("ipamctl po", {"pods"}),
+        ("ipamctl po", {"pods", "pool"}),
         ("ipamctl pods --wa", {"--watch"}),
         ("ipamctl -o ", {"table", "wide", "json", "yaml", "name"}),
         ("ipamctl pods --socket {socket} kube", {"kube-system/web-1"}),

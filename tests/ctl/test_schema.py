@@ -16,7 +16,11 @@ def schema_of(command):
     return json.loads((SCHEMAS / schemas.file_name(command)).read_text())
 
 
-ARGUMENTS = {"trace": ("kube-system/web-1",), "explain pod": ("web-0",)}
+ARGUMENTS = {
+    "trace": ("kube-system/web-1",),
+    "explain pod": ("web-0",),
+    "connectivity": ("--to", "192.0.2.1:443"),
+}
 """What a command needs besides its name."""
 
 
