@@ -255,9 +255,15 @@ class Bed:
         self.workloads.remove_pod(sandbox.pod_name)
 
     def ctl(self, command: str) -> dict[str, Any]:
-        """What `ipamctl <command> -o json` prints."""
+        """Return what `ipamctl <command> -o json` prints; CalledProcessError if there is no answer.
+
+        Exit code 1 is an answer: something is wrong with the node.
+        """
         argv = [sys.executable, "-m", "ipamd.ctl", "--socket", str(self.socket), command, "-o", "json"]
-        return dict(json.loads(subprocess.run(argv, check=True, capture_output=True, text=True).stdout))
+        done = subprocess.run(argv, check=False, capture_output=True, text=True)
+        if done.returncode not in (0, 1):
+            raise subprocess.CalledProcessError(done.returncode, argv, done.stdout, done.stderr)
+        return dict(json.loads(done.stdout))
 
     def status(self) -> dict[str, Any]:
         """`ipamctl status`, empty while the agent does not answer."""

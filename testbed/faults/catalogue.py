@@ -20,8 +20,8 @@ from ipamd.net import mend, netlink, ruleset
 from testbed.faults.points import is_read
 
 _ROOT: Final = Path(ipamd.__file__).parent
-_DAEMONS: Final = ("agent", "cloud", "controller", "kube", "net", "store")
-"""The packages that the daemons are made of."""
+_DAEMONS: Final = ("agent", "cloud", "controller", "kube", "net", "start_file", "store")
+"""The packages and modules that the daemons are made of."""
 _FILE_CHANGES: Final = {"rename", "symlink_to", "unlink", "write_bytes", "write_text"}
 _ACTION: Final = re.compile(
     "(Allocate|Assign|Associate|Attach|Create|Delete|Describe|Detach|Disassociate|Migrate|Modify|Release|"
@@ -92,7 +92,7 @@ def _announces(node: ast.AST) -> bool:
 
 def _modules() -> Iterator[tuple[str, ast.Module]]:
     for package in _DAEMONS:
-        for path in sorted((_ROOT / package).rglob("*.py")):
+        for path in sorted((_ROOT / package).rglob("*.py")) or [_ROOT / f"{package}.py"]:
             yield str(path.relative_to(_ROOT.parent)), ast.parse(path.read_text())
 
 

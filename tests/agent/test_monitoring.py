@@ -1,6 +1,7 @@
 """Probes, metrics and the network configuration of an agent that runs as its DaemonSet lets it."""
 
 import json
+import re
 import subprocess
 import urllib.parse
 
@@ -56,7 +57,7 @@ def test_an_agent_that_waits_for_the_cloud_is_alive_not_ready_and_announces_noth
     own_node.wait_until("alive", lambda: get(own_node, HEALTH, "/livez")[0] == 200)
     status, reason = get(own_node, HEALTH, "/readyz")
     assert status == 503
-    assert "does not answer" in reason
+    assert re.match(r"starting, step 2 of 5 for \d+ s: asking the metadata service and the cloud", reason)
     assert not conf.exists()
 
 

@@ -74,6 +74,8 @@ NOT_OURS = re.compile(r"MainThread|Thread-\d+ \(_serve\)")
 
 THREADS_MADE_ELSEWHERE = {
     "agent/cni/server.py": "one for each request that gRPC hands over; its end is the answer's",
+    "agent/findings/inspection.py": "of one `ipamctl check`, which waits for them and gets what they raise",
+    "agent/findings/outsides.py": "likewise",
     "controller/admission/server.py": "one for each connection; what it raises is logged and ends that",
     "runtime/service.py": "for the stop, which waits for them and gets what they raise",
     "ctl/eip_release.py": "ipamctl is no daemon; what they raise is the command's",

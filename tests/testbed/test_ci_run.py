@@ -15,7 +15,7 @@ PY := .venv/bin/python
 FAST := $(PY) -m pytest -q -c pytest.ini
 test: ; @$(FAST) -n 2 --dist loadfile
 test-failed: ; @$(FAST) --last-failed --last-failed-no-failures none
-coverage-units contract e2e conformance: ; @echo $@ passes
+shim-arm64 coverage-units browser contract e2e conformance: ; @echo $@ passes
 """
 
 PASSES_WHEN_REPEATED = """

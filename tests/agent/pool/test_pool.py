@@ -313,10 +313,12 @@ def test_a_pod_that_comes_back_at_once_keeps_its_address_though_others_wait(own_
 
 
 def test_a_node_on_which_no_eni_can_be_set_up_orders_no_more_of_them(own_node):
-    node = own_node.begin()
+    node = own_node
+    node.begin_region()
     # With an address of the gateway's subnet on a link that does not lead there, no route by it can be made.
     node.on_node("ip", "addr", "add", "10.0.1.250/24", "dev", "lo")
-    node.eventually("two ENIs cannot be set up", lambda: len(node.status()["problems"]) >= 2, seconds=30)
+    node.start_agent(options=OPTIONS)
+    node.eventually("two ENIs cannot be set up", lambda: len(node.status().get("problems", [])) >= 2)
     _, sandbox = node.pod_and_sandbox("waits")
 
     code, answer = node.call("add", sandbox)
