@@ -5,13 +5,16 @@ default of the program holds until one is given.
 """
 
 import argparse
+import difflib
 import math
+import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import ipamd
 from ipamd.core import places
 from ipamd.ctl import output
+from ipamd.ctl.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no other name
@@ -25,9 +28,28 @@ _INTERVAL: Final = 2.0
 _GLOBAL: Final = "flags of every command"
 
 
+class CommandParser(argparse.ArgumentParser):
+    """Refuses a command line on one line, with the word that was probably meant."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and end the process."""
+        print(f"{self.prog}: {message}; `{self.prog} --help` tells more", file=sys.stderr)
+        sys.exit(ExitCode.USAGE)
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as e:
+            close = difflib.get_close_matches(str(value), [str(one) for one in action.choices or ()], n=1)
+            if not close:
+                raise
+            msg = f"{value!r} is unknown, perhaps {close[0]!r} is meant"
+            raise argparse.ArgumentError(action, msg) from e
+
+
 def program(name: str, description: str, *, asks_agent: bool = True) -> argparse.ArgumentParser:
     """Return a parser with the flags of every command, before its commands are added."""
-    made = argparse.ArgumentParser(prog=name, description=description)
+    made = CommandParser(prog=name, description=description)
     made.add_argument("--version", action="version", version=f"{name} {ipamd.__version__}")
     if asks_agent:
         _add_agent_flags(made, default=True)

@@ -53,5 +53,7 @@ def answer(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     from argcomplete.shell_integration import shellcode  # noqa: PLC0415 - see the module's docstring
 
-    print(shellcode([options.program], shell=options.shell))
+    script = shellcode([options.program], shell=options.shell)
+    # The first line is for zsh's own search of functions, whatever shell it is made for.
+    print(script if options.shell == "zsh" else script.removeprefix(f"#compdef {options.program}").lstrip())
     return ExitCode.OK

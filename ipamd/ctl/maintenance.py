@@ -4,8 +4,7 @@ Exit code 0 when nothing is wrong, 1 when something is, 3 when there is no agent
 """
 
 import argparse
-import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +22,6 @@ _CHECK: Final = "say what is wrong with this node and what to do; changes nothin
 _REPAIR: Final = "have the agent look at kernel and cloud and repair what differs now, then check"
 _CHECK_SECONDS: Final = 10.0
 _REPAIR_SECONDS: Final = 60.0
-_COLUMNS: Final = 100
 _INDENT: Final = " " * 9
 _NO_AGENT: Final = {
     grpc.StatusCode.UNAVAILABLE: FindingCode.AGENT_NOT_RUNNING,
@@ -80,8 +78,15 @@ def _without_agent(socket: str, error: grpc.RpcError) -> messages.Findings:
 
 
 def _blocks(answer: Plain, _: float) -> Sequence[Block]:
-    repaired = [Line("REPAIRED", sentence) for sentence in answer["repaired"]]
-    return [*repaired, *(line for finding in _of(answer) for line in _lines(finding)), _summary(answer)]
+    found = _of(answer)
+    problems = [finding for finding in found if finding["severity"] in _PROBLEMS]
+    facts = [finding for finding in found if finding not in problems]
+    return [
+        *(Line("REPAIRED", sentence) for sentence in answer["repaired"]),
+        *(line for finding in problems for line in _lines(finding)),
+        _summary(answer, problems),
+        *(line for finding in facts for line in _lines(finding, is_fact=True)),
+    ]
 
 
 def _of(answer: Plain) -> list[dict[str, Any]]:
@@ -91,14 +96,12 @@ def _of(answer: Plain) -> list[dict[str, Any]]:
     return [{"severity": "error", "code": "", "text": sentence} for sentence in answer["problems"]]
 
 
-def _lines(finding: dict[str, Any]) -> Iterator[Line]:
+def _lines(finding: dict[str, Any], *, is_fact: bool = False) -> Iterator[Line]:
+    """Yield what it is, what it breaks and what to do; of a fact only what it is, unless it is shown wide."""
     code, subject = finding["code"], finding.get("object", "")
     head = f"{code} {subject}: {finding['text']}" if code else finding["text"]
     label = finding["severity"].upper()
-    first, *others = _wrapped(head)
-    yield Line(label, f"{'':{len(_INDENT) - len(label) - 2}}{first}")
-    for line in others:
-        yield Line("", f"{_INDENT}{line}")
+    yield Line(label, f"{'':{len(_INDENT) - len(label) - 2}}{head}")
     pods = named(finding.get("pods", ()))
     breaks = finding.get("breaks", "")
     for word, text in (
@@ -106,26 +109,16 @@ def _lines(finding: dict[str, Any]) -> Iterator[Line]:
         ("next", finding.get("nextStep")),
     ):
         if text:
-            first, *others = _wrapped(f"{word}: {text}")
-            yield Line("", f"{_INDENT}{first}")
-            for line in others:
-                yield Line("", f"{_INDENT}{'':{len(word) + 2}}{line}")
+            yield Line("", f"{_INDENT}{word}: {text}", wide=is_fact)
 
 
-def _wrapped(text: str) -> list[str]:
-    width = _COLUMNS - len(_INDENT) - len("breaks: ")
-    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
-
-
-def _summary(answer: Plain) -> Line:
-    problems = [finding for finding in _of(answer) if finding["severity"] in _PROBLEMS]
+def _summary(answer: Plain, problems: Sequence[Mapping[str, Any]]) -> Line:
     pods = f"{answer['pods']} Pods"
     if not problems:
         return Line("", f"nothing is wrong with the node and its {pods}")
     fixable = sum(bool(finding.get("repairable")) for finding in problems)
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    tail = f"; `ipamctl check --fix` mends {fixable}" if fixable else ""
-    return Line("", f"{count}, {pods}{tail}")
+    return Line("", f"{count}, {pods}; `ipamctl check --fix` mends {fixable or 'none of it'}")
 
 
 _FINDINGS = Shape(_blocks, lambda answer: [finding["code"] for finding in _of(answer)])

@@ -40,10 +40,15 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One sentence on one line, however long: whoever searches the output finds all of it."""
+    """One sentence on one line, however long: whoever searches the output finds all of it.
+
+    On a terminal it goes on below the beginning of its text.
+    """
 
     label: str
     text: str
+    wide: bool = False
+    """Only with `-o wide`."""
 
 
 Block = Table | Facts | Line

@@ -13,9 +13,10 @@ import pytest
 
 import ipamd
 from ipamd.ctl.exit_codes import ExitCode
-from ipamd.rpc import introspection_pb2_grpc
+from ipamd.rpc import introspection_pb2_grpc, maintenance_pb2, maintenance_pb2_grpc
 from tests.ctl.fixture_node import Ipamctl, serving
 
+AGE = re.compile(r"(\d+[dhms])+,?")
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -186,13 +187,83 @@ def test_no_color_means_none(ipamctl):
     assert not coloured.search(on_terminal(ipamctl.argv("pods"), NO_COLOR="1"))
 
 
-def test_a_narrow_terminal_folds_cells_and_cuts_nothing(ipamctl):
+@pytest.mark.parametrize("columns", [40, 60, 80])
+@pytest.mark.parametrize("command", ["status", "pods", "enis", "eips", "claims", "settings"])
+def test_a_narrow_terminal_breaks_no_word(ipamctl, command, columns):
+    whole = ipamctl(command).stdout
+    text = ESCAPE.sub("", on_terminal(ipamctl.argv(command), columns=columns))
+
+    names = {word for word in whole.split() if not AGE.fullmatch(word)}  # ages grow in between
+    assert names <= set(text.split())
+
+
+def test_a_narrow_terminal_shows_a_table_entry_by_entry(ipamctl):
     text = ESCAPE.sub("", on_terminal(ipamctl.argv("pods"), columns=60))
 
     assert max(len(line) for line in text.splitlines()) <= 60
-    assert (
-        "nginx-deployment-7fb96c846b-x7k2p" in "".join(text.split()).replace("default", "") or "x7k2p" in text
-    )
+    assert "POD         nginx-deployment-7fb96c846b-x7k2p" in text.splitlines()
+
+
+FACT = {
+    "severity": "info",
+    "code": "RangesUnknown",
+    "object": "node/ranges",
+    "text": "the Service CIDR is not known",
+}
+FACT |= {"breaks": "perhaps the way to Services", "next_step": "name it in --service-cidrs"}
+
+
+class _Well(maintenance_pb2_grpc.MaintenanceServicer):
+    """An agent of a node in order, which has something to tell all the same."""
+
+    def Check(self, request, context):  # noqa: N802 - the generated name
+        return maintenance_pb2.Findings(pods=2, findings=[maintenance_pb2.Finding(**FACT)])
+
+
+@pytest.fixture
+def well(tmp_path):
+    with serving(tmp_path / "well.sock", maintenance=_Well()) as socket:  # type: ignore[abstract] # asked to check only
+        yield Ipamctl(socket)
+
+
+def test_a_fact_is_one_line_behind_the_word_that_all_is_well(well):
+    done = well("check")
+
+    assert done.returncode == ExitCode.OK
+    assert done.stdout.splitlines() == [
+        "nothing is wrong with the node and its 2 Pods",
+        "INFO     RangesUnknown node/ranges: the Service CIDR is not known",
+    ]
+
+
+def test_wide_tells_all_of_a_fact(well):
+    shown = well("check", "-o", "wide").stdout.splitlines()
+
+    assert shown[2:] == [
+        "         breaks: perhaps the way to Services",
+        "         next: name it in --service-cidrs",
+    ]
+
+
+def test_a_message_is_wrapped_on_a_terminal_and_nowhere_else(well):
+    lines = [
+        line.rstrip() for line in ESCAPE.sub("", on_terminal(well.argv("check"), columns=40)).splitlines()
+    ]
+
+    assert lines[-2:] == ["INFO     RangesUnknown node/ranges: the", "         Service CIDR is not known"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [(("pod",), "pods"), (("explain", "pods", "web"), "pod"), (("pods", "-o", "jsn"), "json")],
+)
+def test_a_wrong_word_is_answered_with_the_one_that_was_meant_on_one_line(ipamctl, typed, meant):
+    done = ipamctl(*typed)
+
+    assert done.returncode == ExitCode.USAGE
+    (line,) = done.stderr.splitlines()
+    assert f"perhaps '{meant}' is meant" in line
+    assert "--help" in line
 
 
 @pytest.mark.parametrize(
@@ -228,6 +299,10 @@ def test_bash_completes_commands_flags_and_names(ipamctl, tmp_path, typed, offer
     )
 
     assert {word.strip() for word in done.stdout.split()} == offered
+
+
+def test_bash_gets_nothing_that_is_for_zsh(ipamctl):
+    assert "#compdef" not in ipamctl("completion", "bash").stdout.splitlines()[0]
 
 
 def test_zsh_gets_a_function_of_its_own(ipamctl):
