@@ -10,8 +10,10 @@ from typing import Any, Final
 
 import grpc
 
+from ipamd import boot, start_file
 from ipamd.core.findings.codes import FindingCode
 from ipamd.core.findings.finding import Finding, named
+from ipamd.core.start_progress import StartStep
 from ipamd.ctl import agent_calls, command_line, output, plain
 from ipamd.ctl.exit_codes import ExitCode
 from ipamd.ctl.shape import Block, Line, Plain, Shape
@@ -27,6 +29,15 @@ _NO_AGENT: Final = {
     grpc.StatusCode.UNAVAILABLE: FindingCode.AGENT_NOT_RUNNING,
     grpc.StatusCode.DEADLINE_EXCEEDED: FindingCode.AGENT_HUNG,
 }
+_AGENT: Final = "node/agent"
+_TO_WAIT_FOR: Final = {
+    StartStep.STORE: FindingCode.STORE_UNWRITABLE,
+    StartStep.IDENTITY: FindingCode.METADATA_AWAY,
+    StartStep.WATCHES: FindingCode.API_SERVER_AWAY,
+    StartStep.NETWORK: FindingCode.CLOUD_AWAY,
+    StartStep.SOCKET: FindingCode.AGENT_STARTING,
+}
+"""Which finding has the next step when the start waits at one of its own."""
 _PROBLEMS: Final = ("error", "warning")
 
 
@@ -58,14 +69,11 @@ def _run(options: argparse.Namespace) -> int:
 
 def _without_agent(socket: str, error: grpc.RpcError) -> messages.Findings:
     """Return what is known where nobody answers: that, and what to do about it."""
-    code = _NO_AGENT[error.code()]
-    if code is FindingCode.AGENT_HUNG:
+    if _NO_AGENT[error.code()] is FindingCode.AGENT_HUNG:
         text = f"the agent at {socket} took the call and gave no answer in time"
-    elif Path(socket).exists():
-        text = f"nobody listens at {socket}, which an agent has left: it has ended"
+        finding = Finding(code=FindingCode.AGENT_HUNG, subject=_AGENT, text=text)
     else:
-        text = f"there is no socket {socket}: no agent runs, or it still waits for somebody at its start"
-    finding = Finding(code=code, subject="node/agent", text=text)
+        finding = _not_served(Path(socket))
     message = messages.Finding(
         severity=finding.level.value,
         code=finding.code.text,
@@ -75,6 +83,29 @@ def _without_agent(socket: str, error: grpc.RpcError) -> messages.Findings:
         next_step=finding.advice,
     )
     return messages.Findings(problems=[str(finding)], findings=[message])
+
+
+def _not_served(socket: Path) -> Finding:
+    """Return why nobody listens: an agent that starts is told from one that has ended, and from none."""
+    started = start_file.read(socket)
+    if started is None:
+        text = (
+            f"nobody listens at {socket}, which an agent has left: it has ended"
+            if socket.exists()
+            else f"there is no socket {socket}, and no agent that starts there"
+        )
+        return Finding(code=FindingCode.AGENT_NOT_RUNNING, subject=_AGENT, text=text)
+    progress, lives = started
+    told = progress.sentence(boot.clock())
+    if not lives:
+        text = f"the last agent has ended while {told}"
+        return Finding(code=FindingCode.AGENT_NOT_RUNNING, subject=_AGENT, text=text)
+    return Finding(
+        code=FindingCode.AGENT_STARTING,
+        subject=_AGENT,
+        text=f"the agent does not serve yet: {told}",
+        next_step=_TO_WAIT_FOR[progress.step].facts.next_step if progress.waits_for else "",
+    )
 
 
 def _blocks(answer: Plain, _: float) -> Sequence[Block]:

@@ -33,6 +33,10 @@ class Caller:
         """Close idle connections."""
         self._transport.close()
 
+    def time(self) -> float | None:
+        """Return the server's time, as `Transport.time`."""
+        return self._transport.time()
+
     def call(self, request: HttpRequest, timeout: float | None = None) -> JsonObject:
         """Send the request and return the JSON object of its answer, within `timeout` seconds."""
         end = time.monotonic() + (timeout or self._timeout)

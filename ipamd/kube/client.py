@@ -115,6 +115,10 @@ class KubeClient:
         """Return when the server was seen to work the last time, by the monotonic clock; None for never."""
         return self._gate.answered_at
 
+    def time(self) -> float | None:
+        """Return the server's time now, in seconds since the epoch; None until an answer has told it."""
+        return self._caller.time()
+
     def close(self) -> None:
         """Close idle connections; calls that are under way end by themselves."""
         self._caller.close()

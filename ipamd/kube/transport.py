@@ -7,6 +7,7 @@ Thread safety: any thread may call `Transport`; a `Stream` is read by one thread
 """
 
 import contextlib
+import email.utils
 import socket
 import time
 from collections.abc import Iterator
@@ -69,6 +70,7 @@ class Transport:
         self._connection = connection
         self._server = connection.server
         self._user_agent = user_agent
+        self._date: tuple[float, float] | None = None
         options: dict[str, Any] = {
             "num_pools": 2,
             "maxsize": connections,
@@ -95,6 +97,14 @@ class Transport:
     def close(self) -> None:
         """Close the idle connections."""
         self._pool.clear()
+
+    def time(self) -> float | None:
+        """Return the server's time now, in seconds since the epoch, by the Date of its last answer.
+
+        None when no answer has had one.
+        """
+        date = self._date
+        return date[0] + time.monotonic() - date[1] if date else None
 
     def send(self, request: HttpRequest, *, timeout: float) -> HttpAnswer:
         """Send the request and return its answer, whatever its status, within `timeout` seconds.
@@ -151,6 +161,7 @@ class Transport:
             preload_content=False,
             decode_content=False,
         )
+        self._date = _date(response.headers.get("Date")) or self._date
         if response.status == 401:
             self._connection.refused()
         return response
@@ -254,6 +265,14 @@ def _read(request: HttpRequest, response: urllib3.BaseHTTPResponse, end: float) 
         if time.monotonic() > end:
             raise UnreachableError(f"{request.title}: the answer did not end in time", advice=_ADVICE)
     return b"".join(parts)
+
+
+def _date(text: str | None) -> tuple[float, float] | None:
+    """Return the date of an HTTP header, in seconds since the epoch, and the monotonic time now."""
+    try:
+        return email.utils.parsedate_to_datetime(text or "").timestamp(), time.monotonic()
+    except ValueError:
+        return None
 
 
 def _cause(error: Exception) -> str:

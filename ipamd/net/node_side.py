@@ -93,7 +93,8 @@ def differences(pod: PodWiring, side: NodeSide) -> Iterator[Difference]:
         yield _of(pod, FindingCode.POD_CUT_OFF, f"link {pod.host_veth} does not exist on the node")
     else:
         yield from _link(link, pod, answers=side.answers)
-        if link.ifindex not in side.routed_to:
+        # With a link that is down the kernel takes its routes away.
+        if link.up and link.ifindex not in side.routed_to:
             text = f"main has no route {pod.ip}/32 dev {pod.host_veth}"
             yield _of(pod, FindingCode.POD_ROUTE, text)
     for name in side.on_links:
@@ -127,7 +128,8 @@ def _link(link: Link, pod: PodWiring, *, answers: bool) -> Iterator[Difference]:
         wrong.append(f"{what} has MTU {link.mtu}, not {pod.mtu}")
     if not link_alias.names_same_sandbox(link.alias, pod.alias):
         wrong.append(f"{what} has the alias {link.alias!a}, not {pod.alias!a}")
-    if not answers:
+    # With a link that is down the kernel takes its proxied addresses away.
+    if link.up and not answers:
         wrong.append(f"{what} does not answer ARP for {names.GATEWAY_IP}")
     if link.ipv6:
         wrong.append(f"{what} takes part in IPv6")

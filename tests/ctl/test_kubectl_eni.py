@@ -115,6 +115,20 @@ def test_a_node_is_checked_by_its_agent_and_the_answer_is_passed_on(busy):
     assert "agent-a" in asked
 
 
+@pytest.mark.parametrize("of", [("node-a",), ("--all",)])
+def test_a_check_that_fixes_has_the_agents_repair_first(busy, of):
+    busy("check", *of, "--fix")
+
+    assert busy.asked
+    for asked in busy.asked:
+        command = asked[asked.index("ipamctl") :]
+        assert command[:3] == ["ipamctl", "check", "--fix"]
+
+
+def test_a_status_takes_no_fix(busy):
+    assert busy("status", "node-a", "--fix").returncode == 2
+
+
 def test_a_node_without_an_agent_is_named_with_what_to_look_at(busy):
     done = busy("check", "node-c")
 

@@ -1,6 +1,7 @@
 """The verbs against a served API, and what the client makes of refusals."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -23,6 +24,14 @@ def test_an_object_is_created_read_patched_and_deleted(client):
     assert patched["metadata"]["annotations"] == read["metadata"]["annotations"] == {"x": "1"}
     with pytest.raises(errors.NotFoundError, match="get EIPClaim default/a"):
         client.get(EIPCLAIMS, "a", "default")
+
+
+def test_the_servers_time_is_known_from_its_answers(client):
+    assert client.time() is None
+
+    client.create(EIPCLAIMS, claim("a"))
+
+    assert abs(client.time() - time.time()) < 10
 
 
 def test_a_status_patch_leaves_the_spec_alone(client):

@@ -73,6 +73,15 @@ def test_each_difference_is_named(world, where, command, expected):
     assert any(expected in sentence for sentence in differences(world)), differences(world)
 
 
+def test_a_link_that_is_down_is_one_difference_with_all_that_the_kernel_takes_away_with_it(world):
+    world.add_pod(POD, alias=ALIAS)
+    world.node.run("ip", "link", "set", VETH, "down")
+
+    assert [sentence for sentence in differences(world) if "of the Pod" not in sentence] == [
+        f"link {VETH} on the node is down"
+    ]
+
+
 def test_a_missing_eip_is_named(world):
     world.add_pod(POD, eip=True)
     world.node.run("nft", "flush", "set", "ip", "tke_eni", "eip_pods")

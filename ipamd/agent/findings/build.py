@@ -59,13 +59,18 @@ def build(
         is_settled=lambda: recovery.is_settled,
     )
     known = CloudFindings(
-        shared_ledger=shared_ledger, enis=enis, pool=pool, claims=eips.claims, eip_reconciler=eips.reconciler
+        shared_ledger=shared_ledger,
+        enis=enis,
+        pool=pool,
+        claims=eips.claims,
+        eip_reconciler=eips.reconciler,
+        loose_eips=repair.loose_eips,
     )
     outsides = OutsideFindings(
         _outsides(settings, facts, cloud=cloud, client=client, metadata=metadata),
         monotonic=time.monotonic,
         wall=time.time,
-        cloud_time=cloud.time,
+        clocks={"the cloud": cloud.time, "the API server": client.time},
     )
     return Inspection(
         {

@@ -3,7 +3,7 @@
 Thread safety: any thread may call.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from ipamd.agent.eips.claims import ClaimSource
@@ -17,6 +17,7 @@ from ipamd.core.findings.codes import FindingCode
 from ipamd.core.findings.finding import Finding
 from ipamd.core.findings.refusals import of_refusal, one_for_each_action
 from ipamd.core.ledger.states import Address, Assigned, BindStage
+from ipamd.core.model import PodRef
 
 
 class CloudFindings:
@@ -30,13 +31,15 @@ class CloudFindings:
         pool: Pool,
         claims: ClaimSource,
         eip_reconciler: EipReconciler,
+        loose_eips: Callable[[], Mapping[PodRef, str]],
     ) -> None:
-        """Take who knows."""
+        """Take who knows; `loose_eips` tells of Pods whose EIP somebody has unbound."""
         self._shared_ledger: Final = shared_ledger
         self._enis: Final = enis
         self._pool: Final = pool
         self._claims: Final = claims
         self._eips: Final = eip_reconciler
+        self._loose_eips: Final = loose_eips
 
     def look(self) -> list[Finding]:
         """Return what is wrong."""
@@ -64,12 +67,13 @@ class CloudFindings:
     def _of_claims(self) -> list[Finding]:
         errors = self._eips.errors()
         owners = {str(a.pod): a for a in self._shared_ledger.current.in_state(Assigned) if a.pod is not None}
+        loose = self._loose_eips()
         found = [of_refusal(error, f"eip/{name}", name) for name, error in errors.items()]
         for claim in self._claims.all():
             name, stated = str(claim), list(of_claim(claim))
             found += stated
             if not stated and name not in errors and name in owners:
-                found += _of_binding(owners[name])
+                found += _of_binding(owners[name], loose)
         return one_for_each_action(found)
 
     def _of_pool(self) -> Iterator[Finding]:
@@ -87,12 +91,15 @@ def _lasts(error: IpamError) -> bool:
     )
 
 
-def _of_binding(address: Address) -> Iterator[Finding]:
-    """Yield that an EIP is on its way to the address, or from it."""
-    if address.eip is not None and address.eip.stage is not BindStage.BOUND:
-        yield Finding(
-            code=FindingCode.EIP_BINDING,
-            subject=f"eip/{address.eip.eip_id}",
-            text=f"{address.eip.public_ip} at {address.ip} is {address.eip.stage.value}",
-            pods=(str(address.pod),),
-        )
+def _of_binding(address: Address, loose: Mapping[PodRef, str]) -> Iterator[Finding]:
+    """Yield that an EIP is on its way to the address, or from it; a problem if somebody has unbound it."""
+    if address.eip is None or address.eip.stage is BindStage.BOUND or address.pod is None:
+        return
+    taken = loose.get(address.pod)
+    yield Finding(
+        code=FindingCode.EIP_NOT_BOUND if taken else FindingCode.EIP_BINDING,
+        subject=f"eip/{address.eip.eip_id}",
+        text=taken or f"{address.eip.public_ip} at {address.ip} is {address.eip.stage.value}",
+        pods=(str(address.pod),),
+        because_of=(f"eni/{address.eni_id}",),
+    )

@@ -74,7 +74,9 @@ class KernelFindings:
         owned = [
             address for address in self._shared_ledger.current.in_state(Assigned) if address.pod is not None
         ]
-        marks = {eni.link.mark: eni.eni_id for eni in self._enis.enis.values() if eni.link is not None}
+        # By MAC, as an ENI that is detached has no link any more and is set up here still.
+        ids = {eni.mac: eni.eni_id for eni in self._enis.enis.values()}
+        marks = {link.mark: ids[link.mac] for link in self._dataplane.enis if link.mac in ids}
         return [_finding(difference, owned, marks) for difference in found.values()]
 
     def _differences(self) -> Kept:

@@ -1,10 +1,10 @@
-"""Whether cloud, metadata service and API server answer, and whether the node's clock is that of the cloud.
+"""Whether cloud, metadata service and API server answer, and whether the node's clock is right.
 
 Who has answered a moment ago is believed; the others are asked now, all at once and not for long. So nobody
 is called away for having been asked nothing. Thread safety: any thread may call.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -44,13 +44,13 @@ class OutsideFindings:
         *,
         monotonic: Callable[[], float],
         wall: Callable[[], float],
-        cloud_time: Callable[[], float | None],
+        clocks: Mapping[str, Callable[[], float | None]],
     ) -> None:
-        """Take who has to answer, our clocks, and what tells the cloud's time (None: not seen yet)."""
+        """Take who has to answer, our clocks, and by whose what tells another's time (None: not seen yet)."""
         self._outsides = outsides
         self._monotonic = monotonic
         self._wall = wall
-        self._cloud_time = cloud_time
+        self._clocks = clocks
 
     def look(self) -> list[Finding]:
         """Return who does not answer, and whether the clocks are apart."""
@@ -75,12 +75,15 @@ class OutsideFindings:
         )
 
     def _clock(self) -> list[Finding]:
-        cloud = self._cloud_time()
-        apart = 0.0 if cloud is None else self._wall() - cloud
-        if abs(apart) < MOST_APART:
+        told = {whose: self._wall() - at for whose, ask in self._clocks.items() if (at := ask()) is not None}
+        wrong = {whose: apart for whose, apart in told.items() if abs(apart) >= MOST_APART}
+        if not wrong:
             return []
-        direction = "ahead of" if apart > 0 else "behind"
-        text = f"the node's clock is {text_of(abs(apart))} {direction} the cloud's"
+        texts = [
+            f"{text_of(abs(apart))} {'ahead of' if apart > 0 else 'behind'} {whose}'s"
+            for whose, apart in wrong.items()
+        ]
+        text = f"the node's clock is {' and '.join(texts)}"
         return [Finding(code=FindingCode.CLOCK_WRONG, subject="node/clock", text=text)]
 
 

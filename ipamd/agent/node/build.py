@@ -1,7 +1,7 @@
 """The node itself: what its Pods reach, how it comes back after a start, how it is kept, what it offers."""
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -31,6 +31,7 @@ from ipamd.agent.pool.pool import Pool
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core.kubernetes import capacity
 from ipamd.core.kubernetes.node_condition import NodeProblem
+from ipamd.core.model import PodRef
 from ipamd.kube.client import KubeClient
 from ipamd.kube.events import EventRecorder
 from ipamd.net.dataplane import DataPlane
@@ -130,6 +131,8 @@ class NodeRepair:
     """One sentence for each Pod that has lost its link or its address."""
     foreign: Callable[[], list[str]]
     """One sentence for each thing of others that is in the way of Pods' packets."""
+    loose_eips: Callable[[], Mapping[PodRef, str]]
+    """What to tell of each Pod whose EIP somebody has unbound and that has not got it back."""
     service: Service
     pods: Repair
     """Compares the Pods' wiring, also without mending it."""
@@ -211,6 +214,7 @@ def repair(
         lost_links=lost_links,
         cut_off=lambda: [*lost_links.problems(), *cloud_check.missing()],
         foreign=intrusions.problems,
+        loose_eips=cloud_check.loose,
         pods=wirings,
         intrusions=intrusions,
         service=Service(

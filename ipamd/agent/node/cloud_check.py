@@ -49,6 +49,7 @@ class CloudCheck:
         self._hastened = threading.Event()
         self._told: frozenset[model.PodRef] = frozenset()
         self._listeners: list[Callable[[], None]] = []
+        self._loose: dict[model.PodRef, str] = {}
         self.unbound = 0
         """How many EIPs were found unbound by somebody else; pool and EIP reconciler bind them again."""
 
@@ -73,7 +74,9 @@ class CloudCheck:
         if set(self._missing()) - self._told:
             # One listing may be short; people are told of what two do not show.
             self._look()
-        for pod, message in drift.unbound(before, self._shared_ledger.current).items():
+        unbound = drift.unbound(before, self._shared_ledger.current)
+        self._loose = {**self.loose(), **unbound}
+        for pod, message in unbound.items():
             self.unbound += 1
             log.warning("Pod %s: %s", pod, message)
             self._announcer.warning(pod, "EIPUnbound", message)
@@ -93,6 +96,11 @@ class CloudCheck:
     def missing(self) -> list[str]:
         """Return one sentence for each Pod whose address cannot be used."""
         return [f"Pod {pod}: {message}" for pod, message in self._missing().items()]
+
+    def loose(self) -> dict[model.PodRef, str]:
+        """Return what to tell of each Pod whose EIP somebody has unbound and that has not got it back."""
+        ledger = self._shared_ledger.current
+        return {pod: text for pod, text in self._loose.items() if drift.waits_for_eip(ledger, pod)}
 
     def _look(self) -> None:
         failure = self._reconciler.look(Deadline.after(_LOOK_SECONDS, self._monotonic))

@@ -372,6 +372,14 @@ class FindingCode(Enum):
             "`kubectl -n kube-system get pods -o wide`, and the log of the node's tke-eni-agent Pod",
         ),
     )
+    AGENT_STARTING = (
+        "AgentStarting",
+        _warning(
+            "an agent starts and does not serve yet",
+            "Pods do not start until it serves; Pods that run go on",
+            "wait; if it stays at this step, do what the message says",
+        ),
+    )
     AGENT_HUNG = (
         "AgentHung",
         _error(

@@ -39,6 +39,14 @@ def unbound(before: Ledger, after: Ledger) -> dict[model.PodRef, str]:
     return found
 
 
+def waits_for_eip(ledger: Ledger, pod: model.PodRef) -> bool:
+    """Whether a Pod has an EIP that is not bound yet."""
+    return any(
+        address.pod == pod and address.eip is not None and address.eip.stage is BindStage.BINDING
+        for address in ledger.in_state(Assigned)
+    )
+
+
 def _missing(address: Address, problem: str) -> str:
     why = f"ENI {address.eni_id}: {problem}" if problem else f"the VPC does not list it at {address.eni_id}"
     return (

@@ -34,7 +34,9 @@ def add_commands(commands: "command_line.Subparsers") -> None:
         access.add_flags(added, default=False)
         added.add_argument("node", nargs="?", default="", metavar="NODE", help="name of a Node")
         added.add_argument("--all", action="store_true", help="each node that has an agent's Pod")
-        added.set_defaults(asked=name)
+        added.set_defaults(asked=name, fix=False)
+        if name == "check":
+            added.add_argument("--fix", action="store_true", help="have what is ours repaired first")
     added = command_line.add(
         commands,
         "explain",
@@ -48,7 +50,7 @@ def add_commands(commands: "command_line.Subparsers") -> None:
 
 
 _OF_NODES: Final[Mapping[str, str]] = {
-    "check": "have the agent of a node compare it with what it should be; changes nothing",
+    "check": "have the agent of a node compare it with what it should be; changes nothing without --fix",
     "status": "what the agent of a node says of itself",
 }
 
@@ -69,18 +71,18 @@ def _ask(options: argparse.Namespace) -> int:
             f"{options.asked} takes the name of one node, or --all",
             advice="kubectl eni nodes -o name lists them",
         )
-    kubectl = access.kubectl(options)
+    kubectl, command = access.kubectl(options), (options.asked, *(["--fix"] if options.fix else []))
     with access.client(options) as api:
         if options.node:
             pod = access.agent_of(api, options.node)
-            return kubectl.pass_through(*access.in_agent(pod, "ipamctl", options.asked, "-o", options.output))
+            return kubectl.pass_through(*access.in_agent(pod, "ipamctl", *command, "-o", options.output))
         pods = {node: str(pod["metadata"]["name"]) for node, pod in sorted(access.agents(api).items())}
     if not pods:
         raise access.NoAgentError(
             f"no node has a Pod of DaemonSet {access.NAMESPACE}/tke-eni-agent, so nothing is known of any",
             advice=f"see kubectl -n {access.NAMESPACE} describe ds tke-eni-agent",
         )
-    said = ask(kubectl, pods, (options.asked, "-o", "json"))
+    said = ask(kubectl, pods, (*command, "-o", "json"))
     answer = {"nodes": [_entry(node, one) for node, one in said.items()]}
     output.show(options, answer, _SHAPE)
     return ExitCode.PROBLEM if any(entry["exitCode"] for entry in answer["nodes"]) else ExitCode.OK

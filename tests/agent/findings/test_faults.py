@@ -1,7 +1,7 @@
 """Each fault that an operator meets at night is one finding: cause, whom it concerns, and what to do.
 
 The kernel tells of no change while a test says so (`holding_launcher`), else it would be mended before
-anybody looks. The last test prints the table of docs/findings.md from what was really said: `pytest -s`.
+anybody looks. `--table` writes what was said into docs/findings.md (`conftest`).
 """
 
 import json
@@ -12,20 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from ipamd.core.findings.codes import code_of
-from tests.agent.conftest import AgentBed
+from tests.agent.findings.checked_bed import NO_AGENT, CheckedBed
+from tests.agent.findings.faults import FOREIGN_NAT, OTHERS, OURS
 
 pytestmark = [pytest.mark.netns, pytest.mark.scenario]
 
 LAUNCHER = Path(__file__).with_name("holding_launcher.py")
-SAID: list[tuple[str, float, dict[str, str]]] = []
-"""Rows of the table: fault, seconds, words."""
 
 
-class HoldingBed(AgentBed):
+class HoldingBed(CheckedBed):
     """A node that hears of no change in the kernel when the test wants it so."""
 
-    conf = Path()
     of_pod = ip = veth = None
 
     @property
@@ -34,47 +31,6 @@ class HoldingBed(AgentBed):
 
     def start_agent(self, **options):
         super().start_agent(**{**options, "launcher": (str(LAUNCHER), str(self.held))})
-
-    def check(self, *flags):
-        argv = [
-            sys.executable,
-            "-m",
-            "ipamd.ctl",
-            "--socket",
-            str(self.socket),
-            "check",
-            "-o",
-            "json",
-            *flags,
-        ]
-        began = time.monotonic()
-        done = subprocess.run(argv, capture_output=True, text=True, check=False)
-        assert done.stdout, done.stderr
-        return done.returncode, json.loads(done.stdout), time.monotonic() - began
-
-    def problems(self):
-        return [f for f in self.check()[1]["findings"] if f["severity"] != "info"]
-
-    def only_finding(self, fault, code):
-        """Return what `check` says when it says one thing of this code."""
-
-        def told():
-            said = self.problems()
-            return [finding["code"] for finding in said] == [code] and said
-
-        self.eventually(f"{fault} is {code} and nothing else", told, seconds=10)
-        exit_code, answer, seconds = self.check()
-        (finding,) = [f for f in answer["findings"] if f["severity"] != "info"]
-        assert exit_code == 1
-        assert finding["code"] == code
-        assert finding["nextStep"]
-        assert finding["severity"] == code_of(code).facts.severity.value
-        SAID.append((fault, seconds, finding))
-        return finding
-
-    def is_well(self):
-        exit_code, answer, _ = self.check()
-        return exit_code == 0 and not self.problems() and not answer["problems"]
 
 
 @pytest.fixture(scope="module")
@@ -107,93 +63,31 @@ def node(wired):
     wired.eventually("all is well after", wired.is_well, seconds=15)
 
 
-OURS = {
-    "a policy rule gone": ("ip rule del priority 512", "PolicyRule"),
-    "the rule of an ENI gone": ("ip rule del priority 1536", "PolicyRule"),
-    "the table of an ENI flushed": ("ip route flush table {table}", "EniRoute"),
-    "the link of an ENI down": ("ip link set eth1 down", "EniLink"),
-    "the MTU of an ENI changed": ("ip link set eth1 mtu 1400", "EniLink"),
-    "ip_forward=0": ("sysctl -qw net.ipv4.ip_forward=0", "KernelSetting"),
-    "src_valid_mark=0": ("sysctl -qw net.ipv4.conf.eth1.src_valid_mark=0", "KernelSetting"),
-    "forwarding of an ENI off": ("sysctl -qw net.ipv4.conf.eth1.forwarding=0", "KernelSetting"),
-    "the nft table gone": ("nft delete table ip tke_eni", "NftTable"),
-    "the nft table for IPv6 gone": ("nft delete table ip6 tke_eni", "NftTable"),
-    **{
-        f"chain {chain} flushed": (f"nft flush chain ip tke_eni {chain}", "NftChain")
-        for chain in (
-            "sources",
-            "prerouting",
-            "postrouting",
-            "leave_0x20000",
-            "pod_0x20000",
-            "arrive_0x20000",
-            "depart_0x20000",
-        )
-    },
-    "a map flushed": ("nft flush map ip tke_eni eni_returns", "NftSet"),
-    "a set flushed": ("nft flush set ip tke_eni direct_cidrs", "NftSet"),
-    "the map of Pods flushed": ("nft flush map ip tke_eni pods", "PodElement"),
-    "the route to a Pod gone": ("ip route del {ip}", "PodRoute"),
-    "the link of a Pod down": ("ip link set {veth} down", "PodLink"),
-    "a Pod's address on a link of the node": ("ip address add {ip}/32 dev eth1", "PodAddressOnLink"),
-}
-
-
 @pytest.mark.parametrize("fault", OURS)
 def test_what_is_ours_is_one_finding_and_fix_mends_it(node, fault):
     command, code = OURS[fault]
     (table,) = {str(eni["routeTable"]) for eni in node.ctl("enis")["enis"] if eni["inUse"]}
     node.held.touch()
+    since = time.monotonic()
     node.on_node(*command.format(ip=node.ip, veth=node.veth, table=table).split())
 
-    finding = node.only_finding(fault, code)
+    finding = node.only_finding(fault, code, since=since)
 
     assert finding["repairable"]
-    exit_code, answer, _ = node.check("--fix")
+    exit_code, answer = node.check("--fix")
     assert exit_code == 0, answer
     assert any(said.startswith(f"{code} ") for said in answer["repaired"]), answer["repaired"]
     assert node.is_well()
 
 
-FOREIGN_NAT = (
-    "nft add table ip theirs ; nft 'add chain ip theirs post {{ type nat hook postrouting priority 0 ; }}' ; "
-)
-OTHERS = {
-    "the main rule gone": (
-        "ip rule del priority 32766",
-        "ip rule add priority 32766 lookup main",
-        "MainRule",
-    ),
-    "a foreign rule takes a Pod's packets": (
-        "ip rule add from {ip} lookup 99 priority 100",
-        "ip rule del priority 100",
-        "ForeignRule",
-    ),
-    "FORWARD DROP (iptables-nft)": (
-        "iptables-nft -P FORWARD DROP",
-        "iptables-nft -P FORWARD ACCEPT",
-        "ForwardDrop",
-    ),
-    "FORWARD DROP (iptables-legacy)": (
-        "iptables-legacy -P FORWARD DROP",
-        "iptables-legacy -P FORWARD ACCEPT",
-        "ForwardDrop",
-    ),
-    "a masquerade in front of ours": (
-        FOREIGN_NAT + "nft add rule ip theirs post masquerade",
-        "nft delete table ip theirs",
-        "NatBeforeOurs",
-    ),
-}
-
-
 @pytest.mark.parametrize("fault", OTHERS)
 def test_what_is_somebody_elses_is_one_finding_with_the_next_step_and_is_left_alone(node, fault):
     damage, undo, code = OTHERS[fault]
+    since = time.monotonic()
     run_all(node, damage)
 
     try:
-        finding = node.only_finding(fault, code)
+        finding = node.only_finding(fault, code, since=since)
 
         assert not finding["repairable"]
         assert node.check("--fix")[0] == 1, "it is not ours to mend"
@@ -237,9 +131,10 @@ def test_what_does_not_harm_pods_is_no_finding(node, case):
 
 def test_a_network_configuration_that_cannot_be_kept_is_one_finding(node):
     other = node.conf.with_name("00-other.conflist")
+    since = time.monotonic()
     other.write_text("{}")
 
-    finding = node.only_finding("another CNI configuration comes first", "CniConfiguration")
+    finding = node.only_finding("another CNI configuration comes first", "CniConfiguration", since=since)
 
     assert other.name in finding["text"]
     other.unlink()
@@ -252,18 +147,38 @@ def test_a_network_configuration_that_is_gone_is_back_at_once(node):
     assert node.is_well()
 
 
+def test_a_network_configuration_that_cannot_be_put_back_is_one_finding(node):
+    since = time.monotonic()
+    node.eventually("a directory in its place", lambda: replaced_by_directory(node.conf))
+    try:
+        fault = "the CNI configuration gone, and it cannot be written"
+        finding = node.only_finding(fault, "CniConfiguration", since=since)
+    finally:
+        node.conf.rmdir()
+
+    assert node.conf.name in finding["text"]
+    node.eventually("it is back", node.conf.is_file)
+
+
+def replaced_by_directory(path):
+    """Whether a directory could be made where the file was, before the agent put it back."""
+    path.unlink(missing_ok=True)
+    try:
+        path.mkdir()
+    except FileExistsError:
+        return False
+    return True
+
+
 def test_a_daemon_that_hangs_is_one_finding(node):
+    since = time.monotonic()
     node.agent.process.send_signal(19)  # SIGSTOP
     try:
-        argv = [sys.executable, "-m", "ipamd.ctl", "--socket", str(node.socket), "check"]
-        began = time.monotonic()
-        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        node.only_finding("the daemon hung", "AgentHung", since=since, exit_code=NO_AGENT)
     finally:
         node.agent.process.send_signal(18)
 
-    assert done.returncode == 3
-    assert done.stdout.startswith("ERROR    AgentHung node/agent: ")
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - since < 30
 
 
 def test_a_daemon_that_is_dead_is_one_finding(tmp_path):
@@ -293,7 +208,7 @@ def test_a_node_is_well_while_pods_come_and_go(node):
 def test_a_message_is_one_line_where_no_people_look(node):
     node.held.touch()
     node.on_node("ip", "link", "set", "eth1", "down")
-    node.only_finding("down", "EniLink")
+    node.eventually("told", lambda: [f["code"] for f in node.problems()] == ["EniLink"])
     argv = [sys.executable, "-m", "ipamd.ctl", "--socket", str(node.socket), "check"]
     shown = subprocess.run(argv, capture_output=True, text=True, check=False).stdout
 
@@ -306,15 +221,9 @@ def test_a_message_is_one_line_where_no_people_look(node):
 
 
 def test_an_api_server_that_is_away_is_one_finding(node):
+    since = time.monotonic()
     node.admin.post("/kube/faults", {"kind": "refuse"})
 
-    finding = node.only_finding("the API server away", "ApiServerAway")
+    finding = node.only_finding("the API server away", "ApiServerAway", since=since, seconds=40)
 
     assert "last good" in finding["text"]
-
-
-def test_the_table_of_what_was_said():
-    """For docs/findings.md."""
-    assert SAID
-    for fault, seconds, finding in SAID:
-        print(f"| {fault} | `ipamctl check` | {seconds:.1f} | {finding['code']} {finding['text']} |")

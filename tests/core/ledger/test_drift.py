@@ -84,3 +84,14 @@ def test_each_unbound_eip_is_told_of_also_after_an_address_that_concerns_nobody(
         after = after.changed(replace(after.addresses[ip], eip=lost)).ledger
 
     assert {pod.name for pod in drift.unbound(before, after)} == {"web-1", "web-2"}
+
+
+def test_a_pod_waits_for_its_eip_from_the_unbinding_until_it_is_bound_again():
+    before = with_a_pod()
+    (address,) = [a for a in before.addresses.values() if a.ip == IP]
+    loose = replace(address, eip=replace(address.eip, stage=states.BindStage.BINDING))
+    after = before.changed(loose).ledger
+
+    assert not drift.waits_for_eip(before, POD)
+    assert drift.waits_for_eip(after, POD)
+    assert not drift.waits_for_eip(eip_records.confirm_bound(after, IP, "eip-1").ledger, POD)
