@@ -254,12 +254,13 @@ class Bed:
         self.runtime.remove_sandbox(sandbox)
         self.workloads.remove_pod(sandbox.pod_name)
 
-    def ctl(self, command: str) -> dict[str, Any]:
+    def ctl(self, command: str, *arguments: str) -> dict[str, Any]:
         """Return what `ipamctl <command> -o json` prints; CalledProcessError if there is no answer.
 
         Exit code 1 is an answer: something is wrong with the node.
         """
-        argv = [sys.executable, "-m", "ipamd.ctl", "--socket", str(self.socket), command, "-o", "json"]
+        argv = [sys.executable, "-m", "ipamd.ctl", "--socket", str(self.socket), command, *arguments]
+        argv += ["-o", "json"]
         done = subprocess.run(argv, check=False, capture_output=True, text=True)
         if done.returncode not in (0, 1):
             raise subprocess.CalledProcessError(done.returncode, argv, done.stdout, done.stderr)

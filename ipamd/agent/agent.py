@@ -176,7 +176,7 @@ class Agent:
                 harms(NodeReason.NOT_SYNCED, behind),
                 harms(NodeReason.CNI_CONFIGURATION, conf.problems),
             ),
-            notices=(ranges.notices, pool.notices),
+            notices=(ranges.notices, pool.notices, conf.lacking),
             components=components,
         )
         inspection = findings_room.build(

@@ -117,8 +117,10 @@ class Session:
 
     def time(self) -> float | None:
         """Return the cloud's time (seconds since the epoch), None before it has said any."""
-        said = [at for client in self._clients.values() if (at := client.time()) is not None]
-        return max(said, default=None)  # what was said before a pause of the machine is late
+        dates = [date for client in self._clients.values() if (date := client.date) is not None]
+        # The newest answer counts: what an earlier one said is old after a pause, or when a clock was set.
+        newest = max(dates, key=lambda date: date.at, default=None)
+        return newest.now() if newest else None
 
     def deadline(self, deadline: Deadline | None = None) -> Deadline:
         """Return the given deadline, or the default one that starts now."""

@@ -72,6 +72,20 @@ class CallTimeout(urllib3.Timeout):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CloudDate:
+    """What the cloud's clock was when an answer came."""
+
+    said: float
+    """Seconds since the epoch."""
+    at: float
+    """When, by the monotonic clock."""
+
+    def now(self) -> float:
+        """Return what the cloud's clock is now."""
+        return self.said + time.monotonic() - self.at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Answer:
     """What the SDK's `call_json` needs of a response: without a Content-Type it leaves errors to us."""
 
@@ -86,7 +100,7 @@ class _BoundedClient(CommonClient):  # type: ignore[misc]  # the SDK has no type
     def __init__(self, product: str, region: str, credentials: Credentials, profile: ClientProfile) -> None:
         super().__init__(product, VERSIONS[product], credentials, region, profile)
         self._time: CallTimeout = profile.httpProfile.reqTimeout
-        self.date: tuple[float, float] | None = None
+        self.date: CloudDate | None = None
 
     def _call(
         self, action: str, params: Any, options: Any = None, headers: dict[str, str] | None = None
@@ -151,13 +165,10 @@ class ProductClient:
             raise cloud_error(action, "ClientBrokenAnswer", "the answer has no Response object")
         return response
 
-    def time(self) -> float | None:
-        """Return the cloud's time now, in seconds since the epoch, by the Date of its last answer.
-
-        None when no answer has had one.
-        """
-        date = self._client.date
-        return date[0] + time.monotonic() - date[1] if date else None
+    @property
+    def date(self) -> CloudDate | None:
+        """The Date of the last answer that had one."""
+        return self._client.date
 
     def close(self) -> None:
         """Close the pooled connections; a later `send` opens new ones."""
@@ -165,10 +176,11 @@ class ProductClient:
         self._client.request.conn._session.close()  # noqa: SLF001
 
 
-def _date(text: str | None) -> tuple[float, float] | None:
-    """Return the date of an HTTP header, in seconds since the epoch, and the monotonic time now."""
+def _date(text: str | None) -> CloudDate | None:
+    """Return the date of an HTTP header that has just come."""
     try:
-        return email.utils.parsedate_to_datetime(text or "").timestamp(), time.monotonic()
+        said = email.utils.parsedate_to_datetime(text or "").timestamp()
+        return CloudDate(said=said, at=time.monotonic())
     except ValueError:
         return None
 

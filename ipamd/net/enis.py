@@ -76,6 +76,7 @@ def without_link(eni: EniLink) -> Difference:
         subject=subject_of(eni.name),
         text=f"link {eni.name} with MAC {eni.mac} is gone",
         mark=eni.mark,
+        mended=False,
     )
 
 

@@ -210,6 +210,20 @@ def test_a_wrong_clock_is_named_in_the_advice(open_cloud):
     assert "clock" in caught.value.advice
 
 
+def test_the_newest_answer_tells_the_clouds_time(open_cloud):
+    ahead = [0]
+    with (
+        CloudRegion(wall=lambda: time.time() + ahead[0]) as region,
+        CloudServer(region, [loopback_socket()]) as server,
+        open_cloud(f"http://{server.endpoint}") as cloud,
+    ):
+        instance = region.create_instance().instance_id
+        cloud.describe_instance(instance)  # asked by another client than quotas are
+        for ahead[0] in (-120, 120, -120):
+            cloud.describe_eip_quota()
+            assert cloud.time() - time.time() == pytest.approx(ahead[0], abs=10)
+
+
 def test_a_wrong_key_is_a_matter_of_credentials(open_cloud, api_url):
     from ipamd.cloud.credentials import StaticCredentials
 

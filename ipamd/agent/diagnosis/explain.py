@@ -23,6 +23,7 @@ from ipamd.core.claim import status
 from ipamd.core.claim.eipclaim import EGRESS_THROUGH_EIP, READY, condition
 from ipamd.core.eip.way_out import SeenAs
 from ipamd.core.errors import InvalidInputError, IpamError
+from ipamd.core.findings.codes import FindingCode
 from ipamd.core.history.explanation import Explanation, PodSight, explained, is_known
 from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.ledger import eip_records
@@ -77,6 +78,7 @@ class PodExplain:
         address = self._address(str(ref))
         sides = [*self._kernel(address), *self._cloud(address), *self._cluster(ref)]
         wants, wish_problem = _wish(pod)
+        eni_problem, eni_next = self._eni_problem(address)
         sight = PodSight(
             name=str(ref),
             node=self.node,
@@ -87,7 +89,8 @@ class PodExplain:
             address=address,
             events=self.history.of(str(ref)),
             kernel=[side.text for side in sides if side.side == "kernel" and not side.ok],
-            eni_problem=self._eni_problem(address),
+            eni_problem=eni_problem,
+            eni_next=eni_next,
             cloud=[side.text for side in sides if side.side == "cloud" and not side.ok],
             bind_error=self.bind_errors().get(str(ref), ""),
             pool=self.pool.waited_for()
@@ -135,16 +138,21 @@ class PodExplain:
         wrong = way.seen_as is SeenAs.NOBODY or (bound and way.seen_as is not SeenAs.EIP)
         return SideSight(side="kernel", what="way to the internet", text=way.verdict, ok=not wrong)
 
-    def _eni_problem(self, address: Address | None) -> str:
+    def _eni_problem(self, address: Address | None) -> tuple[str, str]:
+        """Return why the ENI carries no packets, and what to do; empty when it does."""
         eni = self.enis.enis.get(address.eni_id) if address else None
-        return f"ENI {eni.eni_id}: {eni.problem}" if eni is not None and eni.problem else ""
+        if eni is None or not eni.problem:
+            return "", ""
+        code = FindingCode.ENI_BROKEN if eni.is_broken else FindingCode.ENI_MISSING
+        return f"ENI {eni.eni_id}: {eni.problem}", code.facts.next_step
 
     def _cloud(self, address: Address | None) -> Iterator[SideSight]:
         if address is None:
             return
         eni = self.enis.enis.get(address.eni_id)
         state = f"{eni.state or 'not asked for yet'}, subnet {eni.subnet_id}" if eni else "not known"
-        yield SideSight(side="cloud", what=f"ENI {address.eni_id}", text=state, ok=eni is not None)
+        listed = eni is not None and (not eni.problem or eni.is_broken)
+        yield SideSight(side="cloud", what=f"ENI {address.eni_id}", text=state, ok=listed)
         if address.quarantined:
             text = f"{address.ip} is not listed at this node any more"
             yield SideSight(side="cloud", what="address", text=text, ok=False)

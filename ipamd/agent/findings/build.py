@@ -85,6 +85,7 @@ def build(
             "network configuration": of_sentences(
                 FindingCode.CNI_CONFIGURATION, "node/network-configuration", conf.problems
             ),
+            "plugins": of_sentences(FindingCode.PLUGIN_MISSING, "node/plugins", conf.lacking),
         }
     )
 

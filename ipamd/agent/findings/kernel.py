@@ -126,8 +126,15 @@ def _finding(difference: Difference, owned: list[Address], marks: dict[int, str]
     subject = difference.subject
     if subject == f"pod/{difference.ip}" and names:
         subject = f"pod/{names[0]}"
+    without_link = difference.code.facts.mended and not difference.mended
     return Finding(
-        code=difference.code, subject=subject, text=difference.text, pods=names, because_of=because_of
+        code=difference.code,
+        subject=subject,
+        text=difference.text,
+        pods=names,
+        next_step=FindingCode.ENI_MISSING.facts.next_step if without_link else "",
+        mended=False if without_link else None,
+        because_of=because_of,
     )
 
 

@@ -21,12 +21,14 @@ class NetworkConf:
     """Where it is; empty when it is not the agent's to write."""
     announce: Service
     problems: Callable[[], list[str]]
+    lacking: Callable[[], list[str]]
+    """Which wishes of Pods do nothing, as a plugin is missing."""
 
 
 def build(settings: AgentSettings) -> NetworkConf:
     """Return what keeps the file that the settings name; without one there is nothing to do."""
     if settings.cni_conf is None:
-        return NetworkConf(file="", announce=Service(name=_NAME), problems=list)
+        return NetworkConf(file="", announce=Service(name=_NAME), problems=list, lacking=list)
     configuration = NetworkConfiguration(
         settings.cni_conf,
         chosen=settings.chained_plugins,
@@ -37,4 +39,5 @@ def build(settings: AgentSettings) -> NetworkConf:
         file=str(settings.cni_conf),
         announce=Service(name=_NAME, start=configuration.start, stop=configuration.stop, grace=_GRACE),
         problems=configuration.problems,
+        lacking=configuration.lacking,
     )

@@ -32,8 +32,9 @@ _SETTLE: Final = 0.2
 class NetworkConfiguration:
     """Keeps one file.
 
-    Invariant: `_problems` is what the last look left for an operator. Who writes the file again and again is
-    answered ever more seldom, up to the interval. Thread safety: `problems` may be called from any thread.
+    Invariant: `_problems` and `_lacking` are what the last look left for an operator. Who writes the file
+    again and again is answered ever more seldom, up to the interval. Thread safety: any thread may call
+    `problems` and `lacking`.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class NetworkConfiguration:
         self._binaries = binaries
         self._interval = interval
         self._problems: tuple[str, ...] = ()
+        self._lacking: tuple[str, ...] = ()
         self._pause = _SETTLE
         self._watch: DirectoryWatch | None = None
         self._task = Task("cni-conf", self._work, policy=Survive())
@@ -70,17 +72,22 @@ class NetworkConfiguration:
         """Return what an operator has to mend, one sentence each."""
         return list(self._problems)
 
+    def lacking(self) -> list[str]:
+        """Return which wishes of Pods do nothing as a plugin is missing, one sentence each."""
+        return list(self._lacking)
+
     def look(self) -> bool:
         """Look at the file, write what is missing; return whether something was."""
         try:
-            written, problems = self._mend()
+            written, problems, lacking = self._mend()
         except OSError as e:
             written, problems = True, (f"it cannot be read or written: {e.strerror or e}",)
+            lacking = self._lacking
         found = (*(f"{self._path}: {problem}" for problem in problems), *self._preferred())
-        for problem in found:
-            if problem not in self._problems:
+        for problem in (*found, *lacking):
+            if problem not in (*self._problems, *self._lacking):
                 log.warning("%s", problem)
-        self._problems = found
+        self._problems, self._lacking = found, lacking
         return written
 
     def _work(self) -> bool:
@@ -94,14 +101,18 @@ class NetworkConfiguration:
         self._task.stopping.wait(self._pause)
         return True
 
-    def _mend(self) -> tuple[bool, tuple[str, ...]]:
+    def _mend(self) -> tuple[bool, tuple[str, ...], tuple[str, ...]]:
+        """Return whether it wrote, the problems, and what is lacking."""
         content = self._read()
         types = conflist.plugin_types(content) | set(self._chosen)
         kept = conflist.keep(content, chosen=self._chosen, binaries=self._binaries.versions(types))
-        problems = tuple(f"{problem} (looked for in {self._binaries.directory})" for problem in kept.problems)
+        problems, lacking = (
+            tuple(f"{sentence} (looked for in {self._binaries.directory})" for sentence in sentences)
+            for sentences in (kept.problems, kept.lacking)
+        )
         damaged = conflist.is_damaged(content)
         if content is not None and not damaged and not kept.changes:
-            return False, problems
+            return False, problems, lacking
         self._path.parent.mkdir(parents=True, exist_ok=True)
         if content is None:
             log.info("the network configuration %s is written", self._path)
@@ -114,7 +125,7 @@ class NetworkConfiguration:
         for change in kept.changes:
             log.warning("the network configuration %s is mended: %s", self._path, change)
         _write(self._path, kept.encoded())
-        return True, problems
+        return True, problems, lacking
 
     def _read(self) -> bytes | None:
         content = self._path.read_bytes() if self._path.exists() else None

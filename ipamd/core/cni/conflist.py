@@ -44,7 +44,9 @@ class Kept:
     changes: tuple[str, ...]
     """What differs from what was there, one sentence each."""
     problems: tuple[str, ...]
-    """What an operator has to mend, one sentence each."""
+    """What keeps Pods from starting, or from our network, one sentence each."""
+    lacking: tuple[str, ...]
+    """What of the wishes of Pods does nothing, one sentence each; all else works."""
 
     def encoded(self) -> bytes:
         """Return the file's content."""
@@ -65,9 +67,8 @@ def keep(content: bytes | None, *, chosen: Sequence[str], binaries: Binaries) ->
     """
     found = _decoded(content)
     before: Mapping[str, Any] = found or {}
-    problems = [_not_there(kind) for kind in chosen if kind not in binaries]
     plugins = list(_plugins(before.get("plugins", []), [kind for kind in chosen if kind in binaries]))
-    problems += [
+    problems = [
         f"it names the plugin {shown(kind)}, which is not there, so that no Pod can start"
         for kind in _types(plugins)
         if kind not in binaries
@@ -88,6 +89,7 @@ def keep(content: bytes | None, *, chosen: Sequence[str], binaries: Binaries) ->
         network=network,
         changes=tuple(_changes(before, network)) if found is not None else (),
         problems=tuple(problems),
+        lacking=tuple(_not_there(kind) for kind in chosen if kind not in binaries),
     )
 
 

@@ -124,7 +124,8 @@ class FindingCode(Enum):
         _error(
             "the policy rule that looks up main (or local) is gone",
             "the node's own network, and what leaves by the primary ENI",
-            "`ip rule add priority 32766 lookup main` (local: priority 0)",
+            "it is not the agent's, so --fix leaves it: `ip rule add priority 32766 lookup main`, or "
+            "`ip rule add priority 0 lookup local`",
         ),
     )
     FOREIGN_RULE = (
@@ -354,6 +355,14 @@ class FindingCode(Enum):
             "the runtime's network configuration is missing, changed, or another one comes before it",
             "Pods start without our network, or not at all",
             "do what the message says; docs/install.md#the-network-configuration",
+        ),
+    )
+    PLUGIN_MISSING = (
+        "PluginMissing",
+        _warning(
+            "a plugin that is chained behind ours (portmap, bandwidth) is not on the node",
+            "only what it does: hostPort of Pods (portmap), or their bandwidth annotations; all else works",
+            "install it in the CNI directory, where it is chained at once; or `--no-port-mapping`",
         ),
     )
     STORE_UNWRITABLE = (

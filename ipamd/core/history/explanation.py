@@ -30,6 +30,9 @@ class PodSight:
     kernel: Sequence[str] = ()
     """What differs in the kernel, one sentence each."""
     eni_problem: str = ""
+    """Why the ENI of its address carries no packets; all that hangs on the ENI is wrong by that."""
+    eni_next: str = ""
+    """What an operator does about it."""
     cloud: Sequence[str] = ()
     """What differs in the cloud, one sentence each."""
     bind_error: str = ""
@@ -66,10 +69,12 @@ def _wrong(sight: PodSight) -> Iterator[str]:
     failed = _last_add_failure(sight.events)
     if failed and not owned and not _has_left(sight):
         yield failed
+    if owned and sight.eni_problem:
+        yield sight.eni_problem
+        return
     if sight.wants_eip and not _has_left(sight):
         yield from _of_claim(sight)
     if owned:
-        yield from filter(None, (sight.eni_problem,))
         yield from sight.kernel
         yield from sight.cloud
         yield from filter(None, (sight.way_problem,))
@@ -110,11 +115,17 @@ def _next(sight: PodSight, wrong: bool) -> str:  # noqa: FBT001
         return "the runtime sends DEL, then the address cools down; the Pod gets no network any more"
     if sight.pod.host_network:
         return "nothing: the Pod has the node's own network (hostNetwork)"
+    return _next_of_running(sight, sight.pod, wrong)
+
+
+def _next_of_running(sight: PodSight, pod: PodView, wrong: bool) -> str:  # noqa: FBT001
     if sight.address is None or not isinstance(sight.address.state, Assigned):
         waits = f"; it will wait for: {sight.pool}" if sight.pool else ""
         return f"the kubelet makes a sandbox and the runtime sends ADD, again and again{waits}"
+    if sight.eni_problem:
+        return f"nothing by itself: {sight.eni_next}"
     if sight.wants_eip:
-        waits = binding_plan.waited_for(sight.claim, sight.pod.ref, sight.node)
+        waits = binding_plan.waited_for(sight.claim, pod.ref, sight.node)
         if waits:
             return f"its EIP waits for {waits}"
         if sight.address.eip is None or sight.address.eip.stage is not BindStage.BOUND:

@@ -21,6 +21,8 @@ class Difference:
     """Of the ENI whose Pods it concerns; 0 when it concerns all, or one Pod."""
     ip: str = ""
     """Of the one Pod that it concerns."""
+    mended: bool = True
+    """Whether a repair can make it right, if it does so with others of this code."""
     because_of: tuple[str, ...] = ()
     """Subjects whose own differences explain this one."""
 

@@ -161,12 +161,13 @@ def test_a_change_that_inotify_does_not_tell_is_mended_in_the_next_interval(plac
 def test_a_portmap_that_is_installed_later_is_chained_then(place, kept):
     (place.bin / "portmap").unlink()
     eventually(lambda: place.types == ["tke-route-eni"])
-    eventually(lambda: any("hostPort of Pods does nothing" in problem for problem in kept.problems()))
+    eventually(lambda: any("hostPort of Pods does nothing" in lacking for lacking in kept.lacking()))
+    assert kept.problems() == []
 
     place.plugin("portmap")
 
     eventually(lambda: place.types == ["tke-route-eni", "portmap"])
-    eventually(lambda: kept.problems() == [])
+    eventually(lambda: kept.lacking() == [])
 
 
 def test_a_portmap_that_may_not_be_executed_is_none_until_it_may(place, kept):

@@ -135,6 +135,14 @@ def test_an_eni_that_was_detached_is_reported_and_new_pods_get_another(own_node)
     (message,) = messages(node, "left-behind", "AddressLost")
     assert ip in message
     assert any(eni["eniId"] in problem for problem in node.status()["problems"])
+    told = node.ctl("explain", "pod", "left-behind")
+    (wrong,) = told["wrong"]
+    assert "does not list it" in wrong
+    assert told["next"].startswith("nothing by itself: attach it to this CVM again")
+    sights = {sight["what"]: sight for sight in told["sights"]}
+    assert not sights[f"ENI {eni['eniId']}"]["ok"]
+    problems = [found for found in node.ctl("check")["findings"] if found["severity"] == "error"]
+    assert [(found["code"], found["repairable"]) for found in problems] == [("EniMissing", False)]
     node.eventually("another ENI has addresses", lambda: node.pool()["warm"] > 0, seconds=30)
     after, other = add(node, "after")
     assert other != ip

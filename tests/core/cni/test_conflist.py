@@ -117,7 +117,8 @@ def test_a_chain_names_no_plugin_of_ours_that_the_node_has_not():
     kept = keep(file(SHIPPED[PORT_MAPPING]), binaries={})
 
     assert plugins(kept) == ["tke-route-eni"]
-    assert kept.problems == ("the plugin portmap is not there, so that hostPort of Pods does nothing",)
+    assert kept.problems == ()
+    assert kept.lacking == ("the plugin portmap is not there, so that hostPort of Pods does nothing",)
 
 
 def test_an_operator_s_plugin_that_the_node_has_not_is_said():

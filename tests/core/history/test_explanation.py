@@ -38,7 +38,6 @@ def test_a_pod_that_has_everything_has_nothing_to_wait_for():
     ("sight", "first", "following"),
     [
         (replace(WELL, kernel=("no route",)), "no route", "mends what is its own"),
-        (replace(WELL, kernel=("no route",), eni_problem="eth1 is down"), "eth1 is down", "mends"),
         (
             replace(WELL, claim=claim(conditions=(REFUSED,)), address=ASSIGNED),
             "the EIPClaim gets no EIP: NoMoney: the account is in arrears",
@@ -58,6 +57,23 @@ def test_the_first_cause_stands_first(sight, first, following):
 
     assert found.wrong[0] == first
     assert following in found.next
+
+
+def test_an_eni_that_is_gone_is_all_that_is_wrong_and_nobody_mends_it():
+    gone = replace(
+        WELL,
+        kernel=("no link",),
+        cloud=("10.0.1.100 is not listed",),
+        bind_error="the ENI does not exist",
+        way_problem="nobody sees it",
+        eni_problem="ENI eni-1: not listed any more",
+        eni_next="attach it again",
+    )
+
+    found = explained(gone)
+
+    assert found.wrong == ("ENI eni-1: not listed any more",)
+    assert found.next == "nothing by itself: attach it again"
 
 
 def test_an_add_that_failed_before_one_that_succeeded_is_no_longer_wrong():
