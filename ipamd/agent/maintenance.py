@@ -12,7 +12,7 @@ import grpc
 
 from ipamd.agent.findings.inspection import Inspection
 from ipamd.agent.node.repair_log import RepairLog
-from ipamd.agent.node.repair_loop import RepairLoop
+from ipamd.agent.node.repair_loop import RepairLoop, RoundEnd
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core.errors import IpamError
 from ipamd.core.findings.finding import Finding
@@ -25,6 +25,9 @@ from ipamd.rpc import maintenance_pb2 as messages
 from ipamd.rpc import maintenance_pb2_grpc
 
 _MOST_SECONDS = 120.0
+_CLOUD_GOES_ON = (
+    "the cloud has not answered within seconds, so that its part was not compared; the agent goes on with it"
+)
 
 
 class MaintenanceService(maintenance_pb2_grpc.MaintenanceServicer):
@@ -62,9 +65,13 @@ class MaintenanceService(maintenance_pb2_grpc.MaintenanceServicer):
         """Have a round made, then compare."""
         seconds = min(_MOST_SECONDS, context.time_remaining())
         before = self._repair_log.number
-        if not self._repair.round_now(Deadline.after(seconds, time.monotonic)):
+        end = self._repair.round_now(Deadline.after(seconds, time.monotonic))
+        if end is RoundEnd.NOTHING:
             context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the round has begun and takes longer")
-        return self._findings(self._repair_log.since(before))
+        found = self._findings(self._repair_log.since(before))
+        if end is RoundEnd.KERNEL:
+            found.unfinished.append(_CLOUD_GOES_ON)
+        return found
 
     def DumpKernel(  # noqa: N802 - the name in the contract
         self,

@@ -114,6 +114,7 @@ def _blocks(answer: Plain, _: float) -> Sequence[Block]:
     facts = [finding for finding in found if finding not in problems]
     return [
         *(Line("REPAIRED", sentence) for sentence in answer["repaired"]),
+        *(Line("SKIPPED", sentence) for sentence in answer["unfinished"]),
         *(line for finding in problems for line in _lines(finding)),
         _summary(answer, problems),
         *(line for finding in facts for line in _lines(finding, is_fact=True)),

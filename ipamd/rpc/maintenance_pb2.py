@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ctke/eni/v1/maintenance.proto\x12\ntke.eni.v1\"\x0e\n\x0c\x43heckRequest\"\x0f\n\rRepairRequest\"c\n\x08\x46indings\x12\x0c\n\x04pods\x18\x01 \x01(\x05\x12\x10\n\x08problems\x18\x02 \x03(\t\x12%\n\x08\x66indings\x18\x03 \x03(\x0b\x32\x13.tke.eni.v1.Finding\x12\x10\n\x08repaired\x18\x04 \x03(\t\"\x8c\x01\n\x07\x46inding\x12\x10\n\x08severity\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0e\n\x06object\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x0e\n\x06\x62reaks\x18\x05 \x01(\t\x12\x0c\n\x04pods\x18\x06 \x03(\t\x12\x11\n\tnext_step\x18\x07 \x01(\t\x12\x12\n\nrepairable\x18\x08 \x01(\x08\"\x13\n\x11\x44umpKernelRequest\"<\n\nKernelDump\x12\x10\n\x08snapshot\x18\x01 \x01(\t\x12\x0b\n\x03nft\x18\x02 \x01(\t\x12\x0f\n\x07nft_ip6\x18\x03 \x01(\t\"\x0f\n\rFreezeRequest\"\r\n\x0bThawRequest\"B\n\x0b\x46reezeReply\x12\x0f\n\x07\x63hanged\x18\x01 \x01(\x08\x12\x0e\n\x06\x66rozen\x18\x02 \x01(\x08\x12\x12\n\nsince_unix\x18\x03 \x01(\x03\"\x0e\n\x0c\x44rainRequest\"@\n\nDrainReply\x12\x11\n\taddresses\x18\x01 \x03(\t\x12\x0c\n\x04\x65nis\x18\x02 \x03(\t\x12\x11\n\tobstacles\x18\x03 \x03(\t2\xc6\x01\n\x0bMaintenance\x12\x37\n\x05\x43heck\x12\x18.tke.eni.v1.CheckRequest\x1a\x14.tke.eni.v1.Findings\x12\x39\n\x06Repair\x12\x19.tke.eni.v1.RepairRequest\x1a\x14.tke.eni.v1.Findings\x12\x43\n\nDumpKernel\x12\x1d.tke.eni.v1.DumpKernelRequest\x1a\x16.tke.eni.v1.KernelDump2\xc0\x01\n\x0bPoolControl\x12<\n\x06\x46reeze\x12\x19.tke.eni.v1.FreezeRequest\x1a\x17.tke.eni.v1.FreezeReply\x12\x38\n\x04Thaw\x12\x17.tke.eni.v1.ThawRequest\x1a\x17.tke.eni.v1.FreezeReply\x12\x39\n\x05\x44rain\x12\x18.tke.eni.v1.DrainRequest\x1a\x16.tke.eni.v1.DrainReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ctke/eni/v1/maintenance.proto\x12\ntke.eni.v1\"\x0e\n\x0c\x43heckRequest\"\x0f\n\rRepairRequest\"w\n\x08\x46indings\x12\x0c\n\x04pods\x18\x01 \x01(\x05\x12\x10\n\x08problems\x18\x02 \x03(\t\x12%\n\x08\x66indings\x18\x03 \x03(\x0b\x32\x13.tke.eni.v1.Finding\x12\x10\n\x08repaired\x18\x04 \x03(\t\x12\x12\n\nunfinished\x18\x05 \x03(\t\"\x8c\x01\n\x07\x46inding\x12\x10\n\x08severity\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0e\n\x06object\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x0e\n\x06\x62reaks\x18\x05 \x01(\t\x12\x0c\n\x04pods\x18\x06 \x03(\t\x12\x11\n\tnext_step\x18\x07 \x01(\t\x12\x12\n\nrepairable\x18\x08 \x01(\x08\"\x13\n\x11\x44umpKernelRequest\"<\n\nKernelDump\x12\x10\n\x08snapshot\x18\x01 \x01(\t\x12\x0b\n\x03nft\x18\x02 \x01(\t\x12\x0f\n\x07nft_ip6\x18\x03 \x01(\t\"\x0f\n\rFreezeRequest\"\r\n\x0bThawRequest\"B\n\x0b\x46reezeReply\x12\x0f\n\x07\x63hanged\x18\x01 \x01(\x08\x12\x0e\n\x06\x66rozen\x18\x02 \x01(\x08\x12\x12\n\nsince_unix\x18\x03 \x01(\x03\"\x0e\n\x0c\x44rainRequest\"@\n\nDrainReply\x12\x11\n\taddresses\x18\x01 \x03(\t\x12\x0c\n\x04\x65nis\x18\x02 \x03(\t\x12\x11\n\tobstacles\x18\x03 \x03(\t2\xc6\x01\n\x0bMaintenance\x12\x37\n\x05\x43heck\x12\x18.tke.eni.v1.CheckRequest\x1a\x14.tke.eni.v1.Findings\x12\x39\n\x06Repair\x12\x19.tke.eni.v1.RepairRequest\x1a\x14.tke.eni.v1.Findings\x12\x43\n\nDumpKernel\x12\x1d.tke.eni.v1.DumpKernelRequest\x1a\x16.tke.eni.v1.KernelDump2\xc0\x01\n\x0bPoolControl\x12<\n\x06\x46reeze\x12\x19.tke.eni.v1.FreezeRequest\x1a\x17.tke.eni.v1.FreezeReply\x12\x38\n\x04Thaw\x12\x17.tke.eni.v1.ThawRequest\x1a\x17.tke.eni.v1.FreezeReply\x12\x39\n\x05\x44rain\x12\x18.tke.eni.v1.DrainRequest\x1a\x16.tke.eni.v1.DrainReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,25 +36,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REPAIRREQUEST']._serialized_start=60
   _globals['_REPAIRREQUEST']._serialized_end=75
   _globals['_FINDINGS']._serialized_start=77
-  _globals['_FINDINGS']._serialized_end=176
-  _globals['_FINDING']._serialized_start=179
-  _globals['_FINDING']._serialized_end=319
-  _globals['_DUMPKERNELREQUEST']._serialized_start=321
-  _globals['_DUMPKERNELREQUEST']._serialized_end=340
-  _globals['_KERNELDUMP']._serialized_start=342
-  _globals['_KERNELDUMP']._serialized_end=402
-  _globals['_FREEZEREQUEST']._serialized_start=404
-  _globals['_FREEZEREQUEST']._serialized_end=419
-  _globals['_THAWREQUEST']._serialized_start=421
-  _globals['_THAWREQUEST']._serialized_end=434
-  _globals['_FREEZEREPLY']._serialized_start=436
-  _globals['_FREEZEREPLY']._serialized_end=502
-  _globals['_DRAINREQUEST']._serialized_start=504
-  _globals['_DRAINREQUEST']._serialized_end=518
-  _globals['_DRAINREPLY']._serialized_start=520
-  _globals['_DRAINREPLY']._serialized_end=584
-  _globals['_MAINTENANCE']._serialized_start=587
-  _globals['_MAINTENANCE']._serialized_end=785
-  _globals['_POOLCONTROL']._serialized_start=788
-  _globals['_POOLCONTROL']._serialized_end=980
+  _globals['_FINDINGS']._serialized_end=196
+  _globals['_FINDING']._serialized_start=199
+  _globals['_FINDING']._serialized_end=339
+  _globals['_DUMPKERNELREQUEST']._serialized_start=341
+  _globals['_DUMPKERNELREQUEST']._serialized_end=360
+  _globals['_KERNELDUMP']._serialized_start=362
+  _globals['_KERNELDUMP']._serialized_end=422
+  _globals['_FREEZEREQUEST']._serialized_start=424
+  _globals['_FREEZEREQUEST']._serialized_end=439
+  _globals['_THAWREQUEST']._serialized_start=441
+  _globals['_THAWREQUEST']._serialized_end=454
+  _globals['_FREEZEREPLY']._serialized_start=456
+  _globals['_FREEZEREPLY']._serialized_end=522
+  _globals['_DRAINREQUEST']._serialized_start=524
+  _globals['_DRAINREQUEST']._serialized_end=538
+  _globals['_DRAINREPLY']._serialized_start=540
+  _globals['_DRAINREPLY']._serialized_end=604
+  _globals['_MAINTENANCE']._serialized_start=607
+  _globals['_MAINTENANCE']._serialized_end=805
+  _globals['_POOLCONTROL']._serialized_start=808
+  _globals['_POOLCONTROL']._serialized_end=1000
 # @@protoc_insertion_point(module_scope)

@@ -56,6 +56,7 @@ class Findings(_message.Message):
     PROBLEMS_FIELD_NUMBER: _builtins.int
     FINDINGS_FIELD_NUMBER: _builtins.int
     REPAIRED_FIELD_NUMBER: _builtins.int
+    UNFINISHED_FIELD_NUMBER: _builtins.int
     pods: _builtins.int
     @_builtins.property
     def problems(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -69,6 +70,10 @@ class Findings(_message.Message):
     def repaired(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What Repair has made right, one sentence each; empty from Check."""
 
+    @_builtins.property
+    def unfinished(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What Repair could not look at within its time, one sentence each; empty from Check."""
+
     def __init__(
         self,
         *,
@@ -76,10 +81,11 @@ class Findings(_message.Message):
         problems: _abc.Iterable[_builtins.str] | None = ...,
         findings: _abc.Iterable[Global___Finding] | None = ...,
         repaired: _abc.Iterable[_builtins.str] | None = ...,
+        unfinished: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["findings", b"findings", "pods", b"pods", "problems", b"problems", "repaired", b"repaired"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["findings", b"findings", "pods", b"pods", "problems", b"problems", "repaired", b"repaired", "unfinished", b"unfinished"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -7,6 +7,8 @@ Thread safety: any thread may call any method.
 
 import time
 from collections.abc import Callable, Collection
+from enum import Enum, auto
+from typing import Final
 
 from ipamd.agent.node.cloud_check import CloudCheck
 from ipamd.agent.node.kernel_listener import KernelListener
@@ -17,8 +19,19 @@ from ipamd.core.timing.deadline import Deadline
 from ipamd.runtime.defects import Survive
 from ipamd.runtime.loop import Loop, LoopPace
 
+_OUTSIDE_SECONDS: Final = 4.0
+"""How long a round that somebody waits for lets the cloud take; an answer comes within one, if at all."""
 _SPREAD = 0.1
 """Part of the interval that is left to chance: nodes that were started at one moment drift apart."""
+
+
+class RoundEnd(Enum):
+    """How far a round came that was waited for."""
+
+    NOTHING = auto()
+    KERNEL = auto()
+    """The kernel was compared and mended; what others have to answer goes on."""
+    ALL = auto()
 
 
 class RepairLoop:
@@ -69,12 +82,20 @@ class RepairLoop:
         if outside:
             self._outside.round()
 
-    def round_now(self, deadline: Deadline) -> bool:
-        """Have a round made that begins now or later, with a look at the cloud; whether it ended in time."""
+    def round_now(self, deadline: Deadline) -> RoundEnd:
+        """Have a round made that begins now or later, with a look at the cloud; return what ended in time.
+
+        The kernel comes first and is not kept waiting by a cloud that cannot be reached.
+        """
         self._cloud_check.hasten()
         self._pods.look_behind_all()
+        if not self._kernel_loop.wait_for_next(deadline):
+            return RoundEnd.NOTHING
+        soon = Deadline.after(min(_OUTSIDE_SECONDS, deadline.remaining()), time.monotonic)
+        if not self._outside_loop.wait_for_next(soon):
+            return RoundEnd.KERNEL
         # What the look has changed is mended too.
-        return self._outside_loop.wait_for_next(deadline) and self._kernel_loop.wait_for_next(deadline)
+        return RoundEnd.ALL if self._kernel_loop.wait_for_next(deadline) else RoundEnd.KERNEL
 
     def look_at_kernel(self) -> None:
         """Have a round of the kernel made now: what it has to be may be something else."""

@@ -99,6 +99,23 @@ def run_all(node, commands):
     node.on_node("sh", "-c", commands.format(ip=node.ip))
 
 
+def test_fix_mends_the_kernel_and_says_that_the_cloud_did_not_answer(node):
+    node.held.touch()
+    run_all(node, "ip link set eth1 mtu 1400; ip rule del priority 32766")
+    try:
+        _, answer = node.check("--fix")
+    finally:
+        run_all(node, "ip rule add priority 32766 lookup main")
+
+    assert [said.split()[0] for said in answer["repaired"]] == ["EniLink"]
+    (skipped,) = answer["unfinished"]
+    assert skipped.startswith("the cloud has not answered")
+    (finding,) = [found for found in answer["findings"] if found["severity"] == "error"]
+    assert finding["code"] == "MainRule"
+    assert "--fix leaves it" in finding["nextStep"]
+    assert not finding["repairable"]
+
+
 LET_THROUGH = {
     "iptables-nft with a rule for Pods": (
         "iptables-nft -P FORWARD DROP; iptables-nft -A FORWARD -i eni+ -j ACCEPT",
