@@ -19,7 +19,7 @@ from ipamd.agent.cni import build as cni_room
 from ipamd.agent.cni.request_timing import Observe, RequestTiming
 from ipamd.agent.cni.server import Server
 from ipamd.agent.cni.status import Readiness
-from ipamd.agent.components import NodeComponent, NodeComponents
+from ipamd.agent.components import NodeComponent, NodeComponents, outside
 from ipamd.agent.diagnosis import build as diagnosis_room
 from ipamd.agent.eips import build as eips_room
 from ipamd.agent.enis import NodeEnis
@@ -127,7 +127,7 @@ class Agent:
         resources = node_room.resources(settings, facts, client=client, pool=pool, enis=enis)
         for trigger in (pool.trigger, eips.reconciler.trigger, resources.trigger):
             repair.outside.on_round(trigger)
-        conf = network_conf_room.build(settings)
+        conf = network_conf_room.build(settings, on_repair=repair_log.note)
 
         def behind() -> list[str]:
             watches = (("Pods", pods.source), ("EIPClaims", eips.claims), ("Node", resources))
@@ -139,9 +139,9 @@ class Agent:
 
         components = NodeComponents(
             (
-                NodeComponent(name="api-server", troubles=behind, last_good=client.answered_at),
-                NodeComponent(name="cloud", troubles=repair.outside.drift, last_good=cloud.answered_at),
-                NodeComponent(name="metadata", troubles=list, last_good=facts.answered_at),
+                outside(client.reachability, behind),
+                outside(cloud.reachability, repair.outside.drift),
+                outside(facts.metadata),
                 NodeComponent(
                     name="kernel",
                     troubles=lambda: [
@@ -149,6 +149,7 @@ class Agent:
                         *enis.problems(),
                         *repair.cut_off(),
                         *repair.foreign(),
+                        *repair_log.disturbances(),
                     ],
                     last_good=repair.rounds.kernel_good_at,
                 ),
@@ -176,6 +177,7 @@ class Agent:
                 harms(NodeReason.NOT_SYNCED, behind),
                 harms(NodeReason.CNI_CONFIGURATION, conf.problems),
             ),
+            disturbances=repair_log.disturbances,
             notices=(ranges.notices, pool.notices, conf.lacking),
             components=components,
         )

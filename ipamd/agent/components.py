@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ipamd.runtime.metric import Metric, gauges
+from ipamd.runtime.reachability import Reachability
 
 Sentences = Callable[[], list[str]]
 """Returns one sentence for each thing that is wrong now."""
@@ -28,6 +29,15 @@ class NodeComponent:
     troubles: Sentences
     last_good: LastGood = _none_needed
     detail: Callable[[], str] = str
+
+
+def outside(reachability: Reachability, troubles: Sentences = list) -> NodeComponent:
+    """Return somebody outside: troubled also by silence, as `ipamctl check` says it."""
+    return NodeComponent(
+        name=reachability.name,
+        troubles=lambda: [*reachability.silence(), *troubles()],
+        last_good=lambda: reachability.answered_at,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,7 +88,7 @@ class IntrospectionService(introspection_pb2_grpc.IntrospectionServicer):
             vpc_id=instance.vpc_id,
             subnet_id=instance.subnet_id,
             started_at_unix=self._unix(identity.started_at),
-            problems=self._problems.problems(),
+            problems=self._problems.all_problems(),
             notices=self._problems.notices(),
             pool=self._pool_message(),
             capacity={

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from typing import Final
 
 from ipamd.agent import facts as node_facts
 from ipamd.agent.facts import NodeFacts
@@ -20,6 +21,7 @@ from ipamd.core.timing.backoff import Backoff
 from ipamd.core.timing.deadline import Deadline
 from ipamd.runtime.defects import Survive
 from ipamd.runtime.loop import Loop, LoopPace
+from ipamd.runtime.reachability import Reachability
 from ipamd.store.database import Database
 
 log = logging.getLogger(__name__)
@@ -44,13 +46,13 @@ class LiveFacts:
         ask: Ask,
         database: Database,
         interval: float,
-        answered_at: Callable[[], float | None],
+        metadata: Reachability,
     ) -> None:
         """Take what is known, who asks, where it is remembered, the seconds between two questions.
 
-        `answered_at` tells when the metadata service answered last, by the monotonic clock.
+        `metadata` tells whether the metadata service answers.
         """
-        self.answered_at = answered_at
+        self.metadata: Final = metadata
         self._facts = facts
         self._ask = ask
         self._database = database
@@ -113,7 +115,7 @@ def build(
         ask=lambda deadline: node_facts.ask(metadata, cloud, deadline),
         database=database,
         interval=_LOOKS * settings.cloud_check_interval,
-        answered_at=metadata.answered_at,
+        metadata=metadata.reachability,
     )
 
 

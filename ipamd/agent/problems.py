@@ -27,12 +27,19 @@ class NodeProblems:
     """The problems of one node."""
 
     def __init__(
-        self, sources: Sequence[Source], *, notices: Sequence[Sentences], components: NodeComponents
+        self,
+        sources: Sequence[Source],
+        *,
+        disturbances: Sentences,
+        notices: Sequence[Sentences],
+        components: NodeComponents,
     ) -> None:
         """Take who tells what is wrong with the node, and who tells what keeps no Pod from it.
 
-        `components` have the same by what the node depends on.
+        Of the latter `disturbances` are to be ended by somebody, `notices` to be known. `components` have the
+        same by what the node depends on.
         """
+        self._disturbances: Final = disturbances
         self.components: Final = components
         self._sources: Final = tuple(sources)
         self._notices: Final = tuple(notices)
@@ -44,6 +51,10 @@ class NodeProblems:
     def problems(self) -> list[str]:
         """Return one sentence for each reason why the node cannot take Pods, or not all kinds of Pods."""
         return [problem.message for problem in self.entries() if problem.weight is Weight.HARM]
+
+    def all_problems(self) -> list[str]:
+        """Return the same, and what is wrong without keeping any Pod from the node."""
+        return [*self.problems(), *self._disturbances()]
 
     def notices(self) -> list[str]:
         """Return one sentence for each thing that keeps no Pod from the node, and that is to be known."""

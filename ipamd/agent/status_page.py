@@ -49,7 +49,7 @@ def content(
 
 
 def _notes(problems: NodeProblems) -> Iterator[Element]:
-    wrong = problems.problems()
+    wrong = problems.all_problems()
     yield from (layout.note("error", problem) for problem in wrong)
     if wrong:
         yield layout.note("info", "ipamctl check on this node names what each breaks and the next step")

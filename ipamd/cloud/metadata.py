@@ -13,12 +13,13 @@ import re
 import time
 import urllib.parse
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from ipamd.cloud.credentials import Credential
 from ipamd.core.cloud_errors import cloud_error
-from ipamd.core.errors import InvalidInputError
+from ipamd.core.errors import CloudError, InvalidInputError
 from ipamd.core.places import METADATA_URL
+from ipamd.runtime.reachability import Reachability
 
 ADDRESS = "169.254.0.23"
 """What that name means on CVMs. The document names no address; other programs have this one built in."""
@@ -72,11 +73,11 @@ class Metadata:
         self._port = url.port or 80
         self._root = (url.path.rstrip("/") + "/") if url.path.strip("/") else _ROOT
         self._timeout = timeout
-        self._answered_at: float | None = None
+        self.reachability: Final = Reachability("metadata")
 
     def answered_at(self) -> float | None:
         """Return when the service answered the last time, by the monotonic clock; None for never."""
-        return self._answered_at
+        return self.reachability.answered_at
 
     def instance_id(self) -> str:
         """Return the id of this CVM (ins-...)."""
@@ -161,6 +162,18 @@ class Metadata:
         return self._page(path).text
 
     def _page(self, path: str) -> "_Page":
+        try:
+            page = self._asked(path)
+        except CloudError as e:
+            if e.is_silence:
+                self.reachability.failed(e.message)
+            else:
+                self.reachability.refused()
+            raise
+        self.reachability.answered()
+        return page
+
+    def _asked(self, path: str) -> "_Page":
         until = time.monotonic() + self._timeout
         connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
         body = bytearray()
@@ -193,7 +206,6 @@ class Metadata:
             text = body.decode("ascii").strip()
         except UnicodeDecodeError as e:
             raise _unlikely(path, "text that is not ASCII") from e
-        self._answered_at = time.monotonic()
         return _Page(text, _date(response.getheader("Date", "")))
 
 

@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from ipamd.cloud import fields
 from ipamd.cloud.credentials import Credentials
@@ -22,9 +22,11 @@ from ipamd.cloud.throttling import Limiter
 from ipamd.cloud.transport import VERSIONS, ProductClient
 from ipamd.core.cloud_errors import cloud_error
 from ipamd.core.errors import CloudError, CloudErrorKind, Repeat
+from ipamd.core.text.telling import flat
 from ipamd.core.timing.backoff import Backoff
 from ipamd.core.timing.deadline import Deadline
 from ipamd.runtime import chance
+from ipamd.runtime.reachability import Reachability
 
 log = logging.getLogger(__name__)
 _Decoded = TypeVar("_Decoded")
@@ -94,8 +96,7 @@ class Session:
     ) -> None:
         """Take whom to call and how; opens no connection."""
         self.conduct = conduct or SessionPolicy()
-        self.answered_at: float | None = None
-        """When a call succeeded the last time, by the clock of `conduct`; None for never."""
+        self.reachability: Final = Reachability("cloud", monotonic=self.conduct.clock)
         self._credentials = credentials
         self._limiter = limiter
         self._inhibitor = inhibitor
@@ -207,9 +208,13 @@ class Session:
             if (error := body.get("Error")) is not None:
                 raise _answered(action, error, request_id)
             code = "OK"
-            self.answered_at = self.conduct.clock()
+            self.reachability.answered()
         except CloudError as e:
             code, request_id = e.code, e.request_id
+            if e.is_silence:
+                self.reachability.failed(e.message)
+            else:
+                self.reachability.refused()
             raise
         finally:
             taken = self.conduct.clock() - started
@@ -237,7 +242,9 @@ def _answered(action: str, error: object, request_id: str) -> CloudError:
     """Return what the `Error` object of an answer means."""
     if not isinstance(error, dict):
         return cloud_error(action, "ClientBrokenAnswer", "the Error of the answer is no object", request_id)
-    code, message = str(error.get("Code") or "")[:200], str(error.get("Message") or "")[:2000]
+    # The cloud's own words may have several lines, and the RequestId once more.
+    message = flat(str(error.get("Message") or "")[:2000], without=request_id)
+    code = str(error.get("Code") or "")[:200]
     if not code:
         return cloud_error(action, "ClientBrokenAnswer", f"an Error without a Code: {message}", request_id)
     return cloud_error(action, code, message, request_id)

@@ -14,6 +14,7 @@ from ipamd.cloud.session import Session, SessionPolicy
 from ipamd.cloud.subnets import SubnetCalls
 from ipamd.cloud.tasks import TaskCalls
 from ipamd.cloud.throttling import Limiter
+from ipamd.runtime.reachability import Reachability
 
 
 class TencentCloud(
@@ -50,7 +51,12 @@ class TencentCloud(
 
     def answered_at(self) -> float | None:
         """Return when a call succeeded the last time, by the monotonic clock; None for never."""
-        return self._session.answered_at
+        return self.reachability.answered_at
+
+    @property
+    def reachability(self) -> Reachability:
+        """Whether the cloud answers."""
+        return self._session.reachability
 
     def close(self) -> None:
         """Close pooled connections."""

@@ -307,6 +307,11 @@ class CloudError(IpamError):
         self.code = code
         self.request_id = request_id
 
+    @property
+    def is_silence(self) -> bool:
+        """Whether the cloud has not answered, or as one does that does not work."""
+        return self.kind in (CloudErrorKind.UNKNOWN_OUTCOME, CloudErrorKind.INTERNAL)
+
     def restated(self, detail: str) -> "CloudError":
         """Return this failure with other words for its cause, as a new exception."""
         return CloudError(

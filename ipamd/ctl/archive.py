@@ -3,6 +3,7 @@
 Each part stands for itself; one that cannot be had is replaced by the reason, by whoever makes it.
 """
 
+import errno
 import io
 import os
 import sys
@@ -44,10 +45,7 @@ def save(file: str, directory: Path, name: str, parts: Callable[[], Parts], *, p
         return _to_stdout(name, parts, program)
     path = Path(file) if file else directory / name
     try:
-        # Others on the machine need not read what is in it.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as opened:
-            _write(opened, path.name, parts())
+        _write_file(path, parts)
     except OSError as e:
         output.say(
             f"the bundle {path} cannot be written: {e.strerror}; give another place with "
@@ -76,6 +74,21 @@ def _to_stdout(name: str, parts: Callable[[], Parts], program: str) -> int:
         return ExitCode.FAILED
     output.say(_ADVICE, program=program)
     return ExitCode.OK
+
+
+def _write_file(path: Path, parts: Callable[[], Parts]) -> None:
+    """Write it aside, so that nothing has the name that is not whole. Raises: OSError."""
+    if path.exists():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # Others on the machine need not read what is in it.
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as opened:
+            _write(opened, path.name, parts())
+        aside.rename(path)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def _write(file: IO[bytes], name: str, parts: Parts) -> None:

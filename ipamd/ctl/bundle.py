@@ -7,10 +7,12 @@ whose paths are the same. `kubectl eni bundle` gathers those of all nodes.
 import argparse
 import os
 import platform
+import time
 from pathlib import Path
 from typing import Final
 
 from ipamd.core import places
+from ipamd.core.timing.deadline import Deadline
 from ipamd.ctl import archive, cluster_parts, command_line, node_parts
 from ipamd.ctl.archive import Parts
 
@@ -19,6 +21,10 @@ _LOGS: Final = (
     "/var/log/pods/kube-system_tke-eni-agent-*/*/*.log",
     "/var/log/pods/kube-system_tke-eni-ipamd-*/*/*.log",
 )
+_SECONDS: Final = 15.0
+"""For all that is asked of others; what lies in files comes in any case."""
+_AGENT_SECONDS: Final = 9.0
+"""Of these for the agent."""
 _CNI_CONF_DIR: Final = "/etc/cni/net.d"
 _METRICS_PORT: Final = 61681
 """Of components/metrics, where the agent listens at the node's own address (HOST_IP)."""
@@ -71,12 +77,18 @@ def _run(options: argparse.Namespace) -> int:
 
 def _parts(options: argparse.Namespace) -> Parts:
     host = os.environ.get("HOST_IP", "127.0.0.1")
+    deadline = Deadline.after(_SECONDS, time.monotonic)
+    share = deadline.within(_AGENT_SECONDS)
+    agent = node_parts.Agent(options.socket, seconds=options.timeout, deadline=share)
     yield "versions.json", node_parts.versions()
-    yield from node_parts.answers(options.socket)
-    yield from node_parts.kernel(options.socket)
-    yield from node_parts.commands()
+    yield from node_parts.answers(agent)
+    yield from node_parts.kernel(agent)
+    yield from node_parts.commands(deadline)
     yield from node_parts.foreign_tables()
     yield from node_parts.configurations(options.cni_conf_dir)
-    yield "metrics.txt", node_parts.page(options.metrics or f"http://{host}:{_METRICS_PORT}/metrics")
-    yield from cluster_parts.of_node(options.kubeconfig, os.environ)
+    yield (
+        "metrics.txt",
+        node_parts.page(options.metrics or f"http://{host}:{_METRICS_PORT}/metrics", deadline),
+    )
+    yield from cluster_parts.of_node(options.kubeconfig, os.environ, deadline)
     yield from node_parts.logs(options.log or list(_LOGS))

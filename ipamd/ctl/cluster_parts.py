@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from ipamd.core.errors import IpamError
 from ipamd.core.kubernetes import cluster_settings
+from ipamd.core.timing.deadline import Deadline
 from ipamd.ctl import archive
 from ipamd.kube import config
 from ipamd.kube.client import KubeClient
@@ -26,6 +27,8 @@ from ipamd.kube.resources import (
 
 COMPONENTS: Final = ("tke-eni-agent", "tke-eni-ipamd")
 """Who writes our Events, as they name their source."""
+_SECONDS: Final = 4.0
+_LEAST_SECONDS: Final = 1.0
 _EVENTS: Final = 2000
 """The youngest; a cluster keeps them for an hour."""
 _PLACES: Final[Mapping[str, tuple[Resource, str, str]]] = {
@@ -38,15 +41,20 @@ _PLACES: Final[Mapping[str, tuple[Resource, str, str]]] = {
 }
 
 
-def of_node(kubeconfig: str, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield claims, Node and Events as far as this place may read them."""
+def of_node(kubeconfig: str, environ: Mapping[str, str], deadline: Deadline) -> Iterator[tuple[str, str]]:
+    """Yield claims, Node and Events as far as this place may read them, and until the deadline."""
+    seconds = max(_LEAST_SECONDS, deadline.cap(_SECONDS))
     try:
-        api = KubeClient(config.load(kubeconfig, environ), component="ipamctl")
+        api = KubeClient(config.load(kubeconfig, environ), component="ipamctl", timeout=seconds)
     except IpamError as e:
         yield "cluster/none.txt", f"{e}\n"
         return
     try:
-        yield from lists(api)
+        for name, text in lists(api):
+            yield name, text
+            if api.reachability.unanswered:
+                yield "cluster/none.txt", f"the rest was not asked for: {api.reachability.unanswered}\n"
+                return
     finally:
         api.close()
 

@@ -72,10 +72,12 @@ def add(  # noqa: PLR0913 - what a command can be
     asks_agent: bool = True,
     shows: bool = True,
     repeats: bool = False,
+    seconds: float = SECONDS,
 ) -> argparse.ArgumentParser:
     """Add a command: its name, what it does in a line, and who does it.
 
     asks_agent: it takes --socket and --timeout. shows: it takes -o and -n. repeats: it takes --watch.
+    seconds: how long it may take without --timeout.
     """
     added = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
     if repeats:
@@ -92,8 +94,14 @@ def add(  # noqa: PLR0913 - what a command can be
         _add_output_flags(everywhere, default=False)
     if asks_agent:
         _add_agent_flags(everywhere, default=False)
-    added.set_defaults(run=run)
+    added.set_defaults(run=run, seconds=seconds)
     return added
+
+
+def settle(options: argparse.Namespace) -> None:
+    """Give what was parsed the time that its command may take, where no --timeout says it."""
+    if getattr(options, "timeout", 0.0) is None:
+        options.timeout = options.seconds
 
 
 def positive_seconds(text: str) -> float:
@@ -133,7 +141,7 @@ def _add_agent_flags(parser: Any, *, default: bool) -> None:
     parser.add_argument(
         "--timeout",
         type=positive_seconds,
-        default=SECONDS if default else argparse.SUPPRESS,
+        default=None if default else argparse.SUPPRESS,
         metavar="SECONDS",
-        help=f"seconds to wait at most (default: {SECONDS})",
+        help=f"seconds to wait at most (default: {SECONDS}, more where a command has more to do)",
     )

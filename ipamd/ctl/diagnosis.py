@@ -23,11 +23,10 @@ _DEFAULT_NAMESPACE: Final = "default"
 def add_commands(commands: "command_line.Subparsers") -> None:
     """Add both commands."""
     group = commands.add_parser("explain", help="tell what has happened to a Pod, and what is wrong with it")
-    explain = command_line.add(
-        command_line.commands_of(group, "KIND"), "pod", _EXPLAIN_HELP, _explain, repeats=True
-    )
+    kinds = command_line.commands_of(group, "KIND")
+    explain = command_line.add(kinds, "pod", _EXPLAIN_HELP, _explain, repeats=True, seconds=_SECONDS)
     add_pod(explain)
-    trace = command_line.add(commands, "trace", _TRACE_HELP, _trace, repeats=True)
+    trace = command_line.add(commands, "trace", _TRACE_HELP, _trace, repeats=True, seconds=_SECONDS)
     add_pod(trace)
     trace.add_argument(
         "--to", default="", metavar="IP", help="where the packet goes to (default: somewhere in the internet)"
@@ -56,10 +55,9 @@ def pod_of(options: argparse.Namespace) -> tuple[str, str]:
 def _explain(options: argparse.Namespace) -> int:
     namespace, name = pod_of(options)
     request = messages.ExplainRequest(namespace=namespace, name=name)
-    seconds = max(options.timeout, _SECONDS)
 
     def call(channel: grpc.Channel) -> messages.ExplainReply:
-        return DiagnosisStub(channel).Explain(request, timeout=seconds)
+        return DiagnosisStub(channel).Explain(request, timeout=options.timeout)
 
     try:
         reply = agent_calls.ask(options.socket, call)
@@ -105,10 +103,9 @@ def _told(event: Plain) -> str:
 def _trace(options: argparse.Namespace) -> int:
     namespace, name = pod_of(options)
     request = messages.TraceRequest(namespace=namespace, name=name, destination=options.to)
-    seconds = max(options.timeout, _SECONDS)
 
     def call(channel: grpc.Channel) -> messages.TraceReply:
-        return DiagnosisStub(channel).Trace(request, timeout=seconds)
+        return DiagnosisStub(channel).Trace(request, timeout=options.timeout)
 
     try:
         reply = agent_calls.ask(options.socket, call)

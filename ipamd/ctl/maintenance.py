@@ -41,21 +41,39 @@ _TO_WAIT_FOR: Final = {
 _PROBLEMS: Final = ("error", "warning")
 
 
+class _Fix(argparse.Action):
+    """A flag whose work takes longer."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,  # noqa: ARG002 - the signature of argparse
+        namespace: argparse.Namespace,
+        values: object,  # noqa: ARG002 - the signature of argparse
+        option_string: str | None = None,  # noqa: ARG002 - the signature of argparse
+    ) -> None:
+        namespace.fix, namespace.seconds = True, _REPAIR_SECONDS
+
+
 def add_commands(commands: "command_line.Subparsers") -> None:
     """Add both commands."""
-    check = command_line.add(commands, "check", _CHECK, _run, repeats=True)
+    check = command_line.add(commands, "check", _CHECK, _run, repeats=True, seconds=_CHECK_SECONDS)
     check.add_argument(
-        "--fix", action="store_true", help="have what is ours repaired first, and say what was"
+        "--fix",
+        action=_Fix,
+        nargs=0,
+        default=False,
+        help="have what is ours repaired first, and say what was",
     )
-    command_line.add(commands, "repair", _REPAIR, _run).set_defaults(fix=True)
+    repair = command_line.add(commands, "repair", _REPAIR, _run, seconds=_REPAIR_SECONDS)
+    repair.set_defaults(fix=True)
 
 
 def _run(options: argparse.Namespace) -> int:
     def call(channel: grpc.Channel) -> messages.Findings:
         stub = MaintenanceStub(channel)
         if options.fix:
-            return stub.Repair(messages.RepairRequest(), timeout=max(options.timeout, _REPAIR_SECONDS))
-        return stub.Check(messages.CheckRequest(), timeout=max(options.timeout, _CHECK_SECONDS))
+            return stub.Repair(messages.RepairRequest(), timeout=options.timeout)
+        return stub.Check(messages.CheckRequest(), timeout=options.timeout)
 
     try:
         found = agent_calls.ask(options.socket, call)

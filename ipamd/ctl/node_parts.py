@@ -11,18 +11,23 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, TypeVar
 
 import grpc
+from google.protobuf.message import Message
 
 import ipamd
-from ipamd.core.errors import KernelError
+from ipamd.core.errors import IpamError, KernelError
+from ipamd.core.timing.deadline import Deadline
 from ipamd.ctl import agent_calls, archive, node, plain
 from ipamd.rpc import maintenance_pb2 as messages
 from ipamd.rpc.maintenance_pb2_grpc import MaintenanceStub
 
-_SECONDS: Final = 30.0
-_PAGE_SECONDS: Final = 5.0
+_Answer = TypeVar("_Answer")
+_COMMAND_SECONDS: Final = 3.0
+_PAGE_SECONDS: Final = 3.0
+_LEAST_SECONDS: Final = 0.2
+"""What each has, whoever took all the time before it."""
 _COMMANDS: Final[Mapping[str, str]] = {
     "ip-address.txt": "ip -d address",
     "ip-rule.txt": "ip rule",
@@ -54,40 +59,72 @@ def versions() -> str:
     return json.dumps(found, indent=1)
 
 
-def answers(socket: str) -> Iterator[tuple[str, str]]:
+class UnansweredError(IpamError):
+    """The agent has not answered, or is not asked any more."""
+
+
+class Agent:
+    """The agent of this node, which is asked no more after it has once not answered in time.
+
+    Invariant: `_silent` says why it is not asked any more.
+    """
+
+    def __init__(self, socket: str, *, seconds: float, deadline: Deadline) -> None:
+        """Take where it is, the seconds for one answer, and when all of them have to be there."""
+        self._socket = socket
+        self._seconds = seconds
+        self._deadline = deadline
+        self._silent = ""
+
+    def ask(self, call: Callable[[grpc.Channel, float], _Answer]) -> _Answer:
+        """Return an answer. Raises: UnansweredError."""
+        if self._silent or self._deadline.expired:
+            raise UnansweredError(f"not asked: {self._silent or 'all answers together took too long'}")
+        seconds = self._deadline.cap(self._seconds)
+        try:
+            return agent_calls.ask(self._socket, lambda channel: call(channel, seconds))
+        except grpc.RpcError as error:
+            explanation = agent_calls.explanation(self._socket, error)
+            if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                self._silent = explanation
+            raise UnansweredError(explanation) from error
+
+
+def answers(agent: Agent) -> Iterator[tuple[str, str]]:
     """Yield what the agent says of itself."""
     for name, command in node.COMMANDS.items():
-        yield f"{name}.json", _asked(socket, partial(node.ask, command=command, seconds=_SECONDS))
-    yield "check.json", _asked(socket, _check)
+        yield f"{name}.json", _asked(agent, partial(_shown, command))
+    yield "check.json", _asked(agent, _check)
 
 
-def kernel(socket: str) -> Iterator[tuple[str, str]]:
+def kernel(agent: Agent) -> Iterator[tuple[str, str]]:
     """Yield what the agent sees of ours in the kernel: its container has no programs that could show it."""
 
-    def dump(channel: grpc.Channel) -> messages.KernelDump:
-        return MaintenanceStub(channel).DumpKernel(messages.DumpKernelRequest(), timeout=_SECONDS)
+    def dump(channel: grpc.Channel, seconds: float) -> messages.KernelDump:
+        return MaintenanceStub(channel).DumpKernel(messages.DumpKernelRequest(), timeout=seconds)
 
     try:
-        dumped = agent_calls.ask(socket, dump)
-    except grpc.RpcError as error:
-        yield "kernel.json", agent_calls.explanation(socket, error)
+        dumped = agent.ask(dump)
+    except UnansweredError as error:
+        yield "kernel.json", f"{error}\n"
         return
     yield "kernel.json", dumped.snapshot
     yield "nft.json", dumped.nft
     yield "nft-ip6.json", dumped.nft_ip6
 
 
-def commands() -> Iterator[tuple[str, str]]:
+def commands(deadline: Deadline) -> Iterator[tuple[str, str]]:
     """Yield what the node's own programs print."""
     for name, line in _COMMANDS.items():
-        yield name, printed(line.split())
+        yield name, printed(line.split(), deadline)
 
 
-def printed(argv: Sequence[str]) -> str:
+def printed(argv: Sequence[str], deadline: Deadline) -> str:
     """Return what a command prints, or why it does not."""
+    seconds = max(_LEAST_SECONDS, deadline.cap(_COMMAND_SECONDS))
     try:
         done = subprocess.run(
-            argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False
+            argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as e:
         return f"{' '.join(argv)}: {e}\n"
@@ -128,10 +165,11 @@ def logs(patterns: Sequence[str]) -> Iterator[tuple[str, str]]:
             yield f"log/{index}-{number}-{file.name}", read_end(file)
 
 
-def page(url: str) -> str:
+def page(url: str, deadline: Deadline) -> str:
     """Return what is served there, or why it is not."""
+    seconds = max(_LEAST_SECONDS, deadline.cap(_PAGE_SECONDS))
     try:
-        with urllib.request.urlopen(url, timeout=_PAGE_SECONDS) as answer:  # noqa: S310 - an operator's flag
+        with urllib.request.urlopen(url, timeout=seconds) as answer:  # noqa: S310 - an operator's flag
             return str(answer.read(archive.LARGEST).decode(errors="replace"))
     except (OSError, ValueError) as e:
         return f"{url}: {e}; metrics are served with --metrics-address only (docs/metrics.md)\n"
@@ -147,15 +185,19 @@ def read_end(file: Path) -> str:
         return f"{file}: {e}\n"
 
 
-def _asked(socket: str, call: Callable[[grpc.Channel], Any]) -> str:
+def _asked(agent: Agent, call: Callable[[grpc.Channel, float], Message]) -> str:
     try:
-        return json.dumps(plain.from_message(agent_calls.ask(socket, call)), indent=1)
-    except grpc.RpcError as error:
-        return agent_calls.explanation(socket, error)
+        return json.dumps(plain.from_message(agent.ask(call)), indent=1)
+    except UnansweredError as error:
+        return f"{error}\n"
 
 
-def _check(channel: grpc.Channel) -> messages.Findings:
-    return MaintenanceStub(channel).Check(messages.CheckRequest(), timeout=_SECONDS)
+def _shown(command: node.Command, channel: grpc.Channel, seconds: float) -> Message:
+    return node.ask(channel, command, seconds)
+
+
+def _check(channel: grpc.Channel, seconds: float) -> messages.Findings:
+    return MaintenanceStub(channel).Check(messages.CheckRequest(), timeout=seconds)
 
 
 def _ruleset() -> str:

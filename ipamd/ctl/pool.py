@@ -29,7 +29,7 @@ def add_commands(commands: "command_line.Subparsers") -> None:
     verbs = command_line.commands_of(group, "VERB")
     command_line.add(verbs, "freeze", _FREEZE_HELP, _freeze)
     command_line.add(verbs, "thaw", _THAW_HELP, _thaw)
-    command_line.add(commands, "drain", _DRAIN_HELP, _drain)
+    command_line.add(commands, "drain", _DRAIN_HELP, _drain, seconds=_DRAIN_SECONDS)
 
 
 def _freeze(options: argparse.Namespace) -> int:
@@ -41,7 +41,6 @@ def _thaw(options: argparse.Namespace) -> int:
 
 
 def _drain(options: argparse.Namespace) -> int:
-    options.timeout = max(options.timeout, _DRAIN_SECONDS)
     return _done(options, lambda stub, s: stub.Drain(messages.DrainRequest(), timeout=s), _DRAINED)
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 
 from ipamd.core.errors import InvalidInputError, IpamError
-from ipamd.ctl import completion, output
+from ipamd.ctl import command_line, completion, output
 from ipamd.ctl.exit_codes import ExitCode
 
 
@@ -19,6 +19,7 @@ def run(parser: argparse.ArgumentParser, arguments: Sequence[str] | None = None)
     completion.answer(parser)
     try:
         options = parser.parse_args(arguments)
+        command_line.settle(options)
         code = _repeat(options) if options.watch else _once(options)
         sys.stdout.flush()
     except BrokenPipeError:

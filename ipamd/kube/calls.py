@@ -45,8 +45,8 @@ class Caller:
             self._admit(request, remaining)
             try:
                 answer = self._transport.send(request, timeout=max(0.1, end - time.monotonic()))
-            except errors.UnreachableError:
-                self._gate.failed()
+            except errors.UnreachableError as e:
+                self._gate.failed(e.message)
                 raise
             if 200 <= answer.status < 300:
                 self._gate.answered()
@@ -91,8 +91,8 @@ class Caller:
             self._admit(request, self._timeout)
             try:
                 stream = self._transport.stream(request, silence=silence)
-            except errors.UnreachableError:
-                self._gate.failed()
+            except errors.UnreachableError as e:
+                self._gate.failed(e.message)
                 raise
             if stream.status == 200:
                 self._gate.answered()
@@ -119,7 +119,7 @@ class Caller:
         if isinstance(error, errors.ThrottledError):
             self._gate.pause(max(1.0, error.retry_after))
         elif isinstance(error, errors.UnreachableError):
-            self._gate.failed()
+            self._gate.failed(error.message)
         else:
             self._gate.answered()
 

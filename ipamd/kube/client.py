@@ -17,6 +17,7 @@ from ipamd.kube.connection import Connection
 from ipamd.kube.gate import RequestGate
 from ipamd.kube.resources import Resource
 from ipamd.kube.transport import HttpRequest, Transport
+from ipamd.runtime.reachability import Reachability
 
 PAGE = 500
 """Objects asked for in one page of a list, as client-go's pager does."""
@@ -113,7 +114,12 @@ class KubeClient:
 
     def answered_at(self) -> float | None:
         """Return when the server was seen to work the last time, by the monotonic clock; None for never."""
-        return self._gate.answered_at
+        return self.reachability.answered_at
+
+    @property
+    def reachability(self) -> Reachability:
+        """Whether the server answers."""
+        return self._gate.reachability
 
     def time(self) -> float | None:
         """Return the server's time now, in seconds since the epoch; None until an answer has told it."""

@@ -8,8 +8,10 @@ Thread safety: any thread may call any method; `admit` sleeps.
 
 import time
 from collections.abc import Callable
+from typing import Final
 
 from ipamd.runtime.rate_limit import RateLimit
+from ipamd.runtime.reachability import Reachability
 
 _FAILING_RATE = 1.0
 """Requests per second of this process while the server fails."""
@@ -33,11 +35,9 @@ class RequestGate:
         """
         self._normal = RateLimit(rate=rate, burst=burst, clock=monotonic)
         self._slow = RateLimit(rate=_FAILING_RATE, burst=_FAILING_BURST, clock=monotonic)
-        self._monotonic = monotonic
         self._sleep = sleep
         self._failing = False
-        self.answered_at: float | None = None
-        """When the server was seen to work the last time, by the monotonic clock; None for never."""
+        self.reachability: Final = Reachability("api-server", monotonic=monotonic)
 
     def admit(self, patience: float) -> bool:
         """Wait for a turn and return True.
@@ -54,14 +54,16 @@ class RequestGate:
     def answered(self) -> None:
         """Note an answer that shows a working server: back to the normal rate."""
         self._failing = False
-        self.answered_at = self._monotonic()
+        self.reachability.answered()
 
-    def failed(self) -> None:
+    def failed(self, why: str) -> None:
         """Note that the server did not answer, or answered 5xx: slow down until it does."""
         self._failing = True
+        self.reachability.failed(why)
 
     def pause(self, seconds: float) -> None:
         """Let nobody pass for `seconds`, and slowly after it until an answer shows that the server copes."""
         self._failing = True
+        self.reachability.refused()
         for limit in (self._normal, self._slow):
             limit.pause(seconds)

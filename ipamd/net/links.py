@@ -57,8 +57,9 @@ def await_mac(mac: str, seconds: float, monotonic: Callable[[], float] = time.mo
             return link
         left = until - monotonic()
         if left <= 0:
+            waited = f" appeared on the node within {seconds:g} s" if seconds > 0 else " is on the node"
             raise errors.TryAgainError(
-                f"no link with MAC {mac} appeared on the node within {seconds:g} s",
+                f"no link with MAC {mac}{waited}",
                 advice="compare `ip link` with the ENIs that the cloud lists for this instance; one that is "
                 "attached there and not shown here needs a guest that supports hot-plug, or a restart",
             )

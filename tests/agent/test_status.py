@@ -28,3 +28,22 @@ def test_a_full_node_is_a_fact_and_no_problem(own_node):
     for name in ("api-server", "cloud", "metadata", "kernel"):
         assert components[name]["state"] == "ok", components[name]
         assert components[name]["lastGood"]
+
+
+def test_what_is_repaired_again_and_again_is_a_problem(own_node):
+    node = own_node.begin()
+
+    def has_rule():
+        return "512:" in node.on_node("ip", "rule")
+
+    for _ in range(5):
+        node.eventually("the rule is there", has_rule)
+        node.on_node("ip", "rule", "del", "priority", "512")
+
+    def told():
+        return [problem for problem in node.status()["problems"] if problem.startswith("RepairedAgain rule/")]
+
+    node.eventually("it is told", told)
+    (kernel,) = [component for component in node.status()["components"] if component["name"] == "kernel"]
+    assert kernel["state"] == "trouble"
+    assert "was repaired 5 times" in told()[0]

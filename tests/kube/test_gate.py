@@ -42,13 +42,13 @@ def test_a_burst_passes_and_then_the_rate_holds(gate, time):
 
 
 def test_a_failing_server_is_asked_about_once_a_second(gate, time):
-    gate.failed()
+    gate.failed("connection refused")
 
     assert admitted_in(gate, time, 60) <= 62
 
 
 def test_one_good_answer_restores_the_rate(gate, time):
-    gate.failed()
+    gate.failed("connection refused")
     admitted_in(gate, time, 10)
 
     gate.answered()
@@ -66,7 +66,7 @@ def test_a_pause_holds_everybody_and_the_crowd_after_it_is_small(gate, time):
 
 
 def test_who_will_not_wait_takes_no_turn(gate, time):
-    gate.failed()
+    gate.failed("connection refused")
     admitted_in(gate, time, 0)
 
     refused = [gate.admit(0.5) for _ in range(1000)]
@@ -76,10 +76,10 @@ def test_who_will_not_wait_takes_no_turn(gate, time):
 
 
 def test_it_knows_when_the_server_was_seen_to_work(gate, time):
-    assert gate.answered_at is None
+    assert gate.reachability.answered_at is None
     time.now = 1010.0
     gate.answered()
     time.now = 1020.0
-    gate.failed()
+    gate.failed("connection refused")
 
-    assert gate.answered_at == 1010.0
+    assert gate.reachability.answered_at == 1010.0

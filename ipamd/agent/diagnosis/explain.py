@@ -27,7 +27,7 @@ from ipamd.core.findings.codes import FindingCode
 from ipamd.core.history.explanation import Explanation, PodSight, explained, is_known
 from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.ledger import eip_records
-from ipamd.core.ledger.states import Address, Assigned, BindStage
+from ipamd.core.ledger.states import Address, Assigned, Binding, BindStage
 from ipamd.core.timing.deadline import Deadline
 
 _CLOUD_SECONDS: Final = 5.0
@@ -157,21 +157,21 @@ class PodExplain:
             text = f"{address.ip} is not listed at this node any more"
             yield SideSight(side="cloud", what="address", text=text, ok=False)
         if address.eip is not None:
-            yield self._eip(address, address.eip.eip_id, bound=address.eip.stage is BindStage.BOUND)
+            yield self._eip(address, address.eip)
 
-    def _eip(self, address: Address, eip_id: str, *, bound: bool) -> SideSight:
-        what = f"EIP {eip_id}"
+    def _eip(self, address: Address, binding: Binding) -> SideSight:
+        what = f"EIP {binding.eip_id}"
         try:
-            found = self.cloud.describe_eip(eip_id, Deadline.after(_CLOUD_SECONDS, time.monotonic))
+            found = self.cloud.describe_eip(binding.eip_id, Deadline.after(_CLOUD_SECONDS, time.monotonic))
         except IpamError as e:
             # That the cloud cannot be asked is told by `ipamctl status`, and is nothing of this Pod.
             return SideSight(side="cloud", what=what, text=f"could not be asked: {e}")
-        if found is None:
-            return SideSight(side="cloud", what=what, text=f"EIP {eip_id} does not exist", ok=False)
-        at = f" to {found.private_ip} on {found.eni_id}" if found.bound else ""
-        text = f"EIP {eip_id} is {found.status.value}{at}"
+        may_be_elsewhere = found is not None and binding.stage is not BindStage.BOUND
         return SideSight(
-            side="cloud", what=what, text=text, ok=not bound or eip_records.is_at(found, address)
+            side="cloud",
+            what=what,
+            text=eip_records.place(found, binding),
+            ok=may_be_elsewhere or eip_records.is_at(found, address),
         )
 
     def _cluster(self, ref: model.PodRef) -> Iterator[SideSight]:

@@ -24,11 +24,12 @@ _BEHIND: Final = 256
 """Events that a watcher may lag behind; further ones it misses."""
 _STEPS: Final = {
     "FailedAddNetwork": "ADD",
-    "AssociatedEIP": "bind",
     "FailedAssociateEIP": "bind",
     "FailedDisassociateEIP": "bind",
 }
 """The step of what is told to a Pod as an Event, by its reason."""
+_OF_LEDGER: Final = frozenset({"AssociatedEIP"})
+"""Reasons of Events about what the ledger has recorded first."""
 
 Events = queue.SimpleQueue[PodEvent]
 
@@ -65,7 +66,9 @@ class PodHistory:
             self._tell(self._recorder.claim(claim, self._clock(), gone=kind == _DELETED))
 
     def pod_told(self, pod: str, reason: str, message: str, *, warning: bool) -> None:
-        """Take in an Event about a Pod (namespace/name)."""
+        """Take in an Event about a Pod (namespace/name), unless the ledger has told the same."""
+        if reason in _OF_LEDGER:
+            return
         change = PodChange(pod=pod, step=_STEPS.get(reason, reason), text=message, failed=warning)
         self.note(change)
 

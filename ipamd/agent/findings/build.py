@@ -6,6 +6,7 @@ from collections.abc import Callable
 from ipamd.agent.cni.build import Sandboxes
 from ipamd.agent.eips.build import NodeEips
 from ipamd.agent.enis import NodeEnis
+from ipamd.agent.findings.bindings import BindingFindings
 from ipamd.agent.findings.cloud import CloudFindings
 from ipamd.agent.findings.inspection import Inspection, of_sentences
 from ipamd.agent.findings.kernel import KernelFindings
@@ -66,9 +67,9 @@ def build(
         eip_reconciler=eips.reconciler,
         loose_eips=repair.loose_eips,
     )
+    bindings = BindingFindings(shared_ledger=shared_ledger, cloud=cloud, deadline=_ask_deadline)
     outsides = OutsideFindings(
         _outsides(settings, facts, cloud=cloud, client=client, metadata=metadata),
-        monotonic=time.monotonic,
         wall=time.time,
         clocks={"the cloud": cloud.time, "the API server": client.time},
     )
@@ -76,6 +77,7 @@ def build(
         {
             "kernel": kernel.look,
             "cloud": known.look,
+            "bindings": bindings.look,
             "outsides": outsides.look,
             "repairs": repair_log.fights,
             "rounds": of_sentences(FindingCode.REPAIR_FAILED, "node/repair", repair.rounds.drift),
@@ -90,6 +92,10 @@ def build(
     )
 
 
+def _ask_deadline() -> Deadline:
+    return Deadline.after(ASK_SECONDS, time.monotonic)
+
+
 def _outsides(
     settings: AgentSettings,
     facts: LiveFacts,
@@ -98,29 +104,23 @@ def _outsides(
     client: KubeClient,
     metadata: Metadata | None,
 ) -> tuple[Outside, ...]:
-    def deadline() -> Deadline:
-        return Deadline.after(ASK_SECONDS, time.monotonic)
-
     asked = [
         Outside(
-            name="cloud",
+            reachability=cloud.reachability,
             code=FindingCode.CLOUD_AWAY,
-            answered_at=cloud.answered_at,
-            ask=lambda: cloud.describe_enis(facts.current.instance.instance_id, deadline()),
+            ask=lambda: cloud.describe_enis(facts.current.instance.instance_id, _ask_deadline()),
         ),
         Outside(
-            name="api-server",
+            reachability=client.reachability,
             code=FindingCode.API_SERVER_AWAY,
-            answered_at=client.answered_at,
             ask=lambda: client.get(NODES, settings.node_name, timeout=ASK_SECONDS),
         ),
     ]
     if metadata is not None:
         asked.append(
             Outside(
-                name="metadata",
+                reachability=metadata.reachability,
                 code=FindingCode.METADATA_AWAY,
-                answered_at=metadata.answered_at,
                 ask=metadata.instance_id,
             )
         )

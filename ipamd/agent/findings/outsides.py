@@ -9,11 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
-from ipamd.core.errors import CloudError, CloudErrorKind, IpamError
+from ipamd.core.errors import CloudError, IpamError
 from ipamd.core.findings.codes import FindingCode
 from ipamd.core.findings.finding import Finding
 from ipamd.core.timing.durations import text_of
 from ipamd.kube.errors import KubeError, UnreachableError
+from ipamd.runtime.reachability import Reachability
 
 ASK_SECONDS: Final = 2.0
 """How long an answer is waited for."""
@@ -27,12 +28,15 @@ MOST_APART: Final = 60.0
 class Outside:
     """One who has to answer."""
 
-    name: str
+    reachability: Reachability
     code: FindingCode
-    answered_at: Callable[[], float | None]
-    """When it answered well the last time, by the monotonic clock."""
     ask: Callable[[], object]
     """Asks for something small, for ASK_SECONDS at most. Raises: IpamError."""
+
+    @property
+    def is_doubted(self) -> bool:
+        """Whether it has not answered lately, or not when it was asked last."""
+        return bool(self.reachability.unanswered) or self.reachability.age() > _FRESH
 
 
 class OutsideFindings:
@@ -42,37 +46,21 @@ class OutsideFindings:
         self,
         outsides: tuple[Outside, ...],
         *,
-        monotonic: Callable[[], float],
         wall: Callable[[], float],
         clocks: Mapping[str, Callable[[], float | None]],
     ) -> None:
-        """Take who has to answer, our clocks, and by whose what tells another's time (None: not seen yet)."""
+        """Take who has to answer, our wall clock, by whose what tells another's time (None: not seen yet)."""
         self._outsides = outsides
-        self._monotonic = monotonic
         self._wall = wall
         self._clocks = clocks
 
     def look(self) -> list[Finding]:
         """Return who does not answer, and whether the clocks are apart."""
-        silent = [outside for outside in self._outsides if self._age(outside) > _FRESH]
+        silent = [outside for outside in self._outsides if outside.is_doubted]
         with ThreadPoolExecutor(max(1, len(silent)), thread_name_prefix="asking") as asking:
             answers = list(asking.map(_answer, silent))
-        away = [self._away(outside, said) for outside, said in zip(silent, answers, strict=True) if said]
+        away = [_away(outside, said) for outside, said in zip(silent, answers, strict=True) if said]
         return [*away, *self._clock()]
-
-    def _age(self, outside: Outside) -> float:
-        at = outside.answered_at()
-        return float("inf") if at is None else self._monotonic() - at
-
-    def _away(self, outside: Outside, said: str) -> Finding:
-        age = self._age(outside)
-        last = "has not answered since the agent's start" if age == float("inf") else f"last good {_ago(age)}"
-        return Finding(
-            code=outside.code,
-            subject=f"outside/{outside.name}",
-            text=f"{outside.name} does not answer ({last}): {said}",
-            because_of=_WAYS,
-        )
 
     def _clock(self) -> list[Finding]:
         told = {whose: self._wall() - at for whose, ask in self._clocks.items() if (at := ask()) is not None}
@@ -87,12 +75,21 @@ class OutsideFindings:
         return [Finding(code=FindingCode.CLOCK_WRONG, subject="node/clock", text=text)]
 
 
+def _away(outside: Outside, said: str) -> Finding:
+    return Finding(
+        code=outside.code,
+        subject=f"outside/{outside.reachability.name}",
+        text=outside.reachability.sentence(said),
+        because_of=_WAYS,
+    )
+
+
 def _answer(outside: Outside) -> str:
     """Return why there is no answer, empty when there is one: also a refusal is."""
     try:
         outside.ask()
     except CloudError as e:
-        return e.message if e.kind in _NO_ANSWER else ""
+        return e.message if e.is_silence else ""
     except UnreachableError as e:
         return e.message
     except KubeError:
@@ -104,8 +101,3 @@ def _answer(outside: Outside) -> str:
 
 _WAYS: Final = ("rule/32766", "rule/0")
 """Without main or local the node itself has no network."""
-_NO_ANSWER: Final = (CloudErrorKind.UNKNOWN_OUTCOME, CloudErrorKind.INTERNAL)
-
-
-def _ago(seconds: float) -> str:
-    return f"{text_of(seconds)} ago"

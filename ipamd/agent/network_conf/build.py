@@ -7,6 +7,7 @@ from typing import Final
 from ipamd.agent.network_conf.plugins import NodePlugins
 from ipamd.agent.network_conf.sync import NetworkConfiguration
 from ipamd.agent.options import AgentSettings
+from ipamd.core.kernel.difference import Difference
 from ipamd.runtime.service import Service
 
 _GRACE: Final = 5.0
@@ -25,8 +26,11 @@ class NetworkConf:
     """Which wishes of Pods do nothing, as a plugin is missing."""
 
 
-def build(settings: AgentSettings) -> NetworkConf:
-    """Return what keeps the file that the settings name; without one there is nothing to do."""
+def build(settings: AgentSettings, *, on_repair: Callable[[Difference], None]) -> NetworkConf:
+    """Return what keeps the file that the settings name; without one there is nothing to do.
+
+    `on_repair` hears what was made right.
+    """
     if settings.cni_conf is None:
         return NetworkConf(file="", announce=Service(name=_NAME), problems=list, lacking=list)
     configuration = NetworkConfiguration(
@@ -34,6 +38,7 @@ def build(settings: AgentSettings) -> NetworkConf:
         chosen=settings.chained_plugins,
         binaries=NodePlugins(settings.cni_bin_dir),
         interval=settings.repair_interval,
+        on_repair=on_repair,
     )
     return NetworkConf(
         file=str(settings.cni_conf),

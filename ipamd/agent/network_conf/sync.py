@@ -13,12 +13,15 @@ reads.
 
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from ipamd.agent.network_conf.directory_watch import DirectoryWatch
 from ipamd.agent.network_conf.plugins import NodePlugins
 from ipamd.core.cni import conflist
+from ipamd.core.findings.codes import FindingCode
+from ipamd.core.kernel.difference import Difference
 from ipamd.runtime import failpoints
 from ipamd.runtime.defects import Survive
 from ipamd.runtime.task import Task
@@ -32,21 +35,32 @@ _SETTLE: Final = 0.2
 class NetworkConfiguration:
     """Keeps one file.
 
-    Invariant: `_problems` and `_lacking` are what the last look left for an operator. Who writes the file
-    again and again is answered ever more seldom, up to the interval. Thread safety: any thread may call
-    `problems` and `lacking`.
+    Invariant: `_problems` and `_lacking` are what the last look left for an operator; `_has_kept` says that
+    the file has been right once. Who writes the file again and again is answered ever more seldom, up to the
+    interval. Thread safety: any thread may call `problems` and `lacking`.
     """
 
     def __init__(
-        self, path: Path, *, chosen: tuple[str, ...], binaries: NodePlugins, interval: float
+        self,
+        path: Path,
+        *,
+        chosen: tuple[str, ...],
+        binaries: NodePlugins,
+        interval: float,
+        on_repair: Callable[[Difference], None],
     ) -> None:
-        """Take the file, the types that are chained behind our plugin, and the seconds between two looks."""
+        """Take the file, the types that are chained behind our plugin, and the seconds between two looks.
+
+        `on_repair` hears what was made right, but for what the first look has found.
+        """
         self._path = path
         self._chosen = chosen
         self._binaries = binaries
         self._interval = interval
+        self._on_repair = on_repair
         self._problems: tuple[str, ...] = ()
         self._lacking: tuple[str, ...] = ()
+        self._has_kept = False
         self._pause = _SETTLE
         self._watch: DirectoryWatch | None = None
         self._task = Task("cni-conf", self._work, policy=Survive())
@@ -112,20 +126,36 @@ class NetworkConfiguration:
         )
         damaged = conflist.is_damaged(content)
         if content is not None and not damaged and not kept.changes:
+            self._has_kept = True
             return False, problems, lacking
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        found = list(kept.changes)
         if content is None:
-            log.info("the network configuration %s is written", self._path)
+            found = ["it was gone"]
         elif damaged:
             aside = self._path.with_name(f"{self._path.name}.damaged")
             _write(aside, content)
-            log.warning(
-                "%s was no list of plugins; it is written anew, and kept as %s", self._path, aside.name
-            )
-        for change in kept.changes:
-            log.warning("the network configuration %s is mended: %s", self._path, change)
+            found.insert(0, f"it was no list of plugins, and is kept as {aside.name}")
         _write(self._path, kept.encoded())
+        self._tell(content, found)
         return True, problems, lacking
+
+    def _tell(self, content: bytes | None, found: list[str]) -> None:
+        """Tell what was made right: a repair, if the file has been right before."""
+        for text in found:
+            if self._has_kept:
+                self._on_repair(
+                    Difference(
+                        code=FindingCode.CNI_CONFIGURATION,
+                        subject="node/network-configuration",
+                        text=f"{self._path}: {text}",
+                    )
+                )
+            elif content is not None:
+                log.warning("the network configuration %s is mended: %s", self._path, text)
+        if content is None and not self._has_kept:
+            log.info("the network configuration %s is written", self._path)
+        self._has_kept = True
 
     def _read(self) -> bytes | None:
         content = self._path.read_bytes() if self._path.exists() else None

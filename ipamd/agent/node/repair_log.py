@@ -79,6 +79,10 @@ class RepairLog:
             if count >= _AGAIN
         ]
 
+    def disturbances(self) -> list[str]:
+        """Return the same, one sentence each."""
+        return [str(finding) for finding in self.fights()]
+
     def metrics(self) -> Iterator[Metric]:
         """Yield how often what was repaired, and how much of it does not stay."""
         with self._guard:

@@ -21,6 +21,10 @@ _ENDS: Final[Mapping[tuple[str, str], tuple[str, str]]] = {
 """Step and first word of what ends something, to step and beginning of what began it."""
 
 
+_BOUNDS: Final = frozenset({"seen", "leaving", "gone"})
+"""Steps with which the time of one UID begins and ends."""
+
+
 @dataclass(slots=True)
 class _Seen:
     addresses: Mapping[str, Address]
@@ -101,4 +105,6 @@ class PodRecorder:
         for event in reversed(self._memory.of(change.pod)):
             if event.step == step and event.text.startswith(words):
                 return max(0.0, now - event.began)
+            if event.step in _BOUNDS:
+                return None  # what is older was of another UID
         return None

@@ -88,6 +88,14 @@ def _stored(ledger: Ledger, before: Address, after: Address) -> Transition:
     return Transition(ledger, address=after) if before == after else ledger.changed(after)
 
 
+def place(eip: model.Eip | None, binding: Binding) -> str:
+    """Return in words where the cloud shows the EIP of a record; None: it does not show it."""
+    if eip is None:
+        return f"EIP {binding.eip_id} does not exist"
+    at = f" to {eip.private_ip} on {eip.eni_id}" if eip.bound else ""
+    return f"EIP {eip.eip_id} is {eip.status.value}{at}"
+
+
 def is_at(eip: model.Eip | None, address: Address) -> bool:
     """Whether the EIP is, or may soon be, at the address."""
     place = (eip.eni_id, eip.private_ip) if eip is not None else ("", "")

@@ -3,10 +3,22 @@
 import re
 from typing import Final
 
-_REQUEST: Final = re.compile(r"\s*[\(\[]?\bRequestId[:= ]\s*([0-9A-Za-z-]+)[\)\]]?", re.IGNORECASE)
+_REQUEST: Final = re.compile(r"\s*[\(\[]?\bRequest ?Id[:= ]\s*([0-9A-Za-z-]+)[\)\]]?", re.IGNORECASE)
 _GAP: Final = " ... "
 _END: Final = 3
 """The end gets one part of so many of what a message may be long."""
+
+
+def flat(message: str, *, without: str = "") -> str:
+    """Return the message on one line, with each RequestId once, and without the one named `without`."""
+    seen = {without}
+
+    def once(found: re.Match[str]) -> str:
+        known = found.group(1) in seen
+        seen.add(found.group(1))
+        return "" if known else found.group(0)
+
+    return " ".join(_REQUEST.sub(once, message).split())
 
 
 def one_line(message: str, limit: int) -> str:
@@ -14,14 +26,7 @@ def one_line(message: str, limit: int) -> str:
 
     Of one that is too long the middle is left out: what happened stands in front, what to do at the end.
     """
-    seen: set[str] = set()
-
-    def once(found: re.Match[str]) -> str:
-        known = found.group(1) in seen
-        seen.add(found.group(1))
-        return "" if known else found.group(0)
-
-    text = " ".join(_REQUEST.sub(once, message).split())
+    text = flat(message)
     if len(text.encode()) <= limit:
         return text
     end = text.encode()[-(limit // _END) :].decode(errors="ignore")

@@ -7,6 +7,7 @@ anybody looks. `--table` writes what was said into docs/findings.md (`conftest`)
 import json
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from tests.agent.findings.faults import FOREIGN_NAT, OTHERS, OURS
 pytestmark = [pytest.mark.netns, pytest.mark.scenario]
 
 LAUNCHER = Path(__file__).with_name("holding_launcher.py")
+_START_SECONDS = 2.5
+"""What the interpreter may take on a busy machine."""
 
 
 class HoldingBed(CheckedBed):
@@ -31,6 +34,11 @@ class HoldingBed(CheckedBed):
 
     def start_agent(self, **options):
         super().start_agent(**{**options, "launcher": (str(LAUNCHER), str(self.held))})
+
+
+def ipamctl(node, *arguments):
+    argv = [sys.executable, "-m", "ipamd.ctl", "--socket", str(node.socket), *arguments]
+    return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -198,6 +206,56 @@ def test_a_daemon_that_hangs_is_one_finding(node):
     assert time.monotonic() - since < 30
 
 
+@pytest.mark.parametrize(
+    "arguments", [("check",), ("explain", "pod", "one"), ("trace", "one"), ("status",)], ids=" ".join
+)
+def test_the_timeout_holds_for_the_whole_command(node, arguments):
+    node.agent.process.send_signal(19)
+    try:
+        began = time.monotonic()
+        done = ipamctl(node, "--timeout", "3", *arguments)
+    finally:
+        node.agent.process.send_signal(18)
+
+    assert done.returncode == 3
+    assert time.monotonic() - began < 3 + _START_SECONDS
+
+
+def test_a_bundle_of_an_agent_that_hangs_is_whole_and_soon_there(node, tmp_path):
+    path = tmp_path / "hung.tar.gz"
+    node.agent.process.send_signal(19)
+    try:
+        began = time.monotonic()
+        done = ipamctl(node, "bundle", "--file", str(path))
+    finally:
+        node.agent.process.send_signal(18)
+
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - began < 20
+    with tarfile.open(path) as archive:
+        parts = {
+            m.name.partition("/")[2]: archive.extractfile(m).read().decode() for m in archive.getmembers()
+        }
+    assert "gave no answer in time" in parts["status.json"]
+    assert parts["check.json"].startswith("not asked: ")
+    assert parts["kernel.json"].startswith("not asked: ")
+    assert "ip-rule.txt" in parts
+
+
+def test_a_bundle_that_is_cut_off_leaves_nothing_under_its_name(node, tmp_path):
+    path = tmp_path / "cut.tar.gz"
+    argv = [sys.executable, "-m", "ipamd.ctl", "--socket", str(node.socket), "bundle", "--file", str(path)]
+    node.agent.process.send_signal(19)
+    try:
+        with subprocess.Popen(argv) as process:
+            node.eventually("it has begun", lambda: list(tmp_path.iterdir()))
+            process.kill()
+    finally:
+        node.agent.process.send_signal(18)
+
+    assert not path.exists()
+
+
 def test_a_daemon_that_is_dead_is_one_finding(tmp_path):
     argv = [sys.executable, "-m", "ipamd.ctl", "--socket", str(tmp_path / "none"), "check", "-o", "json"]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
@@ -244,3 +302,46 @@ def test_an_api_server_that_is_away_is_one_finding(node):
     finding = node.only_finding("the API server away", "ApiServerAway", since=since, seconds=40)
 
     assert "last good" in finding["text"]
+
+    (component,) = [c for c in node.status()["components"] if c["name"] == "api-server"]
+    assert component["state"] == "trouble"
+    assert "api-server does not answer (last good" in component["troubles"][0]
+    node.admin.delete("/kube/faults")
+    node.eventually("status and check agree again", lambda: _is_ok(node, "api-server") and node.is_well())
+
+
+def test_an_api_server_that_is_away_is_told_by_status_before_anybody_checks(node):
+    node.admin.post("/kube/faults", {"kind": "refuse"})
+
+    node.eventually("it is troubled", lambda: not _is_ok(node, "api-server"), seconds=60)
+
+
+def test_a_cloud_that_is_away_is_told_by_check_and_status(node):
+    asked = ("DescribeAddresses", "DescribeNetworkInterfaces")
+    node.admin.post(
+        "/faults", {"add": [{"kind": "http_500", "action": action, "count": None} for action in asked]}
+    )
+
+    node.eventually("check tells", lambda: "CloudAway" in [f["code"] for f in node.problems()], seconds=40)
+    node.eventually("status tells", lambda: not _is_ok(node, "cloud"))
+
+
+def _is_ok(node, name):
+    (component,) = [c for c in node.status()["components"] if c["name"] == name]
+    return component["state"] == "ok"
+
+
+def test_an_eip_that_somebody_unbinds_is_one_finding_and_fix_has_it_bound_again(node):
+    since = time.monotonic()
+    (eip_id,) = [eip["eipId"] for eip in node.ctl("eips")["eips"]]
+    node.cloud.disassociate_eip(eip_id)
+    node.eventually("unbound", lambda: node.cloud.describe_eip(eip_id).status.value == "UNBIND")
+
+    finding = node.only_finding("an EIP unbound behind our back", "EipNotBound", since=since)
+
+    assert finding["repairable"]
+    assert f"EIP {eip_id} is UNBIND" in finding["text"]
+    assert finding["pods"] == ["default/with-eip"]
+    assert node.ctl("eips")["eips"][0]["state"] == "bound", "check changes nothing"
+    node.check("--fix")
+    node.eventually("bound again", lambda: node.cloud.describe_eip(eip_id).bound)

@@ -12,6 +12,7 @@ import pytest
 
 from ipamd.agent.network_conf.plugins import NodePlugins
 from ipamd.agent.network_conf.sync import NetworkConfiguration
+from ipamd.agent.node.repair_log import RepairLog
 from ipamd.core.cni import conflist
 from testbed.chain import PLUGINS
 from tests.testkit.eventually import eventually
@@ -28,6 +29,7 @@ class Place:
         self.conf, self.bin = root / "net.d/10-tke-eni.conflist", root / plugins
         self.bin.mkdir(parents=True)
         self.plugin("portmap")
+        self.repair_log = RepairLog(clock=time.monotonic)
 
     def plugin(self, name, *versions):
         answer = json.dumps({"cniVersion": "1.0.0", "supportedVersions": versions or ["1.0.0", "1.1.0"]})
@@ -39,8 +41,19 @@ class Place:
     def keeping(self, *chosen, interval=NEVER):
         chosen = chosen or ("portmap",)
         return NetworkConfiguration(
-            self.conf, chosen=chosen, binaries=NodePlugins(self.bin), interval=interval
+            self.conf,
+            chosen=chosen,
+            binaries=NodePlugins(self.bin),
+            interval=interval,
+            on_repair=self.repair_log.note,
         )
+
+    def counted(self):
+        (metric,) = [m for m in self.repair_log.metrics() if m.name == "tke_eni_repairs_by_code"]
+        return dict(metric.samples)
+
+    def repairs(self):
+        return [str(difference) for difference in self.repair_log.since(0)]
 
     @property
     def network(self):
@@ -135,6 +148,21 @@ def test_a_file_that_somebody_is_just_writing_is_let_finish(place):
     assert list(place.conf.parent.iterdir()) == [place.conf]
 
 
+def test_a_file_that_is_written_by_a_new_agent_is_no_repair(place, kept, caplog):
+    assert place.conf.exists()
+    assert place.repairs() == []
+
+    again = place.keeping()
+    again.look()
+    assert place.repairs() == []
+
+    place.conf.unlink()
+    again.look()
+    assert place.repairs() == [f"CniConfiguration node/network-configuration: {place.conf}: it was gone"]
+    assert says(caplog, "repaired: CniConfiguration", "it was gone")
+    assert place.counted() == {("CniConfiguration",): 1}
+
+
 def test_a_file_that_is_removed_is_there_again_at_once(place, kept):
     place.conf.unlink()
     eventually(place.conf.exists)
@@ -145,7 +173,8 @@ def test_what_an_operator_takes_out_of_it_is_mended_at_once_and_told(place, kept
     place.conf.write_text(json.dumps({**place.network, "plugins": [{"type": "tke-route-eni"}]}))
 
     eventually(lambda: place.types == ["tke-route-eni", "portmap"])
-    assert says(caplog, 'is mended: plugins were "tke-route-eni" and are "tke-route-eni", "portmap"')
+    change = 'plugins were "tke-route-eni" and are "tke-route-eni", "portmap"'
+    assert says(caplog, "repaired: CniConfiguration", change)
 
 
 def test_a_change_that_inotify_does_not_tell_is_mended_in_the_next_interval(place):

@@ -145,6 +145,18 @@ def test_a_new_incarnation_of_a_pod_is_seen_anew():
     assert [step for step, _, _ in node.told] == ["seen", "seen", "gone"]
 
 
+def test_a_duration_is_never_counted_from_an_earlier_uid():
+    node = Node()
+    node.recorder.pod(pod("pod-1", phase="Pending"), 1.0, gone=False)
+    node.recorder.claim(claim(), 1.5, gone=False)
+    node.ledger(replace(ASSIGNED, eip=EIP), 2.0)
+    node.recorder.pod(pod("pod-2", phase="Pending"), 900.0, gone=False)
+    node.ledger(replace(ASSIGNED, eip=replace(EIP, stage=BindStage.BOUND)), 901.0)
+    node.recorder.claim(claim(address=OWN), 902.0, gone=False)
+
+    assert [took for step, text, took in node.told if step in ("bind", "order")] == [None, None, None]
+
+
 def test_what_was_promised_before_the_agents_start_is_told_with_its_time():
     node = Node()
     node.recorder.begin({ASSIGNED.ip: ASSIGNED, "10.0.1.8": replace(WARM, ip="10.0.1.8")})

@@ -4,13 +4,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipamd.core.text.telling import one_line
+from ipamd.core.text.telling import flat, one_line
 
 
 def test_a_request_id_is_told_once():
     text = "A failed: no (RequestId 61fb-97) [RequestId: 61fb-97]; see RequestId 61fb-97, then RequestId 5e1f"
 
     assert one_line(text, 1024) == "A failed: no (RequestId 61fb-97); see, then RequestId 5e1f"
+
+
+def test_a_request_id_that_is_told_elsewhere_is_left_out():
+    text = "[request id:7f1c-2]you are not authorized to perform operation (vpc:A)\nresource (*)"
+
+    assert flat(text, without="7f1c-2") == "you are not authorized to perform operation (vpc:A) resource (*)"
 
 
 def test_of_a_long_message_beginning_and_end_are_kept():
