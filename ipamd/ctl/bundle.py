@@ -79,7 +79,7 @@ def _parts(options: argparse.Namespace) -> Parts:
     host = os.environ.get("HOST_IP", "127.0.0.1")
     deadline = Deadline.after(_SECONDS, time.monotonic)
     share = deadline.within(_AGENT_SECONDS)
-    agent = node_parts.Agent(options.socket, seconds=options.timeout, deadline=share)
+    agent = node_parts.AskedAgent(options.socket, seconds=options.timeout, deadline=share)
     yield "versions.json", node_parts.versions()
     yield from node_parts.answers(agent)
     yield from node_parts.kernel(agent)

@@ -63,7 +63,7 @@ class UnansweredError(IpamError):
     """The agent has not answered, or is not asked any more."""
 
 
-class Agent:
+class AskedAgent:
     """The agent of this node, which is asked no more after it has once not answered in time.
 
     Invariant: `_silent` says why it is not asked any more.
@@ -90,14 +90,14 @@ class Agent:
             raise UnansweredError(explanation) from error
 
 
-def answers(agent: Agent) -> Iterator[tuple[str, str]]:
+def answers(agent: AskedAgent) -> Iterator[tuple[str, str]]:
     """Yield what the agent says of itself."""
     for name, command in node.COMMANDS.items():
         yield f"{name}.json", _asked(agent, partial(_shown, command))
     yield "check.json", _asked(agent, _check)
 
 
-def kernel(agent: Agent) -> Iterator[tuple[str, str]]:
+def kernel(agent: AskedAgent) -> Iterator[tuple[str, str]]:
     """Yield what the agent sees of ours in the kernel: its container has no programs that could show it."""
 
     def dump(channel: grpc.Channel, seconds: float) -> messages.KernelDump:
@@ -185,7 +185,7 @@ def read_end(file: Path) -> str:
         return f"{file}: {e}\n"
 
 
-def _asked(agent: Agent, call: Callable[[grpc.Channel, float], Message]) -> str:
+def _asked(agent: AskedAgent, call: Callable[[grpc.Channel, float], Message]) -> str:
     try:
         return json.dumps(plain.from_message(agent.ask(call)), indent=1)
     except UnansweredError as error:
