@@ -1,0 +1,150 @@
+"""What an agent answers, to the runtime and to operators, and what it says of itself."""
+
+from dataclasses import dataclass
+from functools import partial
+
+from ipamd.agent.cni import build as cni_room
+from ipamd.agent.cni.request_timing import Observe, RequestTiming
+from ipamd.agent.cni.server import Server
+from ipamd.agent.cni.status import Readiness
+from ipamd.agent.components import NodeComponent, NodeComponents, outside
+from ipamd.agent.diagnosis import build as diagnosis_room
+from ipamd.agent.eips import build as eips_room
+from ipamd.agent.findings import build as findings_room
+from ipamd.agent.introspection import Identity, IntrospectionService
+from ipamd.agent.maintenance import MaintenanceService
+from ipamd.agent.parts import NodeParts
+from ipamd.agent.pool import build as pool_room
+from ipamd.agent.problems import NodeProblems, harms
+from ipamd.core.kubernetes.node_condition import NodeReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeAnswers:
+    """The agent's server, and what is told besides: the state of what the node depends on, and problems."""
+
+    server: Server
+    readiness: Readiness
+    components: NodeComponents
+    problems: NodeProblems
+
+
+def build(parts: NodeParts, observe: Observe | None) -> NodeAnswers:
+    """Return what answers for the parts; `observe` hears of CNI requests."""
+    components = _components(parts)
+    problems = _problems(parts, components)
+    readiness = Readiness(
+        parts.shared_ledger,
+        parts.pool.pool,
+        kernel_drift=parts.repair.rounds.kernel_drift,
+        patience=parts.settings.status_patience,
+    )
+    return NodeAnswers(
+        server=_server(parts, problems, readiness, observe),
+        readiness=readiness,
+        components=components,
+        problems=problems,
+    )
+
+
+def _components(parts: NodeParts) -> NodeComponents:
+    """Return what the node depends on, with what is wrong with each."""
+    repair, enis, pool = parts.repair, parts.enis, parts.pool.pool
+    shared_ledger, facts = parts.shared_ledger, parts.facts
+    return NodeComponents(
+        (
+            outside(parts.client.reachability, parts.behind),
+            outside(parts.cloud.reachability, repair.outside.drift),
+            outside(facts.metadata),
+            NodeComponent(
+                name="kernel",
+                troubles=lambda: [
+                    *repair.rounds.kernel_drift(),
+                    *enis.problems(),
+                    *repair.cut_off(),
+                    *repair.foreign(),
+                    *parts.repair_log.disturbances(),
+                ],
+                last_good=repair.rounds.kernel_good_at,
+            ),
+            NodeComponent(
+                name="pool",
+                troubles=lambda: [*pool.problems(), *shared_ledger.unwritten()],
+                detail=partial(pool_room.figures, shared_ledger, pool),
+            ),
+            NodeComponent(
+                name="eips",
+                troubles=parts.eips.troubles,
+                detail=lambda: eips_room.figures(shared_ledger, enis, facts.current.instance.vcpus),
+            ),
+            NodeComponent(
+                name="cni-configuration", troubles=parts.conf.problems, detail=lambda: parts.conf.file
+            ),
+        )
+    )
+
+
+def _problems(parts: NodeParts, components: NodeComponents) -> NodeProblems:
+    """Return what keeps Pods from the node, in the order of the telling."""
+    repair, pool = parts.repair, parts.pool.pool
+    return NodeProblems(
+        (
+            harms(NodeReason.REPAIR_FAILED, repair.rounds.drift),
+            harms(NodeReason.STORE_UNWRITABLE, parts.shared_ledger.unwritten),
+            pool.entries,
+            harms(NodeReason.ENI_BROKEN, parts.enis.problems),
+            harms(NodeReason.POD_CUT_OFF, repair.cut_off),
+            harms(NodeReason.FOREIGN_RULE, repair.foreign),
+            harms(NodeReason.NOT_SYNCED, parts.behind),
+            harms(NodeReason.CNI_CONFIGURATION, parts.conf.problems),
+        ),
+        disturbances=parts.repair_log.disturbances,
+        notices=(parts.ranges.notices, pool.notices, parts.conf.lacking),
+        components=components,
+    )
+
+
+def _server(
+    parts: NodeParts, problems: NodeProblems, readiness: Readiness, observe: Observe | None
+) -> Server:
+    """Return the server of all services on the agent's socket."""
+    settings, facts, shared_ledger = parts.settings, parts.facts, parts.shared_ledger
+    add = cni_room.add(
+        settings,
+        parts.sandboxes,
+        shared_ledger=shared_ledger,
+        dataplane=parts.dataplane,
+        enis=parts.enis,
+        pods=parts.pods,
+        pool=parts.pool.pool,
+        eips=parts.eips,
+    )
+    identity = Identity(
+        node=settings.node_name,
+        region=facts.current.region,
+        instance=lambda: facts.current.instance,
+        started_at=shared_ledger.now(),
+    )
+    introspection = IntrospectionService(
+        identity,
+        shared_ledger=shared_ledger,
+        pool=parts.pool.pool,
+        enis=parts.enis,
+        eip_reconciler=parts.eips.reconciler,
+        problems=problems,
+    )
+    maintenance = MaintenanceService(
+        shared_ledger=shared_ledger,
+        inspection=findings_room.build(parts),
+        repair=parts.repair.rounds,
+        repair_log=parts.repair_log,
+        snapshot=parts.dataplane.snapshot,
+    )
+    return Server(
+        settings.socket,
+        cni_room.service(settings, parts.sandboxes, add, readiness, shared_ledger),
+        introspection,
+        maintenance,
+        () if observe is None else (RequestTiming(observe),),
+        more=(parts.pool.control, diagnosis_room.build(parts, add)),
+    )
