@@ -78,6 +78,7 @@ THREADS_MADE_ELSEWHERE = {
     "agent/findings/outsides.py": "likewise",
     "controller/admission/server.py": "one for each connection; what it raises is logged and ends that",
     "runtime/service.py": "for the stop, which waits for them and gets what they raise",
+    "ctl/connectivity.py": "ipamctl is no daemon; what they raise is the leg's",
     "ctl/eip_release.py": "ipamctl is no daemon; what they raise is the command's",
     "ctl/kubectl/bundle.py": "likewise",
     "ctl/kubectl/relay.py": "likewise",

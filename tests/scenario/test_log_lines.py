@@ -15,6 +15,8 @@ from testbed.runtime import Sandbox
 pytestmark = [pytest.mark.scenario, pytest.mark.netns]
 
 HOSTILE = "busy\n2026-11-29T00:00:00.000Z ERROR   ipamd.forged: \x1b[2J" + "x" * 1500
+FORGED = re.compile(r"busy(\\n| )2026-11-29T00:00:00\.000Z ERROR +ipamd\.forged: \\x1b\[2Jxxx")
+"""The same, harmless: the line feed is a space in an error's own text, and escaped elsewhere."""
 LINE = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (DEBUG  |INFO   |WARNING|ERROR  ) ipamd\.[\w.]+: .*"
 )
@@ -83,8 +85,6 @@ def test_lines_of_both_daemons_say_what_they_are_about(bed: Bed, sandbox: Sandbo
 def test_lines_of_both_daemons_are_one_each_whatever_the_cloud_writes(bed: Bed, sandbox: Sandbox):
     for daemon in (bed.agent, bed.controller):
         written = lines(daemon)
-        assert any(
-            r"busy\n2026-11-29T00:00:00.000Z ERROR   ipamd.forged: \x1b[2Jxxx" in line for line in written
-        )
+        assert any(FORGED.search(line) for line in written)
         assert [line for line in written if not LINE.fullmatch(line) or not line.isprintable()] == []
     bed.delete_pod(sandbox)

@@ -152,14 +152,6 @@ class FindingCode(Enum):
             "remove that chain, or give its hook a priority of 100 (srcnat) or more",
         ),
     )
-    NO_MASQUERADE = (
-        "NoMasquerade",
-        _info(
-            "nobody gives Pods without EIP the node's address",
-            "the way to the internet of Pods without EIP",
-            "run ip-masq-agent, or the agent with --pod-egress=eni and a NAT gateway",
-        ),
-    )
     RANGES_UNKNOWN = (
         "RangesUnknown",
         _info(
