@@ -172,9 +172,11 @@ def _is_outdated(address: Address, attachment: Attachment) -> bool:
     return held and not resumable(address, attachment)
 
 
-def _preference(address: Address, attachment: Attachment) -> tuple[bool, bool, str]:
+def _preference(address: Address, attachment: Attachment) -> tuple[bool, bool, bool, str]:
+    """Order by: the EIP is there, the very Pod's own rather than its name's, no sandbox to take it from."""
     has_eip = bool(attachment.eip_id) and address.eip is not None and address.eip.eip_id == attachment.eip_id
-    return (not has_eip, isinstance(address.state, Assigned), address.ip)
+    own = address.pod == attachment.pod
+    return (not has_eip, not own, isinstance(address.state, Assigned), address.ip)
 
 
 def _idle_since(address: Address) -> tuple[Boottime, str]:

@@ -248,6 +248,17 @@ def test_older_pod_of_the_name_keeps_what_it_has_until_its_own_del():
     assert ledger.violations(current) == []
 
 
+def test_pods_own_address_goes_before_one_that_is_held_for_its_name():
+    current, former = acquired(warm_pool(), asks("old"))
+    current, own = acquired(current, asks("first", uid="u2"))
+    by_name = ledger.AddressHold(until=NOW + 100, by_name=True)
+    current = ledger.release(current, key("old"), by_name, COOLDOWN, NOW).ledger
+
+    _, resumed = taken_over(current, asks("second", uid="u2"))
+
+    assert resumed == own != former
+
+
 def test_sandbox_whose_address_is_lost_is_superseded_by_the_pods_next_one():
     current, lost = acquired(warm_pool(), asks("old"))
     current = current.changed(replace(current.addresses[lost], missing_since=NOW)).ledger
