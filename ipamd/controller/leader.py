@@ -95,6 +95,9 @@ class Leader:
         masquerade = masquerade_room.build(
             settings.ip_masq_agent_config, claims, client=client, fence=election, teller=teller, tempo=tempo
         )
+        nodes = nodes_room.build(
+            settings.node_taint, claims.cluster, client, fence=election, teller=teller, tempo=tempo
+        )
         self._standing = Services(
             Service(name="Events", start=recorder.start, stop=recorder.stop),
             claims_room.watch(claims),
@@ -105,7 +108,7 @@ class Leader:
             *claims_room.build(settings, claims, ports, client=client, cloud=cloud, account=account),
             egress_room.build(claims, ports, cloud, interval=settings.egress_check_interval),
             masquerade.while_leading,
-            nodes_room.build(claims.cluster, client, fence=election, teller=teller, tempo=tempo),
+            *nodes,
             sweep_room.run(self.sweep, settings, tempo),
         )
 

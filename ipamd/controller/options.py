@@ -18,6 +18,7 @@ from ipamd.core.claim.cluster_rules import ClusterRules
 from ipamd.core.eip.masquerade import MasqueradeMode
 from ipamd.core.eip.orphans import SweepMode, SweepTerms
 from ipamd.core.kubernetes import cluster_settings
+from ipamd.core.kubernetes.node_taint import TaintMode
 from ipamd.flags import checks, declaration, kinds
 from ipamd.flags.declaration import composed, flag, part
 from ipamd.flags.shared import CLUSTER, SharedSettings
@@ -201,6 +202,16 @@ class ControllerSettings(SharedSettings):
         "clear: those entries are taken out again",
         default=MasqueradeMode.OFF,
         see="nat-gateway-and-masquerade.md#masquerading-by-the-node",
+    )
+    node_taint: TaintMode = flag(
+        OPERATION,
+        "--node-taint",
+        kinds.one_of(TaintMode),
+        "what is done about the taint tke.cloud.tencent.com/eni-ip-unavailable: remove: taken from Nodes "
+        "that the agent serves; keep: also put on Nodes that wait for their first agent; off: left alone, "
+        "with an Event on Nodes that are served",
+        default=TaintMode.REMOVE,
+        see="controller.md#the-taint-of-nodes-without-addresses",
     )
     kube_qps: float = flag(
         OPERATION, "--kube-client-qps", kinds.RATE, "requests to the API server in a second", default=50.0

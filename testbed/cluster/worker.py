@@ -14,6 +14,9 @@ from testbed.cluster.layout import CLUSTER_DNS, CONFIGURATION, NODE_LEASE_SECOND
 from testbed.cluster.machine import Machine, installed
 from testbed.cluster.proxy import KubeProxy
 
+UNAVAILABLE = {"key": "tke.cloud.tencent.com/eni-ip-unavailable", "value": "true", "effect": "NoSchedule"}
+"""The taint with which TKE registers its nodes."""
+
 
 class Worker:
     """The programs of one node; they live and end with their machine."""
@@ -70,6 +73,8 @@ class Worker:
             "tlsCertFile": f"{pki}/kubelet.crt",
             "tlsPrivateKeyFile": f"{pki}/kubelet.key",
             "providerID": f"qcloud:///{self.cvm.zone}/{self.cvm.instance_id}",
+            # As TKE registers its nodes: tke-eni has to take it away.
+            "registerWithTaints": [dict(UNAVAILABLE)],
             "containerRuntimeEndpoint": f"unix://{runtime.SOCKET}",
             "clusterDomain": "cluster.local",
             "clusterDNS": [CLUSTER_DNS],

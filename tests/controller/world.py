@@ -22,6 +22,7 @@ from ipamd.core.claim.eipclaim import Claim, ClaimBinding, Reason
 from ipamd.core.claim.release import ATTEMPT_WINDOW, SETTLE
 from ipamd.core.eip.masquerade import MasqueradeMode
 from ipamd.core.kubernetes import nodes
+from ipamd.core.kubernetes.node_taint import TaintMode
 from ipamd.core.model import EipOrder
 from ipamd.core.timing import timestamps
 from ipamd.core.timing.backoff import Backoff
@@ -70,6 +71,7 @@ class Replica:
         rules: ClusterRules | None = None,
         egress_check_interval: float = 600.0,
         ip_masq_agent_config: MasqueradeMode = MasqueradeMode.OFF,
+        node_taint: TaintMode = TaintMode.REMOVE,
         credentials: Credentials = KEYS,
         authorization: Callable[[], str] = str,
         clock: Callable[[], float] = time.time,
@@ -114,6 +116,7 @@ class Replica:
             resync=600.0,
             egress_check_interval=egress_check_interval,
             ip_masq_agent_config=ip_masq_agent_config,
+            node_taint=node_taint,
             kube_qps=1000.0,
             kube_burst=1000,
             health_address=None,

@@ -1,15 +1,20 @@
 """The scheduler knows how many EIPs a node still takes, and goes on knowing it."""
 
+import json
+from functools import partial
 from typing import Any
 
 import pytest
 
+from testbed.cluster.layout import CONFIGURATION
 from testbed.cluster.under_test import ClusterUnderTest
+from testbed.cluster.worker import UNAVAILABLE
 from tests.e2e.workloads import EIP, ENI_IP, eip_pod, plain_pod
 
 EIPS = 2
 """A CVM of 8 vCPUs takes three public IPs; TKE's rule is one less."""
 RESOURCES = EIP, ENI_IP
+KUBELET = f"{CONFIGURATION}/kubelet.yaml"
 
 
 def allocatable(cluster: ClusterUnderTest, node: str) -> dict[str, str]:
@@ -32,6 +37,12 @@ def test_each_node_offers_one_eip_less_than_its_cvm_can_bind(cluster: ClusterUnd
     for node in cluster.nodes:
         assert allocatable(cluster, node.name)[EIP] == str(EIPS)
         assert int(allocatable(cluster, node.name)[ENI_IP]) > 50
+
+
+def test_the_taint_with_which_kubelets_register_is_gone_where_an_agent_serves(cluster: ClusterUnderTest):
+    for node in cluster.nodes:
+        assert UNAVAILABLE in json.loads(node.path(KUBELET).read_text())["registerWithTaints"]
+        cluster.wait("Pods may be scheduled", partial(is_open, cluster, node.name))
 
 
 def test_the_scheduler_refuses_the_pod_too_many_until_another_goes(cluster: ClusterUnderTest, namespace: str):
@@ -92,6 +103,7 @@ def test_a_node_that_is_deleted_and_registers_again_offers_the_resources_again(
     node.kubelet.restart()
     cluster.wait("the node is back", lambda: cluster.get(f"/api/v1/nodes/{node.name}"))
     cluster.wait("the node offers all", lambda: offers_all(cluster, node.name), seconds=120.0)
+    cluster.wait("Pods may be scheduled", partial(is_open, cluster, node.name))
 
     assert cluster.must_get(f"/api/v1/nodes/{node.name}")["metadata"]["uid"] != uid
     cluster.apply(eip_pod("after", node=node.name), namespace=namespace)
@@ -99,6 +111,11 @@ def test_a_node_that_is_deleted_and_registers_again_offers_the_resources_again(
     eip = cluster.must_get_claim(namespace, "after")["status"]["address"]["ip"]
     assert cluster.internet.source_seen_from(namespace, "after") == eip
     assert_undisturbed(cluster, namespace, "before")
+
+
+def is_open(cluster: ClusterUnderTest, node: str) -> bool:
+    taints = cluster.must_get(f"/api/v1/nodes/{node}")["spec"].get("taints", ())
+    return all(taint["key"] != UNAVAILABLE["key"] for taint in taints)
 
 
 def heartbeat(cluster: ClusterUnderTest, node: str) -> str:

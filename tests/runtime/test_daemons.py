@@ -59,6 +59,7 @@ CONTROLLER = {
     "http-status",
     "ip-masq-agent",
     "node-conditions",
+    "node-taints",
     "resync",
     "sweep",
     "watch-configmaps",

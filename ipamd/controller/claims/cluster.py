@@ -51,6 +51,7 @@ class ClusterView:
         """
         self._wake = wake
         self._outages = outages
+        self._on_node: list[Callable[[str], None]] = []
         self._seen: dict[Key, object] = {}  # used by the claims' thread only
         self._index = ClaimIndex()
         self._agents = Agents()
@@ -60,6 +61,13 @@ class ClusterView:
             client, EIPCLAIMS, on_change=self._claim_changed, keep=eipclaim.trim, pace=pace
         )
         self._nodes = ObjectCache(client, NODES, on_change=self._node_changed, keep=nodes.trim, pace=pace)
+
+    def on_node(self, listener: Callable[[str], None]) -> None:
+        """Have `listener` called with the name of each Node that changes, or whose agent does.
+
+        Before `start`; the caches' threads call it.
+        """
+        self._on_node.append(listener)
 
     def start(self) -> None:
         """Begin to watch."""
@@ -147,6 +155,10 @@ class ClusterView:
         """Whether a Pod of the agents' DaemonSet is ready on the Node."""
         return self._agents.ready_on(node)
 
+    def has_agent(self, node: str) -> bool:
+        """Whether a Pod of the agents' DaemonSet is on the Node, ready or not."""
+        return self._agents.placed_on(node)
+
     def obstacle(self, pod: PodView, *, early: bool) -> Obstacle | None:
         """Return why the Pod can have no EIP where it is, as the watches last told."""
         node = self.node(pod.node) if pod.node else None
@@ -175,6 +187,7 @@ class ClusterView:
             self._wake(key)
         if node := self._agents.pod_changed(obj, gone=kind == "deleted"):
             self._wake_node(node)
+            self._tell_of_node(node)
 
     def _claim(self, key: Key, obj: dict[str, Any]) -> Claim:
         """Return what the object says, read once for each of its versions."""
@@ -222,6 +235,11 @@ class ClusterView:
         # One that comes may have had its agent's Pod before.
         if self._agents.node_changed(view, gone=gone) or kind != "modified" or not view.ready:
             self._wake_node(view.name)
+        self._tell_of_node(view.name)
+
+    def _tell_of_node(self, name: str) -> None:
+        for listener in self._on_node:
+            listener(name)
 
     def _wake_node(self, name: str) -> None:
         """Wake the claims whose Pod or binding is on the Node."""

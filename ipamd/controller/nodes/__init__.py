@@ -1,1 +1,1 @@
-"""What the Nodes of gone agents say: the condition TkeEniReady."""
+"""What the controller writes on Nodes: the condition of those whose agent is gone, and a taint."""

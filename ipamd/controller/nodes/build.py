@@ -1,4 +1,4 @@
-"""The condition TkeEniReady of Nodes whose agent is gone."""
+"""What the leader writes on Nodes: TkeEniReady where the agent is gone, and the taint."""
 
 from typing import Final
 
@@ -6,7 +6,10 @@ from ipamd.controller.claims.cluster import ClusterView
 from ipamd.controller.events import ClaimEvents
 from ipamd.controller.fence import Fence
 from ipamd.controller.nodes.condition import AbandonedNodes
+from ipamd.controller.nodes.taint import NodeTaints
 from ipamd.controller.tempo import ReplicaPace
+from ipamd.core.kubernetes.node_taint import TaintMode
+from ipamd.core.timing.backoff import Backoff
 from ipamd.kube.client import KubeClient
 from ipamd.kube.leases import NotLeaderError
 from ipamd.runtime.defects import Survive
@@ -14,20 +17,45 @@ from ipamd.runtime.loop import Loop, LoopPace
 from ipamd.runtime.service import Service
 
 _INTERVAL: Final = 30.0
+_AFTER_ERRORS: Final = Backoff(first=1.0, longest=30.0)
 
 
 def build(
-    cluster: ClusterView, client: KubeClient, *, fence: Fence, teller: ClaimEvents, tempo: ReplicaPace
-) -> Service:
-    """Return the pass over all Nodes."""
+    taint: TaintMode,
+    cluster: ClusterView,
+    client: KubeClient,
+    *,
+    fence: Fence,
+    teller: ClaimEvents,
+    tempo: ReplicaPace,
+) -> tuple[Service, ...]:
+    """Return the passes over all Nodes; before the cluster is watched."""
     abandoned = AbandonedNodes(
         cluster, client, fence=fence, teller=teller, clock=tempo.clock, steady=tempo.steady
     )
-    loop = Loop(
+    conditions = Loop(
         "node-conditions",
         abandoned.look,
         policy=Survive(),
         pace=LoopPace(period=_INTERVAL, first=None),
         no_news=(NotLeaderError,),
     )
-    return Service(name="node conditions", start=loop.start, stop=loop.stop)
+    node_taints = NodeTaints(taint, cluster, client, fence=fence, teller=teller)
+    taints = Loop(
+        "node-taints",
+        node_taints.look,
+        policy=Survive(),
+        pace=LoopPace(period=_INTERVAL, pause=1.0, backoff=_AFTER_ERRORS),
+        no_news=(NotLeaderError,),
+    )
+
+    def on_node(name: str) -> None:
+        if node_taints.is_due(name):
+            taints.trigger()
+
+    if taint is not TaintMode.OFF:
+        cluster.on_node(on_node)
+    return (
+        Service(name="node conditions", start=conditions.start, stop=conditions.stop),
+        Service(name="node taints", start=taints.start, stop=taints.stop),
+    )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ipamd.core.kubernetes import node_condition
+from ipamd.core.kubernetes import capacity, node_condition, node_taint
 
 AGENT = "networking.tke.cloud.tencent.com/agent"
 """Annotation of a Node: the agent that serves it has written which Pod it runs in, as namespace/name.
@@ -19,6 +19,7 @@ INSTANCE_TYPE = "node.kubernetes.io/instance-type"
 SUPER_NODE = "eklet"
 """Value of INSTANCE_TYPE."""
 
+_TAINTED = [{"key": node_taint.KEY}]
 _INSTANCE_ID = re.compile(r"ins-[0-9a-z]+")
 
 
@@ -40,6 +41,10 @@ class NodeView:
     uid: str = ""
     condition: str = ""
     """Status of the condition TkeEniReady; empty when the Node has none."""
+    tainted: bool = False
+    """Whether it has the taint `node_taint.KEY`."""
+    has_addresses: bool = False
+    """Whether it offers addresses for Pods: an agent has written them, no kubelet has set them to zero."""
 
     @property
     def agent_pod(self) -> tuple[str, str] | None:
@@ -64,6 +69,8 @@ def view(node: Mapping[str, Any]) -> NodeView:
         instance_type=_text(_mapping(metadata.get("labels")).get(INSTANCE_TYPE)),
         uid=_text(metadata.get("uid")),
         condition=_text(node_condition.shown(node).get("status")),
+        tainted=node_taint.is_tainted(node),
+        has_addresses=_mapping(status.get("allocatable")).get(capacity.ENI_IP_RESOURCE, "0") != "0",
     )
 
 
@@ -78,8 +85,14 @@ def trim(node: Mapping[str, Any]) -> dict[str, Any]:
             **_only(metadata, "annotations", AGENT),
             **_only(metadata, "labels", INSTANCE_TYPE),
         },
-        "spec": {"providerID": spec["providerID"]} if "providerID" in spec else {},
-        "status": {"conditions": [*ready, *_own_condition(node)]},
+        "spec": {
+            **({"providerID": spec["providerID"]} if "providerID" in spec else {}),
+            **({"taints": _TAINTED} if node_taint.is_tainted(node) else {}),
+        },
+        "status": {
+            "conditions": [*ready, *_own_condition(node)],
+            **_only(status, "allocatable", capacity.ENI_IP_RESOURCE),
+        },
     }
 
 
@@ -91,7 +104,7 @@ def _own_condition(node: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _only(metadata: Mapping[str, Any], part: str, key: str) -> dict[str, dict[str, str]]:
-    """Return the part of the metadata with one of its entries, and nothing when that is not there."""
+    """Return the part of metadata or status with one of its entries, and nothing when that is not there."""
     value = _text(_mapping(metadata.get(part)).get(key))
     return {part: {key: sys.intern(value)}} if value else {}
 

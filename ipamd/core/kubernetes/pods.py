@@ -107,6 +107,11 @@ def runs_ready_agent(pod: Mapping[str, Any]) -> bool:
     return status.get("phase") not in FINISHED and bool(status.get("conditions"))
 
 
+def is_agent(pod: Mapping[str, Any]) -> bool:
+    """Whether a Pod, trimmed or not, is of our DaemonSet."""
+    return _is_agent(owners.controller_of(_mapping(pod.get("metadata"))))
+
+
 def trim(pod: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parts of a Pod object that `view` and an object cache read.
 
@@ -156,8 +161,12 @@ def _requests(spec: Mapping[str, Any], resource: str) -> bool:
     return False
 
 
+def _is_agent(controller: owners.OwnerRef | None) -> bool:
+    return controller is not None and (controller.kind, controller.name) == ("DaemonSet", AGENT_DAEMON_SET)
+
+
 def _is_ready_agent(controller: owners.OwnerRef | None, status: Mapping[str, Any]) -> bool:
-    if controller is None or (controller.kind, controller.name) != ("DaemonSet", AGENT_DAEMON_SET):
+    if not _is_agent(controller):
         return False
     conditions = status.get("conditions")
     found = conditions if isinstance(conditions, list) else []
