@@ -203,7 +203,7 @@ class NodeEnis:
             )
 
     def mend(self, seen: KernelListing | None = None) -> bool:
-        """Set up again whatever an ENI has lost in the kernel; return whether one came back into service.
+        """Set up again whatever an ENI has lost in the kernel; return whether one went or came back.
 
         `seen` spares the kernel a listing for each ENI.
         The addresses of an ENI without link go to quarantine until the next `look`.
@@ -217,7 +217,7 @@ class NodeEnis:
             lost = [eni_id for eni_id, eni in enis.items() if eni.link is None]
             if lost:
                 shared_ledger.note(lambda current: cloud_listing.lost_eni(current, lost, shared_ledger.now()))
-            return any(before[eni_id].link is None and eni.link is not None for eni_id, eni in enis.items())
+            return any((before[eni_id].link is None) != (eni.link is None) for eni_id, eni in enis.items())
 
     def _loose(self, doubtful: Mapping[str, Address], deadline: Deadline) -> frozenset[str]:
         """Return which EIPs are not (any more) at the addresses that have them by our record."""

@@ -14,7 +14,10 @@ PATIENCE: Final = 5.0
 
 
 class Reachability:
-    """Invariant: `unanswered` is empty when the last request that ended had an answer, also a refusal."""
+    """Invariant: `unanswered` is empty when the last request that ended had an answer, also a refusal.
+
+    `_waited_for` is true only while `unanswered` is not empty.
+    """
 
     def __init__(self, name: str, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         """Take who it is, as people call it, and the clock."""
@@ -25,27 +28,41 @@ class Reachability:
         """When it answered well the last time, by the clock; None for never."""
         self.unanswered = ""
         """Why the last request had no answer."""
+        self._waited_for = False
 
     def answered(self) -> None:
         """Note an answer that shows that it works."""
-        self.answered_at, self.unanswered = self._monotonic(), ""
+        self.answered_at = self._monotonic()
+        self.refused()
 
     def refused(self) -> None:
         """Note an answer that is a refusal: it is there."""
-        self.unanswered = ""
+        self._waited_for, self.unanswered = False, ""
 
     def failed(self, why: str) -> None:
         """Note that a request had no answer."""
         self.unanswered = why or "no answer"
+
+    def waited_in_vain(self, why: str, *, last: float | None) -> None:
+        """Note that somebody has asked only to know, and had no answer: that is believed at once.
+
+        `last` is what `answered_at` was before; an answer to another request that came meanwhile counts more.
+        """
+        if self.answered_at == last:
+            self.unanswered = self.unanswered or why
+            self._waited_for = True
 
     def age(self) -> float:
         """Return the seconds since the last good answer; infinite for never."""
         return float("inf") if self.answered_at is None else self._monotonic() - self.answered_at
 
     def silence(self) -> list[str]:
-        """Return that it does not answer: the last request had none, and the last good one is old."""
+        """Return that it does not answer: the last request had none, and the last good one is old.
+
+        It need not be old when somebody has waited for one.
+        """
         since = self._begun if self.answered_at is None else self.answered_at
-        silent = self.unanswered and self._monotonic() - since > PATIENCE
+        silent = self.unanswered and (self._waited_for or self._monotonic() - since > PATIENCE)
         return [self.sentence(self.unanswered)] if silent else []
 
     def sentence(self, why: str) -> str:

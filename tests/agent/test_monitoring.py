@@ -55,9 +55,9 @@ def test_an_agent_that_waits_for_the_cloud_is_alive_not_ready_and_announces_noth
     )
 
     own_node.wait_until("alive", lambda: get(own_node, HEALTH, "/livez")[0] == 200)
-    status, reason = get(own_node, HEALTH, "/readyz")
-    assert status == 503
-    assert re.match(r"starting, step 2 of 5 for \d+ s: asking the metadata service and the cloud", reason)
+    asking = re.compile(r"starting, step 2 of 5 for \d+ s: asking the metadata service and the cloud")
+    own_node.wait_until("it asks", lambda: asking.match(get(own_node, HEALTH, "/readyz")[1]))
+    assert get(own_node, HEALTH, "/readyz")[0] == 503
     assert not conf.exists()
 
 

@@ -43,3 +43,33 @@ def test_who_is_not_asked_is_not_silent_however_old_its_answer():
     clock.now += 3600
 
     assert cloud.silence() == []
+
+
+def test_who_did_not_answer_somebody_that_waited_is_silent_at_once_and_until_it_answers():
+    clock = Clock()
+    cloud = Reachability("cloud", monotonic=clock)
+    cloud.answered()
+    cloud.failed("connection refused")
+    assert cloud.silence() == []
+
+    cloud.waited_in_vain("not sent, because it fails", last=cloud.answered_at)
+
+    assert cloud.silence() == ["cloud does not answer (last good 0s ago): connection refused"]
+    cloud.failed("timed out")
+    assert cloud.silence() == ["cloud does not answer (last good 0s ago): timed out"]
+    cloud.answered()
+    cloud.failed("connection refused")
+    assert cloud.silence() == []
+
+
+def test_an_answer_to_another_request_counts_more_than_to_have_waited_in_vain():
+    clock = Clock()
+    cloud = Reachability("cloud", monotonic=clock)
+    cloud.answered()
+    before = cloud.answered_at
+    clock.now += 1
+    cloud.answered()
+
+    cloud.waited_in_vain("timed out", last=before)
+
+    assert cloud.silence() == []

@@ -1,7 +1,8 @@
 """Whether cloud, metadata service and API server answer, and whether the node's clock is right.
 
-Who has answered a moment ago is believed; the others are asked now, all at once and not for long. So nobody
-is called away for having been asked nothing. Thread safety: any thread may call.
+All are asked now, at once and not for long; only who has answered in this very second is believed without. So
+nobody is called away for having been asked nothing. Who does not answer is noted where `ipamctl status` looks
+too, so that both say the same. Thread safety: any thread may call.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,7 +19,7 @@ from ipamd.runtime.reachability import Reachability
 
 ASK_SECONDS: Final = 2.0
 """How long an answer is waited for."""
-_FRESH: Final = 15.0
+_NOW: Final = 1.0
 """Seconds for which an answer tells that one would come now."""
 MOST_APART: Final = 60.0
 """Seconds between the clocks; the cloud refuses signatures at 300."""
@@ -36,7 +37,7 @@ class Outside:
     @property
     def is_doubted(self) -> bool:
         """Whether it has not answered lately, or not when it was asked last."""
-        return bool(self.reachability.unanswered) or self.reachability.age() > _FRESH
+        return bool(self.reachability.unanswered) or self.reachability.age() > _NOW
 
 
 class OutsideFindings:
@@ -56,10 +57,10 @@ class OutsideFindings:
 
     def look(self) -> list[Finding]:
         """Return who does not answer, and whether the clocks are apart."""
-        silent = [outside for outside in self._outsides if outside.is_doubted]
-        with ThreadPoolExecutor(max(1, len(silent)), thread_name_prefix="asking") as asking:
-            answers = list(asking.map(_answer, silent))
-        away = [_away(outside, said) for outside, said in zip(silent, answers, strict=True) if said]
+        doubted = [outside for outside in self._outsides if outside.is_doubted]
+        with ThreadPoolExecutor(max(1, len(doubted)), thread_name_prefix="asking") as asking:
+            list(asking.map(_ask, doubted))
+        away = [_away(outside, said) for outside in self._outsides for said in outside.reachability.silence()]
         return [*away, *self._clock()]
 
     def _clock(self) -> list[Finding]:
@@ -79,9 +80,17 @@ def _away(outside: Outside, said: str) -> Finding:
     return Finding(
         code=outside.code,
         subject=f"outside/{outside.reachability.name}",
-        text=outside.reachability.sentence(said),
+        text=said,
         because_of=_WAYS,
     )
+
+
+def _ask(outside: Outside) -> None:
+    """Ask, and have it noted when there is no answer."""
+    last = outside.reachability.answered_at
+    said = _answer(outside)
+    if said:
+        outside.reachability.waited_in_vain(said, last=last)
 
 
 def _answer(outside: Outside) -> str:

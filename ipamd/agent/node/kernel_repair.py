@@ -63,8 +63,11 @@ class KernelRepair:
         self._attempts = Attempts()
         self._listeners: list[Callable[[], None]] = []
 
-    def on_eni_back(self, listener: Callable[[], None]) -> None:
-        """Have `listener` called when an ENI can carry Pods again; to be used before the rounds begin."""
+    def on_eni_change(self, listener: Callable[[], None]) -> None:
+        """Have `listener` called when an ENI cannot carry Pods any more, or can again.
+
+        To be used before the rounds begin.
+        """
         self._listeners.append(listener)
 
     def round(self) -> None:

@@ -57,7 +57,7 @@ class RepairLoop:
         self._kernel_loop = Loop("kernel-upkeep", self._kernel_round, policy=Survive(), pace=pace)
         self._listener = KernelListener(self._kernel_loop.trigger, links)
         self._outside_loop = Loop("outside-upkeep", outside.round, policy=Survive(), pace=pace)
-        kernel.on_eni_back(self._look_at_cloud)
+        kernel.on_eni_change(self._look_at_cloud)
         cloud_check.on_addresses(self.look_at_kernel)
 
     def start(self) -> None:
@@ -126,6 +126,6 @@ class RepairLoop:
             self._kernel_good_at = time.monotonic()
 
     def _look_at_cloud(self) -> None:
-        # What was put in quarantine with an ENI that is back is looked at now.
+        # Whether an ENI whose link is gone was detached; what is in quarantine with one that is back.
         self._cloud_check.hasten()
         self.look_outside()

@@ -135,9 +135,12 @@ def test_an_eni_that_was_detached_is_reported_and_new_pods_get_another(own_node)
     (message,) = messages(node, "left-behind", "AddressLost")
     assert ip in message
     assert any(eni["eniId"] in problem for problem in node.status()["problems"])
-    told = node.ctl("explain", "pod", "left-behind")
-    (wrong,) = told["wrong"]
-    assert "does not list it" in wrong
+    # That the link went is seen first; the cloud is asked at once, and names the cause.
+    explain = lambda: node.ctl("explain", "pod", "left-behind")  # noqa: E731
+    node.eventually(
+        "one cause", lambda: ["does not list it" in wrong for wrong in explain()["wrong"]] == [True]
+    )
+    told = explain()
     assert told["next"].startswith("nothing by itself: attach it to this CVM again")
     sights = {sight["what"]: sight for sight in told["sights"]}
     assert not sights[f"ENI {eni['eniId']}"]["ok"]
@@ -149,6 +152,19 @@ def test_an_eni_that_was_detached_is_reported_and_new_pods_get_another(own_node)
     assert node.pods()["after"]["eniId"] != eni["eniId"]
     with SourceReporter(after.netns):
         assert seen_source(node.node.netns, other)
+
+
+def test_a_link_that_goes_has_the_cloud_asked_at_once(own_node):
+    node = own_node.begin("--cloud-check-interval=1h")
+    add(node, "left-behind")
+    (eni,) = [e for e in node.ctl("enis")["enis"] if e["inUse"]]
+    node.ctl("pool", "freeze")  # else the pool would look
+
+    node.cloud.detach_eni(eni["eniId"], node.status()["instanceId"], soon())
+
+    node.eventually(
+        "known", lambda: [e["state"] for e in node.ctl("enis")["enis"] if e["inUse"]] == ["MISSING"]
+    )
 
 
 OURS = ["512", "1024", "1536"]
