@@ -183,12 +183,15 @@ image: build/image/ipamd.tar  ## build the container image into build/image/ipam
 kubernetes: $(VENV)/ok  ## build the Kubernetes programs from the Go module proxy, once for each release
 	@$(PY) -m testbed.kubernetes
 
-.PHONY: containerd coredns
+.PHONY: containerd coredns aws-vpc-cni
 containerd: $(VENV)/ok  ## build containerd 2.x from the Go module proxy, once for each release
 	@$(PY) -m testbed.containerd
 
 coredns: $(VENV)/ok  ## build CoreDNS from the Go module proxy, once for each release
 	@$(PY) -m testbed.coredns
+
+aws-vpc-cni: $(VENV)/ok  ## build the AWS VPC CNI's plugin from the Go module proxy, once for each release
+	@$(PY) -m testbed.aws_vpc_cni
 
 .PHONY: conformance
 conformance: $(VENV)/ok build/e2e-packages.ok kubernetes containerd coredns image  ## Kubernetes' own tests of the network on that cluster; ARGS=--bounded runs a few; into build/conformance.xml
@@ -204,7 +207,8 @@ cluster: $(VENV)/ok build/e2e-packages.ok kubernetes image  ## the cluster of th
 	@$(PY) -m testbed.cluster --deploy --image $(IMAGE)=build/image/ipamd.tar $(ARGS)
 
 .PHONY: bench
-bench: $(VENV)/ok shim  ## ratios against ptp + host-local in one run, into build/bench.json
+bench: $(VENV)/ok shim  ## ratios against ptp + host-local, the AWS VPC CNI and bare forwarding in one run; ARGS=--quick; into build/bench.json
+	@$(MAKE) --no-print-directory aws-vpc-cni || echo "the bench goes on without the AWS VPC CNI"
 	@$(PY) -m testbed.bench $(ARGS)
 
 .PHONY: soak

@@ -285,7 +285,9 @@ class Bed:
         """End one of the bed's processes as a crash does."""
         self._children.kill(child)
 
-    def wait_until(self, what: str, done: Callable[[], bool], *, seconds: float = 30.0) -> None:
+    def wait_until(
+        self, what: str, done: Callable[[], bool], *, seconds: float = 30.0, pause: float = 0.05
+    ) -> None:
         """Wait for `done()`; ChildFailedError with the ends of the logs when it does not come."""
         end = time.monotonic() + seconds
         while not done():
@@ -298,7 +300,7 @@ class Bed:
                     if child
                 )
                 raise processes.ChildFailedError(f"{what}: {reason}\n{logs}")
-            time.sleep(0.05)
+            time.sleep(pause)
 
     @property
     def _daemons(self) -> list[Child]:

@@ -10,7 +10,7 @@ import os
 import subprocess
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,8 +102,11 @@ class Runtime:
         plugin: Path,
         configuration: Mapping[str, Any],
         environment: Mapping[str, str] | None = None,
+        surroundings: Callable[[], None] = lambda: None,
     ) -> None:
+        """Take what to execute and how; `surroundings` makes ready the thread that starts the processes."""
         self._node_netns = node_netns
+        self._surroundings = surroundings
         self._plugin = plugin
         self._stdin = json.dumps(configuration).encode()
         self._environment = {"PATH": os.environ.get("PATH", ""), **(environment or {})}
@@ -155,7 +158,7 @@ class Runtime:
             stdin=self._stdin if stdin is None else stdin,
             environment={name: value for name, value in environment.items() if name not in without},
         )
-        outcomes, _wall = namespaces.run_in(self._node_netns, lambda: self._execute([call]))
+        outcomes, _wall = self._on_node([call])
         return outcomes[0]
 
     def run_all(self, verb: str, sandboxes: Sequence[Sandbox]) -> tuple[list[Outcome], float]:
@@ -164,7 +167,14 @@ class Runtime:
             _Call(verb=verb, stdin=self._stdin, environment=self._cni_environment(verb, sandbox))
             for sandbox in sandboxes
         ]
-        return namespaces.run_in(self._node_netns, lambda: self._execute(calls))
+        return self._on_node(calls)
+
+    def _on_node(self, calls: Sequence[_Call]) -> tuple[list[Outcome], float]:
+        def execute() -> tuple[list[Outcome], float]:
+            self._surroundings()
+            return self._execute(calls)
+
+        return namespaces.run_in(self._node_netns, execute)
 
     def _execute(self, calls: Sequence[_Call]) -> tuple[list[Outcome], float]:
         start = time.perf_counter()

@@ -1,4 +1,5 @@
-"""Ratios against a peer, Debian's `ptp` with `host-local`, measured in one run on one node.
+"""Ratios against peers, measured in turn in one run on one node: `make bench`.
 
-Absolute times depend on the machine; a ratio of medians of interleaved rounds does not. Nothing here asserts.
+Absolute times depend on the machine; a ratio of interleaved rounds does not. Nothing here asserts. A part of
+the bench (`part`) measures some keys of the table (`aims`); `parts` lists all of them.
 """

@@ -1,21 +1,22 @@
 """How long a runtime waits for ADD and DEL: whole plugin processes, one by one and a hundred at once.
 
-Of those at once also what they cost in CPU time, which other work disturbs less than wall time.
+Of those at once also what they cost in CPU time, which other work disturbs less than wall time. An ADD that
+fails is counted, and its sandbox is deleted like the others.
 """
 
 import resource
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from statistics import median
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from testbed.runtime import Runtime, Sandbox
+from testbed.runtime import CniError, Outcome, Runtime, Sandbox
 from testbed.workloads import Workloads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plugin:
-    """One contestant: its runtime, and the cluster's Pods where the plugin asks for one.
+    """One contestant: its runtime, and the cluster's Pods where the plugin or its daemon looks them up.
 
     Pods and namespaces are made and removed outside of the measured time, as kubelet and runtime do.
     """
@@ -28,7 +29,13 @@ class Plugin:
 
     def sandboxes(self, count: int) -> list[Sandbox]:
         """Make sandboxes for so many Pods."""
-        return [self.runtime.new_sandbox(pod=self.pods.create() if self.pods else None) for _ in range(count)]
+        return [self.runtime.new_sandbox(pod=self._pod()) for _ in range(count)]
+
+    def _pod(self) -> Mapping[str, Any]:
+        if self.pods:
+            return self.pods.create()
+        # Nobody looks it up, but links are named after it.
+        return {"metadata": {"namespace": "default", "name": f"bench-{uuid.uuid4()}"}}
 
     def delete_pods(self, sandboxes: Sequence[Sandbox]) -> None:
         """Let the Pods be deleted by a user, which comes before the runtime's DEL."""
@@ -58,48 +65,51 @@ class Pods:
         return self.workloads.create_pod(f"bench-{self.created}", node=self.node)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Single:
-    """Medians of single executions, in milliseconds."""
+@dataclass(slots=True, kw_only=True)
+class Singles:
+    """Single executions of one plugin, a value for each round, in milliseconds."""
 
-    add_ms: float
-    del_ms: float
+    add_ms: list[float] = field(default_factory=list)
+    del_ms: list[float] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    """What ADDs said that failed; their time is counted too."""
 
 
-def interleaved(plugins: Sequence[Plugin], *, rounds: int) -> dict[str, Single]:
-    """ADD and DEL of each plugin in turn, `rounds` times; the order changes with each round."""
+@dataclass(slots=True, kw_only=True)
+class Bursts:
+    """ADDs started at once, a value for each round, in milliseconds."""
+
+    wall: list[float] = field(default_factory=list)
+    """Until the last has ended."""
+    plugin_cpu: list[float] = field(default_factory=list)
+    """For one ADD, of the plugin's process and those that it starts."""
+    daemon_cpu: list[float] = field(default_factory=list)
+    """For one ADD; 0 without a daemon."""
+    failures: list[str] = field(default_factory=list)
+
+
+def interleaved(plugins: Sequence[Plugin], *, rounds: int) -> dict[str, Singles]:
+    """ADD and DEL of each plugin in turn, `rounds` times; the order changes with each round.
+
+    Raises: CniError of a DEL that failed twice.
+    """
     sandboxes = {plugin.name: plugin.sandboxes(rounds) for plugin in plugins}
-    times: dict[tuple[str, str], list[float]] = {}
+    measured = {plugin.name: Singles() for plugin in plugins}
     for number in range(rounds):
         order = plugins if number % 2 == 0 else list(reversed(plugins))
-        for verb in ("ADD", "DEL"):
-            for plugin in order:
-                sandbox = sandboxes[plugin.name][number]
-                if verb == "DEL":
-                    plugin.delete_pods([sandbox])
-                outcome = plugin.runtime.run(verb, sandbox)
-                outcome.result()
-                times.setdefault((plugin.name, verb), []).append(outcome.milliseconds)
+        for plugin in order:
+            outcome = plugin.runtime.run("ADD", sandboxes[plugin.name][number])
+            measured[plugin.name].add_ms.append(outcome.milliseconds)
+            measured[plugin.name].failures += _failures([outcome])
+        for plugin in order:
+            sandbox = sandboxes[plugin.name][number]
+            plugin.delete_pods([sandbox])
+            outcome = plugin.runtime.run("DEL", sandbox)
+            measured[plugin.name].del_ms.append(outcome.milliseconds)
+            _repeat_failed(plugin, [sandbox], [outcome])
     for plugin in plugins:
         plugin.remove(sandboxes[plugin.name])
-    return {
-        plugin.name: Single(
-            add_ms=median(times[plugin.name, "ADD"]), del_ms=median(times[plugin.name, "DEL"])
-        )
-        for plugin in plugins
-    }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Burst:
-    """ADDs started at once, in milliseconds; a median of bursts has the medians of each."""
-
-    wall: float
-    """Until the last has ended."""
-    plugin_cpu: float
-    """For one ADD, of the plugin's process and those that it starts."""
-    daemon_cpu: float
-    """For one ADD; 0 without a daemon."""
+    return measured
 
 
 def children_cpu() -> float:
@@ -110,31 +120,45 @@ def children_cpu() -> float:
 
 def bursts(
     plugins: Sequence[Plugin], *, size: int, rounds: int, plugin_cpu: Callable[[], float] = children_cpu
-) -> dict[str, Burst]:
-    """Medians of interleaved rounds of `size` ADDs; nothing else may start processes meanwhile."""
-    measured: dict[str, list[Burst]] = {plugin.name: [] for plugin in plugins}
+) -> dict[str, Bursts]:
+    """Interleaved rounds of `size` ADDs; nothing else may start processes meanwhile.
+
+    Raises: CniError of a DEL that failed twice.
+    """
+    measured = {plugin.name: Bursts() for plugin in plugins}
     for number in range(rounds):
         for plugin in plugins if number % 2 == 0 else list(reversed(plugins)):
-            sandboxes = plugin.sandboxes(size)
-            daemon_cpu = plugin.daemon_cpu or (lambda: 0.0)
-            before = plugin_cpu(), daemon_cpu()
-            outcomes, wall = plugin.runtime.run_all("ADD", sandboxes)
-            after = plugin_cpu(), daemon_cpu()
-            for outcome in outcomes:
-                outcome.result()
-            of_plugin, of_daemon = (
-                (later - earlier) / size for earlier, later in zip(before, after, strict=True)
-            )
-            measured[plugin.name].append(Burst(wall=wall, plugin_cpu=of_plugin, daemon_cpu=of_daemon))
-            plugin.delete_pods(sandboxes)
-            for outcome in plugin.runtime.run_all("DEL", sandboxes)[0]:
-                outcome.result()
-            plugin.remove(sandboxes)
-    return {
-        name: Burst(
-            wall=median(burst.wall for burst in values),
-            plugin_cpu=median(burst.plugin_cpu for burst in values),
-            daemon_cpu=median(burst.daemon_cpu for burst in values),
-        )
-        for name, values in measured.items()
-    }
+            _burst(plugin, size, plugin_cpu, measured[plugin.name])
+    return measured
+
+
+def _burst(plugin: Plugin, size: int, plugin_cpu: Callable[[], float], into: Bursts) -> None:
+    sandboxes = plugin.sandboxes(size)
+    daemon_cpu = plugin.daemon_cpu or (lambda: 0.0)
+    before = plugin_cpu(), daemon_cpu()
+    outcomes, wall = plugin.runtime.run_all("ADD", sandboxes)
+    after = plugin_cpu(), daemon_cpu()
+    into.wall.append(wall)
+    into.plugin_cpu.append((after[0] - before[0]) / size)
+    into.daemon_cpu.append((after[1] - before[1]) / size)
+    into.failures += _failures(outcomes)
+    plugin.delete_pods(sandboxes)
+    _repeat_failed(plugin, sandboxes, plugin.runtime.run_all("DEL", sandboxes)[0])
+    plugin.remove(sandboxes)
+
+
+def _failures(outcomes: Sequence[Outcome]) -> list[str]:
+    said = []
+    for outcome in outcomes:
+        try:
+            outcome.result()
+        except CniError as error:
+            said.append(str(error))
+    return said
+
+
+def _repeat_failed(plugin: Plugin, sandboxes: Sequence[Sandbox], outcomes: Sequence[Outcome]) -> None:
+    """Execute DEL again where it failed, as a runtime does."""
+    for sandbox, outcome in zip(sandboxes, outcomes, strict=True):
+        if _failures([outcome]):
+            plugin.runtime.run("DEL", sandbox).result()

@@ -1,0 +1,8 @@
+"""All parts of the bench, in their order."""
+
+from typing import Final
+
+from testbed.bench import add_and_delete, full_node
+from testbed.bench.part import Part
+
+PARTS: Final[tuple[Part, ...]] = (add_and_delete.PART, full_node.PART)
