@@ -64,9 +64,6 @@ def logging_as_before() -> Iterator[None]:
 
 _KEEP_THREADS = {
     _TESTS / "contract" / "kube": "connections between server and clients of the whole session",
-    _TESTS
-    / "chaos"
-    / "test_watching.py": "kubelets of Pods that nobody can end: the test broke their records",
 }
 """Where threads may be left, and whose they are."""
 

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 MOST_PODS = 24
 """Pods on a node at once."""
+PATIENCE = 20.0
+"""Seconds in which the thread of a Pod ends."""
 MINUTES = 180.0
 """Seconds that the controller's clock is put on at the end: longer than any wait of a claim."""
 
@@ -53,6 +55,7 @@ class Cluster:
             self.watchman = Watchman(self)
             self.watchman.start()
             stack.callback(self.watchman.stop)
+            stack.callback(self._lives_end)
             self._stack = stack.pop_all()
 
     def __enter__(self):
@@ -109,7 +112,7 @@ class Cluster:
     def replace(self, life, node, *, forced):
         """Let a Pod of the same name follow a Pod, at once if it is forced; return whether it came."""
         life.end(forced=forced)
-        if not forced and not life.ended.wait(20.0):
+        if not forced and not life.ended.wait(PATIENCE):
             return False
         self._create(life.name, node, life.kind)
         return True
@@ -153,7 +156,7 @@ class Cluster:
             life.node_is_lost()
         self.around.remove_node(node)
         for life in there:
-            life.ended.wait(20.0)
+            life.ended.wait(PATIENCE)
         node.close()
         self.nodes[number] = AgentNode(self.around.boot_node(), self.around.region)
         self._stack.callback(self.nodes[number].close)
@@ -215,6 +218,15 @@ class Cluster:
         self.controller.put_clock_on(MINUTES)
 
     # ---- small things
+
+    def _lives_end(self):
+        """Let the threads of Pods end that the test has not ended, as they do when their node is gone."""
+        with self._guard:
+            there = list(self.lives.values())
+        for life in there:
+            life.node_is_lost()
+        for life in there:
+            life.ended.wait(PATIENCE)
 
     def _create(self, name, node, kind):
         life = PodLife(self, node, name, kind)
