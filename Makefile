@@ -106,6 +106,14 @@ endef
 coverage: $(VENV)/ok shim prometheus  ## the tests again with branch coverage of ipamd measured, printed and held against the floor in setup.cfg
 	$(call measured,$(ARGS))
 
+# Only what `make mutants` reads: which test ran a line.
+.PHONY: coverage-more
+coverage-more: $(VENV)/ok  ## records what tests that are new or changed run, for `make mutants`; ARGS names their files
+	@mkdir -p build/coverage/more
+	@COVERAGE_PROCESS_START=$(CURDIR)/setup.cfg COVERAGE_FILE=$(CURDIR)/build/coverage/more/data \
+		$(PY) -m pytest -q -o timeout=300 -p no:cacheprovider $(ARGS)
+	@cd build/coverage/more && $(CURDIR)/$(PY) -m coverage combine -q --append --rcfile=$(CURDIR)/setup.cfg --data-file=data .
+
 UNITS := core runtime store kube cloud ctl flags installation metrics
 comma := ,
 empty :=

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+from testbed.mutants.collected import collected_tests
 from testbed.mutants.measured import Measured, NotMeasuredError
 from testbed.mutants.mutation import Mutation, sample
 from testbed.mutants.trial import Copy, Trial
@@ -86,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not files:
         parser.error(f"--packages {' '.join(arguments.packages)}: no Python file there; name folders")
     try:
-        measured = Measured(arguments.measured / "data", arguments.measured / "tests.xml")
+        measured = Measured(arguments.measured, collected_tests())
         trials = attempt_all(sample(files, arguments.count, arguments.seed), measured, arguments)
     except NotMeasuredError as e:
         parser.error(str(e))

@@ -1,11 +1,14 @@
-"""What `make coverage` has recorded: which tests ran a line, and how long each of them took."""
+"""What `make coverage` has recorded: which tests ran a line, and how long each of them took.
+
+Tests that were written since are recorded beside it by `make coverage-more`.
+"""
 
 import ast
 import itertools
 import re
 import xml.etree.ElementTree as ET
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -22,18 +25,19 @@ class NotMeasuredError(RuntimeError):
 class Measured:
     """Invariant: `at` is older than no file that is asked for."""
 
-    def __init__(self, data: Path, junit: Path) -> None:
-        """Read the record.
+    def __init__(self, directory: Path, there: Collection[str]) -> None:
+        """Read the record; `there` are the tests that exist now, by pytest's names of them.
 
         Raises:
             NotMeasuredError: there is none.
         """
+        data, junit = directory / "data", directory / "tests.xml"
         if not data.exists() or not junit.exists():
             raise NotMeasuredError(f"{data} or {junit} is missing: run `make coverage`")
         self._at = data.stat().st_mtime
-        self._data = CoverageData(str(data))
-        self._data.read()
+        self._data = [_read(path) for path in (data, directory / "more" / "data") if path.exists()]
         self._seconds = seconds_by_test(junit.read_text())
+        self._there = {*there, *map(file_of, there)}
 
     def tests_of(self, path: Path, line: int) -> list[str]:
         """Return the tests that ran the statement: of the file's own tests first, then by time and nearness.
@@ -47,7 +51,7 @@ class Measured:
         """
         if path.stat().st_mtime > self._at:
             raise NotMeasuredError(f"{path} has been changed since it was measured: run `make coverage`")
-        by_line = self._data.contexts_by_lineno(str(path.resolve()))
+        by_line = self._contexts_by_line(path)
         source = path.read_text()
         statement = statement_lines(source, line)
         ran = named_tests(context for number in statement for context in by_line.get(number, ()))
@@ -56,9 +60,16 @@ class Measured:
         if not is_in_function(source, line):
             ran.add(_OF_TABLES)
         return sorted(
-            (test for test in ran if Path(file_of(test)).exists()),
+            ran & self._there,
             key=lambda test: (not is_own(path, Path(file_of(test))), self._cost(path, test), test),
         )
+
+    def _contexts_by_line(self, path: Path) -> Mapping[int, set[str]]:
+        found: dict[int, set[str]] = defaultdict(set)
+        for data in self._data:
+            for line, contexts in data.contexts_by_lineno(str(path.resolve())).items():
+                found[line].update(contexts)
+        return found
 
     def _cost(self, path: Path, test: str) -> float:
         """Return its seconds, a quarter for each room that it shares: it is likely to look at this."""
@@ -67,6 +78,12 @@ class Measured:
     def seconds(self, test: str) -> float:
         """Return how long a test, or all of a file, took; 0.0 when that is not known."""
         return self._seconds.get(test, 0.0)
+
+
+def _read(path: Path) -> CoverageData:
+    data = CoverageData(str(path))
+    data.read()
+    return data
 
 
 def file_of(test: str) -> str:

@@ -3,7 +3,8 @@
 Left out is what no test can or should notice: arguments of decorators (`frozen`, `slots`), annotations and
 the `|` of types elsewhere, both directions between `==` and `is`, what is only logged, and by how little a
 size or time that somebody chose could be another: a fraction of a second, one of forty threads. Left out,
-too, is what everybody notices: what Python does not compile.
+too, is an order where there is none: `<` for the `==` of a text in quotes; and `~x` for `-x`, which sorts
+alike. And what everybody notices: what Python does not compile.
 """
 
 import random
@@ -19,6 +20,9 @@ from cosmic_ray.mutating import mutate_code
 _SYNONYMS: Final = ("Eq_Is", "Is_Eq", "NotEq_IsNot", "IsNot_NotEq")
 _UNUSED: Final = ("RemoveDecorator", "VariableReplacer", "VariableInserter")
 """The first is noticed by whatever imports the module; the others need to be told which variables."""
+_ORDERS: Final = tuple(
+    f"{equal}_{order}" for equal in ("Eq", "NotEq") for order in ("Gt", "GtE", "Lt", "LtE")
+)
 _BRANCHES: Final = ("for_stmt", "if_stmt", "while_stmt")
 _BUILT_IN_TYPES: Final = ("None", "bool", "bytes", "dict", "float", "int", "list", "str")
 
@@ -57,7 +61,7 @@ def mutations(path: Path, source: str) -> list[Mutation]:
         Mutation(path=path, operator=name, occurrence=occurrence, line=start[0], column=start[1])
         for name in _operators()
         for occurrence, (node, start) in enumerate(_places(name, nodes))
-        if _is_testable(node)
+        if _is_testable(node) and not _is_pointless(name, node)
     ]
     return sorted(found, key=lambda m: (m.line, m.column, m.operator, m.occurrence))
 
@@ -124,6 +128,13 @@ def _is_testable(node: Any) -> bool:
             return False
         node = node.parent
     return True
+
+
+def _is_pointless(operator: str, node: Any) -> bool:
+    """Whether it makes an order of texts out of equality, or of `-x` what sorts as `-x` does."""
+    if operator.endswith(_ORDERS):
+        return any(child.type in ("string", "fstring") for child in node.children)
+    return operator.endswith("USub_Invert") and node.children[-1].type != "number"
 
 
 def _is_annotation(node: Any) -> bool:

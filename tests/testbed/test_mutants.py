@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from coverage import CoverageData
 
 from testbed.mutants import __main__ as program
+from testbed.mutants.collected import collected_tests
 from testbed.mutants.measured import (
     Measured,
     NotMeasuredError,
@@ -43,6 +45,9 @@ def fits(box: Box | None, count: int) -> bool | None:
 
 def found(source, line):
     return sorted(m.operator.rpartition("/")[2] for m in mutations(Path("a.py"), source) if m.line == line)
+
+
+A_TEST = "def test_a():\n    pass\n"
 
 
 def lines(source):
@@ -82,6 +87,16 @@ def test_a_text_without_the_place_is_refused():
 
     with pytest.raises(ValueError, match=r"a\.py:14:18"):
         less.applied("ok = True\n")
+
+
+def test_names_are_not_compared_by_the_alphabet_and_what_sorts_alike_is_no_mutant():
+    assert {name.rpartition("_")[2] for name in found("is_ready = status == 'True'\n", 1)} == {
+        "IsNot",
+        "NotEq",
+    }
+    assert "ReplaceComparisonOperator_Eq_Lt" in found("is_last = number == count\n", 1)
+    assert "ReplaceUnaryOperator_USub_Invert" not in found("key = -len(pods)\n", 1)
+    assert "ReplaceUnaryOperator_USub_Invert" in found("last = -1\n", 1)
 
 
 @pytest.mark.parametrize(
@@ -228,7 +243,9 @@ def record(root):
 
 
 def measured(root):
-    return Measured(root / "build/coverage/data", root / "build/coverage/tests.xml")
+    tests = (path.relative_to(root) for path in (root / "tests").rglob("test_*.py"))
+    names = {f"{test}::{name}" for test in tests for name in re.findall(r"def (test_\w+)", test.read_text())}
+    return Measured(root / "build/coverage", names)
 
 
 def test_a_mutant_meets_the_tests_that_ran_its_line_those_of_its_own_file_first(project):
@@ -247,7 +264,7 @@ def test_quick_tests_come_before_slow_ones_and_near_ones_before_those_of_other_r
         data.add_lines({str(project / "ipamd/core/bound.py"): [5]})
     data.write()
     (project / "tests/kube").mkdir()
-    (project / "tests/kube/test_all.py").write_text("")
+    (project / "tests/kube/test_all.py").write_text(A_TEST)
     seconds = {"tests.core.test_limit": 4, "tests.agent.test_slow": 2, "tests.kube.test_all": 0.5}
     (project / "build/coverage/tests.xml").write_text(
         "<s>" + "".join(f'<testcase classname="{n}" time="{t}"/>' for n, t in seconds.items()) + "</s>"
@@ -288,7 +305,7 @@ def test_tests_of_the_same_room_are_nearest(test, shared):
 def test_a_line_that_only_an_import_runs_is_met_by_all_tests_of_its_file(project):
     tables = project / "tests/docs/test_tables.py"
     tables.parent.mkdir()
-    tables.write_text("")
+    tables.write_text(A_TEST)
 
     assert {"tests/core/test_limit.py", "tests/docs/test_tables.py"} <= set(
         measured(project).tests_of(Path("ipamd/core/limit.py"), 1)
@@ -312,7 +329,7 @@ def test_tests_are_met_as_far_as_the_time_goes_but_the_first_anyway(project):
 
 
 def test_a_slow_test_that_does_not_fit_leaves_its_time_to_others(project):
-    (project / "tests/core/test_bound.py").write_text("")
+    (project / "tests/core/test_bound.py").write_text(A_TEST)
     data = CoverageData(str(project / "build/coverage/data"))
     data.read()
     data.set_context("tests/core/test_bound.py")
@@ -328,10 +345,44 @@ def test_a_slow_test_that_does_not_fit_leaves_its_time_to_others(project):
 
 def test_a_record_that_is_missing_or_older_than_the_file_is_refused_with_what_to_do(project):
     with pytest.raises(NotMeasuredError, match="run `make coverage`"):
-        Measured(project / "nothing", project / "nothing.xml")
+        Measured(project / "nothing", [])
     os.utime("ipamd/core/limit.py", (2e9, 2e9))
     with pytest.raises(NotMeasuredError, match=r"limit\.py.*run `make coverage`"):
         measured(project).tests_of(Path("ipamd/core/limit.py"), 5)
+
+
+def test_a_test_that_has_another_name_by_now_kills_no_mutant(project):
+    tests = project / "tests/core/test_limit.py"
+    data = CoverageData(str(project / "build/coverage/data"))
+    data.read()
+    data.set_context("tests/core/test_loop.py::test_down")
+    data.add_lines({str(project / "ipamd/core/loop.py"): [3]})
+    data.set_context("tests/core/test_limit.py::test_old_name")
+    data.add_lines({str(project / "ipamd/core/loop.py"): [3]})
+    data.write()
+
+    assert tests.exists()
+    assert measured(project).tests_of(Path("ipamd/core/loop.py"), 3) == ["tests/core/test_loop.py"]
+
+
+def test_tests_have_the_names_that_pytest_gives_them(project):
+    assert collected_tests() == {
+        "tests/core/test_limit.py::test_few_fit",
+        "tests/core/test_loop.py::test_down",
+        "tests/agent/test_slow.py::test_exactly",
+    }
+
+
+def test_tests_that_were_recorded_later_are_met_too(project):
+    (project / "tests/core/test_new.py").write_text(A_TEST)
+    more = project / "build/coverage/more"
+    more.mkdir()
+    data = CoverageData(str(more / "data"))
+    data.set_context("tests/core/test_new.py::test_a")
+    data.add_lines({str(project / "ipamd/core/limit.py"): [5]})
+    data.write()
+
+    assert "tests/core/test_new.py::test_a" in measured(project).tests_of(Path("ipamd/core/limit.py"), 5)
 
 
 def test_the_seconds_of_a_file_are_the_sum_of_its_tests():
