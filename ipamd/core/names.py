@@ -73,7 +73,7 @@ def address_of_host_mac(mac: str) -> str:
     """Return the Pod's IP that an earlier release has made this MAC from; empty for every other MAC."""
     if not HOST_MAC.fullmatch(mac) or not mac.startswith(_MAC_OF_ADDRESS):
         return ""
-    return str(ipaddress.IPv4Address(bytes.fromhex(mac[len(_MAC_OF_ADDRESS) + 1 :].replace(":", ""))))
+    return str(ipaddress.IPv4Address(bytes.fromhex(mac[len(_MAC_OF_ADDRESS) :].replace(":", ""))))
 
 
 def _host_veth(subject: str) -> str:

@@ -64,3 +64,21 @@ def test_what_only_a_person_mends_is_a_failure_of_the_claim(kind):
 
     assert order.reason in FAILURES
     assert order.pause > 0
+
+
+@pytest.mark.parametrize(
+    ("code", "answers", "spent"),
+    [
+        ("UnsupportedOperation.DeliveryFailed", False, True),
+        ("UnsupportedOperation.IdempotentParameterMismatch", True, False),
+        ("AddressQuotaLimitExceeded", True, False),
+        ("ClientNoTimeLeft", True, False),
+        ("ClientNetworkError", False, False),
+        ("InternalError", False, False),
+    ],
+)
+def test_a_token_is_spent_only_when_no_order_with_it_can_bring_an_eip(code, answers, spent):
+    error = cloud_error("AllocateAddresses", code, "no")
+
+    assert failures.spends_token(error) is spent
+    assert failures.is_answer(error) is answers

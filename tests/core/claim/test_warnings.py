@@ -172,3 +172,32 @@ def test_a_pod_of_the_host_s_network_is_told_that_it_gets_no_eip():
     assert note.reason == "HostNetworkHasNoEIP"
     assert misunderstandings(viewed({EIP_ATTRIBUTES: ""}), CVM) == []
     assert misunderstandings(viewed({}, host_network=True), CVM) == []
+
+
+def test_every_misspelt_annotation_is_told_whatever_stands_beside_it():
+    known, strange = {"eks." + EIP_ATTRIBUTES: ""}, {EIP_ID_LIST[:-1]: "", EIP_ATTRIBUTES[:-1]: ""}
+
+    told = misunderstandings(viewed({**known, **strange}), None)
+
+    assert len(told) == 2
+    assert {note.reason for note in told} == {"AnnotationNotKnown"}
+    assert misunderstandings(viewed(known), replace(CVM, instance_type="zklet")) != []
+
+
+def test_who_gives_each_pod_a_new_name_is_told():
+    (by_set,) = notes(
+        made_for(named("web-2k4x7", controller=controlled("Job"), generate_name="web-")),
+        named("web-2k4x7", controller=controlled("Job"), generate_name="web-"),
+    )
+    (alone,) = notes(
+        made_for(named("web-2k4x7", generate_name="web-")), named("web-2k4x7", generate_name="web-")
+    )
+
+    assert "its Job gives each Pod a new one" in by_set.message
+    assert "it was generated" in alone.message
+
+
+def test_a_claim_that_nobody_could_read_is_compared_with_nothing():
+    wish = asking({EIP_ATTRIBUTES: '{"Bandwidth":"5"}'})
+
+    assert notes(claim(request=None), wish) == []

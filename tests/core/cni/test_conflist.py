@@ -223,3 +223,20 @@ def test_files_that_a_runtime_prefers_are_those_it_reads_with_a_smaller_name():
     ]
 
     assert conflist.before_ours(names, "10-tke-eni.conflist") == ["00-multus.conf", "10-flannel.conflist"]
+
+
+@pytest.mark.parametrize(
+    ("content", "types"),
+    [
+        (None, set()),
+        (b"no JSON", set()),
+        (b"{}", set()),
+        (json.dumps({"plugins": [OURS]}).encode(), set()),
+        (
+            json.dumps({"plugins": [OURS, {"type": "portmap"}, {"type": "tuning"}]}).encode(),
+            {"portmap", "tuning"},
+        ),
+    ],
+)
+def test_the_other_plugins_of_a_file_are_named(content, types):
+    assert conflist.plugin_types(content) == types

@@ -149,3 +149,11 @@ def test_an_unchanged_verdict_writes_nothing_and_an_unbound_claim_has_no_conditi
     assert egress.stale(judged, None)
     assert not egress.stale(claim(), None)
     assert egress.patch(judged, None, NOW)["status"]["conditions"] == []
+
+
+def test_a_table_without_nat_gateway_is_told_to_be_the_eips_way():
+    verdict = egress.judge("subnet-1", table(EIP_ALL))
+
+    assert verdict.through_eip
+    assert verdict.reason is eipclaim.Reason.EIP_FIRST
+    assert verdict.message == "route table rtb-1 of subnet-1 has no NAT gateway in front of the EIP"

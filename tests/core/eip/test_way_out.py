@@ -36,3 +36,8 @@ def test_who_is_seen_follows_from_link_and_source(facts, seen_as, address, words
 
     assert (way.seen_as, way.address) == (seen_as, address)
     assert words in way.verdict
+
+
+@pytest.mark.parametrize("changes", [{}, {"to_vpc": True}, {"to_vpc": True, "eip": EIP}])
+def test_an_eip_is_missed_only_where_it_would_be_seen(changes):
+    assert "EIP" not in seen(replace(BY_NODE, **changes)).verdict

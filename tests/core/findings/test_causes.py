@@ -33,8 +33,23 @@ def test_a_detached_eni_with_four_pods_is_one_line_that_names_them():
 def test_without_a_common_cause_what_befalls_pods_alike_is_one_line_too():
     (found,) = merge_causes(of_pod(pod) for pod in PODS)
 
-    assert found.pods == PODS
+    assert (found.subject, found.pods) == ("pods/4", PODS)
     assert "3 more Pods alike" in found.text
+
+
+def test_pods_that_differ_in_what_befalls_them_are_lines_of_their_own():
+    found = merge_causes(
+        [of_pod(PODS[0]), of_pod(PODS[1], FindingCode.POD_ROUTE), of_pod(PODS[2], severity=Severity.INFO)]
+    )
+
+    assert sorted(finding.subject for finding in found) == [f"pod/{pod}" for pod in PODS[:3]]
+
+
+def test_of_equally_bad_findings_that_of_more_pods_comes_first():
+    one = Finding(code=FindingCode.ENI_LINK, subject="link/a", text="down", pods=PODS[:1])
+    two = Finding(code=FindingCode.ENI_ROUTE, subject="table/b", text="empty", pods=PODS[1:3])
+
+    assert merge_causes([one, two]) == (two, one)
 
 
 def test_two_things_wrong_with_one_pod_in_one_way_are_one_line():
