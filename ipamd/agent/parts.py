@@ -118,6 +118,7 @@ def build(
         pods=pods,
         eips=eips,
         sandboxes=sandboxes,
+        repaired=repair_log.note,
     )
     resources = node_room.resources(settings, facts, client=client, pool=pool.pool, enis=enis)
     for trigger in (pool.pool.trigger, eips.reconciler.trigger, resources.trigger):

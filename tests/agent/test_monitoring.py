@@ -74,6 +74,9 @@ def test_metrics_tell_how_often_what_was_mended(begun):
         found = values(begun)
         return {what: found[f'tke_eni_repairs_total{{what="{what}"}}'] for what in ("node", "pod", "eip")}
 
+    def by_code(code):
+        return values(begun).get(f'tke_eni_repairs_by_code_total{{code="{code}"}}', 0)
+
     _, sandbox, eip = begun.pod_with_eip("web-0")
     code, result = begun.call("add", sandbox)
     assert code == 0
@@ -82,6 +85,9 @@ def test_metrics_tell_how_often_what_was_mended(begun):
     begun.on_node("ip", "rule", "del", "priority", "512")
     begun.cloud.disassociate_eip(eip.eip_id)
     begun.eventually("both", lambda: repairs() == {"node": 1, "pod": 0, "eip": 1})
+    begun.eventually("bound again", lambda: by_code("EipNotBound") == 1)
+    begun.conf.unlink()
+    begun.eventually("written again", lambda: by_code("CniConfiguration") == 1)
 
     # A Pod is left alone for its first ten seconds.
     begun.on_node("ip", "route", "del", result["ips"][0]["address"])

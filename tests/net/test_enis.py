@@ -4,6 +4,7 @@ import time
 import pytest
 
 from ipamd.core import errors
+from ipamd.net import links
 from ipamd.net.model import DataPlaneConfig, Ranges
 from tests.net.world import DIRECT, GATEWAY, INTERNET_IP, PRIMARY_MAC, SECONDARY_MAC, source_seen
 
@@ -259,3 +260,14 @@ def test_ranges_may_overlap_and_change(world, name, cidrs, printed):
     listed = world.node.run("nft", "list", "set", "ip", "tke_eni", name)
 
     assert ("{ " + printed + " }" in listed) if printed else "elements" not in listed
+
+
+def test_a_link_that_is_not_there_is_said_to_be_absent_or_how_long_it_was_waited_for(world):
+    absent = "20:90:6f:00:00:99"
+    with pytest.raises(errors.TryAgainError) as found:
+        world.on_node(lambda: world.dataplane.ensure_eni(absent, GATEWAY, wait=False))
+    assert found.value.message == f"no link with MAC {absent} is on the node"
+
+    with pytest.raises(errors.TryAgainError) as found:
+        world.on_node(lambda: links.await_mac(absent, 0.2))
+    assert found.value.message == f"no link with MAC {absent} appeared on the node within 0.2 s"

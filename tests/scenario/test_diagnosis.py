@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from typing import Any
 
 import pytest
@@ -105,6 +106,23 @@ def test_a_pod_whose_add_failed_is_explained(bed):
     assert code == 1
     assert "eip-attributes" in told["wrong"][0]
     assert [event["step"] for event in told["events"] if event["failed"]] == ["ADD"]
+
+
+def test_a_pod_that_was_created_again_is_explained_by_its_own_times(bed):
+    sandbox, _ = bed.add_pod("again")
+    bed.delete_pod(sandbox)
+    began = time.monotonic()
+    sandbox, _ = bed.add_pod("again")
+    lasted = time.monotonic() - began
+
+    _, told = ipamctl(bed, "explain", "pod", "again")
+    bed.delete_pod(sandbox)
+
+    seen = [number for number, event in enumerate(told["events"]) if event["step"] == "seen"]
+    assert len(seen) == 2
+    took = [event["tookMs"] for event in told["events"][seen[1] :] if event["tookMs"]]
+    assert took
+    assert max(took) <= 1000 * lasted
 
 
 def test_a_watch_tells_a_pods_life_as_it_happens(bed):

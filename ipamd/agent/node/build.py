@@ -16,6 +16,7 @@ from ipamd.agent.node.condition import NodeCondition, NodeSources
 from ipamd.agent.node.extended_resources import ExtendedResources
 from ipamd.agent.node.intrusions import Intrusions
 from ipamd.agent.node.kernel_repair import KernelRepair, RoundListing
+from ipamd.agent.node.loose_eips import LooseEips
 from ipamd.agent.node.lost_links import LostLinks
 from ipamd.agent.node.orphan_sandboxes import OrphanSandboxes
 from ipamd.agent.node.outside_repair import OutsideRepair
@@ -29,6 +30,7 @@ from ipamd.agent.options import AgentSettings
 from ipamd.agent.pods.build import NodePods
 from ipamd.agent.pool.pool import Pool
 from ipamd.agent.shared_ledger import SharedLedger
+from ipamd.core.kernel.difference import Difference
 from ipamd.core.kubernetes import capacity
 from ipamd.core.kubernetes.node_condition import NodeProblem
 from ipamd.core.model import PodRef
@@ -151,19 +153,25 @@ def repair(
     pods: NodePods,
     eips: NodeEips,
     sandboxes: Sandboxes,
+    repaired: Callable[[Difference], None],
 ) -> NodeRepair:
-    """Return what repairs the node, and looks at the kernel whenever facts or ranges have changed."""
+    """Return what repairs the node, and looks at the kernel whenever facts or ranges have changed.
+
+    `repaired` hears of what was bound again in the cloud; of the kernel the data plane tells itself.
+    """
     primary_mac, cooldown = facts.current.primary_mac, settings.ip_cooldown
     pending = sandboxes.pending_adds
     orphans = OrphanSandboxes(
         shared_ledger=shared_ledger, pods=pods.source, deleting=sandboxes.delete, cooldown=cooldown
     )
     lost_links = LostLinks(orphans, eips.publisher)
+    loose_eips = LooseEips(shared_ledger, repaired)
     cloud_check = CloudCheck(
         recovery,
         shared_ledger=shared_ledger,
         enis=enis,
         announcer=eips.publisher,
+        loose=loose_eips,
         interval=settings.cloud_check_interval,
         monotonic=time.monotonic,
     )
@@ -214,7 +222,7 @@ def repair(
         lost_links=lost_links,
         cut_off=lambda: [*lost_links.problems(), *cloud_check.missing()],
         foreign=intrusions.problems,
-        loose_eips=cloud_check.loose,
+        loose_eips=loose_eips.waiting,
         pods=wirings,
         intrusions=intrusions,
         service=Service(

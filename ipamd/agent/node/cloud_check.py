@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from ipamd.agent.eips.publish import ClaimPublisher
 from ipamd.agent.enis import NodeEnis
+from ipamd.agent.node.loose_eips import LooseEips
 from ipamd.agent.node.recovery import Recovery
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core import model
@@ -28,13 +29,14 @@ _LOOK_SECONDS = 30.0
 class CloudCheck:
     """Invariant: two looks without a cause are at least as far apart as the pace says."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - who looks, who is told, and when
         self,
         reconciler: Recovery,
         *,
         shared_ledger: SharedLedger,
         enis: NodeEnis,
         announcer: ClaimPublisher,
+        loose: LooseEips,
         interval: float,
         monotonic: Callable[[], float],
     ) -> None:
@@ -43,13 +45,13 @@ class CloudCheck:
         self._shared_ledger = shared_ledger
         self._enis = enis
         self._announcer = announcer
+        self._loose = loose
         self._monotonic = monotonic
         self._pace = LookPace(interval=interval)
         self._due_at = float("-inf")
         self._hastened = threading.Event()
         self._told: frozenset[model.PodRef] = frozenset()
         self._listeners: list[Callable[[], None]] = []
-        self._loose: dict[model.PodRef, str] = {}
         self.unbound = 0
         """How many EIPs were found unbound by somebody else; pool and EIP reconciler bind them again."""
 
@@ -75,11 +77,11 @@ class CloudCheck:
             # One listing may be short; people are told of what two do not show.
             self._look()
         unbound = drift.unbound(before, self._shared_ledger.current)
-        self._loose = {**self.loose(), **unbound}
         for pod, message in unbound.items():
             self.unbound += 1
             log.warning("Pod %s: %s", pod, message)
             self._announcer.warning(pod, "EIPUnbound", message)
+        self._loose.found(unbound)
         if self._state() != state:
             for listener in self._listeners:
                 listener()
@@ -96,11 +98,6 @@ class CloudCheck:
     def missing(self) -> list[str]:
         """Return one sentence for each Pod whose address cannot be used."""
         return [f"Pod {pod}: {message}" for pod, message in self._missing().items()]
-
-    def loose(self) -> dict[model.PodRef, str]:
-        """Return what to tell of each Pod whose EIP somebody has unbound and that has not got it back."""
-        ledger = self._shared_ledger.current
-        return {pod: text for pod, text in self._loose.items() if drift.waits_for_eip(ledger, pod)}
 
     def _look(self) -> None:
         failure = self._reconciler.look(Deadline.after(_LOOK_SECONDS, self._monotonic))

@@ -39,12 +39,10 @@ def unbound(before: Ledger, after: Ledger) -> dict[model.PodRef, str]:
     return found
 
 
-def waits_for_eip(ledger: Ledger, pod: model.PodRef) -> bool:
-    """Whether a Pod has an EIP that is not bound yet."""
-    return any(
-        address.pod == pod and address.eip is not None and address.eip.stage is BindStage.BINDING
-        for address in ledger.in_state(Assigned)
-    )
+def eip_stage(ledger: Ledger, pod: model.PodRef) -> BindStage | None:
+    """Return how far the binding of a running Pod's EIP is; None when it has none."""
+    of_pod = (address.eip for address in ledger.in_state(Assigned) if address.pod == pod)
+    return next((eip.stage for eip in of_pod if eip is not None), None)
 
 
 def _missing(address: Address, problem: str) -> str:

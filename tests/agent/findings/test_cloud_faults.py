@@ -148,6 +148,8 @@ def test_an_eip_that_somebody_unbinds_is_told_until_it_is_bound_again(node):
     assert "somebody has unbound" in finding["text"]
     assert finding["pods"] == ["default/with-eip"]
     node.eventually("bound again", lambda: node.eip(eip["eipId"]).status in BOUND, seconds=30)
+    repaired = "repaired: EipNotBound eip/default/with-eip: somebody has unbound"
+    node.eventually("it is a repair", lambda: repaired in node.log(), seconds=30)
 
 
 def test_a_nat_route_that_comes_before_the_eip(node):
@@ -205,11 +207,14 @@ def test_cam_that_denies_the_binding_of_eips(own):
         finding = own.only_finding("CAM denies the binding of EIPs", "CamDenied", since=since)
         for _ in range(5):
             assert own.check()[0] == 1, "also between two attempts"
+        (said,) = [eip["lastError"] for eip in own.ctl("eips")["eips"] if eip["lastError"]]
     finally:
         over.set()
         adds.join()
 
     assert "AssociateAddress" in finding["text"]
+    assert said.count("RequestId") == 1, said
+    assert "\n" not in said
     assert finding["pods"] == ["default/refused"]
     assert "QcloudAccessForIPAMDRoleInQcloudAllocateEIP" in finding["nextStep"]
 

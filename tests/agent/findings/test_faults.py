@@ -165,10 +165,21 @@ def test_a_network_configuration_that_cannot_be_kept_is_one_finding(node):
     other.unlink()
 
 
-def test_a_network_configuration_that_is_gone_is_back_at_once(node):
+def test_a_network_configuration_that_is_gone_is_back_at_once_and_is_a_repair(node):
     node.conf.unlink()
 
     node.eventually("it is back", node.conf.exists)
+    node.eventually("it is told", lambda: "repaired: CniConfiguration" in node.log())
+    assert node.is_well()
+
+
+def test_a_network_configuration_that_somebody_changes_is_written_again_and_is_a_repair(node):
+    before = node.log().count("repaired: CniConfiguration")
+    ours = node.conf.read_text()
+    node.conf.write_text(json.dumps({**json.loads(ours), "plugins": []}))
+
+    node.eventually("it is ours again", lambda: node.conf.read_text() == ours)
+    node.eventually("it is told", lambda: node.log().count("repaired: CniConfiguration") > before)
     assert node.is_well()
 
 

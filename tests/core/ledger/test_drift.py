@@ -92,6 +92,12 @@ def test_a_pod_waits_for_its_eip_from_the_unbinding_until_it_is_bound_again():
     loose = replace(address, eip=replace(address.eip, stage=states.BindStage.BINDING))
     after = before.changed(loose).ledger
 
-    assert not drift.waits_for_eip(before, POD)
-    assert drift.waits_for_eip(after, POD)
-    assert not drift.waits_for_eip(eip_records.confirm_bound(after, IP, "eip-1").ledger, POD)
+    bound = eip_records.confirm_bound(after, IP, "eip-1").ledger
+    stages = [drift.eip_stage(state, POD) for state in (before, after, bound)]
+    assert stages == [states.BindStage.BOUND, states.BindStage.BINDING, states.BindStage.BOUND]
+
+
+def test_a_pod_without_eip_waits_for_none():
+    nobody = model.PodRef(namespace="default", name="nobody", uid="u2")
+
+    assert drift.eip_stage(with_a_pod(), nobody) is None
