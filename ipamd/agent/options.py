@@ -14,6 +14,7 @@ from pathlib import Path
 from ipamd.core import places
 from ipamd.core.cni import conflist
 from ipamd.core.errors import InvalidInputError
+from ipamd.core.kubernetes.external_dns import ExternalDns
 from ipamd.core.ledger.holds import HoldTimes
 from ipamd.core.ledger.restart import Spans
 from ipamd.core.pool import Targets
@@ -121,6 +122,15 @@ class AgentSettings(SharedSettings):
         kinds.TOGGLE,
         "a Pod with EIP starts only when its EIP is bound; --no-eip-wait: it starts first, as with TKE",
         default=True,
+    )
+    external_dns: ExternalDns = flag(
+        PODS,
+        "--external-dns",
+        kinds.one_of(ExternalDns),
+        "write the public IP of a Pod also as the annotation target of external-dns, under this prefix "
+        "(external-dns.kubernetes.io from its v0.22 on)",
+        default=ExternalDns.OFF,
+        see="annotations.md#a-dns-name-for-each-pod",
     )
     add_timeout: float = flag(
         PODS,

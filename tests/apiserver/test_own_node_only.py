@@ -17,6 +17,7 @@ from ipamd.core.claim import eipclaim
 from ipamd.core.claim import status as claim_status
 from ipamd.core.claim.eipclaim import ClaimBinding, Reason
 from ipamd.core.kubernetes import node_condition
+from ipamd.core.kubernetes.external_dns import TARGETS
 from ipamd.core.kubernetes.nodes import AGENT
 from ipamd.kube import errors
 from ipamd.kube.resources import EIPCLAIMS, NODES, PODS
@@ -265,6 +266,16 @@ class TestPods:
 
     def test_a_pod_of_the_node_gets_its_two_annotations(self, scene, pods):
         assert self.annotate(scene, pods[NODE_A], ANNOTATIONS)["metadata"]["annotations"] == ANNOTATIONS
+
+    @pytest.mark.parametrize("target", TARGETS)
+    def test_external_dns_is_told_the_public_ip_and_nothing_else(self, scene, pods, target):
+        refused(lambda: self.annotate(scene, pods[NODE_A], {target: "198.18.0.9"}), "external-dns")
+        refused(
+            lambda: self.annotate(scene, pods[NODE_A], {**ANNOTATIONS, target: "198.18.0.9"}), "external-dns"
+        )
+
+        told = {**ANNOTATIONS, target: ANNOTATIONS["tke.cloud.tencent.com/eip-public-ip"]}
+        assert self.annotate(scene, pods[NODE_A], told)["metadata"]["annotations"] == told
 
     def test_a_pod_of_another_node_is_out_of_reach(self, scene, pods):
         refused(lambda: self.annotate(scene, pods[NODE_B], ANNOTATIONS), NODE_A, NODE_B)

@@ -12,6 +12,7 @@ from ipamd.agent.eips.disassociate import Disassociation
 from ipamd.agent.eips.executor import BindingExecutor
 from ipamd.agent.eips.ownership import EipOwnership
 from ipamd.agent.eips.plan import BindingPlan
+from ipamd.agent.eips.pod_annotations import PodAnnotations
 from ipamd.agent.eips.publish import ClaimPublisher
 from ipamd.agent.eips.reconciler import EipReconciler
 from ipamd.agent.eips.record import EipRecord
@@ -63,9 +64,9 @@ def build(
     claims = ClaimSource(client, node)
     publisher = ClaimPublisher(
         node,
-        client=client,
         claims=claims,
         pods=pods.source,
+        annotations=PodAnnotations(client, pods.source, external_dns=settings.external_dns),
         events=events,
         clock=time.time,  # what is written to the API server is for people and other machines
     )

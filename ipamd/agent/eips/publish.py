@@ -11,15 +11,15 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from ipamd.agent.eips.claims import ClaimSource
+from ipamd.agent.eips.pod_annotations import PodAnnotations
 from ipamd.agent.pods.source import PodSource
 from ipamd.core import model
 from ipamd.core.claim import failures, status
 from ipamd.core.claim.eipclaim import BOUND, Claim, ClaimBinding, Reason, condition
 from ipamd.core.eip.binding_plan import waited_for
 from ipamd.core.errors import IpamError, TryAgainError
-from ipamd.core.kubernetes.annotation_names import EIP_ID, EIP_PUBLIC_IP
-from ipamd.kube import errors, resources
-from ipamd.kube.client import KubeClient
+from ipamd.core.kubernetes.annotation_names import EIP_ID
+from ipamd.kube import errors
 from ipamd.kube.events import EventRecorder
 from ipamd.runtime.durations import DurationCounts
 from ipamd.runtime.metric import Metric, histogram
@@ -37,17 +37,17 @@ class ClaimPublisher:
         self,
         node: str,
         *,
-        client: KubeClient,
         claims: ClaimSource,
         pods: PodSource,
+        annotations: PodAnnotations,
         events: EventRecorder,
         clock: Callable[[], float],
     ) -> None:
         """Take the node's name, where to read and write, and a clock of Unix time."""
         self._node = node
-        self._client = client
         self._claims = claims
         self._pods = pods
+        self._annotations = annotations
         self._events = events
         self._clock = clock
         self._waits = DurationCounts(_BUCKETS)
@@ -100,14 +100,14 @@ class ClaimPublisher:
         if claim.address is None:
             return
         was_bound = condition(claim.conditions, BOUND).get("status") == "True"
-        eip_id, public_ip = claim.address.eip_id, claim.address.public_ip
         known = self._pods.known(pod)
-        self._annotate(pod, {EIP_ID: eip_id, EIP_PUBLIC_IP: public_ip})
+        self._annotations.write(pod, claim.address)
         self._claims.revise(claim, revision)
         if known is not None and known.ref == pod and EIP_ID not in known.annotations and known.created:
             self._waits.observe(max(0.0, self._clock() - known.created))
         if not was_bound or note:
-            message = f"EIP {public_ip} ({eip_id}) is bound to {binding.private_ip} on {binding.eni_id}{note}"
+            eip = f"{claim.address.public_ip} ({claim.address.eip_id})"
+            message = f"EIP {eip} is bound to {binding.private_ip} on {binding.eni_id}{note}"
             self.event(pod, "AssociatedEIP", message)
 
     def withdraw(self, claim: Claim, still_here: Callable[[Claim], bool]) -> None:
@@ -153,22 +153,6 @@ class ClaimPublisher:
     def _tell(self, pod: model.PodRef, reason: str, message: str, *, warning: bool) -> None:
         for listener in self._listeners:
             listener(pod, reason, message, warning)
-
-    def _annotate(self, pod: model.PodRef, annotations: dict[str, str]) -> None:
-        """Write the annotations, unless the watch shows them; TryAgainError when it may work later."""
-        known = self._pods.known(pod)
-        if known is not None and known.ref == pod and annotations.items() <= known.annotations.items():
-            return
-        # With the UID in it the patch is refused for another Pod of the name.
-        body = {"metadata": {"uid": pod.uid, "annotations": annotations}}
-        try:
-            self._client.patch(resources.PODS, pod.name, body, pod.namespace)
-        except (errors.NotFoundError, errors.InvalidObjectError):  # invalid: another UID
-            log.debug("Pod %s was gone before it got its annotations", pod)
-        except errors.ForbiddenError as e:
-            log.warning("Pod %s has no annotations %s: %s", pod, ", ".join(annotations), e)
-        except errors.KubeError as e:
-            raise TryAgainError(f"Pod {pod} has no annotations yet: {e.message}", advice=e.advice) from e
 
 
 def _reference(pod: model.PodRef) -> dict[str, str]:

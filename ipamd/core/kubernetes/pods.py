@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ipamd.core import model
-from ipamd.core.kubernetes import annotation_names, capacity, owners
+from ipamd.core.kubernetes import annotation_names, capacity, external_dns, owners
 from ipamd.core.timing import timestamps
 
 _ASKS = [{"resources": {"requests": {capacity.EIP_RESOURCE: "1"}}}]
@@ -26,6 +26,7 @@ Who borrows its name gains nothing but EIPs for Pods that nobody wires.
 """
 _STATIC_UIDS = ("kubernetes.io/config.mirror", "kubernetes.io/config.hash")
 """Annotations of a mirror Pod (kubelet, pkg/kubelet/types) with the UID of the static Pod."""
+_FOREIGN = (*_STATIC_UIDS, *external_dns.TARGETS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,13 +87,13 @@ def view(pod: Mapping[str, Any]) -> PodView:
         deleting=bool(metadata.get("deletionTimestamp")),
         host_network=spec.get("hostNetwork") is True,
         pod_ip=_text(status.get("podIP")),
-        annotations=_own_annotations(metadata),
+        annotations={**_own_annotations(metadata), **_only(metadata, external_dns.TARGETS)},
         strays=_strays(metadata),
         requests_eip=_requests(spec, capacity.EIP_RESOURCE),
         generate_name=_text(metadata.get("generateName")),
         controller=owners.controller_of(metadata),
         created=timestamps.from_text(_text(metadata.get("creationTimestamp"))),
-        static_uids=frozenset(_static_annotations(metadata).values()),
+        static_uids=frozenset(_only(metadata, _STATIC_UIDS).values()),
     )
 
 
@@ -128,7 +129,7 @@ def trim(pod: Mapping[str, Any]) -> dict[str, Any]:
     annotations = {
         **dict.fromkeys(_strays(metadata), ""),
         **own,
-        **_static_annotations(metadata),
+        **_only(metadata, _FOREIGN),
     }
     return {
         "metadata": {
@@ -198,9 +199,10 @@ def _shared(value: Any) -> Any:
     return sys.intern(value) if isinstance(value, str) else value
 
 
-def _static_annotations(metadata: Mapping[str, Any]) -> dict[str, str]:
+def _only(metadata: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, str]:
+    """Return those annotations that are there."""
     annotations = _mapping(metadata.get("annotations"))
-    return {key: value for key in _STATIC_UIDS if (value := _text(annotations.get(key)))}
+    return {key: value for key in keys if (value := _text(annotations.get(key)))}
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from ipamd.agent.eips.claims import ClaimSource
+from ipamd.agent.eips.pod_annotations import PodAnnotations
 from ipamd.agent.eips.publish import ClaimPublisher
 from ipamd.agent.pods.source import PodSource
 from ipamd.core import model
@@ -39,7 +40,14 @@ def announcer(client):
     source = ClaimSource(client, "node-a")
     pods = PodSource(client, "node-a")
     events = EventRecorder(client, "test")
-    return ClaimPublisher("node-a", client=client, claims=source, pods=pods, events=events, clock=time.time)
+    return ClaimPublisher(
+        "node-a",
+        claims=source,
+        pods=pods,
+        annotations=PodAnnotations(client, pods),
+        events=events,
+        clock=time.time,
+    )
 
 
 @pytest.fixture
@@ -161,9 +169,9 @@ def test_a_pod_s_wait_for_its_eip_is_counted_once(client):
     assert born
     announcer = ClaimPublisher(
         "node-a",
-        client=client,
         claims=source,
         pods=pods,
+        annotations=PodAnnotations(client, pods),
         events=EventRecorder(client, "test"),
         clock=lambda: born + 4,
     )
