@@ -15,7 +15,7 @@ from typing import Final
 from ipamd.core.findings.codes import FindingCode
 from ipamd.core.kernel.difference import Difference
 from ipamd.core.kernel.foreign_rules import ForeignRule, RuleConflict, catching
-from ipamd.net import rtnetlink, snapshot
+from ipamd.net import listing, policy_requests, rtnetlink, snapshot
 from ipamd.net.kernel_listing import KernelListing
 from ipamd.net.listing import KernelRoute, Link
 from ipamd.net.mend import Mend
@@ -37,7 +37,7 @@ def plan(eni: EniLink, link: Link, mtu: int, mask: int, seen: KernelListing) -> 
     subject = subject_of(eni.name)
     if not link.up or link.mtu != mtu:
         found = "is down, and has to be up" if not link.up else f"has MTU {link.mtu}, not {mtu}"
-        change = rtnetlink.set_link(link.ifindex, [("IFLA_MTU", mtu)], f"bring up {link.name}")
+        change = rtnetlink.set_link(link.ifindex, f"bring up {link.name}", mtu=mtu)
         yield _mend(eni, FindingCode.ENI_LINK, subject, f"link {link.name} {found}", change)
     yield from _plan_rules(eni, link.name, mask, seen)
     yield from _plan_routes(eni, link, seen)
@@ -102,7 +102,9 @@ def _plan_routes(eni: EniLink, link: Link, seen: KernelListing) -> Iterator[Mend
         if connected and route.ifindex == link.ifindex:
             network = f"{route.destination}/{route.prefix_length}"
             what = f"remove a subnet route of {link.name} from main"
-            remove = rtnetlink.delete_subnet_route(route.destination, route.prefix_length, link.ifindex, what)
+            remove = policy_requests.delete_subnet_route(
+                route.destination, route.prefix_length, link.ifindex, what
+            )
             text = f"main has {network} dev {link.name}, which an address on that link has brought"
             yield _mend(eni, FindingCode.SUBNET_ROUTE, f"route/{network}", text, remove)
     defaults = [
@@ -166,10 +168,10 @@ def forget(mark: int, mask: int) -> None:
     with NetlinkSocket(ROUTE) as channel:
         rules = [rule for rule in snapshot.our_rules(channel) if (rule.mark, rule.mask) == (mark, mask)]
         tables = {rule.table for rule in rules if rule.priority == ENI_PRIORITY}
-        routes = [r for r in snapshot.our_routes(channel) if rtnetlink.table_of(r) in tables]
+        routes = [r for r in snapshot.our_routes(channel) if listing.route(r).table in tables]
         channel.change(
             *(_delete(rule) for rule in rules),
-            *(rtnetlink.delete_route(route, "remove a route of an ENI's table") for route in routes),
+            *(policy_requests.delete_route(route, "remove a route of an ENI's table") for route in routes),
         )
 
 
@@ -222,19 +224,22 @@ def remove_all_rules_and_routes() -> None:
     with NetlinkSocket(ROUTE) as channel:
         channel.change(
             *(_delete(rule) for rule in snapshot.our_rules(channel)),
-            *(rtnetlink.delete_route(r, "remove a route of ours") for r in snapshot.our_routes(channel)),
+            *(
+                policy_requests.delete_route(r, "remove a route of ours")
+                for r in snapshot.our_routes(channel)
+            ),
         )
 
 
 def _add(rule: FoundRule) -> NetlinkRequest:
-    return rtnetlink.add_rule(rule.priority, rule.table, _match(rule))
+    return policy_requests.add_rule(rule.priority, rule.table, _match(rule))
 
 
 def _delete(rule: FoundRule) -> NetlinkRequest:
-    return rtnetlink.delete_rule(rule.priority, rule.table, _match(rule))
+    return policy_requests.delete_rule(rule.priority, rule.table, _match(rule))
 
 
-def _match(rule: FoundRule) -> rtnetlink.Attributes:
+def _match(rule: FoundRule) -> policy_requests.Attributes:
     match: list[tuple[str, int | str]] = []
     if rule.iif:
         match.append(("FRA_IIFNAME", rule.iif))

@@ -1,15 +1,15 @@
 """What rtnetlink lists, decoded by hand: links, addresses, routes, neighbours and policy rules, IPv4 only.
 
-pyroute2 takes 0.1 to 0.3 ms for a message, and a node lists some for each of its Pods in every repair round;
-this takes a tenth of that. Numbers and layouts: linux/if_link.h, if_addr.h, rtnetlink.h, neighbour.h,
-fib_rules.h. Pure.
+pyroute2 takes 0.1 to 0.3 ms for a message, and a node lists some for each of its Pods in every repair
+round; this takes a tenth of that (docs/adr/0034). Numbers and layouts: linux/if_link.h, if_addr.h,
+rtnetlink.h, neighbour.h, fib_rules.h. Pure.
 """
 
 import ipaddress
 import struct
 from typing import Final, NamedTuple
 
-from ipamd.net.netlink import attributes
+from ipamd.net.message import attributes
 
 _BODY: Final = 16
 """Where the message's own header begins, after nlmsghdr."""

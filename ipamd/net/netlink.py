@@ -4,7 +4,8 @@ The kernel handles a request inside the sender's own system call, so all answers
 returns and nothing here ever blocks on a peer. A socket belongs to the network namespace of the thread that
 opened it and to one caller at a time; opening one for rtnetlink costs about 10 microseconds, so every
 operation opens its own and nothing has to be shared. (pyroute2's own sockets run an asyncio loop: 0.5 ms to
-open and close one.) What goes over the socket is built elsewhere: rtnetlink.py, nft_elements.py.
+open and close one.) What goes over the socket is built elsewhere: rtnetlink.py, policy_requests.py,
+nft_elements.py.
 """
 
 import errno
@@ -20,17 +21,11 @@ from typing import Final, NamedTuple, Self
 
 from ipamd.core import errors
 from ipamd.net import rtnl
+from ipamd.net.message import HEADER, SEQUENCE_OFFSET, TYPE_OFFSET, Message, attributes, messages
 from ipamd.runtime import failpoints
 
 ROUTE: Final = socket.NETLINK_ROUTE
 NETFILTER: Final = 12  # NETLINK_NETFILTER; the socket module does not name it
-
-REQUEST: Final = 0x1
-ACK: Final = 0x4
-DUMP: Final = 0x300
-EXCL: Final = 0x200
-REPLACE: Final = 0x100
-CREATE: Final = 0x400
 
 CHANGES: Final[Mapping[int, str]] = {
     16: "newlink",
@@ -52,9 +47,6 @@ _ACK_HAS_ATTRIBUTES: Final = 0x200
 _SOL_NETLINK: Final = 270
 _NETLINK_CAP_ACK: Final = 10
 _NETLINK_EXT_ACK: Final = 11
-_HEADER: Final = struct.Struct("=IHHII")
-_TYPE_OFFSET: Final = 4
-_SEQUENCE_OFFSET: Final = 8
 _RECEIVE_BYTES: Final = 1 << 17
 _DUMP_ATTEMPTS: Final = 10
 _PORTS_PER_PROCESS: Final = 1 << 12
@@ -65,16 +57,6 @@ _OUR_PORTS: Final = _FIRST_PORT + secrets.randbelow(1 << 18) * _PORTS_PER_PROCES
 _ports: Final = itertools.count()
 _MAX_REQUESTS: Final = 100
 """All acknowledgements of a datagram wait in the receive buffer, some 700 of its 200,000 bytes each."""
-
-
-class Message(NamedTuple):
-    """One received message; `data` is all of it, header included, `port` that of who has caused it."""
-
-    kind: int
-    flags: int
-    sequence: int
-    port: int
-    data: bytes
 
 
 class Refusal(NamedTuple):
@@ -137,7 +119,7 @@ class NetlinkSocket:
     def exchange(self, messages: Sequence[bytes]) -> tuple[list[int], dict[int, Refusal]]:
         """Send all in one datagram; return the sequence numbers and what was refused, by number."""
         sequences, refusals = self._send(messages), {}
-        for message in self._receive():
+        for message in self._receive(sequences[-1]):
             if message.kind == _ERROR:
                 refusal = _refusal(message)
                 if refusal.errno:
@@ -177,8 +159,10 @@ class NetlinkSocket:
         for _ in range(_DUMP_ATTEMPTS):
             found: list[bytes] = []
             refusal, interrupted = Refusal(0, ""), False
-            self._send([message])
-            for answer in self._receive():
+            (sequence,) = self._send([message])
+            for answer in self._receive(sequence):
+                if answer.sequence != sequence:
+                    continue
                 interrupted = interrupted or bool(answer.flags & _DUMP_INTERRUPTED)
                 if answer.kind in (_ERROR, _DONE):
                     refusal = _refusal(answer)
@@ -197,7 +181,7 @@ class NetlinkSocket:
         for message in messages:
             self._sequence += 1
             sequences.append(self._sequence)
-            struct.pack_into("=I", datagram, offset + _SEQUENCE_OFFSET, self._sequence)
+            struct.pack_into("=I", datagram, offset + SEQUENCE_OFFSET, self._sequence)
             offset += len(message)
         try:
             self._socket.send(datagram)
@@ -205,24 +189,19 @@ class NetlinkSocket:
             raise kernel_error("send a netlink request", Refusal(e.errno or 0, "")) from e
         return sequences
 
-    def _receive(self) -> Iterator[Message]:
-        while True:
+    def _receive(self, last: int) -> Iterator[Message]:
+        """Yield what waits, up to the end of the answer to the last request where that has one."""
+        ended = False
+        while not ended:
             try:
                 datagram = self._socket.recv(_RECEIVE_BYTES, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 return
             except OSError as e:
                 raise kernel_error("read a netlink answer", Refusal(e.errno or 0, "")) from e
-            yield from messages(datagram)
-
-
-def messages(datagram: bytes) -> Iterator[Message]:
-    """Yield the messages that were received together."""
-    offset = 0
-    while offset + _HEADER.size <= len(datagram):
-        length, kind, flags, sequence, port = _HEADER.unpack_from(datagram, offset)
-        yield Message(kind, flags, sequence, port, datagram[offset : offset + length])
-        offset += max(_HEADER.size, (length + 3) & ~3)
+            for message in messages(datagram):
+                ended = message.sequence == last and message.kind in (_ERROR, _DONE)
+                yield message
 
 
 def is_ours(port: int) -> bool:
@@ -240,25 +219,17 @@ def kernel_error(what: str, refusal: Refusal, advice: str = "") -> errors.Kernel
 
 
 def _type_name(request: NetlinkRequest) -> str:
-    (kind,) = struct.unpack_from("=H", request.data, _TYPE_OFFSET)
+    (kind,) = struct.unpack_from("=H", request.data, TYPE_OFFSET)
     return CHANGES.get(kind, str(kind))
 
 
 def _refusal(message: Message) -> Refusal:
     """Read an acknowledgement; the kernel's words follow the header of the request that it quotes."""
-    (code,) = struct.unpack_from("=i", message.data, _HEADER.size)
+    (code,) = struct.unpack_from("=i", message.data, HEADER.size)
     text = ""
     if message.kind == _ERROR and message.flags & _ACK_HAS_ATTRIBUTES:
-        offset = _HEADER.size + 4 + _HEADER.size
+        offset = HEADER.size + 4 + HEADER.size
         for kind, value in attributes(message.data, offset):
             if kind == 1:  # NLMSGERR_ATTR_MSG
                 text = value.rstrip(b"\0").decode(errors="replace")
     return Refusal(-code, text)
-
-
-def attributes(data: bytes, offset: int = 0) -> Iterator[tuple[int, bytes]]:
-    """Yield type (without its flag bits) and payload of each attribute from an offset to the end."""
-    while offset + 4 <= len(data):
-        length, kind = struct.unpack_from("=HH", data, offset)
-        yield kind & 0x3FFF, data[offset + 4 : offset + length]
-        offset += max(4, (length + 3) & ~3)

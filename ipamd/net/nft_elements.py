@@ -11,7 +11,7 @@ it open.
 """
 
 import errno
-import ipaddress
+import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +21,8 @@ from typing import Final
 
 from ipamd.core import errors
 from ipamd.net import netlink
-from ipamd.net.netlink import ACK, CREATE, DUMP, NETFILTER, REQUEST, NetlinkSocket
+from ipamd.net.message import ACK, CREATE, DUMP, NESTED, attribute, attributes, message, text
+from ipamd.net.netlink import NETFILTER, NetlinkSocket
 from ipamd.runtime import failpoints
 
 TABLE: Final = "tke_eni"
@@ -29,9 +30,12 @@ TABLE: Final = "tke_eni"
 _SUBSYSTEM: Final = 10  # NFNL_SUBSYS_NFTABLES
 _BATCH_BEGIN, _BATCH_END = 16, 17
 _NEW_ELEMENT, _GET_ELEMENT, _DELETE_ELEMENT = 12, 13, 14
-_FAMILY_IPV4: Final = 2
-_NESTED: Final = 0x8000
-_GOTO: Final = -4  # NFT_GOTO
+_NFGENMSG: Final = struct.Struct(">BBH")
+_OF_IPV4: Final = _NFGENMSG.pack(socket.AF_INET, 0, 0)
+_OUR_TABLE: Final = text(1, TABLE)
+"""NFTA_SET_ELEM_LIST_TABLE."""
+_GOTO: Final = attribute(1, struct.pack(">i", -4))
+"""NFTA_VERDICT_CODE: NFT_GOTO."""
 _MAX_BATCH: Final = 500
 """Elements in one message; an attribute's length has 16 bits."""
 
@@ -122,7 +126,7 @@ class Elements:
 
     def _transact(self, changes: Sequence[Change]) -> dict[int, netlink.Refusal]:
         """Send one batch; return what was refused by the index of the change, and then nothing was done."""
-        messages = [_batch_mark(_BATCH_BEGIN), *map(_change, changes), _batch_mark(_BATCH_END)]
+        messages = [_batch_mark(_BATCH_BEGIN), *map(encoded, changes), _batch_mark(_BATCH_END)]
         names = dict.fromkeys(f"{'delete' if change.delete else 'add'}.{change.name}" for change in changes)
         with self._channel() as channel, failpoints.failpoint(f"nft.{'+'.join(names)}"):
             sequences, refusals = channel.exchange(messages)
@@ -183,49 +187,45 @@ def _deletion(change: Change, chosen: Callable[[Element], bool]) -> Iterator[Cha
         yield delete(change.name, *elements)
 
 
-def _change(change: Change) -> bytes:
+def encoded(change: Change) -> bytes:
+    """Return a change as the one message that it is; it has at most `_MAX_BATCH` elements."""
     kind, flags = (_DELETE_ELEMENT, ACK) if change.delete else (_NEW_ELEMENT, ACK | CREATE)
     return _message(kind, flags, _target(change.name) + _elements(change.elements))
 
 
 def _parsed(answer: bytes) -> Iterator[Element]:
     """Read the elements of an answer; its header and the family's take 20 bytes."""
-    lists = dict(netlink.attributes(answer, 20))
-    for _, element in netlink.attributes(lists.get(3, b"")):  # NFTA_SET_ELEM_LIST_ELEMENTS
-        fields = dict(netlink.attributes(element))
-        key = dict(netlink.attributes(fields[1]))  # NFTA_SET_ELEM_KEY
-        data = dict(netlink.attributes(fields.get(2, b"")))  # NFTA_SET_ELEM_DATA
-        verdict = dict(netlink.attributes(data.get(2, b"")))  # NFTA_DATA_VERDICT
+    lists = dict(attributes(answer, 20))
+    for _, element in attributes(lists.get(3, b"")):  # NFTA_SET_ELEM_LIST_ELEMENTS
+        fields = dict(attributes(element))
+        key = dict(attributes(fields[1]))  # NFTA_SET_ELEM_KEY
+        data = dict(attributes(fields.get(2, b"")))  # NFTA_SET_ELEM_DATA
+        verdict = dict(attributes(data.get(2, b"")))  # NFTA_DATA_VERDICT
         chain = verdict.get(2, b"").rstrip(b"\0").decode()  # NFTA_VERDICT_CHAIN
-        yield Element(str(ipaddress.IPv4Address(key[1])), chain)  # NFTA_DATA_VALUE
+        yield Element(socket.inet_ntop(socket.AF_INET, key[1]), chain)  # NFTA_DATA_VALUE
 
 
 def _target(name: str) -> bytes:
-    return _attribute(1, TABLE.encode() + b"\0") + _attribute(2, name.encode() + b"\0")
+    return _OUR_TABLE + text(2, name)  # NFTA_SET_ELEM_LIST_SET
 
 
 def _elements(elements: Sequence[Element]) -> bytes:
-    return _attribute(3 | _NESTED, b"".join(_element(element) for element in elements))
+    return attribute(3 | NESTED, b"".join(map(_element, elements)))  # NFTA_SET_ELEM_LIST_ELEMENTS
 
 
 def _element(element: Element) -> bytes:
-    value = _attribute(1, ipaddress.IPv4Address(element.ip).packed)  # NFTA_DATA_VALUE
-    body = _attribute(1 | _NESTED, value)  # NFTA_SET_ELEM_KEY
+    value = attribute(1, socket.inet_pton(socket.AF_INET, element.ip))  # NFTA_DATA_VALUE
+    body = attribute(1 | NESTED, value)  # NFTA_SET_ELEM_KEY
     if element.chain:
-        verdict = _attribute(1, struct.pack(">i", _GOTO)) + _attribute(2, element.chain.encode() + b"\0")
-        body += _attribute(2 | _NESTED, _attribute(2 | _NESTED, verdict))
-    return _attribute(1 | _NESTED, body)
-
-
-def _attribute(kind: int, payload: bytes) -> bytes:
-    return struct.pack("=HH", len(payload) + 4, kind) + payload + b"\0" * (-len(payload) % 4)
+        verdict = _GOTO + text(2, element.chain)  # NFTA_VERDICT_CHAIN
+        # NFTA_DATA_VERDICT in NFTA_SET_ELEM_DATA
+        body += attribute(2 | NESTED, attribute(2 | NESTED, verdict))
+    return attribute(1 | NESTED, body)
 
 
 def _message(kind: int, flags: int, body: bytes) -> bytes:
-    payload = struct.pack(">BBH", _FAMILY_IPV4, 0, 0) + body
-    return struct.pack("=IHHII", len(payload) + 16, _SUBSYSTEM << 8 | kind, REQUEST | flags, 0, 0) + payload
+    return message(_SUBSYSTEM << 8 | kind, flags, _OF_IPV4, body)
 
 
 def _batch_mark(kind: int) -> bytes:
-    payload = struct.pack(">BBH", 0, 0, _SUBSYSTEM)
-    return struct.pack("=IHHII", len(payload) + 16, kind, REQUEST, 0, 0) + payload
+    return message(kind, 0, _NFGENMSG.pack(0, 0, _SUBSYSTEM))

@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
-from ipamd.net.netlink import NETFILTER, REQUEST, Message, NetlinkSocket, attributes
+from ipamd.net.message import REQUEST, Message, attributes
+from ipamd.net.netlink import NETFILTER, NetlinkSocket
 
 _GET_GENERATION: Final = 10 << 8 | 16  # NFNL_SUBSYS_NFTABLES, NFT_MSG_GETGEN
 _REQUEST: Final = struct.pack("=IHHIIBBH", 20, _GET_GENERATION, REQUEST, 0, 0, 0, 0, 0)

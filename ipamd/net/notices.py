@@ -12,7 +12,7 @@ from typing import Final
 
 from ipamd.core import names
 from ipamd.net import listing, netlink, nft_generation, rtnetlink
-from ipamd.net.netlink import Message
+from ipamd.net.message import REPLACE, Message, messages
 from ipamd.net.nft_elements import TABLE
 
 ROUTE_GROUPS: Final = (1, 5, 7, 8)
@@ -60,7 +60,7 @@ class Notices:
 
     def hear_routes(self, datagram: bytes) -> None:
         """Take in a datagram of the route groups."""
-        for message in netlink.messages(datagram):
+        for message in messages(datagram):
             if message.kind in (_NEW_LINK, _DELETE_LINK):
                 if message.data[_FAMILY_OFFSET] == _NO_FAMILY:
                     self._hear_link(message)
@@ -72,7 +72,7 @@ class Notices:
         # Most are of kube-proxy, thousands at a time: look at the bytes before the messages.
         if not self._changed and _TABLE not in datagram:
             return
-        for message in netlink.messages(datagram):
+        for message in messages(datagram):
             if _TABLE in message.data and not netlink.is_ours(message.port):
                 self._changed = True
             elif self._changed and (generation := nft_generation.made(message)):
@@ -111,7 +111,7 @@ def _reason(message: Message) -> str:
     """Return what of ours a message of somebody else may be about, or nothing."""
     if message.kind == _DELETE_ROUTE and rtnetlink.protocol_of(message.data) == rtnetlink.PROTOCOL:
         return "route"
-    if message.kind == _NEW_ROUTE and message.flags & netlink.REPLACE:
+    if message.kind == _NEW_ROUTE and message.flags & REPLACE:
         return "route"  # it may have been ours that was replaced: nothing is said of that one
     if message.kind in (_NEW_RULE, _DELETE_RULE):
         return "rule"

@@ -37,7 +37,7 @@ def configure(pod: PodWiring, sysctls: Sysctls) -> int:
     ipv6_guard.close(pod.ifname, sysctls)
     with NetlinkSocket(ROUTE) as channel:
         channel.change(
-            rtnetlink.set_link(ifindex, [], f"bring up {pod.ifname} {where}"),
+            rtnetlink.set_link(ifindex, f"bring up {pod.ifname} {where}"),
             rtnetlink.add_address(ifindex, pod.ip, f"add the address {where}"),
             *_routes(ifindex, where),
             _neighbour(pod, ifindex, where),

@@ -5,9 +5,6 @@ the nft table `tke_eni`. Listing costs some milliseconds at 250 Pods; nothing is
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
-
-from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from ipamd.core import names
 from ipamd.net import listing, rtnetlink, ruleset, table_listing
@@ -49,16 +46,11 @@ def our_rules(channel: NetlinkSocket) -> Iterator[FoundRule]:
             )
 
 
-def our_routes(channel: NetlinkSocket) -> Iterator[Any]:
-    """Yield the routes of all tables with our protocol number, as pyroute2 shows them."""
-    return routes_of(channel, rtnetlink.PROTOCOL)
-
-
-def routes_of(channel: NetlinkSocket, protocol: int) -> Iterator[Any]:
-    """Yield the routes of all tables with a protocol number, as pyroute2 shows them."""
+def our_routes(channel: NetlinkSocket) -> Iterator[bytes]:
+    """Yield the routes of all tables with our protocol number, as they were listed."""
     for answer in channel.dump(rtnetlink.list_routes(), "list routes"):
-        if rtnetlink.protocol_of(answer) == protocol:
-            yield rtnetlink.decode(rtmsg, answer)
+        if rtnetlink.protocol_of(answer) == rtnetlink.PROTOCOL:
+            yield answer
 
 
 def _found_links(seen: KernelListing) -> Iterator[FoundLink]:

@@ -29,6 +29,17 @@ FOREIGN = [
 ]
 
 
+def decoded(message_class, data):
+    message = message_class(data)
+    message.decode()
+    return message
+
+
+def table_of(theirs):
+    """Return the table of a route or rule; the header's field holds 8 bits only."""
+    return theirs.get_attr("RTA_TABLE" if isinstance(theirs, rtmsg) else "FRA_TABLE") or theirs["table"]
+
+
 @pytest.fixture
 def answers(world):
     """Give a function that returns what the kernel answers to a request."""
@@ -55,7 +66,7 @@ def test_links(world, answers):
         return world.node.run("sysctl", "-n", f"net/ipv4/conf/{link}/{name}").strip() == "1"
 
     for answer in answers(rtnetlink.list_links()):
-        ours, theirs = listing.link(answer), rtnetlink.decode(ifinfmsg, answer)
+        ours, theirs = listing.link(answer), decoded(ifinfmsg, answer)
         families = theirs.get_attr("IFLA_AF_SPEC")
         ipv6 = families.get_attr("AF_INET6").get_attr("IFLA_INET6_CONF")
         assert ours == listing.Link(
@@ -76,7 +87,7 @@ def test_links(world, answers):
 
 def test_addresses(answers):
     for answer in answers(rtnetlink.list_addresses()):
-        theirs = rtnetlink.decode(ifaddrmsg, answer)
+        theirs = decoded(ifaddrmsg, answer)
         assert listing.address(answer) == (
             theirs["index"],
             theirs.get_attr("IFA_LOCAL"),
@@ -86,9 +97,9 @@ def test_addresses(answers):
 
 def test_routes(answers):
     for answer in answers(rtnetlink.list_routes()):
-        theirs = rtnetlink.decode(rtmsg, answer)
+        theirs = decoded(rtmsg, answer)
         assert listing.route(answer) == listing.KernelRoute(
-            table=rtnetlink.table_of(theirs),
+            table=table_of(theirs),
             protocol=theirs["proto"],
             destination=theirs.get_attr("RTA_DST") or "0.0.0.0",
             prefix_length=theirs["dst_len"],
@@ -102,7 +113,7 @@ def test_routes(answers):
 
 def test_neighbours(answers):
     for answer in answers(rtnetlink.list_neighbours()):
-        theirs = rtnetlink.decode(ndmsg, answer)
+        theirs = decoded(ndmsg, answer)
         assert listing.neighbour(answer) == (
             theirs["ifindex"],
             theirs.get_attr("NDA_DST"),
@@ -114,7 +125,7 @@ def test_neighbours(answers):
 
 def test_rules(answers):
     for answer in answers(rtnetlink.list_rules()):
-        theirs = rtnetlink.decode(fibmsg, answer)
+        theirs = decoded(fibmsg, answer)
         suppressed = theirs.get_attr("FRA_SUPPRESS_PREFIXLEN")
 
         def prefix(name, length):
@@ -124,7 +135,7 @@ def test_rules(answers):
             priority=theirs.get_attr("FRA_PRIORITY") or 0,
             protocol=theirs.get_attr("FRA_PROTOCOL") or 0,
             action=theirs["action"],
-            table=rtnetlink.table_of(theirs),
+            table=table_of(theirs),
             mark=theirs.get_attr("FRA_FWMARK") or 0,
             mask=theirs.get_attr("FRA_FWMASK") or 0,
             iif=theirs.get_attr("FRA_IIFNAME") or "",
