@@ -1,8 +1,8 @@
-"""`make aws-vpc-cni`: build it unless this release is in the cache."""
+"""`make aws-vpc-cni`: build both releases unless they are in the cache."""
 
 import sys
 
-from testbed.aws_vpc_cni import AWS_VPC_CNI
+from testbed.aws_vpc_cni import AWS_VPC_CNI, AWS_VPC_CNI_BEFORE
 
 if __name__ == "__main__":
-    sys.exit(AWS_VPC_CNI.main())
+    sys.exit(max(build.main() for build in (AWS_VPC_CNI, AWS_VPC_CNI_BEFORE)))

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from testbed import table
-from testbed.aws_vpc_cni import VERSION
-from testbed.bench import aims, report
+from testbed.bench import aims, page, plots, report
 from testbed.bench.part import QUICK, Effort, Results, run
 from testbed.bench.parts import PARTS
 
 _OUTPUT = Path("build")
+_PAGE = Path("docs/performance.md")
+_PICTURES = Path("docs/img")
 _HEAD = ["FIGURE", "MEDIAN", "QUARTILES", "N", "AIM", "", "MEANING"]
 
 
@@ -37,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     path = _OUTPUT / "bench.json"
     path.write_text(json.dumps(report.facts(results, _machine()), indent=2) + "\n")
     _print(progress, results, path)
+    if not (options.quick or options.only):
+        _write_docs(results)
     return 1 if results.missing else 0
 
 
@@ -53,9 +56,18 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _machine() -> dict[str, Any]:
-    """Return what of the machine matters to the figures, without its name."""
+    """Return what of the machine matters to the figures."""
     kernel = ".".join(platform.release().split(".")[:2])
-    return {"cores": len(os.sched_getaffinity(0)), "kernel": kernel, "aws_vpc_cni": VERSION}
+    return {"cores": len(os.sched_getaffinity(0)), "kernel": kernel}
+
+
+def _write_docs(results: Results) -> None:
+    """Write tables and pictures of what was measured; the rest stays as it was."""
+    made = page.tables(results.figures, results.series, _machine())
+    for path in (Path("README.md"), _PAGE):
+        path.write_text(page.filled(path.read_text(encoding="utf-8"), made), encoding="utf-8")
+    for name, picture in plots.drawn(results.series).items():
+        (_PICTURES / name).write_bytes(picture)
 
 
 def _print(progress: table.Progress, results: Results, path: Path) -> None:

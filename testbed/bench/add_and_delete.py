@@ -11,8 +11,10 @@ from testbed.bench.warm_node import our_plugin, warm_node
 from testbed.go_build import MissingProgramError
 
 _OURS = "tke-eni"
+_PEERS = {"ptp": peers.PTP, "aws": peers.AWS_BEFORE, "aws_newest": peers.AWS_NEWEST}
+"""By the end of the keys."""
 _WARM_UP = 3
-_AWS_KEYS = ("add_vs_aws", "burst_vs_aws")
+_AWS_KEYS = ("add_vs_aws", "burst_vs_aws", "add_vs_aws_newest", "burst_vs_aws_newest")
 _KEYS = ("add_vs_ptp", "burst_vs_ptp", "del_vs_ptp", "plugin_cpu_ms", "agent_cpu_ms", *_AWS_KEYS)
 
 
@@ -23,7 +25,7 @@ def measure(scene: Scene) -> Measured:
     with warm_node(scene, addresses=2 * effort.burst + 50) as bed, ExitStack() as stack:
         contestants = [our_plugin(bed), stack.enter_context(peers.ptp(bed))]
         try:
-            contestants.append(stack.enter_context(peers.aws(bed)))
+            contestants += stack.enter_context(peers.aws(bed))
         except MissingProgramError as error:
             missing = dict.fromkeys(_AWS_KEYS, str(error))
         with step("caches and lazy imports are warmed up"):
@@ -31,7 +33,9 @@ def measure(scene: Scene) -> Measured:
         with step(f"{effort.rounds} rounds of ADD and DEL, in turn"):
             singles = latency.interleaved(contestants, rounds=effort.rounds)
         bursts = _bursts(scene, contestants)
-    return Measured(figures=_figures(singles, bursts), series=_series(singles, bursts), missing=missing)
+    return Measured(
+        figures=_figures(singles, bursts), series=_series(singles, bursts, effort.burst), missing=missing
+    )
 
 
 PART = Part(name="ADD and DEL", keys=_KEYS, measure=measure)
@@ -56,14 +60,14 @@ def _figures(singles: Mapping[str, Singles], bursts: Mapping[str, Bursts]) -> di
         "plugin_cpu_ms": Spread.of(ours.plugin_cpu),
         "agent_cpu_ms": Spread.of(ours.daemon_cpu),
     }
-    for key, peer in (("ptp", peers.PTP), ("aws", peers.AWS)):
+    for key, peer in _PEERS.items():
         if peer in singles:
             figures[f"add_vs_{key}"] = Spread.of_ratios(mine.add_ms, singles[peer].add_ms)
             figures[f"burst_vs_{key}"] = Spread.of_ratios(ours.wall, bursts[peer].wall)
     return figures
 
 
-def _series(singles: Mapping[str, Singles], bursts: Mapping[str, Bursts]) -> dict[str, object]:
+def _series(singles: Mapping[str, Singles], bursts: Mapping[str, Bursts], size: int) -> dict[str, object]:
     return {
         "add_ms": {name: measured.add_ms for name, measured in singles.items()},
         "del_ms": {name: measured.del_ms for name, measured in singles.items()},
@@ -72,7 +76,7 @@ def _series(singles: Mapping[str, Singles], bursts: Mapping[str, Bursts]) -> dic
         "failed_adds": {
             name: {
                 "single": [len(singles[name].failures), len(singles[name].add_ms)],
-                "burst": [len(measured.failures), len(measured.wall)],
+                "burst": [len(measured.failures), size * len(measured.wall)],
                 "said": sorted({text.splitlines()[0] for text in measured.failures})[:3],
             }
             for name, measured in bursts.items()

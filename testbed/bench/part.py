@@ -22,7 +22,7 @@ class Effort:
 
     rounds: int = 40
     """Of single ADD and DEL, of each contestant."""
-    bursts: int = 7
+    bursts: int = 5
     burst: int = 100
     """ADDs at once."""
     pods: tuple[int, ...] = (1, 10, 50, 110, 250)

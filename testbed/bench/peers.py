@@ -2,18 +2,37 @@
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from testbed import mounts, processes
-from testbed.aws_vpc_cni import AWS_VPC_CNI, DAEMON, PLUGIN
+from testbed.aws_vpc_cni import (
+    AWS_VPC_CNI,
+    AWS_VPC_CNI_BEFORE,
+    DAEMON,
+    PLUGIN,
+    VERSION,
+    VERSION_BEFORE,
+)
 from testbed.bed import Bed
 from testbed.bench.latency import Plugin
 from testbed.processes import Children
 from testbed.runtime import Runtime
 
 PTP = "ptp"
-AWS = "aws-vpc-cni"
+AWS_BEFORE = f"AWS VPC CNI {VERSION_BEFORE}"
+AWS_NEWEST = f"AWS VPC CNI {VERSION}"
+
+_AWS_CONFIGURATION = {
+    "cniVersion": "1.0.0",
+    "name": "aws-cni",
+    "type": "aws-cni",
+    "vethPrefix": "eni",
+    "mtu": "1500",
+    "podSGEnforcingMode": "strict",
+    "pluginLogLevel": "DEBUG",
+}
+"""What its DaemonSet writes (misc/10-aws.conflist of its sources), with the MTU of the node."""
 
 
 @contextmanager
@@ -37,32 +56,29 @@ def ptp(bed: Bed) -> Iterator[Plugin]:
 
 
 @contextmanager
-def aws(bed: Bed) -> Iterator[Plugin]:
-    """Give the plugin of AWS, configured as it installs itself, with a stub of its daemon.
+def aws(bed: Bed) -> Iterator[list[Plugin]]:
+    """Give both releases of the plugin of AWS, with a stub of their daemon.
 
-    The plugin knows one path for its daemon's socket, /var/run/aws-node/ipamd.sock: its processes see
-    another /var, in which nothing else is. Raises: MissingProgramError when it is not built.
+    The newest knows one path for the daemon's socket, /var/run/aws-node/ipamd.sock: its processes see
+    another /var, in which nothing else is. Raises: MissingProgramError when they are not built.
     """
-    plugin, daemon = AWS_VPC_CNI.path(PLUGIN), AWS_VPC_CNI.path(DAEMON)
+    programs = {AWS_BEFORE: AWS_VPC_CNI_BEFORE.path(PLUGIN), AWS_NEWEST: AWS_VPC_CNI.path(PLUGIN)}
+    daemon = AWS_VPC_CNI.path(DAEMON)
     logs = bed.directory.absolute() / "aws-vpc-cni"
     with tempfile.TemporaryDirectory(prefix="aws-") as var, Children(logs) as children:
         socket = Path(var, "run/aws-node/ipamd.sock")
         socket.parent.mkdir(parents=True)
-        processes.wait_for_file(children.start(DAEMON, [str(daemon), str(socket)]), socket, seconds=10)
-        runtime = Runtime(
-            node_netns=bed.node.netns,
-            plugin=plugin,
-            configuration={
-                "cniVersion": "1.0.0",
-                "name": "aws-cni",
-                "type": PLUGIN,
-                "mtu": "1500",
-                "pluginLogFile": str(logs / "plugin.log"),
-                "pluginLogLevel": "DEBUG",
-            },
-            surroundings=lambda: mounts.show_at(Path(var), Path("/var")),
-        )
-        try:
-            yield Plugin(name=AWS, runtime=runtime)
-        finally:
-            runtime.close()
+        command = ["nsenter", f"--net=/run/netns/{bed.node.netns}", str(daemon), str(socket)]
+        processes.wait_for_file(children.start(DAEMON, command), socket, seconds=10)
+        with ExitStack() as stack:
+            plugins = []
+            for name, program in programs.items():
+                runtime = Runtime(
+                    node_netns=bed.node.netns,
+                    plugin=program,
+                    configuration={**_AWS_CONFIGURATION, "pluginLogFile": str(logs / "plugin.log")},
+                    surroundings=lambda: mounts.show_at(Path(var), Path("/var")),
+                )
+                stack.callback(runtime.close)
+                plugins.append(Plugin(name=name, runtime=runtime))
+            yield plugins

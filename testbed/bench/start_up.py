@@ -19,7 +19,10 @@ from statistics import median
 
 from testbed import table
 
+NOTHING = "/bin/true"
 _INTERPRETER = "/usr/bin/python3.11"
+ADD = " ADD"
+"""End of the name of a plugin's program that executes ADD."""
 _CONFIG = b'{"cniVersion": "1.0.0", "name": "tke-eni", "type": "tke-route-eni"}'
 _RESULT = b'{"cniVersion": "1.0.0", "ips": [{"address": "10.0.1.7/32"}]}'
 _END_STREAM = 1
@@ -101,23 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--rounds", type=int, default=200)
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as directory:
-        stdin = Path(directory, "config")
-        stdin.write_bytes(_CONFIG)
-        programs = [
-            Program("/bin/true", ["/bin/true"], {}),
-            Program("python3.11 -I -S -c pass", [_INTERPRETER, "-I", "-S", "-c", "pass"], {}),
-        ]
-        for plugin in (options.plugin, *options.beside):
-            programs += _verbs(Path(plugin).absolute(), Path(directory))
-        agent = _Agent(Path(directory, "ipamd.sock"))
-        agent.start()
-        try:
-            for _ in range(options.rounds):
-                for program in programs:
-                    program.run(stdin)
-        finally:
-            agent.close()
+    programs = compared([Path(options.plugin), *map(Path, options.beside)], rounds=options.rounds)
     header = ["PROCESS", "WALL MEDIAN ms", "WALL MIN ms", "CPU MEDIAN ms", "CPU MIN ms"]
     rows = [
         [program.name, *(f"{of(times):.2f}" for times in (program.wall, program.cpu) for of in (median, min))]
@@ -125,6 +112,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ]
     sys.stdout.write(table.render(header, rows) + "\n")
     return 0
+
+
+def compared(plugins: Sequence[Path], *, rounds: int) -> list[Program]:
+    """Return what the processes took of each plugin, and of programs that do nothing, in interleaved rounds.
+
+    Raises: RuntimeError when one of them fails.
+    """
+    with tempfile.TemporaryDirectory() as directory:
+        stdin = Path(directory, "config")
+        stdin.write_bytes(_CONFIG)
+        programs = [
+            Program(NOTHING, ["/bin/true"], {}),
+            Program("python3.11 -I -S -c pass", [_INTERPRETER, "-I", "-S", "-c", "pass"], {}),
+        ]
+        for plugin in plugins:
+            programs += _verbs(plugin.absolute(), Path(directory))
+        agent = _Agent(Path(directory, "ipamd.sock"))
+        agent.start()
+        try:
+            for _ in range(rounds):
+                for program in programs:
+                    program.run(stdin)
+        finally:
+            agent.close()
+    return programs
 
 
 def _verbs(plugin: Path, directory: Path) -> list[Program]:
@@ -142,7 +154,7 @@ def _verbs(plugin: Path, directory: Path) -> list[Program]:
     }
     return [
         Program(f"{plugin.name} VERSION", [str(plugin)], {"CNI_COMMAND": "VERSION"}),
-        Program(f"{plugin.name} ADD", [str(plugin)], agent | {"CNI_COMMAND": "ADD"}),
+        Program(f"{plugin.name}{ADD}", [str(plugin)], agent | {"CNI_COMMAND": "ADD"}),
         Program(f"{plugin.name} DEL, queued", [str(plugin)], no_agent | {"CNI_COMMAND": "DEL"}),
     ]
 

@@ -1,5 +1,5 @@
 // What a CNI plugin of AWS asks, answered at once: a daemon that is never what an ADD waits for. Its one argument is the
-// path of its socket.
+// path of its socket, which newer plugins ask; older ones ask a port of the node's loopback.
 package main
 
 import (
@@ -51,11 +51,16 @@ func allocation(address string) []*rpc.IPAllocationMetadata {
 }
 
 func main() {
-	listener, err := net.Listen("unix", os.Args[1])
+	port, err := net.Listen("tcp", "127.0.0.1:50051")
+	if err != nil {
+		log.Fatal(err)
+	}
+	socket, err := net.Listen("unix", os.Args[1])
 	if err != nil {
 		log.Fatal(err)
 	}
 	server := grpc.NewServer()
 	rpc.RegisterCNIBackendServer(server, &daemon{addresses: map[string]string{}})
-	log.Fatal(server.Serve(listener))
+	go func() { log.Fatal(server.Serve(port)) }()
+	log.Fatal(server.Serve(socket))
 }
