@@ -29,7 +29,10 @@ def add_commands(commands: "command_line.Subparsers") -> None:
     trace = command_line.add(commands, "trace", _TRACE_HELP, _trace, repeats=True, seconds=_SECONDS)
     add_pod(trace)
     trace.add_argument(
-        "--to", default="", metavar="IP", help="where the packet goes to (default: somewhere in the internet)"
+        "--to",
+        default="",
+        metavar="IP[:PORT]",
+        help="where the packet goes to, by TCP (default: somewhere in the internet)",
     )
 
 

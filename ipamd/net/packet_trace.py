@@ -1,28 +1,27 @@
 """Which way the first packet of a Pod's connection goes: asked of the kernel, hook by hook; nothing is sent.
 
 Routes are the kernel's own answers (RTM_GETROUTE with the Pod's link, source and mark); what nftables does is
-read from its listing (`ipamd.core.kernel.nft_walk`). Rules of iptables-legacy are in neither: that there are
-some is noted. Works in the network namespace of the calling thread; changes nothing.
+read from its listing (`ipamd.core.kernel.nft_walk`). Of iptables-legacy the chain FORWARD is read; of its nat
+is only noted that it is there. Works in the network namespace of the calling thread; changes nothing.
 """
 
 import errno
 import ipaddress
 from dataclasses import dataclass, replace
 from enum import Enum
-from pathlib import Path
 from typing import Final
 
 from ipamd.core.errors import KernelError
+from ipamd.core.kernel.foreign_chains import PodPacket
 from ipamd.core.kernel.nft_expressions import TracedPacket
 from ipamd.core.kernel.nft_ruleset import NftRuleset
 from ipamd.core.kernel.nft_walk import Fate, HookResult, WalkStep, walk
-from ipamd.net import libnftables, links, listing, rtnetlink
+from ipamd.net import iptables_legacy, libnftables, links, listing, rtnetlink
 from ipamd.net.listing import LinkAddress
 from ipamd.net.netlink import ROUTE, NetlinkSocket
 
 _KIND_OFFSET: Final = 23
 _UNICAST, _LOCAL = 1, 2
-_LEGACY: Final = Path("/proc/thread-self/net/ip_tables_names")
 
 
 class Ending(Enum):
@@ -67,13 +66,14 @@ class _Way:
         return f"table {'main' if self.table == rtnetlink.MAIN_TABLE else self.table}: {via}dev {self.link}"
 
 
-def traced(source: str, link: str, destination: str, *, backend: str) -> PacketTrace:
+def traced(source: str, link: str, destination: str, *, backend: str, port: int | None = None) -> PacketTrace:
     """Trace a packet that comes from a Pod by its link on the node.
 
     backend: an address of the VPC that stands for a Service's backend.
+    port: of TCP, at the destination; without it what looks at ports counts as not met.
     Raises: KernelError.
     """
-    return _Trace(source, link, backend).run(destination)
+    return _Trace(source, link, backend).run(destination, port)
 
 
 class _Trace:
@@ -84,8 +84,8 @@ class _Trace:
         self._steps: list[WalkStep] = []
         self._unread: list[str] = []
 
-    def run(self, destination: str) -> PacketTrace:
-        self._packet = replace(self._packet, destination=destination)
+    def run(self, destination: str, port: int | None) -> PacketTrace:
+        self._packet = replace(self._packet, destination=destination, port=port)
         ruleset = NftRuleset(libnftables.run([{"list": {"ruleset": None}}], "list nftables", "list_ruleset"))
         with NetlinkSocket(ROUTE) as channel:
             found = links.by_name(channel, self._packet.iif)
@@ -115,6 +115,10 @@ class _Trace:
         self._packet = replace(self._packet, oif=way.link)
         if self._at(ruleset, "forward", asking).fate is Fate.DROPPED:
             return self._end(Ending.DROPPED, reason=f"{self._steps[-1].chain}: {self._steps[-1].text}")
+        packet = self._packet
+        if iptables_legacy.forward_drops(PodPacket(source=packet.source, iif=packet.iif, oif=packet.oif)):
+            self._steps.append(WalkStep(iptables_legacy.FORWARD_CHAIN, "dropped"))
+            return self._end(Ending.DROPPED, reason=f"{iptables_legacy.FORWARD_CHAIN}: dropped")
         return self._postrouting(ruleset, asking, way)
 
     def _postrouting(self, ruleset: NftRuleset, asking: "_Routes", way: _Way) -> PacketTrace:
@@ -122,7 +126,7 @@ class _Trace:
         if result.fate is Fate.DROPPED:
             return self._end(Ending.DROPPED, reason=result.steps[-1].text)
         source = self._packet.source
-        if result.fate is Fate.PASSES and _has_legacy_nat() and not way.link.startswith("eni"):
+        if result.fate is Fate.PASSES and iptables_legacy.has_table("nat") and not way.link.startswith("eni"):
             self._steps.append(
                 WalkStep("iptables-legacy nat", "cannot be read: taken for the masquerade of ip-masq-agent")
             )
@@ -220,14 +224,6 @@ class _Routes:
 def _is_near(ip: str, address: LinkAddress) -> bool:
     network = ipaddress.IPv4Network(f"{address.ip}/{address.prefix_length}", strict=False)
     return ipaddress.IPv4Address(ip) in network
-
-
-def _has_legacy_nat() -> bool:
-    """Whether iptables-legacy has a table nat here: the kernel lists what was ever used."""
-    try:
-        return "nat" in _LEGACY.read_text(encoding="ascii").split()
-    except OSError:
-        return False
 
 
 def _why_unroutable(error: KernelError) -> str:

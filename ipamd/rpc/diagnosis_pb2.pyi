@@ -30,7 +30,7 @@ class TraceRequest(_message.Message):
     namespace: _builtins.str
     name: _builtins.str
     destination: _builtins.str
-    """An IPv4 address; empty for one of the internet."""
+    """An IPv4 address, or one with a port of TCP (IP:PORT); empty for one of the internet."""
     def __init__(
         self,
         *,

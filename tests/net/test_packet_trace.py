@@ -18,9 +18,9 @@ SERVICE = "172.16.252.1"
 METADATA = "169.254.0.23"
 
 
-def traced(world, destination, pod=POD):
+def traced(world, destination, pod=POD, port=None):
     return world.on_node(
-        lambda: packet_trace.traced(pod, end_of(pod).name, destination, backend=NEIGHBOUR_IP)
+        lambda: packet_trace.traced(pod, end_of(pod).name, destination, backend=NEIGHBOUR_IP, port=port)
     )
 
 
@@ -121,6 +121,27 @@ def test_a_backend_that_nftables_names_is_followed_there(masqueraded):
     assert not traced(masqueraded, SERVICE).to_backend
 
 
+def test_a_service_is_known_by_its_port_alone(masqueraded):
+    pod = masqueraded.add_pod(POD)
+    masqueraded.node.run(
+        *("nft", "-f", "-"),
+        stdin=f"""
+        table ip services {{
+          chain here {{
+            type nat hook prerouting priority dstnat
+            ip daddr {SERVICE} tcp dport 80 dnat to {NEIGHBOUR_IP}:8080
+          }}
+          chain only {{ type filter hook forward priority 0; ct state new tcp dport != 8080 drop; }}
+        }}""",
+    )
+
+    agree(masqueraded, pod, SERVICE, POD, port=80)
+    trace = traced(masqueraded, SERVICE, port=80)
+    assert (trace.source, trace.ending, trace.to_backend) == (POD, Ending.LEAVES, False)
+    assert traced(masqueraded, SERVICE, port=81).ending is Ending.DROPPED
+    assert traced(masqueraded, SERVICE).unread
+
+
 @pytest.mark.parametrize("eip", [False, True])
 def test_a_foreign_masquerade_in_front_takes_the_way_out_and_is_named(masqueraded, eip):
     pod = masqueraded.add_pod(POD, eip=eip)
@@ -144,6 +165,10 @@ def drop_forward(world):
     world.node.run("iptables-nft", "-P", "FORWARD", "DROP")
 
 
+def drop_forward_in_legacy(world):
+    world.node.run("iptables-legacy", "-P", "FORWARD", "DROP")
+
+
 def no_forwarding(world):
     world.node.run("sysctl", "-qw", "net.ipv4.ip_forward=0")
 
@@ -164,6 +189,7 @@ def link_down(world):
     ("breakage", "reason"),
     [
         (drop_forward, "nft ip filter FORWARD: dropped by its policy"),
+        (drop_forward_in_legacy, "iptables-legacy FORWARD: dropped"),
         (no_forwarding, "ip_forward is 0"),
         (no_pod_route, "a Pod speaks as itself"),
         (link_down, "is down"),

@@ -49,6 +49,16 @@ def test_a_trace_says_whom_an_internet_host_sees(bed, pods):
         assert seen_source(without.netns, outside) == bed.node.public_ip
 
 
+def test_a_trace_takes_a_port_and_refuses_what_is_none(bed, pods):
+    code, trace = ipamctl(bed, "trace", "web-0", "--to", "10.0.1.1:443")
+    assert (code, trace["destination"], trace["seenAs"]) == (0, "10.0.1.1:443", "pod")
+
+    for wrong in ("10.0.1.1:", "10.0.1.1:0", "10.0.1.1:65536", "web:80", "10.0.1.1:http"):
+        code, said = ipamctl(bed, "trace", "web-0", "--to", wrong)
+        assert code == 2
+        assert f"--to is '{wrong}'" in said["error"]
+
+
 def test_a_trace_of_a_pod_that_is_not_here_is_refused(bed):
     code, said = ipamctl(bed, "trace", "nobody")
 

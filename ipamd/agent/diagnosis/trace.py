@@ -32,6 +32,7 @@ class TraceResult:
 
     address: Address
     destination: str
+    """As it was asked for: IP or IP:PORT."""
     trace: PacketTrace
     way: way_out.WayOut
 
@@ -51,14 +52,16 @@ class PodTrace:
     def run(self, namespace: str, name: str, destination: str) -> TraceResult:
         """Trace a packet of a Pod.
 
-        Raises: NoSuchPodError; InvalidInputError when the destination is no IPv4 address; KernelError.
+        Raises: NoSuchPodError; InvalidInputError when the destination is neither IP nor IP:PORT; KernelError.
         """
-        target = _checked(destination or INTERNET)
+        target, port = _checked(destination or INTERNET)
         address = self.owned_by(namespace, name)
-        trace = packet_trace.traced(address.ip, _link_of(address), target, backend=self._stand_in(address))
+        trace = packet_trace.traced(
+            address.ip, _link_of(address), target, port=port, backend=self._stand_in(address)
+        )
         return TraceResult(
             address=address,
-            destination=target,
+            destination=target if port is None else f"{target}:{port}",
             trace=trace,
             way=way_out.seen(self._facts(address, trace, target)),
         )
@@ -116,10 +119,20 @@ def _since(address: Address) -> float:
     return address.state.since if isinstance(address.state, Assigned) else 0.0
 
 
-def _checked(destination: str) -> str:
+def _checked(destination: str) -> tuple[str, int | None]:
+    """Return address and port. Raises: InvalidInputError."""
+    ip, colon, port = destination.partition(":")
     try:
-        return str(ipaddress.IPv4Address(destination))
+        address, number = str(ipaddress.IPv4Address(ip)), int(port) if colon else None
     except ValueError as e:
-        raise InvalidInputError(
-            f"--to is {destination[:64]!a}", advice="an IPv4 address is allowed, as 203.0.113.5"
-        ) from e
+        raise _refused(destination) from e
+    if number is not None and not 0 < number < 65536:
+        raise _refused(destination)
+    return address, number
+
+
+def _refused(destination: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"--to is {destination[:64]!a}",
+        advice="an IPv4 address is allowed, with or without a port, as 203.0.113.5 or 172.16.252.1:443",
+    )

@@ -10,6 +10,7 @@ from ipamd.core.kernel.nft_ruleset import Expression, NftChain, NftRuleset
 UNREADABLE: Final = object()
 """What is not known of the packet, or not understood."""
 _MARK_BITS: Final = 0xFFFFFFFF
+_PORTS: Final = (("tcp", "dport"), ("th", "dport"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,8 @@ class TracedPacket:
     oif: str = ""
     mark: int = 0
     ct_mark: int = 0
+    port: int | None = None
+    """Of the destination; None when it is not known."""
 
 
 Fib = Callable[[TracedPacket, str, frozenset[str]], str]
@@ -82,6 +85,8 @@ class ExpressionReader:
                 return {"saddr": self.packet.source, "daddr": self.packet.destination}.get(
                     of.get("field"), UNREADABLE
                 )
+            case "payload" if (of.get("protocol"), of.get("field")) in _PORTS:
+                return UNREADABLE if self.packet.port is None else self.packet.port
             case "meta":
                 return self._meta(of["key"])
             case "ct":

@@ -5,6 +5,7 @@ nft lists by name only, a port that nobody gave) counts as not met and is noted 
 """
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Final
@@ -56,10 +57,11 @@ class HookResult:
 class _Ended(Exception):  # noqa: N818 - no error: how a chain ends at once
     """The chain has a verdict."""
 
-    def __init__(self, fate: Fate, address: str = "") -> None:
+    def __init__(self, fate: Fate, address: str = "", port: int | None = None) -> None:
         super().__init__()
         self.fate = fate
         self.address = address
+        self.port = port
 
 
 class _Returned(Exception):  # noqa: N818 - likewise
@@ -98,7 +100,9 @@ class _Walk:
                 translated = ended
             if ended.fate is Fate.DESTINATION_TRANSLATED:
                 onward = ended.address or self._backend or self._packet.destination
-                self._reader.packet = replace(self._packet, destination=onward)
+                # An address that is told without a port leaves the port as it was.
+                port = ended.port if ended.port or not ended.address else self._packet.port
+                self._reader.packet = replace(self._packet, destination=onward, port=port)
         return self._result(translated)
 
     def _result(self, ended: _Ended) -> HookResult:
@@ -158,7 +162,7 @@ class _Walk:
                 self._go(chain, rule, kind, value["target"], depth)
                 return True
             case "masquerade" | "snat" | "dnat" | "redirect":
-                self._translate(chain, rule, kind, (value or {}).get("addr"))
+                self._translate(chain, rule, kind, value or {})
         self._cannot_read(chain, kind)
         return False
 
@@ -174,13 +178,14 @@ class _Walk:
         if how == "goto":
             raise _Returned
 
-    def _translate(self, chain: NftChain, rule: NftRule, kind: str, address: Expression) -> None:
-        told = "" if address is None else self._reader.value(chain, address)
+    def _translate(self, chain: NftChain, rule: NftRule, kind: str, value: Mapping[str, Expression]) -> None:
+        told = self._reader.value(chain, value.get("addr") or "")
         known = told if isinstance(told, str) else ""
         why = f": {rule.comment}" if rule.comment else ""
         if kind in ("dnat", "redirect"):
             self._note(chain, f"destination becomes {known or BACKEND}{why}")
-            raise _Ended(Fate.DESTINATION_TRANSLATED, known)
+            port = self._reader.value(chain, value.get("port"))
+            raise _Ended(Fate.DESTINATION_TRANSLATED, known, port if isinstance(port, int) else None)
         if kind == "snat" and known == self._packet.source:
             self._note(chain, f"source stays {known}{why}")
             raise _Ended(Fate.SOURCE_KEPT, known)
@@ -196,7 +201,7 @@ class _Walk:
                 self._cannot_read(chain, f"the match {name} of iptables")
             return name in _ALWAYS_MET
         if name in _TARGETS:
-            self._translate(chain, rule, _TARGETS[name], None)
+            self._translate(chain, rule, _TARGETS[name], {})
         if name in ("DROP", "REJECT"):
             self._verdict(chain, rule, "drop", None, 0)
         if name == "ACCEPT":
