@@ -9,7 +9,7 @@ PY := $(VENV)/bin/python
 # The plugin is linked with the library of the interpreter that compiles it, so the project uses one: Debian's.
 PYTHON := /usr/bin/python3.11
 PACKAGES := python3.11 python3.11-venv dbus systemd iproute2 iputils-ping curl nftables libnftables1 iptables conntrack \
-	containernetworking-plugins gcc libc6-dev libpython3.11-dev strace
+	containernetworking-plugins gcc libc6-dev libpython3.11-dev strace zsh
 ARM64_PACKAGES := gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 BROWSER_PACKAGES := chromium fonts-dejavu-core pngquant
 IMAGE_PACKAGES := buildah mmdebstrap

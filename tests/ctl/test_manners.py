@@ -1,5 +1,6 @@
 """How ipamctl behaves in shells and scripts: exit codes, pipes, Ctrl-C, terminals, completion."""
 
+import contextlib
 import os
 import pty
 import re
@@ -266,6 +267,15 @@ def test_a_wrong_word_is_answered_with_the_one_that_was_meant_on_one_line(ipamct
     assert "--help" in line
 
 
+def with_programs(directory):
+    """Return an environment in which both commands are found by their names."""
+    for name, module in (("ipamctl", "ipamd.ctl"), ("kubectl-eni", "ipamd.ctl.kubectl.command")):
+        program = directory / name
+        program.write_text(f'#!/bin/sh\nexec {sys.executable} -m {module} "$@"\n')
+        program.chmod(0o755)
+    return os.environ | {"PATH": f"{directory}:{os.environ['PATH']}"}
+
+
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
@@ -277,10 +287,6 @@ def test_a_wrong_word_is_answered_with_the_one_that_was_meant_on_one_line(ipamct
     ],
 )
 def test_bash_completes_commands_flags_and_names(ipamctl, tmp_path, typed, offered):
-    program = tmp_path / "bin" / "ipamctl"
-    program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m ipamd.ctl "$@"\n')
-    program.chmod(0o755)
     line = typed.format(socket=ipamctl.socket)
     script = f"""
         source <(ipamctl completion bash)
@@ -291,7 +297,7 @@ def test_bash_completes_commands_flags_and_names(ipamctl, tmp_path, typed, offer
     """
     done = subprocess.run(
         ["bash", "-c", script],
-        env=os.environ | {"PATH": f"{program.parent}:{os.environ['PATH']}"},
+        env=with_programs(tmp_path),
         capture_output=True,
         text=True,
         timeout=60,
@@ -310,6 +316,57 @@ def test_zsh_gets_a_function_of_its_own(ipamctl):
 
     assert printed.startswith("#compdef ipamctl")
     assert "_python_argcomplete" in printed
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [("ipamctl stat", "ipamctl status"), ("ipamctl pods --socket {socket} kube", "kube-system/web-1")],
+)
+def test_zsh_completes_commands_and_names(ipamctl, tmp_path, typed, completed):
+    setup = f'autoload -U compinit; compinit -u -d {tmp_path}/dump; eval "$(ipamctl completion zsh)"'
+    # What the line has become is executed as the argument of echo.
+    keys = [setup, f"{typed.format(socket=ipamctl.socket)}\t\x01echo ", "exit", ""]
+    leader, follower = pty.openpty()
+    environment = with_programs(tmp_path) | {"TERM": "dumb", "PS1": "", "HOME": str(tmp_path)}
+    shell = subprocess.Popen(
+        ["zsh", "-f", "-i"], stdin=follower, stdout=follower, stderr=follower, env=environment
+    )
+    os.close(follower)
+    os.write(leader, "\n".join(keys).encode())
+    written = b""
+    with contextlib.suppress(OSError):  # the other end is closed: that is how a terminal ends
+        while part := os.read(leader, 65536):
+            written += part
+    os.close(leader)
+    shell.wait(30)
+
+    lines = [line.strip() for line in ESCAPE.sub("", written.decode()).splitlines()]
+    assert [line for line in lines if line.startswith("ipamctl") and line.endswith(completed)], lines
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (["che"], {"check"}),
+        (["nodes", "--pro"], {"--problems"}),
+        (["explain", "po"], {"pod"}),
+        (["nodes", "--nonsense"], set()),
+    ],
+)
+def test_kubectl_completes_its_plugin(tmp_path, words, offered):
+    environment = with_programs(tmp_path)
+    argv = [sys.executable, "-m", "ipamd.ctl.kubectl.command", "completion"]
+    script = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    program = tmp_path / "kubectl_complete-eni"
+    program.write_text(script)
+    program.chmod(0o755)
+
+    done = subprocess.run([program, *words], env=environment, capture_output=True, text=True, check=True)
+
+    *found, directive = done.stdout.splitlines()
+    assert {word.strip() for word in found} == offered
+    assert directive == ":4"
+    assert done.stderr == ""
 
 
 def test_programs_that_read_json_wait_for_no_drawing(ipamctl):
