@@ -6,7 +6,7 @@ import os
 import platform
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,32 +15,41 @@ from testbed.bench import aims, page, plots, report
 from testbed.bench.part import QUICK, Effort, Results, run
 from testbed.bench.parts import PARTS
 
-_OUTPUT = Path("build")
 _PAGE = Path("docs/performance.md")
 _PICTURES = Path("docs/img")
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _HEAD = ["FIGURE", "MEDIAN", "QUARTILES", "N", "AIM", "", "MEANING"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run all parts once; a missed aim is no failure, because aims are not assertions."""
     options = _parser().parse_args(arguments)
-    # `kill` and a closed terminal clean up like Ctrl-C.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+    for number in _SIGNALS:
+        signal.signal(number, _stop)
     progress = table.Progress()
     parts = [part for part in PARTS if not options.only or part.name in options.only]
     effort = QUICK if options.quick else Effort()
     try:
-        results = run(parts, directory=_OUTPUT / "bench", effort=effort, progress=progress)
+        results = run(parts, directory=options.output / "bench", effort=effort, progress=progress)
     except KeyboardInterrupt:
         progress.say("\nstopped; everything was removed")
         return 130
-    path = _OUTPUT / "bench.json"
+    path = options.output / "bench.json"
     path.write_text(json.dumps(report.facts(results, _machine()), indent=2) + "\n")
-    _print(progress, results, path)
-    if not (options.quick or options.only):
+    is_full = not (options.quick or options.only)
+    missing = report.missing(results) if is_full else results.missing
+    _print(progress, results, missing)
+    progress.say(f"\nDetails: {path}")
+    if is_full:
         _write_docs(results)
-    return 1 if results.missing else 0
+    return 1 if missing else 0
+
+
+def _stop(*_: object) -> None:
+    """End as by Ctrl-C, once: what is removed then is not to be interrupted."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -52,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         choices=[part.name for part in PARTS],
         help="one part; may be repeated",
     )
+    parser.add_argument("--output", type=Path, default=Path("build"), help="directory (%(default)s)")
     return parser
 
 
@@ -70,12 +80,11 @@ def _write_docs(results: Results) -> None:
         (_PICTURES / name).write_bytes(picture)
 
 
-def _print(progress: table.Progress, results: Results, path: Path) -> None:
+def _print(progress: table.Progress, results: Results, missing: Mapping[str, str]) -> None:
     progress.say()
     progress.say(table.render(_HEAD, aims.rows(results.figures)))
-    for key, reason in results.missing.items():
-        progress.say(f"{key} was not measured: {reason}")
-    progress.say(f"\nDetails: {path}")
+    for name, reason in missing.items():
+        progress.say(f"{name} was not measured: {reason}")
 
 
 if __name__ == "__main__":

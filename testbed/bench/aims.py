@@ -1,6 +1,6 @@
 """The figures of the bench: what they are called, what they mean, what they are to be. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from testbed.bench import peers
@@ -115,8 +115,3 @@ def _row(aim: Aim, spread: Spread | None) -> list[str]:
         mark,
         aim.meaning,
     ]
-
-
-def unmeasured(figures: Figures) -> Sequence[str]:
-    """Return the names of the aims for which nothing was measured."""
-    return [aim.name for aim in AIMS if aim.of(figures) is None]

@@ -15,17 +15,24 @@ def facts(results: Results, machine: Mapping[str, Any]) -> dict[str, Any]:
     """
     keys = dict.fromkeys(aim.key for aim in aims.AIMS)
     named = {**keys, **results.figures}
-    missing = {
-        name: results.missing.get(name.split(" ")[0], "no part measures it")
-        for name in aims.unmeasured(results.figures)
-    }
     return {
         **{key: _medians(figure) for key, figure in named.items()},
         "spread": {key: _spreads(figure) for key, figure in results.figures.items()},
-        "missing": missing,
+        "missing": missing(results),
         "machine": dict(machine),
         "series": results.series,
     }
+
+
+def missing(results: Results) -> dict[str, str]:
+    """Return the reason by aim that was not measured, and by other key that a part has not given."""
+    of_aims = {
+        aim.name: results.missing.get(aim.key, "no part measures it")
+        for aim in aims.AIMS
+        if aim.of(results.figures) is None
+    }
+    known = {aim.key for aim in aims.AIMS}
+    return of_aims | {key: reason for key, reason in results.missing.items() if key not in known}
 
 
 def _medians(figure: Spread | Mapping[str, Spread] | None) -> Any:
