@@ -15,8 +15,12 @@ class ReplicaPace:
     pace: WatchPace | None = None
     """Of the watches."""
     backoff: Backoff | None = None
-    """From work that failed."""
+    """From work that failed; None: each kind of work has its own."""
     clock: Callable[[], float] = time.time
     """Seconds since the epoch, as they are written into claims and compared with them."""
     steady: Callable[[], float] = time.monotonic
     """Seconds that nobody sets, for how long Pods, and ready nodes, are seen to be absent."""
+
+    def after_failures(self, usual: Backoff) -> Backoff:
+        """Return the back-off of work whose own is `usual`."""
+        return self.backoff or usual

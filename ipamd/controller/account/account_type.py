@@ -19,7 +19,7 @@ from ipamd.runtime.loop import Loop, LoopPace
 log = logging.getLogger(__name__)
 
 _INTERVAL: Final = 3600.0
-_BACKOFF: Final = Backoff(first=2.0, longest=300.0)
+BACKOFF: Final = Backoff(first=2.0, longest=300.0)
 
 
 class AccountReader(Protocol):
@@ -32,14 +32,14 @@ class AccountReader(Protocol):
 class AccountChecks:
     """Invariant: `type` is what the last look that succeeded has shown; None before it."""
 
-    def __init__(self, cloud: AccountReader, backoff: Backoff | None = None) -> None:
+    def __init__(self, cloud: AccountReader, backoff: Backoff = BACKOFF) -> None:
         self._cloud = cloud
         self.type: AccountType | None = None
         self.loop = Loop(
             "account-type",
             self.check,
             policy=Survive(),
-            pace=LoopPace(period=_INTERVAL, backoff=backoff or _BACKOFF),
+            pace=LoopPace(period=_INTERVAL, backoff=backoff),
         )
 
     def check(self) -> None:

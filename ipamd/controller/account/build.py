@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ipamd.cloud.tencent import TencentCloud
+from ipamd.controller.account import account_type as account_types
+from ipamd.controller.account import quota as quotas
 from ipamd.controller.account.account_type import AccountChecks
 from ipamd.controller.account.clock import Agreement, ClockChecks
 from ipamd.controller.account.quota import QuotaChecks
@@ -25,7 +27,8 @@ class Account:
 
 def build(cloud: TencentCloud, tell: Tell, tempo: ReplicaPace) -> Account:
     """Return the account's checks; `tell` says what concerns the cluster as a whole."""
-    account_type, quota = AccountChecks(cloud, tempo.backoff), QuotaChecks(cloud, tempo.backoff)
+    account_type = AccountChecks(cloud, tempo.after_failures(account_types.BACKOFF))
+    quota = QuotaChecks(cloud, tempo.after_failures(quotas.BACKOFF))
     clock = ClockChecks(tempo.clock, cloud.time, tell, steady=tempo.steady)
     return Account(
         type=account_type,

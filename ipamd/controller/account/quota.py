@@ -15,7 +15,7 @@ from ipamd.runtime.loop import Loop, LoopPace
 
 _INTERVAL: Final = 300.0
 """Seconds; one call of the ten, and one of the twenty, that the APIs allow in a second."""
-_BACKOFF: Final = Backoff(first=2.0, longest=300.0)
+BACKOFF: Final = Backoff(first=2.0, longest=300.0)
 
 
 class QuotaReader(Protocol):
@@ -34,7 +34,7 @@ class QuotaChecks:
     `tag_values` is how many values the account uses of the tag that has another one for each claim.
     """
 
-    def __init__(self, cloud: QuotaReader, backoff: Backoff | None = None) -> None:
+    def __init__(self, cloud: QuotaReader, backoff: Backoff = BACKOFF) -> None:
         self._cloud = cloud
         self.quotas: tuple[model.EipQuota, ...] = ()
         self.tag_values: int | None = None
@@ -42,7 +42,7 @@ class QuotaChecks:
             "eip-quota",
             self.check,
             policy=Survive(),
-            pace=LoopPace(period=_INTERVAL, backoff=backoff or _BACKOFF),
+            pace=LoopPace(period=_INTERVAL, backoff=backoff),
         )
 
     def check(self) -> None:

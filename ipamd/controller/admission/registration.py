@@ -81,7 +81,7 @@ class WebhookRegistration:
     def look(self) -> None:
         """Put Secret, CA bundle and served certificate right, in this order. Raises: KubeError."""
         secret = self._client.get(SECRETS, NAME, self._namespace)
-        stored = certificates.read(_decoded(secret.get("data")))
+        stored = certificates.read(decoded(secret.get("data")))
         now = dt.datetime.fromtimestamp(self._clock(), dt.UTC)
         keyring = certificates.renewed(stored, _names(self._namespace), now)
         if keyring is not stored:
@@ -138,7 +138,7 @@ def _names(namespace: str) -> Sequence[str]:
     return [f"{NAME}.{namespace}.svc", f"{NAME}.{namespace}.svc.cluster.local"]
 
 
-def _decoded(data: object) -> dict[str, bytes]:
+def decoded(data: object) -> dict[str, bytes]:
     """Return the Secret's data; what is no base64 is left out."""
     decoded = {}
     for name, value in data.items() if isinstance(data, Mapping) else ():

@@ -62,7 +62,7 @@ def run(sweep: Sweep, settings: ControllerSettings, tempo: ReplicaPace) -> Servi
         "sweep",
         sweep.make_pass,
         policy=Survive(),
-        pace=LoopPace(period=settings.sweep.interval, backoff=tempo.backoff or _BACKOFF),
+        pace=LoopPace(period=settings.sweep.interval, backoff=tempo.after_failures(_BACKOFF)),
         no_news=(NotLeaderError,),
     )
     return Service(name="sweep", start=loop.start, stop=loop.stop, metrics=sweep.metrics)

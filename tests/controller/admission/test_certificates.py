@@ -89,6 +89,24 @@ def test_while_the_authority_changes_old_and_new_certificates_are_trusted():
     assert not trusts(last.ca_bundle, fresh.certificate, at)
 
 
+def test_of_two_authorities_the_new_one_signs():
+    at = NOW + AUTHORITY_LIFE - 2 * CERTIFICATE_LIFE + DAY
+    both = renewed(made(), NAMES, at)
+    assert len(both.authorities) == 2
+    new, old = (
+        Keyring(
+            authorities=(one,), authority_key=both.authority_key, certificate=both.certificate, key=both.key
+        )
+        for one in both.authorities
+    )
+
+    fresh = renewed(both, ["tke-eni-admission.other.svc"], at)
+
+    assert fresh.authorities == both.authorities
+    assert trusts(new.ca_bundle, fresh.certificate, at, "tke-eni-admission.other.svc")
+    assert not trusts(old.ca_bundle, fresh.certificate, at, "tke-eni-admission.other.svc")
+
+
 def test_an_authority_that_has_ended_is_dropped():
     fresh = renewed(made(), NAMES, NOW + AUTHORITY_LIFE + DAY)
     assert len(fresh.authorities) == 1

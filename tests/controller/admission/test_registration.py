@@ -10,7 +10,7 @@ import pytest
 from cryptography import x509
 
 from ipamd.controller.admission import certificates
-from ipamd.controller.admission.registration import NAME, WebhookRegistration
+from ipamd.controller.admission.registration import NAME, WebhookRegistration, decoded
 from ipamd.kube.client import KubeClient
 from ipamd.kube.connection import Connection
 from ipamd.kube.errors import ConflictError, NotFoundError
@@ -181,6 +181,14 @@ def test_a_secret_that_somebody_damaged_is_made_anew(cluster):
     replica.keeper.look()
 
     assert len(replica.served) == 2
+
+
+@pytest.mark.parametrize("value", [None, 7, "no base64"])
+def test_what_is_no_base64_is_as_good_as_nothing(value):
+    whole = {"tls.crt": base64.b64encode(b"x").decode()}
+
+    assert decoded({**whole, "tls.key": value}) == {"tls.crt": b"x"}
+    assert decoded(value) == {}
 
 
 def test_who_is_late_conflicts_and_overwrites_nothing(cluster):

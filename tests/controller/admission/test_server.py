@@ -17,6 +17,8 @@ from ipamd.controller.admission.webhook import AdmissionWebhook
 from ipamd.core.errors import InvalidInputError
 from ipamd.kube.client import KubeClient
 from ipamd.kube.connection import Connection
+from ipamd.kube.resources import MUTATING_WEBHOOKS, SECRETS
+from simulator.kube import KubeServer, Store, listen
 from tests.core.annotations.test_admission import review
 from tests.testkit.eventually import eventually
 
@@ -112,6 +114,8 @@ def test_anything_else_is_refused(connect, body, path, headers, status):
     [
         ("Content-Length: 999999999", 413),
         (f"Content-Length: {admission_server.LONGEST_BODY + 1}", 413),
+        ("Content-Length: 99999999999", 413),
+        ("Content-Length: 999999999999", 411),
         ("Content-Length: -1", 411),
         ("Content-Length: 1e3", 411),
         ("Content-Length:", 411),
@@ -256,3 +260,16 @@ def test_an_address_that_is_taken_is_named_with_its_flag(server):
     with pytest.raises(InvalidInputError, match=f"--admission-webhook: 127.0.0.1:{server.port}"):
         AdmissionWebhook(client, "kube-system", "127.0.0.1", server.port)
     client.close()
+
+
+def test_a_webhook_is_ready_when_it_has_a_certificate():
+    with KubeServer(Store(), [listen()]) as cluster:
+        client = KubeClient(Connection(server=cluster.url), component="test")
+        client.create(SECRETS, {"metadata": {"namespace": "kube-system", "name": "tke-eni-admission"}})
+        client.create(MUTATING_WEBHOOKS, {"metadata": {"name": "tke-eni-admission"}, "webhooks": []})
+        webhook = AdmissionWebhook(client, "kube-system", "127.0.0.1", 0)
+        assert "no certificate yet" in webhook.ready()
+
+        webhook.start()
+        eventually(lambda: not webhook.ready())
+        webhook.stop()

@@ -75,6 +75,9 @@ def test_an_unbound_eip_without_claim_is_released_and_told_of(world, controller)
     world.wait(lambda: eip_id not in world.eips())
 
     (event,) = world.wait(lambda: world.events("ReleasedOrphanedEIP"))
+    (before,) = world.wait(lambda: world.events("OrphanedEIP"))
+    assert before["message"].endswith("it is released")
+    assert controller.leader.sweep.counts.failures == 0
     assert eip_id in event["message"]
     assert event["involvedObject"]["kind"] == "Lease"
     assert controller.leader.sweep.counts.released == 1
@@ -114,6 +117,7 @@ def test_a_bound_one_is_reported_with_its_place_and_never_touched(world, control
     (event,) = world.wait(lambda: world.events("OrphanedEIP"))
 
     assert ip in event["message"]
+    assert event["message"].endswith("it is left alone; if nobody needs it, unbind and release it")
     wait_passes(world, controller)
     assert world.eips()[eip_id]["status"].value == "BIND"
 
