@@ -43,8 +43,9 @@ class Measured:
         """Return the tests that ran the statement: of the file's own tests first, then by time and nearness.
 
         A test is a file of tests, or one test of it where that alone has run the statement. A line that runs
-        only at import is ascribed to whatever ran any line of the file; the declarations of flags are shown
-        by the tables in docs/, so what is in no function meets the test of these, too.
+        only at import is ascribed to whatever ran any line of the file, and to the tests of its folder,
+        which may look at its values only; the declarations of flags are shown by the tables in docs/, so
+        what is in no function meets the test of these, too.
 
         Raises:
             NotMeasuredError: the file has been changed after it was measured.
@@ -57,6 +58,8 @@ class Measured:
         ran = named_tests(context for number in statement for context in by_line.get(number, ()))
         if not ran:
             ran = named_tests(context for contexts in by_line.values() for context in contexts)
+            files = set(map(file_of, self._there))
+            ran |= {file for file in files if Path(file).parts[1:-1] == path.parts[1:-1]}
         if not is_in_function(source, line):
             ran.add(_OF_TABLES)
         return sorted(

@@ -2,7 +2,8 @@
 
 Left out is what no test can or should notice: arguments of decorators (`frozen`, `slots`), annotations and
 the `|` of types elsewhere, both directions between `==` and `is`, what is only logged, and by how little a
-size or time that somebody chose could be another: a fraction of a second, one of forty threads. Left out,
+size or time that somebody chose could be another: a fraction of a second, one of forty threads, one letter of
+eighty that are shown. Left out,
 too, is an order where there is none: `<` for the `==` of a text in quotes; and `~x` for `-x`, which sorts
 alike. And what everybody notices: what Python does not compile.
 """
@@ -123,7 +124,10 @@ def _is_testable(node: Any) -> bool:
         return False  # the star before arguments that have to be named
     if node.type == "operator" and node.value == "|" and _is_type(node.get_next_sibling()):
         return False
+    is_size = node.type == "number" and _number_of(node) > 2
     while node.parent is not None:
+        if is_size and node.type == "fstring_expr":
+            return False  # how much of a stranger's text is shown
         if node.parent.type == "decorator" or _is_annotation(node) or _is_logged(node):
             return False
         node = node.parent
@@ -151,7 +155,12 @@ def _is_chosen_size(number: Any) -> bool:
         statement = statement.parent
     within = statement.parent.parent if statement.parent else None
     is_named = statement.type == "expr_stmt" and (within is None or within.type == "file_input")
-    return is_named and int(str(number.value), 0) > 2
+    return is_named and _number_of(number) > 2
+
+
+def _number_of(number: Any) -> int:
+    """Its value; 0 of one with a fraction."""
+    return 0 if isinstance(_number(number), float) else int(str(number.value), 0)
 
 
 def _is_logged(node: Any) -> bool:

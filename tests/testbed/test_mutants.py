@@ -150,6 +150,12 @@ def test_a_size_that_a_module_names_is_not_changed_by_one(source, changed):
     assert bool(found_there) is changed
 
 
+def test_how_much_of_a_text_a_message_shows_is_not_changed_by_one():
+    assert found("told = f'{name[:80]!r} is no name'\n", 1) == []
+    assert found("told = f'{name[:1]} is no name'\n", 1) == ["NumberReplacer", "NumberReplacer"]
+    assert found("told = name[:80]\n", 1) == ["NumberReplacer", "NumberReplacer"]
+
+
 def test_a_union_of_sets_is_changed():
     assert found("KNOWN = _OURS | THEIRS", 1) != []
 
@@ -302,12 +308,12 @@ def test_tests_of_the_same_room_are_nearest(test, shared):
     assert shared_rooms(Path("ipamd/agent/cni/add.py"), Path(test)) == shared
 
 
-def test_a_line_that_only_an_import_runs_is_met_by_all_tests_of_its_file(project):
+def test_a_line_that_only_an_import_runs_is_met_by_all_tests_of_its_file_and_its_folder(project):
     tables = project / "tests/docs/test_tables.py"
     tables.parent.mkdir()
     tables.write_text(A_TEST)
 
-    assert {"tests/core/test_limit.py", "tests/docs/test_tables.py"} <= set(
+    assert {"tests/core/test_limit.py", "tests/core/test_loop.py", "tests/docs/test_tables.py"} <= set(
         measured(project).tests_of(Path("ipamd/core/limit.py"), 1)
     )
     assert "tests/docs/test_tables.py" not in measured(project).tests_of(Path("ipamd/core/limit.py"), 5)

@@ -28,8 +28,8 @@ class Watched:
 
     def __init__(self, client):
         self.client = client
-        self.woken = []
-        self.nodes_told = []
+        self.woken: list[tuple[str, str]] = []
+        self.nodes_told: list[str] = []
         self._numbers = itertools.count()
         self.view = ClusterView(client, wake=self.woken.append, outages=Absences(ManualClock().now))
         self.view.on_node(self.nodes_told.append)

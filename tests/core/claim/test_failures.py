@@ -52,6 +52,11 @@ def test_a_refusal_of_who_asks_does_not_say_that_no_eip_was_made(code):
     assert not failures.meaning_of(cloud_error("AllocateAddresses", code, "no")).refused
 
 
+@pytest.mark.parametrize("kind", sorted(REFUSALS, key=str))
+def test_a_refused_order_is_known_to_have_come_to_nothing(kind):
+    assert failures.meaning(kind).refused
+
+
 @pytest.mark.parametrize("kind", sorted(set(CloudErrorKind) - REFUSALS, key=str))
 def test_a_failure_that_may_pass_does_not_say_that_the_order_was_refused(kind):
     assert not failures.meaning(kind).refused
