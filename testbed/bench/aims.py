@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from testbed.bench import peers
+from testbed.aws_vpc_cni import AWS_VPC_CNI, AWS_VPC_CNI_BEFORE
 from testbed.bench.part import Figures
 from testbed.bench.spread import Spread
 
@@ -52,15 +52,17 @@ AIMS = (
     Aim(key="del_vs_ptp", meaning="one DEL, of that of ptp", limit=0.4),
     Aim(key="plugin_cpu_ms", meaning="CPU of the plugin for one ADD of the 100, ms", limit=4.2),
     Aim(key="agent_cpu_ms", meaning="CPU of the agent for one ADD of the 100, ms", limit=2.5),
-    Aim(key="add_vs_aws", meaning=f"one ADD, of that of the {peers.AWS_BEFORE}", limit=0.35),
-    Aim(key="burst_vs_aws", meaning=f"100 ADDs at once, of that of the {peers.AWS_BEFORE}", limit=0.25),
-    Aim(key="add_vs_aws_newest", meaning=f"one ADD, of that of the {peers.AWS_NEWEST}"),
-    Aim(key="burst_vs_aws_newest", meaning=f"100 ADDs at once, of that of the {peers.AWS_NEWEST}"),
+    Aim(key="add_vs_aws", meaning=f"one ADD, of that of the {AWS_VPC_CNI_BEFORE.title}", limit=0.35),
+    Aim(
+        key="burst_vs_aws", meaning=f"100 ADDs at once, of that of the {AWS_VPC_CNI_BEFORE.title}", limit=0.25
+    ),
+    Aim(key="add_vs_aws_newest", meaning=f"one ADD, of that of the {AWS_VPC_CNI.title}"),
+    Aim(key="burst_vs_aws_newest", meaning=f"100 ADDs at once, of that of the {AWS_VPC_CNI.title}"),
     *(
         Aim(
             key="pps_vs_conntrack",
             size=pods,
-            meaning=f"packets per CPU second, {pods} Pods, of bare forwarding with conntrack",
+            meaning=f"packets per CPU second, Pods on the node: {pods}, of bare forwarding with conntrack",
             limit=0.82,
             at_least=True,
         )
@@ -70,7 +72,7 @@ AIMS = (
         Aim(
             key="pps_vs_two_rules",
             size=pods,
-            meaning=f"packets per CPU second, {pods} Pods, of two policy rules for each Pod",
+            meaning=f"packets per CPU second, Pods on the node: {pods}, of two policy rules for each Pod",
             limit=1.0,
             at_least=True,
         )

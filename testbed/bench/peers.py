@@ -11,8 +11,6 @@ from testbed.aws_vpc_cni import (
     AWS_VPC_CNI_BEFORE,
     DAEMON,
     PLUGIN,
-    VERSION,
-    VERSION_BEFORE,
 )
 from testbed.bed import Bed
 from testbed.bench.latency import Plugin
@@ -20,8 +18,8 @@ from testbed.processes import Children
 from testbed.runtime import Runtime
 
 PTP = "ptp"
-AWS_BEFORE = f"AWS VPC CNI {VERSION_BEFORE}"
-AWS_NEWEST = f"AWS VPC CNI {VERSION}"
+AWS_BEFORE = AWS_VPC_CNI_BEFORE.title
+AWS_NEWEST = AWS_VPC_CNI.title
 
 _AWS_CONFIGURATION = {
     "cniVersion": "1.0.0",
