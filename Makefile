@@ -128,7 +128,7 @@ mutants: $(VENV)/ok shim  ## do tests notice one wrong operator? ARGS="--count 6
 	@$(PY) -m testbed.mutants $(ARGS)
 
 .PHONY: contract
-contract: $(VENV)/ok build/e2e-packages.ok kubernetes  ## the simulators against tccli, the Go SDK and a real API server, deploy/ on the latter, a real kube-proxy
+contract: $(VENV)/ok build/e2e-packages.ok kubernetes helm  ## the simulators against tccli, the Go SDK and a real API server, deploy/ on the latter, a real kube-proxy
 	@$(PY) -m pytest -q tests/contract/cloud/clients tests/contract/kube_proxy tests/apiserver $(ARGS)
 	@$(PY) -m testbed.apiserver $(PY) -m pytest -q tests/contract/kube $(ARGS)
 
@@ -191,6 +191,14 @@ image: build/image/ipamd.tar  ## build the container image into build/image/ipam
 kubernetes: $(VENV)/ok  ## build the Kubernetes programs from the Go module proxy, once for each release
 	@$(PY) -m testbed.kubernetes
 
+.PHONY: chart
+chart: $(VENV)/ok  ## write the Helm chart deploy/chart anew from the manifests
+	@$(PY) -m testbed.chart
+
+.PHONY: helm
+helm: $(VENV)/ok  ## build Helm from the Go module proxy, once for each release
+	@$(PY) -m testbed.helm
+
 .PHONY: containerd coredns aws-vpc-cni
 containerd: $(VENV)/ok  ## build containerd 2.x from the Go module proxy, once for each release
 	@$(PY) -m testbed.containerd
@@ -206,7 +214,7 @@ conformance: $(VENV)/ok build/e2e-packages.ok kubernetes containerd coredns imag
 	@$(PY) -m testbed.conformance $(ARGS)
 
 .PHONY: e2e
-e2e: $(VENV)/ok build/e2e-packages.ok kubernetes containerd image  ## tests on a real cluster on this machine; ARGS goes to pytest
+e2e: $(VENV)/ok build/e2e-packages.ok kubernetes containerd helm image  ## tests on a real cluster on this machine; ARGS goes to pytest
 	@CONTRACT_KUBERNETES=real $(PY) -m pytest -q -o timeout=400 --junitxml=build/e2e.xml \
 		tests/contract/kube tests/e2e $(ARGS)
 

@@ -17,6 +17,7 @@ VERSION: Final = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 PLACES: Final[Mapping[str, re.Pattern[str]]] = {
     "ipamd/__init__.py": re.compile(r'(?<=__version__ = ")[^"]+(?=")'),
     "deploy/kustomization.yaml": re.compile(r"(?<=newTag: )\S+"),
+    "deploy/chart/Chart.yaml": re.compile(r"(?<=version: &version )\S+"),
     "docs/install.md": re.compile(r"(?<=newTag: )\S+"),
 }
 """File -> where in it the version stands, once."""

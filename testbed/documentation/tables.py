@@ -17,11 +17,11 @@ from ipamd.ctl.kubectl import command as kubectl_eni
 from ipamd.flags import declaration, kinds
 from ipamd.flags.declaration import Flag
 from simulator import __main__ as simulator
-from testbed.documentation import alerts, modules
+from testbed.chart import chart
+from testbed.documentation import alerts, config_map, modules
 
 _ROOT: Final = Path(__file__).parents[2]
 _PLUGIN_DEFAULTS: Final = _ROOT / "cni_plugin" / "defaults.py"
-_SETTINGS: Final = _ROOT / "deploy" / "settings.yaml"
 _UNTOLD: Final = (argparse._HelpAction, argparse._SubParsersAction)  # noqa: SLF001 - they have no other names
 _DEFAULT: Final = re.compile(r",? ?\(default:? (.*)\)$")
 
@@ -36,7 +36,8 @@ def all_of_them() -> Mapping[str, str]:
         "kubectl eni flags": _commands(kubectl_eni.parser()),
         "simulator flags": _table(("flag", "default", "meaning"), _parsed(simulator.parser())),
         "plugin variables": _table(("variable", "default", "meaning"), _plugin_variables()),
-        "settings": _table(("key", "default", "meaning"), _settings()),
+        "settings": _table(("key", "default", "meaning"), config_map.rows()),
+        "chart values": _table(("value", "default", "meaning"), chart.rows()),
         "alerts": _table(("alert", "severity", "lasts for", "says"), alerts.rows()),
         "findings": _table(("code", "severity", "means", "breaks", "repaired", "next step"), _findings()),
         "packages": _table(("folder", "subject"), modules.packages()),
@@ -135,20 +136,3 @@ def _plugin_variables() -> Iterator[tuple[str, str, str]]:
         value, meaning = ast.literal_eval(statement.value), ast.literal_eval(documentation.value)
         shown = value.decode() if isinstance(value, bytes) else f"{value:g}"
         yield f"`TKE_ENI_{ast.unparse(target)}`", f"`{shown}`", " ".join(meaning.split())
-
-
-def _settings() -> Iterator[tuple[str, str, str]]:
-    """Yield the keys of tke-eni-defaults with the comment above each."""
-    comment: list[str] = []
-    inside = False
-    for line in _SETTINGS.read_text(encoding="utf-8").splitlines():
-        words = line.strip()
-        if words == "data:":
-            inside = True
-        elif inside and words.startswith("#"):
-            comment.append(words.removeprefix("# "))
-        elif inside and ":" in words:
-            key, _, value = words.partition(": ")
-            default = "" if value == '""' else f"`{value}`"
-            yield f"`{key}`", default, " ".join(comment)
-            comment = []
