@@ -17,7 +17,7 @@ from typing import Final
 from ipamd.agent import answers as answers_of_node
 from ipamd.agent import parts as parts_of_node
 from ipamd.agent.cni import build as cni_room
-from ipamd.agent.cni.request_timing import Observe
+from ipamd.agent.cni.service import Observe
 from ipamd.agent.live_facts import LiveFacts
 from ipamd.agent.node import build as node_room
 from ipamd.agent.options import AgentSettings

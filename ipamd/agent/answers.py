@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from ipamd.agent.cni import build as cni_room
-from ipamd.agent.cni.request_timing import Observe, RequestTiming
-from ipamd.agent.cni.server import Server
+from ipamd.agent.cni.service import Observe
 from ipamd.agent.cni.status import Readiness
 from ipamd.agent.components import NodeComponent, NodeComponents, outside
 from ipamd.agent.diagnosis import build as diagnosis_room
@@ -17,13 +17,22 @@ from ipamd.agent.parts import NodeParts
 from ipamd.agent.pool import build as pool_room
 from ipamd.agent.problems import NodeProblems, harms
 from ipamd.core.kubernetes.node_condition import NodeReason
+from ipamd.grpc_server.methods import RpcService
+from ipamd.grpc_server.server import GrpcServer
+from ipamd.rpc import cni_pb2, diagnosis_pb2, introspection_pb2, maintenance_pb2
+from ipamd.runtime.request_threads import RequestThreads
+
+_OPERATORS: Final = 2
+"""Questions of operators that are worked at together."""
+_MOST_OPERATORS: Final = 16
+"""With those that wait: watches, repairs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeAnswers:
     """The agent's server, and what is told besides: the state of what the node depends on, and problems."""
 
-    server: Server
+    server: GrpcServer
     readiness: Readiness
     components: NodeComponents
     problems: NodeProblems
@@ -106,7 +115,7 @@ def _problems(parts: NodeParts, components: NodeComponents) -> NodeProblems:
 
 def _server(
     parts: NodeParts, problems: NodeProblems, readiness: Readiness, observe: Observe | None
-) -> Server:
+) -> GrpcServer:
     """Return the server of all services on the agent's socket."""
     settings, facts, shared_ledger = parts.settings, parts.facts, parts.shared_ledger
     add = cni_room.add(
@@ -140,11 +149,25 @@ def _server(
         repair_log=parts.repair_log,
         snapshot=parts.dataplane.snapshot,
     )
-    return Server(
+    cni = cni_room.service(settings, parts.sandboxes, add, readiness, shared_ledger)
+    if observe is not None:
+        cni.on_answer(observe)
+    # The plugin must never wait for an operator's question.
+    operators = RequestThreads("rpc-operator", count=_OPERATORS, most=_MOST_OPERATORS)
+    maintained = maintenance_pb2.DESCRIPTOR.services_by_name
+    return GrpcServer(
         settings.socket,
-        cni_room.service(settings, parts.sandboxes, add, readiness, shared_ledger),
-        introspection,
-        maintenance,
-        () if observe is None else (RequestTiming(observe),),
-        more=(parts.pool.control, diagnosis_room.build(parts, add)),
+        (
+            RpcService(cni_pb2.DESCRIPTOR.services_by_name["Cni"], cni, cni_room.threads()),
+            RpcService(
+                introspection_pb2.DESCRIPTOR.services_by_name["Introspection"], introspection, operators
+            ),
+            RpcService(maintained["Maintenance"], maintenance, operators),
+            RpcService(maintained["PoolControl"], parts.pool.control, operators),
+            RpcService(
+                diagnosis_pb2.DESCRIPTOR.services_by_name["Diagnosis"],
+                diagnosis_room.build(parts, add),
+                operators,
+            ),
+        ),
     )

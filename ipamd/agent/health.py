@@ -8,15 +8,14 @@ Thread safety: any thread may call any method.
 """
 
 from pathlib import Path
-
-import grpc
+from typing import Final
 
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.agent.start import AgentStart
-from ipamd.rpc.introspection_pb2 import GetStatusRequest
-from ipamd.rpc.introspection_pb2_grpc import IntrospectionStub
+from ipamd.grpc_server import probe
 
-_PATIENCE = 4.0
+_METHOD: Final = "/tke.eni.v1.Introspection/GetStatus"
+_PATIENCE: Final = 4.0
 """Seconds for one answer, below the time-out of the probes (deploy/daemonset.yaml)."""
 
 
@@ -49,11 +48,5 @@ class AgentHealth:
         starting = self._start.sentence() if self._start is not None else ""
         if starting:
             return starting
-        # A channel of its own, without the back-off that earlier failures would have left.
-        options = [("grpc.use_local_subchannel_pool", 1)]
-        with grpc.insecure_channel(f"unix:{self._socket}", options=options) as channel:
-            try:
-                IntrospectionStub(channel).GetStatus(GetStatusRequest(), timeout=self._patience)
-            except grpc.RpcError as e:
-                return f"{self._socket} does not answer: {e.code().name}: {e.details()}"
-        return ""
+        problem = probe.problem(self._socket, _METHOD, self._patience)
+        return f"{self._socket} does not answer: {problem}" if problem else ""

@@ -10,8 +10,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import grpc
-
 import ipamd
 from ipamd.agent.components import ComponentSight
 from ipamd.agent.eips.reconciler import EipReconciler
@@ -35,8 +33,8 @@ from ipamd.core.ledger.states import (
 from ipamd.core.ledger.uses import use_of
 from ipamd.core.timing import boottime
 from ipamd.core.timing.boottime import Boottime
+from ipamd.grpc_server.call import Call
 from ipamd.rpc import introspection_pb2 as messages
-from ipamd.rpc import introspection_pb2_grpc
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +48,7 @@ class Identity:
     started_at: Boottime
 
 
-class IntrospectionService(introspection_pb2_grpc.IntrospectionServicer):
+class IntrospectionService:
     """Answers `ipamctl`."""
 
     def __init__(
@@ -74,7 +72,7 @@ class IntrospectionService(introspection_pb2_grpc.IntrospectionServicer):
     def GetStatus(  # noqa: N802 - the name in the contract
         self,
         request: messages.GetStatusRequest,
-        context: grpc.ServicerContext,  # noqa: ARG002 - the signature in the contract
+        call: Call,  # noqa: ARG002 - the signature in the contract
     ) -> messages.NodeStatus:
         """Say who the node is, what its pool holds and what is wrong."""
         identity, instance = self._identity, self._identity.instance()
@@ -104,7 +102,7 @@ class IntrospectionService(introspection_pb2_grpc.IntrospectionServicer):
     def ListPods(  # noqa: N802 - the name in the contract
         self,
         request: messages.ListPodsRequest,  # noqa: ARG002 - the signature in the contract
-        context: grpc.ServicerContext,  # noqa: ARG002 - the signature in the contract
+        call: Call,  # noqa: ARG002 - the signature in the contract
     ) -> messages.ListPodsReply:
         """List the Pods that own or occupy an address, by name."""
         entries = [
@@ -117,7 +115,7 @@ class IntrospectionService(introspection_pb2_grpc.IntrospectionServicer):
     def ListEnis(  # noqa: N802 - the name in the contract
         self,
         request: messages.ListEnisRequest,  # noqa: ARG002 - the signature in the contract
-        context: grpc.ServicerContext,  # noqa: ARG002 - the signature in the contract
+        call: Call,  # noqa: ARG002 - the signature in the contract
     ) -> messages.ListEnisReply:
         """List the ENIs that carry Pods."""
         limit = self._pool.terms.limits.ips_per_eni - 1
@@ -128,7 +126,7 @@ class IntrospectionService(introspection_pb2_grpc.IntrospectionServicer):
     def ListEips(  # noqa: N802 - the name in the contract
         self,
         request: messages.ListEipsRequest,  # noqa: ARG002 - the signature in the contract
-        context: grpc.ServicerContext,  # noqa: ARG002 - the signature in the contract
+        call: Call,  # noqa: ARG002 - the signature in the contract
     ) -> messages.ListEipsReply:
         """List the EIPs at this node's addresses, and the claims whose EIP could not be bound."""
         errors = dict(self._eip_reconciler.told())

@@ -8,8 +8,6 @@ import json
 import time
 from collections.abc import Callable, Iterable
 
-import grpc
-
 from ipamd.agent.findings.inspection import Inspection
 from ipamd.agent.node.repair_log import RepairLog
 from ipamd.agent.node.repair_loop import RepairLoop, RoundEnd
@@ -19,10 +17,11 @@ from ipamd.core.findings.finding import Finding
 from ipamd.core.kernel.difference import Difference
 from ipamd.core.ledger.states import Assigned
 from ipamd.core.timing.deadline import Deadline
+from ipamd.grpc_server.call import Call
+from ipamd.grpc_server.status import StatusCode
 from ipamd.net import ipv6_guard, nft_table
 from ipamd.net.model import Snapshot
 from ipamd.rpc import maintenance_pb2 as messages
-from ipamd.rpc import maintenance_pb2_grpc
 
 _MOST_SECONDS = 120.0
 _CLOUD_GOES_ON = (
@@ -30,7 +29,7 @@ _CLOUD_GOES_ON = (
 )
 
 
-class MaintenanceService(maintenance_pb2_grpc.MaintenanceServicer):
+class MaintenanceService:
     """Answers `ipamctl check`, `repair` and `bundle`."""
 
     def __init__(
@@ -52,7 +51,7 @@ class MaintenanceService(maintenance_pb2_grpc.MaintenanceServicer):
     def Check(  # noqa: N802 - the name in the contract
         self,
         request: messages.CheckRequest,  # noqa: ARG002 - the signature in the contract
-        context: grpc.ServicerContext,  # noqa: ARG002 - the signature in the contract
+        call: Call,  # noqa: ARG002 - the signature in the contract
     ) -> messages.Findings:
         """Say what is wrong, and touch nothing."""
         return self._findings()
@@ -60,14 +59,14 @@ class MaintenanceService(maintenance_pb2_grpc.MaintenanceServicer):
     def Repair(  # noqa: N802 - the name in the contract
         self,
         request: messages.RepairRequest,  # noqa: ARG002 - the signature in the contract
-        context: grpc.ServicerContext,
+        call: Call,
     ) -> messages.Findings:
         """Have a round made, then compare."""
-        seconds = min(_MOST_SECONDS, context.time_remaining())
+        seconds = min(_MOST_SECONDS, call.time_remaining())
         before = self._repair_log.number
         end = self._repair.round_now(Deadline.after(seconds, time.monotonic))
         if end is RoundEnd.NOTHING:
-            context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the round has begun and takes longer")
+            call.abort(StatusCode.DEADLINE_EXCEEDED, "the round has begun and takes longer")
         found = self._findings(self._repair_log.since(before))
         if end is RoundEnd.KERNEL:
             found.unfinished.append(_CLOUD_GOES_ON)
@@ -76,13 +75,13 @@ class MaintenanceService(maintenance_pb2_grpc.MaintenanceServicer):
     def DumpKernel(  # noqa: N802 - the name in the contract
         self,
         request: messages.DumpKernelRequest,  # noqa: ARG002 - the signature in the contract
-        context: grpc.ServicerContext,
+        call: Call,
     ) -> messages.KernelDump:
         """Show what is ours in the kernel."""
         try:
             snapshot, table, guard = self._snapshot(), nft_table.listed(), ipv6_guard.listed()
         except IpamError as e:
-            context.abort(grpc.StatusCode.INTERNAL, str(e))
+            call.abort(StatusCode.INTERNAL, str(e))
         shown = dataclasses.asdict(snapshot)
         return messages.KernelDump(
             snapshot=json.dumps(shown, indent=1, default=sorted),

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 from ipamd.core.errors import IpamError
 from ipamd.core.timing.deadline import Deadline
+from ipamd.runtime.request_threads import waits
 
 K = TypeVar("K", bound=Hashable)
 
@@ -26,7 +27,7 @@ class KeyedLock(Generic[K]):
         """Have the lock of a name inside the block; the `refusal` is raised when it does not come in time."""
         lock = self._enter(name)
         try:
-            if not lock.acquire(timeout=deadline.remaining()):
+            if not lock.acquire(blocking=False) and not _waited_for(lock, deadline):
                 raise refusal()
             try:
                 yield
@@ -48,3 +49,9 @@ class KeyedLock(Generic[K]):
                 del self._locks[name]
             else:
                 self._locks[name] = (lock, users - 1)
+
+
+def _waited_for(lock: threading.Lock, deadline: Deadline) -> bool:
+    """Wait for a lock that somebody has; return whether it came."""
+    with waits():
+        return lock.acquire(timeout=deadline.remaining())

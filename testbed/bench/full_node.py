@@ -12,7 +12,7 @@ from testbed.runtime import Sandbox
 
 _KEYS = ("agent_rss_mib", "repair_cpu_ms", "ready_s")
 _AT_ONCE = 25
-"""ADDs under way: fewer than the agent lets wait (`ipamd.agent.cni.server.WAITING`)."""
+"""ADDs under way: fewer than the agent lets wait (`ipamd.agent.cni.build`)."""
 _REPAIRS = 10
 _INTERVAL = 2.0
 """Seconds between two rounds of repair."""

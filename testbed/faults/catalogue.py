@@ -20,7 +20,7 @@ from ipamd.net import mend, netlink, ruleset
 from testbed.faults.points import is_read
 
 _ROOT: Final = Path(ipamd.__file__).parent
-_DAEMONS: Final = ("agent", "cloud", "controller", "kube", "net", "start_file", "store")
+_DAEMONS: Final = ("agent", "cloud", "controller", "grpc_server", "kube", "net", "start_file", "store")
 """The packages and modules that the daemons are made of."""
 _FILE_CHANGES: Final = {"rename", "symlink_to", "unlink", "write_bytes", "write_text"}
 _ACTION: Final = re.compile(

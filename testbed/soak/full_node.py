@@ -17,7 +17,7 @@ from testbed.soak import figures
 
 PODS = 250
 _AT_ONCE = 25
-"""ADDs under way: fewer than the agent lets wait (`ipamd.agent.cni.server.WAITING`)."""
+"""ADDs under way: fewer than the agent lets wait (`ipamd.agent.cni.build`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,6 +40,9 @@ AGENT = {
     "outside-upkeep",
     "pool",
     "pool-worker",
+    "rpc-cni",
+    "rpc-operator",
+    "rpc-socket",
     "watch-configmaps",
     "watch-eipclaims",
     "watch-nodes",
@@ -68,13 +71,12 @@ CONTROLLER = {
     "watch-pods",
     "worker",
 }
-ONE_REQUEST = re.compile(r"rpc_\d+|Thread-\d+ \(process_request_thread\)|admission-call|pod-netns")
+ONE_REQUEST = re.compile(r"Thread-\d+ \(process_request_thread\)|admission-call|pod-netns")
 """Threads of one request each, whose end its asker sees."""
-NOT_OURS = re.compile(r"MainThread|Thread-\d+ \(_serve\)")
-"""The main thread's end is the process's, and gRPC's own thread is gRPC's."""
+NOT_OURS = re.compile(r"MainThread")
+"""Its end is the process's."""
 
 THREADS_MADE_ELSEWHERE = {
-    "agent/cni/server.py": "one for each request that gRPC hands over; its end is the answer's",
     "agent/findings/inspection.py": "of one `ipamctl check`, which waits for them and gets what they raise",
     "agent/findings/outsides.py": "likewise",
     "controller/admission/server.py": "one for each connection; what it raises is logged and ends that",

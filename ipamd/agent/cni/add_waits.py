@@ -1,11 +1,11 @@
 """What an ADD may have to wait for: the API server's word on its Pod, an address, an EIP.
 
-So many ADDs wait at once and no more: the other threads of the server are for requests that need not wait.
+So many ADDs wait at once and no more, each on a thread of its own: other threads serve who need not wait.
 Thread safety: any number of threads may wait.
 """
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from ipamd.agent.cni.pending_adds import PendingAdd
 from ipamd.agent.eips.wait import EipWait
@@ -19,6 +19,7 @@ from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.ledger import ledger
 from ipamd.core.timing.deadline import Deadline
 from ipamd.runtime.concurrency_limit import ConcurrencyLimit
+from ipamd.runtime.request_threads import waits
 
 
 class AddWaits:
@@ -97,11 +98,15 @@ class AddWaits:
         known = self._pods.known(pod)
         return known is not None and known.ref == pod and not known.wants_sandbox
 
-    def _slot(self, what: str) -> contextlib.AbstractContextManager[None]:
-        """Wait for `what` inside the block, if a thread is left for those that need not wait."""
-        return self._limit.slot(
-            lambda: TryAgainError(
+    @contextlib.contextmanager
+    def _slot(self, what: str) -> Iterator[None]:
+        """Wait for `what` inside the block, if not too many wait already; another thread serves the rest."""
+
+        def refusal() -> TryAgainError:
+            return TryAgainError(
                 f"{self._limit.count} Pods of this node wait already, this one would wait for {what}",
                 advice="the kubelet tries again by itself",
             )
-        )
+
+        with self._limit.slot(refusal), waits():
+            yield

@@ -12,7 +12,6 @@ from ipamd.agent.cni.gc import GarbageCollection
 from ipamd.agent.cni.pending_adds import PendingAdds
 from ipamd.agent.cni.pending_deletes import PendingDeletes
 from ipamd.agent.cni.sandbox_wiring import SandboxWiring
-from ipamd.agent.cni.server import WAITING, Server
 from ipamd.agent.cni.service import CniService
 from ipamd.agent.cni.status import Readiness
 from ipamd.agent.eips.build import NodeEips
@@ -22,12 +21,19 @@ from ipamd.agent.pods.build import NodePods
 from ipamd.agent.pool.pool import Pool
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core.kubernetes.pods import PodView
+from ipamd.grpc_server.server import GrpcServer
 from ipamd.net.dataplane import DataPlane
 from ipamd.runtime.concurrency_limit import ConcurrencyLimit
 from ipamd.runtime.metric import Source
+from ipamd.runtime.request_threads import RequestThreads
 from ipamd.runtime.service import Service
 
 _SERVER_GRACE: Final = 10.0
+_SERVED: Final = 4
+"""Requests of the plugin that are worked at together; more would only make them take turns."""
+_WAITING: Final = 40
+"""How many ADDs may wait for an address or an EIP."""
+_MOST_THREADS: Final = 48
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +93,7 @@ def add(
         pending=sandboxes.pending_adds,
         cooldown=settings.ip_cooldown,
     )
-    limit = ConcurrencyLimit(WAITING)
+    limit = ConcurrencyLimit(_WAITING)
     return Add(
         queued_deletes=sandboxes.pending_deletes,
         waits=AddWaits(shared_ledger, pods=pods.source, pool=pool, eips=eips.wait, limit=limit),
@@ -116,7 +122,14 @@ def service(
     )
 
 
-def serve(server: Server, sandboxes: Sandboxes, announce: Service, *, metrics: Source) -> tuple[Service, ...]:
+def threads() -> RequestThreads:
+    """Return what serves the verbs, apart from what serves operators."""
+    return RequestThreads("rpc-cni", count=_SERVED, most=_MOST_THREADS)
+
+
+def serve(
+    server: GrpcServer, sandboxes: Sandboxes, announce: Service, *, metrics: Source
+) -> tuple[Service, ...]:
     """Return what serves the plugin, with the queued DELs done: before, and for those that came meanwhile.
 
     `announce` has the runtime know that the plugin is served.
@@ -125,13 +138,9 @@ def serve(server: Server, sandboxes: Sandboxes, announce: Service, *, metrics: S
     def drain() -> None:
         sandboxes.pending_deletes.drain()
 
-    def stop(seconds: float) -> bool:
-        server.stop(seconds)
-        return True
-
     return (
         Service(name="DELs queued before", start=drain),
-        Service(name="server", start=server.start, stop=stop, grace=_SERVER_GRACE, metrics=metrics),
+        Service(name="server", start=server.start, stop=server.stop, grace=_SERVER_GRACE, metrics=metrics),
         announce,
         Service(name="DELs queued meanwhile", start=drain),
     )

@@ -11,8 +11,6 @@ import time
 import uuid
 from collections.abc import Callable
 
-import grpc
-
 from ipamd import logs
 from ipamd.agent.cni.add import Add
 from ipamd.agent.cni.check import Check
@@ -23,7 +21,8 @@ from ipamd.core.cni import requests
 from ipamd.core.cni.errors import CniError, Code
 from ipamd.core.errors import IpamError
 from ipamd.core.timing.deadline import Deadline
-from ipamd.rpc import cni_pb2, cni_pb2_grpc
+from ipamd.grpc_server.call import Call
+from ipamd.rpc import cni_pb2
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +32,11 @@ _ANSWER_SECONDS = 0.5
 """Kept back from the caller's deadline, so that an answer on it still arrives."""
 
 
-class CniService(cni_pb2_grpc.CniServicer):
+Observe = Callable[[str, str, float], None]
+"""Takes a verb, the code of its answer ("0" is success) and the seconds that it took."""
+
+
+class CniService:
     """Serves the verbs of CNI."""
 
     def __init__(
@@ -53,13 +56,18 @@ class CniService(cni_pb2_grpc.CniServicer):
         self._gc = gc
         self._readiness = readiness
         self._add_timeout = add_timeout
+        self._observers: list[Observe] = []
+
+    def on_answer(self, observe: Observe) -> None:
+        """Have `observe` called for each answer, on the server's threads; before the first one."""
+        self._observers.append(observe)
 
     def Add(  # noqa: N802 - the name in the contract
-        self, request: cni_pb2.CniRequest, context: grpc.ServicerContext
+        self, request: cni_pb2.CniRequest, call: Call
     ) -> cni_pb2.CniReply:
         """Serve ADD."""
-        deadline = _deadline(context, self._add_timeout)
-        context.add_callback(self._add.wake)
+        deadline = _deadline(call, self._add_timeout)
+        call.on_cancel(self._add.wake)
 
         def serve() -> bytes:
             parsed = requests.parse_add(request.environment, request.stdin)
@@ -70,15 +78,15 @@ class CniService(cni_pb2_grpc.CniServicer):
                 pod=pod.name,
                 container_id=parsed.key.container_id,
             ):
-                return self._add.add(parsed, deadline, lambda: not context.is_active())
+                return self._add.add(parsed, deadline, lambda: not call.is_active())
 
-        return _answered("ADD", serve)
+        return self._answered("ADD", serve)
 
     def Del(  # noqa: N802 - the name in the contract
-        self, request: cni_pb2.CniRequest, context: grpc.ServicerContext
+        self, request: cni_pb2.CniRequest, call: Call
     ) -> cni_pb2.CniReply:
         """Serve DEL."""
-        deadline = _deadline(context, _DELETE_SECONDS)
+        deadline = _deadline(call, _DELETE_SECONDS)
 
         def serve() -> bytes:
             parsed = requests.parse_del(request.environment, request.stdin)
@@ -86,12 +94,12 @@ class CniService(cni_pb2_grpc.CniServicer):
                 self._delete.delete(parsed, deadline)
             return b""
 
-        return _answered("DEL", serve)
+        return self._answered("DEL", serve)
 
     def Check(  # noqa: N802 - the name in the contract
         self,
         request: cni_pb2.CniRequest,
-        context: grpc.ServicerContext,  # noqa: ARG002 - the signature in the contract
+        call: Call,  # noqa: ARG002 - the signature in the contract
     ) -> cni_pb2.CniReply:
         """Serve CHECK."""
 
@@ -101,13 +109,13 @@ class CniService(cni_pb2_grpc.CniServicer):
                 self._check.check(parsed)
             return b""
 
-        return _answered("CHECK", serve)
+        return self._answered("CHECK", serve)
 
     def Gc(  # noqa: N802 - the name in the contract
-        self, request: cni_pb2.CniRequest, context: grpc.ServicerContext
+        self, request: cni_pb2.CniRequest, call: Call
     ) -> cni_pb2.CniReply:
         """Serve GC."""
-        deadline = _deadline(context, _DELETE_SECONDS)
+        deadline = _deadline(call, _DELETE_SECONDS)
 
         def serve() -> bytes:
             parsed = requests.parse_gc(request.environment, request.stdin)
@@ -115,12 +123,12 @@ class CniService(cni_pb2_grpc.CniServicer):
                 self._gc.collect(parsed, deadline)
             return b""
 
-        return _answered("GC", serve)
+        return self._answered("GC", serve)
 
     def Status(  # noqa: N802 - the name in the contract
         self,
         request: cni_pb2.CniRequest,
-        context: grpc.ServicerContext,  # noqa: ARG002 - the signature in the contract
+        call: Call,  # noqa: ARG002 - the signature in the contract
     ) -> cni_pb2.CniReply:
         """Serve STATUS."""
 
@@ -130,32 +138,38 @@ class CniService(cni_pb2_grpc.CniServicer):
                 self._readiness.check(parsed)
             return b""
 
-        return _answered("STATUS", serve)
+        return self._answered("STATUS", serve)
+
+    def _answered(self, verb: str, serve: Callable[[], bytes]) -> cni_pb2.CniReply:
+        began = time.monotonic()
+        with logs.about(call_id=uuid.uuid4().hex[:_ID_DIGITS]):
+            outcome = _outcome(verb, serve)
+        if isinstance(outcome, CniError):
+            reply, code = cni_pb2.CniReply(stdout=outcome.encoded(), exit_code=1), str(int(outcome.code))
+        else:
+            reply, code = cni_pb2.CniReply(stdout=outcome, exit_code=0), "0"
+        for observe in self._observers:
+            observe(verb, code, time.monotonic() - began)
+        return reply
 
 
-def _deadline(context: grpc.ServicerContext, most: float) -> Deadline:
+def _deadline(call: Call, most: float) -> Deadline:
     """Return the end of the call: the caller's, and never later than `most` seconds from now."""
-    remaining = max(0.0, context.time_remaining() - _ANSWER_SECONDS)
+    remaining = max(0.0, call.time_remaining() - _ANSWER_SECONDS)
     return Deadline.after(min(most, remaining), time.monotonic)
 
 
-def _answered(verb: str, serve: Callable[[], bytes]) -> cni_pb2.CniReply:
-    with logs.about(call_id=uuid.uuid4().hex[:_ID_DIGITS]):
-        return _served(verb, serve)
-
-
-def _served(verb: str, serve: Callable[[], bytes]) -> cni_pb2.CniReply:
+def _outcome(verb: str, serve: Callable[[], bytes]) -> bytes | CniError:
     try:
-        return cni_pb2.CniReply(stdout=serve(), exit_code=0)
+        return serve()
     except CniError as e:
-        return cni_pb2.CniReply(stdout=e.encoded(), exit_code=1)
+        return e
     except IpamError as e:
-        error = CniError(Code.INTERNAL, f"{verb}: {e.message}", advice=e.advice)
+        return CniError(Code.INTERNAL, f"{verb}: {e.message}", advice=e.advice)
     except Exception as e:  # the runtime is owed an answer, whatever is wrong with us
         log.exception("%s failed by a defect", verb)
-        error = CniError(
+        return CniError(
             Code.INTERNAL,
             f"{verb}: a defect of the agent: {type(e).__name__}: {e}",
             advice="see the agent's log",
         )
-    return cni_pb2.CniReply(stdout=error.encoded(), exit_code=1)

@@ -1,9 +1,5 @@
 """What answers an operator who asks more than what the agent knows by itself."""
 
-from collections.abc import Callable
-
-import grpc
-
 from ipamd.agent.cni.add import Add
 from ipamd.agent.diagnosis.explain import PodExplain
 from ipamd.agent.diagnosis.history import PodHistory
@@ -11,14 +7,10 @@ from ipamd.agent.diagnosis.service import DiagnosisService
 from ipamd.agent.diagnosis.trace import PodTrace
 from ipamd.agent.parts import NodeParts
 from ipamd.core.history.changes import PodChange
-from ipamd.rpc import diagnosis_pb2_grpc
-
-Register = Callable[[grpc.Server], None]
-"""Adds services to a server that has not been started."""
 
 
-def build(parts: NodeParts, add: Add) -> Register:
-    """Return what adds the service, which remembers from now on what happens to Pods."""
+def build(parts: NodeParts, add: Add) -> DiagnosisService:
+    """Return the service, which remembers from now on what happens to Pods."""
     facts, eips = parts.facts, parts.eips
     trace = PodTrace(
         shared_ledger=parts.shared_ledger,
@@ -41,8 +33,7 @@ def build(parts: NodeParts, add: Add) -> Register:
         history=_history(parts, add),
         bind_errors=eips.reconciler.told,
     )
-    service = DiagnosisService(explain, parts.settings.effective)
-    return lambda server: diagnosis_pb2_grpc.add_DiagnosisServicer_to_server(service, server)
+    return DiagnosisService(explain, parts.settings.effective)
 
 
 def _history(parts: NodeParts, add: Add) -> PodHistory:

@@ -10,8 +10,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-import grpc
-
 from ipamd.agent.diagnosis import claim_list
 from ipamd.agent.diagnosis.explain import PodExplain, PodExplanation
 from ipamd.agent.diagnosis.trace import NoSuchPodError, TraceResult
@@ -20,8 +18,10 @@ from ipamd.core.history.events import PodEvent
 from ipamd.core.ledger.states import BindStage
 from ipamd.core.timing import boottime
 from ipamd.flags.effective import EffectiveFlag
+from ipamd.grpc_server.call import Call
+from ipamd.grpc_server.status import StatusCode
 from ipamd.rpc import diagnosis_pb2 as messages
-from ipamd.rpc import diagnosis_pb2_grpc
+from ipamd.runtime.request_threads import waits
 
 _WATCHERS: Final = 4
 """Watches at a time: each keeps a thread that the plugin may need."""
@@ -29,7 +29,7 @@ _LOOK_SECONDS: Final = 1.0
 """How soon a watch notices that nobody listens any more."""
 
 
-class DiagnosisService(diagnosis_pb2_grpc.DiagnosisServicer):
+class DiagnosisService:
     """Answers `ipamctl trace`, `explain`, `watch`, `claims` and `settings`."""
 
     def __init__(self, explain: PodExplain, settings: Sequence[EffectiveFlag]) -> None:
@@ -39,34 +39,34 @@ class DiagnosisService(diagnosis_pb2_grpc.DiagnosisServicer):
         self._seats = threading.BoundedSemaphore(_WATCHERS)
 
     def Trace(  # noqa: N802 - the name in the contract
-        self, request: messages.TraceRequest, context: grpc.ServicerContext
+        self, request: messages.TraceRequest, call: Call
     ) -> messages.TraceReply:
         """Say which way a packet goes."""
-        with _told(context):
+        with _told(call):
             found = self._explain.trace.run(request.namespace, request.name, request.destination)
         return _trace_reply(found)
 
     def Explain(  # noqa: N802 - the name in the contract
-        self, request: messages.ExplainRequest, context: grpc.ServicerContext
+        self, request: messages.ExplainRequest, call: Call
     ) -> messages.ExplainReply:
         """Say what has happened to a Pod, what is wrong and what comes next."""
-        with _told(context):
+        with _told(call):
             found = self._explain.run(request.namespace, request.name)
         return self._explain_reply(found)
 
     def Watch(  # noqa: N802 - the name in the contract
-        self, request: messages.WatchRequest, context: grpc.ServicerContext
+        self, request: messages.WatchRequest, call: Call
     ) -> Iterator[messages.PodEventEntry]:
         """Tell what happens, until the caller goes."""
         if not self._seats.acquire(blocking=False):
-            context.abort(
-                grpc.StatusCode.FAILED_PRECONDITION,
+            call.abort(
+                StatusCode.FAILED_PRECONDITION,
                 f"{_WATCHERS} others watch this node; end one of them, or use `ipamctl explain pod`",
             )
         try:
-            with self._explain.history.watched() as events:
-                context.send_initial_metadata(())  # from now on nothing is missed
-                while context.is_active():
+            with waits(), self._explain.history.watched() as events:
+                call.send_initial_metadata()  # from now on nothing is missed
+                while call.is_active():
                     try:
                         event = events.get(timeout=_LOOK_SECONDS)
                     except queue.Empty:
@@ -79,7 +79,7 @@ class DiagnosisService(diagnosis_pb2_grpc.DiagnosisServicer):
     def ListClaims(  # noqa: N802 - the name in the contract
         self,
         request: messages.ListClaimsRequest,  # noqa: ARG002 - the signature in the contract
-        context: grpc.ServicerContext,  # noqa: ARG002 - the signature in the contract
+        call: Call,  # noqa: ARG002 - the signature in the contract
     ) -> messages.ListClaimsReply:
         """List the EIPClaims of the node, by name."""
         claims = sorted(self._explain.claims.all(), key=str)
@@ -88,7 +88,7 @@ class DiagnosisService(diagnosis_pb2_grpc.DiagnosisServicer):
     def ListSettings(  # noqa: N802 - the name in the contract
         self,
         request: messages.ListSettingsRequest,  # noqa: ARG002 - the signature in the contract
-        context: grpc.ServicerContext,  # noqa: ARG002 - the signature in the contract
+        call: Call,  # noqa: ARG002 - the signature in the contract
     ) -> messages.ListSettingsReply:
         """List the flags as they are in effect."""
         return messages.ListSettingsReply(
@@ -136,16 +136,16 @@ class DiagnosisService(diagnosis_pb2_grpc.DiagnosisServicer):
 
 
 @contextmanager
-def _told(context: grpc.ServicerContext) -> Iterator[None]:
+def _told(call: Call) -> Iterator[None]:
     """End the call with what is wrong, in a status that ipamctl knows."""
     try:
         yield
     except NoSuchPodError as e:
-        context.abort(grpc.StatusCode.NOT_FOUND, str(e))
+        call.abort(StatusCode.NOT_FOUND, str(e))
     except InvalidInputError as e:
-        context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(e))
+        call.abort(StatusCode.INVALID_ARGUMENT, str(e))
     except IpamError as e:
-        context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(e))
+        call.abort(StatusCode.FAILED_PRECONDITION, str(e))
 
 
 def _trace_reply(found: TraceResult) -> messages.TraceReply:

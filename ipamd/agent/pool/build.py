@@ -1,10 +1,8 @@
 """The pool of the node's addresses: what it has to keep to, who grows and shrinks it."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-
-import grpc
 
 from ipamd.agent.enis import NodeEnis
 from ipamd.agent.live_facts import LiveFacts
@@ -19,7 +17,6 @@ from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.core.kubernetes import capacity
 from ipamd.core.ledger.states import Assigned, Occupied
-from ipamd.rpc import maintenance_pb2_grpc
 from ipamd.runtime.metric import Metric
 from ipamd.runtime.service import Service
 from ipamd.store.database import Database
@@ -33,7 +30,7 @@ class NodePool:
 
     pool: Pool
     freeze: PoolFreeze
-    control: Callable[[grpc.Server], None]
+    control: PoolControlService
     """Adds the service by which an operator does it."""
 
 
@@ -77,12 +74,7 @@ def build(
         freeze=freeze,
         instance=lambda: facts.current.instance,
     )
-    control = PoolControlService(freeze, drain)
-    return NodePool(
-        pool=pool,
-        freeze=freeze,
-        control=lambda server: maintenance_pb2_grpc.add_PoolControlServicer_to_server(control, server),
-    )
+    return NodePool(pool=pool, freeze=freeze, control=PoolControlService(freeze, drain))
 
 
 def figures(shared_ledger: SharedLedger, pool: Pool) -> str:

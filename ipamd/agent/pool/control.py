@@ -8,19 +8,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-import grpc
-
 from ipamd.agent.pool.drain import Drain
 from ipamd.agent.pool.freeze import PoolFreeze
 from ipamd.core.errors import IpamError
 from ipamd.core.timing.deadline import Deadline
+from ipamd.grpc_server.call import Call
+from ipamd.grpc_server.status import StatusCode
 from ipamd.rpc import maintenance_pb2 as messages
-from ipamd.rpc import maintenance_pb2_grpc
 
 _MOST_SECONDS: Final = 120.0
 
 
-class PoolControlService(maintenance_pb2_grpc.PoolControlServicer):
+class PoolControlService:
     """Answers `ipamctl pool freeze`, `pool thaw` and `drain`."""
 
     def __init__(self, freeze: PoolFreeze, drain: Drain) -> None:
@@ -31,31 +30,31 @@ class PoolControlService(maintenance_pb2_grpc.PoolControlServicer):
     def Freeze(  # noqa: N802 - the name in the contract
         self,
         request: messages.FreezeRequest,  # noqa: ARG002 - the signature in the contract
-        context: grpc.ServicerContext,
+        call: Call,
     ) -> messages.FreezeReply:
         """Freeze the pool."""
-        with _told(context):
+        with _told(call):
             changed = self._freeze.freeze()
         return self._reply(changed=changed)
 
     def Thaw(  # noqa: N802 - the name in the contract
         self,
         request: messages.ThawRequest,  # noqa: ARG002 - the signature in the contract
-        context: grpc.ServicerContext,
+        call: Call,
     ) -> messages.FreezeReply:
         """Thaw the pool."""
-        with _told(context):
+        with _told(call):
             changed = self._freeze.thaw()
         return self._reply(changed=changed)
 
     def Drain(  # noqa: N802 - the name in the contract
         self,
         request: messages.DrainRequest,  # noqa: ARG002 - the signature in the contract
-        context: grpc.ServicerContext,
+        call: Call,
     ) -> messages.DrainReply:
         """Give back what no Pod uses."""
-        seconds = min(_MOST_SECONDS, context.time_remaining())
-        with _told(context):
+        seconds = min(_MOST_SECONDS, call.time_remaining())
+        with _told(call):
             outcome = self._drain.run(Deadline.after(seconds, time.monotonic))
         return messages.DrainReply(
             addresses=outcome.addresses, enis=outcome.enis, obstacles=outcome.obstacles
@@ -67,8 +66,8 @@ class PoolControlService(maintenance_pb2_grpc.PoolControlServicer):
 
 
 @contextmanager
-def _told(context: grpc.ServicerContext) -> Iterator[None]:
+def _told(call: Call) -> Iterator[None]:
     try:
         yield
     except IpamError as e:
-        context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(e))
+        call.abort(StatusCode.FAILED_PRECONDITION, str(e))

@@ -1,0 +1,97 @@
+"""Header decompression, by the examples of RFC 7541 and beside the plugin's, which is another program."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cni_plugin import hpack as plugin_hpack
+from cni_plugin import huffman as plugin_huffman
+from ipamd.grpc_server import hpack, huffman
+
+
+def decoded(decoder, *blocks):
+    return [decoder.decode(bytes.fromhex(block)) for block in blocks]
+
+
+def test_requests_without_huffman_of_appendix_c_3():
+    assert decoded(
+        hpack.HeaderDecoder(),
+        "8286 8441 0f77 7777 2e65 7861 6d70 6c65 2e63 6f6d",
+        "8286 84be 5808 6e6f 2d63 6163 6865",
+    )[1] == [
+        (b":method", b"GET"),
+        (b":scheme", b"http"),
+        (b":path", b"/"),
+        (b":authority", b"www.example.com"),
+        (b"cache-control", b"no-cache"),
+    ]
+
+
+def test_requests_with_huffman_of_appendix_c_4():
+    found = decoded(
+        hpack.HeaderDecoder(),
+        "8286 8441 8cf1 e3c2 e5f2 3a6b a0ab 90f4 ff",
+        "8286 84be 5886 a8eb 1064 9cbf",
+        "8287 85bf 4088 25a8 49e9 5ba9 7d7f 8925 a849 e95b b8e8 b4bf",
+    )
+
+    assert found[2] == [
+        (b":method", b"GET"),
+        (b":scheme", b"https"),
+        (b":path", b"/index.html"),
+        (b":authority", b"www.example.com"),
+        (b"custom-key", b"custom-value"),
+    ]
+
+
+STRINGS = st.binary(max_size=30).map(lambda text: bytes((len(text),)) + text)
+FIELDS = st.one_of(
+    st.integers(0, 70).map(lambda index: bytes((0x80 | index,))),
+    st.builds(lambda name, value: b"\x40" + name + value, STRINGS, STRINGS),
+    st.builds(lambda index, value: bytes((0x40 | index,)) + value, st.integers(1, 62), STRINGS),
+    st.builds(lambda index, value: bytes((index,)) + value, st.integers(1, 14), STRINGS),
+    st.binary(max_size=6),
+)
+BLOCKS = st.builds(
+    lambda update, fields: update + b"".join(fields),
+    st.sampled_from([b"", b"\x20", b"\x3e", b"\x3f\xe1\x01", b"\x3f\xff\xff\x01"]),
+    st.lists(FIELDS, max_size=8),
+)
+
+
+@given(st.lists(BLOCKS, max_size=5))
+def test_both_sides_of_the_wire_read_the_same(blocks):
+    ours, plugins = hpack.HeaderDecoder(), plugin_hpack.Decoder()
+    for block in blocks:
+        try:
+            expected = plugins.decode(block)
+        except plugin_hpack.HpackError:
+            with pytest.raises(hpack.HeaderCompressionError):
+                ours.decode(block)
+            return
+        assert ours.decode(block) == expected
+
+
+@given(st.binary(max_size=40))
+def test_huffman_codes_are_read_as_by_the_plugin(data):
+    try:
+        expected = plugin_huffman.decode(data)
+    except plugin_huffman.HuffmanError:
+        with pytest.raises(huffman.HuffmanCodeError):
+            huffman.decode(data)
+        return
+    assert huffman.decode(data) == expected
+
+
+@given(st.binary(max_size=9).filter(bool), st.binary(max_size=400))
+def test_what_is_written_is_read(name, value):
+    assert hpack.HeaderDecoder().decode(hpack.literal(name, value)) == [(name, value)]
+
+
+def test_fields_larger_than_the_limit_are_dropped_and_the_table_stays_right():
+    decoder = hpack.HeaderDecoder()
+    assert decoder.decode(b"\x40\x01b\x01c") == [(b"b", b"c")]
+
+    assert decoder.decode(b"\xbe" * 600) is None
+
+    assert decoder.decode(b"\xbe") == [(b"b", b"c")]
