@@ -167,7 +167,7 @@ class _Series:
 
 def _on_new_nodes(directory: Path, scenario: type[Scenario], found: Run, choose: Choice, say: Say) -> None:
     """Let a daemon die in its first start, each time in a region of its own."""
-    daemon = scenario.doomed[0]
+    daemon = scenario.victims[0]
     try:
         with _new_node(directory) as node:
             node.open()

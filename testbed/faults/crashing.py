@@ -83,9 +83,9 @@ class Performance:
     ) -> None:
         self.close()
 
-    def open(self, *, doomed: str = "", at: Point | None = None) -> None:
-        """Start region and daemons; the one named `doomed` dies at the point on its way."""
-        self.stage.open(doomed=doomed, at=at)
+    def open(self, *, victim: str = "", at: Point | None = None) -> None:
+        """Start region and daemons; the one named `victim` dies at the point on its way."""
+        self.stage.open(victim=victim, at=at)
         bed = self.stage.bed
         masquerade.install(bed.node.netns, vpc_cidrs=bed.region["vpc_cidrs"])
         self._reporter = probes.SourceReporter(bed.internet_netns)
@@ -97,7 +97,7 @@ class Performance:
         self.stage.close()
 
     def record(self, scenario: Scenario) -> dict[str, list[str]]:
-        """Perform the scenario without a kill; return the steps of each doomed daemon."""
+        """Perform the scenario without a kill; return the steps of each victim."""
         scene = self._scene(Retry.SAME_SANDBOX)
         self._lacks = lambda: scenario.lacks(scene)
         scenario.prepare(scene)
@@ -105,7 +105,7 @@ class Performance:
         if isinstance(scenario, StartScenario):
             scenario.interrupt(scene)
         else:
-            for name in scenario.doomed:
+            for name in scenario.victims:
                 self.stage.remote(name).arm(None)
         scenario.act(scene)
         late = self._settle(SOON)
@@ -113,7 +113,7 @@ class Performance:
             raise RuntimeError(
                 f"{scenario.name} does not come to rest without a kill: {'; '.join(map(str, late))}"
             )
-        taken = {name: self.stage.remote(name).taken() for name in scenario.doomed}
+        taken = {name: self.stage.remote(name).taken() for name in scenario.victims}
         self._clean_up()
         return taken
 
@@ -150,7 +150,7 @@ class Performance:
         """Open everything with a kill in the daemon's first start, and write the outcome into the trial."""
         began = time.monotonic()
         try:
-            self.open(doomed=trial.daemon, at=trial.point)
+            self.open(victim=trial.daemon, at=trial.point)
             scene = self._scene(trial.retry)
             self._judge(trial, scene)
             if trial.outcome is not Outcome.FAILED:

@@ -12,7 +12,7 @@ class Add(Scenario):
     """A Pod without EIP."""
 
     name = "ADD"
-    doomed: ClassVar[Sequence[str]] = (AGENT,)
+    victims: ClassVar[Sequence[str]] = (AGENT,)
     annotations: ClassVar[Mapping[str, str] | None] = None
 
     def prepare(self, scene: Scene) -> None:
@@ -27,7 +27,7 @@ class AddWithEip(Add):
     """A Pod whose EIP is ordered, bound and waited for: provision and bind."""
 
     name = "ADD with EIP"
-    doomed = DAEMONS
+    victims = DAEMONS
     annotations = EIP
 
 
@@ -84,7 +84,7 @@ class Delete(Scenario):
     """DEL of a Pod without EIP."""
 
     name = "DEL"
-    doomed: ClassVar[Sequence[str]] = (AGENT,)
+    victims: ClassVar[Sequence[str]] = (AGENT,)
     annotations: ClassVar[Mapping[str, str] | None] = None
 
     def prepare(self, scene: Scene) -> None:
@@ -100,7 +100,7 @@ class DeleteWithEip(Delete):
     """DEL of a Pod with EIP: unbind and release."""
 
     name = "DEL with EIP"
-    doomed = DAEMONS
+    victims = DAEMONS
     annotations = EIP
 
 
@@ -152,7 +152,7 @@ class Burst(Scenario):
     """More Pods than there are warm addresses: the pool grows while they wait."""
 
     name = "pool grows"
-    doomed: ClassVar[Sequence[str]] = (AGENT,)
+    victims: ClassVar[Sequence[str]] = (AGENT,)
     flags = EXACT
 
     def prepare(self, scene: Scene) -> None:
@@ -169,7 +169,7 @@ class Drain(Scenario):
     """Pods go, and their addresses are given back."""
 
     name = "pool shrinks"
-    doomed: ClassVar[Sequence[str]] = (AGENT,)
+    victims: ClassVar[Sequence[str]] = (AGENT,)
     flags = EXACT
 
     def prepare(self, scene: Scene) -> None:

@@ -45,7 +45,7 @@ class Scenario(ABC):
     """One piece of everyday life. `prepare` leaves on `self` what `act` needs."""
 
     name: ClassVar[str]
-    doomed: ClassVar[Sequence[str]] = DAEMONS
+    victims: ClassVar[Sequence[str]] = DAEMONS
     """Whose deaths make a difference."""
     needs_new_node: ClassVar[bool] = False
     only_steps: ClassVar[Sequence[str]] = ()
@@ -77,7 +77,7 @@ class StartScenario(Scenario):
     def act(self, scene: Scene, at: Point | None = None) -> None:
         """Start it and wait until it does its work, in this life or in the next."""
         stage = scene.kubelet.stage
-        stage.start(self.doomed[0], at=at)
+        stage.start(self.victims[0], at=at)
         self.meanwhile(scene)
         stage.until("the daemons ready", stage.is_ready, seconds=30)
 

@@ -22,8 +22,8 @@ from ipamd.core.timing.deadline import Deadline
 from testbed import processes
 from testbed.bed import Bed
 from testbed.chain import PLUGINS
-from testbed.faults.doomed import Remote
 from testbed.faults.points import Point
+from testbed.faults.victim import Remote
 from testbed.processes import Child
 
 _Result = TypeVar("_Result")
@@ -63,7 +63,7 @@ _AGENT_OPTIONS: Final = (
     "20s",
 )
 # One identity for all its lives: a replica that has died takes its own Lease again at once.
-_CONTROLLER_OPTIONS: Final = ("--identity", "doomed", "--resync", "10s")
+_CONTROLLER_OPTIONS: Final = ("--identity", "victim", "--resync", "10s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,11 +108,11 @@ class Stage:
         self._caller.shutdown()
         self.bed.close()
 
-    def open(self, *, doomed: str = "", at: Point | None = None) -> None:
-        """Start the region and both daemons; the one named `doomed` dies at the point on its way."""
+    def open(self, *, victim: str = "", at: Point | None = None) -> None:
+        """Start the region and both daemons; the one named `victim` dies at the point on its way."""
         self.bed.start_region(REGION)
         for name in reversed(DAEMONS):
-            self.start(name, at=at if name == doomed else None)
+            self.start(name, at=at if name == victim else None)
         self.until("the daemons ready", self.is_ready, seconds=_READY_SECONDS)
 
     def child(self, name: str) -> Child | None:
@@ -130,7 +130,7 @@ class Stage:
 
     def start(self, name: str, *, at: Point | None = None) -> None:
         """Start one daemon; it dies at the point, if one is given."""
-        launcher = ["-m", "testbed.faults.doomed", "--orders", str(self._sockets[name])]
+        launcher = ["-m", "testbed.faults.victim", "--orders", str(self._sockets[name])]
         if at is not None:
             launcher += ["--at", str(at)]
         if name == AGENT:

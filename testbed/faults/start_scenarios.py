@@ -21,7 +21,7 @@ class AgentStart(StartScenario):
     """An agent starts again among running Pods; a DEL is queued, and the kernel lost something."""
 
     name = "agent starts again"
-    doomed: ClassVar[Sequence[str]] = (AGENT,)
+    victims: ClassVar[Sequence[str]] = (AGENT,)
 
     def prepare(self, scene: Scene) -> None:
         """Have Pods."""
@@ -46,7 +46,7 @@ class EniLost(StartScenario):
     """Somebody has detached the ENI for Pods while the agent was down; the node gets another one."""
 
     name = "agent starts, ENI detached"
-    doomed: ClassVar[Sequence[str]] = (AGENT,)
+    victims: ClassVar[Sequence[str]] = (AGENT,)
     # Each takes long, as an agent waits for a link that may be plugged in late.
     only_steps = ("nft.forget_eni", "netlink.del", "store.commit", "store.put_intent")
 
@@ -98,7 +98,7 @@ class ControllerStart(StartScenario):
     """A controller starts and finds one Pod that waits for an EIP, and one claim whose Pod is gone."""
 
     name = "controller starts"
-    doomed: ClassVar[Sequence[str]] = (CONTROLLER,)
+    victims: ClassVar[Sequence[str]] = (CONTROLLER,)
 
     def prepare(self, scene: Scene) -> None:
         """Have a Pod with EIP."""
@@ -119,7 +119,7 @@ class FirstStart(StartScenario):
     """An agent starts on a node that has never had one: store, first ENI, rules, nft table, capacity."""
 
     name = "agent starts on a new node"
-    doomed: ClassVar[Sequence[str]] = (AGENT,)
+    victims: ClassVar[Sequence[str]] = (AGENT,)
     needs_new_node = True
 
     def prepare(self, scene: Scene) -> None:
@@ -133,7 +133,7 @@ class FirstLease(FirstStart):
     """A controller starts in a cluster that has never had one."""
 
     name = "controller starts in a new cluster"
-    doomed: ClassVar[Sequence[str]] = (CONTROLLER,)
+    victims: ClassVar[Sequence[str]] = (CONTROLLER,)
 
 
 class ObjectsOfOthers(ControllerStart):

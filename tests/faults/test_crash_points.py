@@ -86,7 +86,7 @@ class Unable(Scenario):
 class UnableAtFirst(Unable):
     name = "unable at first"
     needs_new_node = True
-    doomed = ("nobody",)
+    victims = ("nobody",)
 
 
 def test_a_scenario_that_fails_without_a_kill_is_told_and_the_others_have_their_turn(tmp_path):

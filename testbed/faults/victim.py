@@ -1,4 +1,4 @@
-"""Runs a daemon of the product that dies at a point: `python -m testbed.faults.doomed [flags] -- agent ...`.
+"""Runs a daemon of the product that dies at a point: `python -m testbed.faults.victim [flags] -- agent ...`.
 
 The daemon is the product's own, unchanged: all that is added is a listener to its steps
 (`ipamd.runtime.failpoints`), which ends the process by SIGKILL, as the OOM killer does: no handler, no
@@ -23,8 +23,8 @@ from ipamd.runtime import failpoints
 from testbed.faults.points import Point, parse
 
 
-class Doom:
-    """Counts steps and ends the process at the given one. Thread safety: called from all threads."""
+class Kill:
+    """Counts steps and kills the process at the given one. Thread safety: called from all threads."""
 
     def __init__(self, point: Point | None) -> None:
         self._lock = threading.Lock()
@@ -63,12 +63,12 @@ class Doom:
     def _count(self, step: str, phase: str) -> None:
         self._counts[step, phase] += 1
         if self._point == Point(step, phase, self._counts[step, phase]):
-            os.write(2, f"doomed: killed at {self._point}\n".encode())
+            os.write(2, f"victim: killed at {self._point}\n".encode())
             os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Remote:
-    """A doomed daemon's other end: arms it while it runs. One connection for each order."""
+    """A victim's other end: arms it while it runs. One connection for each order."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -94,37 +94,37 @@ class Remote:
         return json.loads(answer)
 
 
-def _take_orders(listener: socket.socket, doom: Doom) -> None:
+def _take_orders(listener: socket.socket, kill: Kill) -> None:
     while True:
         channel, _ = listener.accept()
         with channel, channel.makefile("rw") as stream:
             order = json.loads(stream.readline() or "{}")
             answer: list[str] = []
             if "arm" in order:
-                doom.arm(parse(order["arm"]) if order["arm"] else None)
+                kill.arm(parse(order["arm"]) if order["arm"] else None)
             if "taken" in order:
-                answer = doom.taken()
+                answer = kill.taken()
             stream.write(json.dumps(answer) + "\n")
             stream.flush()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Register the listener, then be the daemon; return its exit code if it lives to have one."""
-    parser = argparse.ArgumentParser(prog="testbed.faults.doomed", description=__doc__)
+    parser = argparse.ArgumentParser(prog="testbed.faults.victim", description=__doc__)
     parser.add_argument(
         "--at", type=parse, metavar="STEP:PHASE:N", help="where to die, counted from the start"
     )
     parser.add_argument("--orders", type=Path, metavar="SOCKET", help="where to listen for points later on")
     parser.add_argument("daemon", nargs=argparse.REMAINDER, help="-- agent|controller and its flags")
     arguments = parser.parse_args(argv)
-    doom = Doom(arguments.at)
-    failpoints.listen(doom)
+    kill = Kill(arguments.at)
+    failpoints.listen(kill)
     if arguments.orders is not None:
         arguments.orders.unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(str(arguments.orders))
         listener.listen()
-        threading.Thread(target=_take_orders, args=(listener, doom), name="orders", daemon=True).start()
+        threading.Thread(target=_take_orders, args=(listener, kill), name="orders", daemon=True).start()
     return product.main([word for word in arguments.daemon if word != "--"])
 
 

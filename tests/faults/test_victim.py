@@ -6,16 +6,16 @@ import sys
 
 import pytest
 
-from testbed.faults.doomed import Doom
 from testbed.faults.points import parse
+from testbed.faults.victim import Kill
 
 CHILD = """
 import sys
 from ipamd.runtime import failpoints
-from testbed.faults.doomed import Doom
+from testbed.faults.victim import Kill
 from testbed.faults.points import parse
 
-failpoints.listen(Doom(parse(sys.argv[1]) if sys.argv[1] else None))
+failpoints.listen(Kill(parse(sys.argv[1]) if sys.argv[1] else None))
 for number in (1, 2, 3):
     try:
         with failpoints.failpoint("cloud.X"):
@@ -55,11 +55,11 @@ def test_it_lives_when_it_does_not_come_by_the_point(point):
 
 
 def test_steps_are_counted_anew_from_when_a_point_is_given():
-    doom = Doom(None)
-    doom.before("cloud.X")
-    doom.after("cloud.X", 0.0, None)
-    assert doom.taken() == ["cloud.X"]
+    kill = Kill(None)
+    kill.before("cloud.X")
+    kill.after("cloud.X", 0.0, None)
+    assert kill.taken() == ["cloud.X"]
 
-    doom.arm(parse("cloud.X:after:9"))
+    kill.arm(parse("cloud.X:after:9"))
 
-    assert doom.taken() == []
+    assert kill.taken() == []
