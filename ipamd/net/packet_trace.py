@@ -20,6 +20,8 @@ from ipamd.net import iptables_legacy, libnftables, links, listing, rtnetlink
 from ipamd.net.listing import LinkAddress
 from ipamd.net.netlink import ROUTE, NetlinkSocket
 
+INTERNET: Final = "192.0.2.1"
+"""An address of the internet that nobody has (RFC 5737), where none is given."""
 _KIND_OFFSET: Final = 23
 _UNICAST, _LOCAL = 1, 2
 

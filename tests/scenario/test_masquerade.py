@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,30 @@ def bed(tmp_path) -> Iterator[Bed]:
         bed.start_region()
         masquerade.install(bed.node.netns, vpc_cidrs=["10.0.0.0/16"])
         yield bed
+
+
+def findings(bed: Bed, code: str) -> list[dict[str, Any]]:
+    return [finding for finding in bed.ctl("check")["findings"] if finding["code"] == code]
+
+
+def test_an_ip_masq_agent_that_does_nothing_is_told_once_a_pod_needs_it(bed: Bed):
+    bed.start_controller()
+    bed.start_agent()
+    bed.wait_until_ready()
+    masquerade.empty(bed.node.netns)
+    assert findings(bed, "Unmasqueraded") == []
+    sandbox, outcome = bed.add_pod("plain")
+
+    with SourceReporter(bed.internet_netns):
+        assert seen_source(sandbox.netns, bed.internet_hosts[0], seconds=1.0) == ""
+        (finding,) = findings(bed, "Unmasqueraded")
+        assert finding["severity"] == "info"
+        assert f"default/plain: it leaves by eth0 as {outcome.ip()}" in finding["text"]
+
+        masquerade.install(bed.node.netns, vpc_cidrs=["10.0.0.0/16"])
+        assert seen_source(sandbox.netns, bed.internet_hosts[0]) == bed.node.public_ip
+        assert findings(bed, "Unmasqueraded") == []
+    bed.delete_pod(sandbox)
 
 
 def test_left_to_ip_masq_agent_the_eip_is_used_once_its_configuration_names_the_pod(bed: Bed):
@@ -45,11 +70,15 @@ def test_left_to_ip_masq_agent_the_eip_is_used_once_its_configuration_names_the_
     with SourceReporter(bed.internet_netns):
         outside = bed.internet_hosts[0]
         assert seen_source(sandbox.netns, outside, seconds=1.0) != eip
+        (finding,) = findings(bed, "EipMasqueraded")
+        assert (finding["severity"], finding["pods"]) == ("error", ["default/web-0"])
+        assert f"not as {outcome.ip()}" in finding["text"]
 
         bed.wait_until("the Pod in the ConfigMap", lambda: entries() == [f"{outcome.ip()}/32"])
         masquerade.install(bed.node.netns, vpc_cidrs=["10.0.0.0/16"], sources=entries())
 
         assert seen_source(sandbox.netns, outside) == eip
+        assert findings(bed, "EipMasqueraded") == []
 
     bed.delete_pod(sandbox)
     bed.wait_until("the Pod out of the ConfigMap", lambda: entries() == [])

@@ -18,9 +18,6 @@ from ipamd.net import packet_trace
 from ipamd.net.dataplane import DataPlane
 from ipamd.net.packet_trace import Ending, PacketTrace
 
-INTERNET = "192.0.2.1"
-"""An address of the internet that nobody has (RFC 5737), where none is given."""
-
 
 class NoSuchPodError(IpamError):
     """No Pod of this node that has an address is called so."""
@@ -54,7 +51,7 @@ class PodTrace:
 
         Raises: NoSuchPodError; InvalidInputError when the destination is neither IP nor IP:PORT; KernelError.
         """
-        target, port = _checked(destination or INTERNET)
+        target, port = _checked(destination or packet_trace.INTERNET)
         address = self.owned_by(namespace, name)
         trace = packet_trace.traced(
             address.ip, _link_of(address), target, port=port, backend=self._stand_in(address)

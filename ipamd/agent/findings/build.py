@@ -7,10 +7,12 @@ from ipamd.agent.findings.cloud import CloudFindings
 from ipamd.agent.findings.inspection import Inspection, of_sentences
 from ipamd.agent.findings.kernel import KernelFindings
 from ipamd.agent.findings.outsides import ASK_SECONDS, Outside, OutsideFindings
+from ipamd.agent.findings.ways import WayFindings
 from ipamd.agent.parts import NodeParts
 from ipamd.core.findings.codes import FindingCode
 from ipamd.core.timing.deadline import Deadline
 from ipamd.kube.resources import NODES
+from ipamd.net.model import PodEgress
 
 
 def build(parts: NodeParts) -> Inspection:
@@ -38,12 +40,19 @@ def build(parts: NodeParts) -> Inspection:
         wall=time.time,
         clocks={"the cloud": parts.cloud.time, "the API server": parts.client.time},
     )
+    ways = WayFindings(
+        shared_ledger=parts.shared_ledger,
+        by_primary=PodEgress(parts.settings.pod_egress) is PodEgress.NODE,
+        exempts=parts.settings.eip_source_nat_exemption,
+        primary_link=lambda: next((eni.name for eni in parts.dataplane.enis), ""),
+    )
     return Inspection(
         {
             "kernel": kernel.look,
             "cloud": known.look,
             "bindings": bindings.look,
             "outsides": outsides.look,
+            "ways out": ways.look,
             "repairs": parts.repair_log.fights,
             "rounds": of_sentences(FindingCode.REPAIR_FAILED, "node/repair", parts.repair.rounds.drift),
             "store": of_sentences(FindingCode.STORE_UNWRITABLE, "node/store", parts.shared_ledger.unwritten),

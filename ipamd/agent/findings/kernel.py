@@ -6,7 +6,7 @@ changes the kernel is waited for. Thread safety: any thread may call.
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from ipamd.agent.cni.pending_adds import PendingAdds
@@ -21,6 +21,7 @@ from ipamd.core.findings.finding import Finding
 from ipamd.core.kernel.difference import Difference
 from ipamd.core.ledger.states import Address, Assigned
 from ipamd.net.dataplane import DataPlane
+from ipamd.net.kernel_listing import KernelListing
 from ipamd.net.model import PodWiring
 
 _SETTLE: Final = 0.3
@@ -84,10 +85,24 @@ class KernelFindings:
         found = [*self._dataplane.differences(seen), *self._intrusions.differences(seen)]
         if self._is_settled():
             found += self._repair.differences(seen)
+        found += self._of_node(seen)
         wirings = list(self._wirings())
         found += self._dataplane.pods_inside(wirings)
         found += self._of_others(wirings)
         return {(d.code, d.subject, d.text): d for d in found}
+
+    def _of_node(self, seen: KernelListing) -> Iterator[Difference]:
+        """Yield that the node's own network is gone, in one sentence: without the link there is no route."""
+        primary = next((eni.name for eni in self._dataplane.enis), "")
+        link = seen.by_name.get(primary)
+        ours = {eni.table for eni in self._dataplane.enis if eni.name != primary}
+        if link is not None and not link.up:
+            text = f"link {primary} of the primary ENI is down"
+        elif not any(route.prefix_length == 0 and route.table not in ours for route in seen.routes):
+            text = "the node has no default route"
+        else:
+            return
+        yield Difference(code=FindingCode.NODE_NETWORK, subject="node/network", text=text)
 
     def _of_others(self, pods: list[PodWiring]) -> list[Difference]:
         """Return what others do to packets of Pods, by the example of one Pod of each ENI."""

@@ -108,5 +108,5 @@ def _answer(outside: Outside) -> str:
     return ""
 
 
-_WAYS: Final = ("rule/32766", "rule/0")
-"""Without main or local the node itself has no network."""
+_WAYS: Final = ("rule/32766", "rule/0", "node/network")
+"""Without main, local, link or route the node itself has no network."""

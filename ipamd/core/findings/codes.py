@@ -128,6 +128,15 @@ class FindingCode(Enum):
             "`ip rule add priority 0 lookup local`",
         ),
     )
+    NODE_NETWORK = (
+        "NodeNetwork",
+        _error(
+            "the link of the primary ENI is down, or the node has no default route",
+            "the node's way to cloud and API server, and what Pods send by the primary ENI",
+            "`ip link set LINK up`, then have the distribution set it up: `networkctl reconfigure LINK`, "
+            "`netplan apply` or `nmcli device reapply LINK`",
+        ),
+    )
     FOREIGN_RULE = (
         "ForeignRule",
         _error(
@@ -150,6 +159,24 @@ class FindingCode(Enum):
             "somebody translates source addresses before our rules are asked",
             "EIPs: Pods are seen with another address",
             "remove that chain, or give its hook a priority of 100 (srcnat) or more",
+        ),
+    )
+    EIP_MASQUERADED = (
+        "EipMasqueraded",
+        _error(
+            "ip-masq-agent, which alone decides here, gives packets of a Pod with EIP another source",
+            "the Pod's EIP: it is seen with another address, or by nobody",
+            "have its address in NonMasqueradeSrcCIDRs of kube-system/ip-masq-agent-config: the controller "
+            "keeps it there with --ip-masq-agent-config=keep, and ip-masq-agent reads it within a minute",
+        ),
+    )
+    UNMASQUERADED = (
+        "Unmasqueraded",
+        _info(
+            "nothing gives packets of Pods without EIP the node's address",
+            "the internet of Pods without EIP: the VPC drops what has a source of another ENI",
+            "see whether ip-masq-agent runs on this node: `kubectl -n kube-system get pods -o wide`; "
+            "or give the Pods EIPs, or --pod-egress=eni with a NAT gateway",
         ),
     )
     RANGES_UNKNOWN = (

@@ -131,5 +131,5 @@ def _next_of_running(sight: PodSight, pod: PodView, wrong: bool) -> str:  # noqa
         if sight.address.eip is None or sight.address.eip.stage is not BindStage.BOUND:
             return "the agent binds the EIP to its address"
     if wrong:
-        return "the agent mends what is its own in its next round; `ipamctl check` says what else to do"
+        return "the agent mends what is its own in its next round; for the rest see `ipamctl check`"
     return "nothing: all is done"

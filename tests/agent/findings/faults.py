@@ -44,6 +44,16 @@ OTHERS = {
         "ip rule add priority 32766 lookup main",
         "MainRule",
     ),
+    "the default route of the node gone": (
+        "ip route show default > {tmp}; ip route del default",
+        "ip route replace $(cat {tmp})",
+        "NodeNetwork",
+    ),
+    "the link of the primary ENI down": (
+        "ip route show default > {tmp}; ip link set eth0 down",
+        "ip link set eth0 up; ip route replace $(cat {tmp})",
+        "NodeNetwork",
+    ),
     "a foreign rule takes a Pod's packets": (
         "ip rule add from {ip} lookup 99 priority 100",
         "ip rule del priority 100",

@@ -104,7 +104,7 @@ def test_what_is_somebody_elses_is_one_finding_with_the_next_step_and_is_left_al
 
 
 def run_all(node, commands):
-    node.on_node("sh", "-c", commands.format(ip=node.ip))
+    node.on_node("sh", "-c", commands.format(ip=node.ip, tmp=node.directory / "route"))
 
 
 def test_fix_mends_the_kernel_and_says_that_the_cloud_did_not_answer(node):
