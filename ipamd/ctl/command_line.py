@@ -40,10 +40,14 @@ class CommandParser(argparse.ArgumentParser):
         try:
             super()._check_value(action, value)
         except argparse.ArgumentError as e:
-            close = difflib.get_close_matches(str(value), [str(one) for one in action.choices or ()], n=1)
-            if not close:
+            choices = [str(one) for one in action.choices or ()]
+            close = difflib.get_close_matches(str(value), choices, n=1)
+            if close:
+                msg = f"{value!r} is unknown, perhaps {close[0]!r} is meant"
+            elif len(choices) == 1:
+                msg = f"{value!r} is unknown, perhaps `{self.prog} {choices[0]} {value}` is meant"
+            else:
                 raise
-            msg = f"{value!r} is unknown, perhaps {close[0]!r} is meant"
             raise argparse.ArgumentError(action, msg) from e
 
 

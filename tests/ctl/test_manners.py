@@ -267,6 +267,13 @@ def test_a_wrong_word_is_answered_with_the_one_that_was_meant_on_one_line(ipamct
     assert "--help" in line
 
 
+def test_a_pod_that_is_named_without_its_kind_is_answered_with_the_whole_command(ipamctl):
+    done = ipamctl("explain", "web-1")
+
+    assert done.returncode == ExitCode.USAGE
+    assert "perhaps `ipamctl explain pod web-1` is meant" in done.stderr
+
+
 def with_programs(directory):
     """Return an environment in which both commands are found by their names."""
     for name, module in (("ipamctl", "ipamd.ctl"), ("kubectl-eni", "ipamd.ctl.kubectl.command")):
