@@ -40,8 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     missing = report.missing(results) if is_full else results.missing
     _print(progress, results, missing)
     progress.say(f"\nDetails: {path}")
-    if is_full:
-        _write_docs(results)
+    if not options.quick:
+        _write_docs(results, tables=is_full)
     return 1 if missing else 0
 
 
@@ -71,11 +71,12 @@ def _machine() -> dict[str, Any]:
     return {"cores": len(os.sched_getaffinity(0)), "kernel": kernel}
 
 
-def _write_docs(results: Results) -> None:
-    """Write tables and pictures of what was measured; the rest stays as it was."""
-    made = page.tables(results.figures, results.series, _machine())
-    for path in (Path("README.md"), _PAGE):
-        path.write_text(page.filled(path.read_text(encoding="utf-8"), made), encoding="utf-8")
+def _write_docs(results: Results, *, tables: bool) -> None:
+    """Write pictures, and tables if all was measured; what was not measured stays as it was."""
+    if tables:
+        made = page.tables(results.figures, results.series, _machine())
+        for path in (Path("README.md"), _PAGE):
+            path.write_text(page.filled(path.read_text(encoding="utf-8"), made), encoding="utf-8")
     for name, picture in plots.drawn(results.series).items():
         (_PICTURES / name).write_bytes(picture)
 
