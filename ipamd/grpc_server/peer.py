@@ -28,7 +28,7 @@ BEGIN_SECONDS: Final = 20.0
 """How long a peer may take for its preface, for a frame, or for a request that it has begun."""
 STALL_SECONDS: Final = 30.0
 """How long a peer may not take what is sent to it."""
-_CHUNK: Final = 1 << 16
+_CHUNK: Final = 1 << 15  # with 64 KiB each receive would map and unmap memory (`ipamd.agent.memory`)
 _MOST_BACKLOG: Final = 1 << 16
 """Octets that may be held up by flow control before a stream of messages waits."""
 _NEVER: Final = math.inf

@@ -19,7 +19,8 @@ _SO_RCVBUFFORCE: Final = 33
 _BUFFER: Final = 1 << 21
 """Bytes: a sync of kube-proxy with a few thousand Services; more is an overflow, itself a reason."""
 _HEAP_SECONDS: Final = 0.05
-_DATAGRAM: Final = 1 << 16
+_DATAGRAM: Final = 1 << 15
+"""Notices are much smaller; 64 KiB would be mapped and unmapped again for each (`ipamd.agent.memory`)."""
 _OVERFLOW: Final = "more changes than could be listened to"
 
 

@@ -47,7 +47,9 @@ _ACK_HAS_ATTRIBUTES: Final = 0x200
 _SOL_NETLINK: Final = 270
 _NETLINK_CAP_ACK: Final = 10
 _NETLINK_EXT_ACK: Final = 11
-_RECEIVE_BYTES: Final = 1 << 17
+_RECEIVE_BYTES: Final = 1 << 15
+"""What a datagram of a dump fills at most (netlink_dump() in net/netlink/af_netlink.c). Four times as much
+would be mapped and unmapped for each receive (`ipamd.agent.memory`): 13 microseconds instead of 1.4."""
 _DUMP_ATTEMPTS: Final = 10
 _PORTS_PER_PROCESS: Final = 1 << 12
 _FIRST_PORT: Final = 1 << 22
