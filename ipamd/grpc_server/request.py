@@ -78,15 +78,15 @@ class MessageReader:
     __slots__ = ("_data",)
 
     def __init__(self) -> None:
-        self._data = b""
+        self._data = bytearray()
 
     def __len__(self) -> int:
         return len(self._data)
 
     def feed(self, data: bytes) -> None:
         """Add content of the stream. Raises: RpcAbortError as soon as it cannot be one message."""
-        self._data = self._data + data if self._data else data
         held = self._data
+        held += data  # in place: a peer that sends in tiny pieces must not make us copy all of it each time
         if not held:
             return
         if held[0]:
@@ -108,4 +108,4 @@ class MessageReader:
         held = self._data
         if len(held) < PREFIX or len(held) < PREFIX + int.from_bytes(held[1:PREFIX], "big"):
             raise RpcAbortError(StatusCode.INTERNAL, "the request has ended before its message")
-        return held[PREFIX:]
+        return bytes(memoryview(held)[PREFIX:])
