@@ -132,3 +132,18 @@ def test_what_the_result_says_otherwise_is_named():
     (outside,) = differences(previous(interfaces=[("eth0", "/n")]))
     assert "no interface" in outside
     assert "eni0123456789a" in outside
+
+
+def test_an_interface_in_the_sandbox_is_found_by_its_name_the_last_of_several():
+    told = previous(
+        interfaces=[
+            ("eth0", "/run/netns/1"),
+            ("net1", "/run/netns/1"),
+            ("eth0", "/run/netns/2"),
+            ("eth0", ""),
+        ]
+    )
+
+    assert told.inside("eth0").sandbox == "/run/netns/2"
+    assert told.inside("net1").name == "net1"
+    assert told.inside("eth9") is None

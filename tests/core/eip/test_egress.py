@@ -157,3 +157,9 @@ def test_a_table_without_nat_gateway_is_told_to_be_the_eips_way():
     assert verdict.through_eip
     assert verdict.reason is eipclaim.Reason.EIP_FIRST
     assert verdict.message == "route table rtb-1 of subnet-1 has no NAT gateway in front of the EIP"
+
+
+def test_detours_come_widest_first_and_then_by_destination():
+    routes = (route("9.0.0.0/8", gateway="nat-1"), route("8.0.0.0/8", gateway="nat-2"), ALL)
+
+    assert destinations(*routes) == ["0.0.0.0/0", "8.0.0.0/8", "9.0.0.0/8"]

@@ -64,3 +64,8 @@ def test_the_pod_of_which_nothing_was_heard_for_longest_is_forgotten():
         memory.add(event(pod=pod))
 
     assert set(memory) == {"a/1", "a/3"}
+
+
+def test_what_nobody_calls_a_failure_is_none():
+    assert not event().failed
+    assert event(failed=True).failed
