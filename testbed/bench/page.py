@@ -84,11 +84,23 @@ def _one_add(series: Mapping[str, Any]) -> str:
     return _table(["one ADD", "wall, ms", "CPU, ms"], rows)
 
 
+def _packets(series: Mapping[str, Any]) -> str:
+    by_layout: Mapping[str, Mapping[str, float]] = series["packets_per_cpu_second"]
+    pods = sorted({pods for values in by_layout.values() for pods in values}, key=int)
+    rows = [
+        [layout, *(f"{values[count] / 1000:.0f}" if count in values else "" for count in pods)]
+        for layout, values in by_layout.items()
+    ]
+    picture = "![Packets per CPU second over the number of Pods](img/bench-packets.svg)\n\n"
+    return picture + _table(["thousand packets per CPU second, Pods:", *pods], rows)
+
+
 _OF_SERIES: Final[Mapping[str, tuple[frozenset[str], Callable[[Mapping[str, Any]], str]]]] = {
     "contestants": (
         frozenset({"add_ms", "del_ms", "burst_ms", "burst_plugin_cpu_ms", "failed_adds"}),
         _contestants,
     ),
+    "packets": (frozenset({"packets_per_cpu_second"}), _packets),
     "one add": (frozenset({"processes", "add_ms"}), _one_add),
 }
 

@@ -22,6 +22,7 @@ SERIES = {
         "tke-eni": {"single": [0, 3], "burst": [0, 500], "said": []},
         "ptp": {"single": [0, 3], "burst": [44, 500], "said": ["no MAC"]},
     },
+    "packets_per_cpu_second": {"bare": {"10": 250_000, "1": 260_400}, "tke-eni": {"1": 190_000}},
     "processes": {
         "/bin/true": {"wall_ms": [0.7], "cpu_ms": [0.5]},
         "tke-route-eni ADD": {"wall_ms": [4.6], "cpu_ms": [3.8]},
@@ -73,6 +74,7 @@ def test_the_tables_say_what_was_measured():
         "| tke-eni | 9.0 (8.5 to 9.5) | 5.0 (5.0 to 5.0) | 700 (700 to 700) | 3.8 | 0 of 500 |"
         in made["contestants"]
     )
+    assert "| bare | 260 | 250 |\n| tke-eni | 190 |  |\n" in made["packets"]
     assert "| 44 of 500 |" in made["contestants"]
     assert "| the plugin, the agent answers at once | 4.6 (4.6 to 4.6) | 3.8 |" in made["one add"]
 
@@ -142,7 +144,7 @@ def test_a_picture_is_drawn_where_its_series_was_measured():
 
     made = plots.drawn(SERIES | {"agent_rss_mib_by_pods": {"250": 50.0, "0": 40.0, "10": 41.0}})
 
-    assert set(made) == {"bench-add.svg", "bench-memory.svg"}
+    assert set(made) == {"bench-add.svg", "bench-memory.svg", "bench-packets.svg"}
     line = points(ET.fromstring(made["bench-memory.svg"]))[0]
     assert line == sorted(line)
 
