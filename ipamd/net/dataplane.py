@@ -130,7 +130,10 @@ class DataPlane:
             done = mend.carry_out(self._plan_node(primary, seen), self._sysctls)
             done += self._ipv6_guard.ensure()
             others = {other: eni for other, eni in self._enis.items() if other != mac}
+            started = not self._enis
             done += self._write(ranges, {mac: primary, **others})
+            if started:
+                wiring.adopt(seen, self._elements)
             self._count(known, done)
             return primary
 

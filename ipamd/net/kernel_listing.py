@@ -59,6 +59,16 @@ class KernelListing:
                 found.setdefault(route.destination, set()).add(route.ifindex)
         return {ip: frozenset(links) for ip, links in found.items()}
 
+    @cached_property
+    def pod_routes(self) -> Mapping[int, frozenset[str]]:
+        """By link: the addresses that our own routes of main lead to it alone."""
+        found: dict[int, set[str]] = {}
+        for route in self.routes:
+            of_pod = route.prefix_length == 32 and route.table == rtnetlink.MAIN_TABLE
+            if of_pod and route.protocol == rtnetlink.PROTOCOL:
+                found.setdefault(route.ifindex, set()).add(route.destination)
+        return {ifindex: frozenset(ips) for ifindex, ips in found.items()}
+
 
 def taken() -> KernelListing:
     """List each kind once, in the network namespace of the calling thread. Raises: KernelError."""

@@ -23,6 +23,7 @@ _I32: Final = struct.Struct("=i")
 IFF_UP: Final = 1
 _IFF_LOWER_UP: Final = 0x10000
 _FORWARDING: Final = 0
+_ACCEPT_LOCAL: Final = 22
 _SRC_VMARK: Final = 23
 """Indices in the array of a link's IPv4 settings (IPV4_DEVCONF_* - 1, linux/ip.h)."""
 _DISABLE_IPV6: Final = 26
@@ -50,6 +51,8 @@ class Link(NamedTuple):
     """Whether the kernel forwards what comes in by it (net.ipv4.conf.<link>.forwarding)."""
     valid_mark: bool = False
     """Whether the reverse path filter heeds marks (src_valid_mark of the link itself)."""
+    accepts_local: bool = False
+    """Whether the kernel looks at no route to the source of what comes in by it (accept_local)."""
 
 
 class LinkAddress(NamedTuple):
@@ -128,6 +131,7 @@ def link(message: bytes) -> Link:
         alias=_text(found.get(20, b"")),
         forwards=_setting(ipv4, _FORWARDING) != 0,
         valid_mark=_setting(ipv4, _SRC_VMARK) == 1,
+        accepts_local=_setting(ipv4, _ACCEPT_LOCAL) == 1,
     )
 
 

@@ -6,6 +6,7 @@ are known to be harmless.
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -212,10 +213,17 @@ class Snapshot:
     pod_marks: dict[str, int]
     """Pod IP to the mark of its ENI, as the nft map has it."""
     eip_pods: frozenset[str]
+    pod_sources: Mapping[str, frozenset[int]]
+    """Address to the indices of the links by which nft lets it in without a look at the routes."""
     eni_marks: frozenset[int]
     """Marks of the ENIs that nft chains exist for."""
     ipv6_guard: bool
     """Whether the nft table exists that drops what Pods send by IPv6."""
+
+    @property
+    def of_pods(self) -> frozenset[str]:
+        """Every address that nftables has an element of."""
+        return frozenset({*self.pod_marks, *self.eip_pods, *self.pod_sources})
 
     @property
     def empty(self) -> bool:

@@ -13,6 +13,7 @@ it open.
 import errno
 import socket
 import struct
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -34,6 +35,7 @@ _NFGENMSG: Final = struct.Struct(">BBH")
 _OF_IPV4: Final = _NFGENMSG.pack(socket.AF_INET, 0, 0)
 _OUR_TABLE: Final = text(1, TABLE)
 """NFTA_SET_ELEM_LIST_TABLE."""
+_LINK: Final = struct.Struct("=I")  # a part of a key is a register: the machine's own number
 _GOTO: Final = attribute(1, struct.pack(">i", -4))
 """NFTA_VERDICT_CODE: NFT_GOTO."""
 _MAX_BATCH: Final = 500
@@ -46,6 +48,13 @@ class Element:
 
     ip: str
     chain: str = ""
+    ifindex: int = 0
+    """The key's first part, where it has two: the link that packets of the address come in by."""
+
+    @property
+    def key(self) -> tuple[int, str]:
+        """What is there once in a set or map."""
+        return self.ifindex, self.ip
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,30 +108,43 @@ class Elements:
             ]
         raise netlink.kernel_error(f"change elements of nft table {TABLE}", next(iter(refused.values())))
 
-    def removal(self, name: str, ip: str) -> list[Change]:
+    def removal(self, name: str, ip: str, ifindex: int = 0) -> list[Change]:
         """Return what deletes an element: nothing when it is not there."""
-        return [] if self.lookup(name, ip) is None else [delete(name, Element(ip))]
+        return [] if self.lookup(name, ip, ifindex) is None else [delete(name, Element(ip, ifindex=ifindex))]
 
-    def lookup(self, name: str, ip: str) -> str | None:
+    def lookup(self, name: str, ip: str, ifindex: int = 0) -> str | None:
         """Return the chain of one element, "" in a plain set, None when there is no such element."""
-        request = _message(_GET_ELEMENT, 0, _target(name) + _elements([Element(ip)]))
+        request = _message(_GET_ELEMENT, 0, _target(name) + _elements([Element(ip, ifindex=ifindex)]))
         found = self._dump(request, f"look up {ip} in nft set {TABLE} {name}")
-        return next((element.chain for element in found), None)
+        return next((element.chain for answer in found for element in _parsed(answer)), None)
 
     def listed(self, name: str) -> dict[str, str]:
         """Return all elements, address to chain; empty when the table or set does not exist."""
-        found = self._dump(_message(_GET_ELEMENT, DUMP, _target(name)), f"list nft set {TABLE} {name}")
-        return {element.ip: element.chain for element in found}
+        return {element.ip: element.chain for element in self.members(name)}
 
-    def _dump(self, request: bytes, what: str) -> list[Element]:
+    def members(self, name: str) -> Iterator[Element]:
+        """Yield all elements; none when the table or set does not exist."""
+        for answer in self._listing(name):
+            yield from _parsed(answer)
+
+    def links_of(self, name: str, ip: str) -> frozenset[int]:
+        """Return the links that a set keyed by link and address has one address with."""
+        packed = socket.inet_pton(socket.AF_INET, ip)
+        # A node has an element for each Pod, in few messages: look at the bytes before decoding.
+        near = (answer for answer in self._listing(name) if packed in answer)
+        return frozenset(found.ifindex for answer in near for found in _parsed(answer) if found.ip == ip)
+
+    def _listing(self, name: str) -> list[bytes]:
+        return self._dump(_message(_GET_ELEMENT, DUMP, _target(name)), f"list nft set {TABLE} {name}")
+
+    def _dump(self, request: bytes, what: str) -> list[bytes]:
         with self._channel() as channel:
             try:
-                answers = channel.dump(request, what)
+                return list(channel.dump(request, what))
             except errors.KernelError as e:
                 if e.errno == errno.ENOENT:
                     return []
                 raise
-        return [element for answer in answers for element in _parsed(answer)]
 
     def _transact(self, changes: Sequence[Change]) -> dict[int, netlink.Refusal]:
         """Send one batch; return what was refused by the index of the change, and then nothing was done."""
@@ -140,12 +162,12 @@ class Elements:
         if refusal is None:
             yield change
         elif change.delete and refusal.errno == errno.ENOENT:
-            present = self.listed(change.name)
-            yield from _deletion(change, lambda element: element.ip in present)
+            present = {element.key: element.chain for element in self.members(change.name)}
+            yield from _deletion(change, lambda element: element.key in present)
         elif not change.delete and refusal.errno in (errno.EEXIST, errno.EBUSY):  # EBUSY before Linux 5.6
-            present = self.listed(change.name)
+            present = {element.key: element.chain for element in self.members(change.name)}
             yield from _deletion(
-                change, lambda element: present.get(element.ip, element.chain) != element.chain
+                change, lambda element: present.get(element.key, element.chain) != element.chain
             )
             yield change
         else:
@@ -202,7 +224,9 @@ def _parsed(answer: bytes) -> Iterator[Element]:
         data = dict(attributes(fields.get(2, b"")))  # NFTA_SET_ELEM_DATA
         verdict = dict(attributes(data.get(2, b"")))  # NFTA_DATA_VERDICT
         chain = verdict.get(2, b"").rstrip(b"\0").decode()  # NFTA_VERDICT_CHAIN
-        yield Element(socket.inet_ntop(socket.AF_INET, key[1]), chain)  # NFTA_DATA_VALUE
+        value = key[1]  # NFTA_DATA_VALUE
+        ifindex = int.from_bytes(value[:-4], sys.byteorder)
+        yield Element(socket.inet_ntop(socket.AF_INET, value[-4:]), chain, ifindex)
 
 
 def _target(name: str) -> bytes:
@@ -214,7 +238,8 @@ def _elements(elements: Sequence[Element]) -> bytes:
 
 
 def _element(element: Element) -> bytes:
-    value = attribute(1, socket.inet_pton(socket.AF_INET, element.ip))  # NFTA_DATA_VALUE
+    link = _LINK.pack(element.ifindex) if element.ifindex else b""
+    value = attribute(1, link + socket.inet_pton(socket.AF_INET, element.ip))  # NFTA_DATA_VALUE
     body = attribute(1 | NESTED, value)  # NFTA_SET_ELEM_KEY
     if element.chain:
         verdict = _GOTO + text(2, element.chain)  # NFTA_VERDICT_CHAIN

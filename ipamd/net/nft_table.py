@@ -92,6 +92,7 @@ class NftTable:
         """
         pods = self._elements.listed(ruleset.PODS)
         eip_pods = self._elements.listed(ruleset.EIP_PODS)
+        sources = tuple(self._elements.members(ruleset.POD_SOURCES))
         libnftables.run([*ruleset.destroy(), *commands], f"replace nft table ip {TABLE}", "replace_table")
         chains = set(table_listing.chains(self.listed() or []))
         kept = [Element(ip, chain) for ip, chain in pods.items() if chain in chains]
@@ -99,6 +100,7 @@ class NftTable:
             [
                 nft_elements.add(ruleset.PODS, *kept),
                 nft_elements.add(ruleset.EIP_PODS, *(Element(ip) for ip in eip_pods)),
+                nft_elements.add(ruleset.POD_SOURCES, *sources),
             ]
         )
 
@@ -114,4 +116,4 @@ def listed() -> list[ruleset.Command] | None:
 
 
 def _fixed(listing: Sequence[ruleset.Command]) -> list[ruleset.Command]:
-    return table_listing.fixed(listing, (ruleset.PODS, ruleset.EIP_PODS))
+    return table_listing.fixed(listing, ruleset.OF_PODS)

@@ -37,6 +37,8 @@ class NodeSide:
     """Where nft sends its packets; None without an element."""
     has_eip: bool
     """Whether nft counts it to the Pods with EIP."""
+    let_in_by: frozenset[int]
+    """The indices of the links by which nft lets the address in."""
 
 
 class NodeSides:
@@ -58,6 +60,7 @@ class NodeSides:
             on_links=(),  # asked for all addresses of the pool at once: `host_addresses`
             chain=ruleset.pod_chain(mark) if mark is not None else None,
             has_eip=pod.ip in self._ours.eip_pods,
+            let_in_by=self._ours.pod_sources.get(pod.ip, frozenset()),
         )
 
 
@@ -83,6 +86,7 @@ def looked_at(pod: PodWiring, elements: Elements) -> NodeSide:
         on_links=tuple(address.link for address in host_addresses.found((pod.ip,))),
         chain=elements.lookup(ruleset.PODS, pod.ip),
         has_eip=elements.lookup(ruleset.EIP_PODS, pod.ip) is not None,
+        let_in_by=elements.links_of(ruleset.POD_SOURCES, pod.ip),
     )
 
 
@@ -112,6 +116,19 @@ def _elements(pod: PodWiring, side: NodeSide) -> Iterator[Difference]:
     if side.has_eip != pod.eip:
         actual = "is missing from" if pod.eip else "must not be in"
         text = f"{pod.ip} {actual} nft set {TABLE} {ruleset.EIP_PODS}"
+        yield _of(pod, FindingCode.POD_ELEMENT, text, because_of=NFT_TABLE)
+    yield from _sources(pod, side)
+
+
+def _sources(pod: PodWiring, side: NodeSide) -> Iterator[Difference]:
+    """Yield where nft lets the address in by other links than the Pod's, or not by that."""
+    where = f"nft set {TABLE} {ruleset.POD_SOURCES}"
+    wanted = frozenset({side.link.ifindex}) if side.link and side.link.mac == pod.host_mac else frozenset()
+    if wanted - side.let_in_by:
+        text = f"{pod.ip} by {pod.host_veth} is missing from {where}"
+        yield _of(pod, FindingCode.POD_ELEMENT, text, because_of=NFT_TABLE)
+    for ifindex in sorted(side.let_in_by - wanted):
+        text = f"{where} has {pod.ip} by link {ifindex}, which is not its Pod's"
         yield _of(pod, FindingCode.POD_ELEMENT, text, because_of=NFT_TABLE)
 
 

@@ -24,6 +24,7 @@ INTERNET: Final = "192.0.2.1"
 """An address of the internet that nobody has (RFC 5737), where none is given."""
 _KIND_OFFSET: Final = 23
 _UNICAST, _LOCAL = 1, 2
+_BACK: Final = frozenset({"saddr", "iif"})
 
 
 class Ending(Enum):
@@ -95,6 +96,9 @@ class _Trace:
                 state = "does not exist" if found is None else "is down"
                 return self._dropped("link", f"{self._packet.iif} {state}")
             asking = _Routes(channel)
+            if not asking.fib(self._packet, "oif", _BACK):
+                why = f"its answers find no way back: main has no route {self._packet.source}/32"
+                return self._dropped("route back", f"{why} dev {self._packet.iif}")
             return self._prerouting(ruleset, asking)
 
     def _prerouting(self, ruleset: NftRuleset, asking: "_Routes") -> PacketTrace:

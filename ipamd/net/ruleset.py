@@ -5,12 +5,14 @@ connection stays on its way when the Pod gets or loses its EIP later, and all ot
 The chain runs after destination NAT (priority dstnat + 10), because what matters is where a packet goes, not
 the Service address that it was sent to.
 
-    sources      from a Pod's link: dropped unless the route back to its source leads to that very link, so
-                 that no Pod speaks as another one, whatever it does in its namespace (raw: before all else);
-                 and to 127.0.0.0/8
+    sources      from a Pod's link to 127.0.0.0/8: dropped
+                 from a Pod's link with the address that is beside the link in the set: let in; with another
+                 one: dropped unless the route back to it leads to that very link. So no Pod speaks as another
+                 one, whatever it does in its namespace (raw: before all else)
     prerouting   from a Pod's link to an address that is closed to Pods: dropped
+                 connection with an ENI's mark, packet from a Pod, or the answer to one: mark it
                  from outside, by an ENI: remember the ENI (arrive_<mark>)
-                 connection with an ENI's mark, packet not from outside: mark it (leave_<mark>)
+                 the others of a connection with an ENI's mark: mark them (leave_<mark>)
                  other packets of known connections: the node's own routing
                  first packet of a Pod with EIP, to a direct CIDR, or to an address that nobody masquerades
                  and that the node would reach by its primary ENI: choose the Pod's ENI (pod_<mark>)
@@ -19,6 +21,11 @@ the Service address that it was sent to.
 
 What is closed to Pods is looked for in every packet, by one comparison: a connection from before ends too.
 And after destination NAT: no Service leads around it, and a proxy that the node has in its place is reached.
+
+The order is that of what most packets are, as each rule costs each packet (docs/adr/0036): what a Pod that is
+wired says by a connection that is known has passed after four rules. The set that lets its packets in only
+spares them the look-up of a route: without its element a Pod is slower, not cut off; so it does no harm that
+a Pod of a release before has none until the first repair.
 
 Only constants are or-ed into marks, one chain for each ENI: kernels before 6.13 cannot combine two registers.
 """
@@ -35,6 +42,9 @@ from ipamd.net.nft_elements import TABLE
 
 PODS: Final = "pods"
 EIP_PODS: Final = "eip_pods"
+POD_SOURCES: Final = "pod_sources"
+OF_PODS: Final = (PODS, EIP_PODS, POD_SOURCES)
+"""The maps and sets whose elements come and go with Pods."""
 _DIRECT: Final = "direct_cidrs"
 _UNMASQUERADED: Final = "unmasqueraded_cidrs"
 _ARRIVALS: Final = "eni_arrivals"
@@ -68,8 +78,9 @@ def create(config: DataPlaneConfig, ranges: Ranges, enis: Sequence[EniLink]) -> 
     """
     chains = [_SOURCES, "prerouting", "postrouting"]
     rules = [
-        (_SOURCES, "a Pod speaks as itself", _of_another),
         (_SOURCES, "not to the node's loopback", _to_loopback),
+        (_SOURCES, "a Pod by its own link", _by_its_link),
+        (_SOURCES, "a Pod speaks as itself", _of_another),
         *(("prerouting", *rule) for rule in _prerouting(config, enis[:1])),
         ("postrouting", "leaves by an ENI", [_vmap({"meta": {"key": "oif"}}, _DEPARTURES)]),
     ]
@@ -162,6 +173,16 @@ _DESTINATION: Final[Command] = {"payload": {"protocol": "ip", "field": "daddr"}}
 _FROM_A_POD: Final[Command] = {
     "match": {"op": "==", "left": {"meta": {"key": "iifname"}}, "right": f"{names.HOST_VETH_PREFIX}*"}
 }
+_by_its_link: Final[list[Command]] = [
+    {
+        "match": {
+            "op": "==",
+            "left": {"concat": [{"meta": {"key": "iif"}}, _SOURCE]},
+            "right": f"@{POD_SOURCES}",
+        }
+    },
+    {"accept": None},
+]
 _of_another: Final[list[Command]] = [
     _FROM_A_POD,
     {"match": {"op": "==", "left": {"fib": {"result": "oif", "flags": ["saddr", "iif"]}}, "right": False}},
@@ -170,8 +191,8 @@ _of_another: Final[list[Command]] = [
 
 
 _to_loopback: Final[list[Command]] = [
-    _FROM_A_POD,
     {"match": {"op": "==", "left": _DESTINATION, "right": {"prefix": {"addr": "127.0.0.0", "len": 8}}}},
+    _FROM_A_POD,
     {"drop": None},
 ]
 """portmap sets route_localnet on Pods' links; without it the kernel drops these by itself (CVE-2020-8558)."""
@@ -180,6 +201,7 @@ _to_loopback: Final[list[Command]] = [
 def _sets() -> Iterator[Command]:
     yield {"add": {"map": {**_HERE, "name": PODS, "type": "ipv4_addr", "map": "verdict"}}}
     yield {"add": {"set": {**_HERE, "name": EIP_PODS, "type": "ipv4_addr"}}}
+    yield {"add": {"set": {**_HERE, "name": POD_SOURCES, "type": ["iface_index", "ipv4_addr"]}}}
     for name in (_DIRECT, _UNMASQUERADED):
         yield {"add": {"set": {**_HERE, "name": name, "type": "ipv4_addr", "flags": ["interval"]}}}
     yield {"add": {"map": {**_HERE, "name": _ARRIVALS, "type": "iface_index", "map": "verdict"}}}
@@ -193,6 +215,10 @@ def _prerouting(config: DataPlaneConfig, primary: Sequence[EniLink]) -> Iterator
             "match": {"op": "==", "left": _DESTINATION, "right": {"set": sorted(config.closed_to_pods)}}
         }
         yield "closed to Pods", [closed, _FROM_A_POD, {"drop": None}]
+    with_eni = _copied_mark(config.mark_mask)
+    yield "a Pod's known connection", [_FROM_A_POD, *with_eni]
+    answer = {"match": {"op": "==", "left": {"ct": {"key": "direction"}}, "right": "reply"}}
+    yield "an answer to a Pod", [answer, *with_eni]
     yield "arrived on an ENI", [_vmap({"meta": {"key": "iif"}}, _ARRIVALS)]
     yield "the connection has an ENI", [_vmap({"&": [_CT_MARK, config.mark_mask]}, _RETURNS)]
     known = {"op": "in", "left": {"ct": {"key": "state"}}, "right": ["established", "related"]}
@@ -268,6 +294,20 @@ def _in(field: Command, name: str) -> Command:
 def _set_mark(what: Command, mask: int, mark: int) -> Command:
     """Set our bits and keep the others."""
     return {"mangle": {"key": what, "value": {"|": [{"&": [what, _ALL_BITS ^ mask]}, mark]}}}
+
+
+def _copied_mark(mask: int) -> list[Command]:
+    """Give a packet the ENI of its connection, if that has one and the packet no mark of anybody.
+
+    A packet with marks of others has to keep them, and kernels before 6.13 cannot put two marks together.
+    """
+    of_connection = {"&": [_CT_MARK, mask]}
+    return [
+        {"match": {"op": "!=", "left": of_connection, "right": 0}},
+        {"match": {"op": "==", "left": _MARK, "right": 0}},
+        {"mangle": {"key": _MARK, "value": of_connection}},
+        {"accept": None},
+    ]
 
 
 def _network(cidr: str) -> Command:

@@ -31,9 +31,17 @@ def of(
         table_exists=table is not None,
         pod_marks={ip: ruleset.mark_of(chain) for ip, chain in elements.listed(ruleset.PODS).items()},
         eip_pods=frozenset(elements.listed(ruleset.EIP_PODS)),
+        pod_sources=_sources(elements),
         eni_marks=frozenset(mark for mark in marks if mark),
         ipv6_guard=ipv6_guard,
     )
+
+
+def _sources(elements: Elements) -> dict[str, frozenset[int]]:
+    found: dict[str, set[int]] = {}
+    for element in elements.members(ruleset.POD_SOURCES):
+        found.setdefault(element.ip, set()).add(element.ifindex)
+    return {ip: frozenset(links) for ip, links in found.items()}
 
 
 def our_rules(channel: NetlinkSocket) -> Iterator[FoundRule]:

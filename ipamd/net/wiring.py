@@ -2,7 +2,7 @@
 
     Pod     eth0: see pod_side.py
     node    eni<sha1> up, no address, no IPv6, answers ARP for 169.254.1.1; <ip>/32 dev eni<sha1> in main;
-            nft: which ENI, and whether it has an EIP
+            nft: which ENI, whether it has an EIP, by which link it speaks
 
 A Pod is wired completely or not at all: what was made is taken away again when a later step fails. The link
 is the sandbox's (docs/adr/0020: name, MAC and alias tell it), the rest is the address's: an address that
@@ -17,13 +17,15 @@ when the name is taken.
 
 import contextlib
 import errno
+import itertools
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ipamd.core import errors, names
 from ipamd.core.names import HostEnd
 from ipamd.net import ipv6_guard, links, netlink, netns, nft_elements, pod_side, rtnetlink, ruleset
+from ipamd.net.kernel_listing import KernelListing
 from ipamd.net.model import PodLink, PodWiring, checked_host_end, checked_ip
 from ipamd.net.netlink import ROUTE, NetlinkSocket
 from ipamd.net.nft_elements import Change, Element, Elements
@@ -41,8 +43,11 @@ def wire(pod: PodWiring, elements: Elements, sysctls: Sysctls) -> PodLink:
     """
     with netns.opened(pod.netns_path) as namespace, contextlib.ExitStack() as undo:
         undo.callback(_take_back, pod, elements)
-        made = _make_link(pod, namespace, sysctls)
+        again = _make_veth(pod, namespace)
+        made = _configured(pod, namespace, sysctls)
         _connect(pod, made.host_ifindex, elements)
+        if again:
+            elements.apply(_source_removals(pod.ip, elements, but=made.host_ifindex))
         undo.pop_all()
     return made
 
@@ -55,22 +60,27 @@ def prepared(pod: PodWiring, sysctls: Sysctls) -> Iterator[PodLink]:
     """
     with netns.opened(pod.netns_path) as namespace, contextlib.ExitStack() as undo:
         undo.callback(_take_link_back, pod)
-        made = _make_link(pod, namespace, sysctls)
-        yield made
+        _make_veth(pod, namespace)
+        yield _configured(pod, namespace, sysctls)
         undo.pop_all()
 
 
 def swap(pod: PodWiring, made: PodLink, elements: Elements) -> None:
     """Lead the address to a link that was prepared; after a KernelError it leads where it did.
 
-    The route, which decides, comes last.
+    The route, which decides, comes last; then the other link loses the address.
     """
     elements.apply(_element_changes(pod, elements))
     _route(pod, made.host_ifindex)
+    try:
+        elements.apply(_source_changes(pod.ip, made.host_ifindex, elements))
+    except errors.IpamError:
+        # The address is led to the new link; the next repair takes it from the other one.
+        log.exception("could not let %s in by %s alone", pod.ip, pod.host_veth)
 
 
-def _make_link(pod: PodWiring, namespace: int, sysctls: Sysctls) -> PodLink:
-    _make_veth(pod, namespace)
+def _configured(pod: PodWiring, namespace: int, sysctls: Sysctls) -> PodLink:
+    """Make what belongs to a new link at both of its ends."""
     host_ifindex = _ifindex(pod.host_veth)
     ipv6_guard.close(pod.host_veth, sysctls)
     pod_ifindex = netns.run_inside(namespace, lambda: pod_side.configure(pod, sysctls))
@@ -87,11 +97,36 @@ def connect(pod: PodWiring, elements: Elements, sysctls: Sysctls) -> bool:
     with NetlinkSocket(ROUTE) as channel:
         link = links.by_name(channel, pod.host_veth)
     if link is None or link.mac != pod.host_mac:
+        elements.apply(_source_removals(pod.ip, elements))
         return False
     ipv6_guard.ensure_closed(pod.host_veth, sysctls)
     sysctls.ensure(f"ipv4/conf/{pod.host_veth}/forwarding", "1")
     _connect(pod, link.ifindex, elements)
+    elements.apply(_source_removals(pod.ip, elements, but=link.ifindex))
     return True
+
+
+def adopt(seen: KernelListing, elements: Elements) -> None:
+    """Let every link speak as the addresses that are led to it, and as no other ones: for a start.
+
+    A release before has let Pods in by their routes alone; a roll-back to it adds and removes no elements.
+    Nothing is told of it: it is how Pods are brought from one release to the next. No Pod is wired meanwhile.
+    """
+    links = [seen.by_index[ifindex] for ifindex in seen.pod_routes if ifindex in seen.by_index]
+    ours = {link.ifindex for link in links if names.HOST_VETH.fullmatch(link.name)}
+    wanted = {(ifindex, ip) for ifindex in ours for ip in seen.pod_routes[ifindex]}
+    found = {element.key for element in elements.members(ruleset.POD_SOURCES)}
+    changes = [
+        change(ruleset.POD_SOURCES, *(Element(ip, ifindex=ifindex) for ifindex, ip in sorted(keys)))
+        for change, keys in ((nft_elements.delete, found - wanted), (nft_elements.add, wanted - found))
+        if keys
+    ]
+    elements.apply(changes)
+    plain = [link for link in links if link.ifindex in ours and not link.accepts_local]
+    with NetlinkSocket(ROUTE) as channel:
+        channel.change(
+            *(rtnetlink.accept_local(link.ifindex, f"set accept_local of {link.name}") for link in plain)
+        )
 
 
 def unwire(ip: str, end: HostEnd, elements: Elements) -> None:
@@ -113,15 +148,22 @@ def remove_link(ifindex: int) -> None:
 
 def cut(ip: str, end: HostEnd, elements: Elements) -> int | None:
     """Take away all that `wire` made but the link: no packet gets in or out; return the link's ifindex."""
-    checked_host_end(end)
-    clear(ip, elements)
-    return find(end)
+    ifindex = find(checked_host_end(end))
+    if ifindex is None:
+        clear(ip, elements)
+    else:
+        _clear(checked_ip(ip), elements, elements.removal(ruleset.POD_SOURCES, ip, ifindex))
+    return ifindex
 
 
 def clear(ip: str, elements: Elements) -> None:
     """Take away what the node has of an address besides its link: the route and the nft elements."""
-    checked_ip(ip)
-    elements.apply([*elements.removal(ruleset.PODS, ip), *elements.removal(ruleset.EIP_PODS, ip)])
+    _clear(checked_ip(ip), elements, _source_removals(ip, elements))
+
+
+def _clear(ip: str, elements: Elements, sources: Sequence[Change]) -> None:
+    of_address = (elements.removal(name, ip) for name in (ruleset.PODS, ruleset.EIP_PODS))
+    elements.apply([*itertools.chain.from_iterable(of_address), *sources])
     with NetlinkSocket(ROUTE) as channel:
         channel.change(rtnetlink.delete_host_route(ip))
 
@@ -143,8 +185,10 @@ def set_eip(ip: str, elements: Elements, *, wanted: bool) -> None:
     elements.apply(_eip_changes(checked_ip(ip), elements, wanted=wanted))
 
 
-def _make_veth(pod: PodWiring, namespace: int) -> None:
-    """Make the pair; explicit MACs, which udev's MACAddressPolicy=persistent leaves alone.
+def _make_veth(pod: PodWiring, namespace: int) -> bool:
+    """Make the pair, and return whether an earlier one had to go first.
+
+    Explicit MACs, which udev's MACAddressPolicy=persistent leaves alone.
 
     The kernel takes no alias with a new link. It comes in the same datagram, which the kernel carries out
     before a process can die: there is no link of ours that does not tell its sandbox.
@@ -154,18 +198,21 @@ def _make_veth(pod: PodWiring, namespace: int) -> None:
     make = rtnetlink.add_veth(host, end, namespace, f"make veth {pod.host_veth} for {pod.ip}")
     tell = [rtnetlink.set_alias(pod.host_veth, pod.alias)] if pod.alias else []
     with NetlinkSocket(ROUTE) as channel:
+        if channel.change(make, *tell)[0] != errno.EEXIST:
+            return False
+        channel.change(rtnetlink.delete_link(pod.host_veth))
         if channel.change(make, *tell)[0] == errno.EEXIST:
-            channel.change(rtnetlink.delete_link(pod.host_veth))
-            if channel.change(make, *tell)[0] == errno.EEXIST:
-                raise errors.InvalidInputError(
-                    f"interface {pod.ifname} exists already in {pod.netns_path}",
-                    advice="the runtime has to give a name that is free in the sandbox, or a new sandbox",
-                )
+            raise errors.InvalidInputError(
+                f"interface {pod.ifname} exists already in {pod.netns_path}",
+                advice="the runtime has to give a name that is free in the sandbox, or a new sandbox",
+            )
+    return True
 
 
 def _connect(pod: PodWiring, host_ifindex: int, elements: Elements) -> None:
     _route(pod, host_ifindex)
-    elements.apply(_element_changes(pod, elements))
+    source = nft_elements.add(ruleset.POD_SOURCES, Element(pod.ip, ifindex=host_ifindex))
+    elements.apply([*_element_changes(pod, elements), source])
 
 
 def _route(pod: PodWiring, host_ifindex: int) -> None:
@@ -173,7 +220,7 @@ def _route(pod: PodWiring, host_ifindex: int) -> None:
     with NetlinkSocket(ROUTE) as channel:
         channel.change(
             # First: a link that is down takes no route.
-            rtnetlink.set_link(host_ifindex, up, mtu=pod.mtu, alias=pod.alias),
+            rtnetlink.set_link(host_ifindex, up, mtu=pod.mtu, alias=pod.alias, accept_local=True),
             rtnetlink.set_host_route(pod.ip, host_ifindex, f"add route {pod.ip}/32 dev {pod.host_veth}"),
             rtnetlink.set_proxy(names.GATEWAY_IP, host_ifindex, f"answer ARP on {pod.host_veth}"),
         )
@@ -182,6 +229,22 @@ def _route(pod: PodWiring, host_ifindex: int) -> None:
 def _element_changes(pod: PodWiring, elements: Elements) -> list[Change]:
     to_eni = nft_elements.add(ruleset.PODS, Element(pod.ip, ruleset.pod_chain(pod.eni_mark)))
     return [to_eni, *_eip_changes(pod.ip, elements, wanted=pod.eip)]
+
+
+def _source_changes(ip: str, ifindex: int, elements: Elements) -> list[Change]:
+    """Return what lets an address in by this link, and by no other one."""
+    source = nft_elements.add(ruleset.POD_SOURCES, Element(ip, ifindex=ifindex))
+    return [source, *_source_removals(ip, elements, but=ifindex)]
+
+
+def _source_removals(ip: str, elements: Elements, *, but: int = 0) -> list[Change]:
+    """Return what lets an address in by no link any more, or by one at most.
+
+    An index may be another link's one day: what is left of a link that is gone must not let that one speak.
+    """
+    stale = elements.links_of(ruleset.POD_SOURCES, ip) - {but}
+    found = tuple(Element(ip, ifindex=ifindex) for ifindex in sorted(stale))
+    return [nft_elements.delete(ruleset.POD_SOURCES, *found)] if found else []
 
 
 def _eip_changes(ip: str, elements: Elements, *, wanted: bool) -> list[Change]:

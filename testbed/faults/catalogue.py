@@ -155,7 +155,7 @@ def _announced(name: ast.expr, place: str) -> Iterator[str]:
     if "netlink.py" in place:
         yield from (f"netlink.{kind}" for kind in netlink.CHANGES.values())
     elif "nft_elements.py" in place:
-        for name_of_set in (ruleset.PODS, ruleset.EIP_PODS):
+        for name_of_set in ruleset.OF_PODS:
             yield from (f"nft.{verb}.{name_of_set}" for verb in ("add", "delete"))
     elif "store/database.py" in place:
         states = (state.__name__.lower() for state in get_args(ledger_states.State))

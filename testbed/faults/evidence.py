@@ -33,6 +33,8 @@ class Evidence:
     """Destinations that lead to one of them, and its name."""
     nft_pods: frozenset[str]
     nft_eip_pods: frozenset[str]
+    nft_sources: frozenset[str]
+    """Addresses that nft lets in by a link."""
     rules: int
     """Policy rules of ours."""
 
@@ -59,6 +61,7 @@ def gather(bed: Bed) -> Evidence:
         host_routes={r["dst"]: r["dev"] for r in routes if str(r.get("dev", "")).startswith("eni")},
         nft_pods=elements.get("pods", frozenset()),
         nft_eip_pods=elements.get("eip_pods", frozenset()),
+        nft_sources=elements.get("pod_sources", frozenset()),
         rules=len([r for r in _ip(bed.node.netns, "rule", "show") if str(r.get("protocol")) == "116"]),
     )
 
@@ -84,8 +87,13 @@ def _nft(netns: str) -> dict[str, frozenset[str]]:
             if kind in entry:
                 elements = entry[kind].get("elem", [])
                 keys = [element[0] if isinstance(element, list) else element for element in elements]
-                found[str(entry[kind]["name"])] = frozenset(str(key) for key in keys)
+                found[str(entry[kind]["name"])] = frozenset(map(_address, keys))
     return found
+
+
+def _address(key: Any) -> str:
+    """Return an element's key; of one of link and address, the address."""
+    return str(key["concat"][-1] if isinstance(key, dict) and "concat" in key else key)
 
 
 def _run(netns: str, *command: str) -> str:

@@ -174,6 +174,7 @@ def _kernel(seen: Evidence, expected: Expectation) -> Iterator[Violation]:
         ("a route to", set(seen.host_routes)),
         ("an element of nft map pods for", seen.nft_pods),
         ("an element of nft set eip_pods for", seen.nft_eip_pods),
+        ("an element of nft set pod_sources for", seen.nft_sources),
     ):
         for ip in sorted(found - set(ips)):
             yield Violation(kind="leaked", text=f"the kernel has {where} {ip}", pod=owners.get(ip, ""))
@@ -194,7 +195,8 @@ def _pod(seen: Evidence, pod: Wanted) -> Iterator[Violation]:
         yield _lack(pod, f"the store has {pod.ip} as {dict(row) if row else 'nothing'}")
     if pod.ip not in seen.host_routes or seen.host_routes[pod.ip] not in seen.links:
         yield _lack(pod, f"there is no link, or no route to {pod.ip}")
-    if pod.ip not in seen.nft_pods or (pod.ip in seen.nft_eip_pods) != pod.eip:
+    elements = pod.ip in seen.nft_pods, pod.ip in seen.nft_sources, pod.ip in seen.nft_eip_pods
+    if elements != (True, True, pod.eip):
         yield _lack(pod, f"the nft elements of {pod.ip} are not right")
     if not pod.eip:
         return

@@ -269,7 +269,7 @@ class AgentNode:
             finally:
                 dataplane.close()
             links = {link.name for link in seen.links}
-            return links, set(seen.pod_marks) | set(seen.eip_pods)
+            return links, set(seen.of_pods)
 
         return self.on_node(look)
 

@@ -52,6 +52,7 @@ def test_a_node_at_rest_is_seen_as_it_is(node):
     assert [claim["metadata"]["name"] for claim in seen.claims] == ["web"]
     assert seen.leases[node.ip]["state"] == "assigned"
     assert (seen.nft_pods, seen.nft_eip_pods) == (frozenset({node.ip}), frozenset({node.ip}))
+    assert seen.nft_sources == frozenset({node.ip})
     assert seen.host_routes == {node.ip: next(iter(seen.links))}
     assert (len(seen.links), seen.rules, seen.intents) == (1, 3, 0)
     assert node.wrong() == []

@@ -50,6 +50,7 @@ GOOD = Evidence(
     host_routes={"10.0.1.4": "eniweb"},
     nft_pods=frozenset({"10.0.1.4"}),
     nft_eip_pods=frozenset({"10.0.1.4"}),
+    nft_sources=frozenset({"10.0.1.4"}),
     rules=3,
 )
 EXPECTED = Expectation(
@@ -88,6 +89,7 @@ def test_everything_that_a_pod_leaves_behind_is_leaked():
         "the kernel has a route to 10.0.1.4",
         "the kernel has an element of nft map pods for 10.0.1.4",
         "the kernel has an element of nft set eip_pods for 10.0.1.4",
+        "the kernel has an element of nft set pod_sources for 10.0.1.4",
         "the kernel has 1 links for 0 Pods",
     }
 
@@ -136,7 +138,9 @@ UNBOUND = {**EIP, "AddressStatus": "UNBIND", "PrivateAddressIp": "", "NetworkInt
         ({"links": frozenset({"eniweb", "enilost"})}, "leaked", "2 links for 1 Pods"),
         ({"nft_pods": frozenset()}, "unmended", "the nft elements of 10.0.1.4 are not right"),
         ({"nft_eip_pods": frozenset()}, "unmended", "the nft elements of 10.0.1.4 are not right"),
+        ({"nft_sources": frozenset()}, "unmended", "the nft elements of 10.0.1.4 are not right"),
         ({"nft_pods": frozenset({"10.0.1.4", "10.0.1.5"})}, "leaked", "nft map pods for 10.0.1.5"),
+        ({"nft_sources": frozenset({"10.0.1.4", "10.0.1.5"})}, "leaked", "nft set pod_sources for 10.0.1.5"),
         ({"rules": 5}, "leaked", "5 policy rules"),
         ({"rules": 0}, "unmended", "0 policy rules"),
     ],
@@ -157,6 +161,7 @@ def test_a_retained_claim_keeps_its_eip_and_address_without_a_pod():
         host_routes={},
         nft_pods=frozenset(),
         nft_eip_pods=frozenset(),
+        nft_sources=frozenset(),
     )
 
     assert violations(seen, kept) == []

@@ -82,6 +82,7 @@ def test_links(world, answers):
             alias=theirs.get_attr("IFLA_IFALIAS") or "",
             forwards=setting("forwarding", ours.name),
             valid_mark=setting("src_valid_mark", ours.name),
+            accepts_local=setting("accept_local", ours.name),
         )
 
 

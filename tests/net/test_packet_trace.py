@@ -191,7 +191,7 @@ def link_down(world):
         (drop_forward, "nft ip filter FORWARD: dropped by its policy"),
         (drop_forward_in_legacy, "iptables-legacy FORWARD: dropped"),
         (no_forwarding, "ip_forward is 0"),
-        (no_pod_route, "a Pod speaks as itself"),
+        (no_pod_route, "its answers find no way back"),
         (link_down, "is down"),
     ],
 )

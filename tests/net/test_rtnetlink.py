@@ -1,6 +1,7 @@
 """What is encoded by hand, pyroute2 reads as what was meant; its classes are had without the rest."""
 
 import ipaddress
+import struct
 import subprocess
 import sys
 
@@ -74,6 +75,17 @@ def test_a_link_is_set_up_with_what_is_given(ifindex, mtu, alias):
         kind, flags, fields, found = read(ifinfmsg, rtnetlink.set_link(ifindex, "", **given_).data)
         assert (kind, flags, found) == (16, REQUEST | ACK, expected)
         assert (fields["index"], fields["flags"], fields["change"]) == (ifindex, 1, 1)
+
+
+@given(indices)
+def test_a_link_that_accepts_local_sources_says_so_beside_what_else_is_set(ifindex):
+    # pyroute2 reads the settings of a link as the kernel lists them, not as it takes them.
+    setting = struct.pack("=HHHHHHHHI", 20, 26, 16, 2, 12, 1, 8, 23, 1)
+    alone, beside = rtnetlink.accept_local(ifindex, "").data, rtnetlink.set_link(ifindex, "", mtu=1500)
+
+    assert alone[16:] == struct.pack("=BxHiII", 0, 0, ifindex, 0, 0) + setting
+    with_it = rtnetlink.set_link(ifindex, "", mtu=1500, accept_local=True).data
+    assert with_it[16:] == beside.data[16:] + setting
 
 
 @given(names, aliases, indices)
@@ -203,6 +215,17 @@ def test_an_element_of_a_set_or_map(ip, chain):
         assert verdict.get_attr("NFTA_VERDICT_CODE") in (-4, "NFT_GOTO", 0xFFFFFFFC)
     else:
         assert value is None
+
+
+@given(ips, indices)
+def test_an_element_of_link_and_address_has_a_register_for_each(ip, ifindex):
+    data = nft_elements.encoded(nft_elements.add("pod_sources", Element(ip, ifindex=ifindex)))
+    message = nft_set_elem_list_msg(data)
+    message.decode()
+    (element,) = message.get_attr("NFTA_SET_ELEM_LIST_ELEMENTS")
+    key = element.get_attr("NFTA_SET_ELEM_KEY").get_attr("NFTA_DATA_VALUE")
+
+    assert bytes(key) == struct.pack("=I", ifindex) + ipaddress.IPv4Address(ip).packed
 
 
 @given(st.integers(0, 2**32 - 1), tables, st.integers(1, 2**32 - 1), names)

@@ -129,7 +129,7 @@ class Repair:
                 for link in links.values()
                 if link.name not in recorded and link.ifindex not in going
             ),
-            elements=frozenset({*snapshot.pod_marks, *snapshot.eip_pods}.difference(*carried.values())),
+            elements=frozenset(snapshot.of_pods.difference(*carried.values())),
             found=snapshot.links,
         )
 

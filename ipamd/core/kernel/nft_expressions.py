@@ -63,6 +63,8 @@ class ExpressionReader:
         if isinstance(member, dict):
             if "elem" in member:
                 return self.is_in(chain, value, member["elem"]["val"])
+            if "concat" in member:
+                return self._are_in(chain, value, member["concat"])
             if "prefix" in member:
                 return _in_network(value, f"{member['prefix']['addr']}/{member['prefix']['len']}")
             if "range" in member:
@@ -74,6 +76,12 @@ class ExpressionReader:
         if isinstance(member, bool):
             return bool(value) is member
         return bool(value == member)
+
+    def _are_in(self, chain: NftChain, values: Any, members: Sequence[Expression]) -> bool:
+        parts = values if isinstance(values, tuple) else ()
+        return len(parts) == len(members) and all(
+            self.is_in(chain, value, member) for value, member in zip(parts, members, strict=True)
+        )
 
     def value(self, chain: NftChain, expression: Expression) -> Any:
         """Return what an expression is for the packet; UNREADABLE when it cannot be said."""
@@ -96,6 +104,9 @@ class ExpressionReader:
                 return self._fib(self.packet, of["result"], frozenset(of["flags"]))
             case "&" | "|" | "^":
                 return self._combined(chain, kind, of)
+            case "concat":
+                parts = tuple(self.value(chain, part) for part in of)
+                return UNREADABLE if UNREADABLE in parts else parts
         return UNREADABLE
 
     def _meta(self, key: str) -> Any:

@@ -1,8 +1,8 @@
 """A node whose Pods were wired by a release before goes on: nothing is renamed, and no Pod notices.
 
 0.1 named a link by namespace and Pod, and counted the network to the identity of a sandbox. The release after
-it named a link by its sandbox. Both made the MACs of a veth from the Pod's address, and wrote no address
-beside the link.
+it named a link by its sandbox. Both made the MACs of a veth from the Pod's address, wrote no address beside
+the link, and let a Pod's packets in by its route alone.
 """
 
 import re
@@ -64,6 +64,10 @@ def wire_as_before(node, sandbox, result, link):
     node.on_node("ip", "link", "set", link, "up", "alias", alias)
     node.on_node("ip", "route", "replace", f"{ip}/32", "dev", link, "scope", "link", "proto", "116")
     node.on_node("ip", "neighbour", "add", "proxy", "169.254.1.1", "dev", link)
+    node.on_node("nft", "flush", "chain", "ip", "tke_eni", "sources")
+    node.on_node("nft", "delete", "set", "ip", "tke_eni", "pod_sources")
+    by_route = 'iifname "eni*" fib saddr . iif oif missing drop'
+    node.on_node("nft", "add", "rule", "ip", "tke_eni", "sources", by_route)
     interfaces = [
         interface | ({"mac": pod_mac} if interface.get("sandbox") else {"name": link, "mac": host_mac})
         for interface in result["interfaces"]

@@ -46,6 +46,7 @@ def kernel(*links, routes=()):
         table_exists=True,
         pod_marks={},
         eip_pods=frozenset(),
+        pod_sources={},
         eni_marks=frozenset(),
         ipv6_guard=True,
     )
