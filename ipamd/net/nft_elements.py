@@ -36,6 +36,8 @@ _OF_IPV4: Final = _NFGENMSG.pack(socket.AF_INET, 0, 0)
 _OUR_TABLE: Final = text(1, TABLE)
 """NFTA_SET_ELEM_LIST_TABLE."""
 _LINK: Final = struct.Struct("=I")  # a part of a key is a register: the machine's own number
+_KEY_OF_TWO: Final = struct.pack("=HH", 12, 1)
+"""How NFTA_DATA_VALUE begins when it holds link and address."""
 _GOTO: Final = attribute(1, struct.pack(">i", -4))
 """NFTA_VERDICT_CODE: NFT_GOTO."""
 _MAX_BATCH: Final = 500
@@ -130,9 +132,7 @@ class Elements:
     def links_of(self, name: str, ip: str) -> frozenset[int]:
         """Return the links that a set keyed by link and address has one address with."""
         packed = socket.inet_pton(socket.AF_INET, ip)
-        # A node has an element for each Pod, in few messages: look at the bytes before decoding.
-        near = (answer for answer in self._listing(name) if packed in answer)
-        return frozenset(found.ifindex for answer in near for found in _parsed(answer) if found.ip == ip)
+        return frozenset(link for answer in self._listing(name) for link in _links_beside(packed, answer))
 
     def _listing(self, name: str) -> list[bytes]:
         return self._dump(_message(_GET_ELEMENT, DUMP, _target(name)), f"list nft set {TABLE} {name}")
@@ -227,6 +227,15 @@ def _parsed(answer: bytes) -> Iterator[Element]:
         value = key[1]  # NFTA_DATA_VALUE
         ifindex = int.from_bytes(value[:-4], sys.byteorder)
         yield Element(socket.inet_ntop(socket.AF_INET, value[-4:]), chain, ifindex)
+
+
+def _links_beside(ip: bytes, answer: bytes) -> Iterator[int]:
+    """Yield the links that stand before an address in keys, without decoding an element for each Pod."""
+    at = answer.find(ip)
+    while at >= 0:
+        if answer[at - 8 : at - 4] == _KEY_OF_TWO:
+            yield _LINK.unpack_from(answer, at - 4)[0]
+        at = answer.find(ip, at + 1)
 
 
 def _target(name: str) -> bytes:

@@ -43,11 +43,8 @@ def wire(pod: PodWiring, elements: Elements, sysctls: Sysctls) -> PodLink:
     """
     with netns.opened(pod.netns_path) as namespace, contextlib.ExitStack() as undo:
         undo.callback(_take_back, pod, elements)
-        again = _make_veth(pod, namespace)
-        made = _configured(pod, namespace, sysctls)
+        made = _make_link(pod, namespace, sysctls)
         _connect(pod, made.host_ifindex, elements)
-        if again:
-            elements.apply(_source_removals(pod.ip, elements, but=made.host_ifindex))
         undo.pop_all()
     return made
 
@@ -60,8 +57,7 @@ def prepared(pod: PodWiring, sysctls: Sysctls) -> Iterator[PodLink]:
     """
     with netns.opened(pod.netns_path) as namespace, contextlib.ExitStack() as undo:
         undo.callback(_take_link_back, pod)
-        _make_veth(pod, namespace)
-        yield _configured(pod, namespace, sysctls)
+        yield _make_link(pod, namespace, sysctls)
         undo.pop_all()
 
 
@@ -79,8 +75,8 @@ def swap(pod: PodWiring, made: PodLink, elements: Elements) -> None:
         log.exception("could not let %s in by %s alone", pod.ip, pod.host_veth)
 
 
-def _configured(pod: PodWiring, namespace: int, sysctls: Sysctls) -> PodLink:
-    """Make what belongs to a new link at both of its ends."""
+def _make_link(pod: PodWiring, namespace: int, sysctls: Sysctls) -> PodLink:
+    _make_veth(pod, namespace)
     host_ifindex = _ifindex(pod.host_veth)
     ipv6_guard.close(pod.host_veth, sysctls)
     pod_ifindex = netns.run_inside(namespace, lambda: pod_side.configure(pod, sysctls))
@@ -185,10 +181,8 @@ def set_eip(ip: str, elements: Elements, *, wanted: bool) -> None:
     elements.apply(_eip_changes(checked_ip(ip), elements, wanted=wanted))
 
 
-def _make_veth(pod: PodWiring, namespace: int) -> bool:
-    """Make the pair, and return whether an earlier one had to go first.
-
-    Explicit MACs, which udev's MACAddressPolicy=persistent leaves alone.
+def _make_veth(pod: PodWiring, namespace: int) -> None:
+    """Make the pair; explicit MACs, which udev's MACAddressPolicy=persistent leaves alone.
 
     The kernel takes no alias with a new link. It comes in the same datagram, which the kernel carries out
     before a process can die: there is no link of ours that does not tell its sandbox.
@@ -198,21 +192,22 @@ def _make_veth(pod: PodWiring, namespace: int) -> bool:
     make = rtnetlink.add_veth(host, end, namespace, f"make veth {pod.host_veth} for {pod.ip}")
     tell = [rtnetlink.set_alias(pod.host_veth, pod.alias)] if pod.alias else []
     with NetlinkSocket(ROUTE) as channel:
-        if channel.change(make, *tell)[0] != errno.EEXIST:
-            return False
-        channel.change(rtnetlink.delete_link(pod.host_veth))
         if channel.change(make, *tell)[0] == errno.EEXIST:
-            raise errors.InvalidInputError(
-                f"interface {pod.ifname} exists already in {pod.netns_path}",
-                advice="the runtime has to give a name that is free in the sandbox, or a new sandbox",
-            )
-    return True
+            channel.change(rtnetlink.delete_link(pod.host_veth))
+            if channel.change(make, *tell)[0] == errno.EEXIST:
+                raise errors.InvalidInputError(
+                    f"interface {pod.ifname} exists already in {pod.netns_path}",
+                    advice="the runtime has to give a name that is free in the sandbox, or a new sandbox",
+                )
 
 
 def _connect(pod: PodWiring, host_ifindex: int, elements: Elements) -> None:
     _route(pod, host_ifindex)
+    # Only of an address that was wired before something may be left: most ADDs need no list.
+    again = elements.lookup(ruleset.PODS, pod.ip) is not None
+    stale = _source_removals(pod.ip, elements, but=host_ifindex) if again else []
     source = nft_elements.add(ruleset.POD_SOURCES, Element(pod.ip, ifindex=host_ifindex))
-    elements.apply([*_element_changes(pod, elements), source])
+    elements.apply([*_element_changes(pod, elements), source, *stale])
 
 
 def _route(pod: PodWiring, host_ifindex: int) -> None:

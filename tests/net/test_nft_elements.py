@@ -93,6 +93,19 @@ def test_thousands_of_elements_fit(world, elements):
     assert world.on_node(fill_and_empty) == (dict.fromkeys(addresses(3000), CHAINS[0]), {})
 
 
+def test_links_of_an_address_are_found_among_many(world, elements):
+    def look():
+        many = [Element(ip, ifindex=100 + n) for n, ip in enumerate(addresses(1000))]
+        # An index whose bytes are those of an address.
+        odd = Element("10.0.9.9", ifindex=int.from_bytes(ipaddress.IPv4Address("10.0.0.7").packed, "little"))
+        elements.apply([add("pod_sources", *many, Element("10.0.0.7", ifindex=5), odd)])
+        ips = ("10.0.0.7", "10.0.9.9", "10.0.9.8")
+        return [elements.links_of("pod_sources", ip) for ip in ips], odd.ifindex
+
+    found, odd = world.on_node(look)
+    assert found == [{106, 5}, {odd}, set()]
+
+
 def test_nft_prints_what_was_added(world, elements):
     world.on_node(lambda: elements.apply([add("pods", Element("10.0.1.5", CHAINS[1]))]))
 
