@@ -112,11 +112,10 @@ def test_nothing_is_left_of_a_link_that_has_vanished(world, end):
 
 
 def test_an_address_that_is_taken_over_is_let_in_by_the_new_link_alone(world):
-    old = world.add_pod(POD)
+    old = world.add_pod(POD, eip=True)
     new = world.sandbox()
     end = names.host_end("another", "eth0")
-    wiring = world.wiring(new, POD, host_veth=end.name, host_mac=end.mac)
-    world.serve(world.neighbour, NEIGHBOUR_IP)
+    wiring = world.wiring(new, POD, host_veth=end.name, host_mac=end.mac, eip=True)
 
     def take_over():
         with world.dataplane.prepared_pod(wiring) as made:
@@ -128,10 +127,11 @@ def test_an_address_that_is_taken_over_is_let_in_by_the_new_link_alone(world):
 
     assert between == {POD: {ifindex_of(world, POD)}}
     assert sources(world) == {POD: {index}}
-    assert source_seen(new, NEIGHBOUR_IP) == POD
-    with watched(world.neighbour) as seen:
-        frame(old, IP, ip_packet(POD, NEIGHBOUR_IP), end_of(POD).mac)
+    with watched(world.internet) as seen:
+        frame(old, IP, ip_packet(POD, INTERNET_IP), end_of(POD).mac)
         assert not arrived(seen, POD)
+        frame(new, IP, ip_packet(POD, INTERNET_IP), end.mac)
+        assert arrived(seen, POD, 5.0), "its owner's does: the watch works"
 
 
 def as_a_release_before(world):

@@ -29,11 +29,6 @@ OURS = {
     "a map flushed": ("nft flush map ip tke_eni eni_returns", "NftSet"),
     "a set flushed": ("nft flush set ip tke_eni direct_cidrs", "NftSet"),
     "the map of Pods flushed": ("nft flush map ip tke_eni pods", "PodElement"),
-    "the set of Pods' links flushed": ("nft flush set ip tke_eni pod_sources", "PodElement"),
-    "a Pod's address by another link": (
-        "nft add element ip tke_eni pod_sources {{ eth0 . {ip} }}",
-        "PodElement",
-    ),
     "the route to a Pod gone": ("ip route del {ip}", "PodRoute"),
     "the link of a Pod down": ("ip link set {veth} down", "PodLink"),
     "a Pod's address on a link of the node": ("ip address add {ip}/32 dev eth1", "PodAddressOnLink"),
