@@ -6,6 +6,7 @@ the caller makes everything in the new sandbox, and swaps with `take_over` when 
 """
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from ipamd.core import model, names
 from ipamd.core.ledger.ledger import Ledger, Transition, vacated
@@ -41,6 +42,9 @@ class Attachment:
         )
 
 
+_OF_PODS: Final = (Assigned, Held, Occupied)
+
+
 def acquire(ledger: Ledger, attachment: Attachment, cooldown: float, now: Boottime) -> Transition:
     """Give the sandbox its address: the one it has, its Pod's, or the warm one that is idle longest.
 
@@ -54,8 +58,8 @@ def acquire(ledger: Ledger, attachment: Attachment, cooldown: float, now: Bootti
     candidates = [a for a in ledger.addresses.values() if resumable(a, attachment)]
     if candidates:
         chosen = min(candidates, key=lambda a: _preference(a, attachment))
-    elif ledger.available:
-        chosen = min(ledger.available, key=_idle_since)
+    elif available := ledger.available:
+        chosen = min(available, key=_idle_since)
     else:
         return Transition(ledger)
     if isinstance(chosen.state, Assigned | Occupied):
@@ -95,11 +99,14 @@ def enter(ledger: Ledger, key: model.SandboxKey, netns: str) -> Transition:
 def resumable(address: Address, attachment: Attachment) -> bool:
     """Whether the new sandbox may continue with this address."""
     state, pod = address.state, attachment.pod
+    # Most addresses of a node are another Pod's, or nobody's; each ADD asks of all.
+    if not isinstance(state, _OF_PODS) or state.pod is None or state.pod.name != pod.name:
+        return False
     if address.quarantined:
         return False
     if isinstance(state, Occupied):
         return state.pod == pod
-    if not isinstance(state, Assigned | Held) or state.key.ifname != attachment.key.ifname:
+    if state.key.ifname != attachment.key.ifname:
         return False
     retained = state.by_name if isinstance(state, Held) else address.eip is not None and address.eip.retained
     return state.pod == pod or (retained and str(state.pod) == str(pod))

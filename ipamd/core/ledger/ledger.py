@@ -54,8 +54,16 @@ class Ledger:
 
     def owned_by(self, key: model.SandboxKey) -> Address | None:
         """Return the address that this very sandbox owns."""
+        container_id = key.container_id  # compared first: one comparison of strings tells most from this one
         return next(
-            (a for a in self.addresses.values() if isinstance(a.state, Assigned) and a.state.key == key), None
+            (
+                a
+                for a in self.addresses.values()
+                if isinstance(a.state, Assigned)
+                and a.state.key.container_id == container_id
+                and a.state.key == key
+            ),
+            None,
         )
 
     def with_eip(self, eip_id: str) -> Address | None:
@@ -66,7 +74,11 @@ class Ledger:
 
     def of_name(self, pod: model.PodRef) -> list[Address]:
         """Return every address that a Pod of this namespace and name has or had, whatever its UID."""
-        return [a for a in self.addresses.values() if a.pod is not None and str(a.pod) == str(pod)]
+        return [
+            a
+            for a in self.addresses.values()
+            if (other := a.pod) is not None and other.name == pod.name and other.namespace == pod.namespace
+        ]
 
     def in_state(self, *states: type) -> list[Address]:
         """Return the addresses in any of these states."""
