@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 import ipamd
+from ipamd.runtime import collector
 
 _COMMANDS = {
     "agent": ("agent", "per-node daemon: addresses, Pod wiring, EIP association"),
@@ -26,13 +27,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"ipamd {ipamd.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar=f"{{{','.join(_COMMANDS)}}}")
-    for name, (package, description) in _COMMANDS.items():
-        options = importlib.import_module(f"ipamd.{package}.options")
+    words = sys.argv[1:] if argv is None else argv
+    # Flags are imported of the command that comes first, or of all.
+    chosen = [word for word in words[:1] if word in _COMMANDS] or [*_COMMANDS]
+    for name in chosen:
+        package, description = _COMMANDS[name]
+        with collector.kept_off():
+            options = importlib.import_module(f"ipamd.{package}.options")
         flags = commands.add_parser(name, help=description, description=description)
         options.add_arguments(flags)
         flags.set_defaults(package=package)
-    arguments = parser.parse_args(argv)
-    command = importlib.import_module(f"ipamd.{arguments.package}.command")
+    arguments = parser.parse_args(words)
+    with collector.kept_off():
+        command = importlib.import_module(f"ipamd.{arguments.package}.command")
     code: int = command.run(arguments)
     return code
 

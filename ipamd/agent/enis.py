@@ -202,17 +202,16 @@ class NodeEnis:
                 enis=MappingProxyType({eni.eni_id: eni for eni in known}), told=remembered is not None
             )
 
-    def mend(self, seen: KernelListing | None = None) -> bool:
-        """Set up again whatever an ENI has lost in the kernel; return whether one went or came back.
+    def mend(self, seen: KernelListing) -> bool:
+        """Set up again whatever an ENI has lost in a listed kernel; return whether one went or came back.
 
-        `seen` spares the kernel a listing for each ENI.
         The addresses of an ENI without link go to quarantine until the next `look`.
         """
         shared_ledger = self._shared_ledger
         with self._changing:
             before = self._known.enis
             # A link that is not there is not waited for: that would hold up the other repairs.
-            enis = {eni_id: self._set_up(eni, seen) for eni_id, eni in before.items()}
+            enis = {**before, **self._set_up_all(before.values(), seen)}
             self._known = replace(self._known, enis=MappingProxyType(enis))
             lost = [eni_id for eni_id, eni in enis.items() if eni.link is None]
             if lost:
@@ -272,18 +271,18 @@ class NodeEnis:
             return eni
         return self._set_up(eni)
 
-    def _set_up(self, eni: NodeEni, seen: KernelListing | None = None) -> NodeEni:
+    def _set_up(self, eni: NodeEni) -> NodeEni:
         if eni.state == _MISSING:
             return eni
         try:
-            link = self._dataplane.ensure_eni(eni.mac, eni.gateway, wait=False, seen=seen)
+            return _carrying(eni, self._dataplane.ensure_eni(eni.mac, eni.gateway, wait=False))
         except IpamError as e:
-            if e.message != eni.problem:
-                log.warning("ENI %s cannot carry Pods: %s", eni.eni_id, e)
-            return replace(eni, link=None, problem=e.message)
-        if eni.link != link:
-            log.info("ENI %s is set up: link %s, table %d", eni.eni_id, link.name, link.table)
-        return replace(eni, link=link, problem="")
+            return _carrying(eni, e)
+
+    def _set_up_all(self, enis: Iterable[NodeEni], seen: KernelListing) -> dict[str, NodeEni]:
+        listed = [eni for eni in enis if eni.state != _MISSING]
+        outcomes = self._dataplane.ensure_enis([(eni.mac, eni.gateway) for eni in listed], seen)
+        return {eni.eni_id: _carrying(eni, outcome) for eni, outcome in zip(listed, outcomes, strict=True)}
 
     def _missing(self, eni: NodeEni) -> NodeEni:
         """Take in that the cloud does not list an ENI: its addresses go to quarantine, its kernel side stays.
@@ -322,6 +321,17 @@ class NodeEnis:
                 log.info("what a detached ENI, mark %#x, had in the kernel is removed", mark)
         except IpamError as e:
             log.warning("what a detached ENI has left in the kernel stays: %s", e)
+
+
+def _carrying(eni: NodeEni, outcome: EniLink | IpamError) -> NodeEni:
+    """Return the ENI with the link that it has now, or with the reason why it has none; tell of it."""
+    if isinstance(outcome, IpamError):
+        if outcome.message != eni.problem:
+            log.warning("ENI %s cannot carry Pods: %s", eni.eni_id, outcome)
+        return replace(eni, link=None, problem=outcome.message)
+    if eni.link != outcome:
+        log.info("ENI %s is set up: link %s, table %d", eni.eni_id, outcome.name, outcome.table)
+    return replace(eni, link=outcome, problem="")
 
 
 def owners_of(shared_ledger: ledger.Ledger, eni_id: str) -> int:

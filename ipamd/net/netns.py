@@ -74,18 +74,28 @@ def run_inside(namespace: int, work: Callable[[], _Result]) -> _Result:
     return _in_a_thread(enter_and_work)
 
 
-def visit(places: Iterable[tuple[str, Callable[[], _Result]]]) -> list[_Result]:
-    """Run each function in the namespace at its path, all in one thread; return what they return, in order.
+def visit(places: Iterable[tuple[str, Callable[[], _Result]]]) -> list[_Result | errors.IpamError]:
+    """Run each function in the namespace at its path, all in one thread; return what came of each, in order.
 
-    A path without a namespace is left out. For many Pods: a thread for each costs more than the look.
+    That is what the function returns, or the error of this one place, as a NetnsError where there is no
+    namespace. For many Pods: a thread for each costs as much as the look.
     """
 
-    def go_round() -> list[_Result]:
-        found = []
-        for path, work in places:
-            with contextlib.suppress(errors.NetnsError), opened(path) as namespace:
-                _enter(namespace)
-                found.append(work())
+    def go_round() -> list[_Result | errors.IpamError]:
+        found: list[_Result | errors.IpamError] = []
+        own = os.open(_OWN[0], os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            for path, work in places:
+                # From where the caller is: `opened` tells a Pod's namespace from that one.
+                _enter(own)
+                try:
+                    with opened(path) as namespace:
+                        _enter(namespace)
+                        found.append(work())
+                except errors.IpamError as e:
+                    found.append(e)
+        finally:
+            os.close(own)
         return found
 
     return _in_a_thread(go_round)

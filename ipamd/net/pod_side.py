@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from ipamd.core import names
+from ipamd.core import errors, names
 from ipamd.core.findings.codes import FindingCode
 from ipamd.core.kernel.difference import Difference
 from ipamd.net import ipv6_guard, links, listing, netlink, netns, rtnetlink
@@ -76,7 +76,10 @@ def differences_of_all(pods: Iterable[PodWiring]) -> list[Difference]:
     A link that is down in a Pod is the Pod's own wish: the repair waits until it is up.
     """
     looks = netns.visit((pod.netns_path, partial(_lost_of, pod)) for pod in pods)
-    return [difference for found in looks for difference in found]
+    for found in looks:
+        if isinstance(found, errors.IpamError) and not isinstance(found, errors.NetnsError):
+            raise found
+    return [difference for found in looks if not isinstance(found, errors.IpamError) for difference in found]
 
 
 def _lost_of(pod: PodWiring) -> list[Difference]:
@@ -93,13 +96,12 @@ def _lost_of(pod: PodWiring) -> list[Difference]:
     ]
 
 
-def mend(pod: PodWiring) -> list[str]:
-    """Make again what the Pod has lost, and return what that was, one sentence each.
+def mend(pods: Iterable[PodWiring]) -> list[list[str] | errors.IpamError]:
+    """Make again what each Pod has lost; return what that was, one sentence each, or why nobody knows.
 
-    Raises: NetnsError when the namespace is gone or not the Pod's.
+    That is a NetnsError where the namespace is gone or not the Pod's.
     """
-    with netns.opened(pod.netns_path) as namespace:
-        return netns.run_inside(namespace, lambda: _mend(pod))
+    return netns.visit((pod.netns_path, partial(_mend, pod)) for pod in pods)
 
 
 def _mend(pod: PodWiring) -> list[str]:

@@ -4,7 +4,7 @@ import time
 import pytest
 
 from ipamd.core import errors
-from ipamd.net import links
+from ipamd.net import links, nft_generation
 from ipamd.net.model import DataPlaneConfig, Ranges
 from tests.net.world import DIRECT, GATEWAY, INTERNET_IP, PRIMARY_MAC, SECONDARY_MAC, source_seen
 
@@ -271,3 +271,31 @@ def test_a_link_that_is_not_there_is_said_to_be_absent_or_how_long_it_was_waited
     with pytest.raises(errors.TryAgainError) as found:
         world.on_node(lambda: links.await_mac(absent, 0.2))
     assert found.value.message == f"no link with MAC {absent} appeared on the node within 0.2 s"
+
+
+def test_many_enis_are_set_up_with_one_write_of_the_table_and_one_without_link_keeps_none_from_it(world):
+    world.attach_eni("p9", "eth2", THIRD_MAC)
+    world.restart_agent()
+    world.ensure_node()
+    before = world.on_node(nft_generation.current)
+    seen = world.on_node(world.dataplane.listing)
+    wanted = [(SECONDARY_MAC, GATEWAY), ("20:90:6f:00:00:99", GATEWAY), (THIRD_MAC, GATEWAY)]
+    second, absent, third = world.on_node(lambda: world.dataplane.ensure_enis(wanted, seen))
+
+    assert world.on_node(nft_generation.current) == before + 1
+    assert isinstance(absent, errors.TryAgainError)
+    assert (second.name, third.name) == ("eth1", "eth2")
+    assert second.mark != third.mark
+    assert [eni.name for eni in world.dataplane.enis] == ["eth0", "eth1", "eth2"]
+    assert world.dataplane.mended == 0
+    assert world.on_node(lambda: world.dataplane.differences(world.dataplane.listing())) == []
+
+
+def test_what_one_of_many_enis_has_lost_is_made_again_and_counted(world):
+    world.node.run("ip", "link", "set", "eth1", "down")
+    seen = world.on_node(world.dataplane.listing)
+    (eni,) = world.on_node(lambda: world.dataplane.ensure_enis([(SECONDARY_MAC, GATEWAY)], seen))
+
+    assert eni == world.enis["eth1"]
+    assert world.dataplane.mended == 1
+    assert world.on_node(lambda: world.dataplane.differences(world.dataplane.listing())) == []

@@ -86,3 +86,24 @@ def test_work_inside_has_the_context_of_its_caller(bare_world):
         assert bare_world.node.do(SUBJECT.get) == "Pod web-0"
     finally:
         SUBJECT.reset(token)
+
+
+def number_here():
+    return Path("/proc/thread-self/ns/net").stat().st_ino
+
+
+def test_many_are_visited_in_turn_and_one_that_fails_keeps_nobody_from_it(world):
+    def refuse():
+        raise errors.KernelError("could not look", errno=1)
+
+    first, second = world.sandbox(), world.sandbox()
+    paths = (first.path, "/run/netns/nobody", first.path, second.path)
+    own = number_here()
+    before, gone, refused, after = netns.visit(
+        zip(paths, (number_here, number_here, refuse, number_here), strict=True)
+    )
+
+    assert (before, after) == tuple(netns.number_of(place.path) for place in (first, second))
+    assert isinstance(gone, errors.NetnsError)
+    assert refused.message == "could not look"
+    assert number_here() == own

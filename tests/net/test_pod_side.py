@@ -2,7 +2,7 @@
 
 import pytest
 
-from ipamd.core import names
+from ipamd.core import errors, names
 from tests.net.world import NEIGHBOUR_IP, source_seen
 
 pytestmark = pytest.mark.netns
@@ -19,7 +19,10 @@ def pod(world):
 def mend(world):
     """Both sides, as a repair round does: with the carrier the node's end has lost what it answers for."""
     assert world.on_node(lambda: world.dataplane.connect_pod(world.pods[POD]))
-    return world.on_node(lambda: world.dataplane.mend_pod_side(world.pods[POD]))
+    (outcome,) = world.on_node(lambda: world.dataplane.mend_pod_sides([world.pods[POD]]))
+    if isinstance(outcome, errors.IpamError):
+        raise outcome
+    return outcome
 
 
 def flap(pod, *between):

@@ -52,15 +52,12 @@ class PodSides:
         known = {ifindex: downs for ifindex, downs in self._looked_at.items() if ifindex in present}
         # Without a carrier the Pod's end is down, by the Pod's own wish; it is looked at when it is up again.
         due = [link for link in present.values() if link.carrier and known.get(link.ifindex) != link.downs]
-        mended = 0
         owned = self._owned_links() if due else {}
-        for link in due:
-            pod = self._owner(link, owned)
-            if pod is not None:
-                mended += self._mend(pod)
-                known[link.ifindex] = link.downs
-        self._looked_at = known
-        return mended
+        owners = [(link, pod) for link in due if (pod := self._owner(link, owned)) is not None]
+        pods = [pod for _, pod in owners]
+        outcomes = self._dataplane.mend_pod_sides(pods) if pods else []
+        self._looked_at = known | {link.ifindex: link.downs for link, _ in owners}
+        return sum(self._tell(pod, outcome) for pod, outcome in zip(pods, outcomes, strict=True))
 
     def _owned_links(self) -> dict[HostEnd, Address]:
         owned = self._shared_ledger.current.in_state(Assigned)
@@ -76,11 +73,10 @@ class PodSides:
             return None
         return wiring(address, eni)
 
-    def _mend(self, pod: PodWiring) -> bool:
-        try:
-            lost = self._dataplane.mend_pod_side(pod)
-        except IpamError as e:
-            log.warning("the Pod at %s could not be looked at from inside: %s", pod.ip, e)
+    def _tell(self, pod: PodWiring, lost: list[str] | IpamError) -> bool:
+        """Tell of what was made again in a Pod; return whether there was anything."""
+        if isinstance(lost, IpamError):
+            log.warning("the Pod at %s could not be looked at from inside: %s", pod.ip, lost)
             return False
         if lost:
             text = f"the Pod at {pod.ip} has back what its link had lost: {', '.join(lost)}"
