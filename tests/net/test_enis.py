@@ -25,7 +25,7 @@ def state(world):
             "ip rule",
             "ip route show table all",
             "ip -o link",
-            "ip -o address",
+            "ip -4 -o address",
         )
     ]
 
