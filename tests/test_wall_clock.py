@@ -25,6 +25,7 @@ REASONS = {
     "ipamd/ctl/archive.py:_add": "the dates of files for people",
     "ipamd/ctl/eip_cleanup.py:_Cleanup._show": "the age of an EIP, told to people; decides nothing",
     "ipamd/ctl/output.py:show": "ages, told to people",
+    "ipamd/ctl/preflight/cloud_probe.py:_Asked.judged": "it is what is compared with the cloud's",
     "ipamd/kube/events.py:EventRecorder.__init__": "times of Events are for people",
     "ipamd/kube/exec_plugin.py:ExecToken.__init__": "the issuer of a token says until when it is valid",
     "ipamd/kube/leases.py:_micro_now": "times in a Lease are for people; nobody decides by them",

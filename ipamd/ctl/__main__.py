@@ -22,6 +22,7 @@ from ipamd.ctl import (
     process,
     watch,
 )
+from ipamd.ctl.preflight import command as preflight
 
 _NAME = "ipamctl"
 
@@ -38,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     maintenance.add_commands(commands)
     bundle.add_command(commands)
     eip.add_commands(commands)
+    preflight.add_command(commands)
     completion.add_command(commands)
     return made
 

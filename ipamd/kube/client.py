@@ -129,6 +129,12 @@ class KubeClient:
         """Close idle connections; calls that are under way end by themselves."""
         self._caller.close()
 
+    def version(self) -> JsonObject:
+        """Return what the server says of its release: `major`, `minor`, `gitVersion`. Asks for no right."""
+        return self._caller.call(
+            HttpRequest(title="get the version", step="get version", method="GET", path="/version"), None
+        )
+
     def get(
         self, resource: Resource, name: str, namespace: str = "", *, timeout: float | None = None
     ) -> JsonObject:

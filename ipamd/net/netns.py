@@ -101,6 +101,23 @@ def visit(places: Iterable[tuple[str, Callable[[], _Result]]]) -> list[_Result |
     return _in_a_thread(go_round)
 
 
+def run_apart(work: Callable[[], _Result]) -> _Result:
+    """Run the function in a new network namespace, which ends with it; return or raise what it does.
+
+    NetnsError when the process may not make one.
+    """
+
+    def leave_and_work() -> _Result:
+        if _libc.unshare(_CLONE_NEWNET):
+            raise errors.NetnsError(
+                f"no network namespace can be made: {os.strerror(ctypes.get_errno())}",
+                advice="it needs CAP_SYS_ADMIN",
+            )
+        return work()
+
+    return _in_a_thread(leave_and_work)
+
+
 def _in_a_thread(work: Callable[[], _Result]) -> _Result:
     """Run the function in a thread that ends with it; return or raise what it does."""
     outcome: list[_Result] = []

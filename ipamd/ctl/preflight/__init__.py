@@ -1,0 +1,1 @@
+"""`ipamctl preflight`: looks at node, account and cluster before an installation; changes nothing."""

@@ -1,0 +1,127 @@
+"""Whether account, key and CVM are fit; and whether the cluster is."""
+
+import pytest
+
+from ipamd.core import model
+from ipamd.core.eip.account_types import AccountType
+from ipamd.core.preflight import account, cluster
+from ipamd.core.preflight.result import Fitness, FitnessCheck
+
+
+@pytest.mark.parametrize(
+    ("ahead", "fitness"),
+    [
+        (59.0, Fitness.OK),
+        (-59.0, Fitness.OK),
+        (60.0, Fitness.PROBLEM),
+        (-600.0, Fitness.PROBLEM),
+    ],
+)
+def test_a_clock_may_be_a_minute_off(ahead, fitness):
+    assert account.clock(ahead).fitness is fitness
+
+
+def test_a_clock_says_to_which_side_it_is_off():
+    assert "ahead of the cloud's" in account.clock(90.0).text
+    assert "behind the cloud's" in account.clock(-90.0).text
+
+
+def test_rights_are_named_by_action():
+    (well,) = account.read_rights(["DescribeVpcs"], [], [])
+    assert (well.fitness, well.text) == (Fitness.OK, "the key may call DescribeVpcs")
+    refused, silent = account.read_rights(["DescribeVpcs"], ["DescribeSubnets"], ["no answer"])
+    assert (refused.fitness, refused.text) == (Fitness.PROBLEM, "the key may not call DescribeSubnets")
+    assert "QcloudAccessForIPAMDofTKERole" in refused.next_step
+    assert (silent.fitness, silent.text) == (Fitness.PROBLEM, "no answer")
+
+
+def test_what_would_change_something_is_said_to_be_untried():
+    found = account.write_rights()
+    assert found.fitness is Fitness.UNKNOWN
+    assert set(account.WRITES) <= set(found.text.replace(",", "").split())
+
+
+@pytest.mark.parametrize(
+    ("used", "ordered", "fitness"),
+    [(19, 39, Fitness.OK), (20, 0, Fitness.WARNING), (21, 0, Fitness.WARNING), (0, 40, Fitness.WARNING)],
+)
+def test_an_eip_needs_room_in_both_quotas(used, ordered, fitness):
+    quotas = [
+        model.EipQuota(quota_id="TOTAL_EIP_QUOTA", used=used, limit=20),
+        model.EipQuota(quota_id="DAILY_EIP_APPLY", used=ordered, limit=40),
+    ]
+    assert account.eip_quota(quotas).fitness is fitness
+
+
+def test_a_quota_that_is_not_told_is_no_quota_of_0():
+    found = account.eip_quota([model.EipQuota(quota_id="TOTAL_EIP_QUOTA", used=0, limit=20)])
+    assert (found.fitness, found.text) == (Fitness.UNKNOWN, "the cloud does not tell DAILY_EIP_APPLY")
+
+
+def test_the_type_of_account_is_told():
+    assert account.account_type(AccountType.STANDARD).fitness is Fitness.OK
+    assert account.account_type(AccountType.LEGACY).fitness is Fitness.WARNING
+
+
+@pytest.mark.parametrize(("enis", "vcpus", "fitness"), [(4, 4, Fitness.OK), (1, 4, Fitness.PROBLEM)])
+def test_a_cvm_needs_room_for_pods(enis, vcpus, fitness):
+    instance = model.Instance(
+        instance_id="ins-1",
+        instance_type="S5",
+        vcpus=vcpus,
+        zone="z",
+        vpc_id="v",
+        subnet_id="s",
+        private_ip="i",
+    )
+    found = account.instance_limits(instance, model.EniLimits(enis=enis, ips_per_eni=10))
+    assert found.fitness is fitness
+
+
+@pytest.mark.parametrize(
+    ("free", "zone", "fitness"),
+    [
+        (16, "z", Fitness.OK),
+        (15, "z", Fitness.WARNING),
+        (0, "z", Fitness.PROBLEM),
+        (99, "other", Fitness.PROBLEM),
+    ],
+)
+def test_a_subnet_of_the_zone_needs_free_addresses(free, zone, fitness):
+    subnet = model.Subnet(
+        subnet_id="subnet-1", vpc_id="v", zone=zone, cidr="c", available_ips=free, route_table_id="r"
+    )
+    assert account.subnets("z", [subnet]).fitness is fitness
+
+
+@pytest.mark.parametrize(
+    ("major", "minor", "fitness"),
+    [
+        ("1", "24", Fitness.PROBLEM),
+        ("1", "25", Fitness.OK),
+        ("1", "30+", Fitness.OK),
+        ("2", "0", Fitness.OK),
+        ("1", "", Fitness.UNKNOWN),
+    ],
+)
+def test_a_server_has_to_be_new_enough(major, minor, fitness):
+    assert cluster.version(major, minor).fitness is fitness
+
+
+@pytest.mark.parametrize(
+    ("workload", "fitness"),
+    [
+        (None, Fitness.OK),
+        ({"metadata": {"labels": {"app.kubernetes.io/part-of": "tke-eni"}}}, Fitness.OK),
+        ({"metadata": {"labels": {"k8s-app": "tke-eni-agent"}}}, Fitness.PROBLEM),
+        ({"metadata": {}}, Fitness.PROBLEM),
+    ],
+)
+def test_tke_s_own_components_are_in_the_way(workload, fitness):
+    found = cluster.installation("DaemonSet", "tke-eni-agent", workload)
+    assert (found.fitness, found.subject) == (fitness, "daemonset/kube-system/tke-eni-agent")
+
+
+def test_what_the_server_does_not_tell_is_unknown_and_no_answer_is_a_problem():
+    assert cluster.away("no answer").fitness is Fitness.PROBLEM
+    assert cluster.unseen(FitnessCheck.API_SERVER, "s", "forbidden").fitness is Fitness.UNKNOWN
