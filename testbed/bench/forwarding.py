@@ -111,7 +111,7 @@ class TwoRules:
 
     def add_pods(self, place: Place, ips: Sequence[str]) -> None:
         """Add routes, and rules before those of the Pod."""
-        _ip(place.node, *(f"rule del priority {priority}" for priority in (512, 1536)))
+        _ip(place.node, *(rule.replace("rule add", "rule del") for rule in _two_rules(POD)))
         Plain(self.name).add_pods(place, ips)
         _ip(place.node, *(rule for ip in (*ips, POD) for rule in _two_rules(ip)))
 

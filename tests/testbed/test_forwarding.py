@@ -1,5 +1,6 @@
 """The nodes of the bench: each layout forwards a Pod by eth1, and packets are counted as they arrive."""
 
+import os
 import subprocess
 from collections.abc import Callable
 
@@ -36,13 +37,13 @@ def received(place, link):
 def test_packets_and_exchanges_of_the_pod_pass_by_eth1_with_few_pods_and_with_more(layout):
     made = LAYOUTS[layout]()
     with forwarding(90, made) as place, Sender(place) as sender:
-        for ips in ((), ("10.0.2.1", "10.0.2.2")):
+        for ips in ((), ("10.0.2.1", "10.0.2.2"), ("10.0.2.3",)):
             made.add_pods(place, ips)
             before = received(place, "eth0")
             assert sender.flood(0.02) > 1000
             assert sender.exchange(0.02) > 100
             assert received(place, "eth0") - before < 20, "a neighbour's chatter at most"
-    assert "tke-fwd" not in names()
+    assert f"tke-fwd-{os.getpid()}-" not in names()
 
 
 def test_packets_are_counted_where_they_arrive_and_not_where_they_are_sent():
