@@ -1,4 +1,4 @@
-"""Objects of others that the controller may be told to keep right, and whether they are."""
+"""Objects of others that the controller keeps right, or may be told to, and whether they are."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,14 +10,17 @@ _WEBHOOK: Final = "tke-eni-admission"
 _SECRETS: Final = "/api/v1/namespaces/kube-system/secrets"
 _CONFIG_MAPS: Final = "/api/v1/namespaces/kube-system/configmaps"
 _CONFIGURATIONS: Final = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
+_TAINT: Final = {"key": "tke.cloud.tencent.com/eni-ip-unavailable", "value": "true", "effect": "NoSchedule"}
 _MASQUERADE: Final = "ip-masq-agent-config"
 
 
 class Objects:
-    """ip-masq-agent's ConfigMap, and Secret and configuration of the admission webhook."""
+    """ip-masq-agent's ConfigMap, Secret and configuration of the admission webhook, and the Node's taint."""
 
-    def __init__(self, api: JsonEndpoint) -> None:
+    def __init__(self, api: JsonEndpoint, node: str) -> None:
+        """Take the API server and the name of the Node."""
         self._api = api
+        self._node = f"/api/v1/nodes/{node}"
 
     def reset(self) -> None:
         """Make them what they are before a controller has seen them."""
@@ -31,6 +34,7 @@ class Objects:
         self._make(_CONFIG_MAPS, _MASQUERADE, {"data": {"config": config}})
         self._make(_SECRETS, _WEBHOOK, {"type": "Opaque"})
         self._make(_CONFIGURATIONS, _WEBHOOK, {"webhooks": [webhook]})
+        self._api.merge_patch(self._node, {"spec": {"taints": [_TAINT]}})
 
     def lacks(self, ips: Sequence[str]) -> list[str]:
         """Return what is not right, with Pods with EIP at these addresses."""
@@ -44,6 +48,8 @@ class Objects:
         [webhook] = self._api.get(f"{_CONFIGURATIONS}/{_WEBHOOK}")["webhooks"]
         if not webhook["clientConfig"].get("caBundle"):
             found.append("the webhook's configuration trusts nobody")
+        if _TAINT in self._api.get(self._node)["spec"].get("taints", []):
+            found.append("the Node has the taint that keeps Pods off")
         return found
 
     def _make(self, collection: str, name: str, body: Mapping[str, Any]) -> None:

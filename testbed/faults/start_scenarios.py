@@ -137,15 +137,21 @@ class FirstLease(FirstStart):
 
 
 class ObjectsOfOthers(ControllerStart):
-    """A controller starts that also keeps ip-masq-agent's configuration and its webhook's certificate."""
+    """A controller starts that also keeps ip-masq-agent's configuration, its webhook's certificate, a taint."""
 
     name = "controller starts, writes objects of others"
     flags = HELPFUL
-    only_steps = ("kube.patch.configmaps", "kube.patch.secrets", "kube.patch.mutatingwebhook")
+    only_steps = (
+        "kube.patch.configmaps",
+        "kube.patch.secrets",
+        "kube.patch.mutatingwebhook",
+        "kube.patch.nodes",
+    )
 
     def prepare(self, scene: Scene) -> None:
         """Make the objects what an installation has before a controller has run."""
-        self._objects = foreign.Objects(scene.kubelet.stage.bed.workloads.api)
+        bed = scene.kubelet.stage.bed
+        self._objects = foreign.Objects(bed.workloads.api, bed.node.name)
         self._objects.reset()
         super().prepare(scene)
 

@@ -37,10 +37,10 @@ class Agents:
         if not isinstance(node, str):
             return ""
         with self._lock:
-            placed = self._placed.put(key, node if not gone and pods.is_agent(obj) else "")
+            self._placed.put(key, node if not gone and pods.is_agent(obj) else "")
             ready = self._ready.put(key, node if not gone and pods.runs_ready_agent(obj) else "")
             named = self._marks.get(node) == f"{key[0]}/{key[1]}"
-        return node if named or placed or ready else ""
+        return node if named or ready else ""
 
     def ready_on(self, node: str) -> bool:
         """Whether a Pod of the DaemonSet is ready on the Node."""

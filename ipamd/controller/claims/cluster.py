@@ -187,7 +187,8 @@ class ClusterView:
             self._wake(key)
         if node := self._agents.pod_changed(obj, gone=kind == "deleted"):
             self._wake_node(node)
-            self._tell_of_node(node)
+        if pods.is_agent(obj) and isinstance(obj["spec"].get("nodeName"), str):
+            self._tell_of_node(obj["spec"]["nodeName"])
 
     def _claim(self, key: Key, obj: dict[str, Any]) -> Claim:
         """Return what the object says, read once for each of its versions."""

@@ -74,12 +74,18 @@ class NodeTaints:
 
     def _due(self, node: NodeView) -> Callable[[JsonObject], JsonObject] | None:
         """Return what makes the patch that the Node needs; None when it is as it should be."""
-        if node.tainted and node.agent and node.has_addresses and self._cluster.is_served(node.name):
+        if node.tainted and node.has_addresses and self._serves(node):
             return node_taint.without
         new = not (node.tainted or node.agent or node.has_addresses or node.instance_type == SUPER_NODE)
         if new and self._mode is TaintMode.KEEP and self._cluster.has_agent(node.name):
             return node_taint.added
         return None
+
+    def _serves(self, node: NodeView) -> bool:
+        """Whether the Node's agent is ready; one that runs in no Pod is believed."""
+        if node.agent_pod is None:
+            return bool(node.agent) and node.condition == "True"
+        return self._cluster.is_served(node.name)
 
     def _write(self, node: NodeView, patch: Callable[[JsonObject], JsonObject]) -> None:
         self._fence.deadline()

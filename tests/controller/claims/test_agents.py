@@ -56,6 +56,17 @@ def test_any_other_pod_serves_nobody(other):
     assert not agents.ready_on("node-a")
 
 
+def test_a_pod_that_is_not_ready_is_placed_until_it_goes():
+    agents = Agents()
+
+    agents.pod_changed(agent_pod(ready="False"), gone=False)
+    assert agents.placed_on("node-a")
+    assert not agents.ready_on("node-a")
+
+    agents.pod_changed(agent_pod(ready="False"), gone=True)
+    assert not agents.placed_on("node-a")
+
+
 def test_any_change_of_the_pod_that_the_node_names_is_told():
     agents = Agents()
 
