@@ -137,7 +137,7 @@ class FirstLease(FirstStart):
 
 
 class ObjectsOfOthers(ControllerStart):
-    """A controller starts that also keeps ip-masq-agent's configuration, its webhook's certificate, a taint."""
+    """A controller starts that also keeps ip-masq-agent's configuration, a certificate, a taint."""
 
     name = "controller starts, writes objects of others"
     flags = HELPFUL

@@ -84,7 +84,7 @@ class NodeTaints:
     def _serves(self, node: NodeView) -> bool:
         """Whether the Node's agent is ready; one that runs in no Pod is believed."""
         if node.agent_pod is None:
-            return bool(node.agent) and node.condition == "True"
+            return bool(node.agent)
         return self._cluster.is_served(node.name)
 
     def _write(self, node: NodeView, patch: Callable[[JsonObject], JsonObject]) -> None:
