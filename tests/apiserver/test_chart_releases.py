@@ -167,13 +167,20 @@ def test_it_takes_over_what_kustomize_has_installed(bare):
     assert "invalid ownership metadata" in refusal(bare, "install")
     uid = read(bare, AGENTS)["metadata"]["uid"]
 
-    release(bare, "install", "--take-ownership", "--force-conflicts")
+    release(bare, "install", "--take-ownership", "--server-side=false", "--set=components.metrics=true")
 
     agents = read(bare, AGENTS)["metadata"]
     assert agents["uid"] == uid, "made anew"
     assert agents["annotations"]["meta.helm.sh/release-name"] == "tke-eni"
     assert read(bare, SETTINGS)["data"] == {"CLUSTER_ID": "cls-abcd1234", "RELEASES": "stopped"}
     assert [one["metadata"]["name"] for one in read(bare, CLAIMS)["items"]] == ["web-0"]
+
+    release(bare, "upgrade", "--set=agent.flags={--log-level=debug}")
+
+    (container,) = read(bare, AGENTS)["spec"]["template"]["spec"]["containers"]
+    assert container["args"][-1] == "--log-level=debug"
+    assert not [word for word in container["args"] if word.startswith("--metrics-address")]
+    assert read(bare, SETTINGS)["data"] == {"CLUSTER_ID": "cls-abcd1234", "RELEASES": "stopped"}
 
 
 def test_a_cluster_id_that_differs_from_the_cluster_s_own_is_refused(bare):
