@@ -13,6 +13,7 @@ from ipamd.core import errors
 PUBLIC_DOMAIN = "tencentcloudapi.com"
 INTERNAL_DOMAIN = "internal.tencentcloudapi.com"
 
+_PORTS = {"http": 80, "https": 443}
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 
 
@@ -29,6 +30,12 @@ class Endpoints:
     def host(self, product: str) -> str:
         """Return the host, with its port if any, that answers for `product` (vpc, cvm)."""
         return self.address or f"{product}.{self.domain}"
+
+    def place(self, product: str) -> str:
+        """Return host:port that answers for `product`, for people."""
+        host = self.host(product)
+        named = urllib.parse.urlsplit(f"//{host}").port
+        return host if named else f"{host}:{_PORTS[self.scheme]}"
 
 
 def parse(text: str) -> Endpoints:

@@ -19,6 +19,7 @@ from ipamd.cloud.credentials import Credential
 from ipamd.core.cloud_errors import cloud_error
 from ipamd.core.errors import CloudError, InvalidInputError
 from ipamd.core.places import METADATA_URL
+from ipamd.core.text import no_answer
 from ipamd.runtime.reachability import Reachability
 
 ADDRESS = "169.254.0.23"
@@ -187,9 +188,8 @@ class Metadata:
                     break
         except (OSError, http.client.HTTPException) as e:
             where = f"http://{self._host}:{self._port}"
-            raise cloud_error(
-                _question(path), "ClientNetworkError", f"no answer from the metadata service {where}: {e}"
-            ) from e
+            message = f"no answer from the metadata service {where}: {no_answer.cause(e)}"
+            raise cloud_error(_question(path), "ClientNetworkError", message) from e
         finally:
             connection.close()
         if len(body) > _LONGEST_BODY or not response.isclosed() or response.length:

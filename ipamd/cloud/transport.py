@@ -32,6 +32,7 @@ from tencentcloud.common.profile.http_profile import HttpProfile
 from ipamd.cloud.credentials import Credentials
 from ipamd.cloud.endpoints import Endpoints
 from ipamd.core.cloud_errors import cloud_error
+from ipamd.core.text import no_answer
 from ipamd.runtime import failpoints
 
 VERSIONS: Final[Mapping[str, str]] = {"cvm": "2017-03-12", "vpc": "2017-03-12"}
@@ -124,7 +125,9 @@ class _BoundedClient(CommonClient):  # type: ignore[misc]  # the SDK has no type
                         action, "ClientNetworkError", "the answer did not come to its end in time"
                     )
         except (urllib3.exceptions.HTTPError, OSError) as e:
-            raise cloud_error(action, "ClientNetworkError", f"the answer was cut off: {e}") from e
+            raise cloud_error(
+                action, "ClientNetworkError", f"the answer was cut off: {no_answer.cause(e)}"
+            ) from e
         return bytes(body)
 
 
@@ -136,6 +139,7 @@ class ProductClient:
     ) -> None:
         """Take the product (vpc, cvm) and how many connections are kept; opens none."""
         self._time = CallTimeout()
+        self._asked = endpoints.place(product)
         http = HttpProfile(
             protocol=endpoints.scheme, endpoint=endpoints.host(product), reqTimeout=self._time, keepAlive=True
         )
@@ -157,13 +161,18 @@ class ProductClient:
             with failpoints.failpoint(f"cloud.{action}"):
                 answer = self._client.call_json(action, dict(params))
         except TencentCloudSDKException as e:
-            raise cloud_error(action, e.code or "ClientError", _text(e.message), e.requestId or "") from e
+            message = self._no_answer(e) if e.code == "ClientNetworkError" else _text(e.message)
+            raise cloud_error(action, e.code or "ClientError", message, e.requestId or "") from e
         except (ValueError, RecursionError) as e:
             raise cloud_error(action, "ClientBrokenAnswer", f"the answer is not JSON: {e}") from e
         response = answer.get("Response") if isinstance(answer, dict) else None
         if not isinstance(response, dict):
             raise cloud_error(action, "ClientBrokenAnswer", "the answer has no Response object")
         return response
+
+    def _no_answer(self, error: TencentCloudSDKException) -> str:
+        """Return who has not answered, and why: the SDK raises its error while it handles the library's."""
+        return f"no answer from {self._asked}: {no_answer.cause(error)}"
 
     @property
     def date(self) -> CloudDate | None:

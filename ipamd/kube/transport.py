@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 
 import urllib3
 
+from ipamd.core.text import no_answer
 from ipamd.kube import tls_files
 from ipamd.kube.connection import Connection
 from ipamd.kube.errors import BODY_LIMIT, ForbiddenError, UnreachableError
@@ -281,5 +282,4 @@ def _cause(error: Exception) -> str:
         return "no connection in time"
     if isinstance(error, urllib3.exceptions.ReadTimeoutError):
         return "no answer in time"
-    text = str(error)
-    return text.rpartition(">: ")[2] if ">: " in text else text or type(error).__name__
+    return no_answer.cause(error)

@@ -1,6 +1,7 @@
 """Answers that no documented API gives: lost, cut, huge, slow, mistyped. None may hang or mislead."""
 
 import json
+import socket
 import time
 
 import pytest
@@ -218,3 +219,20 @@ def test_what_the_scripted_server_saw_is_a_signed_request(open_cloud, serve):
     assert "tke-eni" in request.headers["x-tc-requestclient"]
     assert request.headers["authorization"].startswith("TC3-HMAC-SHA256 Credential=AKIDdemo/")
     assert server.url.endswith(request.headers["host"])
+
+
+def test_a_cloud_that_nobody_serves_is_named_with_host_port_and_cause(open_cloud):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+    error = failure(open_cloud(f"http://127.0.0.1:{port}", conduct={"patience": 1.0}))
+
+    assert error.detail == f"no answer from 127.0.0.1:{port}: connection refused"
+    assert error.code == "ClientNetworkError"
+
+
+def test_a_name_that_is_not_resolved_is_told_in_plain_words(open_cloud):
+    error = failure(open_cloud("http://nowhere.invalid", conduct={"patience": 1.0}))
+
+    assert error.detail.startswith("no answer from nowhere.invalid:80: ")
+    assert "Connection" not in error.detail

@@ -23,6 +23,18 @@ def test_a_product_is_a_host_below_a_domain_or_the_one_address(text, scheme, hos
 
 
 @pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("", "vpc.tencentcloudapi.com:443"),
+        ("http://api.example.cn", "api.example.cn:80"),
+        ("http://127.0.0.1:8080", "127.0.0.1:8080"),
+    ],
+)
+def test_where_a_product_is_asked_has_its_port(text, place):
+    assert endpoints.parse(text).place("vpc") == place
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "ftp://x.cn",

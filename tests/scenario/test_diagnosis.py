@@ -106,6 +106,19 @@ def test_an_explanation_names_what_the_kernel_has_lost(bed, pods):
     assert "route" in told["wrong"][0]
 
 
+def test_a_pod_whose_link_is_gone_needs_a_new_sandbox(bed):
+    sandbox, _ = bed.add_pod("cut-off")
+    link = next(pod["hostInterface"] for pod in bed.ctl("pods")["pods"] if pod["name"] == "cut-off")
+    subprocess.run(["ip", "-n", bed.node.netns, "link", "del", link], check=True)
+
+    code, told = ipamctl(bed, "explain", "pod", "cut-off")
+    bed.delete_pod(sandbox)
+
+    assert code == 1
+    assert f"link {link} does not exist on the node" in told["wrong"]
+    assert told["next"] == "nothing by itself: delete the Pod, so that it gets a new sandbox"
+
+
 def test_a_pod_whose_add_failed_is_explained(bed):
     sandbox, outcome = bed.add_pod("broken", annotations={"eip-attributes": "{"}, eip=True)
 
@@ -114,7 +127,8 @@ def test_a_pod_whose_add_failed_is_explained(bed):
 
     assert outcome.exit_code != 0
     assert code == 1
-    assert "eip-attributes" in told["wrong"][0]
+    (wrong,) = told["wrong"]
+    assert "eip-attributes" in wrong
     assert [event["step"] for event in told["events"] if event["failed"]] == ["ADD"]
 
 

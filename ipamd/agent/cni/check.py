@@ -66,6 +66,18 @@ class Check:
         except IpamError as e:
             return [e.message]
 
+    def advice(self, address: Address) -> str:
+        """Return what a person does about the node's side of a sandbox; empty where the repair does it."""
+        link = self.enis.link(address.eni_id)
+        if link is None:
+            return ""
+        try:
+            found = self.dataplane.check_node_side(wiring(address, link))
+        except IpamError:
+            return ""  # `look` says why
+        codes = (different.code.facts for different in found)
+        return next((facts.next_step for facts in codes if not facts.mended), "")
+
     def _differences(self, seen: Address, netns: str = "", chained: ChainedLink | None = None) -> list[str]:
         """Compare; `netns`, if given, is looked into where only a lost store knew the namespace."""
         with self.locks.of_address(seen.ip, Deadline.after(_LOCK_SECONDS, time.monotonic)):

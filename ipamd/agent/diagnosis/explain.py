@@ -89,6 +89,7 @@ class PodExplain:
             address=address,
             events=self.history.of(str(ref)),
             kernel=[side.text for side in sides if side.side == "kernel" and not side.ok],
+            kernel_next=self.check.advice(address) if address and isinstance(address.state, Assigned) else "",
             eni_problem=eni_problem,
             eni_next=eni_next,
             cloud=[side.text for side in sides if side.side == "cloud" and not side.ok],

@@ -29,6 +29,8 @@ class PodSight:
     events: Sequence[PodEvent] = ()
     kernel: Sequence[str] = ()
     """What differs in the kernel, one sentence each."""
+    kernel_next: str = ""
+    """What a person does about that; empty where the agent mends it."""
     eni_problem: str = ""
     """Why the ENI of its address carries no packets; all that hangs on the ENI is wrong by that."""
     eni_next: str = ""
@@ -67,7 +69,8 @@ def _wrong(sight: PodSight) -> Iterator[str]:
         yield sight.wish_problem
     owned = sight.address is not None and isinstance(sight.address.state, Assigned)
     failed = _last_add_failure(sight.events)
-    if failed and not owned and not _has_left(sight):
+    told = bool(sight.wish_problem) and sight.wish_problem in failed
+    if failed and not told and not owned and not _has_left(sight):
         yield failed
     if owned and sight.eni_problem:
         yield sight.eni_problem
@@ -124,6 +127,8 @@ def _next_of_running(sight: PodSight, pod: PodView, wrong: bool) -> str:  # noqa
         return f"the kubelet makes a sandbox and the runtime sends ADD, again and again{waits}"
     if sight.eni_problem:
         return f"nothing by itself: {sight.eni_next}"
+    if sight.kernel_next:
+        return f"nothing by itself: {sight.kernel_next}"
     if sight.wants_eip:
         waits = binding_plan.waited_for(sight.claim, pod.ref, sight.node)
         if waits:

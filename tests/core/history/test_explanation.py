@@ -39,6 +39,11 @@ def test_a_pod_that_has_everything_has_nothing_to_wait_for():
     [
         (replace(WELL, kernel=("no route",)), "no route", "mends what is its own"),
         (
+            replace(WELL, kernel=("its link is gone",), kernel_next="delete the Pod"),
+            "its link is gone",
+            "nothing by itself: delete the Pod",
+        ),
+        (
             replace(WELL, claim=claim(conditions=(REFUSED,)), address=ASSIGNED),
             "the EIPClaim gets no EIP: NoMoney: the account is in arrears",
             "waits for the controller to provision",
@@ -57,6 +62,13 @@ def test_the_first_cause_stands_first(sight, first, following):
 
     assert found.wrong[0] == first
     assert following in found.next
+
+
+def test_an_add_that_failed_for_the_annotation_says_nothing_new():
+    failed = replace(FAILED, text="ADD of Pod default/web-0: eip-attributes is no JSON")
+    sight = replace(WELL, address=None, events=(failed,), wish_problem="eip-attributes is no JSON")
+
+    assert explained(sight).wrong == ("eip-attributes is no JSON",)
 
 
 def test_an_eni_that_is_gone_is_all_that_is_wrong_and_nobody_mends_it():
