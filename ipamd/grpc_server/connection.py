@@ -14,7 +14,7 @@ from ipamd.grpc_server import frames, peer_settings
 from ipamd.grpc_server.allowance import FrameAllowance
 from ipamd.grpc_server.frames import ConnectionBreachError, ErrorCode, FrameReader
 from ipamd.grpc_server.header_block import HeaderBlocks, HeaderFields
-from ipamd.grpc_server.hpack import LARGEST_LIST
+from ipamd.grpc_server.header_fields import LARGEST_LIST
 from ipamd.grpc_server.request import LARGEST_MESSAGE, NotGrpcError, RequestHead, read_head
 from ipamd.grpc_server.status import RpcAbortError, StatusCode
 from ipamd.grpc_server.stream import SendWindow, ServerStream

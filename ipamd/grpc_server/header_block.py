@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 from ipamd.grpc_server import frames
 from ipamd.grpc_server.frames import ConnectionBreachError, ErrorCode
-from ipamd.grpc_server.hpack import LARGEST_LIST, Header, HeaderCompressionError, HeaderDecoder
+from ipamd.grpc_server.header_fields import LARGEST_LIST, Header, HeaderCompressionError, HeaderDecoder
 
 _LARGEST_BLOCK: Final = LARGEST_LIST
 

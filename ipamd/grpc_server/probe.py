@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from ipamd.core.timing.deadline import Deadline
-from ipamd.grpc_server import frames, hpack
+from ipamd.grpc_server import frames, header_fields
 from ipamd.grpc_server.frames import ConnectionBreachError, FrameReader
 
 _STREAM: Final = 1
@@ -14,7 +14,9 @@ _CHUNK: Final = 1 << 16
 _MOST_OCTETS: Final = 4 << 20
 # By static table entries: ":method POST", ":scheme http", and the names :path, :authority, content-type.
 _BEFORE_PATH: Final = b"\x83\x86\x04"
-_BEHIND_PATH: Final = b"\x01\x09localhost\x0f\x10\x10application/grpc" + hpack.literal(b"te", b"trailers")
+_BEHIND_PATH: Final = b"\x01\x09localhost\x0f\x10\x10application/grpc" + header_fields.literal(
+    b"te", b"trailers"
+)
 _NO_FIELDS: Final = b"\x00" * 5
 _OK: Final = b"0"
 
@@ -27,7 +29,7 @@ def problem(path: Path, method: str, seconds: float) -> str:
         return f"no answer within {seconds:g} s"
     except OSError as e:
         return e.strerror or str(e)
-    except (ConnectionBreachError, hpack.HeaderCompressionError) as e:
+    except (ConnectionBreachError, header_fields.HeaderCompressionError) as e:
         return f"what answers there does not speak gRPC: {e}"
     return (
         ""
@@ -42,7 +44,11 @@ def _called(path: Path, method: str, deadline: Deadline) -> tuple[bytes, bytes]:
         connection.settimeout(_seconds(deadline))
         connection.connect(str(path))
         connection.sendall(_request(method, deadline))
-        reader, decoder, fields = FrameReader(greeted=True), hpack.HeaderDecoder(), dict[bytes, bytes]()
+        reader, decoder, fields = (
+            FrameReader(greeted=True),
+            header_fields.HeaderDecoder(),
+            dict[bytes, bytes](),
+        )
         received = 0
         while received < _MOST_OCTETS:
             connection.settimeout(_seconds(deadline))
@@ -63,7 +69,7 @@ def _called(path: Path, method: str, deadline: Deadline) -> tuple[bytes, bytes]:
 
 def _request(method: str, deadline: Deadline) -> bytes:
     path = method.encode()
-    timeout = hpack.literal(b"grpc-timeout", b"%dm" % max(1, int(deadline.remaining() * 1000)))
+    timeout = header_fields.literal(b"grpc-timeout", b"%dm" % max(1, int(deadline.remaining() * 1000)))
     block = _BEFORE_PATH + bytes((len(path),)) + path + _BEHIND_PATH + timeout
     return (
         frames.PREFACE

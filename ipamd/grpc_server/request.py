@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from ipamd.grpc_server.hpack import LARGEST_LIST, Header
+from ipamd.grpc_server.header_fields import LARGEST_LIST, Header
 from ipamd.grpc_server.status import RpcAbortError, StatusCode
 
 LARGEST_MESSAGE: Final = 2 << 20

@@ -2,14 +2,14 @@
 
 from typing import Final
 
-from ipamd.grpc_server import frames, hpack
+from ipamd.grpc_server import frames, header_fields
 from ipamd.grpc_server.request import MessageReader, RequestHead
 from ipamd.grpc_server.status import StatusCode, encoded
 
 # By static table entries: ":status 200", and the name content-type.
 _OK_HEADERS: Final = b"\x88\x0f\x10\x10application/grpc"
-_STATUS_OK: Final = hpack.literal(b"grpc-status", b"0")
-_ACCEPTED: Final = hpack.literal(b"grpc-accept-encoding", b"identity")
+_STATUS_OK: Final = header_fields.literal(b"grpc-status", b"0")
+_ACCEPTED: Final = header_fields.literal(b"grpc-accept-encoding", b"identity")
 
 
 class SendWindow:
@@ -81,9 +81,9 @@ class ServerStream:
 
     def end(self, code: StatusCode, text: str = "") -> bytes:
         """End the answer with a status; return the frames that may go now."""
-        block = _STATUS_OK if code is StatusCode.OK else hpack.literal(b"grpc-status", b"%d" % code)
+        block = _STATUS_OK if code is StatusCode.OK else header_fields.literal(b"grpc-status", b"%d" % code)
         if text:
-            block += hpack.literal(b"grpc-message", encoded(text))
+            block += header_fields.literal(b"grpc-message", encoded(text))
         if code is StatusCode.UNIMPLEMENTED:
             block += _ACCEPTED
         if not self._headers_sent:

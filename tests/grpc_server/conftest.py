@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ipamd.grpc_server import frames, hpack
+from ipamd.grpc_server import frames, header_fields
 from ipamd.grpc_server.methods import RpcService
 from ipamd.grpc_server.server import GrpcServer
 from ipamd.grpc_server.status import StatusCode
@@ -143,7 +143,7 @@ def shared(tmp_path_factory):
 
 def request_headers(path, *more, method=b"POST", kind=b"application/grpc"):
     return b"".join(
-        hpack.literal(name, value)
+        header_fields.literal(name, value)
         for name, value in (
             (b":method", method),
             (b":scheme", b"http"),
@@ -206,7 +206,7 @@ def is_goaway(frame):
 
 def fields(frames_of_answer):
     """The header fields of all blocks of an answer."""
-    decoder = hpack.HeaderDecoder()
+    decoder = header_fields.HeaderDecoder()
     return {
         name: value
         for frame in frames_of_answer

@@ -3,7 +3,7 @@
 import pytest
 
 from ipamd.grpc_server import connection as protocol
-from ipamd.grpc_server import frames, hpack
+from ipamd.grpc_server import frames, header_fields
 from ipamd.grpc_server.connection import Cancelled, Http2Connection, Requested
 from ipamd.grpc_server.frames import ErrorCode
 from ipamd.grpc_server.status import StatusCode, encoded
@@ -120,7 +120,7 @@ def test_a_request_may_be_split_padded_prioritized_and_continued(world):
 
 def test_a_request_may_end_by_trailers(world):
     trailers = frames.frame(
-        frames.HEADERS, frames.END_HEADERS | frames.END_STREAM, 1, hpack.literal(b"x", b"y")
+        frames.HEADERS, frames.END_HEADERS | frames.END_STREAM, 1, header_fields.literal(b"x", b"y")
     )
 
     events, _ = world.receive(headers_frame(1, ADD) + data(1, message(b"z")) + trailers)
