@@ -141,6 +141,7 @@ class Agent:
             shared_ledger=parts.shared_ledger,
             enis=parts.enis,
             problems=self._answers.problems,
+            inspection=self._answers.inspection,
             errors=parts.eips.reconciler.errors(),
         )
 

@@ -11,6 +11,7 @@ from ipamd.agent.components import NodeComponent, NodeComponents, outside
 from ipamd.agent.diagnosis import build as diagnosis_room
 from ipamd.agent.eips import build as eips_room
 from ipamd.agent.findings import build as findings_room
+from ipamd.agent.findings.inspection import Inspection
 from ipamd.agent.introspection import Identity, IntrospectionService
 from ipamd.agent.maintenance import MaintenanceService
 from ipamd.agent.parts import NodeParts
@@ -36,6 +37,7 @@ class NodeAnswers:
     readiness: Readiness
     components: NodeComponents
     problems: NodeProblems
+    inspection: Inspection
 
 
 def build(parts: NodeParts, observe: Observe | None) -> NodeAnswers:
@@ -48,11 +50,13 @@ def build(parts: NodeParts, observe: Observe | None) -> NodeAnswers:
         kernel_drift=parts.repair.rounds.kernel_drift,
         patience=parts.settings.status_patience,
     )
+    inspection = findings_room.build(parts)
     return NodeAnswers(
-        server=_server(parts, problems, readiness, observe),
+        server=_server(parts, problems, inspection, readiness, observe),
         readiness=readiness,
         components=components,
         problems=problems,
+        inspection=inspection,
     )
 
 
@@ -114,7 +118,11 @@ def _problems(parts: NodeParts, components: NodeComponents) -> NodeProblems:
 
 
 def _server(
-    parts: NodeParts, problems: NodeProblems, readiness: Readiness, observe: Observe | None
+    parts: NodeParts,
+    problems: NodeProblems,
+    inspection: Inspection,
+    readiness: Readiness,
+    observe: Observe | None,
 ) -> GrpcServer:
     """Return the server of all services on the agent's socket."""
     settings, facts, shared_ledger = parts.settings, parts.facts, parts.shared_ledger
@@ -144,7 +152,7 @@ def _server(
     )
     maintenance = MaintenanceService(
         shared_ledger=shared_ledger,
-        inspection=findings_room.build(parts),
+        inspection=inspection,
         repair=parts.repair.rounds,
         repair_log=parts.repair_log,
         snapshot=parts.dataplane.snapshot,

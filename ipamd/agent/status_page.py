@@ -1,6 +1,6 @@
 """The status page of an agent: its ENIs with what each address is used for, Pods, EIPs, and what is wrong.
 
-Imported when the page is first asked for. Reads snapshots, changes nothing, asks nobody.
+Imported when the page is first asked for. Reads snapshots and the kernel, changes nothing, asks nobody.
 Thread safety: any thread may ask.
 """
 
@@ -9,10 +9,12 @@ from collections.abc import Iterator, Mapping
 import ipamd
 from ipamd.agent.enis import NodeEni, NodeEnis
 from ipamd.agent.facts import NodeFacts
+from ipamd.agent.findings.inspection import Inspection, SeenFindings
 from ipamd.agent.problems import NodeProblems
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core import model
 from ipamd.core.errors import IpamError
+from ipamd.core.findings.finding import Finding, named
 from ipamd.core.kubernetes import capacity
 from ipamd.core.ledger.ledger import Ledger
 from ipamd.core.ledger.slots import slots
@@ -23,13 +25,14 @@ from ipamd.page.markup import Child, Element, tag
 from ipamd.page.slots import drawn, legend
 
 
-def content(
+def content(  # noqa: PLR0913 - what is shown
     node: str,
     facts: NodeFacts,
     *,
     shared_ledger: SharedLedger,
     enis: NodeEnis,
     problems: NodeProblems,
+    inspection: Inspection,
     errors: Mapping[str, IpamError],
 ) -> tuple[str, list[Element]]:
     """Return a line about the node, and the parts of its page; `errors` are those of EIPs by claim or EIP."""
@@ -42,6 +45,7 @@ def content(
     )
     return subtitle, [
         layout.section("What is wrong", *_notes(problems)),
+        layout.section("Findings", *_findings(inspection)),
         _enis(enis, ledger, facts.limits, shared_ledger.now()),
         _pods(ledger),
         _eips(ledger, dict(errors)),
@@ -51,8 +55,6 @@ def content(
 def _notes(problems: NodeProblems) -> Iterator[Element]:
     wrong = problems.all_problems()
     yield from (layout.note("error", problem) for problem in wrong)
-    if wrong:
-        yield layout.note("info", "ipamctl check on this node names what each breaks and the next step")
     yield from (layout.note("info", notice) for notice in problems.notices())
     if not wrong:
         yield layout.note("good", "nothing keeps Pods from the node")
@@ -65,6 +67,34 @@ def _notes(problems: NodeProblems) -> Iterator[Element]:
         for sight in problems.components.look()
     ]
     yield layout.table(("component", "last good", "now"), rows, "")
+
+
+def _findings(inspection: Inspection) -> Iterator[Element]:
+    """Yield what `ipamctl check` would tell of the node, and what it was told by others the last time."""
+    own, told = inspection.of_node(), inspection.of_others()
+    yield from map(_finding, own.findings)
+    yield tag("p", f"{_number(own)} on the node itself, looked at {layout.age(own.age)} ago", class_="soft")
+    if told is None:
+        text = "cloud, metadata service and API server are asked by `ipamctl check` only, and were not lately"
+        yield tag("p", text, class_="soft")
+        return
+    yield from map(_finding, told.findings)
+    text = f"{_number(told)} by what others told `ipamctl check` {layout.age(told.age)} ago"
+    yield tag("p", text, class_="soft")
+
+
+def _finding(finding: Finding) -> Element:
+    concerned = f" ({named(finding.pods)})" if finding.pods else ""
+    return layout.note(
+        finding.level.value,
+        f"{finding.code.text} {finding.subject}: {finding.text}{concerned}",
+        f"breaks {finding.broken}; {finding.advice}",
+    )
+
+
+def _number(seen: SeenFindings) -> str:
+    count = len(seen.findings)
+    return "nothing" if not count else f"{count} finding{'s' if count > 1 else ''}"
 
 
 def _enis(enis: NodeEnis, ledger: Ledger, limits: model.EniLimits, now: Boottime) -> Element:

@@ -157,10 +157,13 @@ def test_the_status_page_shows_enis_pods_and_what_is_wrong_with_eips(begun):
     assert "cni-configuration" in shown
     begun.cloud.disassociate_eip(eip.eip_id)
     begun.eventually("told in the log", lambda: "somebody" in page() or "unbound" in page())
-    assert "ipamctl check on this node" not in page()
     (begun.conf.parent / "00-other.conflist").write_text("{}")
-    begun.eventually("what to type", lambda: "ipamctl check on this node" in page())
-    assert "00-other.conflist" in page()
+    begun.eventually("told", lambda: "00-other.conflist" in page())
+    assert "are asked by `ipamctl check` only" in page()
+    begun.ctl("check")
+    begun.eventually("with what to do", lambda: "CniConfiguration node/network-configuration" in page())
+    assert "breaks Pods start without our network, or not at all; do what the message says" in page()
+    assert "by what others told `ipamctl check` " in page()
     for squares in ("slot primary", "slot pod", "slot free"):
         assert squares in page()
 

@@ -78,14 +78,17 @@ def agent_of(cluster: ClusterUnderTest, node: str) -> str:
 
 
 def test_all_nodes_at_a_glance(cluster: ClusterUnderTest, eni: KubectlEni):
-    found = {row["node"]: row for row in eni.json("nodes")["nodes"]}
+    def serving() -> dict[str, dict[str, Any]] | None:
+        """The rows when each agent has told its node's state, which it does after it has begun to serve."""
+        rows = {row["node"]: row for row in eni.json("nodes")["nodes"]}
+        return rows if all(rows[name]["ready"] == "True" for name in names(cluster)) else None
 
-    assert set(names(cluster)) <= set(found)
+    found = cluster.wait("every node is served", serving)
+
     for name in names(cluster):
         row = found[name]
-        assert (row["ready"], row["problem"]) == ("True", "")
         assert (row["agent"], bool(row["version"])) == (agent_of(cluster, name), True)
-        assert row["addresses"] > 0
+        assert (row["problem"], row["addresses"] > 0) == ("", True)
 
 
 def test_a_claim_with_a_problem_is_told_and_one_without_is_only_listed(

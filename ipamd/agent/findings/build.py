@@ -50,8 +50,6 @@ def build(parts: NodeParts) -> Inspection:
         {
             "kernel": kernel.look,
             "cloud": known.look,
-            "bindings": bindings.look,
-            "outsides": outsides.look,
             "ways out": ways.look,
             "repairs": parts.repair_log.fights,
             "rounds": of_sentences(FindingCode.REPAIR_FAILED, "node/repair", parts.repair.rounds.drift),
@@ -62,7 +60,8 @@ def build(parts: NodeParts) -> Inspection:
                 FindingCode.CNI_CONFIGURATION, "node/network-configuration", parts.conf.problems
             ),
             "plugins": of_sentences(FindingCode.PLUGIN_MISSING, "node/plugins", parts.conf.lacking),
-        }
+        },
+        asking={"bindings": bindings.look, "outsides": outsides.look},
     )
 
 
