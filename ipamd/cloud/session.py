@@ -20,6 +20,7 @@ from ipamd.cloud.endpoints import Endpoints
 from ipamd.cloud.inhibition import Inhibitor, Scope
 from ipamd.cloud.throttling import Limiter
 from ipamd.cloud.transport import VERSIONS, ProductClient
+from ipamd.cloud.witness import AnsweredCall, tell
 from ipamd.core.cloud_errors import cloud_error
 from ipamd.core.errors import CloudError, CloudErrorKind, Repeat
 from ipamd.core.text.telling import flat
@@ -228,6 +229,7 @@ class Session:
             )
             if self.conduct.observe is not None:
                 self.conduct.observe(action, code, taken)
+        tell(AnsweredCall(action=action, request_id=request_id, seconds=taken))
         return Reply(action=action, request_id=request_id, body=body)
 
 

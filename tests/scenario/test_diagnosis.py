@@ -83,6 +83,9 @@ def test_an_explanation_tells_the_whole_way_of_a_pod_with_eip_in_order(bed, pods
     bound = [event for event in told["events"] if "is bound to" in event["text"]]
     assert bound
     assert bound[0]["tookMs"] > 0
+    (accepted,) = [event for event in told["events"] if "accepts AssociateAddress" in event["text"]]
+    assert accepted["requestId"] in accepted["text"]
+    assert 0 < accepted["tookMs"] <= bound[0]["tookMs"]
     times = [event["at"] for event in told["events"]]
     assert times == sorted(times)
     sides = {(sight["side"], sight["what"].split()[0]): sight for sight in told["sights"]}

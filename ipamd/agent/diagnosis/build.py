@@ -6,7 +6,9 @@ from ipamd.agent.diagnosis.history import PodHistory
 from ipamd.agent.diagnosis.service import DiagnosisService
 from ipamd.agent.diagnosis.trace import PodTrace
 from ipamd.agent.parts import NodeParts
+from ipamd.cloud.witness import AnsweredCall
 from ipamd.core.history.changes import PodChange
+from ipamd.core.model import PodRef
 
 
 def build(parts: NodeParts, add: Add) -> DiagnosisService:
@@ -47,9 +49,15 @@ def _history(parts: NodeParts, add: Add) -> PodHistory:
     eips.publisher.on_event(
         lambda pod, reason, message, warning: history.pod_told(str(pod), reason, message, warning=warning)
     )
+    eips.association.on_accepted(lambda pod, call: history.note(_accepted(pod, call)))
     add.on_done(
         lambda pod, ip: history.note(
             PodChange(pod=str(pod), step="ADD", text=f"done: the runtime has its answer, {ip}")
         )
     )
     return history
+
+
+def _accepted(pod: PodRef, call: AnsweredCall) -> PodChange:
+    text = f"the cloud accepts {call.action} (RequestId {call.request_id})"
+    return PodChange(pod=str(pod), step="bind", text=text, took=call.seconds)

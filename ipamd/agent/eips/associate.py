@@ -12,6 +12,7 @@ from ipamd.agent.eips.confirm import EipConfirmation
 from ipamd.agent.eips.publish import ClaimPublisher
 from ipamd.agent.eips.record import EipRecord
 from ipamd.cloud.tencent import TencentCloud
+from ipamd.cloud.witness import AnsweredCall, witnessed
 from ipamd.core import model
 from ipamd.core.claim.eipclaim import Claim
 from ipamd.core.cloud_errors import cloud_error
@@ -20,10 +21,14 @@ from ipamd.core.ledger import eip_records
 from ipamd.core.ledger.states import Address, Binding, BindStage
 from ipamd.core.timing.deadline import Deadline
 
+Accepted = Callable[[model.PodRef, AnsweredCall], None]
+"""Hears of the request by which the cloud has begun to bind a Pod's EIP; quick, raises nothing."""
+
 log = logging.getLogger(__name__)
 
 SECONDS = 120.0
 """How long one attempt may take; the next one goes on where it ended."""
+_ACTION = "AssociateAddress"
 _BOUND = (model.EipStatus.BIND, model.EipStatus.BIND_ENI)
 
 
@@ -47,6 +52,11 @@ class Association:
         self._record = record
         self._announcer = announcer
         self._monotonic = monotonic
+        self._accepted: list[Accepted] = []
+
+    def on_accepted(self, listener: Accepted) -> None:
+        """Have a listener told from now on; before anything is bound."""
+        self._accepted.append(listener)
 
     def associate(self, action: binding_plan.Associate) -> None:
         """Bind the claim's EIP to the address; return when the cloud shows it and the claim says it.
@@ -65,7 +75,7 @@ class Association:
             return
         wanted = binding_plan.wanted_binding(address, pod, self._node)
         claim = self._announcer.begin(claim, pod, wanted)
-        self._bind(record.eip_id, address, deadline)
+        self._bind(record.eip_id, address, pod, deadline)
         self._record.confirm_bound(ip, record.eip_id, deadline)
         took = self._monotonic() - began
         log.info("EIP %s is bound to %s of Pod %s, took %.1f s", record.eip_id, ip, pod, took)
@@ -81,13 +91,18 @@ class Association:
         if address is not None:
             self._announcer.bound(claim, pod, binding_plan.wanted_binding(address, pod, self._node))
 
-    def _bind(self, eip_id: str, address: Address, deadline: Deadline) -> None:
-        task_id = self._cloud.associate_eip(eip_id, address.eni_id, address.ip, deadline)
+    def _bind(self, eip_id: str, address: Address, pod: model.PodRef, deadline: Deadline) -> None:
+        with witnessed() as calls:
+            task_id = self._cloud.associate_eip(eip_id, address.eni_id, address.ip, deadline)
+        for call in calls:
+            if call.action == _ACTION:
+                for listener in self._accepted:
+                    listener(pod, call)
         bound = self._confirmation.wait(
             eip_id,
             lambda eip: eip is None or eip.status in _BOUND,
             deadline,
-            action="AssociateAddress",
+            action=_ACTION,
             task_id=task_id,
         )
         _check_bound(bound, address, eip_id)

@@ -40,6 +40,7 @@ class NodeEips:
     claims: ClaimSource
     publisher: ClaimPublisher
     reconciler: EipReconciler
+    association: Association
     wait: EipWait
     troubles: Callable[[], list[str]]
     """One sentence for each claim whose EIP could not be bound or unbound."""
@@ -75,16 +76,17 @@ def build(
         EipConfirmation(cloud, watch),
         EipRecord(shared_ledger, dataplane, pods.locks, cooldown=settings.ip_cooldown),
     )
+    association = Association(
+        node,
+        cloud=cloud,
+        confirmation=confirmation,
+        record=record,
+        announcer=publisher,
+        monotonic=monotonic,
+    )
     executor = BindingExecutor(
         shared_ledger,
-        association=Association(
-            node,
-            cloud=cloud,
-            confirmation=confirmation,
-            record=record,
-            announcer=publisher,
-            monotonic=monotonic,
-        ),
+        association=association,
         disassociation=Disassociation(
             cloud=cloud,
             confirmation=confirmation,
@@ -103,6 +105,7 @@ def build(
         claims=claims,
         publisher=publisher,
         reconciler=reconciler,
+        association=association,
         wait=EipWait(
             node=node,
             shared_ledger=shared_ledger,

@@ -35,6 +35,8 @@ class PodChange:
     step: str
     text: str
     failed: bool = False
+    took: float | None = None
+    """Seconds, where who tells it knows; else it is found out from what began it."""
 
 
 def of_pod(before: PodView | None, after: PodView | None, node: str) -> Iterator[PodChange]:

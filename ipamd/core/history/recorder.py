@@ -90,7 +90,7 @@ class PodRecorder:
                     step=change.step,
                     text=change.text,
                     failed=change.failed,
-                    took=self._took(change, now),
+                    took=self._took(change, now) if change.took is None else change.took,
                 )
             )
             for change in found
