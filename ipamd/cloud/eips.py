@@ -49,7 +49,9 @@ class EipCalls(Calls):
                 f"one EIP was ordered and {len(eip_ids)} were delivered: {', '.join(eip_ids)}",
                 reply.request_id,
             )
-        return model.AcceptedOrder(eip_id=eip_ids[0], task_id=tasks.task_id(reply))
+        return model.AcceptedOrder(
+            eip_id=eip_ids[0], task_id=tasks.task_id(reply), request_id=reply.request_id
+        )
 
     def check_order(self, order: model.EipOrder) -> None:
         """Raise the CloudError with which such an order was refused, if the refusal still holds."""

@@ -231,6 +231,7 @@ class AcceptedOrder:
     eip_id: str
     task_id: str
     """Empty when the answer names none."""
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -123,6 +123,7 @@ def test_a_pod_is_explained_by_the_agent_of_its_node(
 
     assert (told["publicIp"], told["wrong"]) == (public_ip, [])
     assert {"ADD", "bind"} <= {event["step"] for event in told["events"]}
+    assert {"order", "bind"} <= {event["step"] for event in told["events"] if event["requestId"]}
     assert any(sight["side"] == "cloud" and eip_id in sight["what"] for sight in told["sights"])
     assert all(sight["ok"] for sight in told["sights"])
 

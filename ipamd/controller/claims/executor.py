@@ -122,8 +122,14 @@ class Executor:
         return Result(requeue_after=outcome.seconds, failed=True) if isinstance(outcome, do.Wait) else outcome
 
     def _record_address(self, action: do.RecordAddress, claim: Claim) -> Claim:
-        address = action.address
-        patch = status.provisioned(claim, address, action.reason, self._ports.clock())
+        address, order = action.address, self._ports.promises.ordered(claim.uid)
+        patch = status.provisioned(
+            claim,
+            address,
+            action.reason,
+            self._ports.clock(),
+            request_id=order.request_id if order and order.eip_id == address.eip_id else "",
+        )
         recorded = self._ports.writer.write_status(claim, patch)
         log.info("claim %s has %s (%s)", claim, address.eip_id, address.public_ip)
         self._ports.teller.both(

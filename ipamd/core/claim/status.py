@@ -57,14 +57,20 @@ def begin_attempt(claim: Claim, attempt: int, now: float) -> dict[str, Any]:
     return _patch(claim, {"allocation": {"attempt": attempt, "startedAt": timestamps.to_text(now)}})
 
 
-def provisioned(claim: Claim, address: ClaimAddress, reason: Reason, now: float) -> dict[str, Any]:
-    """Record the EIP of the claim, and whether it is ours to release."""
+def provisioned(
+    claim: Claim, address: ClaimAddress, reason: Reason, now: float, *, request_id: str = ""
+) -> dict[str, Any]:
+    """Record the EIP of the claim, and whether it is ours to release.
+
+    `request_id` is that of its order, empty where that is not known.
+    """
+    ordered = f", ordered with RequestId {request_id}" if request_id else ""
     conditions = with_condition(
         tuple(c for c in claim.conditions if c.get("type") != USABLE),  # that was of another EIP
         kind=PROVISIONED,
         status=True,
         reason=reason,
-        message=f"{address.eip_id} ({address.public_ip})",
+        message=f"{address.eip_id} ({address.public_ip}){ordered}",
         now=now,
     )
     return _patch(

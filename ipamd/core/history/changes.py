@@ -76,10 +76,17 @@ def of_claim(before: Claim | None, after: Claim | None, pod: str) -> Iterator[Po
         text = f"the controller orders an EIP, attempt {after.allocation.attempt}"
         yield PodChange(pod=pod, step="order", text=text)
     if after.address and (before is None or before.address != after.address):
-        whose = "ordered" if after.address.owned else "the user's own"
+        whose = _ordered(after) if after.address.owned else "the user's own"
         text = f"EIP {after.address.public_ip} ({after.address.eip_id}), {whose}"
         yield PodChange(pod=pod, step="order", text=text)
     yield from _of_conditions(before, after, pod)
+
+
+def _ordered(claim: Claim) -> str:
+    """Return that the EIP was ordered, with the RequestId where the controller has written it down."""
+    told = str(condition(claim.conditions, PROVISIONED).get("message") or "")
+    _, request, request_id = told.partition("RequestId ")
+    return f"ordered ({request}{request_id})" if request else "ordered"
 
 
 def _of_conditions(before: Claim | None, after: Claim, pod: str) -> Iterator[PodChange]:

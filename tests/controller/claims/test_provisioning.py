@@ -29,6 +29,7 @@ def test_the_page_s_annotation_makes_a_claim_with_an_eip(world, controller):
     assert obj["status"]["pod"] == {"uid": pod["metadata"]["uid"], "node": "node-a"}
     assert obj["status"]["address"] == {"id": eip_id, "ip": eip["ip"], "owned": True}
     assert world.condition("web-0")["status"] == "True"
+    assert f"{eip_id} ({eip['ip']}), ordered with RequestId " in world.condition("web-0")["message"]
     assert eip["bandwidth"] == 50
     assert eip["tags"] == {
         "tke-clusterId": "cls-test",

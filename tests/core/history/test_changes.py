@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from ipamd.core.claim.eipclaim import Allocation
+from ipamd.core.claim import status
+from ipamd.core.claim.eipclaim import Allocation, Reason
 from ipamd.core.history.changes import of_address, of_claim, of_pod
 from ipamd.core.ledger.states import Address, Assigned, Binding, BindStage, Cooling, Held, Unbinding, Warm
 from ipamd.core.model import SandboxKey
@@ -122,6 +123,15 @@ def test_whose_eip_a_claim_has_is_told():
     assert texts(of_claim(claim(), claim(address=GIVEN), "p")) == [
         ("order", "EIP 198.18.0.9 (eip-9), the user's own")
     ]
+
+
+def test_an_order_has_the_request_id_that_the_controller_has_written_down():
+    patch = status.provisioned(claim(), OWN, Reason.ALLOCATED, 1.0, request_id="r-7f1c")
+    after = claim(address=OWN, conditions=tuple(patch["status"]["conditions"]))
+
+    assert ("order", "EIP 198.18.0.1 (eip-1), ordered (RequestId r-7f1c)") in texts(
+        of_claim(claim(), after, "p")
+    )
 
 
 @pytest.mark.parametrize(
