@@ -120,7 +120,7 @@ class AgentNode:
             return
         self._lifeline.cut()
         self.database.close()
-        self.agent.server._server.stop(None)
+        self.agent.server.stop(0.0)
         self._stack.close()
         self._end()
 

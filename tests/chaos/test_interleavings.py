@@ -22,6 +22,7 @@ from ipamd.core import names
 from ipamd.core.ledger import ledger
 from ipamd.core.ledger.states import Assigned
 from ipamd.runtime import failpoints
+from testbed.faults.catalogue import atoms
 from tests.chaos.cluster import Cluster
 from tests.chaos.pod_lives import Kind
 from tests.chaos.sandboxes import Sandbox
@@ -219,10 +220,11 @@ def test_whatever_order_the_verbs_come_in_kernel_and_ledger_agree(cluster, plan)
 
 
 class Pause:
-    """Holds the first thread that takes a step with such a name until it is let go; nobody else."""
+    """Holds the first thread that takes such a step, alone or with others, until it is let go."""
 
     def __init__(self, step, when, by):
-        self._at = (step, when)
+        self._step = step
+        self._when = when
         self._by = by
         self.reached = threading.Event()
         self.over = threading.Event()
@@ -235,7 +237,8 @@ class Pause:
 
     def _hold(self, step, when):
         if (
-            (step, when) == self._at
+            when == self._when
+            and (step == self._step or self._step in atoms(step))
             and self._by(threading.current_thread().name)
             and not self.reached.is_set()
         ):
