@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ipamd.cloud import endpoints
+from ipamd.cloud import endpoints, throttling
 from ipamd.cloud.credentials import RoleCredentials, from_environment
 from ipamd.cloud.metadata import Metadata
 from ipamd.cloud.session import Observer, SessionPolicy
@@ -107,7 +107,11 @@ def cloud_client(
     credentials = from_environment(environment) or RoleCredentials(metadata.credential)
     conduct = SessionPolicy(observe=observe)
     return lambda region: TencentCloud(
-        region=region, credentials=credentials, endpoints=where, conduct=conduct
+        region=region,
+        credentials=credentials,
+        endpoints=where,
+        limiter=throttling.node_limiter(conduct.clock),
+        conduct=conduct,
     )
 
 

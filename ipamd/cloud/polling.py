@@ -2,12 +2,14 @@
 
 An EIP write is accepted at once and takes effect seconds later, and DescribeAddresses allows 20 calls a
 second to a whole account. So nobody polls on their own: the ids that anybody waits for are put into one call
-(up to 100), often while a write is young and more seldom as it ages, and not at all while nobody waits.
+(up to 100). The first is made when a write of its kind is probably over, by what earlier ones took; then they
+come in short steps, and more and more seldom as the write ages; and there is none while nobody waits.
 """
 
 import logging
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
@@ -17,6 +19,7 @@ from ipamd.core import model
 from ipamd.core.errors import CloudError, CloudErrorKind, TryAgainError
 from ipamd.core.timing.backoff import Backoff
 from ipamd.core.timing.deadline import Deadline
+from ipamd.core.timing.expected_duration import ExpectedDuration
 from ipamd.runtime import chance
 from ipamd.runtime.defects import Survive
 from ipamd.runtime.task import Task
@@ -39,31 +42,39 @@ class EipLister(Protocol):
 class PollPace:
     """When to poll, in seconds."""
 
-    gather: float = 0.1
-    """After somebody starts to wait, so that a burst of writes shares a poll."""
-    shortest: float = 0.4
+    gather: float = 0.02
+    """By which a poll may come late, so that a burst of writes shares it."""
+    shortest: float = 0.05
     """Between two polls."""
     longest: float = 2.0
-    growth: float = 0.3
-    """Pause between polls as a part of the time that the latest comer has waited."""
+    """Between two polls for one wait."""
+    growth: float = 0.2
+    """Pause after a poll that came too early, as a part of the time that was waited for."""
 
-    def next_poll(self, last_poll: float, joined: Iterable[float]) -> float:
-        """Return when to poll next, for waiters that joined at these times; one at least. Pure."""
-        latest = max(joined)
-        if latest >= last_poll:
-            return max(latest + self.gather, last_poll + self.shortest)
-        pause = (last_poll - latest) * self.growth
-        return last_poll + min(max(pause, self.shortest), self.longest)
+    def next_poll(self, last_poll: float, due: Collection[float]) -> float:
+        """Return when to poll next, for waits that are due at these times; one at least. Pure."""
+        first = min(due)
+        together = max(time for time in due if time <= first + self.gather)
+        return max(together, last_poll + self.shortest)
+
+    def pause(self, waited: float) -> float:
+        """Return the seconds until the next poll for a wait of this age. Pure."""
+        return min(max(waited * self.growth, self.shortest), self.longest)
 
 
 class _Waiter:
     """One thread's wait. Invariant: `answer` is from a poll that began after the waiter joined."""
 
-    __slots__ = ("answer", "answered", "eip_id", "joined")
+    __slots__ = ("answer", "answered", "due", "eip_id", "joined", "looks", "waited")
 
-    def __init__(self, eip_id: str, joined: float) -> None:
+    def __init__(self, eip_id: str, joined: float, due: float) -> None:
         self.eip_id = eip_id
         self.joined = joined
+        self.due = due
+        self.looks = 0
+        """Polls that came when they were due, or later."""
+        self.waited = 0.0
+        """Seconds after which the poll of the answer was to come, or came before that."""
         self.answered = False
         self.answer: model.Eip | CloudError | None = None
 
@@ -95,17 +106,23 @@ class EipWatch:
         self._last_poll = float("-inf")
         self._not_before = float("-inf")
         self._failures = 0
+        self._expected: defaultdict[str, ExpectedDuration] = defaultdict(ExpectedDuration)
 
     def wait_until(
-        self, eip_id: str, predicate: Callable[[model.Eip | None], bool], deadline: Deadline
+        self,
+        eip_id: str,
+        predicate: Callable[[model.Eip | None], bool],
+        deadline: Deadline,
+        *,
+        kind: str = "",
     ) -> model.Eip | None:
         """Return the EIP once `predicate` holds for it; the predicate gets None while it does not exist.
 
-        The predicate is called in the caller's thread. Raises TryAgainError when the deadline comes first or
+        Waits of one `kind` take about as long: it is the action whose effect is waited for, and nothing is
+        learnt without one. The predicate is called in the caller's thread. Raises TryAgainError when the deadline comes first or
         the watch is closed, and CloudError (PERMISSION, CREDENTIALS, INVALID) when asking is in vain.
         """
-        waiter = _Waiter(eip_id, self._clock())
-        self._join(waiter)
+        waiter = self._join(eip_id, kind, deadline)
         try:
             while True:
                 self._await_answer(waiter, deadline)
@@ -113,10 +130,17 @@ class EipWatch:
                 if isinstance(answer, CloudError):
                     raise answer.restated(answer.detail)  # others may raise the same answer
                 if predicate(answer):
+                    self._learn(waiter, kind)
                     return answer
         finally:
             with self._changed:
                 self._waiters.discard(waiter)
+
+    def rest(self, seconds: float) -> None:
+        """Wait so long. Raises TryAgainError when the watch is closed."""
+        with self._changed:
+            if self._changed.wait_for(lambda: self._closed, timeout=seconds):
+                raise TryAgainError("a wait ended: the process is stopping")
 
     def close(self) -> None:
         """End every wait and the thread; return when it has ended."""
@@ -133,14 +157,25 @@ class EipWatch:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _join(self, waiter: _Waiter) -> None:
+    def _join(self, eip_id: str, kind: str, deadline: Deadline) -> _Waiter:
         with self._changed:
+            now = self._clock()
+            # Who has little time gets an answer as well.
+            pause = min(self._expected[kind].seconds, deadline.remaining() / 2)
+            waiter = _Waiter(eip_id, now, now + pause)
             self._waiters.add(waiter)
             if self._task is None and not self._closed:
                 task = Task("eip-watch", self._work, policy=Survive(backoff=self._backoff))
                 task.start()  # if the node has no room for a thread, the next wait tries again
                 self._task = task
             self._changed.notify_all()
+            return waiter
+
+    def _learn(self, waiter: _Waiter, kind: str) -> None:
+        if not kind:
+            return
+        with self._changed:
+            self._expected[kind].observe(waiter.waited, early=waiter.looks > 1)
 
     def _await_answer(self, waiter: _Waiter, deadline: Deadline) -> None:
         """Wait for the next answer and take it."""
@@ -170,6 +205,7 @@ class EipWatch:
                 pause = self._seconds_to_poll()
                 if pause is not None and pause <= 0:
                     self._last_poll = self._clock()
+                    self._count_look()
                     return list(self._waiters)
                 self._changed.wait(pause)
             return None
@@ -178,8 +214,17 @@ class EipWatch:
         """Return how long to sleep; None for as long as nobody waits."""
         if not self._waiters:
             return None
-        due = self._pace.next_poll(self._last_poll, (waiter.joined for waiter in self._waiters))
+        due = self._pace.next_poll(self._last_poll, [waiter.due for waiter in self._waiters])
         return max(due, self._not_before) - self._clock()
+
+    def _count_look(self) -> None:
+        """Let those whose time has come be due again in a while, should this look not be enough."""
+        for waiter in self._waiters:
+            # A poll that is late because the machine is busy must not make the next ones later.
+            waiter.waited = min(self._last_poll, waiter.due) - waiter.joined
+            if waiter.due <= self._last_poll:
+                waiter.looks += 1
+                waiter.due = self._last_poll + self._pace.pause(self._last_poll - waiter.joined)
 
     def _poll(self, ids: Collection[str], batch: Iterable[_Waiter]) -> None:
         """Ask for these ids and hand the answers to those who wait for them."""

@@ -37,6 +37,15 @@ ALLOWANCE: Mapping[str, float] = {
 UNLISTED_ALLOWANCE = 10.0
 """The lowest rate that the actions in use have."""
 
+_EIPS_OF_A_NODE = 10
+"""The most that a CVM may have (document 1199/41648)."""
+
+
+def node_limiter(clock: Callable[[], float]) -> "Limiter":
+    """Return how fast an agent may call: the EIPs of all its Pods are bound at once, and so unbound."""
+    writes = ("AssociateAddress", "DisassociateAddress")
+    return Limiter(clock=clock, at_once=dict.fromkeys(writes, _EIPS_OF_A_NODE))
+
 
 class Limiter:
     """A rate limit for each action.
@@ -51,11 +60,13 @@ class Limiter:
         share: float = 0.25,
         shares: Mapping[str, float] | None = None,
         burst_seconds: float = 2.0,
+        at_once: Mapping[str, int] | None = None,
         allowance: Mapping[str, float] = ALLOWANCE,
     ) -> None:
         """Take the share of the account's allowance that is ours, and the seconds of it that may be saved.
 
-        `shares` are those of single actions, where they differ. No more is saved than the account admits at
+        `shares` are those of single actions, where they differ; `at_once` how many calls of an action may be
+        saved at least, where a caller needs them together and then no more for long. No more is saved than the account admits at
         once: what comes beyond that is refused.
         """
         for part in (share, *(shares or {}).values()):
@@ -66,6 +77,7 @@ class Limiter:
         self._share = share
         self._shares = dict(shares or {})
         self._burst_seconds = burst_seconds
+        self._at_once = dict(at_once or {})
         self._allowance = allowance
         self._lock = threading.Lock()
         self._limits: dict[str, RateLimit] = {}
@@ -83,6 +95,7 @@ class Limiter:
             if action not in self._limits:
                 allowance = self._allowance.get(action, UNLISTED_ALLOWANCE)
                 rate = allowance * self._shares.get(action, self._share)
-                burst = max(1, int(min(rate * self._burst_seconds, allowance)))
+                saved = max(rate * self._burst_seconds, self._at_once.get(action, 0))
+                burst = max(1, int(min(saved, allowance)))
                 self._limits[action] = RateLimit(rate=rate, burst=burst, clock=self._clock)
             return self._limits[action]

@@ -140,10 +140,12 @@ class Releaser:
         soon = deadline.within(self._act_again)
         if step is Step.UNBIND:
             self._cloud.disassociate_eip(eip_id, deadline)
-            watch.wait_until(eip_id, _is_loose, soon)
+            watch.wait_until(eip_id, _is_loose, soon, kind="DisassociateAddress")
         elif step is Step.RELEASE:
             self._cloud.release_eip(eip_id, deadline)
-            watch.wait_until(eip_id, lambda eip: eip is None or eip.bound, soon)
+            watch.wait_until(
+                eip_id, lambda eip: eip is None or eip.bound, soon, kind="ReleaseAddresses"
+            )
         else:
             watch.wait_until(eip_id, _is_settled, soon)
 

@@ -1,31 +1,44 @@
 """Waits until an accepted EIP write shows its effect, and notices when it never will.
 
-The effect is seen by the shared watch (`EipWatch`), which asks for all EIPs at once. Only a write that takes
-unusually long is asked after by its task: an accepted task may fail, and its EIP then stays as it was.
+The effect is seen by the shared watch (`EipWatch`), which asks for all EIPs at once. A write that takes
+unusually long is asked after by its task: an accepted task may fail, and its EIP then stays as it was. So is
+one whose end has to be certain, and then the EIP is not looked at besides.
 Thread safety: any number of threads may wait.
 """
 
+import threading
+from collections import defaultdict
 from collections.abc import Callable
 
-from ipamd.cloud.polling import EipWatch
+from ipamd.cloud.polling import EipWatch, PollPace
 from ipamd.cloud.tasks import TaskState
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.core import model
 from ipamd.core.cloud_errors import cloud_error
 from ipamd.core.errors import TryAgainError
 from ipamd.core.timing.deadline import Deadline
+from ipamd.core.timing.expected_duration import ExpectedDuration
 
 _PATIENCE = 5.0
 """Seconds after which a write is asked after; an association takes one to three in the real cloud."""
 
 
 class EipConfirmation:
-    """Waits for effects of EIP writes."""
+    """Waits for effects of EIP writes. Invariant: `_expected`, by action, is touched under `_guard` only."""
 
-    def __init__(self, cloud: TencentCloud, watch: EipWatch) -> None:
-        """Take whom to ask about tasks, and the watch of EIPs."""
+    def __init__(
+        self,
+        cloud: TencentCloud,
+        watch: EipWatch,
+        *,
+        pace: PollPace | None = None,
+    ) -> None:
+        """Take whom to ask about tasks, how often, and the watch of EIPs."""
         self._cloud = cloud
         self._watch = watch
+        self._pace = pace or PollPace()
+        self._guard = threading.Lock()
+        self._expected: defaultdict[str, ExpectedDuration] = defaultdict(ExpectedDuration)
 
     def wait(
         self,
@@ -35,31 +48,54 @@ class EipConfirmation:
         *,
         action: str,
         task_id: str,
-        certain: bool = False,
     ) -> model.Eip | None:
         """Return the EIP once `done` holds for it.
 
-        `action` and `task_id` name the write; its task is not known if the id is empty. A list may be older
-        than the write: with `certain` its task has to be over as well, if it is known. Raises: CloudError
+        `action` and `task_id` name the write; its task is not known if the id is empty. Raises: CloudError
         (TASK_FAILED, and those of the watch); TryAgainError when the time is over or when the write was not
         the one that has to be waited for.
         """
         while True:
             patience = deadline.within(_PATIENCE)
-            shown = False
             try:
-                eip = self._watch.wait_until(eip_id, done, patience)
-                shown = True
+                return self._watch.wait_until(eip_id, done, patience, kind=action if task_id else "")
             except TryAgainError:
                 if deadline.expired or not patience.expired:
                     raise
-            if shown and not certain:
-                return eip
             state = self._cloud.describe_eip_task(task_id, deadline)
-            if shown and state in (TaskState.SUCCESS, TaskState.UNKNOWN):
-                return eip
-            if state is TaskState.FAILED:
-                detail = f"it was accepted for {eip_id}, and its task {task_id} failed"
-                raise cloud_error(action, "ClientTaskFailed", detail)
+            _check(state, eip_id, action, task_id)
             if state is TaskState.UNKNOWN:
                 raise TryAgainError(f"{action} of {eip_id} shows no effect; it is asked for again")
+
+    def wait_for_task(self, eip_id: str, deadline: Deadline, *, action: str, task_id: str) -> bool:
+        """Wait until the task of a write is over; return whether that is known.
+
+        A list of the cloud may be older than the write, and its task may not: where a wrong answer would do
+        harm, the task is asked for. Raises: CloudError (TASK_FAILED, and those of the call); TryAgainError
+        when the time is over.
+        """
+        asked = 0.0
+        with self._guard:
+            pause = self._expected[action].seconds
+        early = False
+        while True:
+            if pause >= deadline.remaining():
+                raise TryAgainError(f"{action} of {eip_id}: its task {task_id} is not over in time")
+            self._watch.rest(pause)
+            asked += pause  # not what the clock says: a busy machine must not make the next ones later
+            state = self._cloud.describe_eip_task(task_id, deadline)
+            _check(state, eip_id, action, task_id)
+            if state is not TaskState.RUNNING:
+                break
+            early, pause = True, self._pace.pause(asked)
+        if state is TaskState.SUCCESS:
+            with self._guard:
+                self._expected[action].observe(asked, early=early)
+        return state is TaskState.SUCCESS
+
+
+def _check(state: TaskState, eip_id: str, action: str, task_id: str) -> None:
+    """Raise CloudError for a task that failed."""
+    if state is TaskState.FAILED:
+        detail = f"it was accepted for {eip_id}, and its task {task_id} failed"
+        raise cloud_error(action, "ClientTaskFailed", detail)

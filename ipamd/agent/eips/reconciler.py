@@ -35,7 +35,8 @@ _GATHER = 0.01
 """Seconds in which changes are gathered before they are looked at."""
 _TICK = 10.0
 """Seconds after which everything is compared even if nothing has happened."""
-_WORKERS = 8
+_WORKERS = 10
+"""As many as a CVM may have public IPs (document 1199/41648): no Pod's EIP waits for another one's."""
 
 
 class EipReconciler:

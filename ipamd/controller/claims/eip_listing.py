@@ -19,9 +19,12 @@ from ipamd.core import tags
 from ipamd.core.errors import CloudError, TryAgainError
 from ipamd.core.model import Eip
 from ipamd.core.timing.deadline import Deadline
+from ipamd.core.timing.token_bucket import TokenBucket
 
 SPACING = 0.2
-"""Seconds between the begins of two looks."""
+"""Seconds between the begins of two looks, in the long run."""
+_AT_ONCE = 3
+"""Looks that may follow each other directly after a pause: the claims of a few Pods come within one moment."""
 _PATIENCE = 20.0
 _MOST = 100
 """Values of a filter, and ids of a call."""
@@ -68,12 +71,11 @@ class EipListing:
         """Take whose EIPs are looked at."""
         self._cloud = cloud
         self._tags = tags.of_cluster(cluster_id)
-        self._spacing = spacing
+        self._pace = TokenBucket(rate=1 / spacing, burst=_AT_ONCE) if spacing else None
         self._monotonic = monotonic
         self._changed = threading.Condition()
         self._next = _Look()
         self._running = False
-        self._last_start = float("-inf")
 
     def look(self, claim_uid: str, known: frozenset[str] = frozenset(), *, name: str = "") -> tuple[Eip, ...]:
         """Return the EIPs that were created for the claim, and those of the known ids, as of now or later.
@@ -102,11 +104,11 @@ class EipListing:
     def _run(self, deadline: Deadline) -> None:
         """Make the next look on behalf of all who wait; called and returns with the lock held."""
         self._running = True
-        end = self._last_start + self._spacing
+        began = self._monotonic()
+        end = began + (self._pace.reserve(began) or 0.0 if self._pace else 0.0)
         while (left := end - self._monotonic()) > 0:
             self._changed.wait(left)
         look, self._next = self._next, _Look()
-        self._last_start = self._monotonic()
         self._changed.notify_all()
         self._changed.release()
         try:

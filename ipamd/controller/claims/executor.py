@@ -93,7 +93,8 @@ class Executor:
             )
             return Result(requeue_after=_REFUSED_PAUSE, failed=True)
         log.info("claim %s is created for Pod UID %s", claim, action.pod.ref.uid)
-        return replace(facts, claim=claim)
+        # Its UID is new: the cloud has nothing that was ordered for it, and need not be asked.
+        return replace(facts, claim=claim, eips=())
 
     def _reject(self, action: do.RejectPod) -> Result:
         self._ports.teller.pod(action.pod.ref, "Warning", action.reason.value, action.message)
@@ -180,7 +181,7 @@ class Executor:
                 self._ports.teller.claim(claim, "Warning", "ReleasesStopped", f"{eip_id}: {stopped_by}")
                 return Result(requeue_after=_STOPPED_PAUSE)
             self._ports.cloud.release_eip(eip_id, self._ports.fence.deadline())
-            self._ports.promises.release_accepted(claim.uid, eip_id)
+            self._ports.promises.release_accepted(claim.uid, eip_id, tagged=eip_id in action.tagged)
             log.info("claim %s: %s is released", claim, eip_id)
             self._ports.teller.claim(claim, "Normal", "ReleasedEIP", eip_id)
         return Result(requeue_after=_SOON)

@@ -7,11 +7,23 @@ that stand in the claim; so nothing here may be needed for safety.
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from ipamd.core.model import AcceptedOrder
+from ipamd.core.timing.expected_duration import ExpectedDuration
 
 RELEASE_AGAIN = 10.0
 """Seconds after which an EIP that was released and is still listed is released once more."""
+
+
+@dataclass(slots=True)
+class _Delivery:
+    """An order that is not seen to be delivered yet."""
+
+    began: float
+    due: float
+    """When the first look is to come."""
+    looks: int = 0
 
 
 class InFlight:
@@ -26,13 +38,44 @@ class InFlight:
         self._ordered: dict[str, AcceptedOrder] = {}
         self._refused: set[str] = set()
         self._released: dict[str, dict[str, float]] = {}
+        self._tagged: dict[str, set[str]] = {}
         self._unshown: dict[str, float] = {}
+        self._deliveries: dict[str, _Delivery] = {}
+        self._delivery = ExpectedDuration()
 
     def order_accepted(self, claim_uid: str, order: AcceptedOrder) -> None:
         """Note that an EIP was promised."""
         with self._lock:
             self._ordered[claim_uid] = order
             self._refused.discard(claim_uid)
+            now = self._monotonic()
+            self._deliveries[claim_uid] = _Delivery(began=now, due=now + self._delivery.seconds)
+
+    def delivery_seconds(self) -> float:
+        """Return after how long an EIP that is ordered now should be looked for, by what earlier ones took."""
+        with self._lock:
+            return self._delivery.seconds
+
+    def delivery_in(self, claim_uid: str) -> float:
+        """Return in how many seconds the claim's order is probably delivered; 0 if it should be by now."""
+        with self._lock:
+            delivery = self._deliveries.get(claim_uid)
+            if delivery is None or delivery.looks:
+                return 0.0
+            return max(0.0, delivery.due - self._monotonic())
+
+    def order_looked(self, claim_uid: str, *, delivered: bool) -> None:
+        """Note whether a look has shown that the claim's order was delivered."""
+        with self._lock:
+            delivery = self._deliveries.get(claim_uid)
+            if delivery is None:
+                return
+            if delivered:
+                del self._deliveries[claim_uid]
+                # The first look may have come late, as looks wait for each other.
+                seen = delivery.due if not delivery.looks else self._monotonic()
+                self._delivery.observe(seen - delivery.began, early=delivery.looks > 0)
+            delivery.looks += 1
 
     def order_refused(self, claim_uid: str) -> None:
         """Note that the cloud, asked with the token of the claim's order, has promised no EIP."""
@@ -49,11 +92,19 @@ class InFlight:
         with self._lock:
             self._ordered.pop(claim_uid, None)
             self._refused.discard(claim_uid)
+            self._deliveries.pop(claim_uid, None)
 
-    def release_accepted(self, claim_uid: str, eip_id: str) -> None:
-        """Note that the EIP is on its way out."""
+    def release_accepted(self, claim_uid: str, eip_id: str, *, tagged: bool = False) -> None:
+        """Note that the EIP is on its way out, and whether a look by its tag shows it until it is gone."""
         with self._lock:
             self._released.setdefault(claim_uid, {})[eip_id] = self._monotonic()
+            if tagged:
+                self._tagged.setdefault(claim_uid, set()).add(eip_id)
+
+    def shown_by_tag(self, claim_uid: str) -> frozenset[str]:
+        """Return the released EIPs that need not be asked for by their ids to be seen."""
+        with self._lock:
+            return frozenset(self._tagged.get(claim_uid, ()))
 
     def ordered(self, claim_uid: str) -> AcceptedOrder | None:
         """Return the order whose EIP was promised, if there is one."""
@@ -84,4 +135,6 @@ class InFlight:
             self._ordered.pop(claim_uid, None)
             self._refused.discard(claim_uid)
             self._released.pop(claim_uid, None)
+            self._tagged.pop(claim_uid, None)
+            self._deliveries.pop(claim_uid, None)
             self._unshown.pop(claim_uid, None)

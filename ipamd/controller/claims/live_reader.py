@@ -121,17 +121,19 @@ class LiveReader:
             log.debug("what became of the order of %s is not known: %s", order.eip_id, e)
             return TaskState.UNKNOWN
 
-    def at_cloud(self, claim: Claim, ordered: str) -> tuple[model.Eip, ...]:
+    def at_cloud(
+        self, claim: Claim, ordered: str, *, shown_by_tag: frozenset[str] = frozenset()
+    ) -> tuple[model.Eip, ...]:
         """Return the EIPs that carry the claim's UID, and those whose ids are known, tagged or not.
 
-        Of an order whose answer is not known the EIP may have no tag: it is asked for by its name.
+        Those that are known to be tagged need not be asked for by their ids. Of an order whose answer is not known the EIP may have no tag: it is asked for by its name.
 
         Raises: CloudError.
         """
         known = {claim.address.eip_id if claim.address else "", ordered} - {""}
         begun = claim.allocation is not None and claim.allocation.started is not None
         name = tags.name_of(claim.namespace, claim.name, claim.uid) if begun and not known else ""
-        return self._eips.look(claim.uid, frozenset(known), name=name)
+        return self._eips.look(claim.uid, frozenset(known - shown_by_tag), name=name)
 
     def _cvm_exists(self, instance_id: str) -> bool:
         try:

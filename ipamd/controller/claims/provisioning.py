@@ -25,7 +25,7 @@ from ipamd.runtime.reconcile import Result
 log = logging.getLogger(__name__)
 
 _SOON = 0.1
-"""Seconds until an EIP that was ordered is looked for; it is CREATING for a moment."""
+"""Seconds until an order that the account refused is given in another form."""
 _QUOTA_LOCK_SECONDS = 1.0
 """Seconds for which a worker waits for the one that tries again for quota, and then leaves it for as long."""
 _BY_CVM = (
@@ -94,7 +94,7 @@ class Provisioning:
         self._ports.promises.order_accepted(claim.uid, order)
         if fitted.bandwidth_mbps != action.order.bandwidth_mbps:
             self._ports.teller.both(claim, "Normal", "BilledByCVM", _BY_CVM)
-        return Result(requeue_after=_SOON)
+        return Result(requeue_after=self._ports.promises.delivery_seconds())
 
     def _give_fewer_tags(self, claim: Claim, action: Allocate, error: CloudError) -> Result:
         """Begin another attempt, as one token may not stand for two different orders.

@@ -15,7 +15,7 @@ from ipamd.controller.claims.executor import Executor
 from ipamd.controller.claims.live_reader import LiveReader
 from ipamd.controller.claims.ports import Ports
 from ipamd.core.claim import actions as do
-from ipamd.core.claim import failures, state_machine, status, warnings
+from ipamd.core.claim import failures, provision, state_machine, status, warnings
 from ipamd.core.claim.cluster_rules import ClusterRules
 from ipamd.core.claim.eipclaim import Claim
 from ipamd.core.claim.facts import ClaimFacts, PodRelation, relation_of
@@ -133,11 +133,16 @@ class ClaimReconciler:
         return self._executor.execute(action, facts)
 
     def _look_at_cloud(self, claim: Claim, facts: ClaimFacts) -> ClaimFacts:
-        eips = self._live.at_cloud(claim, facts.ordered)
-        order = self._ports.promises.ordered(claim.uid)
-        missing = order is not None and order.eip_id not in {eip.eip_id for eip in eips}
+        promises = self._ports.promises
+        eips = self._live.at_cloud(claim, facts.ordered, shown_by_tag=promises.shown_by_tag(claim.uid))
+        order = promises.ordered(claim.uid)
+        shown = {eip.eip_id for eip in eips}
+        missing = order is not None and order.eip_id not in shown | facts.released
+        if order is not None:
+            usable = {eip.eip_id for eip in eips if eip.status in provision.USABLE}
+            promises.order_looked(claim.uid, delivered=order.eip_id in usable)
         task = self._live.at_order(order) if order and missing else TaskState.UNKNOWN
-        unshown = self._ports.promises.looked(claim.uid, shown=bool(eips)) if claim.deleting else 0.0
+        unshown = promises.looked(claim.uid, shown=bool(eips)) if claim.deleting else 0.0
         return self._with_promises(
             replace(
                 facts,
@@ -163,6 +168,7 @@ class ClaimReconciler:
         return replace(
             facts,
             ordered=order.eip_id if order else "",
+            delivery_in=self._ports.promises.delivery_in(facts.claim.uid),
             refused=self._ports.promises.refused(facts.claim.uid),
             released=self._ports.promises.released(facts.claim.uid, listed),
         )

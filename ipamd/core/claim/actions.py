@@ -168,6 +168,8 @@ class Release:
     """Release these unbound EIPs, all created for this claim."""
 
     eip_ids: tuple[str, ...]
+    tagged: frozenset[str] = frozenset()
+    """Those that carry the claim's UID: they are found by it until they are gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,6 +56,8 @@ class ClaimFacts:
     """Those with the claim's tags or its recorded id, from the cloud in this round."""
     ordered: str = ""
     """EIP that the cloud has promised to this process for the claim, not yet recorded."""
+    delivery_in: float = 0.0
+    """Seconds until `ordered` is probably there, by what earlier orders took."""
     order_failed: bool = False
     """Whether the cloud says that `ordered` will not come, and does not list it: its task has failed."""
     order_delivered: bool = False

@@ -23,8 +23,8 @@ from ipamd.core.model import Eip, EipOrder, EipStatus
 
 USABLE = (EipStatus.UNBIND, EipStatus.BIND, EipStatus.BIND_ENI)
 """An EIP in one of these states exists and can be recorded."""
-_POLL = 0.25
-"""Seconds between looks at an EIP that is being created."""
+_POLL = 0.1
+"""Seconds between looks at an EIP that is being created; looks of many claims are made together."""
 _PASSING = 3.0
 """Seconds for which nothing is said of an obstacle: most Pods are scheduled within them, caches catch up."""
 _BLIND = 30.0
@@ -43,6 +43,8 @@ def provision(facts: ClaimFacts, claim: Claim, pod: PodView) -> Action:
         return _postpone(facts, facts.obstacle)
     if claim.request.order is None:
         return eip_selection.entries_for(claim.request.address_ids, pod)
+    if facts.eips is None and facts.delivery_in > 0:
+        return Wait(reason=f"{facts.ordered} is being created", seconds=facts.delivery_in)
     if facts.eips is None:
         return LookAtCloud()
     found = adopt(facts, claim)

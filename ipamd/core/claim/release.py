@@ -5,6 +5,7 @@ shown unbound by the cloud, EIP released, EIP shown to be gone, finalizer droppe
 supplied is let go at "binding gone". Pure.
 """
 
+from ipamd.core import tags
 from ipamd.core.claim.actions import (
     Action,
     ClearBinding,
@@ -90,7 +91,8 @@ def release(facts: ClaimFacts) -> Action:
     ours = _releasable(facts, claim)
     free = tuple(e.eip_id for e in ours if e.status is EipStatus.UNBIND and e.eip_id not in facts.released)
     if free:
-        return Release(eip_ids=free)
+        tagged = frozenset(e.eip_id for e in ours if e.tags.get(tags.CLAIM_UID) == claim.uid)
+        return Release(eip_ids=free, tagged=tagged)
     bound = [eip for eip in ours if eip.bound]
     if bound:
         return _bound_without_record(facts, claim, bound[0])

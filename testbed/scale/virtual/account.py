@@ -4,7 +4,7 @@ import random
 from collections import Counter
 from collections.abc import Generator
 
-from ipamd.cloud.throttling import Limiter
+from ipamd.cloud.throttling import Limiter, node_limiter
 from ipamd.core.timing.backoff import Backoff
 from simulator.cloud.actions import catalog
 from simulator.cloud.config import Latencies, RateLimits
@@ -48,7 +48,7 @@ class Caller:
     def __init__(self, account: Account, limiter: Limiter | None = None) -> None:
         """Take whom it calls, and its limiter if it is not an agent's."""
         self._account = account
-        self._limiter = limiter or Limiter(clock=account.timeline.time)
+        self._limiter = limiter or node_limiter(account.timeline.time)
 
     def call(self, action: str, seconds: float) -> Generator[float, None, bool]:
         """Call until it is carried out, for so many seconds at most; yields waits, returns whether it was."""

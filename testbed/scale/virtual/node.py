@@ -12,6 +12,7 @@ from ipamd.core.ledger.acquisition import Attachment
 from ipamd.core.ledger.ledger import Ledger
 from ipamd.core.pool import AssignIps, CreateEni, EniCapacity, PoolFacts, Targets
 from ipamd.core.timing.boottime import Boottime
+from ipamd.core.timing.expected_duration import ExpectedDuration
 from ipamd.runtime.failure_cache import FailureCache
 from testbed.scale.virtual.account import LATENCIES, Account, Caller
 from testbed.scale.virtual.timeline import Signal
@@ -36,6 +37,7 @@ class Node:
         self._requests = requests
         self._caller = Caller(account)
         self._closures = FailureCache(clock=self._timeline.time, random=account.random.random)
+        self._expected = ExpectedDuration()
         self._ledger = Ledger()
         self._arriving: dict[str, int] = {}
         self._waiting: list[tuple[str, Signal]] = []
@@ -68,13 +70,16 @@ class Node:
         self._requests["patch eipclaims/status"] += 1
         while not (yield from self._caller.call("AssociateAddress", BIND_SECONDS)):
             yield self._closures.failed(subject, _REFUSED)
-        begun = last = self._timeline.now
-        while last < begun + LATENCIES.eip_bind:
-            due = _PACE.next_poll(last if last > begun else float("-inf"), [begun])
-            yield due - self._timeline.now
-            last = self._timeline.now
-            if not (yield from self._caller.call("DescribeAddresses", _CALL_SECONDS)):
-                last = begun
+        begun = self._timeline.now
+        pause, looks, bound = self._expected.seconds, 0, False
+        while not bound:
+            yield pause
+            looked = self._timeline.now - begun
+            answered = yield from self._caller.call("DescribeAddresses", _CALL_SECONDS)
+            looks += 1
+            bound = answered and looked >= LATENCIES.eip_bind
+            pause = _PACE.pause(looked)
+        self._expected.observe(looked, early=looks > 1)
         self._requests["patch pods"] += 1
         self._requests["patch eipclaims/status"] += 1
         self._requests["create events"] += 1

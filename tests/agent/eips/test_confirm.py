@@ -20,7 +20,11 @@ def confirm():
     def run(*, looks, tasks, seconds=60.0, certain=False):
         now, asked = [0.0], []
 
-        def wait_until(_eip_id, _done, patience):
+        def rest(pause):
+            now[0] += pause
+
+        def wait_until(_eip_id, _done, patience, *, kind):
+            assert kind == "AssociateAddress"
             asked.append("look")
             if looks.pop(0):
                 return SHOWN
@@ -32,13 +36,15 @@ def confirm():
             return tasks.pop(0)
 
         confirmation = EipConfirmation(
-            SimpleNamespace(describe_eip_task=task), SimpleNamespace(wait_until=wait_until)
+            SimpleNamespace(describe_eip_task=task),
+            SimpleNamespace(wait_until=wait_until, rest=rest),
         )
         deadline = Deadline.after(seconds, lambda: now[0])
-        found = confirmation.wait(
-            "eip-1", lambda _: True, deadline, action="AssociateAddress", task_id="t", certain=certain
-        )
-        assert found is SHOWN
+        write = {"action": "AssociateAddress", "task_id": "t"}
+        if certain:
+            asked.append(confirmation.wait_for_task("eip-1", deadline, **write))
+        else:
+            assert confirmation.wait("eip-1", lambda _: True, deadline, **write) is SHOWN
         return asked
 
     return run
@@ -48,11 +54,16 @@ def test_an_effect_that_is_shown_is_enough(confirm):
     assert confirm(looks=[True], tasks=[]) == ["look"]
 
 
-@pytest.mark.parametrize("over", [TaskState.SUCCESS, TaskState.UNKNOWN])
-def test_who_has_to_be_certain_waits_for_the_task_too(confirm, over):
-    looks, tasks = [True, True], [TaskState.RUNNING, over]
+@pytest.mark.parametrize(("over", "known"), [(TaskState.SUCCESS, True), (TaskState.UNKNOWN, False)])
+def test_who_has_to_be_certain_waits_for_the_task_and_makes_no_look(confirm, over, known):
+    tasks = [TaskState.RUNNING, TaskState.RUNNING, over]
 
-    assert confirm(looks=looks, tasks=tasks, certain=True) == ["look", "t", "look", "t"]
+    assert confirm(looks=[], tasks=tasks, certain=True) == ["t", "t", "t", known]
+
+
+def test_a_task_that_does_not_end_is_waited_for_no_longer_than_there_is_time(confirm):
+    with pytest.raises(TryAgainError, match="its task t is not over in time"):
+        confirm(looks=[], tasks=[TaskState.RUNNING] * 30, certain=True, seconds=10.0)
 
 
 def test_a_task_that_is_over_before_its_effect_is_shown_is_waited_for(confirm):

@@ -132,10 +132,10 @@ def test_a_failure_is_everybody_s_and_the_next_look_is_new(cloud):
     assert eips.look("a") == ()
 
 
-def test_looks_begin_no_closer_than_their_spacing(cloud):
+def test_beyond_the_first_few_looks_keep_their_spacing(cloud):
     eips = EipListing(cloud, "cls-1", spacing=0.2)
     threads, _ = in_background(eips, *(f"c{n}" for n in range(30)))
     for thread in threads:
         thread.join(5)
 
-    assert len(cloud.calls) <= 3
+    assert len(cloud.calls) <= 5  # the first three, and one each for who came too late for those

@@ -16,9 +16,13 @@ from tests.testkit.claims import GIVEN, NOW, OWN, claim, eip, facts, pod
 LEAVING = claim(deleting=True, address=OWN, allocation=Allocation(attempt=1, started=NOW - 3600))
 
 
+def released_by_tag(*eip_ids):
+    return do.Release(eip_ids=eip_ids, tagged=frozenset(eip_ids))
+
+
 def test_an_eip_is_released_when_the_cloud_shows_it_unbound():
     assert decide(facts(LEAVING)) == do.LookAtCloud()
-    assert decide(facts(LEAVING, eips=(eip(),))) == do.Release(eip_ids=("eip-1",))
+    assert decide(facts(LEAVING, eips=(eip(),))) == released_by_tag("eip-1")
 
 
 def test_a_released_eip_is_waited_for_and_then_the_claim_goes():
@@ -29,7 +33,7 @@ def test_a_released_eip_is_waited_for_and_then_the_claim_goes():
 def test_all_that_was_created_for_the_claim_is_released():
     action = decide(facts(LEAVING, eips=(eip("eip-1"), eip("eip-2"))))
 
-    assert action == do.Release(eip_ids=("eip-1", "eip-2"))
+    assert action == released_by_tag("eip-1", "eip-2")
 
 
 def test_our_own_eip_is_released_even_if_somebody_removed_its_tags():
@@ -49,7 +53,7 @@ def test_what_was_created_goes_even_if_a_person_wrote_another_eip_into_the_claim
     both = (eip("eip-1"), eip("eip-9", tagged=False))
 
     assert decide(facts(swapped)) == do.LookAtCloud()
-    assert decide(facts(swapped, eips=both)) == do.Release(eip_ids=("eip-1",))
+    assert decide(facts(swapped, eips=both)) == released_by_tag("eip-1")
 
 
 @pytest.mark.parametrize(
