@@ -119,8 +119,9 @@ class EipWatch:
         """Return the EIP once `predicate` holds for it; the predicate gets None while it does not exist.
 
         Waits of one `kind` take about as long: it is the action whose effect is waited for, and nothing is
-        learnt without one. The predicate is called in the caller's thread. Raises TryAgainError when the deadline comes first or
-        the watch is closed, and CloudError (PERMISSION, CREDENTIALS, INVALID) when asking is in vain.
+        learnt without one. The predicate is called in the caller's thread. Raises TryAgainError when the
+        deadline comes first or the watch is closed, and CloudError (PERMISSION, CREDENTIALS, INVALID) when
+        asking is in vain.
         """
         waiter = self._join(eip_id, kind, deadline)
         try:

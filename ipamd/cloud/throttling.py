@@ -66,8 +66,8 @@ class Limiter:
         """Take the share of the account's allowance that is ours, and the seconds of it that may be saved.
 
         `shares` are those of single actions, where they differ; `at_once` how many calls of an action may be
-        saved at least, where a caller needs them together and then no more for long. No more is saved than the account admits at
-        once: what comes beyond that is refused.
+        saved at least, where a caller needs them together and then no more for long. No more is saved than
+        the account admits at once: what comes beyond that is refused.
         """
         for part in (share, *(shares or {}).values()):
             if not 0 < part <= 1:

@@ -143,9 +143,7 @@ class Releaser:
             watch.wait_until(eip_id, _is_loose, soon, kind="DisassociateAddress")
         elif step is Step.RELEASE:
             self._cloud.release_eip(eip_id, deadline)
-            watch.wait_until(
-                eip_id, lambda eip: eip is None or eip.bound, soon, kind="ReleaseAddresses"
-            )
+            watch.wait_until(eip_id, lambda eip: eip is None or eip.bound, soon, kind="ReleaseAddresses")
         else:
             watch.wait_until(eip_id, _is_settled, soon)
 

@@ -12,14 +12,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from simulator.cloud.config import Latencies
 from testbed.bed import Bed
+from testbed.bench.part import Measured, Part, Scene
+from testbed.bench.spread import Spread
 from testbed.runtime import Sandbox
 
 AT_ONCE = 9
 """EIPs that a CVM of 48 vCPUs or more may have beside its own public IP (document 1199/41648)."""
-CLOUD_SECONDS = 0.05 + 0.15
-"""What the simulator takes to make an EIP and to bind it (`Latencies`); a test compares them."""
-REGION: Mapping[str, Any] = {
+_CLOUD_SECONDS = Latencies().eip_create + Latencies().eip_bind
+_WARM_UP = 2
+"""Rounds in which agent and controller learn how long the cloud takes."""
+_REGION: Mapping[str, Any] = {
     "instances": [{"instance_type": "S5.16XLARGE256", "public_ip": True}],
     "quotas": {"total_eips": 100, "daily_eip_applications": 10_000},
 }
@@ -36,6 +40,37 @@ _EIP_ACTIONS = frozenset(
 )
 
 
+_AGENT_OPTIONS = ("--ip-min-warm-target", "12", "--ip-max-warm-target", "20", "--ip-cooldown", "1s")
+
+
+def measure(scene: Scene) -> Measured:
+    """Rounds on one node, after a few that are not counted."""
+    with Bed(scene.directory) as bed:
+        with scene.progress.step(f"a node that may have {AT_ONCE} EIPs"):
+            bed.start_region(_REGION)
+            bed.start_controller()
+            bed.start_agent(options=_AGENT_OPTIONS)
+            bed.wait_until_ready(warm=AT_ONCE)
+        path = EipPath(bed)
+        with scene.progress.step(f"{scene.effort.repeats} rounds of 1 Pod and {AT_ONCE} Pods with EIPs"):
+            for _ in range(_WARM_UP):
+                path.round()
+            rounds = [path.round() for _ in range(scene.effort.repeats)]
+    return Measured(
+        figures={
+            "eip_ready_vs_cloud": {
+                "1": Spread.of([one.alone / _CLOUD_SECONDS for one in rounds]),
+                str(AT_ONCE): Spread.of([one.slowest / _CLOUD_SECONDS for one in rounds]),
+            },
+            "calls_per_eip_pod": Spread.of([sum(one.calls.values()) for one in rounds]),
+            "calls_per_eip_pod_of_9": Spread.of([one.calls_at_once / AT_ONCE for one in rounds]),
+        }
+    )
+
+
+PART = Part(name="EIP path", keys=("eip_ready_vs_cloud", "calls_per_eip_pod"), measure=measure)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
     """One Pod alone from its creation to the release of its EIP, then several at once."""
@@ -46,6 +81,8 @@ class Round:
     """The same for the last of those at once."""
     calls: Mapping[str, int]
     """Of the one alone, by action, from the order to the release."""
+    calls_at_once: int
+    """Of all those at once."""
 
 
 class EipPath:
@@ -62,12 +99,14 @@ class EipPath:
         alone, sandboxes = self._add(1)
         self._remove(sandboxes)
         calls = self._calls() - before
+        before = self._calls()
         slowest, sandboxes = self._add(AT_ONCE)
         self._remove(sandboxes)
-        return Round(alone=alone, slowest=slowest, calls=calls)
+        at_once = (self._calls() - before).total()
+        return Round(alone=alone, slowest=slowest, calls=calls, calls_at_once=at_once)
 
     def _add(self, count: int) -> tuple[float, list[Sandbox]]:
-        """Create Pods and execute their ADDs at once; return the seconds from the first creation to the end."""
+        """Create Pods, execute their ADDs at once; return the seconds from the first creation to the end."""
         bed, runtime = self._bed, self._bed.runtime
         names = [f"eip-{self._created + number}" for number in range(count)]
         self._created += count

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ipamd.cloud.throttling import Limiter
+from ipamd.cloud.throttling import Limiter, node_limiter
 
 
 class Clock:
@@ -81,3 +81,12 @@ def test_an_action_may_have_a_share_of_its_own_and_no_more_at_once_than_the_acco
     assert binds == pytest.approx([0] * 10 + [0.2, 0.4])
     with pytest.raises(ValueError, match=r"not 1\.5"):
         Limiter(clock=clock, shares={"AllocateAddresses": 1.5})
+
+
+def test_a_node_binds_all_its_eips_at_once_and_then_keeps_to_its_share(clock):
+    limiter = node_limiter(clock)
+
+    waits = [limiter.reserve("AssociateAddress", 60.0) for _ in range(12)]
+
+    assert waits[:10] == [0.0] * 10
+    assert waits[10:] == pytest.approx([0.4, 0.8])

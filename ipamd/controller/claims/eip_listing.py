@@ -24,7 +24,7 @@ from ipamd.core.timing.token_bucket import TokenBucket
 SPACING = 0.2
 """Seconds between the begins of two looks, in the long run."""
 _AT_ONCE = 3
-"""Looks that may follow each other directly after a pause: the claims of a few Pods come within one moment."""
+"""Looks that may follow each other directly after a pause: claims of a few Pods come within one moment."""
 _PATIENCE = 20.0
 _MOST = 100
 """Values of a filter, and ids of a call."""

@@ -52,7 +52,7 @@ class InFlight:
             self._deliveries[claim_uid] = _Delivery(began=now, due=now + self._delivery.seconds)
 
     def delivery_seconds(self) -> float:
-        """Return after how long an EIP that is ordered now should be looked for, by what earlier ones took."""
+        """Return in how many seconds an EIP that is ordered now is probably there, by what others took."""
         with self._lock:
             return self._delivery.seconds
 

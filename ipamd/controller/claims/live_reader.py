@@ -126,7 +126,8 @@ class LiveReader:
     ) -> tuple[model.Eip, ...]:
         """Return the EIPs that carry the claim's UID, and those whose ids are known, tagged or not.
 
-        Those that are known to be tagged need not be asked for by their ids. Of an order whose answer is not known the EIP may have no tag: it is asked for by its name.
+        Those that are known to be tagged need not be asked for by their ids.
+        Of an order whose answer is not known the EIP may have no tag: it is asked for by its name.
 
         Raises: CloudError.
         """

@@ -17,6 +17,15 @@ def test_the_cloud_is_looked_at_before_an_order():
     assert decide(facts(claim(), pod())) == do.LookAtCloud()
 
 
+def test_an_order_is_looked_for_when_it_is_probably_delivered():
+    ordered = claim(allocation=Allocation(attempt=1, started=NOW))
+
+    waiting = decide(facts(ordered, pod(), ordered="eip-1", delivery_in=0.4))
+    assert isinstance(waiting, do.Wait)
+    assert waiting.seconds == 0.4
+    assert decide(facts(ordered, pod(), ordered="eip-1", delivery_in=0.0)) == do.LookAtCloud()
+
+
 def test_none_there_means_order():
     assert decide(facts(claim(), pod(), eips=())) == do.Allocate(attempt=1, begun=False, order=EipOrder())
 

@@ -37,7 +37,7 @@ def test_all_that_was_created_for_the_claim_is_released():
 
 
 def test_our_own_eip_is_released_even_if_somebody_removed_its_tags():
-    assert decide(facts(LEAVING, eips=(eip(tagged=False),))) == do.Release(eip_ids=("eip-1",))
+    assert decide(facts(LEAVING, eips=(eip(tagged=False),))) == do.Release(eip_ids=("eip-1",))  # not by tag
 
 
 def test_a_user_s_eip_is_never_released():
