@@ -274,17 +274,19 @@ def polls_of_binds(seconds, count):
 def test_after_a_few_binds_most_need_one_look_that_comes_in_time(seconds):
     learnt = polls_of_binds(seconds, 60)[20:]
     assert sum(looks for looks, _ in learnt) <= 1.5 * len(learnt)
-    assert sorted(waited for _, waited in learnt)[len(learnt) // 2] <= 1.25 * seconds
+    assert sorted(waited for _, waited in learnt)[len(learnt) // 2] <= 1.35 * seconds
 
 
 def test_a_bind_of_a_known_kind_is_looked_at_when_it_is_probably_over(cloud, watch, soon):
     cloud.put("eip-1", model.EipStatus.BIND)
-    for _ in range(3):
+    waited = []
+    for _ in range(10):
+        began = time.monotonic()
         watch.wait_until("eip-1", bound, soon(), kind="AssociateAddress")
-    began = time.monotonic()
-    watch.wait_until("eip-1", bound, soon(), kind="AssociateAddress")
-    assert time.monotonic() - began < UNKNOWN / 2
-    assert len(cloud.calls) == 4
+        waited.append(time.monotonic() - began)
+    assert waited[0] >= UNKNOWN
+    assert min(waited) < UNKNOWN / 2
+    assert len(cloud.calls) == 10
 
 
 def test_against_a_region_a_burst_of_binds_is_seen_by_few_calls(open_cloud, api_url, region, soon):
