@@ -19,7 +19,7 @@ _MUCH_LESS: Final = 0.8
 
 
 class ExpectedDuration:
-    """Invariant: `_seen` has for the last tasks when they were seen to be over, and if a look was too early."""
+    """Invariant: `_seen` has when the last tasks were seen to be over, and if a look was too early."""
 
     __slots__ = ("_seen",)
 
