@@ -2,24 +2,21 @@
 
 An EIP write is accepted at once and takes effect seconds later, and DescribeAddresses allows 20 calls a
 second to a whole account. So nobody polls on their own: the ids that anybody waits for are put into one call
-(up to 100). The first is made when a write of its kind is probably over, by what earlier ones took; then they
-come in short steps, and more and more seldom as the write ages; and there is none while nobody waits.
+(up to 100), when a write of its kind is probably over (`poll_plan`); and there is none while nobody waits.
 """
 
 import logging
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Protocol, Self
 
 from ipamd.cloud import paging
+from ipamd.cloud.poll_plan import PollPace, PollPlan, PollWait
 from ipamd.core import model
 from ipamd.core.errors import CloudError, CloudErrorKind, TryAgainError
 from ipamd.core.timing.backoff import Backoff
 from ipamd.core.timing.deadline import Deadline
-from ipamd.core.timing.expected_duration import ExpectedDuration
 from ipamd.runtime import chance
 from ipamd.runtime.defects import Survive
 from ipamd.runtime.task import Task
@@ -38,43 +35,14 @@ class EipLister(Protocol):
         """Return those of the EIPs that exist."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PollPace:
-    """When to poll, in seconds."""
-
-    gather: float = 0.02
-    """By which a poll may come late, so that a burst of writes shares it."""
-    shortest: float = 0.05
-    """Between two polls."""
-    longest: float = 2.0
-    """Between two polls for one wait."""
-    growth: float = 0.2
-    """Pause after a poll that came too early, as a part of the time that was waited for."""
-
-    def next_poll(self, last_poll: float, due: Collection[float]) -> float:
-        """Return when to poll next, for waits that are due at these times; one at least. Pure."""
-        first = min(due)
-        together = max(time for time in due if time <= first + self.gather)
-        return max(together, last_poll + self.shortest)
-
-    def pause(self, waited: float) -> float:
-        """Return the seconds until the next poll for a wait of this age. Pure."""
-        return min(max(waited * self.growth, self.shortest), self.longest)
-
-
-class _Waiter:
+class _Waiter(PollWait):
     """One thread's wait. Invariant: `answer` is from a poll that began after the waiter joined."""
 
-    __slots__ = ("answer", "answered", "due", "eip_id", "joined", "looks", "waited")
+    __slots__ = ("answer", "answered", "eip_id")
 
-    def __init__(self, eip_id: str, joined: float, due: float) -> None:
+    def __init__(self, eip_id: str, kind: str, joined: float, due: float) -> None:
+        super().__init__(kind, joined, due)
         self.eip_id = eip_id
-        self.joined = joined
-        self.due = due
-        self.looks = 0
-        """Polls that came when they were due, or later."""
-        self.waited = 0.0
-        """Seconds after which the poll of the answer was to come, or came before that."""
         self.answered = False
         self.answer: model.Eip | CloudError | None = None
 
@@ -96,17 +64,15 @@ class EipWatch:
     ) -> None:
         """Take whom to ask; starts nothing yet."""
         self._cloud = cloud
-        self._pace = pace or PollPace()
+        self._plan = PollPlan(pace or PollPace())
         self._backoff = backoff or Backoff(first=0.5, longest=10.0)
         self._clock = clock
         self._changed = threading.Condition()
         self._waiters: set[_Waiter] = set()
         self._task: Task | None = None
         self._closed = False
-        self._last_poll = float("-inf")
         self._not_before = float("-inf")
         self._failures = 0
-        self._expected: defaultdict[str, ExpectedDuration] = defaultdict(ExpectedDuration)
 
     def wait_until(
         self,
@@ -131,7 +97,8 @@ class EipWatch:
                 if isinstance(answer, CloudError):
                     raise answer.restated(answer.detail)  # others may raise the same answer
                 if predicate(answer):
-                    self._learn(waiter, kind)
+                    with self._changed:
+                        self._plan.ended(waiter)
                     return answer
         finally:
             with self._changed:
@@ -162,8 +129,8 @@ class EipWatch:
         with self._changed:
             now = self._clock()
             # Who has little time gets an answer as well.
-            pause = min(self._expected[kind].seconds, deadline.remaining() / 2)
-            waiter = _Waiter(eip_id, now, now + pause)
+            pause = min(self._plan.first_look(kind), deadline.remaining() / 2)
+            waiter = _Waiter(eip_id, kind, now, now + pause)
             self._waiters.add(waiter)
             if self._task is None and not self._closed:
                 task = Task("eip-watch", self._work, policy=Survive(backoff=self._backoff))
@@ -171,12 +138,6 @@ class EipWatch:
                 self._task = task
             self._changed.notify_all()
             return waiter
-
-    def _learn(self, waiter: _Waiter, kind: str) -> None:
-        if not kind:
-            return
-        with self._changed:
-            self._expected[kind].observe(waiter.waited, early=waiter.looks > 1)
 
     def _await_answer(self, waiter: _Waiter, deadline: Deadline) -> None:
         """Wait for the next answer and take it."""
@@ -205,8 +166,7 @@ class EipWatch:
             while not self._closed:
                 pause = self._seconds_to_poll()
                 if pause is not None and pause <= 0:
-                    self._last_poll = self._clock()
-                    self._count_look()
+                    self._plan.polled(self._waiters, self._clock())
                     return list(self._waiters)
                 self._changed.wait(pause)
             return None
@@ -215,17 +175,7 @@ class EipWatch:
         """Return how long to sleep; None for as long as nobody waits."""
         if not self._waiters:
             return None
-        due = self._pace.next_poll(self._last_poll, [waiter.due for waiter in self._waiters])
-        return max(due, self._not_before) - self._clock()
-
-    def _count_look(self) -> None:
-        """Let those whose time has come be due again in a while, should this look not be enough."""
-        for waiter in self._waiters:
-            # A poll that is late because the machine is busy must not make the next ones later.
-            waiter.waited = min(self._last_poll, waiter.due) - waiter.joined
-            if waiter.due <= self._last_poll:
-                waiter.looks += 1
-                waiter.due = self._last_poll + self._pace.pause(self._last_poll - waiter.joined)
+        return max(self._plan.next_poll(self._waiters), self._not_before) - self._clock()
 
     def _poll(self, ids: Collection[str], batch: Iterable[_Waiter]) -> None:
         """Ask for these ids and hand the answers to those who wait for them."""

@@ -5,15 +5,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from ipamd.cloud.polling import EipWatch, PollPace
+from ipamd.cloud.poll_plan import PollPace
+from ipamd.cloud.polling import EipWatch
 from ipamd.core import model
 from ipamd.core.cloud_errors import cloud_error
 from ipamd.core.errors import CloudError, CloudErrorKind, TryAgainError
 from ipamd.core.timing.backoff import Backoff
-from ipamd.core.timing.expected_duration import UNKNOWN, ExpectedDuration
+from ipamd.core.timing.expected_duration import UNKNOWN
 from simulator.cloud import Fault, FaultKind
 
 BRISK = PollPace(gather=0.02, shortest=0.03, longest=0.1)
@@ -233,60 +232,13 @@ def test_an_answer_to_a_poll_from_before_is_not_given_to_a_new_waiter(soon):
         assert isinstance(second.exception(5), TryAgainError)
 
 
-pace = PollPace()
-times = st.floats(0, 1000)
-
-
-@given(last=times, due=st.lists(times, min_size=1, max_size=5))
-def test_polls_keep_their_distance_and_never_stay_away_long(last, due):
-    poll = pace.next_poll(last, due)
-    assert poll >= last + pace.shortest
-    assert min(due) <= poll <= max(min(due) + pace.gather, last + pace.shortest)
-
-
-def test_waits_that_are_due_together_share_a_poll():
-    assert pace.next_poll(0.0, [100.0, 100.01, 101.0]) == 100.01
-
-
-def test_an_old_wait_is_asked_for_more_and_more_seldom():
-    assert [pace.pause(age) for age in (0.1, 1.0, 4.0, 60.0)] == pytest.approx([0.05, 0.2, 0.8, 2.0])
-
-
-def polls_of_binds(seconds, count):
-    """Wait for binds that take so long, one after the other, in a time that passes by waiting alone."""
-    now, polls = [0.0], []
-    kind = ExpectedDuration()
-    for _ in range(count):
-        begun, looks = now[0], 0
-        pause = kind.seconds
-        while True:
-            now[0] += pause
-            looks += 1
-            if now[0] - begun >= seconds:
-                break
-            pause = pace.pause(now[0] - begun)
-        kind.observe(now[0] - begun, early=looks > 1)
-        polls.append((looks, now[0] - begun))
-    return polls
-
-
-@pytest.mark.parametrize("seconds", [0.15, 1.5, 6.0])
-def test_after_a_few_binds_most_need_one_look_that_comes_in_time(seconds):
-    learnt = polls_of_binds(seconds, 60)[20:]
-    assert sum(looks for looks, _ in learnt) <= 1.5 * len(learnt)
-    assert sorted(waited for _, waited in learnt)[len(learnt) // 2] <= 1.35 * seconds
-
-
-def test_a_bind_of_a_known_kind_is_looked_at_when_it_is_probably_over(cloud, watch, soon):
+def test_what_waits_of_a_kind_took_is_learnt(cloud, watch, soon):
     cloud.put("eip-1", model.EipStatus.BIND)
-    waited = []
-    for _ in range(10):
-        began = time.monotonic()
+    for _ in range(3):
         watch.wait_until("eip-1", bound, soon(), kind="AssociateAddress")
-        waited.append(time.monotonic() - began)
-    assert waited[0] >= UNKNOWN
-    assert min(waited) < UNKNOWN / 2
-    assert len(cloud.calls) == 10
+    assert len(cloud.calls) == 3
+    assert watch._plan.first_look("AssociateAddress") < UNKNOWN
+    assert watch._plan.first_look("DisassociateAddress") == UNKNOWN
 
 
 def test_against_a_region_a_burst_of_binds_is_seen_by_few_calls(open_cloud, api_url, region, soon):

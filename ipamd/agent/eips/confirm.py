@@ -2,7 +2,7 @@
 
 The effect is seen by the shared watch (`EipWatch`), which asks for all EIPs at once. A write that takes
 unusually long is asked after by its task: an accepted task may fail, and its EIP then stays as it was. So is
-one whose end has to be certain, and then the EIP is not looked at besides.
+one whose end has to be certain: its task is waited for first, and then what the cloud shows.
 Thread safety: any number of threads may wait.
 """
 
@@ -10,7 +10,8 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable
 
-from ipamd.cloud.polling import EipWatch, PollPace
+from ipamd.cloud.poll_plan import PollPace
+from ipamd.cloud.polling import EipWatch
 from ipamd.cloud.tasks import TaskState
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.core import model
@@ -48,17 +49,23 @@ class EipConfirmation:
         *,
         action: str,
         task_id: str,
+        certain: bool = False,
     ) -> model.Eip | None:
         """Return the EIP once `done` holds for it.
 
-        `action` and `task_id` name the write; its task is not known if the id is empty. Raises: CloudError
-        (TASK_FAILED, and those of the watch); TryAgainError when the time is over or when the write was not
-        the one that has to be waited for.
+        `action` and `task_id` name the write; its task is not known if the id is empty. A list may be older
+        than the write, and its task is not: with `certain` the task has to be over first, if it is known.
+        Raises: CloudError (TASK_FAILED, and those of the watch); TryAgainError when the time is over or when
+        the write was not the one that has to be waited for.
         """
+        kind = action if task_id else ""
+        if certain and task_id:
+            self._await_task(eip_id, deadline, action=action, task_id=task_id)
+            kind = f"{action}, its task over"  # how far lists are behind is learnt by itself
         while True:
             patience = deadline.within(_PATIENCE)
             try:
-                return self._watch.wait_until(eip_id, done, patience, kind=action if task_id else "")
+                return self._watch.wait_until(eip_id, done, patience, kind=kind)
             except TryAgainError:
                 if deadline.expired or not patience.expired:
                     raise
@@ -67,12 +74,10 @@ class EipConfirmation:
             if state is TaskState.UNKNOWN:
                 raise TryAgainError(f"{action} of {eip_id} shows no effect; it is asked for again")
 
-    def wait_for_task(self, eip_id: str, deadline: Deadline, *, action: str, task_id: str) -> bool:
-        """Wait until the task of a write is over; return whether that is known.
+    def _await_task(self, eip_id: str, deadline: Deadline, *, action: str, task_id: str) -> None:
+        """Return when the task of a write is over, or is not known to the cloud.
 
-        A list of the cloud may be older than the write, and its task may not: where a wrong answer would do
-        harm, the task is asked for. Raises: CloudError (TASK_FAILED, and those of the call); TryAgainError
-        when the time is over.
+        Raises: CloudError (TASK_FAILED, and those of the call); TryAgainError when the time is over.
         """
         asked = 0.0
         with self._guard:
@@ -91,7 +96,6 @@ class EipConfirmation:
         if state is TaskState.SUCCESS:
             with self._guard:
                 self._expected[action].observe(asked, early=early)
-        return state is TaskState.SUCCESS
 
 
 def _check(state: TaskState, eip_id: str, action: str, task_id: str) -> None:

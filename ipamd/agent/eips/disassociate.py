@@ -1,8 +1,8 @@
 """Unbinds one EIP from one address, and only if it is there and nobody wants it there.
 
 The cloud is looked at before it is asked: an EIP that went elsewhere is not ours to unbind any more. The
-address is released only when the cloud says that the unbinding is done, or no longer shows the EIP at it; and
-one look is not believed: lists of the cloud may be some seconds old.
+address is released only when the task of the unbinding is over and the cloud no longer shows the EIP at it:
+one look alone is not believed, as lists of the cloud may be some seconds old, nor is a task, which is a hint.
 Thread safety: one call for an EIP at a time; calls for different EIPs run in parallel.
 """
 
@@ -90,16 +90,14 @@ class Disassociation:
             self._unbind(eip_id, address, deadline)
 
     def _unbind(self, eip_id: str, address: Address, deadline: Deadline) -> None:
-        action = "DisassociateAddress"
         task_id = self._cloud.disassociate_eip(eip_id, deadline)
-        if task_id and self._confirmation.wait_for_task(eip_id, deadline, action=action, task_id=task_id):
-            return
         self._confirmation.wait(
             eip_id,
             lambda eip: not eip_records.is_at(eip, address),
             deadline,
-            action=action,
+            action="DisassociateAddress",
             task_id=task_id,
+            certain=True,
         )
         if not task_id:
             # Not asked, because the cloud showed it unbound or on its way; which may have been an old answer.

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Generator
 
 from ipamd.agent.eips.associate import SECONDS as BIND_SECONDS
-from ipamd.cloud.polling import PollPace
+from ipamd.cloud.poll_plan import PollPace
 from ipamd.core import model, pool
 from ipamd.core.errors import TryAgainError
 from ipamd.core.ledger import acquisition, ledger

@@ -24,7 +24,7 @@ def confirm():
             now[0] += pause
 
         def wait_until(_eip_id, _done, patience, *, kind):
-            assert kind == "AssociateAddress"
+            assert kind == ("AssociateAddress, its task over" if certain else "AssociateAddress")
             asked.append("look")
             if looks.pop(0):
                 return SHOWN
@@ -40,11 +40,10 @@ def confirm():
             SimpleNamespace(wait_until=wait_until, rest=rest),
         )
         deadline = Deadline.after(seconds, lambda: now[0])
-        write = {"action": "AssociateAddress", "task_id": "t"}
-        if certain:
-            asked.append(confirmation.wait_for_task("eip-1", deadline, **write))
-        else:
-            assert confirmation.wait("eip-1", lambda _: True, deadline, **write) is SHOWN
+        found = confirmation.wait(
+            "eip-1", lambda _: True, deadline, action="AssociateAddress", task_id="t", certain=certain
+        )
+        assert found is SHOWN
         return asked
 
     return run
@@ -54,11 +53,17 @@ def test_an_effect_that_is_shown_is_enough(confirm):
     assert confirm(looks=[True], tasks=[]) == ["look"]
 
 
-@pytest.mark.parametrize(("over", "known"), [(TaskState.SUCCESS, True), (TaskState.UNKNOWN, False)])
-def test_who_has_to_be_certain_waits_for_the_task_and_makes_no_look(confirm, over, known):
+@pytest.mark.parametrize("over", [TaskState.SUCCESS, TaskState.UNKNOWN])
+def test_who_has_to_be_certain_waits_for_the_task_and_then_for_what_is_shown(confirm, over):
     tasks = [TaskState.RUNNING, TaskState.RUNNING, over]
 
-    assert confirm(looks=[], tasks=tasks, certain=True) == ["t", "t", "t", known]
+    assert confirm(looks=[True], tasks=tasks, certain=True) == ["t", "t", "t", "look"]
+
+
+def test_a_task_that_is_over_is_a_hint_and_not_believed_without_a_look(confirm):
+    asked = confirm(looks=[False, True], tasks=[TaskState.SUCCESS] * 2, certain=True)
+
+    assert asked == ["t", "look", "t", "look"]
 
 
 def test_a_task_that_does_not_end_is_waited_for_no_longer_than_there_is_time(confirm):

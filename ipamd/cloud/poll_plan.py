@@ -1,0 +1,86 @@
+"""When those who wait for EIPs are due to be told, learnt from earlier waits of their kind. Pure.
+
+The first look at an EIP is due when a write of its kind is probably over, by what earlier ones took; then
+they come in short steps, and more and more seldom as the write ages. Seconds are of any monotonic clock.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from ipamd.core.timing.expected_duration import ExpectedDuration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollPace:
+    """When to poll, in seconds."""
+
+    gather: float = 0.02
+    """By which a poll may come late, so that a burst of writes shares it."""
+    shortest: float = 0.05
+    """Between two polls."""
+    longest: float = 2.0
+    """Between two polls for one wait."""
+    growth: float = 0.2
+    """Pause after a poll that came too early, as a part of the time that was waited for."""
+
+    def next_poll(self, last_poll: float, due: Collection[float]) -> float:
+        """Return when to poll next, for waits that are due at these times; one at least. Pure."""
+        first = min(due)
+        together = max(time for time in due if time <= first + self.gather)
+        return max(together, last_poll + self.shortest)
+
+    def pause(self, waited: float) -> float:
+        """Return the seconds until the next poll for a wait of this age. Pure."""
+        return min(max(waited * self.growth, self.shortest), self.longest)
+
+
+@dataclass(slots=True, eq=False)
+class PollWait:
+    """One wait for the effect of a write."""
+
+    kind: str
+    """The action whose effect is waited for: such waits take about as long. Nothing is learnt without one."""
+    joined: float
+    due: float
+    """When the next poll is to come."""
+    looks: int = 0
+    """Polls that came when they were due, or later."""
+    waited: float = 0.0
+    """Seconds after which the last poll was to come, or came before that."""
+
+
+class PollPlan:
+    """What was learnt, and the last poll. For one thread at a time.
+
+    Invariant: `_expected` knows a kind by waits that have ended only.
+    """
+
+    def __init__(self, pace: PollPace) -> None:
+        """Know nothing yet."""
+        self._pace = pace
+        self._last_poll = float("-inf")
+        self._expected: defaultdict[str, ExpectedDuration] = defaultdict(ExpectedDuration)
+
+    def first_look(self, kind: str) -> float:
+        """Return after how many seconds a wait of this kind should be looked at first."""
+        return self._expected[kind].seconds
+
+    def next_poll(self, waits: Collection[PollWait]) -> float:
+        """Return when to poll next for these; one at least."""
+        return self._pace.next_poll(self._last_poll, [wait.due for wait in waits])
+
+    def polled(self, waits: Collection[PollWait], now: float) -> None:
+        """Let those whose time has come be due again in a while, should this poll not be enough."""
+        self._last_poll = now
+        for wait in waits:
+            # A poll that is late because the machine is busy must not make the next ones later.
+            wait.waited = min(now, wait.due) - wait.joined
+            if wait.due <= now:
+                wait.looks += 1
+                wait.due = now + self._pace.pause(now - wait.joined)
+
+    def ended(self, wait: PollWait) -> None:
+        """Learn from a wait whose last poll has shown what was waited for."""
+        if wait.kind:
+            self._expected[wait.kind].observe(wait.waited, early=wait.looks > 1)
