@@ -37,8 +37,8 @@ ALLOWANCE: Mapping[str, float] = {
 UNLISTED_ALLOWANCE = 10.0
 """The lowest rate that the actions in use have."""
 
-_EIPS_OF_A_NODE = 10
-"""The most that a CVM may have (document 1199/41648)."""
+_EIPS_OF_A_NODE = 9
+"""The most that the Pods of a CVM may have beside its own public IP (document 1199/41648)."""
 
 
 def node_limiter(clock: Callable[[], float]) -> "Limiter":

@@ -206,7 +206,9 @@ class TestFleets:
         alone, crowded = neighbours.binds(busy=0), neighbours.binds(busy=1)
 
         assert len(crowded) == len(alone) == neighbours.QUIET_NODES
-        assert max(crowded) <= 3 * max(alone)
+        assert aims.quantile(crowded, 0.99) <= 1.1 * aims.quantile(alone, 0.99)
+        # Who comes in the very second in which the busy node binds all that it saved is refused once.
+        assert max(crowded) <= max(alone) + 1.0
 
 
 class TestCluster:

@@ -11,8 +11,7 @@ from collections import deque
 from typing import Final
 
 UNKNOWN: Final = 0.1
-"""Seconds until the first look at a task of which nothing is known yet: no task ends sooner for a guess, and
-what the looks after it show is the better known, the earlier they begin."""
+"""Seconds until the first look at a task of which nothing is known yet: no Pod waits for a guess."""
 _KEPT: Final = 16
 _PART: Final = 0.25
 _LITTLE_LESS: Final = 0.97
