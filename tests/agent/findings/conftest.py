@@ -7,6 +7,7 @@ import pytest
 from testbed.documentation import measured
 from tests.agent.findings import checked_bed
 from tests.agent.findings.faults import FAULTS
+from tests.agent.findings.holding_bed import HoldingBed
 
 _PROPERTY = "fault"
 _said = pytest.StashKey[dict[str, dict[str, str]]]()
@@ -45,3 +46,33 @@ def rows_for_the_table(request):
     checked_bed.ROWS.clear()
     yield
     request.node.user_properties += [(_PROPERTY, row) for row in checked_bed.ROWS]
+
+
+@pytest.fixture(scope="module")
+def wired(tmp_path_factory):
+    """A node with three Pods, one of them with an EIP."""
+    with HoldingBed(tmp_path_factory.mktemp("held")) as node:
+        conf = node.directory / "net.d" / "10-tke-eni.conflist"
+        node.begin("--repair-interval=1h", f"--cni-conf={conf}", "--no-port-mapping")
+        node.conf = conf
+        _, sandbox, node.of_pod = node.pod_with_eip("with-eip")
+        assert node.call("add", sandbox)[0] == 0
+        for name in ("one", "two"):
+            _, sandbox = node.pod_and_sandbox(name)
+            code, result = node.call("add", sandbox)
+            assert code == 0
+        node.ip = result["ips"][0]["address"].removesuffix("/32")
+        node.veth = result["interfaces"][0]["name"]
+        node.eventually("all is well", node.is_well, seconds=60)
+        yield node
+
+
+@pytest.fixture
+def node(wired):
+    """The node in order before and after the test."""
+    wired.eventually("all is well before", wired.is_well, seconds=60)
+    yield wired
+    wired.held.unlink(missing_ok=True)
+    wired.admin.post("/faults", {"clear": True})
+    wired.admin.delete("/kube/faults")
+    wired.eventually("all is well after", wired.is_well, seconds=60)

@@ -186,13 +186,15 @@ def test_a_daemon_that_has_died_and_the_start_after_it(node):
 
     node.start_agent(options=node.options)
 
-    started = time.monotonic()
-    said = set()
-    while time.monotonic() < started + 12:
+    said: set[tuple[int, str]] = set()
+    well = 0
+    until = time.monotonic() + 60
+    while well < 3:
+        assert time.monotonic() < until, f"not well within 60 s: {said}"
         exit_code, answer = node.check()
         said |= {(exit_code, f["code"]) for f in answer["findings"] if f["severity"] != "info"}
+        well += exit_code == 0
     assert said <= {(NO_AGENT, "AgentNotRunning"), (NO_AGENT, "AgentStarting")}, "a false alarm"
-    assert node.is_well()
 
 
 def test_cam_that_denies_the_binding_of_eips(own):

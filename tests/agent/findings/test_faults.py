@@ -1,157 +1,24 @@
-"""Each fault that an operator meets at night is one finding: cause, whom it concerns, and what to do.
-
-The kernel tells of no change while a test says so (`holding_launcher`), else it would be mended before
-anybody looks. `--table` writes what was said into docs/findings.md (`conftest`).
-"""
+"""Faults of the agent, its configuration and what it talks to: each is one finding, with the next step."""
 
 import json
 import subprocess
 import sys
 import tarfile
 import time
-from pathlib import Path
 
 import pytest
 
-from tests.agent.findings.checked_bed import NO_AGENT, CheckedBed
-from tests.agent.findings.faults import FOREIGN_NAT, OTHERS, OURS
+from tests.agent.findings.checked_bed import NO_AGENT
 
 pytestmark = [pytest.mark.netns, pytest.mark.scenario]
 
-LAUNCHER = Path(__file__).with_name("holding_launcher.py")
-_START_SECONDS = 2.5
-"""What the interpreter may take on a busy machine."""
-
-
-class HoldingBed(CheckedBed):
-    """A node that hears of no change in the kernel when the test wants it so."""
-
-    of_pod = ip = veth = None
-
-    @property
-    def held(self):
-        return self.directory / "held"
-
-    def start_agent(self, **options):
-        super().start_agent(**{**options, "launcher": (str(LAUNCHER), str(self.held))})
+_SLACK = 5.0
+"""Seconds that a busy machine may take besides; less than a second time-out."""
 
 
 def ipamctl(node, *arguments):
     argv = [sys.executable, "-m", "ipamd.ctl", "--socket", str(node.socket), *arguments]
     return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
-
-
-@pytest.fixture(scope="module")
-def wired(tmp_path_factory):
-    """A node with three Pods, one of them with an EIP."""
-    with HoldingBed(tmp_path_factory.mktemp("held")) as node:
-        conf = node.directory / "net.d" / "10-tke-eni.conflist"
-        node.begin("--repair-interval=1h", f"--cni-conf={conf}", "--no-port-mapping")
-        node.conf = conf
-        _, sandbox, node.of_pod = node.pod_with_eip("with-eip")
-        assert node.call("add", sandbox)[0] == 0
-        for name in ("one", "two"):
-            _, sandbox = node.pod_and_sandbox(name)
-            code, result = node.call("add", sandbox)
-            assert code == 0
-        node.ip = result["ips"][0]["address"].removesuffix("/32")
-        node.veth = result["interfaces"][0]["name"]
-        node.eventually("all is well", node.is_well, seconds=60)
-        yield node
-
-
-@pytest.fixture
-def node(wired):
-    """The node in order before and after the test."""
-    wired.eventually("all is well before", wired.is_well, seconds=15)
-    yield wired
-    wired.held.unlink(missing_ok=True)
-    wired.admin.post("/faults", {"clear": True})
-    wired.admin.delete("/kube/faults")
-    wired.eventually("all is well after", wired.is_well, seconds=15)
-
-
-@pytest.mark.parametrize("fault", OURS)
-def test_what_is_ours_is_one_finding_and_fix_mends_it(node, fault):
-    command, code = OURS[fault]
-    (table,) = {str(eni["routeTable"]) for eni in node.ctl("enis")["enis"] if eni["inUse"]}
-    node.held.touch()
-    since = time.monotonic()
-    node.on_node(*command.format(ip=node.ip, veth=node.veth, table=table).split())
-
-    finding = node.only_finding(fault, code, since=since)
-
-    assert finding["repairable"]
-    exit_code, answer = node.check("--fix")
-    assert exit_code == 0, answer
-    assert any(said.startswith(f"{code} ") for said in answer["repaired"]), answer["repaired"]
-    assert node.is_well()
-
-
-@pytest.mark.parametrize("fault", OTHERS)
-def test_what_is_somebody_elses_is_one_finding_with_the_next_step_and_is_left_alone(node, fault):
-    damage, undo, code = OTHERS[fault]
-    since = time.monotonic()
-    run_all(node, damage)
-
-    try:
-        finding = node.only_finding(fault, code, since=since)
-
-        assert not finding["repairable"]
-        assert node.check("--fix")[0] == 1, "it is not ours to mend"
-    finally:
-        run_all(node, undo)
-
-
-def run_all(node, commands):
-    node.on_node("sh", "-c", commands.format(ip=node.ip, tmp=node.directory / "route"))
-
-
-def test_fix_mends_the_kernel_and_says_that_the_cloud_did_not_answer(node):
-    node.held.touch()
-    run_all(node, "ip link set eth1 mtu 1400; ip rule del priority 32766")
-    try:
-        _, answer = node.check("--fix")
-    finally:
-        run_all(node, "ip rule add priority 32766 lookup main")
-
-    assert [said.split()[0] for said in answer["repaired"]] == ["EniLink"]
-    (skipped,) = answer["unfinished"]
-    assert skipped.startswith("the cloud has not answered")
-    (finding,) = [found for found in answer["findings"] if found["severity"] == "error"]
-    assert finding["code"] == "MainRule"
-    assert "--fix leaves it" in finding["nextStep"]
-    assert not finding["repairable"]
-
-
-LET_THROUGH = {
-    "iptables-nft with a rule for Pods": (
-        "iptables-nft -P FORWARD DROP; iptables-nft -A FORWARD -i eni+ -j ACCEPT",
-        "iptables-nft -P FORWARD ACCEPT; iptables-nft -F FORWARD",
-    ),
-    "iptables-legacy with a rule for Pods": (
-        "iptables-legacy -P FORWARD DROP; iptables-legacy -A FORWARD -i eni+ -j ACCEPT",
-        "iptables-legacy -P FORWARD ACCEPT; iptables-legacy -F FORWARD",
-    ),
-    "a masquerade in front of ours of others' networks": (
-        FOREIGN_NAT + "nft add rule ip theirs post ip saddr 172.17.0.0/16 masquerade",
-        "nft delete table ip theirs",
-    ),
-    "ip-masq-agent's": (
-        "iptables-nft -t nat -A POSTROUTING -j MASQUERADE",
-        "iptables-nft -t nat -F POSTROUTING",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", LET_THROUGH)
-def test_what_does_not_harm_pods_is_no_finding(node, case):
-    setting, undo = LET_THROUGH[case]
-    run_all(node, setting)
-    try:
-        assert node.problems() == []
-    finally:
-        run_all(node, undo)
 
 
 def test_a_network_configuration_that_cannot_be_kept_is_one_finding(node):
@@ -224,12 +91,12 @@ def test_the_timeout_holds_for_the_whole_command(node, arguments):
     node.agent.process.send_signal(19)
     try:
         began = time.monotonic()
-        done = ipamctl(node, "--timeout", "3", *arguments)
+        done = ipamctl(node, "--timeout", "6", *arguments)
     finally:
         node.agent.process.send_signal(18)
 
     assert done.returncode == 3
-    assert time.monotonic() - began < 3 + _START_SECONDS
+    assert time.monotonic() - began < 6 + _SLACK, "one deadline, not one for each request"
 
 
 def test_a_bundle_of_an_agent_that_hangs_is_whole_and_soon_there(node, tmp_path):
