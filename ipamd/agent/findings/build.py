@@ -25,6 +25,7 @@ def build(parts: NodeParts) -> Inspection:
         intrusions=parts.repair.intrusions,
         pending=parts.sandboxes.pending_adds,
         is_settled=lambda: parts.recovery.is_settled,
+        is_over=lambda pod: parts.pods.source.has_synced and parts.pods.source.is_over(pod),
     )
     known = CloudFindings(
         shared_ledger=parts.shared_ledger,

@@ -20,6 +20,7 @@ from ipamd.core.findings.codes import FindingCode
 from ipamd.core.findings.finding import Finding
 from ipamd.core.kernel.difference import Difference
 from ipamd.core.ledger.states import Address, Assigned
+from ipamd.core.model import PodRef
 from ipamd.net.dataplane import DataPlane
 from ipamd.net.kernel_listing import KernelListing
 from ipamd.net.model import PodWiring
@@ -43,9 +44,13 @@ class KernelFindings:
         intrusions: Intrusions,
         pending: PendingAdds,
         is_settled: Callable[[], bool],
+        is_over: Callable[[PodRef], bool],
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Take whose comparisons these are; `is_settled` says whether the ledger can be true."""
+        """Take whose comparisons these are.
+
+        `is_settled` says whether the ledger can be true, `is_over` whether a Pod is gone or has finished.
+        """
         self._shared_ledger = shared_ledger
         self._enis = enis
         self._dataplane = dataplane
@@ -53,6 +58,7 @@ class KernelFindings:
         self._intrusions = intrusions
         self._pending = pending
         self._is_settled = is_settled
+        self._is_over = is_over
         self._sleep = sleep
 
     def look(self) -> list[Finding]:
@@ -78,7 +84,11 @@ class KernelFindings:
         # By MAC, as an ENI that is detached has no link any more and is set up here still.
         ids = {eni.mac: eni.eni_id for eni in self._enis.enis.values()}
         marks = {link.mark: ids[link.mac] for link in self._dataplane.enis if link.mac in ids}
-        return [_finding(difference, owned, marks) for difference in found.values()]
+        # A Pod that is gone without a DEL, with its link (its node was rebooted): nobody misses anything, and
+        # the next round frees the address.
+        cut_off = {d.ip for d in found.values() if d.code is FindingCode.POD_CUT_OFF}
+        gone = {a.ip for a in owned if a.ip in cut_off and a.pod is not None and self._is_over(a.pod)}
+        return [_finding(d, owned, marks) for d in found.values() if d.ip not in gone]
 
     def _differences(self) -> Kept:
         seen = self._dataplane.listing()

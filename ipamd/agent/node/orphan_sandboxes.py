@@ -78,8 +78,7 @@ class OrphanSandboxes:
 
     def is_over(self, address: Address) -> bool:
         """Whether the watch does not know the address's Pod (any more), or knows that it has finished."""
-        known = self.pods.known(address.pod) if address.pod is not None else None
-        return known is None or known.ref != address.pod or known.finished
+        return self.pods.is_over(address.pod)
 
     def _exists(self, pod: model.PodRef) -> bool:
         live = self.pods.live(pod.namespace, pod.name, timeout=_SECONDS)

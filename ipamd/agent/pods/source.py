@@ -38,6 +38,11 @@ class PodSource(NodeObjects[PodView]):
         known = self.known(ref)
         return known if known is not None and known.is_called(ref.uid) else None
 
+    def is_over(self, ref: model.PodRef | None) -> bool:
+        """Whether the watch does not know the Pod (any more), or knows that it has finished."""
+        known = self.known(ref) if ref is not None else None
+        return known is None or known.ref != ref or known.finished
+
     def find(self, ref: model.PodRef, deadline: Deadline) -> PodView:
         """Return the Pod that a runtime names in ADD; its UID is compared if the runtime gave one.
 

@@ -158,6 +158,21 @@ def test_a_node_is_well_while_pods_come_and_go(node):
         assert [f for f in json.loads(said)["findings"] if f["severity"] != "info"] == []
 
 
+def test_a_pod_that_went_without_a_del_is_no_finding_once_its_link_is_gone(node):
+    """As after a reboot in which the Pod was given to another node."""
+    _, sandbox = node.pod_and_sandbox("went")
+    code, result = node.call("add", sandbox)
+    assert code == 0
+    node.held.touch()
+    node.on_node("ip", "link", "del", result["interfaces"][0]["name"])
+    node.eventually("it is told", lambda: "PodCutOff" in {f["code"] for f in node.check()[1]["findings"]})
+
+    node.workloads.remove_pod("went")
+
+    node.eventually("all is well", node.is_well)
+    assert "went" in node.pods(), "a round that has freed it proves nothing"
+
+
 def test_a_message_is_one_line_where_no_people_look(node):
     node.held.touch()
     node.on_node("ip", "link", "set", "eth1", "down")
