@@ -67,6 +67,11 @@ class Scene:
         self.now += after
         self.abandoned.look()
 
+    def seen(self, node):
+        """The condition's status as the controller's watch shows it; None before it shows the Node."""
+        found = self.replica.leader.cluster.node(node)
+        return found and found.condition
+
     def condition(self, node):
         return node_condition.shown(self.world.client.get(NODES, node))
 
@@ -112,7 +117,7 @@ def test_it_is_written_once(scene):
     scene.end_agent("node-x", "agent-x")
     for _ in range(2):
         scene.look(PATIENCE)
-    scene.world.wait(lambda: scene.replica.leader.cluster.node("node-x").condition == "Unknown")
+    scene.world.wait(lambda: scene.seen("node-x") == "Unknown")
     version = scene.world.client.get(NODES, "node-x")["metadata"]["resourceVersion"]
 
     scene.look(PATIENCE)
@@ -124,7 +129,7 @@ def test_a_node_that_was_never_served_and_one_whose_agent_is_no_pod_are_left_alo
     scene.world.add_node("never", agent="")
     scene.world.add_node("by-hand", agent="no-pod")
     scene.write("by-hand", node_condition.NodeVerdict(status="True", reason="Serving", message="well"))
-    scene.world.wait(lambda: scene.replica.leader.cluster.node("by-hand").condition == "True")
+    scene.world.wait(lambda: scene.seen("by-hand") == "True")
     for _ in range(3):
         scene.look(PATIENCE)
 
