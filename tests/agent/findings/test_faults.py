@@ -171,6 +171,8 @@ def test_a_pod_that_went_without_a_del_is_no_finding_once_its_link_is_gone(node)
 
     node.eventually("all is well", node.is_well)
     assert "went" in node.pods(), "a round that has freed it proves nothing"
+    assert node.call("del", sandbox)[0] == 0
+    assert "went" not in node.pods()
 
 
 def test_a_message_is_one_line_where_no_people_look(node):
