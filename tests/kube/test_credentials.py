@@ -17,6 +17,7 @@ from ipamd.kube.connection import Connection
 from ipamd.kube.credentials import TokenFile
 from ipamd.kube.exec_plugin import ExecPlugin, ExecToken
 from ipamd.kube.resources import NODES
+from tests.testkit.clock import Clock
 
 SECRET = "S3CRET-that-nobody-may-see"
 NO_TOKENS = [None, b"", b"\xff", f"{SECRET}\n{SECRET}".encode(), SECRET.encode() + b"\x00"]
@@ -24,17 +25,9 @@ NO_TOKENS = [None, b"", b"\xff", f"{SECRET}\n{SECRET}".encode(), SECRET.encode()
 V1 = "client.authentication.k8s.io/v1"
 
 
-class Clock:
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
 @pytest.fixture
 def clock():
-    return Clock()
+    return Clock(1000.0)
 
 
 @pytest.fixture

@@ -7,20 +7,13 @@ import pytest
 
 from ipamd.core.timing.backoff import Backoff
 from ipamd.runtime.work_queue import Turn, WorkQueue
+from tests.testkit.clock import Clock
 from tests.testkit.eventually import comes_about
-
-
-class Clock:
-    def __init__(self):
-        self.now = 100.0
-
-    def __call__(self):
-        return self.now
 
 
 @pytest.fixture
 def clock():
-    return Clock()
+    return Clock(100.0)
 
 
 @pytest.fixture

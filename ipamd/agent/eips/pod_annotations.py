@@ -23,6 +23,7 @@ class PodAnnotations:
     def __init__(
         self, client: KubeClient, pods: PodSource, *, external_dns: ExternalDns = ExternalDns.OFF
     ) -> None:
+        """Take where to write, the Pods as the watch shows them, and whether external-dns is told too."""
         self._client = client
         self._pods = pods
         self._target = external_dns.target

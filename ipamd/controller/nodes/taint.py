@@ -3,7 +3,7 @@
 Taken away only where the agent is ready and the Node offers its addresses. With `keep` it is also put on
 Nodes that wait for their first agent. A Node that was ever served is never tainted: one lost watch must not
 close a cluster. Agents have no right to change their Nodes' specs: a lost node would have it for all Nodes.
-Thread safety: `look` is for one thread at a time; `node_changed` is for any.
+Thread safety: `look` is for one thread at a time; `is_due` is for any.
 """
 
 import logging
@@ -41,6 +41,7 @@ class NodeTaints:
         fence: Fence,
         teller: ClaimEvents,
     ) -> None:
+        """Take what is to be done, where to look and write, when writing is allowed, and who tells people."""
         self._mode = mode
         self._cluster = cluster
         self._client = client

@@ -7,22 +7,11 @@ from ipamd.agent.pods.source import PodSource
 from ipamd.core import model
 from ipamd.core.claim.eipclaim import ClaimAddress
 from ipamd.core.kubernetes.external_dns import ExternalDns
-from ipamd.kube.client import KubeClient
-from ipamd.kube.connection import Connection
 from ipamd.kube.resources import PODS
-from simulator.kube import KubeServer, Store, listen
 from tests.testkit.eventually import eventually
 
 ADDRESS = ClaimAddress(eip_id="eip-1", public_ip="198.18.0.1", owned=True)
 TOLD = {"tke.cloud.tencent.com/eip-id": "eip-1", "tke.cloud.tencent.com/eip-public-ip": "198.18.0.1"}
-
-
-@pytest.fixture
-def client():
-    with KubeServer(Store(), [listen()]) as kube:
-        client = KubeClient(Connection(server=kube.url))
-        yield client
-        client.close()
 
 
 @pytest.fixture

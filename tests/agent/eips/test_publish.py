@@ -15,23 +15,12 @@ from ipamd.core.claim.eipclaim import ClaimAddress, ClaimBinding, ClaimPod, Reas
 from ipamd.core.cloud_errors import cloud_error
 from ipamd.core.errors import TryAgainError
 from ipamd.core.timing import timestamps
-from ipamd.kube.client import KubeClient
-from ipamd.kube.connection import Connection
 from ipamd.kube.events import EventRecorder
 from ipamd.kube.resources import EIPCLAIMS, PODS
-from simulator.kube import KubeServer, Store, listen
 from tests.testkit.eventually import eventually
 
 POD = model.PodRef(namespace="default", name="web-0", uid="pod-1")
 HERE = ClaimBinding(node="node-a", eni_id="eni-1", private_ip="10.0.1.5", pod_uid="pod-1", sandbox="s1")
-
-
-@pytest.fixture
-def client():
-    with KubeServer(Store(), [listen()]) as kube:
-        client = KubeClient(Connection(server=kube.url))
-        yield client
-        client.close()
 
 
 @pytest.fixture

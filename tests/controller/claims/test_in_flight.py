@@ -4,21 +4,14 @@ import pytest
 
 from ipamd.controller.claims.in_flight import InFlight
 from ipamd.core.model import AcceptedOrder
+from tests.testkit.clock import Clock
 
 ORDER = AcceptedOrder(eip_id="eip-1", task_id="1")
 
 
-class Clock:
-    def __init__(self):
-        self.now = 100.0
-
-    def __call__(self):
-        return self.now
-
-
 @pytest.fixture
 def clock():
-    return Clock()
+    return Clock(100.0)
 
 
 @pytest.fixture
