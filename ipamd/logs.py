@@ -21,7 +21,7 @@ from types import MappingProxyType
 from typing import Final
 
 from ipamd.core.claim.eipclaim import Claim
-from ipamd.core.errors import CloudError
+from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.model import PodRef, SandboxKey
 
 LEVELS = ("debug", "info", "warning", "error")

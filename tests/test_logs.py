@@ -10,7 +10,7 @@ import pytest
 
 import ipamd
 from ipamd import logs
-from ipamd.core.cloud_errors import cloud_error
+from ipamd.core.cloud_errors.codes import cloud_error
 from ipamd.core.errors import IpamError
 from ipamd.core.model import PodRef, SandboxKey
 

@@ -17,7 +17,7 @@ from ipamd.cloud.metadata import Metadata
 from ipamd.cloud.session import Observer, SessionPolicy
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.core import model
-from ipamd.core.errors import CloudError
+from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.timing.backoff import Backoff
 from ipamd.core.timing.deadline import Deadline
 from ipamd.runtime import chance

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ipamd import boot
-from ipamd.core.cloud_errors import cloud_error
-from ipamd.core.errors import CloudError, InvalidInputError
+from ipamd.core.cloud_errors.codes import cloud_error
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.errors import InvalidInputError
 
 log = logging.getLogger(__name__)
 

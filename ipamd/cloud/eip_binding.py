@@ -8,8 +8,9 @@ writes return once they are accepted; `polling.EipWatch` waits for their effect.
 from ipamd.cloud import tasks
 from ipamd.cloud.eips import EipCalls
 from ipamd.core import model
-from ipamd.core.cloud_errors import cloud_error
-from ipamd.core.errors import CloudError, CloudErrorKind
+from ipamd.core.cloud_errors.codes import cloud_error
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.core.timing.deadline import Deadline
 
 _BINDING = (model.EipStatus.BINDING, model.EipStatus.BIND, model.EipStatus.BIND_ENI)

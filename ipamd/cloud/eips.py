@@ -10,8 +10,9 @@ from ipamd.cloud import decoding, fields, paging, tasks
 from ipamd.cloud.inhibition import Scope
 from ipamd.cloud.session import Calls
 from ipamd.core import model
-from ipamd.core.cloud_errors import cloud_error
-from ipamd.core.errors import CloudError, CloudErrorKind
+from ipamd.core.cloud_errors.codes import cloud_error
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.core.timing.deadline import Deadline
 
 EIPS = paging.PagedListing(

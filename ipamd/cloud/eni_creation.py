@@ -5,7 +5,8 @@ from typing import Any
 from ipamd.cloud import fields, tasks
 from ipamd.cloud.enis import EniCalls
 from ipamd.core import model
-from ipamd.core.errors import CloudError, CloudErrorKind
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.core.timing.deadline import Deadline
 
 NODE_TAG = "tke-eni-node"

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from ipamd.cloud import decoding, paging, tasks
 from ipamd.cloud.session import Calls, Reply
 from ipamd.core import model
-from ipamd.core.errors import CloudError, CloudErrorKind
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.core.timing.deadline import Deadline
 
 ENIS = paging.PagedListing(

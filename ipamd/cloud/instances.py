@@ -3,7 +3,7 @@
 from ipamd.cloud import decoding, fields, paging
 from ipamd.cloud.session import Calls
 from ipamd.core import model
-from ipamd.core.cloud_errors import cloud_error
+from ipamd.core.cloud_errors.codes import cloud_error
 from ipamd.core.timing.deadline import Deadline
 
 _INSTANCES = paging.PagedListing(

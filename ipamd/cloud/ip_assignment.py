@@ -9,8 +9,9 @@ from ipamd.cloud import decoding, tasks
 from ipamd.cloud.enis import EniCalls
 from ipamd.cloud.session import Reply
 from ipamd.core import model
-from ipamd.core.cloud_errors import cloud_error
-from ipamd.core.errors import CloudError, CloudErrorKind
+from ipamd.core.cloud_errors.codes import cloud_error
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.core.timing.deadline import Deadline
 
 BATCH = 10

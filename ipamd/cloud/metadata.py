@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ipamd.cloud.credentials import Credential
-from ipamd.core.cloud_errors import cloud_error
-from ipamd.core.errors import CloudError, InvalidInputError
+from ipamd.core.cloud_errors.codes import cloud_error
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.errors import InvalidInputError
 from ipamd.core.places import METADATA_URL
 from ipamd.core.text import no_answer
 from ipamd.runtime.reachability import Reachability

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from ipamd.cloud import fields
 from ipamd.cloud.session import Session
-from ipamd.core.cloud_errors import cloud_error
+from ipamd.core.cloud_errors.codes import cloud_error
 from ipamd.core.timing.deadline import Deadline
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,9 @@ from typing import Protocol, Self
 from ipamd.cloud import paging
 from ipamd.cloud.poll_plan import PollPace, PollPlan, PollWait
 from ipamd.core import model
-from ipamd.core.errors import CloudError, CloudErrorKind, TryAgainError
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cloud_errors.kind import CloudErrorKind
+from ipamd.core.errors import TryAgainError
 from ipamd.core.timing.backoff import Backoff
 from ipamd.core.timing.deadline import Deadline
 from ipamd.runtime import chance

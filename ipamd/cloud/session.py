@@ -21,8 +21,10 @@ from ipamd.cloud.inhibition import Inhibitor, Scope
 from ipamd.cloud.throttling import Limiter
 from ipamd.cloud.transport import VERSIONS, ProductClient
 from ipamd.cloud.witness import AnsweredCall, tell
-from ipamd.core.cloud_errors import cloud_error
-from ipamd.core.errors import CloudError, CloudErrorKind, Repeat
+from ipamd.core.cloud_errors.codes import cloud_error
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cloud_errors.kind import CloudErrorKind
+from ipamd.core.cloud_errors.policy import Repeat
 from ipamd.core.text.telling import flat
 from ipamd.core.timing.backoff import Backoff
 from ipamd.core.timing.deadline import Deadline

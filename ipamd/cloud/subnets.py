@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from ipamd.cloud import decoding, paging
 from ipamd.cloud.session import Calls
 from ipamd.core import model
-from ipamd.core.cloud_errors import cloud_error
+from ipamd.core.cloud_errors.codes import cloud_error
 from ipamd.core.timing.deadline import Deadline
 
 _SUBNETS = paging.PagedListing(

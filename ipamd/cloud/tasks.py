@@ -13,8 +13,10 @@ from typing import TypeVar
 
 from ipamd.cloud import fields
 from ipamd.cloud.session import Calls, Reply, Session
-from ipamd.core.cloud_errors import cloud_error
-from ipamd.core.errors import CloudError, CloudErrorKind, Repeat
+from ipamd.core.cloud_errors.codes import cloud_error
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cloud_errors.kind import CloudErrorKind
+from ipamd.core.cloud_errors.policy import Repeat
 from ipamd.core.timing.deadline import Deadline
 
 _Settled = TypeVar("_Settled")

@@ -31,7 +31,7 @@ from tencentcloud.common.profile.http_profile import HttpProfile
 
 from ipamd.cloud.credentials import Credentials
 from ipamd.cloud.endpoints import Endpoints
-from ipamd.core.cloud_errors import cloud_error
+from ipamd.core.cloud_errors.codes import cloud_error
 from ipamd.core.text import no_answer
 from ipamd.runtime import failpoints
 

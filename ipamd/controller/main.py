@@ -24,7 +24,7 @@ from ipamd.controller.events import COMPONENT
 from ipamd.controller.health import ControllerHealth
 from ipamd.controller.leader import Leader
 from ipamd.controller.options import ControllerSettings
-from ipamd.core.errors import CloudError
+from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.timing.backoff import Backoff
 from ipamd.kube import config
 from ipamd.kube.client import KubeClient

@@ -15,9 +15,10 @@ from typing import Any
 
 from ipamd.cloud import credentials, endpoints, metadata, tencent, throttling
 from ipamd.core import tags
+from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.eip import cleanup
 from ipamd.core.eip.cleanup import Entry
-from ipamd.core.errors import CloudError, InvalidInputError, IpamError
+from ipamd.core.errors import InvalidInputError, IpamError
 from ipamd.core.kubernetes import cluster_settings
 from ipamd.core.model import Eip
 from ipamd.core.timing import timestamps

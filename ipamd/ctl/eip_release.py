@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ipamd.cloud.polling import EipWatch
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cloud_errors.policy import Repeat
 from ipamd.core.eip.cleanup import Entry, Step, next_step
-from ipamd.core.errors import CloudError, IpamError, Repeat, TryAgainError
+from ipamd.core.errors import IpamError, TryAgainError
 from ipamd.core.model import Eip, EipStatus
 from ipamd.core.timing.deadline import Deadline
 

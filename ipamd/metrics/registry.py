@@ -26,7 +26,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 import ipamd
-from ipamd.core import cloud_errors
+from ipamd.core.cloud_errors.codes import meaning
 from ipamd.endpoint import Answer, Page
 from ipamd.runtime import failpoints, metric, task
 from ipamd.runtime.metric import Source
@@ -68,7 +68,7 @@ class CloudRequests:
         self._seconds.labels(action).observe(seconds)
         self._total.labels(action, code).inc()
         if code != "OK":
-            self._errors.labels(action, cloud_errors.meaning(code).kind.name.lower()).inc()
+            self._errors.labels(action, meaning(code).kind.name.lower()).inc()
 
 
 class KubeRequests:

@@ -8,7 +8,9 @@ import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from ipamd.core.errors import CloudError, CloudErrorKind, IpamError
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cloud_errors.kind import CloudErrorKind
+from ipamd.core.errors import IpamError
 from ipamd.core.timing.backoff import Backoff
 
 _BACKOFF = Backoff(first=1.0, longest=30.0)

@@ -13,8 +13,10 @@ from ipamd.cloud.polling import EipWatch
 from ipamd.cloud.session import SessionPolicy
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.core.claim import eipclaim, status
-from ipamd.core.claim.eipclaim import Claim, Reason
-from ipamd.core.errors import CloudError, TryAgainError
+from ipamd.core.claim.eipclaim import Claim
+from ipamd.core.claim.reason import Reason
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.errors import TryAgainError
 from ipamd.core.model import EipStatus
 from ipamd.core.timing.deadline import Deadline
 from ipamd.kube import errors

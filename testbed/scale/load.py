@@ -11,7 +11,8 @@ from typing import Any
 from ipamd.core import tags
 from ipamd.core.annotations import eip as annotations_eip
 from ipamd.core.claim import eipclaim, status
-from ipamd.core.claim.eipclaim import Claim, ClaimAddress, ClaimBinding, ClaimPod, Reason
+from ipamd.core.claim.eipclaim import Claim, ClaimAddress, ClaimBinding, ClaimPod
+from ipamd.core.claim.reason import Reason
 from ipamd.core.eip import egress
 from ipamd.core.kubernetes import nodes, pods
 from ipamd.core.kubernetes.annotation_names import EIP_ATTRIBUTES

@@ -8,7 +8,7 @@ import pytest
 
 from ipamd.agent import facts
 from ipamd.core import model
-from ipamd.core.cloud_errors import cloud_error
+from ipamd.core.cloud_errors.codes import cloud_error
 from ipamd.store.database import Database
 
 KNOWN = facts.NodeFacts(

@@ -11,7 +11,8 @@ import pytest
 
 from ipamd.core.annotations.eip import request_of
 from ipamd.core.claim import eipclaim, status
-from ipamd.core.claim.eipclaim import ClaimAddress, ClaimBinding, Reason
+from ipamd.core.claim.eipclaim import ClaimAddress, ClaimBinding
+from ipamd.core.claim.reason import Reason
 from ipamd.core.kubernetes import pods
 from ipamd.kube import errors
 from ipamd.kube.resources import EIPCLAIMS

@@ -15,7 +15,8 @@ from ipamd.agent.eips.claims import ClaimSource
 from ipamd.agent.node.extended_resources import missing_resources
 from ipamd.core.claim import eipclaim
 from ipamd.core.claim import status as claim_status
-from ipamd.core.claim.eipclaim import ClaimBinding, Reason
+from ipamd.core.claim.eipclaim import ClaimBinding
+from ipamd.core.claim.reason import Reason
 from ipamd.core.kubernetes import node_condition
 from ipamd.core.kubernetes.external_dns import TARGETS
 from ipamd.core.kubernetes.nodes import AGENT

@@ -29,7 +29,7 @@ from ipamd.cloud.metadata import Metadata
 from ipamd.cloud.session import SessionPolicy
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.cloud.throttling import Limiter
-from ipamd.core.cloud_errors import cloud_error
+from ipamd.core.cloud_errors.codes import cloud_error
 from ipamd.core.timing.backoff import Backoff
 from ipamd.kube.client import KubeClient
 from ipamd.kube.connection import Connection

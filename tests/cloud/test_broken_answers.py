@@ -7,7 +7,8 @@ import time
 import pytest
 
 from ipamd.cloud import transport
-from ipamd.core.errors import CloudError, CloudErrorKind
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cloud_errors.kind import CloudErrorKind
 from tests.cloud import scripted_http
 from tests.cloud.scripted_http import always, http, response
 

@@ -7,8 +7,10 @@ import pytest
 
 from ipamd.cloud import credentials
 from ipamd.cloud.credentials import Credential, RoleCredentials
-from ipamd.core.cloud_errors import cloud_error
-from ipamd.core.errors import CloudError, CloudErrorKind, InvalidInputError
+from ipamd.core.cloud_errors.codes import cloud_error
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cloud_errors.kind import CloudErrorKind
+from ipamd.core.errors import InvalidInputError
 
 
 class Clock:

@@ -6,7 +6,8 @@ import threading
 import pytest
 
 from ipamd.core import model
-from ipamd.core.errors import CloudError, CloudErrorKind
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cloud_errors.kind import CloudErrorKind
 from simulator.cloud import CloudRegion, Fault, FaultKind, InstanceOrder, Latencies, RateLimits, RegionConfig
 from simulator.fabric.api import NullFabric
 

@@ -4,7 +4,8 @@ import pytest
 
 from ipamd.cloud.eni_creation import NODE_TAG
 from ipamd.core import model
-from ipamd.core.errors import CloudError, CloudErrorKind
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cloud_errors.kind import CloudErrorKind
 from simulator.cloud import CloudRegion, CloudServer, Fault, FaultKind, RegionConfig, loopback_socket
 from simulator.cloud.config import SubnetConfig, VpcConfig
 from tests.cloud import scripted_http

@@ -4,8 +4,9 @@ import pytest
 
 from ipamd.cloud.eips import scope_of
 from ipamd.cloud.inhibition import Inhibitor, Scope
-from ipamd.core.cloud_errors import cloud_error
-from ipamd.core.errors import CloudError, CloudErrorKind
+from ipamd.core.cloud_errors.codes import cloud_error
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.core.model import EipOrder
 
 

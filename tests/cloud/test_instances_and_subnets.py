@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from ipamd.core.errors import CloudError, CloudErrorKind
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cloud_errors.kind import CloudErrorKind
 from simulator.cloud import CloudRegion, CloudServer, RegionConfig, loopback_socket
 from simulator.cloud.config import SubnetConfig, VpcConfig
 

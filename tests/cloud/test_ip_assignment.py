@@ -2,7 +2,8 @@
 
 import pytest
 
-from ipamd.core.errors import CloudError, CloudErrorKind
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cloud_errors.kind import CloudErrorKind
 from simulator.cloud import Fault, FaultKind
 
 

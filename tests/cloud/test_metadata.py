@@ -10,7 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ipamd.cloud.metadata import ADDRESS, Metadata, addresses
-from ipamd.core.errors import CloudError, CloudErrorKind, InvalidInputError
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cloud_errors.kind import CloudErrorKind
+from ipamd.core.errors import InvalidInputError
 from ipamd.core.places import METADATA_URL
 from tests.cloud.scripted_http import always, http
 

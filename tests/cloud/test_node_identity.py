@@ -5,7 +5,8 @@ import pytest
 from ipamd.cloud.credentials import RoleCredentials
 from ipamd.cloud.metadata import Metadata
 from ipamd.core import model
-from ipamd.core.errors import CloudError, CloudErrorKind
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cloud_errors.kind import CloudErrorKind
 from simulator.cloud import Fault, FaultKind, loopback_socket
 from simulator.metadata import FAULT_ACTION, MetadataServer
 

@@ -3,7 +3,7 @@
 import pytest
 
 from ipamd.core import model
-from ipamd.core.errors import CloudError
+from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.timing.deadline import Deadline
 from simulator.cloud import CloudRegion, CloudServer, RegionConfig, loopback_socket
 from simulator.cloud.config import Latencies, Quotas, RateLimits

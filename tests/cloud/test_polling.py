@@ -9,8 +9,10 @@ import pytest
 from ipamd.cloud.poll_plan import PollPace
 from ipamd.cloud.polling import EipWatch
 from ipamd.core import model
-from ipamd.core.cloud_errors import cloud_error
-from ipamd.core.errors import CloudError, CloudErrorKind, TryAgainError
+from ipamd.core.cloud_errors.codes import cloud_error
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cloud_errors.kind import CloudErrorKind
+from ipamd.core.errors import TryAgainError
 from ipamd.core.timing.backoff import Backoff
 from ipamd.core.timing.expected_duration import UNKNOWN
 from simulator.cloud import Fault, FaultKind

@@ -12,7 +12,8 @@ from ipamd.cloud.credentials import Credential, RoleCredentials
 from ipamd.cloud.session import MOST_DOUBTFUL_ATTEMPTS, may_repeat
 from ipamd.cloud.throttling import Limiter
 from ipamd.core import model
-from ipamd.core.errors import CloudError, CloudErrorKind
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.core.timing.backoff import Backoff
 from simulator.cloud import CloudRegion, CloudServer, Fault, FaultKind, RegionConfig, loopback_socket
 from simulator.cloud.config import RateLimits

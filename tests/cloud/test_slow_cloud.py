@@ -3,7 +3,8 @@
 import pytest
 
 from ipamd.core import model
-from ipamd.core.errors import CloudError, CloudErrorKind
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cloud_errors.kind import CloudErrorKind
 from tests.cloud import scripted_http
 
 ENI = "eni-12345678"

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from ipamd.cloud.witness import witnessed
-from ipamd.core.errors import CloudError
+from ipamd.core.cloud_errors.error import CloudError
 from tests.cloud.scripted_http import always, response
 
 

@@ -15,7 +15,7 @@ from ipamd.cloud.tasks import TaskState
 from ipamd.core import tags
 from ipamd.core.annotations.eip import wants_eip
 from ipamd.core.claim import eipclaim, placement
-from ipamd.core.cloud_errors import cloud_error
+from ipamd.core.cloud_errors.codes import cloud_error
 from ipamd.core.eip.account_types import AccountType
 from ipamd.core.kubernetes import nodes, pods
 from ipamd.core.kubernetes.annotation_names import EIP_ATTRIBUTES

@@ -7,7 +7,7 @@ import pytest
 
 from ipamd import metrics
 from ipamd.core import tags
-from ipamd.core.claim.eipclaim import Reason
+from ipamd.core.claim.reason import Reason
 from ipamd.core.eip.orphans import SweepMode, SweepTerms
 from ipamd.core.kubernetes import cluster_settings
 from ipamd.core.model import EipOrder

@@ -3,7 +3,7 @@
 from functools import partial
 
 from ipamd.controller import status_page
-from ipamd.core.claim.eipclaim import Reason
+from ipamd.core.claim.reason import Reason
 from ipamd.page import layout
 from tests.page.test_markup import Reader
 

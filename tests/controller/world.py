@@ -18,7 +18,8 @@ from ipamd.controller.tempo import ReplicaPace
 from ipamd.core.claim import eipclaim
 from ipamd.core.claim import status as claim_status
 from ipamd.core.claim.cluster_rules import ClusterRules
-from ipamd.core.claim.eipclaim import Claim, ClaimBinding, Reason
+from ipamd.core.claim.eipclaim import Claim, ClaimBinding
+from ipamd.core.claim.reason import Reason
 from ipamd.core.claim.release import ATTEMPT_WINDOW, SETTLE
 from ipamd.core.eip.masquerade import MasqueradeMode
 from ipamd.core.kubernetes import nodes

@@ -9,7 +9,8 @@ import pytest
 from ipamd.core.annotations import eip_attributes
 from ipamd.core.annotations.eip import DeletePolicy, EipRequest
 from ipamd.core.claim import eipclaim, status
-from ipamd.core.claim.eipclaim import ClaimAddress, ClaimBinding, ClaimPod, Phase, Reason
+from ipamd.core.claim.eipclaim import ClaimAddress, ClaimBinding, ClaimPod, Phase
+from ipamd.core.claim.reason import Reason
 from ipamd.core.model import EipOrder
 from ipamd.core.timing import timestamps
 from tests.deploy import manifests

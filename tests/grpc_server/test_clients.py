@@ -12,7 +12,7 @@ import pytest
 from cni_plugin import status as plugin_status
 from cni_plugin import unary
 from ipamd.rpc import cni_pb2, cni_pb2_grpc, diagnosis_pb2, diagnosis_pb2_grpc
-from tests.grpc_server.conftest import ADD, request
+from tests.grpc_server.peer import ADD, request
 
 LARGE = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
 

@@ -13,14 +13,14 @@ from ipamd.grpc_server import event_loop, frames, peer
 from ipamd.grpc_server.connection import MOST_STREAMS, Http2Connection, Requested
 from ipamd.grpc_server.status import StatusCode
 from ipamd.rpc import cni_pb2, cni_pb2_grpc
-from tests.grpc_server.conftest import (
+from tests.grpc_server.conftest import open_descriptors
+from tests.grpc_server.peer import (
     ADD,
     STATUS,
     ends,
     headers_frame,
     is_goaway,
     message,
-    open_descriptors,
     received,
     request,
     request_headers,

@@ -8,9 +8,9 @@ import urllib.request
 import pytest
 
 from ipamd.controller.admission.registration import NAME
-from ipamd.core.claim.eipclaim import Reason
+from ipamd.core.claim.reason import Reason
 from ipamd.core.claim.waits import ClaimStep
-from ipamd.core.errors import CloudErrorKind
+from ipamd.core.cloud_errors.kind import CloudErrorKind
 from testbed.bed import Bed
 from tests.controller.process import free_address
 from tests.deploy import manifests

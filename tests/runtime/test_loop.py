@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from ipamd.core.cloud_errors import cloud_error
+from ipamd.core.cloud_errors.codes import cloud_error
 from ipamd.core.errors import TryAgainError
 from ipamd.core.timing.backoff import Backoff
 from ipamd.core.timing.deadline import Deadline

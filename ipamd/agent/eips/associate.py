@@ -15,7 +15,7 @@ from ipamd.cloud.tencent import TencentCloud
 from ipamd.cloud.witness import AnsweredCall, witnessed
 from ipamd.core import model
 from ipamd.core.claim.eipclaim import Claim
-from ipamd.core.cloud_errors import cloud_error
+from ipamd.core.cloud_errors.codes import cloud_error
 from ipamd.core.eip import binding_plan
 from ipamd.core.ledger import eip_records
 from ipamd.core.ledger.states import Address, Binding, BindStage

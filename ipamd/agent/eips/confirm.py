@@ -15,7 +15,7 @@ from ipamd.cloud.polling import EipWatch
 from ipamd.cloud.tasks import TaskState
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.core import model
-from ipamd.core.cloud_errors import cloud_error
+from ipamd.core.cloud_errors.codes import cloud_error
 from ipamd.core.errors import TryAgainError
 from ipamd.core.timing.deadline import Deadline
 from ipamd.core.timing.expected_duration import ExpectedDuration

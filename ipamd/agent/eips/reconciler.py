@@ -17,8 +17,9 @@ from ipamd.agent.eips.plan import BindingPlan
 from ipamd.agent.eips.publish import ClaimPublisher
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core.claim import failures
+from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.core.eip import binding_plan
-from ipamd.core.errors import CloudErrorKind, IpamError, TryAgainError
+from ipamd.core.errors import IpamError, TryAgainError
 from ipamd.kube.errors import KubeError
 from ipamd.runtime import chance
 from ipamd.runtime.defects import Survive

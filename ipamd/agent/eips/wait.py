@@ -12,9 +12,11 @@ from ipamd.agent.eips.claims import ClaimSource
 from ipamd.agent.eips.reconciler import EipReconciler
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core import model
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.core.cni.errors import CniError, Code
 from ipamd.core.eip import binding_plan
-from ipamd.core.errors import CloudError, CloudErrorKind, IpamError, TryAgainError
+from ipamd.core.errors import IpamError, TryAgainError
 from ipamd.core.ledger.ledger import Ledger
 from ipamd.core.timing.deadline import Deadline
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.cloud.eips import EipCalls
-from ipamd.core.errors import CloudError
+from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.findings.codes import FindingCode
 from ipamd.core.findings.finding import Finding
 from ipamd.core.ledger import eip_records

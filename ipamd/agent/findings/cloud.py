@@ -12,7 +12,8 @@ from ipamd.agent.enis import NodeEnis
 from ipamd.agent.pool.pool import NodeFullError, Pool
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core.claim.claim_findings import of_claim
-from ipamd.core.errors import CloudError, IpamError
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.errors import IpamError
 from ipamd.core.findings.codes import FindingCode
 from ipamd.core.findings.finding import Finding
 from ipamd.core.findings.refusals import of_refusal, one_for_each_action

@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
-from ipamd.core.errors import CloudError, IpamError
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.errors import IpamError
 from ipamd.core.findings.codes import FindingCode
 from ipamd.core.findings.finding import Finding
 from ipamd.core.timing.durations import text_of

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from ipamd.agent.enis import NodeEnis
 from ipamd.agent.shared_ledger import SharedLedger
-from ipamd.core.errors import CloudError
+from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.ledger import restart
 from ipamd.core.timing.deadline import Deadline
 from ipamd.store.recovery import Past

@@ -9,9 +9,10 @@ import contextlib
 from collections.abc import Iterator
 
 from ipamd.core import model
+from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.cni import errors
 from ipamd.core.cni.errors import CniError, Code
-from ipamd.core.errors import CloudError, IpamError
+from ipamd.core.errors import IpamError
 from ipamd.kube.errors import KubeError
 from ipamd.store.database import StoreError
 

@@ -14,7 +14,10 @@ from ipamd.agent.enis import NodeEnis
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.core import model, pool, tags
-from ipamd.core.errors import CloudError, CloudErrorKind, Outcome, TryAgainError
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cloud_errors.kind import CloudErrorKind
+from ipamd.core.cloud_errors.policy import Outcome
+from ipamd.core.errors import TryAgainError
 from ipamd.core.ledger import ledger
 from ipamd.core.timing.deadline import Deadline
 from ipamd.store.database import Database, Intent, StoreError

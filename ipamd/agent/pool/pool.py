@@ -20,7 +20,9 @@ from ipamd.agent.pool.freeze import PoolFreeze
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core import model, pool
 from ipamd.core.claim import failures
-from ipamd.core.errors import CloudError, CloudErrorKind, IpamError, TryAgainError
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cloud_errors.kind import CloudErrorKind
+from ipamd.core.errors import IpamError, TryAgainError
 from ipamd.core.kubernetes import capacity
 from ipamd.core.kubernetes.node_condition import NodeProblem, NodeReason, Weight
 from ipamd.core.ledger import ledger

@@ -8,9 +8,9 @@ Thread safety: a check is for one thread at a time; `fit` may be called from any
 import logging
 from typing import Final, Protocol
 
+from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.eip import account_types
 from ipamd.core.eip.account_types import AccountType
-from ipamd.core.errors import CloudError
 from ipamd.core.model import EipOrder
 from ipamd.core.timing.backoff import Backoff
 from ipamd.runtime.defects import Survive

@@ -19,8 +19,9 @@ from ipamd.core.annotations import eip
 from ipamd.core.annotations.eip import wants_eip
 from ipamd.core.claim import eip_selection, eipclaim, placement, warnings
 from ipamd.core.claim.actions import MarkNotProvisioned
-from ipamd.core.claim.eipclaim import Claim, Reason, condition
+from ipamd.core.claim.eipclaim import Claim, condition
 from ipamd.core.claim.placement import Obstacle
+from ipamd.core.claim.reason import Reason
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.kubernetes import nodes, pods
 from ipamd.core.kubernetes.annotation_names import EIP_ID_LIST

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ipamd.core import tags
-from ipamd.core.errors import CloudError, TryAgainError
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.errors import TryAgainError
 from ipamd.core.model import Eip
 from ipamd.core.timing.deadline import Deadline
 from ipamd.core.timing.token_bucket import TokenBucket

@@ -15,8 +15,9 @@ from ipamd.controller.claims.ports import Ports
 from ipamd.controller.claims.provisioning import Provisioning
 from ipamd.core.claim import actions as do
 from ipamd.core.claim import status
-from ipamd.core.claim.eipclaim import Claim, Reason
+from ipamd.core.claim.eipclaim import Claim
 from ipamd.core.claim.facts import ClaimFacts
+from ipamd.core.claim.reason import Reason
 from ipamd.core.model import PodRef
 from ipamd.kube import errors
 from ipamd.runtime.reconcile import Result

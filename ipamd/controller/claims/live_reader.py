@@ -16,7 +16,8 @@ from ipamd.core import model, tags
 from ipamd.core.claim import eipclaim
 from ipamd.core.claim.eipclaim import Claim
 from ipamd.core.claim.facts import LivePod, NodeState
-from ipamd.core.errors import CloudError, CloudErrorKind
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.core.kubernetes import nodes, pods
 from ipamd.core.kubernetes.owners import Workload
 from ipamd.core.kubernetes.pods import PodView

@@ -18,8 +18,10 @@ from ipamd.core import tags
 from ipamd.core.annotations.eip_attributes import BY_CVM
 from ipamd.core.claim import failures, status
 from ipamd.core.claim.actions import Allocate
-from ipamd.core.claim.eipclaim import PROVISIONED, Claim, Reason, condition
-from ipamd.core.errors import CloudError, CloudErrorKind
+from ipamd.core.claim.eipclaim import PROVISIONED, Claim, condition
+from ipamd.core.claim.reason import Reason
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.runtime.reconcile import Result
 
 log = logging.getLogger(__name__)

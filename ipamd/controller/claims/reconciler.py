@@ -19,7 +19,7 @@ from ipamd.core.claim import failures, provision, state_machine, status, warning
 from ipamd.core.claim.cluster_rules import ClusterRules
 from ipamd.core.claim.eipclaim import Claim
 from ipamd.core.claim.facts import ClaimFacts, PodRelation, relation_of
-from ipamd.core.errors import CloudError
+from ipamd.core.cloud_errors.error import CloudError
 from ipamd.kube import errors
 from ipamd.kube.leases import NotLeaderError
 from ipamd.kube.watch import Key

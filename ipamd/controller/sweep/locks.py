@@ -10,7 +10,8 @@ from collections.abc import Iterable
 
 from ipamd.controller.claims.ports import Ports
 from ipamd.core.claim import status
-from ipamd.core.claim.eipclaim import USABLE, Claim, Reason, condition
+from ipamd.core.claim.eipclaim import USABLE, Claim, condition
+from ipamd.core.claim.reason import Reason
 from ipamd.core.model import Eip
 from ipamd.kube import errors
 

@@ -15,7 +15,8 @@ from ipamd.controller.events import Tell
 from ipamd.controller.sweep.locks import ClaimLocks
 from ipamd.core import model
 from ipamd.core.claim import eipclaim, status
-from ipamd.core.claim.eipclaim import Claim, Reason
+from ipamd.core.claim.eipclaim import Claim
+from ipamd.core.claim.reason import Reason
 from ipamd.core.eip import orphans
 from ipamd.core.timing.deadline import Deadline
 from ipamd.kube import errors

@@ -17,7 +17,8 @@ from typing import Protocol
 from ipamd.controller.claims.ports import Ports
 from ipamd.controller.sweep.losses import ClaimLosses
 from ipamd.core import model, tags
-from ipamd.core.claim.eipclaim import Claim, Reason
+from ipamd.core.claim.eipclaim import Claim
+from ipamd.core.claim.reason import Reason
 from ipamd.core.eip import orphans
 from ipamd.core.eip.orphans import Orphan, OrphanVerdict, SweepMode, SweepTerms
 from ipamd.core.timing.deadline import Deadline

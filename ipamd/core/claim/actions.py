@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from ipamd.core import model
 from ipamd.core.annotations.eip import EipRequest
-from ipamd.core.claim.eipclaim import ClaimAddress, ClaimPod, Reason
+from ipamd.core.claim.eipclaim import ClaimAddress, ClaimPod
 from ipamd.core.claim.placement import Obstacle
+from ipamd.core.claim.reason import Reason
 from ipamd.core.kubernetes.owners import OwnerRef
 from ipamd.core.kubernetes.pods import PodView
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from ipamd.core.claim import eipclaim
-from ipamd.core.claim.eipclaim import Claim, Reason
+from ipamd.core.claim.eipclaim import Claim
+from ipamd.core.claim.reason import FAILURES, Reason
 from ipamd.core.findings.codes import FindingCode
 from ipamd.core.findings.finding import Finding
 
@@ -16,7 +17,7 @@ _CODES: Final[Mapping[str, FindingCode]] = {
     Reason.CREDENTIALS_REFUSED.value: FindingCode.CREDENTIALS_REFUSED,
     Reason.CLOCK_WRONG.value: FindingCode.CLOCK_WRONG,
 }
-_FAILED: Final = frozenset(reason.value for reason in eipclaim.FAILURES)
+_FAILED: Final = frozenset(reason.value for reason in FAILURES)
 
 
 def of_claim(claim: Claim) -> Iterator[Finding]:

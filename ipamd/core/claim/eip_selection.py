@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from ipamd.core import tags
 from ipamd.core.annotations import eip_id_list
 from ipamd.core.claim.actions import Choose, MarkNotProvisioned, RecordAddress, Wait
-from ipamd.core.claim.eipclaim import Claim, ClaimAddress, Reason
+from ipamd.core.claim.eipclaim import Claim, ClaimAddress
+from ipamd.core.claim.reason import Reason
 from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.model import Eip, EipStatus
 

@@ -3,7 +3,7 @@
 An EIPClaim (networking.tke.cloud.tencent.com/v1, namespaced, named like its Pod) is the record of an EIP from
 the first intent to its release. Its fields have one writer each: `status.binding` and the condition Bound are
 the agent's of the node, all else is the controller's. This module only reads objects and names fields; what
-is written is in `claim_status`, what is decided in `claim_rules`. Pure; objects are dicts of JSON.
+is written is in `status.py`, what is decided in `state_machine.py`. Pure; objects are dicts of JSON.
 """
 
 from collections.abc import Mapping
@@ -51,91 +51,6 @@ class Phase(Enum):
     BOUND = "Bound"
     RELEASING = "Releasing"
     FAILED = "Failed"
-
-
-class Reason(Enum):
-    """Why a condition is as it is."""
-
-    ALLOCATED = "Allocated"
-    ADOPTED = "Adopted"
-    CHOSEN = "Chosen"
-    BINDING = "Binding"
-    BOUND = "Bound"
-    BIND_FAILED = "BindFailed"
-    """The EIP could not be bound; the message says why, and the agent tries again."""
-    BIND_REFUSED = "BindRefused"
-    """The same, and no repeat will help until somebody acts."""
-    UNBOUND = "Unbound"
-    WAITING = "Waiting"
-    """The EIP is there, and its agent has not begun to bind it."""
-    NODE_GONE = "NodeGone"
-    EIP_LOST = "EIPLost"
-    """The EIP that was recorded does not exist any more."""
-    QUOTA_EXCEEDED = "QuotaExceeded"
-    BANDWIDTH_PACKAGE_FULL = "BandwidthPackageFull"
-    TAGS_REFUSED = "TagsRefused"
-    PERMISSION_DENIED = "PermissionDenied"
-    NO_MONEY = "NoMoney"
-    INVALID_ATTRIBUTES = "InvalidAttributes"
-    AMBIGUOUS_EIP = "AmbiguousEIP"
-    CREDENTIALS_REFUSED = "CredentialsRefused"
-    CLOCK_WRONG = "ClockWrong"
-    """The cloud refuses what is signed with the time of our clock."""
-    CLOUD_ERROR = "CloudError"
-    EIP_FIRST = "EIPFirst"
-    NAT_GATEWAY_FIRST = "NATGatewayFirst"
-    NO_SUCH_ENTRY = "NoSuchEntry"
-    EIP_NOT_FOUND = "EIPNotFound"
-    EIP_BLOCKED = "EIPBlocked"
-    EIP_IN_ARREARS = "EIPInArrears"
-    EIP_UNLOCKED = "EIPUnlocked"
-    EIP_NOT_ALLOWED = "EIPNotAllowed"
-    EIP_RELEASED_WHEN_UNBOUND = "EIPReleasedWhenUnbound"
-    """The cloud would release it at the end of the first Pod."""
-    EIP_OF_OTHER_CLUSTER = "EIPOfOtherCluster"
-    EIP_OF_OTHER_CLAIM = "EIPOfOtherClaim"
-    """It was created for a claim and goes with that one."""
-    EIP_BOUND_ELSEWHERE = "EIPBoundElsewhere"
-    """It serves something that is no Pod with a claim: a CVM, a NAT gateway, a load balancer."""
-    EIP_IN_USE = "EIPInUse"
-    """Another claim has it, and may leave it."""
-    NOT_SCHEDULED = "NotScheduled"
-    """The Pod has no Node yet, so none is ordered."""
-    NODE_NOT_SERVED = "NodeNotServed"
-    """No agent of ours has ever served the Pod's Node."""
-    AGENT_GONE = "AgentGone"
-    """One has served it, and is not there any more."""
-    EIP_NOT_SHOWN = "EIPNotShown"
-    """The cloud says that it was delivered, and does not show it."""
-    NO_FREE_EIP = "NoFreeEIP"
-    """None of several can be had now."""
-
-
-FAILURES = frozenset(
-    {
-        Reason.QUOTA_EXCEEDED,
-        Reason.BANDWIDTH_PACKAGE_FULL,
-        Reason.TAGS_REFUSED,
-        Reason.PERMISSION_DENIED,
-        Reason.NO_MONEY,
-        Reason.CREDENTIALS_REFUSED,
-        Reason.CLOCK_WRONG,
-        Reason.BIND_REFUSED,
-        Reason.INVALID_ATTRIBUTES,
-        Reason.AMBIGUOUS_EIP,
-        Reason.EIP_NOT_SHOWN,
-        Reason.NO_SUCH_ENTRY,
-        Reason.EIP_NOT_FOUND,
-        Reason.EIP_BLOCKED,
-        Reason.EIP_IN_ARREARS,
-        Reason.EIP_NOT_ALLOWED,
-        Reason.EIP_RELEASED_WHEN_UNBOUND,
-        Reason.EIP_OF_OTHER_CLUSTER,
-        Reason.EIP_OF_OTHER_CLAIM,
-        Reason.EIP_BOUND_ELSEWHERE,
-    }
-)
-"""What only a person mends; a claim in such a state is Failed, though it is tried again now and then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

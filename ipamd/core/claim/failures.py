@@ -6,8 +6,10 @@ One table.
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ipamd.core.claim.eipclaim import Reason
-from ipamd.core.errors import CloudError, CloudErrorKind, IpamError
+from ipamd.core.claim.reason import Reason
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cloud_errors.kind import CloudErrorKind
+from ipamd.core.errors import IpamError
 from ipamd.core.kubernetes.node_condition import NodeReason
 
 

@@ -6,7 +6,7 @@ never be; a super node has no agent, nor has a Node that the DaemonSet leaves ou
 
 from typing import NamedTuple
 
-from ipamd.core.claim.eipclaim import Reason
+from ipamd.core.claim.reason import Reason
 from ipamd.core.kubernetes.nodes import AGENT, SUPER_NODE, NodeView
 from ipamd.core.kubernetes.pods import AGENT_DAEMON_SET, PodView
 

@@ -14,9 +14,10 @@ from ipamd.core.claim.actions import (
     RecordAddress,
     Wait,
 )
-from ipamd.core.claim.eipclaim import Claim, ClaimAddress, Reason
+from ipamd.core.claim.eipclaim import Claim, ClaimAddress
 from ipamd.core.claim.facts import ClaimFacts, created_eips
 from ipamd.core.claim.placement import Obstacle
+from ipamd.core.claim.reason import Reason
 from ipamd.core.claim.release import ATTEMPT_WINDOW, SETTLE
 from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.model import Eip, EipOrder, EipStatus

@@ -28,8 +28,9 @@ from ipamd.core.claim.actions import (
     SetOwnerReference,
     Wait,
 )
-from ipamd.core.claim.eipclaim import Claim, ClaimPod, Reason
+from ipamd.core.claim.eipclaim import Claim, ClaimPod
 from ipamd.core.claim.facts import ClaimFacts, ClaimStage, PodRelation, relation_of, stage_of
+from ipamd.core.claim.reason import Reason
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.kubernetes.node_labels import label_value
 from ipamd.core.kubernetes.pods import PodView

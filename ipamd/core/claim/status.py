@@ -11,7 +11,6 @@ from typing import Any
 
 from ipamd.core.claim.eipclaim import (
     BOUND,
-    FAILURES,
     PROVISIONED,
     READY,
     USABLE,
@@ -20,9 +19,9 @@ from ipamd.core.claim.eipclaim import (
     ClaimBinding,
     ClaimPod,
     Phase,
-    Reason,
     condition,
 )
+from ipamd.core.claim.reason import FAILURES, Reason
 from ipamd.core.model import Eip
 from ipamd.core.text.sameness import essence
 from ipamd.core.text.telling import one_line

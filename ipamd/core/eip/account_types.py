@@ -8,7 +8,7 @@ from dataclasses import replace
 from enum import Enum
 
 from ipamd.core.annotations.eip_attributes import BY_CVM, BY_TRAFFIC
-from ipamd.core.cloud_errors import cloud_error
+from ipamd.core.cloud_errors.codes import cloud_error
 from ipamd.core.model import EipOrder
 
 

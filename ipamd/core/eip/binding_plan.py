@@ -14,7 +14,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from ipamd.core import model
-from ipamd.core.claim.eipclaim import BOUND, FAILURES, PROVISIONED, Claim, ClaimBinding, condition
+from ipamd.core.claim.eipclaim import BOUND, PROVISIONED, Claim, ClaimBinding, condition
+from ipamd.core.claim.reason import FAILURES
 from ipamd.core.kubernetes.node_labels import label_value
 from ipamd.core.ledger.ledger import Ledger
 from ipamd.core.ledger.states import Address, Assigned, BindStage, Held, Occupied, Unbinding

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Any
 
-from ipamd.core.claim.eipclaim import EGRESS_THROUGH_EIP, Claim, Reason, condition
+from ipamd.core.claim.eipclaim import EGRESS_THROUGH_EIP, Claim, condition
+from ipamd.core.claim.reason import Reason
 from ipamd.core.claim.status import with_condition
 from ipamd.core.model import Route, RouteTable
 

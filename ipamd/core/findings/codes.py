@@ -3,40 +3,13 @@
 A code never changes its meaning: scripts and alerts go by it. docs/findings.md has the table. Pure.
 """
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from ipamd.core.findings.code_facts import CodeFacts, Severity
+
 FIX: Final = "`ipamctl check --fix`, if the agent's next round has not mended it by then"
 LOG: Final = "the agent's log has each repair with its time"
-
-
-class Severity(Enum):
-    """How bad a finding is; in the order of the members, worst first."""
-
-    ERROR = "error"
-    """Traffic of Pods is lost, or Pods cannot start."""
-    WARNING = "warning"
-    """Something will break, or is not known to work."""
-    INFO = "info"
-    """A fact to know of, and no problem."""
-
-    @property
-    def rank(self) -> int:
-        """0 for the worst."""
-        return list(Severity).index(self)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CodeFacts:
-    """What is the same for all findings of a code."""
-
-    severity: Severity
-    meaning: str
-    breaks: str
-    next_step: str
-    mended: bool = False
-    """Whether the agent's repair, and so `check --fix`, makes it right."""
 
 
 def _ours(meaning: str, breaks: str, severity: Severity = Severity.ERROR) -> CodeFacts:

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from ipamd.core.findings.codes import FindingCode, Severity
+from ipamd.core.findings.code_facts import Severity
+from ipamd.core.findings.codes import FindingCode
 
 MOST_NAMED: Final = 3
 """How many Pods a sentence names; the others are counted."""

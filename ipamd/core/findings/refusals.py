@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
-from ipamd.core.errors import CloudError, CloudErrorKind, IpamError
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cloud_errors.kind import CloudErrorKind
+from ipamd.core.errors import IpamError
 from ipamd.core.findings.codes import FindingCode
 from ipamd.core.findings.finding import Finding
 

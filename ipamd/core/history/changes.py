@@ -8,15 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ipamd.core.annotations.eip import wants_eip
-from ipamd.core.claim.eipclaim import (
-    BOUND,
-    EGRESS_THROUGH_EIP,
-    PROVISIONED,
-    USABLE,
-    Claim,
-    Reason,
-    condition,
-)
+from ipamd.core.claim.eipclaim import BOUND, EGRESS_THROUGH_EIP, PROVISIONED, USABLE, Claim, condition
+from ipamd.core.claim.reason import Reason
 from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.ledger.states import Address, Assigned, BindStage, Held, Unbinding
 

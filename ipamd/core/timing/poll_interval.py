@@ -9,7 +9,7 @@ know the others. Another failure is no reason to ask less: when the cloud is bac
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ipamd.core.errors import CloudErrorKind
+from ipamd.core.cloud_errors.kind import CloudErrorKind
 
 _LONGEST = 300.0
 """Seconds; a loss should not go unnoticed for longer, whatever the rate."""

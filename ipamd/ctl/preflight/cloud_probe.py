@@ -8,7 +8,9 @@ from typing import Final, TypeVar
 from ipamd.cloud import credentials, endpoints, metadata
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.core import model
-from ipamd.core.errors import CloudError, CloudErrorKind, IpamError
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cloud_errors.kind import CloudErrorKind
+from ipamd.core.errors import IpamError
 from ipamd.core.preflight import account
 from ipamd.core.preflight.result import Judgement
 from ipamd.core.timing.deadline import Deadline

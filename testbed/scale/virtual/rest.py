@@ -5,7 +5,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 from ipamd.cloud.throttling import ALLOWANCE
-from ipamd.core.errors import CloudErrorKind
+from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.core.timing.poll_interval import LookPace
 from ipamd.kube.watch import WatchPace
 from testbed.scale.virtual.account import Account, Caller

@@ -6,7 +6,9 @@ import pytest
 
 from ipamd.agent.eips.confirm import EipConfirmation
 from ipamd.cloud.tasks import TaskState
-from ipamd.core.errors import CloudError, CloudErrorKind, TryAgainError
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cloud_errors.kind import CloudErrorKind
+from ipamd.core.errors import TryAgainError
 from ipamd.core.timing.deadline import Deadline
 
 SHOWN = object()

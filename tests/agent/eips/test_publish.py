@@ -11,8 +11,9 @@ from ipamd.agent.eips.publish import ClaimPublisher
 from ipamd.agent.pods.source import PodSource
 from ipamd.core import model
 from ipamd.core.claim import eipclaim, status
-from ipamd.core.claim.eipclaim import ClaimAddress, ClaimBinding, ClaimPod, Reason
-from ipamd.core.cloud_errors import cloud_error
+from ipamd.core.claim.eipclaim import ClaimAddress, ClaimBinding, ClaimPod
+from ipamd.core.claim.reason import Reason
+from ipamd.core.cloud_errors.codes import cloud_error
 from ipamd.core.errors import TryAgainError
 from ipamd.core.timing import timestamps
 from ipamd.kube.events import EventRecorder

@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ipamd.core.findings.codes import Severity, code_of
+from ipamd.core.findings.code_facts import Severity
+from ipamd.core.findings.codes import code_of
 from tests.agent.conftest import AgentBed
 from tests.agent.findings.faults import FAULTS
 

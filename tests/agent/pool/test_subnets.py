@@ -1,7 +1,7 @@
 """How full the subnets are, as the agent shows it."""
 
 from ipamd.agent.pool.subnets import SubnetLevels
-from ipamd.core.cloud_errors import cloud_error
+from ipamd.core.cloud_errors.codes import cloud_error
 from ipamd.core.model import Subnet
 
 

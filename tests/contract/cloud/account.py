@@ -16,8 +16,8 @@ from tencentcloud.cvm.v20170312 import models as cvm
 from tencentcloud.vpc.v20170312 import models as vpc
 from tencentcloud.vpc.v20170312 import vpc_client
 
-from ipamd.core.cloud_errors import meaning
-from ipamd.core.errors import CloudErrorKind
+from ipamd.core.cloud_errors.codes import meaning
+from ipamd.core.cloud_errors.kind import CloudErrorKind
 
 _Found = TypeVar("_Found")
 VERSION = "2017-03-12"

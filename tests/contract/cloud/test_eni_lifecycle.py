@@ -4,8 +4,8 @@ import pytest
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 from tencentcloud.vpc.v20170312 import models as vpc
 
-from ipamd.core.cloud_errors import meaning
-from ipamd.core.errors import CloudErrorKind as Kind
+from ipamd.core.cloud_errors.codes import meaning
+from ipamd.core.cloud_errors.kind import CloudErrorKind as Kind
 from tests.contract.cloud.account import refusal, request
 
 OWNED = [{"Key": "tke-eni-node", "Value": "ins-contract"}]

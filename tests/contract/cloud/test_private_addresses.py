@@ -3,7 +3,7 @@
 import pytest
 from tencentcloud.vpc.v20170312 import models as vpc
 
-from ipamd.core.errors import CloudErrorKind as Kind
+from ipamd.core.cloud_errors.kind import CloudErrorKind as Kind
 from tests.contract.cloud.account import refusal, request
 
 

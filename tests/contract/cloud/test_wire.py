@@ -3,7 +3,7 @@
 import pytest
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 
-from ipamd.core.errors import CloudErrorKind as Kind
+from ipamd.core.cloud_errors.kind import CloudErrorKind as Kind
 from tests.contract.cloud.account import refusal
 
 

@@ -23,7 +23,7 @@ from ipamd.controller.claims.reconciler import ClaimReconciler
 from ipamd.controller.claims.writer import ClaimWriter
 from ipamd.controller.events import ClaimEvents
 from ipamd.core.claim import eipclaim
-from ipamd.core.errors import CloudError
+from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.kubernetes.annotation_names import EIP_ID_LIST
 from ipamd.core.model import Eip, EipStatus
 from ipamd.core.timing.deadline import Deadline

@@ -2,7 +2,8 @@
 
 from ipamd.controller.claims.claim_ages import ClaimAges
 from ipamd.core.claim import status
-from ipamd.core.claim.eipclaim import ClaimPod, Reason
+from ipamd.core.claim.eipclaim import ClaimPod
+from ipamd.core.claim.reason import Reason
 from tests.runtime.manual_clock import ManualClock
 from tests.testkit.claims import NOW, OWN, claim
 

@@ -25,10 +25,11 @@ from ipamd.controller.claims.writer import ClaimWriter
 from ipamd.controller.events import ClaimEvents
 from ipamd.core.claim import status
 from ipamd.core.claim.cluster_rules import ClusterRules
-from ipamd.core.claim.eipclaim import NODE_LABEL, ClaimBinding, Reason
+from ipamd.core.claim.eipclaim import NODE_LABEL, ClaimBinding
+from ipamd.core.claim.reason import Reason
+from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.eip import binding_plan
 from ipamd.core.eip.tagging import Tagging
-from ipamd.core.errors import CloudError
 from ipamd.core.model import EipStatus
 from ipamd.core.timing.deadline import Deadline
 from ipamd.kube.errors import KubeError

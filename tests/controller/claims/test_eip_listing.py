@@ -7,8 +7,8 @@ import pytest
 
 from ipamd.controller.claims.eip_listing import EipListing
 from ipamd.core import tags
-from ipamd.core.cloud_errors import cloud_error
-from ipamd.core.errors import CloudError
+from ipamd.core.cloud_errors.codes import cloud_error
+from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.model import Eip, EipStatus
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from ipamd.core.annotations.eip import DeletePolicy, EipRequest
 from ipamd.core.claim import actions as do
-from ipamd.core.claim.eipclaim import ClaimPod, Reason
+from ipamd.core.claim.eipclaim import ClaimPod
+from ipamd.core.claim.reason import Reason
 from ipamd.core.claim.state_machine import decide
 from ipamd.core.kubernetes.annotation_names import EIP_ATTRIBUTES
 from ipamd.core.model import EipOrder

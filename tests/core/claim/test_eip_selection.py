@@ -10,7 +10,8 @@ from ipamd.core import tags
 from ipamd.core.claim import actions as do
 from ipamd.core.claim import eip_selection
 from ipamd.core.claim.eip_selection import SelectionFacts
-from ipamd.core.claim.eipclaim import FAILURES, ClaimAddress, ClaimPod, Reason
+from ipamd.core.claim.eipclaim import ClaimAddress, ClaimPod
+from ipamd.core.claim.reason import FAILURES, Reason
 from ipamd.core.claim.state_machine import decide
 from ipamd.core.kubernetes.owners import OwnerRef
 from ipamd.core.model import EipStatus

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from ipamd.core.annotations.eip import DeletePolicy, request_of
 from ipamd.core.claim import eipclaim
 from ipamd.core.claim import status as claim_status
-from ipamd.core.claim.eipclaim import ClaimAddress, ClaimBinding, ClaimPod, Phase, Reason
+from ipamd.core.claim.eipclaim import ClaimAddress, ClaimBinding, ClaimPod, Phase
+from ipamd.core.claim.reason import Reason
 from ipamd.core.kubernetes import pods
 from ipamd.core.kubernetes.annotation_names import DELETE_POLICY
 

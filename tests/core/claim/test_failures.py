@@ -3,9 +3,10 @@
 import pytest
 
 from ipamd.core.claim import failures
-from ipamd.core.claim.eipclaim import FAILURES, Reason
-from ipamd.core.cloud_errors import cloud_error
-from ipamd.core.errors import CloudErrorKind, TryAgainError
+from ipamd.core.claim.reason import FAILURES, Reason
+from ipamd.core.cloud_errors.codes import cloud_error
+from ipamd.core.cloud_errors.kind import CloudErrorKind
+from ipamd.core.errors import TryAgainError
 
 REFUSALS = {
     CloudErrorKind.QUOTA,

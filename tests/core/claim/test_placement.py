@@ -4,8 +4,9 @@ import pytest
 
 from ipamd.core.claim import actions as do
 from ipamd.core.claim import placement
-from ipamd.core.claim.eipclaim import Allocation, Reason
+from ipamd.core.claim.eipclaim import Allocation
 from ipamd.core.claim.placement import Obstacle
+from ipamd.core.claim.reason import Reason
 from ipamd.core.claim.release import ATTEMPT_WINDOW
 from ipamd.core.claim.state_machine import decide
 from ipamd.core.kubernetes import nodes

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from ipamd.core.claim import actions as do
-from ipamd.core.claim.eipclaim import Allocation, ClaimPod, Reason
+from ipamd.core.claim.eipclaim import Allocation, ClaimPod
 from ipamd.core.claim.facts import LivePod
+from ipamd.core.claim.reason import Reason
 from ipamd.core.claim.state_machine import decide
 from ipamd.core.kubernetes.annotation_names import DELETE_POLICY, EIP_ATTRIBUTES
 from tests.testkit.claims import NOW, ON_A, OWN, claim, eip, facts, pod

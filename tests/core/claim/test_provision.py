@@ -6,7 +6,8 @@ import pytest
 
 from ipamd.core import tags
 from ipamd.core.claim import actions as do
-from ipamd.core.claim.eipclaim import Allocation, Reason
+from ipamd.core.claim.eipclaim import Allocation
+from ipamd.core.claim.reason import Reason
 from ipamd.core.claim.release import ATTEMPT_WINDOW, SETTLE
 from ipamd.core.claim.state_machine import decide
 from ipamd.core.model import EipOrder, EipStatus

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from ipamd.core.claim import status
-from ipamd.core.claim.eipclaim import BOUND, PROVISIONED, USABLE, Allocation, Reason, condition
+from ipamd.core.claim.eipclaim import BOUND, PROVISIONED, USABLE, Allocation, condition
+from ipamd.core.claim.reason import Reason
 from tests.testkit.claims import GIVEN, NOW, ON_A, OWN, claim, eip, listing
 
 LOST = "the cloud does not list the EIP"

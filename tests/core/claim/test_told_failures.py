@@ -4,29 +4,31 @@ import re
 
 import pytest
 
-from ipamd.core import cloud_errors
-from ipamd.core.claim import eipclaim, failures, status
+from ipamd.core.claim import failures, status
 from ipamd.core.claim.eipclaim import BOUND, PROVISIONED, condition
-from ipamd.core.errors import CloudErrorKind, TryAgainError
+from ipamd.core.claim.reason import Reason
+from ipamd.core.cloud_errors import codes
+from ipamd.core.cloud_errors.kind import CloudErrorKind
+from ipamd.core.errors import TryAgainError
 from ipamd.core.kubernetes import node_condition
 from ipamd.core.kubernetes.node_condition import NodeProblem, Weight
 from tests.testkit.claims import claim
 
 REQUEST = "61fbfdff-9750-4c04-a6d4-d07450060b51"
 MESSAGE = f"The role is not\nauthorized to perform (cvm:AssociateAddress). [RequestId: {REQUEST}]"
-CODES = [*sorted(code for codes in cloud_errors._ADVICE_BY_CODE.values() for code in codes), "NeverHeardOf"]
+CODES = [*sorted(code for listed in codes._ADVICE_BY_CODE.values() for code in listed), "NeverHeardOf"]
 DOCUMENT = re.compile(r"(?<!product/)\b\d{3,4}/\d{4,6}\b")
 
 
 def error(code):
-    return cloud_errors.cloud_error("AssociateAddress", code, MESSAGE, REQUEST)
+    return codes.cloud_error("AssociateAddress", code, MESSAGE, REQUEST)
 
 
 def tellings(failure):
     """The failure in each place where users read it."""
     told = failures.told(failure)
     asking = claim()
-    ordered = status.not_provisioned(asking, eipclaim.Reason.CLOUD_ERROR, told, 0.0, certain=False)
+    ordered = status.not_provisioned(asking, Reason.CLOUD_ERROR, told, 0.0, certain=False)
     bound = status.bind_failed(asking, failures.bind_reason(failure), told, 0.0)
     assert ordered
     assert bound

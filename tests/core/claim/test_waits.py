@@ -3,7 +3,8 @@
 import pytest
 
 from ipamd.core.claim import status, waits
-from ipamd.core.claim.eipclaim import BOUND, EGRESS_THROUGH_EIP, ClaimPod, Reason, read
+from ipamd.core.claim.eipclaim import BOUND, EGRESS_THROUGH_EIP, ClaimPod, read
+from ipamd.core.claim.reason import Reason
 from ipamd.core.claim.waits import ClaimStep, EgressPath
 from tests.testkit.claims import NOW, ON_A, OWN, claim
 

@@ -3,8 +3,9 @@
 import pytest
 
 from ipamd.core.annotations.eip_attributes import BY_CVM, BY_TRAFFIC
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.core.eip.account_types import AccountType, fit
-from ipamd.core.errors import CloudError, CloudErrorKind
 from ipamd.core.model import EipOrder
 
 BY_HOUR = "BANDWIDTH_POSTPAID_BY_HOUR"

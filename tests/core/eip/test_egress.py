@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipamd.core.claim import eipclaim
+from ipamd.core.claim.reason import Reason
 from ipamd.core.eip import egress
 from ipamd.core.model import Route, RouteTable
 
@@ -62,7 +63,7 @@ def test_the_message_names_table_destination_gateway_and_what_to_add():
     verdict = egress.judge("subnet-1", table(ALL))
 
     assert not verdict.through_eip
-    assert verdict.reason is eipclaim.Reason.NAT_GATEWAY_FIRST
+    assert verdict.reason is Reason.NAT_GATEWAY_FIRST
     assert verdict.message == (
         "route table rtb-1 of subnet-1 sends 0.0.0.0/0 to NAT gateway nat-1 in front of the EIP: "
         'add to rtb-1 a route of destination 0.0.0.0/0 with the next hop "public IP of CVM" '
@@ -155,7 +156,7 @@ def test_a_table_without_nat_gateway_is_told_to_be_the_eips_way():
     verdict = egress.judge("subnet-1", table(EIP_ALL))
 
     assert verdict.through_eip
-    assert verdict.reason is eipclaim.Reason.EIP_FIRST
+    assert verdict.reason is Reason.EIP_FIRST
     assert verdict.message == "route table rtb-1 of subnet-1 has no NAT gateway in front of the EIP"
 
 

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipamd.core.findings.causes import merge_causes
-from ipamd.core.findings.codes import FindingCode, Severity
+from ipamd.core.findings.code_facts import Severity
+from ipamd.core.findings.codes import FindingCode
 from ipamd.core.findings.finding import Finding, named
 
 PODS = tuple(f"default/web-{n}" for n in range(4))

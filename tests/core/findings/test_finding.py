@@ -2,7 +2,8 @@
 
 import pytest
 
-from ipamd.core.findings.codes import FIX, FindingCode, Severity
+from ipamd.core.findings.code_facts import Severity
+from ipamd.core.findings.codes import FIX, FindingCode
 from ipamd.core.findings.finding import Finding
 from ipamd.core.kernel.difference import Difference
 

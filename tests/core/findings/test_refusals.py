@@ -2,7 +2,7 @@
 
 import pytest
 
-from ipamd.core.cloud_errors import cloud_error
+from ipamd.core.cloud_errors.codes import cloud_error
 from ipamd.core.errors import TryAgainError
 from ipamd.core.findings.codes import FindingCode
 from ipamd.core.findings.refusals import of_refusal, one_for_each_action

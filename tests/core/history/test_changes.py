@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from ipamd.core.claim import status
-from ipamd.core.claim.eipclaim import Allocation, Reason
+from ipamd.core.claim.eipclaim import Allocation
+from ipamd.core.claim.reason import Reason
 from ipamd.core.history.changes import of_address, of_claim, of_pod
 from ipamd.core.ledger.states import Address, Assigned, Binding, BindStage, Cooling, Held, Unbinding, Warm
 from ipamd.core.model import SandboxKey

@@ -2,7 +2,7 @@
 
 import random
 
-from ipamd.core.errors import CloudErrorKind
+from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.core.timing.poll_interval import LookPace
 
 THROTTLED = CloudErrorKind.THROTTLED

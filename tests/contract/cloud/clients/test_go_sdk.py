@@ -2,8 +2,8 @@
 
 import pytest
 
-from ipamd.core.cloud_errors import meaning
-from ipamd.core.errors import CloudErrorKind as Kind
+from ipamd.core.cloud_errors.codes import meaning
+from ipamd.core.cloud_errors.kind import CloudErrorKind as Kind
 
 
 def kind(seen, name):

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from ipamd.core.cloud_errors import meaning
-from ipamd.core.errors import CloudErrorKind as Kind
+from ipamd.core.cloud_errors.codes import meaning
+from ipamd.core.cloud_errors.kind import CloudErrorKind as Kind
 from tests.contract.cloud.clients.conftest import Refused
 
 _numbers = itertools.count(1)

@@ -6,8 +6,9 @@ from dataclasses import asdict, fields
 
 import pytest
 
-from ipamd.core import errors
-from ipamd.core.errors import CloudErrorKind, Outcome, Policy, Repeat
+from ipamd.core.cloud_errors import kind
+from ipamd.core.cloud_errors.kind import CloudErrorKind
+from ipamd.core.cloud_errors.policy import FailurePolicy, Outcome, Repeat
 
 K = CloudErrorKind
 
@@ -16,21 +17,22 @@ def those(condition):
     return {kind for kind in K if condition(kind.policy)}
 
 
-@pytest.mark.parametrize("question", [field.name for field in fields(Policy)])
+@pytest.mark.parametrize("question", [field.name for field in fields(FailurePolicy)])
 def test_policy_without_an_answer_cannot_be_made(question):
     answers = asdict(K.BUSY.policy)
     del answers[question]
 
     with pytest.raises(TypeError, match=question):
-        Policy(**answers)
+        FailurePolicy(**answers)
 
 
 def test_kind_without_a_policy_cannot_be_made():
-    kinds = re.sub(r'"busy",\n *Policy\((.|\n)*?\n    \)', '"busy",\n    )', inspect.getsource(K), count=1)
-    assert kinds != inspect.getsource(K)
+    source = inspect.getsource(K)
+    kinds = re.sub(r'"busy",\n *FailurePolicy\((.|\n)*?\n    \)', '"busy",\n    )', source, count=1)
+    assert kinds != source
 
     with pytest.raises(TypeError, match="policy"):
-        exec(kinds, vars(errors).copy())
+        exec(kinds, vars(kind).copy())
 
 
 def test_each_question_has_the_kinds_that_it_is_about():

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ipamd.core.cloud_errors import cloud_error, meaning
-from ipamd.core.errors import CloudErrorKind as Kind
+from ipamd.core.cloud_errors.codes import cloud_error, meaning
+from ipamd.core.cloud_errors.kind import CloudErrorKind as Kind
 
 DENIED = (
     "[request id:1b2c]you are not authorized to perform operation (cvm:AllocateAddresses)\n"

@@ -10,7 +10,8 @@ translates them.
 import re
 from typing import NamedTuple
 
-from ipamd.core.errors import CloudError, CloudErrorKind
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cloud_errors.kind import CloudErrorKind
 
 ROLE = "IPAMDofTKE_QCSRole"
 """The service role of TKE's IPAMD (international document 457/37808)."""

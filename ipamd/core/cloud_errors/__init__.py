@@ -1,0 +1,1 @@
+"""Failed calls of the cloud: what each means, and what is done about it. Pure."""
