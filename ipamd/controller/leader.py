@@ -19,6 +19,7 @@ from ipamd.controller.claims.absences import Absences
 from ipamd.controller.claims.in_flight import InFlight
 from ipamd.controller.claims.ports import Ports
 from ipamd.controller.claims.release_gate import ReleaseGate
+from ipamd.controller.claims.sweep_waits import SweepWaits
 from ipamd.controller.claims.writer import ClaimWriter
 from ipamd.controller.egress import build as egress_room
 from ipamd.controller.events import COMPONENT, ClaimEvents
@@ -83,6 +84,7 @@ class Leader:
             on_freed=claims.wake_refused,
             release_stopped=ReleaseGate(client, settings.namespace, stopped=settings.stop_releases).closed,
             blind=lambda: self.sweep.doubt(),  # noqa: PLW0108 - it is made after this
+            sweep_waits=SweepWaits(claims.queue.add),
             absences=Absences(tempo.steady),
             obstacles=Absences(tempo.steady),
             clock_doubt=account.clock.doubt,

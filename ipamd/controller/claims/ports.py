@@ -11,6 +11,7 @@ from typing import Protocol
 
 from ipamd.controller.claims.absences import Absences
 from ipamd.controller.claims.in_flight import InFlight
+from ipamd.controller.claims.sweep_waits import SweepWaits
 from ipamd.controller.claims.tag_limits import TagLimits
 from ipamd.controller.claims.writer import ClaimWriter
 from ipamd.controller.events import ClaimEvents, Tell
@@ -59,6 +60,7 @@ class Ports:
     """Asked before each release: why none may be made, empty when it may. Raises: KubeError."""
     blind: Callable[[], str] = str
     """Why it is not believed that EIPs are gone; empty when it is."""
+    sweep_waits: SweepWaits = field(default_factory=lambda: SweepWaits(lambda _: None))
     absences: Absences = field(default_factory=lambda: Absences(time.monotonic))
     obstacles: Absences = field(default_factory=lambda: Absences(time.monotonic))
     """For how long Pods can have no EIP where they are."""

@@ -158,6 +158,10 @@ class ClaimReconciler:
         log.debug("claim %s waits %.1f s: %s", facts.claim, action.seconds, action.reason)
         if action.warning and facts.claim:
             self._ports.teller.claim(facts.claim, "Warning", action.warning, action.reason)
+        if action.until_sweep and facts.claim:
+            self._ports.sweep_waits.add((facts.claim.namespace, facts.claim.name))
+            if not self._ports.blind():  # the pass ended between the look and now
+                self._ports.sweep_waits.wake()
         return Result(requeue_after=action.seconds, failed=bool(action.warning))
 
     def _with_promises(self, facts: ClaimFacts) -> ClaimFacts:

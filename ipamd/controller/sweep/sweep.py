@@ -171,6 +171,8 @@ class Sweep:
         now = self._ports.steady()
         pause = max(self._terms.interval, _REST * (now - begun))
         self._believed_until = now + _BELIEVED * pause
+        if not self.counts.blind:
+            self._ports.sweep_waits.wake()
         return pause
 
     def doubt(self) -> str:

@@ -30,6 +30,8 @@ class Wait:
     seconds: float
     warning: str = ""
     """Reason of the Event that tells people, if one of them may be needed; the looks become fewer then."""
+    until_sweep: bool = False
+    """Whether a pass of the sweep that is believed ends the wait before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

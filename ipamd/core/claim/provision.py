@@ -77,7 +77,7 @@ def _order_again(facts: ClaimFacts, claim: Claim, order: EipOrder) -> Action:
     if facts.order_delivered:
         return _not_shown(claim, facts.ordered)
     if facts.blind:
-        return Wait(reason=facts.blind, seconds=_BLIND)
+        return Wait(reason=facts.blind, seconds=_BLIND, until_sweep=True)
     return _order(facts, order, attempt + 1, begun=False)
 
 

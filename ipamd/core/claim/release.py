@@ -111,7 +111,7 @@ def _doubt(facts: ClaimFacts, claim: Claim) -> Action | None:
     if not expected or expected in facts.released:
         return None
     if facts.blind:
-        return Wait(reason=facts.blind, seconds=_AGENT, warning="EIPsNotShown")
+        return Wait(reason=facts.blind, seconds=_AGENT, warning="EIPsNotShown", until_sweep=True)
     if facts.unshown_for < UNSHOWN:
         return Wait(reason=f"the cloud does not show {expected}", seconds=UNSHOWN / 2)
     return None

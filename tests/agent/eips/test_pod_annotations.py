@@ -54,7 +54,7 @@ def test_what_the_watch_shows_is_not_written_again(client, pods, pod, dns):
     annotations.write(pod, ADDRESS)
     version = metadata(client)["resourceVersion"]
     wanted = TOLD | ({dns.target: "198.18.0.1"} if dns.target else {})
-    eventually(lambda: wanted.items() <= pods.known(pod).annotations.items())
+    eventually(lambda: (seen := pods.known(pod)) and wanted.items() <= seen.annotations.items())
 
     annotations.write(pod, ADDRESS)
 

@@ -173,7 +173,7 @@ def test_a_pod_s_wait_for_its_eip_is_counted_once(client):
 
     announcer.bound(read(client), pod, binding)
     assert waits() == ([0, 0, 0, *[1] * 10], 4)
-    eventually(lambda: "tke.cloud.tencent.com/eip-id" in pods.known(pod).annotations)
+    eventually(lambda: (seen := pods.known(pod)) and "tke.cloud.tencent.com/eip-id" in seen.annotations)
     announcer.bound(read(client), pod, replace(binding, private_ip="10.0.1.6"))
 
     assert waits() == ([0, 0, 0, *[1] * 10], 4)

@@ -37,10 +37,10 @@ class CheckedBed(AgentBed):
         exit_code, answer = self.check()
         return exit_code == 0 and not answer["problems"]
 
-    def only_finding(self, fault, code, *, since, exit_code=1, seconds=20.0):
+    def only_finding(self, fault, code, *, since, exit_code=1, seconds=20.0, if_mended=lambda: None):
         """Return what `check` says once it says one thing, of this code and with this exit code.
 
-        `since` is when the fault was provoked, by the monotonic clock.
+        `since` is when the fault was provoked, by the monotonic clock; `if_mended` provokes it again.
         """
         assert fault in FAULTS
         said: Any = None
@@ -50,6 +50,8 @@ class CheckedBed(AgentBed):
             if finding is not None:
                 self._told(fault, finding, time.monotonic() - since)
                 return finding
+            if said[0] == 0 and not said[1]["problems"]:
+                if_mended()
         raise AssertionError(f"{fault}: not {code} alone with exit code {exit_code}, but {said}")
 
     def _told(self, fault, finding, seconds):

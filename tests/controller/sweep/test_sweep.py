@@ -345,15 +345,26 @@ def test_one_listing_without_the_eip_is_not_believed(world):
 
 @pytest.fixture
 def hidden(world):
-    """Hides all EIPs, as a wrong region does, another account's key, or a policy that filters lists."""
+    """Hides all EIPs, as a wrong region does, another account's key, or a policy that filters lists.
+
+    What it returns shows them again, as the end of the test does.
+    """
     put_away = {}
 
     def hide(_world):
         put_away.update(_world.addresses)
         _world.addresses.clear()
 
-    yield lambda: world.region.read(hide)
-    world.region.read(lambda w: w.addresses.update(put_away))
+    def show(_world):
+        _world.addresses.update(put_away)
+        put_away.clear()
+
+    def do_hide():
+        world.region.read(hide)
+        return lambda: world.region.read(show)
+
+    yield do_hide
+    world.region.read(show)
 
 
 def test_when_all_eips_are_hidden_no_other_is_ordered_and_no_deleted_claim_goes(world, hidden):
@@ -416,6 +427,23 @@ def test_a_deleted_claim_whose_eip_is_not_shown_is_kept_for_more_than_one_look(w
 
     world.wait_gone("web-0")
     assert claim.address.eip_id not in world.eips()
+
+
+def test_the_pass_that_sees_the_eips_again_wakes_who_waited_for_it(world, hidden):
+    controller = world.start_controller(sweep=terms(SweepMode.REPORT))
+    for name in ("web-0", "web-1", "web-2", "web-3", "web-4"):
+        world.create_pod(name)
+        world.wait_provisioned(name)
+        world.age_claim(name)
+    show = hidden()
+    world.wait(lambda: controller.leader.sweep.counts.blind)
+    world.remove_pod("web-0")
+    world.wait(lambda: [e for e in world.events("EIPsNotShown") if _is_about_claim(e, "web-0")])
+
+    show()
+
+    world.wait_gone("web-0")  # long before the claim would look again by itself
+    assert len(world.eips()) == 4
 
 
 def test_what_is_not_shown_counts_as_gone_only_while_passes_succeed(world):

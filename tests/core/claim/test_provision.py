@@ -123,7 +123,7 @@ def test_what_was_delivered_and_is_not_shown_is_told_and_never_ordered_a_second_
 def test_nothing_is_ordered_a_second_time_while_the_account_is_not_seen(known):
     action = decide(facts(begun(86400), pod(), eips=(), blind="it is not seen", **known))
 
-    assert action == do.Wait(reason="it is not seen", seconds=30.0)
+    assert action == do.Wait(reason="it is not seen", seconds=30.0, until_sweep=True)
 
 
 def test_what_a_spent_token_delivers_late_is_adopted():
