@@ -65,6 +65,17 @@ class RoleConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BandwidthPackageConfig:
+    """A shared bandwidth package; EIPs of one kind of line can join it."""
+
+    package_id: str = "bwp-demo0001"
+    network_type: str = "BGP"
+    """Or HIGH_QUALITY_BGP, ANYCAST, SINGLEISP_CMCC, SINGLEISP_CTCC, SINGLEISP_CUCC."""
+    most_eips: int | None = None
+    """EIPs that it may have; None for the quota of the region."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountConfig:
     """The account that owns everything in the region."""
 
@@ -74,7 +85,18 @@ class AccountConfig:
     roles: tuple[RoleConfig, ...] = (RoleConfig(),)
     single_isps: tuple[str, ...] = ("CMCC", "CTCC", "CUCC")
     """Lines the account is on the whitelist for; BGP is always allowed."""
-    bandwidth_packages: tuple[str, ...] = ("bwp-demo0001",)
+    bandwidth_packages: tuple[BandwidthPackageConfig, ...] = (
+        BandwidthPackageConfig(),
+        BandwidthPackageConfig(package_id="bwp-demo0002"),
+        *(
+            BandwidthPackageConfig(package_id=f"bwp-{line.lower()}0001", network_type=f"SINGLEISP_{line}")
+            for line in ("CMCC", "CTCC", "CUCC")
+        ),
+    )
+    address_types: tuple[str, ...] = ("EIP",)
+    """AddressTypes that are sold to the account in this region."""
+    after_package: str = "TRAFFIC_POSTPAID_BY_HOUR"
+    """How an EIP is billed that has left its package; no document says it."""
     network_type: str = "STANDARD"
     """Or LEGACY: EIPs are billed with their CVM."""
 
@@ -106,6 +128,9 @@ class Latencies:
     eip_unbind: float = 0.15
     eip_release: float = 0.1
     eip_modify: float = 0.1
+    eip_charge_type: float = 0.2
+    eip_package: float = 0.2
+    """Between a package's answer, which names no task, and the EIP that shows it."""
     eni_create: float = 0.1
     eni_attach: float = 0.3
     eni_detach: float = 0.3

@@ -210,6 +210,68 @@ EIP_PACKAGE_FULL = Situation(
     "LimitExceeded.BandwidthPackageResourceQuota",
     "The bandwidth package {package_id} can have {limit} resources and has {current}.",
 )
+EIP_PACKAGE_LINE = Situation(
+    "UnsupportedOperation.BandwidthPackageIdNotSupported",
+    "The bandwidth package {package_id} is of network type {network_type}, not {wanted}.",
+)
+EIP_IN_PACKAGE = Situation(
+    "InvalidParameterValue.ResourceAlreadyExisted", "The address {address_id} is in {package_id} already."
+)
+EIP_PREPAID_IN_PACKAGE = Situation(
+    "UnsupportedOperation.InvalidResourceInternetChargeType",
+    "The charge type {charge_type} of {address_id} cannot join a bandwidth package.",
+)
+EIP_NOT_IN_PACKAGE = Situation(
+    "InvalidParameterValue.ResourceNotFound", "The address {address_id} is not in {package_id}."
+)
+EIP_TYPE_STAYS_IN_PACKAGE = Situation(
+    "FailedOperation.IpTypeNotPermit", "A {address_type} cannot leave its bandwidth package."
+)
+EIP_RESOURCE_MALFORMED = Situation(
+    "InvalidParameterValue.ResourceIdMalformed", "The resource id {address_id} is malformed."
+)
+EIP_RESOURCE_NOT_FOUND = Situation(
+    "InvalidParameterValue.ResourceNotFound", "The resource {address_id} does not exist."
+)
+EIP_CHARGE_TYPE_SAME = Situation(
+    "InvalidParameterValue.InternetChargeTypeNotChanged", "The address {address_id} is {charge_type} already."
+)
+EIP_CHARGE_TYPE_QUOTA = Situation(
+    "LimitExceeded.ModifyAddressInternetChargeTypeQuota",
+    "The charge type of {address_id} was changed {limit} times, as often as it may be.",
+)
+EIP_CHARGE_TYPE_STAYS = Situation(
+    "UnsupportedOperation.InvalidAddressInternetChargeType",
+    "The charge type {charge_type} of {address_id} cannot be changed so.",
+)
+EIP_CHARGE_TYPE_NAT = Situation(
+    "UnsupportedOperation.NatNotSupported", "The address {address_id} belongs to a NAT gateway."
+)
+EIP_CHARGE_TYPE_ACCOUNT = Situation(
+    "InvalidAccount.NotSupported", "The account is of type LEGACY: EIPs are billed with their CVMs."
+)
+EIP_BANDWIDTH_OF_CVM = Situation(
+    "InvalidParameterValue.InconsistentInstanceInternetChargeType",
+    "The account is of type LEGACY: the bandwidth of {address_id} is its CVM's.",
+)
+EIP_CHARGE_RANGE = Situation(
+    "InvalidParameterValue.Range", "The bandwidth {bandwidth} Mbps is not within 1 to {limit}."
+)
+EIP_RANGE_MALFORMED = Situation(
+    "InvalidParameterValue.AddressIdMalformed", "The address id {address_id} is malformed."
+)
+EIP_RANGE_NOT_FOUND = Situation(
+    "InvalidParameterValue.AddressNotFound", "The address {address_id} does not exist."
+)
+EIP_RANGE_ACCOUNT = Situation(
+    "UnsupportedOperation.AccountNotSupported", "The account is of type LEGACY: EIPs have no range."
+)
+EIP_EGRESS = Situation(
+    "InvalidParameterValue.UnsupportedEgress", "The egress {egress} is not offered for {kind}."
+)
+EIP_TYPE_NEEDS = Situation(
+    "InvalidParameterValue.Combination", "The address type {address_type} and {name} {reason}."
+)
 EIP_TAG_INVALID = Situation("InvalidParameterValue.InvalidTag", "The tag {key} is not valid: {reason}.")
 EIP_TAG_QUOTA = Situation("LimitExceeded.TagQuota", "A resource can have {limit} tags; {count} were given.")
 # The page of the tag product has LimitExceeded.TagValue; this is the code that AllocateAddresses lists.

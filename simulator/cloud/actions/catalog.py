@@ -2,10 +2,12 @@
 
 from simulator.cloud import situations
 from simulator.cloud.actions import (
+    account_queries,
     cvm_queries,
     eip_attributes,
     eip_binding,
     eip_orders,
+    eip_packages,
     eip_queries,
     eni_addresses,
     eni_attachment,
@@ -22,7 +24,9 @@ ALL = (
     *eip_orders.ACTIONS,
     *eip_binding.ACTIONS,
     *eip_attributes.ACTIONS,
+    *eip_packages.ACTIONS,
     *eip_queries.ACTIONS,
+    *account_queries.ACTIONS,
     *task_queries.ACTIONS,
     *eni_creation.ACTIONS,
     *eni_attachment.ACTIONS,

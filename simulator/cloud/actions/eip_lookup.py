@@ -9,9 +9,14 @@ from simulator.cloud.state.world import World
 _ADDRESS_ID = re.compile(r"eip-[0-9a-z]{8}")
 
 
+def is_id(text: str) -> bool:
+    """Whether the text has the form of an EIP's id."""
+    return _ADDRESS_ID.fullmatch(text) is not None
+
+
 def check_id(address_id: str) -> None:
     """Raise ApiError unless the id has the form of an EIP's."""
-    if not _ADDRESS_ID.fullmatch(address_id):
+    if not is_id(address_id):
         raise situations.EIP_MALFORMED.error(address_id=address_id)
 
 

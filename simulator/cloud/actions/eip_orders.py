@@ -1,4 +1,4 @@
-"""Buying and giving back EIPs: AllocateAddresses, ReleaseAddresses, and what the account may and how it pays.
+"""Buying and giving back EIPs: AllocateAddresses, ReleaseAddresses.
 
 A new EIP is CREATING, then UNBIND; a released one is OFFLINING, then gone. Sources: documents 215/16699,
 215/16700, 215/16701 and the quotas of 1199/41648.
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator.cloud import situations
-from simulator.cloud.actions import eip_lookup, tags
+from simulator.cloud.actions import eip_lookup, eip_packages, tags
 from simulator.cloud.actions.action import Action, Call, CamNames, JsonObject, start_task
 from simulator.cloud.config import LEGACY
 from simulator.cloud.parameters import BOOLEAN, INTEGER, TAGS, TEXT, TEXTS, Record, check_not_empty
@@ -18,8 +18,10 @@ from simulator.cloud.state.schedule import Change
 from simulator.cloud.state.world import World
 
 _ISPS = ("BGP", "CMCC", "CTCC", "CUCC")
-_DAILY_EIPS = "DAILY_EIP_APPLY"
-_DAILY_SINGLE_ISP = "DAILY_SINGLEISP_APPLY"
+_EGRESSES = ("center_egress1", "center_egress2", "center_egress3")
+_ONLY_WITH = {"AnycastZone": "AnycastEIP", "AntiDDoSPackageId": "AntiDDoSEIP"}
+DAILY_EIPS = "DAILY_EIP_APPLY"
+DAILY_SINGLE_ISP = "DAILY_SINGLEISP_APPLY"
 _MAX_BANDWIDTH = {
     "BANDWIDTH_PACKAGE": 2000,
     "BANDWIDTH_POSTPAID_BY_HOUR": 100,
@@ -28,9 +30,14 @@ _MAX_BANDWIDTH = {
 }
 
 
+def most_bandwidth(charge_type: str) -> int:
+    """Give the highest bandwidth in Mbps of a charge type (document 1199/48333)."""
+    return _MAX_BANDWIDTH[charge_type]
+
+
 def check_bandwidth(charge_type: str, bandwidth: int) -> None:
-    """Raise ApiError unless a bandwidth in Mbps may be had with a charge type (document 1199/48333)."""
-    limit = _MAX_BANDWIDTH[charge_type]
+    """Raise ApiError unless a bandwidth in Mbps may be had with a charge type."""
+    limit = most_bandwidth(charge_type)
     if bandwidth < 1:
         raise situations.EIP_BANDWIDTH_SMALL.error(bandwidth=bandwidth)
     if bandwidth > limit:
@@ -44,12 +51,24 @@ def _check_line(world: World, isp: str) -> None:
         raise situations.EIP_ISP_NOT_ALLOWED.error(isp=isp)
 
 
-def _check_type(params: Mapping[str, Any]) -> None:
+def _check_type(world: World, params: Mapping[str, Any]) -> None:
     address_type = params.get("AddressType", "EIP")
-    if address_type == "AnycastEIP":
-        raise situations.EIP_ANYCAST.error()
-    if address_type != "EIP":
+    if address_type not in world.config.account.address_types:
+        if address_type == "AnycastEIP":
+            raise situations.EIP_ANYCAST.error()
         raise situations.EIP_TYPE_UNSUPPORTED.error(address_type=address_type)
+    for name, owner in _ONLY_WITH.items():
+        if name in params and address_type != owner:
+            raise situations.EIP_TYPE_NEEDS.error(
+                address_type=address_type, name=name, reason="do not go together"
+            )
+    if address_type == "AntiDDoSEIP" and not params.get("AntiDDoSPackageId"):
+        raise situations.EIP_TYPE_NEEDS.error(
+            address_type=address_type, name="AntiDDoSPackageId", reason="go together"
+        )
+    egress, isp = params.get("Egress", _EGRESSES[0]), params.get("InternetServiceProvider", "BGP")
+    if egress not in _EGRESSES or ("Egress" in params and address_type != "HighQualityEIP" and isp == "BGP"):
+        raise situations.EIP_EGRESS.error(egress=egress, kind=f"{address_type} on line {isp}")
     if len(params.get("AddressName", "")) > 128:
         raise situations.EIP_NAME_TOO_LONG.error()
 
@@ -60,26 +79,23 @@ def _check_charge(world: World, params: Mapping[str, Any]) -> None:
     if named and world.config.account.network_type == LEGACY:
         raise situations.EIP_BILLED_BY_CVM.error(names=" and ".join(named))
     charge_type = params.get("InternetChargeType", "TRAFFIC_POSTPAID_BY_HOUR")
-    package_id = params.get("BandwidthPackageId", "")
     if charge_type not in _MAX_BANDWIDTH:
         raise situations.EIP_CHARGE_TYPE.error(charge_type=charge_type, reason="does not exist")
     if (charge_type == "BANDWIDTH_PREPAID_BY_MONTH") != ("AddressChargePrepaid" in params):
         raise situations.EIP_CHARGE_TYPE.error(
             charge_type=charge_type, reason="and AddressChargePrepaid do not go together"
         )
-    if (charge_type == "BANDWIDTH_PACKAGE") != bool(package_id):
+    package_id = params.get("BandwidthPackageId", "")
+    if (charge_type == eip_packages.IN_PACKAGE) != bool(package_id):
         raise situations.EIP_CHARGE_TYPE.error(
             charge_type=charge_type, reason="and BandwidthPackageId do not go together"
         )
-    if package_id and not package_id.startswith("bwp-"):
-        raise situations.EIP_PACKAGE_MALFORMED.error(package_id=package_id)
-    if package_id and package_id not in world.config.account.bandwidth_packages:
-        raise situations.EIP_PACKAGE_NOT_FOUND.error(package_id=package_id)
-    held = sum(address.bandwidth_package_id == package_id for address in world.addresses.values())
-    if package_id and held >= world.config.quotas.package_eips:
-        raise situations.EIP_PACKAGE_FULL.error(
-            package_id=package_id, limit=world.config.quotas.package_eips, current=held
+    if package_id:
+        line = eip_packages.network_type(
+            params.get("AddressType", "EIP"), params.get("InternetServiceProvider", "BGP")
         )
+        package = eip_packages.package_of(world, package_id)
+        eip_packages.check_room(world, package, line, params.get("AddressCount", 1))
     check_bandwidth(charge_type, params.get("InternetMaxBandwidthOut", 1))
 
 
@@ -91,7 +107,7 @@ def _check_quota(world: World, isp: str, count: int, now: float) -> None:
     if current + count > limit:
         raise situations.EIP_QUOTA.error(limit=limit, current=current, count=count)
     daily_limit = quotas.daily_single_isp_applications if single else quotas.daily_eip_applications
-    today = world.daily.today(_DAILY_SINGLE_ISP if single else _DAILY_EIPS, now)
+    today = world.daily.today(DAILY_SINGLE_ISP if single else DAILY_EIPS, now)
     if today + count > daily_limit:
         raise situations.EIP_DAILY_QUOTA.error(limit=daily_limit, current=today)
 
@@ -136,7 +152,7 @@ def _check_order(world: World, params: Mapping[str, Any], now: float) -> None:
     isp = params.get("InternetServiceProvider", "BGP")
     if not 1 <= count <= world.config.quotas.total_eips:
         raise situations.EIP_COUNT.error(count=count, limit=world.config.quotas.total_eips)
-    _check_type(params)
+    _check_type(world, params)
     _check_line(world, isp)
     _check_charge(world, params)
     if not world.balance_ok:
@@ -160,10 +176,12 @@ def allocate_addresses(world: World, call: Call) -> JsonObject:
         address.bandwidth = params.get("InternetMaxBandwidthOut", address.bandwidth)
         address.bandwidth_package_id = params.get("BandwidthPackageId", "")
         address.name = params.get("AddressName", address.name)
+        address.address_type = params.get("AddressType", address.address_type)
+        address.egress = params.get("Egress", address.egress)
         address.tags = dict(own_tags)
     for key, value in own_tags.items():
         world.tag_values.setdefault(key, set()).add(value)
-    world.daily.add(_DAILY_EIPS if isp == "BGP" else _DAILY_SINGLE_ISP, count, call.now)
+    world.daily.add(DAILY_EIPS if isp == "BGP" else DAILY_SINGLE_ISP, count, call.now)
     ids = [address.address_id for address in ordered]
     seconds = world.config.latencies.eip_create
     task = start_task(world, call, _Delivery(world, ordered), seconds=seconds, resources=ids)
@@ -195,7 +213,7 @@ def release_addresses(world: World, call: Call) -> JsonObject:
     ids = list(dict.fromkeys(call.params["AddressIds"]))
     released = [eip_lookup.existing(world, address_id) for address_id in ids]
     for address in released:
-        if address.address_type != "EIP":
+        if address.address_type == "WanIP":
             raise situations.EIP_RELEASE_TYPE.error(address_id=address.address_id)
         eip_lookup.check_free(address)
         if address.status is not EipStatus.UNBIND:
@@ -206,40 +224,6 @@ def release_addresses(world: World, call: Call) -> JsonObject:
         address.status = EipStatus.OFFLINING
         address.task_id = task.task_id
     return {"TaskId": str(task.task_id)}
-
-
-def describe_network_account_type(world: World, call: Call) -> JsonObject:
-    """DescribeNetworkAccountType: how the account pays for EIPs."""
-    del call
-    return {"NetworkAccountType": world.config.account.network_type}
-
-
-def describe_address_quota(world: World, call: Call) -> JsonObject:
-    """DescribeAddressQuota (document 215/16701)."""
-    quotas = world.config.quotas
-    rows = (
-        ("MONTHLY_RECOVER_QUOTA", 0, 3),
-        ("TOTAL_EIP_QUOTA", len(world.eips(single_isp=False)), quotas.total_eips),
-        (_DAILY_EIPS, world.daily.today(_DAILY_EIPS, call.now), quotas.daily_eip_applications),
-        (
-            "DAILY_PUBLIC_IP_ASSIGN",
-            world.daily.today("DAILY_PUBLIC_IP_ASSIGN", call.now),
-            quotas.daily_public_ip_assignments,
-        ),
-        ("LOCALBGP_EIP_QUOTA", 0, 10),
-        ("SINGLEISP_EIP_QUOTA", len(world.eips(single_isp=True)), quotas.single_isp_eips),
-        (
-            _DAILY_SINGLE_ISP,
-            world.daily.today(_DAILY_SINGLE_ISP, call.now),
-            quotas.daily_single_isp_applications,
-        ),
-    )
-    return {
-        "QuotaSet": [
-            {"QuotaId": name, "QuotaCurrent": current, "QuotaLimit": limit, "QuotaGroup": world.config.region}
-            for name, current, limit in rows
-        ]
-    }
 
 
 ACTIONS = (
@@ -283,21 +267,5 @@ ACTIONS = (
         rate=10,
         cam=CamNames(service="cvm", resource="eip", id_parameter="AddressIds"),
         writes=True,
-    ),
-    Action(
-        name="DescribeNetworkAccountType",
-        product="vpc",
-        handler=describe_network_account_type,
-        parameters=Record({}),
-        rate=20,
-        cam=CamNames(service="vpc", resource="*"),
-    ),
-    Action(
-        name="DescribeAddressQuota",
-        product="vpc",
-        handler=describe_address_quota,
-        parameters=Record({}),
-        rate=10,
-        cam=CamNames(service="cvm", resource="eip"),
     ),
 )

@@ -103,7 +103,7 @@ def _shown(world: World, address: Address) -> JsonObject:
         "TagSet": paging.tag_set(address.tags),
         "DeadlineDate": None,
         "InstanceType": _instance_type(world, address),
-        "Egress": "center_egress1",
+        "Egress": address.egress,
         "AntiDDoSPackageId": "",
         "RenewFlag": "",
         "BandwidthPackageId": address.bandwidth_package_id or None,

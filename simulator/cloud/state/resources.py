@@ -62,6 +62,9 @@ class Address:
     charge_type: str = "TRAFFIC_POSTPAID_BY_HOUR"
     bandwidth: int = 1
     bandwidth_package_id: str = ""
+    charge_changes: int = 0
+    """How often ModifyAddressInternetChargeType has changed `charge_type`."""
+    egress: str = "center_egress1"
     name: str = "未命名"
     tags: dict[str, str] = field(default_factory=dict)
     status: EipStatus = EipStatus.CREATING

@@ -44,7 +44,7 @@ def test_an_order_keeps_its_parameters(cloud):
         cloud.eip(
             InternetServiceProvider="CMCC",
             InternetChargeType="BANDWIDTH_PACKAGE",
-            BandwidthPackageId="bwp-demo0001",
+            BandwidthPackageId="bwp-cmcc0001",
             InternetMaxBandwidthOut=2000,
             AddressName="game",
             Tags=tags,
@@ -52,7 +52,7 @@ def test_an_order_keeps_its_parameters(cloud):
     )
     assert shown["AddressIp"].startswith("198.18.64.")
     assert shown["InternetChargeType"] == "BANDWIDTH_PACKAGE"
-    assert shown["BandwidthPackageId"] == "bwp-demo0001"
+    assert shown["BandwidthPackageId"] == "bwp-cmcc0001"
     assert shown["Bandwidth"] == 2000
     assert shown["AddressName"] == "game"
     assert shown["TagSet"] == tags

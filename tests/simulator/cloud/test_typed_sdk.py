@@ -49,6 +49,13 @@ def scenario(cloud):
     call("AssociateAddress", {"AddressId": address_id, "NetworkInterfaceId": eni, "PrivateIpAddress": ip})
     call("ModifyAddressesBandwidth", {"AddressIds": [address_id], "InternetMaxBandwidthOut": 5})
     call("ModifyAddressAttribute", {"AddressId": address_id, "AddressName": "n"})
+    hourly = {"AddressId": address_id, "InternetChargeType": "BANDWIDTH_POSTPAID_BY_HOUR"}
+    call("ModifyAddressInternetChargeType", {**hourly, "InternetMaxBandwidthOut": 5})
+    call("DescribeAddressBandwidthRange", {"AddressIds": [address_id]})
+    package = {"BandwidthPackageId": "bwp-demo0001", "ResourceIds": [address_id]}
+    call("AddBandwidthPackageResources", package)
+    call("MigrateBandwidthPackageResources", {**package, "TargetBandwidthPackageId": "bwp-demo0002"})
+    call("RemoveBandwidthPackageResources", {**package, "BandwidthPackageId": "bwp-demo0002"})
     call("DescribeAddresses")
     call("DescribeAddressQuota")
     call("DescribeNetworkAccountType")
