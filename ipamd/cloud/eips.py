@@ -10,6 +10,7 @@ from ipamd.cloud import decoding, fields, paging, tasks
 from ipamd.cloud.inhibition import Scope
 from ipamd.cloud.session import Calls
 from ipamd.core import model
+from ipamd.core.annotations.address_kinds import ORDINARY
 from ipamd.core.cloud_errors.codes import cloud_error
 from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.cloud_errors.kind import CloudErrorKind
@@ -147,8 +148,9 @@ def scope_of(order: model.EipOrder) -> Scope:
     """
     lines = "BGP lines" if order.isp == "BGP" else "single lines"
     package = order.bandwidth_package_id or "no package"
+    kind = " ".join(filter(None, (order.isp, order.address_type, order.egress, order.anycast_zone)))
     return Scope(
-        f"{order.isp} {order.charge_type} {package}",
+        f"{kind} {order.charge_type} {package}",
         {
             "AddressQuotaLimitExceeded": lines,
             "FailedOperation.BalanceInsufficient": "the account's money",
@@ -164,12 +166,16 @@ def _order(order: model.EipOrder, tags: Mapping[str, str], client_token: str) ->
     params: dict[str, Any] = {
         "AddressCount": 1,
         "InternetServiceProvider": order.isp,
-        "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
+        "Tags": [{"Key": key, "Value": value} for key, value in (dict(order.tags) | dict(tags)).items()],
         "ClientToken": client_token,
     }
     optional = {
         "AddressName": order.name,
+        "AddressType": order.address_type if order.address_type != ORDINARY else "",
+        "AntiDDoSPackageId": order.anti_ddos_package_id,
+        "AnycastZone": order.anycast_zone,
         "BandwidthPackageId": order.bandwidth_package_id,
+        "Egress": order.egress,
         "InternetChargeType": order.charge_type,
         "InternetMaxBandwidthOut": order.bandwidth_mbps,
     }

@@ -221,7 +221,16 @@ class EipOrder:
     """Empty leaves it to the account, as one that is billed by CVM demands (`account_types`)."""
     bandwidth_package_id: str = ""
     name: str = ""
-    """At most 128 characters."""
+    """At most 128 characters; empty for the one that the controller gives."""
+    address_type: str = "EIP"
+    anycast_zone: str = ""
+    """Of an AnycastEIP; empty for the cloud's default."""
+    egress: str = ""
+    """Of a HighQualityEIP or a single line; empty for the cloud's default."""
+    anti_ddos_package_id: str = ""
+    """Of an AntiDDoSEIP."""
+    tags: tuple[tuple[str, str], ...] = ()
+    """Keys and values of the user's, in the order of the keys; ours come on top."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,8 @@ NAMESPACES = "tke-eip-namespaces"
 
 _NAME_LIMIT = 128
 """Characters of an AddressName (API page ModifyAddressAttribute)."""
-_BEFORE_UID = "-eipclaim-"
+BEFORE_UID = "-eipclaim-"
+"""In the name of an EIP of ours, what stands before the UID of its claim."""
 _TOKEN_LIMIT = 64
 """ASCII characters of a ClientToken (API page AllocateAddresses)."""
 
@@ -35,15 +36,20 @@ def of_cluster(cluster_id: str) -> dict[str, str]:
 
 def name_of(namespace: str, name: str, claim_uid: str) -> str:
     """Return the name of an EIP that is created for a claim; its end is the UID."""
-    end = f"{_BEFORE_UID}{claim_uid}"
+    end = f"{BEFORE_UID}{claim_uid}"
     return f"{namespace}-{name}"[: _NAME_LIMIT - len(end)] + end
+
+
+def names_claim(name: str) -> bool:
+    """Whether a name is one by which an EIP of a claim may be known."""
+    return BEFORE_UID in name
 
 
 def claim_of(tags: Mapping[str, str], name: str) -> str:
     """Return the UID of the claim that an EIP was created for, by tag or else by name; empty for none."""
     if CLAIM_UID in tags:
         return tags[CLAIM_UID]
-    return name.rpartition(_BEFORE_UID)[2] if _BEFORE_UID in name else ""
+    return name.rpartition(BEFORE_UID)[2] if names_claim(name) else ""
 
 
 def created_for(tags: Mapping[str, str], name: str, cluster_id: str, claim_uid: str) -> bool:

@@ -32,6 +32,11 @@ def test_an_order_becomes_an_unbound_eip_with_its_attributes_and_tags(cloud, reg
     assert (stored["bandwidth"], stored["name"]) == (20, "web-0")
 
 
+def test_the_tags_of_the_order_stand_beside_ours_and_never_in_their_place(cloud, allocate):
+    eip_id = allocate("token-1", model.EipOrder(tags=(("team", "web"), *((key, "x") for key in TAGS))))
+    assert cloud.describe_eip(eip_id).tags == {**TAGS, "team": "web"}
+
+
 def test_a_bandwidth_package_is_named_in_the_order(region, allocate):
     order = model.EipOrder(charge_type="BANDWIDTH_PACKAGE", bandwidth_package_id="bwp-demo0001")
     eip_id = allocate("token-1", order)

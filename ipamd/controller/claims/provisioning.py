@@ -22,6 +22,8 @@ from ipamd.core.claim.eipclaim import PROVISIONED, Claim, condition
 from ipamd.core.claim.reason import Reason
 from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.cloud_errors.kind import CloudErrorKind
+from ipamd.core.eip.tagging import Tagging
+from ipamd.core.model import EipOrder
 from ipamd.runtime.reconcile import Result
 
 log = logging.getLogger(__name__)
@@ -81,13 +83,14 @@ class Provisioning:
         try:
             fitted = self._account.fit(action.order)
             order = self._ports.cloud.allocate_eip(
-                dataclasses.replace(fitted, name=tags.name_of(claim.namespace, claim.name, claim.uid)),
+                dataclasses.replace(fitted, name=_name(claim, fitted, tagging)),
                 tagging.tags_of(self._cluster_id, claim.uid),
                 tags.client_token(claim.uid, action.attempt),
                 self._ports.fence.deadline(),
             )
         except CloudError as e:
-            if e.kind is CloudErrorKind.TAGS and self._limits.refused(tagging):
+            # Tags of the Pod's own may be the cause, and are no reason for others to have fewer.
+            if e.kind is CloudErrorKind.TAGS and not fitted.tags and self._limits.refused(tagging):
                 return self._give_fewer_tags(claim, action, e)
             if failures.is_answer(e):
                 self._ports.promises.order_refused(claim.uid)
@@ -130,3 +133,10 @@ class Provisioning:
             )
         self._ports.teller.both(claim, "Warning", "FailedAllocateEIP", failures.told(error))
         return Result(requeue_after=meaning.pause, failed=True)
+
+
+def _name(claim: Claim, order: EipOrder, tagging: Tagging) -> str:
+    """Return the user's name for the EIP, or the claim's, by which it is known without the tag of the UID."""
+    if order.name and tagging is Tagging.FULL:
+        return order.name
+    return tags.name_of(claim.namespace, claim.name, claim.uid)

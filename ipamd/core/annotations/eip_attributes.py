@@ -1,19 +1,18 @@
 """`eip-attributes`: which EIP to create for a Pod.
 
-The value is a JSON object with `Bandwidth` and `ISP`, or with the parameter names of AllocateAddresses
-(`InternetMaxBandwidthOut`, `InternetServiceProvider`, `InternetChargeType`, `BandwidthPackageId`), where the
-long name wins over the short one. Go, in which TKE is written, reads field names whatever their case, and so
-do we. Empty it means 100 Mbps, BGP, billed by traffic. Limits: document "Bandwidth limits" of EIP billing
-(1..100 Mbps for traffic and hourly bandwidth, 1..2000 in a bandwidth package). Pure. Errors name field, value
-and what is allowed; whose annotation it is, the caller adds.
+The value is a JSON object with `Bandwidth` and `ISP`, or with parameter names of AllocateAddresses
+(`allocate_fields`), where the long name wins over the short one. Empty it means 100 Mbps, BGP, billed by
+traffic. Limits: document "Bandwidth limits" of EIP billing (1..100 Mbps for traffic and hourly bandwidth,
+1..2000 in a bandwidth package). Pure. Errors name field, value and what is allowed; whose annotation it is,
+the caller adds.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from ipamd.core import model
+from ipamd.core.annotations import address_kinds, allocate_fields
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.text.quoting import shown
 
@@ -27,17 +26,7 @@ MOST_MBPS: Mapping[str, int] = {BY_TRAFFIC: 100, BY_BANDWIDTH: 100, IN_PACKAGE: 
 """The highest bandwidth of each InternetChargeType that a Pod may choose; prepaid ones have no place here."""
 CHARGE_TYPES = (*MOST_MBPS, BY_CVM)
 
-_KNOWN = (
-    "Bandwidth",
-    "ISP",
-    "InternetMaxBandwidthOut",
-    "InternetServiceProvider",
-    "InternetChargeType",
-    "BandwidthPackageId",
-)
-_SPELLINGS = {name.casefold(): name for name in _KNOWN}
-_LONGEST = 2048
-"""Characters of an annotation that are looked at."""
+_PREPAID = "BANDWIDTH_PREPAID_BY_MONTH"
 _NUMBER = re.compile(r"[0-9]{1,6}")
 _PACKAGE_ID = re.compile(r"bwp-[0-9a-z]{1,32}")
 
@@ -46,55 +35,50 @@ def order_of(text: str) -> model.EipOrder:
     """Return the order that the value of `eip-attributes` describes; errors: InvalidInputError."""
     if not text.strip():
         return model.EipOrder()
-    fields = _fields(text)
-    charge_type = _choice(fields, "InternetChargeType", CHARGE_TYPES, BY_TRAFFIC)
+    fields = allocate_fields.read(text)
+    charge_type = _charge_type(fields)
     package_id = _package_id(fields, charge_type)
     isp_field = "InternetServiceProvider" if "InternetServiceProvider" in fields else "ISP"
     bandwidth_field = "InternetMaxBandwidthOut" if "InternetMaxBandwidthOut" in fields else "Bandwidth"
-    return model.EipOrder(
-        isp=_choice(fields, isp_field, ISPS, "BGP"),
+    order = model.EipOrder(
+        isp=allocate_fields.choice(fields, isp_field, ISPS, "BGP"),
         bandwidth_mbps=_bandwidth(fields, bandwidth_field, charge_type),
         charge_type=charge_type,
         bandwidth_package_id=package_id,
+        name=allocate_fields.text_of(fields, "AddressName"),
+        address_type=allocate_fields.choice(
+            fields, "AddressType", address_kinds.TYPES, address_kinds.ORDINARY
+        ),
+        anycast_zone=allocate_fields.text_of(fields, "AnycastZone"),
+        egress=allocate_fields.text_of(fields, "Egress"),
+        anti_ddos_package_id=allocate_fields.text_of(fields, "AntiDDoSPackageId"),
+        tags=_tags(fields.get("Tags", [])),
     )
+    address_kinds.check(order)
+    return order
 
 
-def _fields(text: str) -> dict[str, Any]:
-    if len(text) > _LONGEST:
-        raise InvalidInputError(f"it has {len(text)} characters; allowed are {_LONGEST}")
-    try:
-        fields = json.loads(text, object_pairs_hook=_fields_of)
-    except (ValueError, RecursionError) as e:
+def _charge_type(fields: Mapping[str, Any]) -> str:
+    if fields.get("InternetChargeType") == _PREPAID:
         raise InvalidInputError(
-            f"{shown(text)} is not JSON ({e}); allowed is an object such as "
-            '{"Bandwidth":"100","ISP":"BGP"}, or nothing for the defaults'
-        ) from e
-    if not isinstance(fields, dict):
-        raise InvalidInputError(
-            f'{shown(text)} is not a JSON object; allowed is for example {{"Bandwidth":"100","ISP":"BGP"}}'
+            f"InternetChargeType is {shown(_PREPAID)}, which is not allowed, because "
+            f"{allocate_fields.REFUSED['AddressChargePrepaid']}; allowed are {', '.join(CHARGE_TYPES)}"
         )
-    unknown = sorted(name for name in fields if name not in _KNOWN)
-    if unknown:
-        raise InvalidInputError(
-            f"unknown field {', '.join(map(shown, unknown[:5]))}; allowed are {', '.join(_KNOWN)}"
-        )
-    return fields
+    return allocate_fields.choice(fields, "InternetChargeType", CHARGE_TYPES, BY_TRAFFIC)
 
 
-def _fields_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [_SPELLINGS.get(name.casefold(), name) for name, _ in pairs]
-    fields = dict(zip(names, (value for _, value in pairs), strict=True))
-    if len(fields) < len(pairs):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InvalidInputError(f"field {shown(twice)} is given more than once; allowed is once")
-    return fields
-
-
-def _choice(fields: Mapping[str, Any], field: str, allowed: tuple[str, ...], default: str) -> str:
-    value = fields.get(field, default)
-    if not isinstance(value, str) or value not in allowed:
-        raise InvalidInputError(f"{field} is {shown(value)}; allowed are {', '.join(allowed)}")
-    return value
+def _tags(value: object) -> tuple[tuple[str, str], ...]:
+    """Return the tags in the order of their keys: how they are written makes no difference."""
+    entries = value if isinstance(value, list) else [value]
+    found = []
+    for entry in entries:
+        parts = {key.casefold(): part for key, part in entry.items()} if isinstance(entry, dict) else {}
+        if set(parts) != {"key", "value"} or not all(isinstance(part, str) for part in parts.values()):
+            raise InvalidInputError(
+                f'Tags has {shown(entry)}; allowed is a list such as [{{"Key":"team","Value":"web"}}]'
+            )
+        found.append((parts["key"], parts["value"]))
+    return tuple(sorted(found))
 
 
 def _bandwidth(fields: Mapping[str, Any], field: str, charge_type: str) -> int:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ipamd.core import model
-from ipamd.core.annotations import eip_id_list
+from ipamd.core.annotations import address_kinds, eip_id_list
+from ipamd.core.annotations.address_kinds import ORDINARY
 from ipamd.core.annotations.eip import DeletePolicy, EipRequest, expiry_of
 from ipamd.core.annotations.eip_attributes import BY_CVM
 from ipamd.core.errors import InvalidInputError
@@ -25,8 +26,16 @@ def write(request: EipRequest) -> dict[str, Any]:
     attributes: dict[str, Any] = {"isp": order.isp, "chargeType": order.charge_type}
     if order.charge_type != BY_CVM:
         attributes["bandwidthMbps"] = order.bandwidth_mbps
-    if order.bandwidth_package_id:
-        attributes["bandwidthPackageID"] = order.bandwidth_package_id
+    optional = {
+        "bandwidthPackageID": order.bandwidth_package_id,
+        "name": order.name,
+        "addressType": order.address_type if order.address_type != ORDINARY else "",
+        "anycastZone": order.anycast_zone,
+        "egress": order.egress,
+        "antiDDoSPackageID": order.anti_ddos_package_id,
+        "tags": [{"key": key, "value": value} for key, value in order.tags],
+    }
+    attributes |= {name: value for name, value in optional.items() if value}
     return {"attributes": attributes, **spec}
 
 
@@ -61,12 +70,32 @@ def _order(attributes: object) -> model.EipOrder:
             raise InvalidInputError(
                 f"spec.attributes.{field} is {attributes.get(field)!r}; allowed is a word"
             )
-    return model.EipOrder(
+    order = model.EipOrder(
         isp=attributes["isp"],
         bandwidth_mbps=bandwidth,
         charge_type=attributes["chargeType"],
         bandwidth_package_id=_word(attributes.get("bandwidthPackageID")),
+        name=_word(attributes.get("name")),
+        address_type=_word(attributes.get("addressType")) or ORDINARY,
+        anycast_zone=_word(attributes.get("anycastZone")),
+        egress=_word(attributes.get("egress")),
+        anti_ddos_package_id=_word(attributes.get("antiDDoSPackageID")),
+        tags=_tags(attributes.get("tags")),
     )
+    try:
+        address_kinds.check(order)
+    except InvalidInputError as e:
+        raise InvalidInputError(f"spec.attributes: {e.message}") from e
+    return order
+
+
+def _tags(entries: object) -> tuple[tuple[str, str], ...]:
+    found = []
+    for entry in entries if isinstance(entries, list) else ():
+        if not isinstance(entry, Mapping) or not _word(entry.get("key")):
+            raise InvalidInputError(f"spec.attributes.tags has {entry!r}; allowed are objects with a key")
+        found.append((_word(entry["key"]), _word(entry.get("value"))))
+    return tuple(sorted(found))
 
 
 def _address_ids(entries: object) -> tuple[str, ...]:

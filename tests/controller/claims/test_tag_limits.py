@@ -97,3 +97,34 @@ def test_where_no_tags_are_taken_at_all_the_name_alone_tells_whose_an_eip_is(wor
     world.remove_pod("web-0")
     world.wait_gone("web-0")
     assert not world.eips()
+
+
+def test_tags_of_one_pod_s_own_cost_no_other_pod_its_tags(world):
+    refuse_all_tags(world)
+    world.start_controller()
+    world.create_pod("web-0", {"eip-attributes": '{"Tags":[{"Key":"team","Value":"web"}]}'})
+    world.wait(lambda: world.events("FailedAllocateEIP"))
+    assert world.claim_object("web-0")["status"]["conditions"][0]["reason"] == "TagsRefused"
+    world.region.faults.clear()
+    world.create_pod("web-1")
+    world.wait_provisioned("web-1")
+    assert tags.CLAIM_UID in the_eip(world, world.claim("web-1"))["tags"]
+    assert world.events("EIPTagsRefused") == []
+
+
+def test_a_name_and_tags_of_the_pod_s_own_are_at_its_eip_beside_ours(world):
+    fields = '{"AddressName":"shop","Tags":[{"Key":"team","Value":"web"}]}'
+    world.start_controller()
+    world.create_pod("web-0", {"eip-attributes": fields})
+    world.wait_provisioned("web-0")
+    claim = world.claim("web-0")
+    eip = the_eip(world, claim)
+    assert eip["name"] == "shop"
+    assert eip["tags"] == {**tags.of_claim(CLUSTER, claim.uid), "team": "web"}
+
+
+def test_an_eip_that_is_known_by_its_name_only_has_none_of_the_pod_s(world, untagged):
+    world.create_pod("web-3", {"eip-attributes": '{"AddressName":"shop"}'})
+    world.wait_provisioned("web-3")
+    claim = world.claim("web-3")
+    assert the_eip(world, claim)["name"] == f"default-web-3-eipclaim-{claim.uid}"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipamd.core.annotations import eip_attributes
+from ipamd.core.annotations import allocate_fields
 from ipamd.core.annotations.eip import DeletePolicy, request_of
 from ipamd.core.annotations.eip_attributes import (
     BY_BANDWIDTH,
@@ -172,7 +172,7 @@ def test_a_field_given_twice_is_refused():
 
 
 def test_an_annotation_of_absurd_size_is_refused_by_its_size():
-    assert "2048" in refusal({EIP_ATTRIBUTES: '{"Bandwidth":"' + "1" * 100_000 + '"}'})
+    assert "8192" in refusal({EIP_ATTRIBUTES: '{"Bandwidth":"' + "1" * 100_000 + '"}'})
 
 
 json_values = st.recursive(
@@ -181,7 +181,9 @@ json_values = st.recursive(
     max_leaves=5,
 )
 fields = st.dictionaries(
-    st.sampled_from(eip_attributes._KNOWN) | st.text(max_size=10), json_values, max_size=6
+    st.sampled_from((*allocate_fields.KNOWN, *allocate_fields.REFUSED)) | st.text(max_size=10),
+    json_values,
+    max_size=6,
 )
 
 
