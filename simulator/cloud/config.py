@@ -157,6 +157,8 @@ class InstanceTypeConfig:
     memory_gib: int
     enis: int
     ips_per_eni: int
+    extended_enis: int = 0
+    """How many ENIs it takes besides, each for one Pod (AttachType 1)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

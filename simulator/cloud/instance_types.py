@@ -19,6 +19,8 @@ class InstanceType:
     memory_gib: int
     enis: int
     ips_per_eni: int
+    extended_enis: int = 0
+    """Extended ENIs that it takes besides (document 457/43559, "exclusive ENI")."""
 
     @property
     def family(self) -> str:
@@ -47,9 +49,20 @@ def _ips_per_eni(cpu: int) -> int:
     return 10 if cpu >= 2 else 6
 
 
+def _extended_enis(cpu: int) -> int:
+    if cpu >= 8:
+        return 39
+    return {1: 4, 2: 9, 4: 19}.get(cpu, 19)
+
+
 def _standard(name: str, cpu: int, memory_gib: int) -> InstanceType:
     return InstanceType(
-        name=name, cpu=cpu, memory_gib=memory_gib, enis=_enis(cpu), ips_per_eni=_ips_per_eni(cpu)
+        name=name,
+        cpu=cpu,
+        memory_gib=memory_gib,
+        enis=_enis(cpu),
+        ips_per_eni=_ips_per_eni(cpu),
+        extended_enis=_extended_enis(cpu),
     )
 
 
@@ -77,5 +90,6 @@ def known_types(extra: Iterable[InstanceTypeConfig]) -> dict[str, InstanceType]:
             memory_gib=kind.memory_gib,
             enis=kind.enis,
             ips_per_eni=kind.ips_per_eni,
+            extended_enis=kind.extended_enis,
         )
     return types

@@ -31,6 +31,9 @@ class EniPort:
     primary_ip: str
     secondary_ips: tuple[str, ...] = ()
     """Addresses that the ENI already has when it is attached."""
+    returns: bool = False
+    """Whether its link comes back to the CVM when the namespace that it was moved to has ended, as a real one
+    does: under another name, down, without addresses. For ENIs that Pods have as a whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,6 +84,11 @@ class Router:
         what = f"ENI {port.eni_id} cannot be connected to {cvm_netns} as eth{port.device_index}"
         self._do(what, lambda: self._add_port(port, cvm_netns))
 
+    def return_port(self, port: EniPort, index: int, cvm_netns: str) -> bool:
+        """Make a port's link anew if the one of this index was its own and is gone; say if it was so."""
+        what = f"ENI {port.eni_id} cannot return to {cvm_netns}"
+        return self._do(what, lambda: self._return_port(port, index, cvm_netns))
+
     def wait_for_port(self, port: EniPort) -> None:
         """Wait until the port transmits, once its other end is up."""
         self._do(
@@ -175,10 +180,18 @@ class Router:
         self._add_neighbour(index, internet.BORDER_ADDRESS, internet.MAC)
         self._ipr.route("add", dst="default", gateway=internet.BORDER_ADDRESS, oif=index)
 
-    def _add_port(self, port: EniPort, cvm_netns: str) -> None:
+    def _return_port(self, port: EniPort, index: int, cvm_netns: str) -> bool:
+        if self._ports.get(port.eni_id) != index:
+            return False
+        # As the kernel names an interface whose name is taken where it returns to (net/core/dev.c).
+        self._add_port(port, cvm_netns, f"dev{index}")
+        return True
+
+    def _add_port(self, port: EniPort, cvm_netns: str, ifname: str = "") -> None:
         name = link_name(port.eni_id)
+        ifname = ifname or f"eth{port.device_index}"
         with _descriptor(cvm_netns) as fd:
-            peer = {"ifname": f"eth{port.device_index}", "net_ns_fd": fd, "address": port.mac, "mtu": MTU}
+            peer = {"ifname": ifname, "net_ns_fd": fd, "address": port.mac, "mtu": MTU}
             index = self._add_veth(name, peer)
         try:
             # Without proxy_delay = 0 the kernel waits up to 0.8 s before it answers for others.

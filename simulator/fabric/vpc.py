@@ -7,15 +7,19 @@ also runs when the process exits, and those of a killed process by the next VpcF
 
 import atexit
 import contextlib
+import logging
 import os
 import socket
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from simulator.fabric import cvm, internet, netns, ownership, route_tables, router, ruleset, validation
 from simulator.fabric.api import EniPort, FabricError, Route
+from simulator.fabric.port_watch import PortWatch
+
+log = logging.getLogger(__name__)
 
 INTERNET_HOSTS = ("203.0.113.10", "203.0.113.20")
 SERVICES = ("169.254.0.23", "169.254.0.95", "169.254.128.1")
@@ -73,6 +77,8 @@ class VpcFabric:
             self._router.wait_for_uplink()
             self._undo = undo.pop_all()
         self._closed = False
+        self._port_watch: PortWatch | None = None
+        """Runs from the first ENI on whose link may have to return."""
         atexit.register(self.close)
 
     def add_instance(self, instance_id: str, netns_name: str = "") -> None:
@@ -122,6 +128,8 @@ class VpcFabric:
             for ip in ips:
                 self._check_free(ip, port.eni_id)
             self._ensure_subnet(port.subnet_cidr, port.gateway)
+            if port.returns:
+                self._watch_ports()
             self._router.add_port(port, name)
             try:
                 if port.device_index == 0:
@@ -251,6 +259,10 @@ class VpcFabric:
     def close(self) -> None:
         """Remove every namespace of this run; safe to repeat."""
         with self._lock:
+            watch, self._port_watch = self._port_watch, None
+        if watch is not None:
+            watch.close()  # without the lock, which it takes for each link that is lost
+        with self._lock:
             self._closed = True
             atexit.unregister(self.close)
             self._undo.close()
@@ -260,6 +272,28 @@ class VpcFabric:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _watch_ports(self) -> None:
+        if self._port_watch is None:
+            self._port_watch = PortWatch(self.router_netns, self._return_link)
+            self._port_watch.start()
+
+    def _return_link(self, index: int) -> None:
+        """Let the link of an attached ENI return to its CVM, if the one of this index was such a link."""
+        with self._lock:
+            for attached in self._attached.values():
+                port = attached.port
+                secondaries = tuple(attached.ips - {port.primary_ip})
+                name = self._instances.get(port.instance_id, "")
+                if not port.returns or not name:
+                    continue
+                try:
+                    if self._router.return_port(replace(port, secondary_ips=secondaries), index, name):
+                        log.info("ENI %s is back in %s", port.eni_id, name)
+                        return
+                except FabricError:
+                    log.exception("ENI %s stays away from %s", port.eni_id, name)
+                    return
 
     def _check_free(self, ip: str, eni_id: str) -> None:
         owner = self._eni_of_ip.get(ip, eni_id)

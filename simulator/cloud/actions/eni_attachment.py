@@ -18,16 +18,29 @@ from simulator.cloud.state.world import World
 from simulator.fabric.api import EniPort
 
 
-def check_instance(world: World, instance: CvmInstance, wrong_state: Situation) -> None:
-    """Raise ApiError unless the instance is in a state to take an ENI and has room for one."""
+def check_instance(
+    world: World, instance: CvmInstance, wrong_state: Situation, *, extended: bool = False
+) -> None:
+    """Raise ApiError unless the instance is in a state to take an ENI and has room for one of its kind."""
     if instance.state not in ("RUNNING", "STOPPED"):
         raise wrong_state.error(instance_id=instance.instance_id, state=instance.state)
-    limit = eni_lookup.instance_type(world, instance).enis
-    current = len(world.enis_of(instance.instance_id))
+    kind = eni_lookup.instance_type(world, instance)
+    if extended and not kind.extended_enis:
+        raise situations.ENI_EXTENDED.error(instance_id=instance.instance_id)
+    limit = kind.extended_enis if extended else kind.enis
+    current = sum(eni.extended == extended for eni in world.enis_of(instance.instance_id))
     if current >= limit:
         raise situations.ENI_QUOTA_INSTANCE.error(
             instance_id=instance.instance_id, limit=limit, current=current
         )
+
+
+def is_extended(call: Call) -> bool:
+    """Whether a call asks for an extended ENI; ApiError for what is no type."""
+    kind = call.params.get("AttachType", 0)
+    if kind not in (0, 1):
+        raise situations.VPC_RANGE.error(name="AttachType", value=kind, allowed="0 to 1")
+    return bool(kind)
 
 
 def take_slot(world: World, eni: NetworkInterface, instance: CvmInstance, now: float) -> None:
@@ -49,6 +62,7 @@ def attach_effects(world: World, eni: NetworkInterface) -> list[Effect]:
         subnet_cidr=world.subnets[eni.subnet_id].cidr,
         gateway=world.gateway(eni.subnet_id),
         primary_ip=eni.primary_ip,
+        returns=eni.extended,
     )
     secondaries = [address.ip for address in eni.addresses.values() if not address.primary]
 
@@ -151,8 +165,7 @@ def attach_network_interface(world: World, call: Call) -> JsonObject:
     """AttachNetworkInterface (document 215/15819)."""
     instance = eni_lookup.instance(world, call.params["InstanceId"])
     eni = eni_lookup.eni(world, call.params["NetworkInterfaceId"])
-    if call.params.get("AttachType", 0) != 0:
-        raise situations.ENI_EXTENDED.error(instance_id=instance.instance_id)
+    extended = is_extended(call)
     if eni.instance_id:
         raise situations.ENI_ATTACHED.error(eni_id=eni.eni_id, instance_id=eni.instance_id)
     if eni.state is not EniState.AVAILABLE:
@@ -162,8 +175,9 @@ def attach_network_interface(world: World, call: Call) -> JsonObject:
             zone=eni.zone, instance_id=instance.instance_id, instance_zone=instance.zone
         )
     _check_addresses_idle(world, eni)
-    check_instance(world, instance, situations.ENI_INSTANCE_STATE)
+    check_instance(world, instance, situations.ENI_INSTANCE_STATE, extended=extended)
     _check_room(world, eni, instance)
+    eni.extended = extended
     take_slot(world, eni, instance, call.now)
     eni.state = EniState.ATTACHING
     seconds = world.config.latencies.eni_attach
@@ -195,6 +209,7 @@ def detach_network_interface(world: World, call: Call) -> JsonObject:
 def leave_instance(world: World, eni: NetworkInterface) -> None:
     """End the attachment of an ENI; its EIPs stay bound to it."""
     eni.instance_id = ""
+    eni.extended = False
     eni.device_index = 0
     _show_binding(world, eni)
 

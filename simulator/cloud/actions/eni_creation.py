@@ -107,9 +107,8 @@ def create_network_interface(world: World, call: Call) -> JsonObject:
 def create_and_attach_network_interface(world: World, call: Call) -> JsonObject:
     """CreateAndAttachNetworkInterface (document 215/43370): one task for both."""
     instance = eni_lookup.instance(world, call.params["InstanceId"])
-    eni_attachment.check_instance(world, instance, situations.ENI_CREATE_INSTANCE_STATE)
-    if call.params.get("AttachType", 0) != 0:
-        raise situations.ENI_EXTENDED.error(instance_id=instance.instance_id)
+    extended = eni_attachment.is_extended(call)
+    eni_attachment.check_instance(world, instance, situations.ENI_CREATE_INSTANCE_STATE, extended=extended)
     subnet = eni_lookup.subnet(world, call.params["VpcId"], call.params["SubnetId"])
     # The action does not list ZoneMismatch; ResourceMismatch is the nearest that it lists.
     if subnet.zone != instance.zone:
@@ -117,6 +116,7 @@ def create_and_attach_network_interface(world: World, call: Call) -> JsonObject:
             subnet_id=subnet.subnet_id, zone=subnet.zone, instance_id=instance.instance_id
         )
     eni = _new_eni(world, call, eni_lookup.instance_type(world, instance).ips_per_eni)
+    eni.extended = extended
     eni_attachment.take_slot(world, eni, instance, call.now)
     seconds = world.config.latencies.eni_create + world.config.latencies.eni_attach
     start_task(world, call, _Creation(world, eni), seconds=seconds, resources=[eni.eni_id])

@@ -117,7 +117,7 @@ def shown(world: World, eni: NetworkInterface) -> JsonObject:
         "EniType": 1 if eni.primary else 0,
         "Business": "cvm",
         "CdcId": "",
-        "AttachType": 0,
+        "AttachType": int(eni.extended),
         "ResourceId": "",
         "QosLevel": eni.qos,
     }
@@ -137,8 +137,8 @@ def describe_network_interface_limit(world: World, call: Call) -> JsonObject:
     return {
         "EniQuantity": kind.enis,
         "EniPrivateIpAddressQuantity": kind.ips_per_eni,
-        "ExtendEniQuantity": 0,
-        "ExtendEniPrivateIpAddressQuantity": 0,
+        "ExtendEniQuantity": kind.extended_enis,
+        "ExtendEniPrivateIpAddressQuantity": kind.ips_per_eni if kind.extended_enis else 0,
         "SubEniQuantity": 0,
         "SubEniPrivateIpAddressQuantity": 0,
     }

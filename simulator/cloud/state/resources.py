@@ -111,6 +111,8 @@ class NetworkInterface:
     tags: dict[str, str] = field(default_factory=dict)
     addresses: dict[str, PrivateIp] = field(default_factory=dict)
     instance_id: str = ""
+    extended: bool = False
+    """Whether it counts against the instance's quota of extended ENIs (AttachType 1)."""
     device_index: int = 0
     attached_at: float = 0.0
     ip_task_id: int = 0

@@ -148,7 +148,7 @@ def test_an_eni_that_is_malformed_or_unknown(cloud, action, name, rest):
 
 
 def test_attaching_what_cannot_be_attached(cloud):
-    node = cloud.node()
+    node = cloud.node("BMS5.16XLARGE256")
     eni = cloud.eni(node)
     assert (
         cloud.refused("AttachNetworkInterface", {"NetworkInterfaceId": eni, "InstanceId": node})
@@ -165,6 +165,22 @@ def test_attaching_what_cannot_be_attached(cloud):
     assert (
         refused_creation(cloud, CREATORS[1], AttachType=1) == "UnsupportedOperation.UnsupportedInstanceFamily"
     )
+    assert refused_creation(cloud, CREATORS[1], AttachType=2) == "InvalidParameterValue.Range"
+
+
+def test_extended_enis_are_counted_apart_from_the_others(cloud):
+    node = cloud.node("S5.SMALL2")
+    enis = [cloud.eni(node)]
+    assert refused_creation(cloud, CREATORS[1]) == "LimitExceeded", "two standard ENIs"
+
+    for _ in range(4):
+        answer = cloud.call(CREATORS[1], {**NEW, "InstanceId": node, "AttachType": 1})
+        enis.append(answer["NetworkInterface"]["NetworkInterfaceId"])
+
+    cloud.pass_time()
+    assert refused_creation(cloud, CREATORS[1], AttachType=1) == "LimitExceeded"
+    listed = cloud.call("DescribeNetworkInterfaces", {"NetworkInterfaceIds": enis})["NetworkInterfaceSet"]
+    assert sorted(eni["AttachType"] for eni in listed) == [0, 1, 1, 1, 1]
 
 
 def test_attaching_to_a_cvm_in_the_wrong_state(cloud):

@@ -8,6 +8,7 @@ import pytest
 
 from simulator.fabric import netns
 from simulator.fabric.api import FabricError
+from tests.testkit.eventually import eventually
 
 pytestmark = pytest.mark.netns
 
@@ -196,3 +197,39 @@ def test_contradictions_are_refused(lab, fabric):
         fabric.add_ip("eni-nowhere", "10.0.1.77")
     with pytest.raises(FabricError, match="primary address"):
         fabric.remove_ip(a.eni_id, a.ip)
+
+
+@pytest.fixture
+def moved(lab, fabric):
+    """A CVM whose extended ENI is eth0 of another namespace, as a Pod has it."""
+    cvm = lab.cvm(10)
+    fabric.add_instance("pod")
+    pod = fabric.netns_of("pod")
+    fabric.attach_eni(lab.port(11, cvm.instance_id, device_index=1, returns=True))
+    subprocess.run(["ip", "-netns", cvm.netns, "link", "set", "eth1", "netns", pod], check=True)
+    subprocess.run(["ip", "-netns", pod, "link", "set", "eth1", "name", "eth0"], check=True)
+    return cvm
+
+
+def test_an_extended_eni_returns_when_the_namespace_that_has_it_ends(lab, fabric, moved):
+    fabric.remove_instance("pod")
+
+    back = eventually(lambda: _link_with(moved.netns, "52:54:00:00:00:0b"), "the link is back")
+
+    assert back["ifname"].startswith("dev")
+    assert "UP" not in back["flags"]
+    assert back["addr_info"] == []
+    lab.own_address(moved, "10.0.1.11", link=back["ifname"])
+    peer = lab.cvm(12)
+    assert lab.ping(peer.netns, "10.0.1.11"), "it carries packets as before"
+
+
+def test_an_eni_that_was_detached_meanwhile_does_not_return(fabric, moved):
+    fabric.detach_eni("eni-00000011")
+    fabric.remove_instance("pod")
+
+    assert set(_links(moved.netns)) == {"lo", "eth0"}
+
+
+def _link_with(name, mac):
+    return next((link for link in _links(name).values() if link.get("address") == mac), None)
