@@ -14,6 +14,8 @@ from typing import Final
 
 from coverage import CoverageData
 
+_OF_NO_TEST: Final = ""
+"""The context of what runs while pytest reads the files of tests: imports, and what they call."""
 _OF_TABLES: Final = "tests/docs/test_tables.py"
 _PHASE: Final = re.compile(r" \((setup|call|teardown)\)$")
 
@@ -43,9 +45,10 @@ class Measured:
         """Return the tests that ran the statement: of the file's own tests first, then by time and nearness.
 
         A test is a file of tests, or one test of it where that alone has run the statement. A line that runs
-        only at import is ascribed to whatever ran any line of the file, and to the tests of its folder,
-        which may look at its values only; the declarations of flags are shown by the tables in docs/, so
-        what is in no function meets the test of these, too.
+        at import, be it in a function, is ascribed to whatever ran any line of the file, and to the tests of
+        its folder, which may look at its values only: who happened to import the file first says nothing. The
+        declarations of flags are shown by the tables in docs/, so what is in no function meets the test of
+        these, too.
 
         Raises:
             NotMeasuredError: the file has been changed after it was measured.
@@ -54,13 +57,14 @@ class Measured:
             raise NotMeasuredError(f"{path} has been changed since it was measured: run `make coverage`")
         by_line = self._contexts_by_line(path)
         source = path.read_text()
-        statement = statement_lines(source, line)
-        ran = named_tests(context for number in statement for context in by_line.get(number, ()))
-        if not ran:
+        contexts = set[str]().union(*(by_line.get(n, ()) for n in statement_lines(source, line)))
+        ran = named_tests(contexts)
+        is_called = is_in_function(source, line)
+        if not ran or not is_called or _OF_NO_TEST in contexts:
             ran = named_tests(context for contexts in by_line.values() for context in contexts)
             files = set(map(file_of, self._there))
             ran |= {file for file in files if Path(file).parts[1:-1] == path.parts[1:-1]}
-        if not is_in_function(source, line):
+        if not is_called:
             ran.add(_OF_TABLES)
         return sorted(
             ran & self._there,

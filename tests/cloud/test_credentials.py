@@ -11,13 +11,7 @@ from ipamd.core.cloud_errors.codes import cloud_error
 from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.core.errors import InvalidInputError
-
-
-class Clock:
-    now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.testkit.clock import Clock
 
 
 class MetadataService:
@@ -42,7 +36,7 @@ class MetadataService:
 
 @pytest.fixture
 def clock():
-    return Clock()
+    return Clock(1_000_000.0)
 
 
 @pytest.fixture

@@ -8,18 +8,12 @@ from ipamd.core.cloud_errors.codes import cloud_error
 from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.core.model import EipOrder
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.testkit.clock import Clock
 
 
 @pytest.fixture
 def clock():
-    return Clock()
+    return Clock(0.0)
 
 
 @pytest.fixture

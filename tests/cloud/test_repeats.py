@@ -15,9 +15,11 @@ from ipamd.core import model
 from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.core.timing.backoff import Backoff
+from ipamd.core.timing.deadline import Deadline
 from simulator.cloud import CloudRegion, CloudServer, Fault, FaultKind, RegionConfig, loopback_socket
 from simulator.cloud.config import RateLimits
 from tests.cloud import scripted_http
+from tests.testkit.clock import Clock
 
 SAFE = {CloudErrorKind.THROTTLED, CloudErrorKind.BUSY}
 DOUBTFUL = {CloudErrorKind.UNKNOWN_OUTCOME, CloudErrorKind.INTERNAL}
@@ -88,18 +90,7 @@ def test_repeats_end_before_the_deadline_and_tell_the_last_refusal(open_cloud, s
 
 
 def test_sleeps_never_reach_beyond_the_deadline(open_cloud, serve):
-    from ipamd.core.timing.deadline import Deadline
-
-    class Clock:
-        now = 0.0
-
-        def __call__(self):
-            return self.now
-
-        def sleep(self, seconds):
-            self.now += seconds
-
-    clock = Clock()
+    clock = Clock(0.0)
     server = serve(answering(error("RequestLimitExceeded")))
     cloud = open_cloud(server.url, conduct={"clock": clock, "sleep": clock.sleep})
     with pytest.raises(CloudError):

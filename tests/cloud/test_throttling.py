@@ -3,18 +3,12 @@
 import pytest
 
 from ipamd.cloud.throttling import Limiter, node_limiter
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.testkit.clock import Clock
 
 
 @pytest.fixture
 def clock():
-    return Clock()
+    return Clock(0.0)
 
 
 def test_calls_beyond_the_burst_wait_for_their_share_of_the_rate(clock):

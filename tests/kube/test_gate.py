@@ -3,24 +3,12 @@
 import pytest
 
 from ipamd.kube.gate import RequestGate
-
-
-class Time:
-    """A clock that moves only when somebody sleeps."""
-
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-    def sleep(self, seconds):
-        self.now += seconds
+from tests.testkit.clock import Clock
 
 
 @pytest.fixture
 def time():
-    return Time()
+    return Clock(1000.0)
 
 
 @pytest.fixture

@@ -1,17 +1,11 @@
 """Who does not answer is called silent after a moment, and no longer than until its next answer."""
 
 from ipamd.runtime.reachability import PATIENCE, Reachability
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self):
-        return self.now
+from tests.testkit.clock import Clock
 
 
 def test_one_failure_after_a_young_answer_is_no_silence():
-    clock = Clock()
+    clock = Clock(1000.0)
     cloud = Reachability("cloud", monotonic=clock)
     cloud.answered()
     clock.now += PATIENCE
@@ -23,7 +17,7 @@ def test_one_failure_after_a_young_answer_is_no_silence():
 
 
 def test_an_answer_ends_it_also_a_refusal():
-    clock = Clock()
+    clock = Clock(1000.0)
     cloud = Reachability("cloud", monotonic=clock)
     clock.now += 60
     cloud.failed("timed out")
@@ -37,7 +31,7 @@ def test_an_answer_ends_it_also_a_refusal():
 
 
 def test_who_is_not_asked_is_not_silent_however_old_its_answer():
-    clock = Clock()
+    clock = Clock(1000.0)
     cloud = Reachability("cloud", monotonic=clock)
     cloud.answered()
     clock.now += 3600
@@ -46,7 +40,7 @@ def test_who_is_not_asked_is_not_silent_however_old_its_answer():
 
 
 def test_who_did_not_answer_somebody_that_waited_is_silent_at_once_and_until_it_answers():
-    clock = Clock()
+    clock = Clock(1000.0)
     cloud = Reachability("cloud", monotonic=clock)
     cloud.answered()
     cloud.failed("connection refused")
@@ -63,7 +57,7 @@ def test_who_did_not_answer_somebody_that_waited_is_silent_at_once_and_until_it_
 
 
 def test_an_answer_to_another_request_counts_more_than_to_have_waited_in_vain():
-    clock = Clock()
+    clock = Clock(1000.0)
     cloud = Reachability("cloud", monotonic=clock)
     cloud.answered()
     before = cloud.answered_at

@@ -319,6 +319,24 @@ def test_a_line_that_only_an_import_runs_is_met_by_all_tests_of_its_file_and_its
     assert "tests/docs/test_tables.py" not in measured(project).tests_of(Path("ipamd/core/limit.py"), 5)
 
 
+@pytest.mark.parametrize(
+    ("line", "context"),
+    [(1, "tests/agent/test_slow.py::test_exactly (call)"), (5, "")],
+    ids=["", "in function"],
+)
+def test_who_imported_a_file_first_does_not_hide_the_others(project, line, context):
+    """A daemon's imports have the context of its test; a function that an import calls has none besides."""
+    data = CoverageData(str(project / "build/coverage/data"))
+    data.read()
+    data.set_context(context)
+    data.add_lines({str(project / "ipamd/core/limit.py"): [line]})
+    data.write()
+
+    assert {"tests/core/test_limit.py", "tests/core/test_loop.py"} <= set(
+        measured(project).tests_of(Path("ipamd/core/limit.py"), line)
+    )
+
+
 @pytest.mark.parametrize(("line", "inside"), [(1, False), (3, False), (4, False), (5, True), (6, True)])
 def test_what_runs_at_import_is_told_from_what_is_called(line, inside):
     source = "A = 1\nclass B:\n    c: int = 2\n    def d(self):\n        if self:\n            return 1\n"

@@ -7,21 +7,15 @@ import pytest
 from ipamd.agent.node.repair_log import RepairLog
 from ipamd.core.findings.codes import FindingCode
 from ipamd.core.kernel.difference import Difference
+from tests.testkit.clock import Clock
 
 RULE = Difference(code=FindingCode.POLICY_RULE, subject="rule/512", text="the rule '512: …' is gone")
 LINK = Difference(code=FindingCode.ENI_LINK, subject="link/eth1", text="link eth1 is down")
 
 
-class Clock:
-    now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
 @pytest.fixture
 def clock():
-    return Clock()
+    return Clock(1000.0)
 
 
 @pytest.fixture
