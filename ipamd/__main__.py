@@ -1,4 +1,4 @@
-"""`ipamd agent` and `ipamd controller`, the two daemons of the product, and what prepares a node for them.
+"""`ipamd agent` and `ipamd controller`, the two daemons, and what prepares a node and cleans it.
 
 Each has its flags in its package's `options` and its `run` in `command`, which is imported for the chosen one
 only: flags and --help must not cost gRPC and the cloud SDK.
@@ -16,6 +16,7 @@ _COMMANDS = {
     "agent": ("agent", "per-node daemon: addresses, Pod wiring, EIP association"),
     "controller": ("controller", "one leader per cluster: EIPClaims, EIP allocation and release"),
     "install-plugin": ("installation", "put the CNI plugin on this node"),
+    "remove-from-node": ("removal", "take all that is ours off this node; no agent may serve it"),
 }
 """Command -> the package that has its options, and what it does."""
 

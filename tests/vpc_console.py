@@ -40,9 +40,10 @@ class VpcConsole:
         """Give an unbound EIP back."""
         self._call("ReleaseAddresses", {"AddressIds": [eip_id]})
 
-    def attach_eni(self, instance_id: str, vpc_id: str, subnet_id: str) -> None:
+    def attach_eni(self, instance_id: str, vpc_id: str, subnet_id: str, **tags: str) -> None:
         """Make an ENI and attach it to a CVM; it is there when the cloud lists it."""
-        where = {"VpcId": vpc_id, "SubnetId": subnet_id, "InstanceId": instance_id}
+        where: dict[str, Any] = {"VpcId": vpc_id, "SubnetId": subnet_id, "InstanceId": instance_id}
+        where["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
         self._call("CreateAndAttachNetworkInterface", {"NetworkInterfaceName": "by-hand", **where})
 
     def _call(self, action: str, params: dict[str, Any]) -> Any:

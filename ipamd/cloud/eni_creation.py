@@ -4,15 +4,12 @@ from typing import Any
 
 from ipamd.cloud import fields, tasks
 from ipamd.cloud.enis import EniCalls
-from ipamd.core import model
+from ipamd.core import model, tags
 from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.core.timing.deadline import Deadline
 
-NODE_TAG = "tke-eni-node"
-"""Tag on every ENI that we create: the id of the CVM it was created for. It tells leftovers from others'
-ENIs.
-"""
+NODE_TAG = tags.NODE
 _TIDY_SECONDS = 15.0
 """What removing a failed ENI may take beyond the deadline of the job that failed."""
 
@@ -67,13 +64,13 @@ class EniCreation(EniCalls):
 
 
 def _parameters(request: model.EniRequest, client_token: str) -> dict[str, Any]:
-    tags = {**request.tags, NODE_TAG: request.instance_id}
+    tagged = {**request.tags, NODE_TAG: request.instance_id}
     params: dict[str, Any] = {
         "VpcId": request.vpc_id,
         "SubnetId": request.subnet_id,
         "InstanceId": request.instance_id,
         "NetworkInterfaceName": request.name or f"tke-eni {request.instance_id}",
-        "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
+        "Tags": [{"Key": key, "Value": value} for key, value in tagged.items()],
         "ClientToken": client_token,
     }
     if request.security_groups:

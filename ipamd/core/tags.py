@@ -13,6 +13,8 @@ from collections.abc import Mapping
 CLUSTER_ID = "tke-clusterId"
 CREATED_EIP = "tke-created-eip"
 CLAIM_UID = "tke-eipclaim-uid"
+NODE = "tke-eni-node"
+"""On every ENI that we create: the id of the CVM it was created for. It tells leftovers from others' ENIs."""
 NAMESPACES = "tke-eip-namespaces"
 """On an EIP of the user's: the namespaces whose Pods may have it, as words; `*` stands for all."""
 

@@ -2,7 +2,7 @@
 
 `status`, `pods` and other listings ask the agent of this node, `trace` and `explain` have it look, `check`
 and `repair` compare and mend, `bundle` collects all of it; `connectivity` tries connections of its Pods;
-`eip cleanup` asks the cloud, from anywhere.
+`eip cleanup` and `eni cleanup` ask the cloud, from anywhere.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from ipamd.ctl import (
     connectivity,
     diagnosis,
     eip,
+    eni,
     maintenance,
     node,
     pool,
@@ -39,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     maintenance.add_commands(commands)
     bundle.add_command(commands)
     eip.add_commands(commands)
+    eni.add_commands(commands)
     preflight.add_command(commands)
     completion.add_command(commands)
     return made

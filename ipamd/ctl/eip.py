@@ -35,6 +35,12 @@ def add_cleanup(commands: "command_line.Subparsers", *, kubeconfig: str = "") ->
         metavar="FILE",
         help="of the cluster: keeps what its EIPClaims hold, and respects the switch that stops its releases",
     )
+    add_cloud(parser, "EIP")
+    return parser
+
+
+def add_cloud(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add the flags that say which cloud it is, and how long one of `what` may take to go."""
     parser.add_argument("--region", default="", help="for example ap-guangzhou (default: asked of the CVM)")
     parser.add_argument(
         "--cloud-endpoint",
@@ -47,9 +53,8 @@ def add_cleanup(commands: "command_line.Subparsers", *, kubeconfig: str = "") ->
         help="metadata service of the CVM (default: %(default)s)",
     )
     parser.add_argument(
-        "--wait", default="2m", metavar="DURATION", help="for each EIP to be gone (default: %(default)s)"
+        "--wait", default="2m", metavar="DURATION", help=f"for each {what} to be gone (default: %(default)s)"
     )
-    return parser
 
 
 def _cleanup(options: argparse.Namespace) -> int:

@@ -42,7 +42,7 @@ def run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     cluster_id = checks.cluster_id(options.cluster_id)
     patience = checks.duration("--wait", options.wait, least=1)
     try:
-        with _cloud(options, environment) as cloud, contextlib.ExitStack() as stack:
+        with open_cloud(options, environment) as cloud, contextlib.ExitStack() as stack:
             cluster = ClusterAccess(options.kubeconfig, cluster_id) if options.kubeconfig else None
             if cluster is not None:
                 stack.callback(cluster.close)
@@ -200,7 +200,8 @@ def _summary(total: int, doomed: int, left: int, busy: int, new: int) -> str:
     return text
 
 
-def _cloud(options: argparse.Namespace, environment: Mapping[str, str]) -> tencent.TencentCloud:
+def open_cloud(options: argparse.Namespace, environment: Mapping[str, str]) -> tencent.TencentCloud:
+    """Return the API client of the region, with the environment's credential or the CVM's role."""
     service = metadata.Metadata(options.metadata_url)
     identity = credentials.from_environment(environment) or credentials.RoleCredentials(service.credential)
     return tencent.TencentCloud(

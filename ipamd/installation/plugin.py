@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ipamd.core import places
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.timing.boottime import Boottime
 
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 NAME: Final = "tke-route-eni"
 IN_IMAGE: Final = "/opt/tke-eni"
 """The directory of the image that has the plugin."""
-TREES: Final = "/opt/tke-eni"
+TREES: Final = places.PLUGIN_TREES
 """Where the trees of earlier releases are on the node."""
 KEPT_SECONDS: Final = 3600.0
 """How long a tree outlives its replacement: the longest time-out of a plugin that runs with it."""

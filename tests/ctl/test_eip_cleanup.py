@@ -66,7 +66,7 @@ class Account:
         assert self.region.wait_idle(60)
         return eip_id
 
-    def eni(self):
+    def eni(self, tags=None):
         """An ENI with 4 secondary addresses on a CVM that takes 10 public IPs."""
         instance = self.region.create_instance(InstanceOrder(instance_type="S5.16XLARGE256"))
         assert self.region.wait_idle(60)
@@ -77,8 +77,10 @@ class Account:
             subnet_id=node.subnet_id,
             security_groups=(),
             secondary_ips=4,
+            tags=tags or {},
         )
-        return self.cloud.create_and_attach_eni(request, "token-eni", Deadline.after(20, time.monotonic))
+        token = f"token-{node.instance_id}"
+        return self.cloud.create_and_attach_eni(request, token, Deadline.after(20, time.monotonic))
 
     def bind(self, eip_id, eni, number=0):
         ip = [address.ip for address in eni.addresses if not address.primary][number]

@@ -34,7 +34,15 @@ class KubectlEni:
     def __call__(self, *arguments: str, cwd: Path | None = None) -> Done:
         argv = [str(self._kubectl), "eni", *arguments]
         return subprocess.run(
-            argv, capture_output=True, text=True, env=self._environ, timeout=240, check=False, cwd=cwd
+            argv, capture_output=True, text=True, env=self._environ, timeout=400, check=False, cwd=cwd
+        )
+
+    def started(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Start it, and read what it says meanwhile; `terminate` cuts it off."""
+        argv = [str(self._kubectl), "eni", *arguments]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            argv, stdout=subprocess.DEVNULL, stderr=pipe, text=True, env=self._environ, start_new_session=True
         )
 
     def json(self, *arguments: str, code: int = OK) -> dict[str, Any]:

@@ -11,7 +11,17 @@ from typing import Final
 from ipamd.core.claim import eipclaim
 from ipamd.ctl import command_line, completion, output, process
 from ipamd.ctl.exit_codes import ExitCode
-from ipamd.ctl.kubectl import access, bundle, claims, cleanup, connectivity, node_listing, nodes, relay
+from ipamd.ctl.kubectl import (
+    access,
+    bundle,
+    claims,
+    cleanup,
+    connectivity,
+    node_listing,
+    nodes,
+    relay,
+    uninstall,
+)
 
 _NAME: Final = "kubectl eni"
 
@@ -29,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     connectivity.add_command(commands)
     bundle.add_command(commands)
     cleanup.add_command(commands)
+    uninstall.add_command(commands)
     completion.add_plugin_command(commands)
     return made
 

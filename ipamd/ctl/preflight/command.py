@@ -27,7 +27,9 @@ def add_command(commands: "command_line.Subparsers") -> None:
         "--kubeconfig", default="", metavar="FILE", help="of the cluster (default: the Pod's own)"
     )
     added.add_argument("--bin-dir", default=places.CNI_BINARIES, help="CNI plugins (default: %(default)s)")
-    added.add_argument("--conf-dir", default="/etc/cni/net.d", help="networks of CNI (default: %(default)s)")
+    added.add_argument(
+        "--conf-dir", default=places.CNI_CONFIGURATIONS, help="networks of CNI (default: %(default)s)"
+    )
     added.add_argument("--sysctl-root", default="/proc/sys", help="kernel settings (default: %(default)s)")
     added.add_argument(
         "--containerd-config",

@@ -13,9 +13,6 @@ from ipamd.core.preflight import machine
 from ipamd.core.preflight.result import Judgement
 from ipamd.net import trial
 
-_OURS: Final = "10-tke-eni.conflist"
-"""As deploy/daemonset.yaml names it."""
-_CONF: Final = "/etc/cni/net.d"
 _LARGEST: Final = 64 * 1024 * 1024
 
 
@@ -24,8 +21,12 @@ def look(*, bin_dir: Path, conf_dir: Path, sysctl_root: Path, containerd: Path) 
     yield machine.kernel(os.uname().release)
     yield _features(sysctl_root)
     yield machine.plugin(f"{places.CNI_BINARIES}/{conflist.PLUGIN}", _read(bin_dir / conflist.PLUGIN))
-    yield from machine.order(_CONF, _OURS, _configurations(conf_dir))
-    yield machine.runtime(str(containerd), _toml(containerd), (places.CNI_BINARIES, _CONF))
+    yield from machine.order(
+        places.CNI_CONFIGURATIONS, places.NETWORK_CONFIGURATION, _configurations(conf_dir)
+    )
+    yield machine.runtime(
+        str(containerd), _toml(containerd), (places.CNI_BINARIES, places.CNI_CONFIGURATIONS)
+    )
 
 
 def _features(sysctl_root: Path) -> Judgement:

@@ -1,0 +1,106 @@
+"""`ipamctl eni cleanup` over the wire: the SDK's requests to a simulated region, and what is left in it."""
+
+import json
+
+import jsonschema
+import pytest
+
+from ipamd.core import tags
+from ipamd.ctl.__main__ import main
+from tests.ctl.test_eip_cleanup import CLUSTER, account, rate_limits
+from tests.docs.project import DOCS
+from tests.vpc_console import VpcConsole
+
+SCHEMA = json.loads((DOCS / "ipamctl-schema/eni-cleanup.json").read_text())
+__all__ = ("account", "rate_limits")
+
+
+class Nodes:
+    """What a cluster has made for its nodes, and the command that an operator types."""
+
+    def __init__(self, account):
+        self.account = account
+
+    def eni(self, cluster_id=CLUSTER, **more):
+        """An ENI that our agent made for a CVM."""
+        found = self.account.eni(tags={tags.CLUSTER_ID: cluster_id, **more})
+        return found.eni_id, found
+
+    def left(self):
+        assert self.account.region.wait_idle(60)
+        enis = self.account.region.snapshot()["enis"]
+        return {eni_id for eni_id, eni in enis.items() if not eni["primary"]}
+
+    def cleanup(self, *arguments):
+        common = [f"--cluster-id={CLUSTER}", "--region=ap-guangzhou", "--wait=20s"]
+        return main(["eni", "cleanup", *common, f"--cloud-endpoint={self.account.url}", *arguments])
+
+
+@pytest.fixture
+def nodes(account):
+    return Nodes(account)
+
+
+def shown(capsys):
+    answer = json.loads(capsys.readouterr().out)
+    jsonschema.validate(answer, SCHEMA, format_checker=jsonschema.FormatChecker())
+    return {eni["eniId"]: eni for eni in answer["enis"]}
+
+
+def test_without_yes_nothing_is_changed_and_everything_is_told(nodes, capsys):
+    eni_id, found = nodes.eni()
+    before = len(nodes.account.writes())
+
+    assert nodes.cleanup("-o", "json") == 0
+
+    [row] = shown(capsys).values()
+    assert (row["eniId"], row["attachedTo"], row["action"]) == (eni_id, found.instance_id, "keep: attached")
+    assert len(nodes.account.writes()) == before
+
+
+def test_what_is_attached_goes_only_when_somebody_says_so(nodes, capsys):
+    attached, _ = nodes.eni()
+    other, _ = nodes.eni("cls-other")
+
+    assert nodes.cleanup("--yes") == 0
+    assert nodes.left() == {attached, other}
+    capsys.readouterr()
+
+    assert nodes.cleanup("--yes", "--detach", "-o", "json") == 0
+    assert nodes.left() == {other}
+    assert {eni_id: row["result"] for eni_id, row in shown(capsys).items()} == {attached: "deleted"}
+    assert nodes.cleanup("--yes", "--detach") == 0
+
+
+def test_what_a_dead_node_has_left_goes_without_a_question(nodes):
+    _, found = nodes.eni()
+    nodes.account.region.terminate_instance(found.instance_id)
+    kept, _ = nodes.eni()
+
+    assert nodes.cleanup("--yes") == 0
+
+    assert nodes.left() == {kept}
+
+
+def test_an_eip_that_is_bound_there_is_unbound_and_stays_in_the_account(nodes):
+    eip_id = nodes.account.allocate({"team": "a"})
+    _, found = nodes.eni()
+    nodes.account.bind(eip_id, found)
+
+    assert nodes.cleanup("--yes", "--detach") == 0
+
+    assert nodes.left() == set()
+    assert nodes.account.status(eip_id) == "UNBIND"
+
+
+def test_an_eni_without_our_tag_of_the_node_is_nobody_s_business(nodes):
+    """TKE tags its own ENIs with the cluster's id as well."""
+    _, found = nodes.eni()
+    console = VpcConsole(nodes.account.url)
+    console.attach_eni(found.instance_id, found.vpc_id, found.subnet_id, **{tags.CLUSTER_ID: CLUSTER})
+    before = nodes.left()
+
+    assert nodes.cleanup("--yes", "--detach") == 0
+
+    assert nodes.left() == before - {found.eni_id}
+    assert len(before) == 2
