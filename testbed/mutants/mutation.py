@@ -2,10 +2,10 @@
 
 Left out is what no test can or should notice: arguments of decorators (`frozen`, `slots`), annotations and
 the `|` of types elsewhere, both directions between `==` and `is`, what is only logged, and by how little a
-size or time that somebody chose could be another: a fraction of a second, one of forty threads, one letter of
-eighty that are shown. Left out,
-too, is an order where there is none: `<` for the `==` of a text in quotes; and `~x` for `-x`, which sorts
-alike. And what everybody notices: what Python does not compile.
+size or time that somebody chose could be another: a fraction of a second, one of forty threads, one letter
+of eighty that are shown. Left out, too, is `strict` of `zip`, which no caller can see as long as the code
+is right, and an order where there is none: `<` for the `==` of a text in quotes; and `~x` for `-x`, which
+sorts alike. And what everybody notices: what Python does not compile.
 """
 
 import random
@@ -124,6 +124,8 @@ def _is_testable(node: Any) -> bool:
         return False  # the star before arguments that have to be named
     if node.type == "operator" and node.value == "|" and _is_type(node.get_next_sibling()):
         return False
+    if _is_length_check(node):
+        return False
     is_size = node.type == "number" and _number_of(node) > 2
     while node.parent is not None:
         if is_size and node.type == "fstring_expr":
@@ -132,6 +134,16 @@ def _is_testable(node: Any) -> bool:
             return False
         node = node.parent
     return True
+
+
+def _is_length_check(node: Any) -> bool:
+    """Whether it is the `strict` of `zip`: that two lengths are equal holds, or the code has a defect."""
+    if node.parent.type != "argument" or str(getattr(node.parent.children[0], "value", "")) != "strict":
+        return False
+    call = node.parent
+    while call.type != "atom_expr":
+        call = call.parent
+    return str(getattr(call.children[0], "value", "")) == "zip"
 
 
 def _is_pointless(operator: str, node: Any) -> bool:

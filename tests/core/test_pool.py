@@ -33,9 +33,9 @@ def eni(number=1, held=0, **kwargs):
     return pool.EniCapacity(eni_id=f"eni-{number}", subnet_id=f"subnet-{number}", addresses=held, **kwargs)
 
 
-def plan(current, *enis, targets=None, **kwargs):
+def plan(current, *enis, targets=None, limits=LIMITS, **kwargs):
     situation = pool.PoolFacts(
-        ledger=current, enis=enis, limits=LIMITS, targets=targets or pool.Targets(), **kwargs
+        ledger=current, enis=enis, limits=limits, targets=targets or pool.Targets(), **kwargs
     )
     return pool.plan(situation, NOW)
 
@@ -79,6 +79,12 @@ def test_full_node_asks_for_nothing():
     full = [eni(n, 9) for n in (1, 2, 3)]
 
     assert plan(ledger_of(used=27), *full) == []
+
+
+def test_no_eni_is_made_that_has_no_address_for_pods():
+    """Its one address is its own."""
+    assert plan(ledger_of(), limits=model.EniLimits(enis=4, ips_per_eni=1), waiting=1) == []
+    assert plan(ledger_of(), limits=model.EniLimits(enis=4, ips_per_eni=2)) == [pool.CreateEni(count=1)]
 
 
 def test_closed_subnet_is_passed_over():

@@ -150,6 +150,14 @@ def test_a_size_that_a_module_names_is_not_changed_by_one(source, changed):
     assert bool(found_there) is changed
 
 
+@pytest.mark.parametrize(
+    ("call", "changed"),
+    [("zip(a, b, strict=True)", False), ("path.resolve(strict=True)", True), ("zip(a, b, c=True)", True)],
+)
+def test_that_two_lengths_are_equal_is_not_changed(call, changed):
+    assert (found(f"def f(a, b, path):\n    return {call}\n", 2) == ["ReplaceTrueWithFalse"]) is changed
+
+
 def test_how_much_of_a_text_a_message_shows_is_not_changed_by_one():
     assert found("told = f'{name[:80]!r} is no name'\n", 1) == []
     assert found("told = f'{name[:1]} is no name'\n", 1) == ["NumberReplacer", "NumberReplacer"]

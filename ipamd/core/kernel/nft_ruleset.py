@@ -7,6 +7,8 @@ from typing import Any
 Expression = Any
 """A statement, an expression or a constant as nft lists it."""
 _FAMILIES = ("ip", "inet")
+_OF_BASE_CHAINS = {"type": "kind", "hook": "hook", "prio": "priority", "policy": "policy"}
+"""What only chains with a hook have, by nft's names and ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +55,7 @@ class NftRuleset:
                 value["family"],
                 value["table"],
                 value["name"],
-                kind=value.get("type", ""),
-                hook=value.get("hook", ""),
-                priority=value.get("prio", 0),
-                policy=value.get("policy", "accept"),
+                **{field: value[key] for key, field in _OF_BASE_CHAINS.items() if key in value},
             )
             self._chains[chain.family, chain.table, chain.name] = chain
         elif kind in ("set", "map"):

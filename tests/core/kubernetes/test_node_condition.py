@@ -34,9 +34,13 @@ def test_only_what_harms_pods_makes_the_node_unready(weight, status):
 
 
 def test_the_worst_is_named_and_the_others_are_counted():
-    found = verdict(problem("a fact", Weight.FACT), problem("a warning", Weight.WARNING), problem("harm"))
+    found = verdict(
+        problem("a fact", Weight.FACT, "NodeFull"),
+        problem("a warning", Weight.WARNING, "NotSynced"),
+        problem("harm", reason="RepairFailed"),
+    )
 
-    assert found.status == "False"
+    assert (found.status, found.reason) == ("False", "RepairFailed")
     assert found.message == "harm (and 2 more: kubectl eni check node-a)"
 
 
