@@ -26,8 +26,10 @@ _PREFACE = (
     + frames.frame(frames.WINDOW_UPDATE, 0, 0, _REST_OF_WINDOW)
 )
 # By static table entries: ":method POST", ":scheme http", and the names :authority, content-type, user-agent.
-_HEADERS_BEFORE_PATH = b"\x83\x86\x01\x09localhost\x0f\x10\x10application/grpc\x0f\x2b\x0dtke-route-eni"
-_TE_TRAILERS = b"\x00\x02te\x08trailers"
+# All pseudo-header fields come before the regular ones (RFC 9113, 8.3).
+_METHOD_AND_SCHEME = b"\x83\x86"
+_AUTHORITY = b"\x01\x09localhost"
+_REGULAR = b"\x0f\x10\x10application/grpc\x0f\x2b\x0dtke-route-eni\x00\x02te\x08trailers"
 
 
 class Exchange:
@@ -41,9 +43,10 @@ class Exchange:
         self.finished = False
         milliseconds = max(1, min(int(timeout * 1000), 99_999_999))  # eight digits are what gRPC allows
         self._request_headers = (
-            _HEADERS_BEFORE_PATH
+            _METHOD_AND_SCHEME
             + _literal(b"\x04", path)
-            + _TE_TRAILERS
+            + _AUTHORITY
+            + _REGULAR
             + _literal(b"\x00\x0cgrpc-timeout", b"%dm" % milliseconds)
         )
         self._upload = upload.Upload(_STREAM, message)

@@ -60,7 +60,9 @@ def call(connection: socket, path: bytes, message: bytes, deadline: float) -> by
             data = connection.recv(_CHUNK)
             if not data:
                 raise status.RpcError(status.UNAVAILABLE, "the connection was closed before an answer")
-            _send(connection, rpc.receive(data), deadline)
+            owed = rpc.receive(data)
+            if not rpc.finished:  # who has its answer goes, and owes the agent nothing
+                _send(connection, owed, deadline)
         return rpc.reply()
     except TimeoutError:
         raise status.RpcError(status.DEADLINE_EXCEEDED, "no answer in time") from None

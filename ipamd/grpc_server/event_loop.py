@@ -163,6 +163,7 @@ class EventLoop:
         self._peers[peer.descriptor] = peer
         self._poll.register(peer.descriptor, select.EPOLLIN)
         self.look_at(peer.used_at + BEGIN_SECONDS)
+        self._serve(peer, select.EPOLLIN)  # the plugin sends as soon as it has connected
 
     def _look(self) -> None:
         """Have all connections do what is due."""

@@ -28,6 +28,8 @@ BEGIN_SECONDS: Final = 20.0
 """How long a peer may take for its preface, for a frame, or for a request that it has begun."""
 STALL_SECONDS: Final = 30.0
 """How long a peer may not take what is sent to it."""
+_GREETING_SECONDS: Final = 0.05
+"""How long our settings may wait for the answer, if the request came together with the peer's."""
 _CHUNK: Final = 1 << 15  # with 64 KiB each receive would map and unmap memory (`ipamd.agent.memory`)
 _MOST_BACKLOG: Final = 1 << 16
 """Octets that may be held up by flow control before a stream of messages waits."""
@@ -70,6 +72,7 @@ class Peer:
         self._http2 = Http2Connection(methods.__contains__)
         self._calls: dict[int, _UnderWay] = {}
         self._unsent = b""
+        self._is_first = True
         self._stalled_at = _NEVER
         self.used_at = self._incomplete_at = time.monotonic()
         """When a call began or ended last."""
@@ -99,8 +102,14 @@ class Peer:
             return False
         now = time.monotonic()
         with self._guard:
+            is_first = self._is_first
+            self._is_first = False
             events = self._http2.receive(data)
-            self._flush()
+            if is_first and events and not self._http2.has_ended:
+                # Its answer follows, mostly before this time; one message wakes the peer once.
+                self._poller.look_at(now + _GREETING_SECONDS)
+            else:
+                self._flush()
             if not self._http2.has_incomplete:
                 self._incomplete_at = _NEVER
             elif (

@@ -1,6 +1,7 @@
 """A gRPC request on one stream: what its headers ask for, and its one message ("gRPC over HTTP2", Requests).
 
-The order of the header fields does not matter here: the plugin puts `:path` behind a regular field.
+The order of the header fields does not matter here: plugins of earlier releases put `:path` behind a regular
+field, which RFC 9113 forbids (8.3), and an agent has to serve those until they are replaced.
 """
 
 import math

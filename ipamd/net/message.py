@@ -8,6 +8,7 @@ A number in an attribute is the machine's own, but in nftables the network's.
 """
 
 import struct
+import sys
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -21,6 +22,8 @@ CREATE: Final = 0x400
 NESTED: Final = 0x8000
 """NLA_F_NESTED: the payload of the attribute consists of attributes. nftables asks for it."""
 TYPE_OFFSET: Final = 4
+FLAGS_OFFSET: Final = 6 if sys.byteorder == "little" else 7
+"""Of the byte of a header's flags in which REQUEST and ACK are."""
 SEQUENCE_OFFSET: Final = 8
 HEADER: Final = struct.Struct("=IHHII")
 _TYPE_MASK: Final = 0x3FFF

@@ -1,4 +1,4 @@
-"""One netlink socket: many requests in one datagram, their acknowledgements read back, errors put into words.
+"""One netlink socket: many requests in one datagram, its outcome read back, errors put into words.
 
 The kernel handles a request inside the sender's own system call, so all answers are waiting when `send`
 returns and nothing here ever blocks on a peer. A socket belongs to the network namespace of the thread that
@@ -14,14 +14,23 @@ import os
 import secrets
 import socket
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
 from ipamd.core import errors
 from ipamd.net import rtnl
-from ipamd.net.message import HEADER, SEQUENCE_OFFSET, TYPE_OFFSET, Message, attributes, messages
+from ipamd.net.message import (
+    ACK,
+    FLAGS_OFFSET,
+    HEADER,
+    SEQUENCE_OFFSET,
+    TYPE_OFFSET,
+    Message,
+    attributes,
+    messages,
+)
 from ipamd.runtime import failpoints
 
 ROUTE: Final = socket.NETLINK_ROUTE
@@ -40,6 +49,7 @@ CHANGES: Final[Mapping[int, str]] = {
 }
 """How changes asked of rtnetlink are announced (`ipamd.runtime.failpoints`), by their type."""
 
+_SEQUENCE: Final = struct.Struct("=I")
 _ERROR: Final = 2
 _DONE: Final = 3
 _DUMP_INTERRUPTED: Final = 0x10
@@ -58,7 +68,7 @@ _OUR_PORTS: Final = _FIRST_PORT + secrets.randbelow(1 << 18) * _PORTS_PER_PROCES
 (below 2^22) or one above 2^31."""
 _ports: Final = itertools.count()
 _MAX_REQUESTS: Final = 100
-"""All acknowledgements of a datagram wait in the receive buffer, some 700 of its 200,000 bytes each."""
+"""Were all refused, all refusals would wait in the receive buffer, some 700 of its 200,000 bytes each."""
 
 
 class Refusal(NamedTuple):
@@ -119,9 +129,14 @@ class NetlinkSocket:
             return
 
     def exchange(self, messages: Sequence[bytes]) -> tuple[list[int], dict[int, Refusal]]:
-        """Send all in one datagram; return the sequence numbers and what was refused, by number."""
-        sequences, refusals = self._send(messages), {}
-        for message in self._receive(sequences[-1]):
+        """Send all in one datagram; return the sequence numbers and what was refused, by number.
+
+        Only the last request that asks for it is acknowledged: the kernel carries them out in their order and
+        tells each refusal unasked, so the others' would say nothing new and cost a receive each.
+        """
+        asking = [number for number, message in enumerate(messages) if message[FLAGS_OFFSET] & ACK]
+        sequences, refusals = self._send(messages, silent=asking[:-1]), {}
+        for message in self._receive(sequences[asking[-1]]):
             if message.kind == _ERROR:
                 refusal = _refusal(message)
                 if refusal.errno:
@@ -176,14 +191,17 @@ class NetlinkSocket:
                 return found
         raise kernel_error(what, Refusal(errno.EINTR, "the list changed while it was read, each time"))
 
-    def _send(self, messages: Sequence[bytes]) -> list[int]:
+    def _send(self, messages: Sequence[bytes], *, silent: Collection[int] = ()) -> list[int]:
+        """Send all; those whose places are in `silent` ask for no acknowledgement."""
         datagram = bytearray(b"".join(messages))
         sequences = []
         offset = 0
-        for message in messages:
+        for number, message in enumerate(messages):
             self._sequence += 1
             sequences.append(self._sequence)
-            struct.pack_into("=I", datagram, offset + SEQUENCE_OFFSET, self._sequence)
+            _SEQUENCE.pack_into(datagram, offset + SEQUENCE_OFFSET, self._sequence)
+            if number in silent:
+                datagram[offset + FLAGS_OFFSET] &= ~ACK
             offset += len(message)
         try:
             self._socket.send(datagram)

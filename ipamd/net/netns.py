@@ -1,13 +1,18 @@
 """The network namespace of a Pod, named by a path that a stranger gave.
 
 `opened` opens the path without trusting it (it may be a FIFO, a device, another kind of namespace, or the
-node's own namespace), and `run_inside` runs a function there in a fresh thread: setns changes one thread, the
-thread ends with the work, and so no thread of the daemon can be left in a Pod. No process is forked.
+node's own namespace), and `run_inside` runs a function there: setns moves the calling thread and no other
+one. No thread of the daemon is left in a Pod: one that could not come back, for which there is no known
+reason, would take the process with it. No process is forked.
+
+A fresh thread for each ADD, which ends with the work, cost 0.3 ms of CPU and made all others take turns for
+the interpreter. Where the work takes long, or a namespace is made, a thread does it (`visit`, `run_apart`).
 """
 
 import contextlib
 import contextvars
 import ctypes
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -15,6 +20,8 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from ipamd.core import errors
+
+log = logging.getLogger(__name__)
 
 _CLONE_NEWNET: Final = 0x40000000
 _OWN: Final = (Path("/proc/thread-self/ns/net"), Path("/proc/self/ns/net"))
@@ -62,16 +69,19 @@ def number_of(path: str) -> int | None:
 
 
 def run_inside(namespace: int, work: Callable[[], _Result]) -> _Result:
-    """Run the function in the namespace, in a thread of its own, and return or raise what it does.
+    """Run the function in the namespace, on the calling thread, and return or raise what it does.
 
-    The function must not start threads and must not keep the interpreter waiting for another caller.
+    The function must not start threads, and must not wait for anybody but the kernel.
     """
-
-    def enter_and_work() -> _Result:
+    own = os.open(_OWN[0], os.O_RDONLY | os.O_CLOEXEC)
+    try:
         _enter(namespace)
-        return work()
-
-    return _in_a_thread(enter_and_work)
+        try:
+            return work()
+        finally:
+            _come_back(own)
+    finally:
+        os.close(own)
 
 
 def visit(places: Iterable[tuple[str, Callable[[], _Result]]]) -> list[_Result | errors.IpamError]:
@@ -143,6 +153,13 @@ def _in_a_thread(work: Callable[[], _Result]) -> _Result:
     if failure:
         raise failure[0]
     return outcome[0]
+
+
+def _come_back(own: int) -> None:
+    """Bring the thread back to where it was, or end the process: whatever it did next would be in a Pod."""
+    if _libc.setns(own, _CLONE_NEWNET):
+        log.critical("a thread cannot leave a Pod's namespace: %s", os.strerror(ctypes.get_errno()))
+        os.abort()
 
 
 def _enter(namespace: int) -> None:

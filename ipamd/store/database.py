@@ -13,10 +13,10 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, Final, Self
 
 from ipamd.core.errors import InvalidInputError, IpamError
 from ipamd.core.ledger.ledger import Transition
@@ -201,13 +201,19 @@ def _begin_boot(connection: sqlite3.Connection, boot_id: str) -> None:
 
 def _write(connection: sqlite3.Connection, transition: Transition) -> None:
     encoded = [rows.encode(address) for address in transition.changed]
-    connection.executemany("DELETE FROM leases WHERE ip = ?", [(entry.address["ip"],) for entry in encoded])
-    connection.executemany("DELETE FROM addresses WHERE ip = ?", [(ip,) for ip in transition.forgotten])
+    # Of one address alone the new lease takes the place of the old one. Of several, a sandbox may have gone
+    # from one to the next, and an EIP: what was comes out first.
+    is_alone = len(encoded) == 1 and not transition.forgotten
     for entry in encoded:
-        _upsert(connection, "addresses", entry.address)
+        if entry.lease is None or not is_alone:
+            connection.execute("DELETE FROM leases WHERE ip = ?", (entry.address["ip"],))
+    for ip in transition.forgotten:
+        connection.execute("DELETE FROM addresses WHERE ip = ?", (ip,))
+    for entry in encoded:
+        connection.execute(_PUT_ADDRESS, entry.address)
     for entry in encoded:
         if entry.lease is not None:
-            _upsert(connection, "leases", entry.lease)
+            connection.execute(_PUT_LEASE, entry.lease)
 
 
 def _kinds(transition: Transition) -> Iterator[str]:
@@ -218,16 +224,19 @@ def _kinds(transition: Transition) -> Iterator[str]:
     yield from {address.eip.stage.value for address in transition.changed if address.eip}
 
 
-def _upsert(connection: sqlite3.Connection, table: str, row: rows.Row) -> None:
-    columns = ", ".join(row)
-    marks = ", ".join(f":{column}" for column in row)
-    updates = ", ".join(f"{column} = excluded.{column}" for column in row)
-    connection.execute(
-        # Names of tables and columns are constants of this package, values are bound. Not INSERT OR REPLACE:
-        # that would delete whatever row stands in the way of a UNIQUE column.
-        f"INSERT INTO {table} ({columns}) VALUES ({marks}) ON CONFLICT (ip) DO UPDATE SET {updates}",  # noqa: S608
-        row,
+def _upsert(table: str, columns: Sequence[str]) -> str:
+    marks = ", ".join(f":{column}" for column in columns)
+    updates = ", ".join(f"{column} = excluded.{column}" for column in columns)
+    # Names of tables and columns are constants of this package, values are bound. Not INSERT OR REPLACE:
+    # that would delete whatever row stands in the way of a UNIQUE column.
+    return (
+        f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks}) "  # noqa: S608
+        f"ON CONFLICT (ip) DO UPDATE SET {updates}"
     )
+
+
+_PUT_ADDRESS: Final = _upsert("addresses", rows.ADDRESS_COLUMNS)
+_PUT_LEASE: Final = _upsert("leases", rows.LEASE_COLUMNS)
 
 
 def _lock(path: Path) -> IO[str]:

@@ -6,13 +6,22 @@ the boot that the fact `boot_id` names; `ipamd.core.ledger.restart` judges them 
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from ipamd.core import model
 from ipamd.core.ledger import states
 from ipamd.core.timing.boottime import Boottime
 
 Row = dict[str, Any]
+
+ADDRESS_COLUMNS: Final = (
+    "ip", "eni_id", "state", "since", "until", "added_at", "missing_since",
+    "eip_id", "public_ip", "eip_stage", "claim", "retained",
+)  # fmt: skip
+LEASE_COLUMNS: Final = (
+    "ip", "network", "container_id", "ifname", "namespace", "name", "uid", "netns", "by_name",
+    "host_interface", "host_mac", "awaits_eip",
+)  # fmt: skip
 
 _FREE: dict[str, type] = {
     "warm": states.Warm,

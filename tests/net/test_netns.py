@@ -1,5 +1,8 @@
 import os
+import signal
 import socket
+import subprocess
+import sys
 import threading
 from contextvars import ContextVar
 from pathlib import Path
@@ -46,6 +49,48 @@ def test_a_fifo_does_not_block(tmp_path):
 def test_another_kind_of_namespace_is_refused_when_it_is_entered():
     with netns.opened("/proc/self/ns/uts") as namespace, pytest.raises(errors.NetnsError):
         netns.run_inside(namespace, os.getpid)
+
+
+def test_work_that_fails_leaves_its_thread_where_it_was(bare_world):
+    def number():
+        return Path("/proc/thread-self/ns/net").stat().st_ino
+
+    def fail():
+        inside.append(number())
+        raise ValueError("a defect of the test")
+
+    inside: list[int] = []
+    before = number()
+    with pytest.raises(ValueError, match="a defect"):
+        bare_world.node.do(fail)
+
+    assert number() == before
+    assert inside != [before]
+
+
+def test_a_thread_that_cannot_come_back_takes_the_process_with_it(bare_world):
+    """Its descriptor of its own namespace is closed under it."""
+    program = f"""
+import os
+from ipamd.net import netns
+own = os.stat("/proc/self/ns/net")
+def close_own():
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            found = os.fstat(int(number))
+        except OSError:
+            continue
+        if (found.st_dev, found.st_ino) == (own.st_dev, own.st_ino):
+            os.close(int(number))
+with netns.opened({bare_world.node.path!r}) as namespace:
+    netns.run_inside(namespace, close_own)
+print("went on")
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert ended.returncode == -signal.SIGABRT
+    assert ended.stdout == ""
+    assert "cannot leave a Pod's namespace" in ended.stderr
 
 
 def test_the_nodes_own_namespace_is_refused():

@@ -258,10 +258,10 @@ def test_the_request_headers_are_those_that_grpc_asks_for():
     assert hpack.Decoder().decode(block) == [
         (b":method", b"POST"),
         (b":scheme", b"http"),
+        (b":path", b"/tke.eni.v1.Cni/Add"),
         (b":authority", b"localhost"),
         (b"content-type", b"application/grpc"),
         (b"user-agent", b"tke-route-eni"),
-        (b":path", b"/tke.eni.v1.Cni/Add"),
         (b"te", b"trailers"),
         (b"grpc-timeout", b"10000m"),
     ]

@@ -7,8 +7,8 @@ Thread safety: methods run on the server's threads.
 """
 
 import logging
+import secrets
 import time
-import uuid
 from collections.abc import Callable
 
 from ipamd import logs
@@ -27,7 +27,7 @@ from ipamd.rpc import cni_pb2
 log = logging.getLogger(__name__)
 
 _DELETE_SECONDS = 20.0
-_ID_DIGITS = 12
+_ID_BYTES = 6
 _ANSWER_SECONDS = 0.5
 """Kept back from the caller's deadline, so that an answer on it still arrives."""
 
@@ -142,7 +142,7 @@ class CniService:
 
     def _answered(self, verb: str, serve: Callable[[], bytes]) -> cni_pb2.CniReply:
         began = time.monotonic()
-        with logs.about(call_id=uuid.uuid4().hex[:_ID_DIGITS]):
+        with logs.about(call_id=secrets.token_hex(_ID_BYTES)):
             outcome = _outcome(verb, serve)
         if isinstance(outcome, CniError):
             reply, code = cni_pb2.CniReply(stdout=outcome.encoded(), exit_code=1), str(int(outcome.code))

@@ -54,11 +54,13 @@ class PodRecorder:
     def ledger(self, addresses: Mapping[str, Address], now: Boottime) -> list[PodEvent]:
         """Take in what the node has promised."""
         before, self._seen.addresses = self._seen.addresses, addresses
+        different = [ip for ip, address in addresses.items() if before.get(ip) is not address]
+        new = sum(ip not in before for ip in different)
+        if len(before) + new > len(addresses):  # some are gone
+            different += [ip for ip in before if ip not in addresses]
         found: list[PodChange] = []
-        for ip in {**before, **addresses}:
-            old, new = before.get(ip), addresses.get(ip)
-            if old is not new:
-                found += changes.of_address(old, new)
+        for ip in different:
+            found += changes.of_address(before.get(ip), addresses.get(ip))
         return self._add(found, now)
 
     def pod(self, view: PodView, now: Boottime, *, gone: bool) -> list[PodEvent]:

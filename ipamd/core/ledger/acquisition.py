@@ -55,7 +55,7 @@ def acquire(ledger: Ledger, attachment: Attachment, cooldown: float, now: Bootti
     owned = ledger.owned_by(attachment.key)
     if owned is not None:
         return Transition(ledger, address=owned)
-    candidates = [a for a in ledger.addresses.values() if resumable(a, attachment)]
+    candidates = [a for a in ledger.of_name(attachment.pod) if resumable(a, attachment)]
     if candidates:
         chosen = min(candidates, key=lambda a: _preference(a, attachment))
     elif available := ledger.available:
@@ -99,7 +99,6 @@ def enter(ledger: Ledger, key: model.SandboxKey, netns: str) -> Transition:
 def resumable(address: Address, attachment: Attachment) -> bool:
     """Whether the new sandbox may continue with this address."""
     state, pod = address.state, attachment.pod
-    # Most addresses of a node are another Pod's, or nobody's; each ADD asks of all.
     if not isinstance(state, _OF_PODS) or state.pod is None or state.pod.name != pod.name:
         return False
     if address.quarantined:
@@ -120,7 +119,7 @@ def superseded(ledger: Ledger, attachment: Attachment) -> list[Address]:
     """
     return [
         a
-        for a in ledger.in_state(Assigned)
+        for a in ledger.of_name(attachment.pod)
         if isinstance(a.state, Assigned)
         and a.state.key != attachment.key
         and a.state.key.ifname == attachment.key.ifname
@@ -152,7 +151,7 @@ def other_interface(ledger: Ledger, attachment: Attachment) -> Address | None:
     return next(
         (
             a
-            for a in ledger.in_state(Assigned)
+            for a in (*ledger.of_name(attachment.pod), *ledger.of_sandbox(key.container_id))
             if isinstance(a.state, Assigned)
             and a.state.key.ifname != key.ifname
             and (a.state.pod == attachment.pod or a.state.key.container_id == key.container_id)

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from ipamd.core import model
+from ipamd.core.ledger.owner_index import OwnerIndex
 from ipamd.core.ledger.states import (
     FORGETTABLE,
     Address,
@@ -43,6 +44,8 @@ class Ledger:
     """All secondary addresses of the node by IP."""
 
     addresses: Mapping[str, Address] = field(default_factory=lambda: MappingProxyType({}))
+    _index: OwnerIndex | None = field(default=None, compare=False, repr=False)
+    """None until it is asked for."""
 
     @classmethod
     def of(cls, addresses: Iterable[Address]) -> "Ledger":
@@ -54,17 +57,12 @@ class Ledger:
 
     def owned_by(self, key: model.SandboxKey) -> Address | None:
         """Return the address that this very sandbox owns."""
-        container_id = key.container_id  # compared first: one comparison of strings tells most from this one
-        return next(
-            (
-                a
-                for a in self.addresses.values()
-                if isinstance(a.state, Assigned)
-                and a.state.key.container_id == container_id
-                and a.state.key == key
-            ),
-            None,
-        )
+        found = (self.addresses[ip] for ip in self._owners().of_sandbox(key.container_id))
+        return next((a for a in found if isinstance(a.state, Assigned) and a.state.key == key), None)
+
+    def of_sandbox(self, container_id: str) -> list[Address]:
+        """Return the addresses that interfaces of this sandbox own."""
+        return [self.addresses[ip] for ip in self._owners().of_sandbox(container_id)]
 
     def with_eip(self, eip_id: str) -> Address | None:
         """Return the address at which this EIP is recorded, at whatever stage."""
@@ -74,11 +72,7 @@ class Ledger:
 
     def of_name(self, pod: model.PodRef) -> list[Address]:
         """Return every address that a Pod of this namespace and name has or had, whatever its UID."""
-        return [
-            a
-            for a in self.addresses.values()
-            if (other := a.pod) is not None and other.name == pod.name and other.namespace == pod.namespace
-        ]
+        return [self.addresses[ip] for ip in self._owners().of_pod(pod)]
 
     def in_state(self, *states: type) -> list[Address]:
         """Return the addresses in any of these states."""
@@ -92,9 +86,19 @@ class Ledger:
     def changed(self, *puts: Address, forget: Iterable[str] = ()) -> "Transition":
         """Return the transition that stores these addresses (the first is its subject) and forgets those."""
         addresses = dict(self.addresses)
-        gone = tuple(ip for ip in forget if addresses.pop(ip, None) is not None)
-        addresses.update((put.ip, put) for put in puts)
-        return Transition(Ledger(MappingProxyType(addresses)), puts, gone, puts[0] if puts else None)
+        leaving = [known for ip in forget if (known := addresses.pop(ip, None)) is not None]
+        come = {put.ip: put for put in puts}
+        replaced = [addresses[ip] for ip in come if ip in addresses]
+        addresses.update(come)
+        index = self._owners().after((*leaving, *replaced), come.values())
+        gone = tuple(address.ip for address in leaving)
+        return Transition(Ledger(MappingProxyType(addresses), index), puts, gone, puts[0] if puts else None)
+
+    def _owners(self) -> OwnerIndex:
+        if self._index is None:
+            object.__setattr__(self, "_index", OwnerIndex.of(self.addresses.values()))
+        assert self._index is not None  # noqa: S101 - narrows the type
+        return self._index
 
 
 @dataclass(frozen=True, slots=True)
