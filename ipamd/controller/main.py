@@ -24,13 +24,11 @@ from ipamd.controller.events import COMPONENT
 from ipamd.controller.health import ControllerHealth
 from ipamd.controller.leader import Leader
 from ipamd.controller.options import ControllerSettings
-from ipamd.core.cloud_errors.error import CloudError
-from ipamd.core.timing.backoff import Backoff
+from ipamd.controller.region import asked_region
 from ipamd.kube import config
 from ipamd.kube.client import KubeClient
 from ipamd.kube.gate import RequestGate
 from ipamd.kube.leases import Election
-from ipamd.runtime import chance
 from ipamd.runtime.last_answers import LastAnswers
 
 if TYPE_CHECKING:
@@ -45,8 +43,6 @@ ORDER_SHARE = 0.8
 _ORDERS = ("AllocateAddresses", "ReleaseAddresses")
 _BESIDE_WORKERS = 8
 """Threads that ask cloud and API server beside the workers: sweep, checks, watches, Events."""
-_ASK_AGAIN = Backoff(first=0.5, longest=15.0)
-"""Of the metadata service."""
 _SYNC_NEWS = 10.0
 """Seconds between two log lines about a cluster that cannot be read yet."""
 
@@ -117,7 +113,7 @@ def _run(
         timing=settings.lease_timing,
     )
     metadata = Metadata(settings.metadata_url)
-    region = settings.region or _asked_region(metadata, ending)
+    region = settings.region or asked_region(metadata.region, ending.wait)
     if not region:
         return 0
     with _cloud(settings, region, metadata, environment, shown.metrics) as cloud:
@@ -149,24 +145,6 @@ def _page(leader: Leader, identity: str) -> monitoring.Content:
     from ipamd.controller import status_page  # noqa: PLC0415 - only who looks at the page pays for it
 
     return status_page.content(leader, identity)
-
-
-def _asked_region(metadata: Metadata, ending: threading.Event) -> str:
-    """Return the region of the CVM, asked for until there is an answer; empty when told to end meanwhile."""
-    attempt = 0
-    while not ending.is_set():
-        attempt += 1
-        try:
-            return metadata.region()
-        except CloudError as e:
-            pause = _ASK_AGAIN.delay(attempt, chance.fraction)
-            log.warning(
-                "waiting for the region of this CVM, which --region would say; asked again in %.1f s: %s",
-                pause,
-                e,
-            )
-            ending.wait(pause)
-    return ""
 
 
 def limiter(clock: Callable[[], float]) -> Limiter:

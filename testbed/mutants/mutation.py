@@ -81,17 +81,20 @@ def sample(files: Sequence[Path], count: int, seed: int) -> list[Mutation]:
         if left[path]:
             place = draw.choice(list(left[path]))
             mutation = draw.choice(left[path].pop(place))
-            if _compiles(mutation.applied(texts[path])):
+            if _can_be_tried(mutation, texts[path]):
                 drawn.append(mutation)
         else:
             weights[files.index(path)] = 0
     return drawn
 
 
-def _compiles(source: str) -> bool:
+def _can_be_tried(mutation: Mutation, source: str) -> bool:
     try:
-        compile(source, "<mutant>", "exec")
-    except SyntaxError:
+        compile(mutation.applied(source), "<mutant>", "exec")
+    except (
+        SyntaxError,
+        AttributeError,
+    ):  # the latter: cosmic-ray replaces no `errors.KubeError` among others
         return False
     return True
 

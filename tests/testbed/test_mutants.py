@@ -175,6 +175,16 @@ def test_what_python_does_not_compile_is_no_mutant(tmp_path):
     assert {m.operator.rpartition("/")[2] for m in sample([file], 99, seed=1)} == {"NumberReplacer"}
 
 
+def test_an_exception_of_a_module_among_others_ends_no_sample(tmp_path):
+    """cosmic-ray fails at it."""
+    file = tmp_path / "caught.py"
+    file.write_text("try:\n    a = 3\nexcept (errors.KubeError, OSError):\n    pass\n")
+
+    drawn = sample([file], 99, seed=1)
+
+    assert {m.operator.rpartition("/")[2] for m in drawn} == {"NumberReplacer", "ExceptionReplacer"}
+
+
 @pytest.fixture
 def files(tmp_path):
     long, short = tmp_path / "long.py", tmp_path / "short.py"
