@@ -76,6 +76,18 @@ def test_many_pods_at_once_get_one_eip_each_with_few_looks(world, controller):
     assert world.region.audit.calls()["DescribeAddresses"] < 40
 
 
+def test_what_became_of_an_order_is_not_asked_while_its_eip_is_shown_or_after_we_released_it(
+    world, controller
+):
+    world.create_pod("web-0")
+    world.wait_provisioned("web-0")
+    world.age_claim("web-0")
+    world.remove_pod("web-0")
+    world.wait_gone("web-0")
+
+    assert "DescribeTaskResult" not in world.region.audit.calls()
+
+
 def test_wrong_attributes_are_told_on_the_pod_and_cost_nothing(world, controller):
     world.create_pod("web-0", {"eip-attributes": '{"Bandwidth":"101"}'})
 
