@@ -66,15 +66,16 @@ class EipCalls(Calls):
         tags: Mapping[str, str | Sequence[str]] | None = None,
         eni_ids: Sequence[str] | None = None,
         name: str | None = None,
+        public_ips: Sequence[str] | None = None,
         deadline: Deadline | None = None,
     ) -> list[model.Eip]:
-        """Return the EIPs of these ids, with all of these tags, at these ENIs, or of this name: one of these.
+        """Return the EIPs of these ids, tags (all of them), ENIs, public IPs, or this name: one of these.
 
         DescribeAddresses (API document 215/16702). A tag may have one of several values, at most 100. Ids
         that do not exist are left out of the answer. Without a deadline each call has the session's time.
         """
-        if sum(given is not None for given in (eip_ids, tags, eni_ids, name)) != 1:
-            msg = "describe_eips takes eip_ids, tags, eni_ids or a name, and one of them"
+        if sum(given is not None for given in (eip_ids, tags, eni_ids, name, public_ips)) != 1:
+            msg = "describe_eips takes eip_ids, tags, eni_ids, public_ips or a name, and one of them"
             raise ValueError(msg)
         if name is not None:
             named = [{"Name": "address-name", "Values": [name]}]
@@ -93,6 +94,10 @@ class EipCalls(Calls):
             *(
                 {"Filters": [{"Name": "network-interface-id", "Values": ids}]}
                 for ids in paging.by_hundreds(eni_ids or ())
+            ),
+            *(
+                {"Filters": [{"Name": "address-ip", "Values": ips}]}
+                for ips in paging.by_hundreds(public_ips or ())
             ),
         ]
         return [eip for query in queries for eip in paging.read_all(self._session, EIPS, query, deadline)]

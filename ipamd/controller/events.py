@@ -12,7 +12,7 @@ from ipamd.core.claim import eipclaim
 from ipamd.core.claim.eipclaim import Claim
 from ipamd.core.model import PodRef
 from ipamd.kube.events import EventRecorder
-from ipamd.kube.resources import LEASES, NODES
+from ipamd.kube.resources import EIPPOOLS, LEASES, NODES
 
 COMPONENT = "tke-eni-ipamd"
 """The source of the Events, as users of TKE know it."""
@@ -59,6 +59,13 @@ class ClaimEvents:
         if claim.pod_uid:
             served = PodRef(namespace=claim.namespace, name=claim.name, uid=claim.pod_uid)
             self.pod(served, kind, reason, message)
+
+    def eip_pool(
+        self, name: str, uid: str, kind: Literal["Normal", "Warning"], reason: str, message: str
+    ) -> None:
+        """Tell it on an EIPPool."""
+        about = {"apiVersion": EIPPOOLS.api_version, "kind": EIPPOOLS.kind, "name": name, "uid": uid}
+        self._recorder.record(about, kind, reason, message)
 
     def node(self, name: str, uid: str, reason: str, message: str) -> None:
         """Warn on a Node."""

@@ -22,6 +22,7 @@ from ipamd.controller.claims.release_gate import ReleaseGate
 from ipamd.controller.claims.sweep_waits import SweepWaits
 from ipamd.controller.claims.writer import ClaimWriter
 from ipamd.controller.egress import build as egress_room
+from ipamd.controller.eip_pool import build as eip_pool_room
 from ipamd.controller.events import COMPONENT, ClaimEvents
 from ipamd.controller.masquerade import build as masquerade_room
 from ipamd.controller.nodes import build as nodes_room
@@ -100,14 +101,20 @@ class Leader:
         nodes = nodes_room.build(
             settings.node_taint, claims.cluster, client, fence=election, teller=teller, tempo=tempo
         )
+        claim_work = claims_room.build(settings, claims, ports, client=client, cloud=cloud, account=account)
+        eip_pools = eip_pool_room.build(
+            settings.cluster_id, claims, claim_work, ports, client=client, account=account, tempo=tempo
+        )
         self._standing = Services(
             Service(name="Events", start=recorder.start, stop=recorder.stop),
             claims_room.watch(claims),
             masquerade.watch,
+            eip_pools.watch,
         )
         self._leading = Services(
             *account.while_leading,
-            *claims_room.build(settings, claims, ports, client=client, cloud=cloud, account=account),
+            *claim_work.services,
+            eip_pools.while_leading,
             egress_room.build(claims, ports, cloud, interval=settings.egress_check_interval),
             masquerade.while_leading,
             *nodes,

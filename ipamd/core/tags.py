@@ -15,6 +15,9 @@ CREATED_EIP = "tke-created-eip"
 CLAIM_UID = "tke-eipclaim-uid"
 NODE = "tke-eni-node"
 """On every ENI that we create: the id of the CVM it was created for. It tells leftovers from others' ENIs."""
+POOL_UID = "tke-eippool-uid"
+"""On an EIP that was created for an EIPPool, beside the cluster's id; it has no `tke-created-eip`, so what
+looks for EIPs of claims (the orphan sweep, `ipamctl eip cleanup`) leaves it alone."""
 NAMESPACES = "tke-eip-namespaces"
 """On an EIP of the user's: the namespaces whose Pods may have it, as words; `*` stands for all."""
 
@@ -36,6 +39,11 @@ def of_cluster(cluster_id: str) -> dict[str, str]:
     return {CLUSTER_ID: cluster_id, CREATED_EIP: "true"}
 
 
+def of_pool(cluster_id: str, pool_uid: str) -> dict[str, str]:
+    """Return the tags of an EIP that is created for an EIPPool."""
+    return {CLUSTER_ID: cluster_id, POOL_UID: pool_uid}
+
+
 def name_of(namespace: str, name: str, claim_uid: str) -> str:
     """Return the name of an EIP that is created for a claim; its end is the UID."""
     end = f"{BEFORE_UID}{claim_uid}"
@@ -45,6 +53,12 @@ def name_of(namespace: str, name: str, claim_uid: str) -> str:
 def names_claim(name: str) -> bool:
     """Whether a name is one by which an EIP of a claim may be known."""
     return BEFORE_UID in name
+
+
+def name_for_pool(name: str, pool_uid: str) -> str:
+    """Return the name of an EIP that is created for an EIPPool."""
+    end = f"-eippool-{pool_uid}"
+    return name[: _NAME_LIMIT - len(end)] + end
 
 
 def claim_of(tags: Mapping[str, str], name: str) -> str:
@@ -70,9 +84,12 @@ def allows_namespace(tags: Mapping[str, str], namespace: str) -> bool:
     return namespace in words or "*" in words
 
 
-def client_token(claim_uid: str, attempt: int) -> str:
-    """Return the ClientToken of an order: the same for each repeat of an attempt, never that of another."""
-    token = f"eip-{claim_uid}-{attempt}"
+def client_token(uid: str, attempt: int) -> str:
+    """Return the ClientToken of an order: the same for each repeat of an attempt, never that of another.
+
+    The UID is that of the claim or pool for which is ordered.
+    """
+    token = f"eip-{uid}-{attempt}"
     if len(token) <= _TOKEN_LIMIT and token.isascii():
         return token
     return hashlib.sha256(token.encode()).hexdigest()

@@ -71,3 +71,10 @@ JOBS = Resource(group="batch", version="v1", plural="jobs", kind="Job")
 EIPCLAIMS = Resource(
     group="networking.tke.cloud.tencent.com", version="v1", plural="eipclaims", kind="EIPClaim"
 )
+EIPPOOLS = Resource(
+    group="networking.tke.cloud.tencent.com",
+    version="v1",
+    plural="eippools",
+    kind="EIPPool",
+    namespaced=False,
+)

@@ -107,6 +107,16 @@ EIP_CLAIMS = Resource(
     subresources=("status",),
     short_names=("eipc",),
 )
+EIP_POOLS = Resource(
+    group="networking.tke.cloud.tencent.com",
+    version="v1",
+    plural="eippools",
+    kind="EIPPool",
+    strategy=CustomStrategy(),
+    namespaced=False,
+    subresources=("status",),
+    short_names=("eipp",),
+)
 SERVICE_CIDRS = Resource(
     group="networking.k8s.io",
     version="v1",
@@ -217,6 +227,7 @@ BUILT_IN: tuple[Resource, ...] = (
     ),
     SERVICE_CIDRS,
     EIP_CLAIMS,
+    EIP_POOLS,
 )
 
 

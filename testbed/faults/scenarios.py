@@ -16,6 +16,7 @@ from testbed.faults.pod_scenarios import (
     Retained,
     SandboxDied,
 )
+from testbed.faults.pool_scenarios import PoolLife
 from testbed.faults.scenario import Scenario
 from testbed.faults.start_scenarios import (
     AgentStart,
@@ -40,6 +41,7 @@ SCENARIOS: Final[Sequence[type[Scenario]]] = (
     SandboxDied,
     Retained,
     ClaimDeleted,
+    PoolLife,
     Burst,
     Drain,
     AgentStart,

@@ -85,7 +85,7 @@ def cluster(tmp_path_factory) -> Iterator[Cluster]:
         server.start()
         cluster = Cluster(server)
         server.create("/api/v1/namespaces/default/serviceaccounts", {"metadata": {"name": "default"}})
-        cluster.apply("crd.yaml", "rbac.yaml")
+        cluster.apply("crd.yaml", "crd-eippool.yaml", "rbac.yaml")
         cluster.kubectl(
             "wait", "--for=condition=Established", "crd/eipclaims.networking.tke.cloud.tencent.com"
         )

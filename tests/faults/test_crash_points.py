@@ -8,6 +8,7 @@ from testbed.faults.crashing import Outcome, Performance, Trial
 from testbed.faults.kubelet import Retry
 from testbed.faults.pod_scenarios import Add, AddWithEip, DeleteWithEip, NewSandbox, Retained
 from testbed.faults.points import parse
+from testbed.faults.pool_scenarios import PoolLife
 from testbed.faults.scenario import Scenario
 from testbed.faults.stage import AGENT, CONTROLLER
 from testbed.faults.start_scenarios import AgentStart, ControllerStart, FirstStart
@@ -27,6 +28,8 @@ BAD_MOMENTS = [
     (NewSandbox, AGENT, "netlink.dellink:after:1", Retry.NEW_SANDBOX),
     (Retained, CONTROLLER, "kube.patch.eipclaims.status:before:1", Retry.NEW_SANDBOX),
     (ControllerStart, CONTROLLER, "kube.create.eipclaims:after:1", Retry.NEW_SANDBOX),
+    (PoolLife, CONTROLLER, "cloud.AllocateAddresses:after:1", Retry.NEW_SANDBOX),
+    (PoolLife, CONTROLLER, "cloud.ReleaseAddresses:after:1", Retry.NEW_SANDBOX),
     # Once failed: the annotations of a Pod were never written when the claim said Bound already.
     (AddWithEip, AGENT, "kube.patch.pods:before:1", Retry.NEW_SANDBOX),
     (AddWithEip, AGENT, "kube.patch.eipclaims.status:after:2", Retry.NEW_SANDBOX),

@@ -1,6 +1,7 @@
 """The work on claims: watch caches -> queue -> workers -> reconciler -> executor -> Kubernetes, cloud."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from ipamd.cloud.tencent import TencentCloud
@@ -89,6 +90,15 @@ def watch(claims: Claims) -> Service:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class ClaimWork:
+    """What the leader does about claims, and what other rooms need of it."""
+
+    live: LiveReader
+    selection: EipSelection
+    services: tuple[Service, ...]
+
+
 def build(
     settings: ControllerSettings,
     claims: Claims,
@@ -97,7 +107,7 @@ def build(
     client: KubeClient,
     cloud: TencentCloud,
     account: Account,
-) -> tuple[Service, ...]:
+) -> ClaimWork:
     """Return the work on claims, which only the leader does."""
     eips = EipListing(cloud, settings.cluster_id)
     live = LiveReader(client, cloud, eips, claims.cluster, outages=claims.outages)
@@ -120,7 +130,11 @@ def build(
         no_news=(NotLeaderError,),  # a late renewal may yet succeed; who has lost for good ends
     )
     resync = Loop("resync", claims.look_at_all, policy=Survive(), pace=LoopPace(period=settings.resync))
-    return (
-        Service(name="workers", start=workers.start, stop=workers.stop),
-        Service(name="resync", start=resync.start, stop=resync.stop),
+    return ClaimWork(
+        live,
+        choices,
+        (
+            Service(name="workers", start=workers.start, stop=workers.stop),
+            Service(name="resync", start=resync.start, stop=resync.stop),
+        ),
     )

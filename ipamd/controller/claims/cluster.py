@@ -14,12 +14,13 @@ from typing import Any
 
 from ipamd.controller.claims.absences import Absences
 from ipamd.controller.claims.agents import Agents
-from ipamd.controller.claims.index import ClaimIndex
+from ipamd.controller.claims.index import ClaimIndex, source_of
 from ipamd.core.annotations import eip
-from ipamd.core.annotations.eip import wants_eip
-from ipamd.core.claim import eip_selection, eipclaim, placement, warnings
-from ipamd.core.claim.actions import MarkNotProvisioned
+from ipamd.core.annotations.eip import EipRequest, wants_eip
+from ipamd.core.claim import eip_line, eip_selection, eipclaim, placement, warnings
+from ipamd.core.claim.actions import Choose, MarkNotProvisioned
 from ipamd.core.claim.eipclaim import Claim, condition
+from ipamd.core.claim.facts import PodRelation, relation_of
 from ipamd.core.claim.placement import Obstacle
 from ipamd.core.claim.reason import Reason
 from ipamd.core.errors import InvalidInputError
@@ -32,6 +33,8 @@ from ipamd.kube.resources import EIPCLAIMS, NODES, PODS
 from ipamd.kube.watch import Key, ObjectCache, WatchPace, key_of
 from ipamd.runtime.work_queue import Turn
 
+_NEXT = 3
+"""Claims of a pool's line that are woken when one EIP comes free: the first may have gone meanwhile."""
 _NO_QUOTA = Reason.QUOTA_EXCEEDED.value
 
 
@@ -53,7 +56,9 @@ class ClusterView:
         self._wake = wake
         self._outages = outages
         self._on_node: list[Callable[[str], None]] = []
+        self._on_claim: list[Callable[[Claim], None]] = []
         self._seen: dict[Key, object] = {}  # used by the claims' thread only
+        self._in_line: set[Key] = set()  # likewise
         self._index = ClaimIndex()
         self._agents = Agents()
         self._read: dict[Key, tuple[dict[str, Any], Claim]] = {}
@@ -122,17 +127,42 @@ class ClusterView:
         obj, claim = self._pods.get(*key), self.claim(key)
         if obj is None or (claim and claim.address):
             return False
+        if claim and eip_line.is_in_line(claim):
+            return True
         pod = pods.view(obj)
-        listed = _listed(claim, pod)
-        if not listed:
+        request = _listed(claim, pod)
+        if request is None:
             return False
-        choice = eip_selection.entries_for(listed, pod)
+        choice = eip_selection.entries_for(request, pod)
         return isinstance(choice, MarkNotProvisioned) or all(
             map(partial(self._is_held, key), choice.address_ids)
         )
 
     def _is_held(self, key: Key, eip_id: str) -> bool:
         return any(other != key for other in self._index.holding(eip_id))
+
+    def line(self, pool: str) -> list[Claim]:
+        """Return the claims that wait for an EIP of the EIPPool and whose Pods are there, in their order."""
+        waiting = []
+        for key in self._index.waiting_at(Choose(pool=pool).source):
+            claim, pod = self.claim(key), self.pod(key)
+            if claim is None or pod is None or pod.deleting or not eip_line.is_in_line(claim):
+                continue
+            if relation_of(claim, pod) is PodRelation.SAME:
+                waiting.append(claim)
+        return eip_line.in_order(waiting)
+
+    def on_claim(self, listener: Callable[[Claim], None]) -> None:
+        """Have `listener` called with each claim that changes in what matters, or goes.
+
+        Before `start`; the claims' thread calls it.
+        """
+        self._on_claim.append(listener)
+
+    def wake_line(self, pool: str, number: int) -> None:
+        """Wake the first claims that wait for an EIP of the EIPPool."""
+        for claim in self.line(pool)[:number]:
+            self._wake((claim.namespace, claim.name))
 
     def waiting_for_quota(self, number: int) -> list[Key]:
         """Return the claims that were refused an EIP for lack of quota and wait longest for it."""
@@ -203,10 +233,12 @@ class ClusterView:
         claim = self._claim(key, obj)
         if kind == "deleted":
             self._seen.pop(key, None)
+            self._in_line.discard(key)
             self._read.pop(key, None)
             self._index.drop(key)
             self._wake(key)
             self._wake_who_waits_for(claim)
+            self._tell_of_claim(claim)
             return
         matters = (
             claim.uid,
@@ -219,16 +251,32 @@ class ClusterView:
             claim.binding,
             claim.has_owner,
         )
+        if eip_line.is_in_line(claim) and key not in self._in_line:
+            self._tell_of_claim(claim)  # its pool may have to grow
+            self._in_line.add(key)
+        elif not eip_line.is_in_line(claim):
+            self._in_line.discard(key)
         if self._seen.get(key) != matters:
             self._seen[key] = matters
             self._index.put(key, claim)
             self._wake(key)
+            self._tell_of_claim(claim)
+
+    def _tell_of_claim(self, claim: Claim) -> None:
+        for listener in self._on_claim:
+            listener(claim)
 
     def _wake_who_waits_for(self, gone: Claim) -> None:
         """Wake the claims that have the EIP of a claim that is gone in their lists."""
         if gone.address is not None and not gone.address.owned:
             for key in self._index.waiting_for(gone.address.eip_id):
                 self._wake(key)
+            source = source_of(gone)
+            if gone.request and gone.request.pool:
+                self.wake_line(gone.request.pool, _NEXT)
+            elif source:
+                for key in self._index.waiting_at(source):
+                    self._wake(key)
 
     def _node_changed(self, kind: str, obj: dict[str, Any]) -> None:
         view = nodes.view(obj)
@@ -249,16 +297,15 @@ class ClusterView:
             self._wake(key)
 
 
-def _listed(claim: Claim | None, pod: PodView) -> tuple[str, ...]:
-    """Return the user's EIPs that the claim of the Pod has to choose from, or will have; empty for none."""
-    if claim is not None:
-        return claim.request.address_ids if claim.request else ()
-    if EIP_ID_LIST not in pod.annotations:
-        return ()
-    try:
-        return eip.request_of(pod).address_ids
-    except InvalidInputError:
-        return ()
+def _listed(claim: Claim | None, pod: PodView) -> EipRequest | None:
+    """Return the wish of the Pod's claim, made or to be made, if it is for one of a list of ids."""
+    request = claim.request if claim is not None else None
+    if claim is None and EIP_ID_LIST in pod.annotations:
+        try:
+            request = eip.request_of(pod)
+        except InvalidInputError:
+            return None
+    return request if request and request.address_ids else None
 
 
 def _matters(obj: dict[str, Any]) -> bool:

@@ -71,6 +71,7 @@ class EipListing:
     ) -> None:
         """Take whose EIPs are looked at."""
         self._cloud = cloud
+        self.cluster_id = cluster_id
         self._tags = tags.of_cluster(cluster_id)
         self._pace = TokenBucket(rate=1 / spacing, burst=_AT_ONCE) if spacing else None
         self._monotonic = monotonic

@@ -6,6 +6,7 @@ Thread safety: any thread may call any method.
 import threading
 from typing import NamedTuple
 
+from ipamd.core.claim.actions import Choose
 from ipamd.core.claim.eipclaim import Claim
 from ipamd.kube.watch import Key
 
@@ -45,6 +46,10 @@ class ClaimIndex:
         """Return the claims without an EIP that have this one in their lists, oldest first."""
         return self._find(Mark("waits", eip_id))
 
+    def waiting_at(self, source: str) -> list[Key]:
+        """Return the claims without an EIP that want one from there (`source_of`), oldest first."""
+        return self._find(Mark("source", source))
+
     def _find(self, mark: Mark) -> list[Key]:
         with self._lock:
             return list(self._keys.get(mark, ()))
@@ -70,4 +75,14 @@ def _marks_of(claim: Claim) -> list[Mark]:
         marks.append(Mark("holds", claim.address.eip_id))
     elif claim.request:
         marks += [Mark("waits", eip_id) for eip_id in claim.request.address_ids]
+        if source := source_of(claim):
+            marks.append(Mark("source", source))
     return marks
+
+
+def source_of(claim: Claim) -> str:
+    """Return the pool or selector from which the claim has or wants its EIP; empty for none."""
+    request = claim.request
+    if request is None or not (request.pool or request.selector):
+        return ""
+    return Choose(selector=request.selector, pool=request.pool).source

@@ -4,7 +4,7 @@ Thread safety: any thread may call any method.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from ipamd.cloud.tasks import TaskState
@@ -13,18 +13,21 @@ from ipamd.controller.claims.cluster import ClusterView
 from ipamd.controller.claims.eip_listing import EipListing
 from ipamd.controller.claims.owners import Owners
 from ipamd.core import model, tags
+from ipamd.core.annotations.eip_selector import EipSelector
 from ipamd.core.claim import eipclaim
 from ipamd.core.claim.eipclaim import Claim
 from ipamd.core.claim.facts import LivePod, NodeState
 from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.cloud_errors.kind import CloudErrorKind
+from ipamd.core.eip_pool import eippool
+from ipamd.core.eip_pool.eippool import EipPool
 from ipamd.core.kubernetes import nodes, pods
 from ipamd.core.kubernetes.owners import Workload
 from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.timing.deadline import Deadline
 from ipamd.kube import errors
 from ipamd.kube.client import KubeClient
-from ipamd.kube.resources import EIPCLAIMS, NODES, PODS
+from ipamd.kube.resources import EIPCLAIMS, EIPPOOLS, NODES, PODS
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +38,16 @@ LOST_AFTER = 60.0
 class LiveCloud(Protocol):
     """What is asked of the cloud without changing it: `TencentCloud`."""
 
-    def describe_eips(self, *, eip_ids: list[str], deadline: Deadline | None = None) -> list[model.Eip]:
-        """Return those of the EIPs that exist."""
+    def describe_eips(
+        self,
+        *,
+        eip_ids: Sequence[str] | None = None,
+        tags: Mapping[str, str | Sequence[str]] | None = None,
+        name: str | None = None,
+        public_ips: Sequence[str] | None = None,
+        deadline: Deadline | None = None,
+    ) -> list[model.Eip]:
+        """Return the EIPs of these ids, tags, public IPs or this name: one of these."""
 
     def describe_eip_task(self, task_id: str, deadline: Deadline | None = None) -> TaskState:
         """Return how far an accepted write has come."""
@@ -61,6 +72,7 @@ class LiveReader:
         self._client = client
         self._cloud = cloud
         self._eips = eips
+        self._cluster_id = eips.cluster_id
         self._cluster = cluster
         self._owners = Owners(client)
         self._outages = outages
@@ -113,6 +125,45 @@ class LiveReader:
     def at_eips(self, eip_ids: tuple[str, ...]) -> dict[str, model.Eip]:
         """Return those of the EIPs that exist, by id. Raises: CloudError."""
         return {eip.eip_id: eip for eip in self._cloud.describe_eips(eip_ids=list(eip_ids))}
+
+    def at_selected(self, selector: EipSelector) -> dict[str, model.Eip]:
+        """Return the EIPs that are selected, by id. Raises: CloudError."""
+        if selector.tags:
+            found = self._cloud.describe_eips(tags=dict(selector.tags))
+        elif selector.public_ips:
+            found = self._cloud.describe_eips(public_ips=list(selector.public_ips))
+        else:
+            found = [eip for name in selector.names for eip in self._cloud.describe_eips(name=name)]
+        return {eip.eip_id: eip for eip in found}
+
+    def at_pool(self, name: str) -> EipPool | None:
+        """Return the EIPPool, None when there is none. Raises: KubeError."""
+        try:
+            return eippool.read(self._client.get(EIPPOOLS, name))
+        except errors.NotFoundError:
+            return None
+
+    def at_members(self, pool: EipPool) -> dict[str, model.Eip]:
+        """Return the EIPs that claims may have of the pool: without those on their way out.
+
+        Raises: CloudError.
+        """
+        found = self.at_all_of(pool)
+        return {eip_id: eip for eip_id, eip in found.items() if eip_id not in pool.releasing}
+
+    def at_all_of(self, pool: EipPool) -> dict[str, model.Eip]:
+        """Return the EIPs of the pool, by id. Raises: CloudError."""
+        spec = pool.spec
+        if spec is not None and spec.address_ids:
+            return self.at_eips(spec.address_ids)
+        if spec is not None and spec.selector is not None:
+            return self.at_selected(spec.selector)
+        created = self._cloud.describe_eips(tags=tags.of_pool(self._cluster_id, pool.uid))
+        return {eip.eip_id: eip for eip in created}
+
+    def line(self, pool: str) -> list[Claim]:
+        """Return the claims that wait for an EIP of the pool, as the watch last told."""
+        return self._cluster.line(pool)
 
     def at_order(self, order: model.AcceptedOrder) -> TaskState:
         """Return what is known of the order's task; UNKNOWN where the cloud does not say."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.kubernetes import pods
-from ipamd.core.kubernetes.annotation_names import EIP_ATTRIBUTES, EIP_ID_LIST, NETWORKS
+from ipamd.core.kubernetes.annotation_names import EIP_ATTRIBUTES, EXISTING, NETWORKS
 from ipamd.core.kubernetes.capacity import EIP_RESOURCE, ENI_IP_RESOURCE
 
 API_VERSION = "admission.k8s.io/v1"
@@ -55,7 +55,7 @@ def patch(pod: Mapping[str, Any]) -> JsonPatch:
     view = pods.view(pod)
     containers = _mapping(pod.get("spec")).get("containers")
     first = containers[0] if isinstance(containers, list) and containers else None
-    asks = EIP_ATTRIBUTES in view.annotations or EIP_ID_LIST in view.annotations
+    asks = any(name in view.annotations for name in (EIP_ATTRIBUTES, *EXISTING))
     if not asks or view.host_network or not isinstance(first, Mapping):
         return []
     missing = [name for name in _wanted(view) if not _named(pod, name)]

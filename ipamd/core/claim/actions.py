@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ipamd.core import model
 from ipamd.core.annotations.eip import EipRequest
+from ipamd.core.annotations.eip_selector import EipSelector
 from ipamd.core.claim.eipclaim import ClaimAddress, ClaimPod
 from ipamd.core.claim.placement import Obstacle
 from ipamd.core.claim.reason import Reason
@@ -115,9 +116,16 @@ class Allocate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choose:
-    """Give the claim one of these EIPs of the user's, while nobody else chooses."""
+    """Give the claim one of these EIPs, while nobody else chooses: of a list, a selector or a pool."""
 
-    address_ids: tuple[str, ...]
+    address_ids: tuple[str, ...] = ()
+    selector: EipSelector | None = None
+    pool: str = ""
+
+    @property
+    def source(self) -> str:
+        """Where the EIP comes from, if that is not a list of ids: in words, the same for equal choices."""
+        return f"EIPPool {self.pool}" if self.pool else str(self.selector or "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,6 +42,9 @@ POD_UID = f"{GROUP}/pod-uid"
 CHOSEN_BY = f"{GROUP}/chosen-by"
 """Annotation: the process that has last begun to choose among the user's EIPs."""
 
+ADOPT = f"{GROUP}/adopt"
+"""Annotation of a claim, by `ipamctl eip adopt`: its EIP is one that TKE's own component has kept."""
+
 
 class Phase(Enum):
     """`status.phase`: one word for people; programs read the conditions."""
@@ -118,6 +121,10 @@ class Claim:
     conditions: tuple[Mapping[str, Any], ...]
     has_owner: bool = False
     """Whether it goes when its workload goes."""
+    created: float = 0.0
+    """Seconds since the epoch; who is older is served first."""
+    adopts: bool = False
+    """Whether it takes over an EIP that TKE's own component has kept."""
 
     @property
     def pod_uid(self) -> str:
@@ -170,6 +177,8 @@ def read(obj: Mapping[str, Any]) -> Claim:
         allocation=_allocation(_mapping(status.get("allocation"))),
         conditions=tuple(c for c in _list(status.get("conditions")) if isinstance(c, Mapping)),
         has_owner=bool(_list(metadata.get("ownerReferences"))),
+        created=timestamps.from_text(_text(metadata.get("creationTimestamp"))) or 0.0,
+        adopts=_mapping(metadata.get("annotations")).get(ADOPT) == "true",
     )
 
 
@@ -181,6 +190,7 @@ def trim(obj: Mapping[str, Any]) -> dict[str, Any]:
         "name",
         "uid",
         "resourceVersion",
+        "creationTimestamp",
         "deletionTimestamp",
         "finalizers",
         "ownerReferences",
@@ -190,7 +200,7 @@ def trim(obj: Mapping[str, Any]) -> dict[str, Any]:
         "metadata": {
             **{key: metadata[key] for key in kept if key in metadata},
             "labels": {key: labels[key] for key in (NODE_LABEL,) if key in labels},
-            "annotations": {key: annotations[key] for key in (POD_UID,) if key in annotations},
+            "annotations": {key: annotations[key] for key in (POD_UID, ADOPT) if key in annotations},
         },
         **{part: obj[part] for part in ("spec", "status") if part in obj},
     }

@@ -60,6 +60,13 @@ class Reason(Enum):
     """The cloud says that it was delivered, and does not show it."""
     NO_FREE_EIP = "NoFreeEIP"
     """None of several can be had now."""
+    POOL_EXHAUSTED = "PoolExhausted"
+    """Its EIPs are taken; the claim waits in the pool's line."""
+    POOL_NOT_FOUND = "PoolNotFound"
+    POOL_REFUSED = "PoolRefused"
+    """The pool is not for this namespace, cannot be used, or is being deleted."""
+    EIP_OF_POOL = "EIPOfPool"
+    """It was created for an EIPPool that the claim does not name."""
 
 
 FAILURES: Final = frozenset(
@@ -84,6 +91,9 @@ FAILURES: Final = frozenset(
         Reason.EIP_OF_OTHER_CLUSTER,
         Reason.EIP_OF_OTHER_CLAIM,
         Reason.EIP_BOUND_ELSEWHERE,
+        Reason.EIP_OF_POOL,
+        Reason.POOL_NOT_FOUND,
+        Reason.POOL_REFUSED,
     }
 )
 """What only a person mends; a claim in such a state is Failed, though it is tried again now and then."""

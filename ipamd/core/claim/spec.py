@@ -7,12 +7,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from ipamd.core import model
-from ipamd.core.annotations import address_kinds, eip_id_list
+from ipamd.core.annotations import address_kinds, eip_id_list, eip_selector
 from ipamd.core.annotations.address_kinds import ORDINARY
-from ipamd.core.annotations.eip import DeletePolicy, EipRequest, expiry_of
+from ipamd.core.annotations.eip import DeletePolicy, EipRequest, expiry_of, pool_name
 from ipamd.core.annotations.eip_attributes import BY_CVM
+from ipamd.core.annotations.eip_selector import EipSelector
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.timing import durations
+
+_SOURCES = ("addressIDs", "attributes", "selector", "pool")
+"""Of these a spec has one."""
 
 
 def write(request: EipRequest) -> dict[str, Any]:
@@ -20,6 +24,10 @@ def write(request: EipRequest) -> dict[str, Any]:
     spec: dict[str, Any] = {"deletePolicy": request.delete_policy.value}
     if request.expire_after is not None:
         spec["expireAfter"] = durations.text_of(request.expire_after)
+    if request.pool:
+        return {"pool": request.pool, **spec}
+    if request.selector is not None:
+        return {"selector": eip_selector.write(request.selector), **spec}
     if request.order is None:
         return {"addressIDs": list(request.address_ids), **spec}
     order = request.order
@@ -44,18 +52,22 @@ def read(spec: Mapping[str, Any]) -> EipRequest:
     policy = spec.get("deletePolicy", DeletePolicy.DELETE.value)
     if policy not in [member.value for member in DeletePolicy]:
         raise InvalidInputError(f"spec.deletePolicy is {policy!r}; allowed are Delete and Never")
-    if "addressIDs" in spec and "attributes" in spec:
-        raise InvalidInputError("spec has addressIDs and attributes; allowed is one of them")
-    listed = "addressIDs" in spec
+    named = [field for field in _SOURCES if field in spec]
+    if len(named) > 1:
+        raise InvalidInputError(f"spec has {' and '.join(named)}; allowed is one of them")
+    source = named[0] if named else "attributes"
     return EipRequest(
-        order=None if listed else _order(spec.get("attributes")),
-        address_ids=_address_ids(spec["addressIDs"]) if listed else (),
+        order=read_order(spec.get("attributes")) if source == "attributes" else None,
+        address_ids=read_address_ids(spec["addressIDs"]) if source == "addressIDs" else (),
+        selector=read_selector(spec["selector"]) if source == "selector" else None,
+        pool=_pool(spec["pool"]) if source == "pool" else "",
         delete_policy=DeletePolicy(policy),
         expire_after=_expire_after(spec.get("expireAfter")),
     )
 
 
-def _order(attributes: object) -> model.EipOrder:
+def read_order(attributes: object) -> model.EipOrder:
+    """Return the EIP that `spec.attributes` describes; errors: InvalidInputError."""
     if not isinstance(attributes, Mapping):
         attributes = {}
     bandwidth = attributes.get("bandwidthMbps")
@@ -98,11 +110,27 @@ def _tags(entries: object) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(found))
 
 
-def _address_ids(entries: object) -> tuple[str, ...]:
+def read_address_ids(entries: object) -> tuple[str, ...]:
+    """Return the EIPs that `spec.addressIDs` lists; errors: InvalidInputError."""
     try:
         return eip_id_list.check(entries if isinstance(entries, list) else [])
     except InvalidInputError as e:
         raise InvalidInputError(f"spec.addressIDs: {e.message}") from e
+
+
+def read_selector(value: object) -> EipSelector:
+    """Return what `spec.selector` selects; errors: InvalidInputError."""
+    try:
+        return eip_selector.read(value if isinstance(value, Mapping) else {})
+    except InvalidInputError as e:
+        raise InvalidInputError(f"spec.selector: {e.message}") from e
+
+
+def _pool(value: object) -> str:
+    try:
+        return pool_name(value)
+    except InvalidInputError as e:
+        raise InvalidInputError(f"spec.pool: {e.message}") from e
 
 
 def _expire_after(text: object) -> float | None:

@@ -10,7 +10,7 @@ from ipamd.core.claim import spec
 from ipamd.core.claim.eipclaim import Claim
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.kubernetes import annotation_names, capacity, generated_names
-from ipamd.core.kubernetes.annotation_names import DELETE_POLICY, EIP_ATTRIBUTES, EIP_ID_LIST
+from ipamd.core.kubernetes.annotation_names import DELETE_POLICY, EIP_ATTRIBUTES, EXISTING
 from ipamd.core.kubernetes.nodes import SUPER_NODE, NodeView
 from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.text.quoting import shown
@@ -96,11 +96,12 @@ def _no_resource(pod: PodView) -> ClaimWarning | None:
 
 
 def _two_wishes(pod: PodView) -> ClaimWarning | None:
-    if not (EIP_ID_LIST in pod.annotations and pod.annotations.get(EIP_ATTRIBUTES, "").strip()):
+    named = next((name for name in EXISTING if name in pod.annotations), None)
+    if named is None or not pod.annotations.get(EIP_ATTRIBUTES, "").strip():
         return None
     return ClaimWarning(
         "AttributesIgnored",
-        f"annotation {EIP_ATTRIBUTES} is ignored, because {EIP_ID_LIST} names EIPs that exist: remove one",
+        f"annotation {EIP_ATTRIBUTES} is ignored, because {named} names EIPs that exist: remove one",
     )
 
 

@@ -7,12 +7,16 @@ PREFIX = "tke.cloud.tencent.com/"
 NETWORKS = PREFIX + "networks"
 EIP_ATTRIBUTES = PREFIX + "eip-attributes"
 EIP_ID_LIST = PREFIX + "eip-id-list"
+EIP_SELECTOR = PREFIX + "eip-selector"
+EIP_POOL = PREFIX + "eip-pool"
+EXISTING = (EIP_ID_LIST, EIP_SELECTOR, EIP_POOL)
+"""Each names EIPs that there are, or a pool of them: a Pod has one of these."""
 DELETE_POLICY = PREFIX + "eip-claim-delete-policy"
 EXPIRED_DURATION = PREFIX + "claim-expired-duration"
 EIP_ID = PREFIX + "eip-id"
 EIP_PUBLIC_IP = PREFIX + "eip-public-ip"
 """The last two are written by the agent."""
-WISHES = (EIP_ATTRIBUTES, EIP_ID_LIST, DELETE_POLICY, EXPIRED_DURATION)
+WISHES = (EIP_ATTRIBUTES, *EXISTING, DELETE_POLICY, EXPIRED_DURATION)
 SUPER_NODE_PREFIX = "eks." + PREFIX
 """The same annotations for Pods on super nodes, whose EIPs are Tencent Cloud's own matter."""
 

@@ -1,0 +1,1 @@
+"""EIPPools: their EIPs ordered and released, and what their status says."""

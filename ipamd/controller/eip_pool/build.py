@@ -1,0 +1,129 @@
+"""The work on EIPPools: watch -> queue -> worker -> reconciler -> Kubernetes, cloud."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from ipamd.controller.account.build import Account
+from ipamd.controller.claims.build import Claims, ClaimWork
+from ipamd.controller.claims.ports import Ports
+from ipamd.controller.eip_pool.executor import EipPoolExecutor
+from ipamd.controller.eip_pool.reconciler import PoolReconciler
+from ipamd.controller.eip_pool.writer import PoolWriter
+from ipamd.controller.tempo import ReplicaPace
+from ipamd.core.claim.eipclaim import Claim
+from ipamd.core.eip_pool import eippool
+from ipamd.kube.client import KubeClient
+from ipamd.kube.leases import NotLeaderError
+from ipamd.kube.optional_watch import OptionalWatch
+from ipamd.kube.resources import EIPPOOLS
+from ipamd.runtime.metric import Metric
+from ipamd.runtime.reconcile import ReconcileWorkers
+from ipamd.runtime.service import Service, ended
+from ipamd.runtime.work_queue import WorkQueue
+
+if TYPE_CHECKING:
+    from ipamd.kube.watch import Key
+
+_WORKERS: Final = 2
+_AFTER_CLAIMS: Final = 0.2
+"""Seconds after a change of a claim until its pool is looked at: many change together in a roll-out."""
+_STATES: Final = {"free": "free", "held": "bound", "all": "total"}
+"""Values of the metric's label, and the field of the status that each shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolWork:
+    """What runs for EIPPools."""
+
+    watch: Service
+    """In every replica."""
+    while_leading: Service
+
+
+class EipPools:
+    """The pools of the cluster, as the watch tells, and the queue of work on them."""
+
+    def __init__(self, client: KubeClient, tempo: ReplicaPace) -> None:
+        self.queue: WorkQueue[Key] = WorkQueue(backoff=tempo.backoff)
+        self.watch = OptionalWatch(client, EIPPOOLS, on_change=self.look_at_all)
+
+    def look_at_all(self) -> None:
+        """Have all pools looked at."""
+        for obj in self.watch.items() or ():
+            self.queue.add(("", obj["metadata"]["name"]))
+
+    def claim_changed(self, claim: Claim) -> None:
+        """Have the pool of a claim looked at."""
+        if claim.request and claim.request.pool:
+            self.queue.add_after(("", claim.request.pool), _AFTER_CLAIMS)
+
+    def metrics(self) -> Iterator[Metric]:
+        """Yield what the pools' status says."""
+        pools = [eippool.read(obj) for obj in self.watch.items() or ()]
+        yield Metric(
+            name="tke_eni_eip_pool_eips",
+            text="EIPs of an EIPPool; what is neither free nor held is changing or of no use.",
+            labels=("pool", "state"),
+            samples={
+                (pool.name, state): _number(pool.status.get(field))
+                for pool in pools
+                for state, field in _STATES.items()
+            },
+        )
+        yield Metric(
+            name="tke_eni_eip_pool_waiting",
+            text="EIPClaims that wait for an EIP of an EIPPool.",
+            labels=("pool",),
+            samples={(pool.name,): _number(pool.status.get("waiting")) for pool in pools},
+        )
+
+
+def build(
+    cluster_id: str,
+    claims: Claims,
+    work: ClaimWork,
+    ports: Ports,
+    *,
+    client: KubeClient,
+    account: Account,
+    tempo: ReplicaPace,
+) -> PoolWork:
+    """Return the work on pools; before the cluster is watched."""
+    pools = EipPools(client, tempo)
+    claims.cluster.on_claim(pools.claim_changed)
+    writer = PoolWriter(client)
+    executor = EipPoolExecutor(
+        cluster_id,
+        live=work.live,
+        selection=work.selection,
+        account=account.type,
+        writer=writer,
+        ports=ports,
+    )
+    reconciler = PoolReconciler(
+        cluster=claims.cluster,
+        live=work.live,
+        executor=executor,
+        selection=work.selection,
+        writer=writer,
+        ports=ports,
+    )
+    workers = ReconcileWorkers(
+        "eip-pools", _WORKERS, pools.queue, reconciler.reconcile, no_news=(NotLeaderError,)
+    )
+
+    def start() -> None:
+        pools.look_at_all()
+        workers.start()
+
+    return PoolWork(
+        watch=Service(
+            name="EIPPools", start=pools.watch.start, stop=ended(pools.watch.stop), metrics=pools.metrics
+        ),
+        while_leading=Service(name="EIPPool workers", start=start, stop=workers.stop),
+    )
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int) else 0.0

@@ -1,0 +1,1 @@
+"""EIPPool: EIPs that Pods take and give back, the user's or made by the controller."""

@@ -1,0 +1,168 @@
+"""What is to be done next for an EIPPool: order, release, wait or nothing. Pure.
+
+Orders are given one after the other, each written down before it is sent, and the next only when what was
+ordered is seen or known not to come: so the pool never has more than its `max`. An EIP is released only if it
+was created for the pool, no claim has it, and it was free for the pool's time by a steady clock; whether it
+is free is looked at again, live, while no claim can choose (`EipSelection.withdraw`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ipamd.core.claim.release import ATTEMPT_WINDOW, SETTLE
+from ipamd.core.eip_pool.eippool import EipPool
+from ipamd.core.model import Eip, EipOrder, EipStatus
+
+_POLL = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EipPoolFacts:
+    """What the plan depends on, beside the pool itself."""
+
+    now: float
+    """Seconds since the epoch."""
+    eips: Mapping[str, Eip]
+    """The pool's EIPs, as the cloud shows them now, those of `releasing` too."""
+    holders: Mapping[str, str] = field(default_factory=dict)
+    """Who has an EIP, as namespace/name of the claim, by the EIP's id."""
+    waiting: int = 0
+    """Claims in the line."""
+    free_for: Mapping[str, float] = field(default_factory=dict)
+    """Seconds for which this process has seen an EIP to be free."""
+    failed: bool = False
+    """Whether the cloud says that the order has failed, or has refused it for certain."""
+    blind: str = ""
+    """Why it is not believed that what is not shown does not exist."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldPool:
+    """Put our finalizer on the pool."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderEip:
+    """Write the attempt down, unless it is (`begun`), and order one EIP with its ClientToken."""
+
+    attempt: int
+    begun: bool
+    order: EipOrder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndOrder:
+    """Write down that nothing of the order is to come any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseEip:
+    """Release this one, if it is free at a live look while no claim chooses."""
+
+    eip_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetReleased:
+    """Take out of `status.releasing` what is gone, or what a claim has after all."""
+
+    eip_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetPoolGo:
+    """Let the deleted pool go."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """Nothing to do now; look again after so many seconds, or when something changes."""
+
+    seconds: float | None = None
+    not_shown: bool = False
+    """Whether an EIP was delivered that the cloud does not show, so that no other is ordered."""
+
+
+PoolAction = HoldPool | OrderEip | EndOrder | ReleaseEip | ForgetReleased | LetPoolGo | Rest
+
+
+def decide(pool: EipPool, facts: EipPoolFacts) -> PoolAction:
+    """Return the next step for a pool whose spec can be used, or that is being deleted."""
+    creates = pool.held or (pool.spec is not None and pool.spec.order is not None)
+    if not creates:
+        return Rest()
+    if not pool.held:
+        return Rest() if pool.deleting else HoldPool()
+    return _settle_order(pool, facts) or _settle_releases(pool, facts) or _size(pool, facts)
+
+
+def may_release(eip: Eip | None) -> bool:
+    """Whether the EIP is unbound, at a live look."""
+    return eip is not None and eip.status is EipStatus.UNBIND
+
+
+def _settle_order(pool: EipPool, facts: EipPoolFacts) -> PoolAction | None:
+    """Deal with an order that was begun: no other is given before it is known what came of it."""
+    allocation = pool.allocation
+    if allocation.started is None:
+        return None
+    if facts.failed or (allocation.eip_id and _is_there(facts.eips.get(allocation.eip_id))):
+        return EndOrder()
+    late = allocation.started + ATTEMPT_WINDOW + SETTLE - facts.now
+    if allocation.eip_id:
+        # Whatever is promised counts against `max` until the cloud says that it does not come.
+        return Rest(seconds=_POLL if late > 0 else SETTLE / 2, not_shown=late <= 0)
+    order = pool.spec.order if pool.spec and not pool.deleting else None
+    if late > SETTLE and order is not None:
+        return OrderEip(attempt=allocation.attempt, begun=True, order=order)
+    if late > 0:
+        return Rest(seconds=min(late, SETTLE / 12))
+    return Rest(seconds=SETTLE / 2) if facts.blind else EndOrder()
+
+
+def _is_there(eip: Eip | None) -> bool:
+    return eip is not None and eip.status is not EipStatus.CREATING and bool(eip.public_ip)
+
+
+def _settle_releases(pool: EipPool, facts: EipPoolFacts) -> PoolAction | None:
+    over = tuple(i for i in pool.releasing if i not in facts.eips or i in facts.holders)
+    if over:
+        return ForgetReleased(eip_ids=over)
+    again = next((i for i in pool.releasing if may_release(facts.eips[i])), None)
+    return ReleaseEip(eip_id=again) if again else None
+
+
+def _size(pool: EipPool, facts: EipPoolFacts) -> PoolAction:
+    """Grow to what is wanted, or shrink to what is needed."""
+    spec = pool.spec
+    free = sorted(i for i, eip in facts.eips.items() if i not in facts.holders and may_release(eip))
+    if pool.deleting:
+        if free:
+            return ReleaseEip(eip_id=free[0])
+        return Rest(seconds=_POLL if pool.releasing else None) if facts.eips else LetPoolGo()
+    if spec is None or spec.order is None:
+        return Rest()
+    there = len(facts.eips) - len(pool.releasing)
+    wanted = min(max(spec.least, _of_no_use(facts) + len(facts.holders) + facts.waiting), spec.most)
+    if there < wanted and len(facts.eips) < spec.most:
+        return OrderEip(attempt=pool.allocation.attempt + 1, begun=False, order=spec.order)
+    if there > wanted:
+        return _shrink(free, facts, at_once=there > spec.most, after=spec.release_after)
+    return Rest(seconds=_POLL if pool.releasing else None)
+
+
+def _of_no_use(facts: EipPoolFacts) -> int:
+    """Return how many EIPs no claim has and none can have: locked, or bound to something else."""
+    return sum(
+        1
+        for eip_id, eip in facts.eips.items()
+        if eip_id not in facts.holders and (eip.bound or eip.is_blocked or eip.is_arrears)
+    )
+
+
+def _shrink(free: list[str], facts: EipPoolFacts, *, at_once: bool, after: float) -> PoolAction:
+    if not free:
+        return Rest()
+    longest = max(free, key=lambda eip_id: (facts.free_for.get(eip_id, 0.0), eip_id))
+    left = 0.0 if at_once else after - facts.free_for.get(longest, 0.0)
+    return Rest(seconds=left) if left > 0 else ReleaseEip(eip_id=longest)

@@ -1,0 +1,89 @@
+"""What stands in an EIPPool, and what is said of a wrong one (old servers drop the rules)."""
+
+import pytest
+
+from ipamd.core.annotations.eip_selector import EipSelector
+from ipamd.core.eip_pool import eippool
+from ipamd.core.eip_pool.eippool import FINALIZER, PoolAllocation, PoolSpec
+from ipamd.core.model import EipOrder
+
+ATTRIBUTES = {"bandwidthMbps": 10, "isp": "BGP", "chargeType": "TRAFFIC_POSTPAID_BY_HOUR"}
+ORDER = EipOrder(bandwidth_mbps=10)
+
+
+def read(spec, **status):
+    return eippool.read({"metadata": {"name": "web", "uid": "pool-1"}, "spec": spec, "status": status})
+
+
+@pytest.mark.parametrize(
+    ("spec", "read_as"),
+    [
+        ({"addressIDs": ["eip-aaaaaaaa"]}, PoolSpec(address_ids=("eip-aaaaaaaa",))),
+        ({"selector": {"tags": {"team": "web"}}}, PoolSpec(selector=EipSelector(tags=(("team", "web"),)))),
+        ({"attributes": ATTRIBUTES, "max": 3}, PoolSpec(order=ORDER, most=3)),
+        (
+            {"attributes": ATTRIBUTES, "min": 1, "max": 1, "releaseAfter": "1m", "namespaces": ["a"]},
+            PoolSpec(order=ORDER, least=1, most=1, release_after=60.0, namespaces=("a",)),
+        ),
+    ],
+)
+def test_each_kind_of_pool_is_read(spec, read_as):
+    pool = read(spec)
+    assert (pool.spec, pool.problem) == (read_as, "")
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({}, "spec has no EIPs; allowed is one of addressIDs, selector, attributes"),
+        (
+            {"addressIDs": ["eip-aaaaaaaa"], "selector": {}},
+            "spec has addressIDs and selector; allowed is one",
+        ),
+        ({"addressIDs": ["eip-1"]}, 'spec.addressIDs: entry 1 is "eip-1"'),
+        ({"selector": {"tags": []}}, "spec.selector: tags is []"),
+        ({"addressIDs": ["eip-aaaaaaaa"], "max": 3}, "spec.max is 3; allowed is none beside spec.addressIDs"),
+        ({"attributes": ATTRIBUTES}, "spec.max is null; allowed is a whole number from 1 to 100"),
+        ({"attributes": ATTRIBUTES, "max": 0}, "spec.max is 0; allowed is a whole number from 1 to 100"),
+        ({"attributes": ATTRIBUTES, "max": 101}, "spec.max is 101; allowed is"),
+        ({"attributes": ATTRIBUTES, "max": True}, "spec.max is true; allowed is"),
+        (
+            {"attributes": ATTRIBUTES, "min": 4, "max": 3},
+            "spec.max is 3; allowed is a whole number from 4 to 100",
+        ),
+        ({"attributes": ATTRIBUTES, "min": -1, "max": 3}, "spec.min is -1; allowed is a whole number from 0"),
+        ({"attributes": {**ATTRIBUTES, "isp": 1}, "max": 3}, "spec.attributes.isp is 1"),
+        (
+            {"attributes": ATTRIBUTES, "max": 3, "releaseAfter": "59s"},
+            'spec.releaseAfter is "59s"; allowed is a',
+        ),
+        (
+            {"attributes": ATTRIBUTES, "max": 3, "releaseAfter": 5},
+            "spec.releaseAfter is 5; allowed is a duration",
+        ),
+        ({"addressIDs": ["eip-aaaaaaaa"], "namespaces": "a"}, 'spec.namespaces is "a"; allowed is a list'),
+    ],
+)
+def test_a_wrong_spec_is_named_with_object_field_value_and_what_is_allowed(spec, said):
+    pool = read(spec)
+    assert pool.spec is None
+    assert pool.problem.startswith("EIPPool web: ")
+    assert said in pool.problem
+
+
+def test_a_pool_with_eips_of_ours_does_not_become_one_of_the_users():
+    made = eippool.read(
+        {"metadata": {"name": "web", "finalizers": [FINALIZER]}, "spec": {"addressIDs": ["eip-aaaaaaaa"]}}
+    )
+    assert made.spec is None
+    assert "write attributes again" in made.problem
+
+
+def test_the_order_that_is_under_way_is_read_from_the_status():
+    began = {"attempt": 2, "startedAt": "2026-01-01T00:00:00Z", "id": "eip-aaaaaaaa", "taskID": "7"}
+    pool = read({"attributes": ATTRIBUTES, "max": 3}, allocation=began, releasing=["eip-bbbbbbbb"])
+    assert pool.allocation == PoolAllocation(
+        attempt=2, started=1767225600.0, eip_id="eip-aaaaaaaa", task_id="7"
+    )
+    assert pool.releasing == ("eip-bbbbbbbb",)
+    assert read({}, allocation={"attempt": "x"}).allocation == PoolAllocation(attempt=0)
