@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from testbed.bed import Bed
+from testbed.bed import NETWORK, Bed
 from testbed.processes import Child
 from testbed.runtime import Sandbox
 
@@ -79,6 +79,19 @@ def test_lines_of_both_daemons_say_what_they_are_about(bed: Bed, sandbox: Sandbo
     ended = records(bed.agent, "is gone")[0]
     assert ended.items() >= {**about, "container_id": sandbox.container_id}.items()
     assert ended["call_id"] != added["call_id"]
+
+
+@pytest.mark.parametrize("bed", ["json"], indirect=True)
+def test_lines_of_a_gc_are_about_the_pod_that_goes_and_its_sandbox(bed: Bed, sandbox: Sandbox):
+    conf = {**NETWORK, "cni.dev/valid-attachments": []}
+
+    bed.runtime.run("GC", sandbox, configuration=conf).result()
+
+    about = {"namespace": "default", "pod": "web-0", "container_id": sandbox.container_id}
+    for said in ("is not listed", "is gone"):
+        (record,) = (r for r in records(bed.agent, said) if r["level"] == "info")
+        assert record.items() >= about.items()
+        assert re.fullmatch(r"[0-9a-f]{12}", record["call_id"])
 
 
 @pytest.mark.parametrize("bed", ["text"], indirect=True)

@@ -1,12 +1,12 @@
 """Claims, Pods, EIPs and facts as the tests of the rules need them, each with the parts that matter named."""
 
-from ipamd.core import tags
 from ipamd.core.annotations.eip import DeletePolicy, EipRequest
 from ipamd.core.claim.eipclaim import Claim, ClaimAddress, ClaimBinding, ClaimPod
 from ipamd.core.claim.facts import ClaimFacts
 from ipamd.core.kubernetes.annotation_names import EIP_ATTRIBUTES
 from ipamd.core.kubernetes.pods import PodView
-from ipamd.core.model import Eip, EipOrder, EipStatus, PodRef
+from ipamd.core.model import EipOrder, EipStatus, PodRef
+from tests.testkit.eips import listed_eip
 
 CLUSTER = "cls-1"
 NOW = 1_700_000_000.0
@@ -48,14 +48,10 @@ def claim(*, never=False, **changes) -> Claim:
 
 
 def eip(eip_id="eip-1", status=EipStatus.UNBIND, *, tagged=True, eni="", ip="", public_ip="198.18.0.1"):
-    return Eip(
-        eip_id=eip_id,
-        public_ip=public_ip,
-        status=status,
-        eni_id=eni,
-        private_ip=ip,
-        tags=tags.of_claim(CLUSTER, "claim-1") if tagged else {},
-    )
+    """Return an EIP of `claim()`."""
+    uid = "claim-1" if tagged else ""
+    place = {"eni_id": eni, "private_ip": ip}
+    return listed_eip(eip_id, status, claim=uid, cluster=CLUSTER, public_ip=public_ip, **place)
 
 
 def facts(claim=None, pod=None, **known) -> ClaimFacts:

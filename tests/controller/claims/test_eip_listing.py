@@ -9,14 +9,14 @@ from ipamd.controller.claims.eip_listing import EipListing
 from ipamd.core import tags
 from ipamd.core.cloud_errors.codes import cloud_error
 from ipamd.core.cloud_errors.error import CloudError
-from ipamd.core.model import Eip, EipStatus
+from tests.testkit.eips import listed_eip
 
 
 class Cloud:
     """Lists what there is when the call begins; waits to be let go, if told to."""
 
     def __init__(self):
-        self.there: list[Eip] = []
+        self.there: list = []
         self.calls: list[dict[str, object]] = []
         self.gate = threading.Event()
         self.gate.set()
@@ -42,12 +42,7 @@ def cloud():
 
 
 def eip(number, claim="", cluster="cls-1"):
-    return Eip(
-        eip_id=f"eip-{number}",
-        public_ip="198.18.0.1",
-        status=EipStatus.UNBIND,
-        tags=tags.of_claim(cluster, claim) if claim else {},
-    )
+    return listed_eip(f"eip-{number}", claim=claim, cluster=cluster)
 
 
 def in_background(eips, *claims):

@@ -4,22 +4,16 @@ import dataclasses
 
 import pytest
 
-from ipamd.core import tags
 from ipamd.core.claim import eipclaim
 from ipamd.core.eip.cleanup import CleanupVerdict, Entry, Step, holders, next_step, plan, signs_of_life
-from ipamd.core.model import Eip, EipStatus
+from ipamd.core.model import EipStatus
+from tests.testkit.eips import listed_eip
 
 CLUSTER = "cls-gone"
 
 
 def eip(number=1, status=EipStatus.UNBIND, *, claim_uid="uid-1", cluster=CLUSTER, **fields):
-    return Eip(
-        eip_id=f"eip-{number}",
-        public_ip=f"198.18.0.{number}",
-        status=status,
-        tags=tags.of_claim(cluster, claim_uid),
-        **fields,
-    )
+    return listed_eip(f"eip-{number}", status, claim=claim_uid, cluster=cluster, **fields)
 
 
 def bound(number=1, ip="10.0.1.4", **fields):

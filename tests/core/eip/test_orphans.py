@@ -8,7 +8,8 @@ from ipamd.core import tags
 from ipamd.core.claim import eipclaim
 from ipamd.core.eip import orphans
 from ipamd.core.eip.orphans import OrphanVerdict, SweepTime
-from ipamd.core.model import Eip, EipStatus
+from ipamd.core.model import EipStatus
+from tests.testkit.eips import listed_eip
 
 CLUSTER = "cls-1"
 AGE = 3600.0
@@ -16,13 +17,8 @@ BORN = 1_700_000_000.0
 
 
 def eip(eip_id="eip-1", *, uid="gone", status=EipStatus.UNBIND, created_at=BORN, cluster=CLUSTER):
-    return Eip(
-        eip_id=eip_id,
-        public_ip="198.18.0.7",
-        status=status,
-        created_at=created_at,
-        tags=tags.of_claim(cluster, uid) if uid else tags.of_cluster(cluster),
-    )
+    of_cluster = {} if uid else {"tags": tags.of_cluster(cluster)}
+    return listed_eip(eip_id, status, claim=uid, cluster=cluster, created_at=created_at, **of_cluster)
 
 
 def claim(uid="alive", eip_id="", *, deleting=False, owned=True):
