@@ -16,7 +16,7 @@ class Cloud:
     """Lists what there is when the call begins; waits to be let go, if told to."""
 
     def __init__(self):
-        self.there: list = []
+        self.there = []
         self.calls: list[dict[str, object]] = []
         self.gate = threading.Event()
         self.gate.set()
