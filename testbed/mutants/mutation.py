@@ -1,11 +1,11 @@
 """The mutants of a source file, and a sample of those of many. Pure but for reading what is sampled.
 
-Left out is what no test can or should notice: arguments of decorators (`frozen`, `slots`), annotations and
-the `|` of types elsewhere, both directions between `==` and `is`, what is only logged, and by how little a
-size or time that somebody chose could be another: a fraction of a second, one of forty threads, one letter
-of eighty that are shown. Left out, too, is `strict` of `zip`, which no caller can see as long as the code
-is right, and an order where there is none: `<` for the `==` of a text in quotes; and `~x` for `-x`, which
-sorts alike. And what everybody notices: what Python does not compile.
+Left out is what no test can or should notice: arguments of decorators (`frozen`, `slots`), annotations, the
+`|` of types elsewhere, `if TYPE_CHECKING`, both directions between `==` and `is`, what is only logged, and
+by how little a size or time that somebody chose could be another: a fraction of a second, one of forty
+threads, one letter of eighty that are shown. Left out, too, is `strict` of `zip`, which no caller can see
+as long as the code is right, and an order where there is none: `<` for the `==` of a text in quotes; and
+`~x` for `-x`, which sorts alike. And what everybody notices: what Python does not compile.
 """
 
 import random
@@ -127,7 +127,7 @@ def _is_testable(node: Any) -> bool:
         return False  # the star before arguments that have to be named
     if node.type == "operator" and node.value == "|" and _is_type(node.get_next_sibling()):
         return False
-    if _is_length_check(node):
+    if _is_length_check(node) or _is_for_type_checker(node):
         return False
     is_size = node.type == "number" and _number_of(node) > 2
     while node.parent is not None:
@@ -147,6 +147,10 @@ def _is_length_check(node: Any) -> bool:
     while call.type != "atom_expr":
         call = call.parent
     return str(getattr(call.children[0], "value", "")) == "zip"
+
+
+def _is_for_type_checker(node: Any) -> bool:
+    return node.type == "if_stmt" and str(getattr(node.children[1], "value", "")) == "TYPE_CHECKING"
 
 
 def _is_pointless(operator: str, node: Any) -> bool:

@@ -158,6 +158,10 @@ def test_that_two_lengths_are_equal_is_not_changed(call, changed):
     assert (found(f"def f(a, b, path):\n    return {call}\n", 2) == ["ReplaceTrueWithFalse"]) is changed
 
 
+def test_what_only_the_type_checker_reads_is_not_changed():
+    assert lines("if TYPE_CHECKING:\n    from a import B\nif here:\n    from a import C\n") == {3}
+
+
 def test_how_much_of_a_text_a_message_shows_is_not_changed_by_one():
     assert found("told = f'{name[:80]!r} is no name'\n", 1) == []
     assert found("told = f'{name[:1]} is no name'\n", 1) == ["NumberReplacer", "NumberReplacer"]
