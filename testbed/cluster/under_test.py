@@ -8,7 +8,6 @@ and what it saw last.
 import json
 import os
 import subprocess
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +15,7 @@ from typing import Any, Self, TypeVar
 
 from testbed.cluster.internet import Internet
 from testbed.cluster.nodes import Node
+from testbed.cluster.observation import ClusterError, await_true, is_ready
 from testbed.http_json import HttpError, JsonEndpoint, ThreadEndpoints
 from testbed.kubernetes import locate
 
@@ -25,10 +25,6 @@ Manifest = str | Mapping[str, Any] | Sequence[Mapping[str, Any]]
 """YAML or JSON text, one object, or several."""
 
 _KINDS = "nodes,pods,statefulsets,deployments,daemonsets,eipclaims"
-
-
-class ClusterError(AssertionError):
-    """The cluster did not do what the test asked or waited for; the message has what was seen last."""
 
 
 class Region:
@@ -182,22 +178,8 @@ class ClusterUnderTest:
         )
 
     def wait(self, what: str, look: Callable[[], T | None], *, seconds: float = 60.0) -> T:
-        """Look until there is something true, and give it; ClusterError with `what` when time is over.
-
-        Errors of the API server and of kubectl count as nothing seen: an API server may be restarting.
-        """
-        end = time.monotonic() + seconds
-        last: object = None
-        while True:
-            try:
-                last = look()
-                if last:
-                    return last
-            except (ClusterError, HttpError, OSError) as error:
-                last = error
-            if time.monotonic() > end:
-                raise ClusterError(f"{what}: not within {seconds:.0f} s; seen last: {last}")
-            time.sleep(0.1)
+        """Look until there is something true, and give it; ClusterError with `what` when time is over."""
+        return await_true(what, look, seconds=seconds)
 
     def wait_for_pod(self, namespace: str, name: str, *, seconds: float = 90.0) -> dict[str, Any]:
         """Wait until the Pod is Ready and not being deleted; ClusterError with its description otherwise."""
@@ -276,12 +258,6 @@ class ClusterUnderTest:
         if not line:
             raise ClusterError(f"kubectl proxy with {self.kubeconfig} ended with {process.wait()}")
         return process, "http://" + line.rsplit(maxsplit=1)[-1]
-
-
-def is_ready(pod: Mapping[str, Any]) -> bool:
-    """Whether a Pod's condition Ready is true."""
-    conditions = pod["status"].get("conditions", [])
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
 
 
 def _in(namespace: str) -> list[str]:

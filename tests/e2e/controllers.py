@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from testbed.cluster import deployment
-from testbed.cluster.under_test import ClusterUnderTest, is_ready
+from testbed.cluster.observation import is_ready
+from testbed.cluster.under_test import ClusterUnderTest
 
 LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{deployment.NAMESPACE}/leases/tke-eni-ipamd"
 PODS = f"/api/v1/namespaces/{deployment.NAMESPACE}/pods"

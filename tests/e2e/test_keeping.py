@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from testbed.cluster.nodes import Node
-from testbed.cluster.under_test import ClusterUnderTest, is_ready
+from testbed.cluster.observation import is_ready
+from testbed.cluster.under_test import ClusterUnderTest
 from tests.e2e import page
 from tests.e2e.claims import Claims, wait_released
 from tests.e2e.workloads import eip_workload

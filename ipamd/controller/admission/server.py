@@ -197,8 +197,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         body = self.rfile.read(length)
         if len(body) < length:
-            self.close_connection = True
-        elif self.path.partition("?")[0] != PATH:
+            return  # the client has closed its side: nobody waits for an answer, and no request follows
+        if self.path.partition("?")[0] != PATH:
             self._answer(HTTPStatus.NOT_FOUND, f"the only path is {PATH}".encode())
         elif self.headers.get_content_type() != "application/json":
             self._answer(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, b"the only content type is application/json")

@@ -2,6 +2,10 @@
 
 import pytest
 
+from ipamd.controller.account.account_type import AccountChecks
+from ipamd.core.eip import account_types
+from ipamd.core.eip.account_types import AccountType
+from ipamd.core.model import EipOrder
 from simulator.cloud import (
     Fault,
     FaultKind,
@@ -10,6 +14,18 @@ from simulator.cloud.config import LEGACY, AccountConfig
 
 BY_CVM = '{"InternetChargeType":"BILL_BY_CVM"}'
 HOURLY = '{"InternetChargeType":"BANDWIDTH_POSTPAID_BY_HOUR"}'
+
+
+class Account:
+    """Tells its type, and counts how often it was asked."""
+
+    def __init__(self, kind):
+        self.kind = kind
+        self.asked = 0
+
+    def describe_account_type(self):
+        self.asked += 1
+        return self.kind
 
 
 @pytest.fixture
@@ -66,3 +82,14 @@ def test_a_look_that_fails_at_the_start_is_made_again(legacy):
     legacy.create_pod("web-0")
 
     legacy.wait_provisioned("web-0")
+
+
+def test_an_order_before_the_first_look_looks_itself_and_later_ones_do_not():
+    account = Account(AccountType.LEGACY)
+    checks = AccountChecks(account)
+
+    orders = [checks.fit(EipOrder()) for _ in range(3)]
+
+    assert orders == [account_types.fit(EipOrder(), AccountType.LEGACY)] * 3
+    assert orders[0] != account_types.fit(EipOrder(), AccountType.STANDARD)
+    assert account.asked == 1
