@@ -53,7 +53,18 @@ def own_write() -> Iterator[None]:
         before = current()
         yield
         if current() == before + 1:
-            _own.append((current_namespace(), before + 1))
+            _remember(current_namespace(), before + 1)
+
+
+def _remember(namespace: int, generation: int) -> None:
+    """Note an own generation.
+
+    The kernel gives the number of a namespace that is gone to a new one, whose generations begin anew: what
+    is known of generations as high is about the former.
+    """
+    kept = [(other, known) for other, known in _own if other != namespace or known < generation]
+    _own.clear()
+    _own.extend([*kept, (namespace, generation)])
 
 
 def is_own(generation: int, namespace: int) -> bool:

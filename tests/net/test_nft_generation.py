@@ -1,12 +1,17 @@
 """A list of nftables is made once as long as nothing changes there, and anew after any change of anybody."""
 
 import json
+import os
+import subprocess
+from functools import partial
+from types import SimpleNamespace
 
 import pytest
 
 from ipamd.net import nft_generation, nft_table, table_listing
 from ipamd.net.nft_generation import GenerationCache
 from ipamd.runtime import failpoints
+from simulator.fabric import netns as namespaces
 from tests.net.world import DIRECT, GATEWAY, PRIMARY_MAC, SECONDARY_MAC
 
 pytestmark = pytest.mark.netns
@@ -55,6 +60,42 @@ def test_a_change_while_it_is_listed_is_not_remembered(world):
     remembered = GenerationCache(listed_late)
 
     assert world.on_node(remembered) != world.on_node(remembered)
+
+
+@pytest.fixture
+def namespace():
+    """Makes network namespaces, one at a time; returns the kernel's number of each."""
+    name = f"generation{os.getpid()}"
+
+    def make():
+        namespaces.delete(name)
+        namespaces.create(name)
+        return namespaces.run_in(name, nft_generation.current_namespace)
+
+    yield SimpleNamespace(make=make, run=lambda call: namespaces.run_in(name, call))
+    namespaces.delete(name)
+
+
+def test_a_namespace_that_gets_the_number_of_one_that_is_gone_has_no_generations_of_ours(namespace):
+    def write(table="a"):
+        with nft_generation.own_write():
+            subprocess.run(["nft", "add", "table", "ip", table], check=True)
+        return nft_generation.current()
+
+    former = namespace.make()
+    written = [namespace.run(partial(write, table)) for table in "abc"]
+    assert len(set(written)) == 3
+    assert all(nft_generation.is_own(generation, former) for generation in written)
+    for _ in range(200):
+        if namespace.make() == former:
+            break
+    else:
+        pytest.fail("the kernel gives no number a second time: is_own could be simpler")
+
+    first = namespace.run(write)
+
+    assert nft_generation.is_own(first, former)
+    assert not nft_generation.is_own(first + 1, former)
 
 
 class Lists:
