@@ -128,8 +128,8 @@ mutants: $(VENV)/ok shim  ## do tests notice one wrong operator? ARGS="--count 6
 	@$(PY) -m testbed.mutants $(ARGS)
 
 .PHONY: contract
-contract: $(VENV)/ok build/e2e-packages.ok kubernetes helm  ## the simulators against tccli, the Go SDK and a real API server, deploy/ on the latter, a real kube-proxy
-	@$(PY) -m pytest -q tests/contract/cloud/clients tests/contract/kube_proxy tests/apiserver $(ARGS)
+contract: $(VENV)/ok build/e2e-packages.ok kubernetes helm  ## the simulators against tccli, the Go SDK and a real API server, our gRPC against grpc-go, deploy/ on the latter, a real kube-proxy
+	@$(PY) -m pytest -q tests/contract/cloud/clients tests/contract/grpc tests/contract/kube_proxy tests/apiserver $(ARGS)
 	@$(PY) -m testbed.apiserver $(PY) -m pytest -q tests/contract/kube $(ARGS)
 
 .PHONY: browser

@@ -29,6 +29,7 @@ _NAMED_ONLY = [
     _TESTS / "browser",
     _TESTS / "apiserver",
     _TESTS / "contract" / "cloud" / "clients",
+    _TESTS / "contract" / "grpc",
     _TESTS / "contract" / "kube_proxy",
 ]
 """What needs programs that take minutes to get; `make e2e` and `make contract` name them."""

@@ -5,6 +5,7 @@ import os
 import sys
 
 from ipamd import logs
+from ipamd.agent import memory
 from ipamd.agent.options import settings
 from ipamd.core.errors import InvalidInputError
 from ipamd.runtime import collector
@@ -12,10 +13,8 @@ from ipamd.runtime import collector
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the agent until a signal; return the exit code."""
-    # gRPC reads it when it is imported; the daemon never forks, and the support for it costs each call.
-    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
-    with collector.kept_off():
-        from ipamd.agent import main  # noqa: PLC0415 - gRPC reads the environment when it is imported
+    with collector.kept_off(), memory.without_detector():
+        from ipamd.agent import main  # noqa: PLC0415 - not for --help, and with as little as it needs
 
     try:
         chosen = settings(arguments, os.environ, sys.argv[1:])

@@ -45,7 +45,8 @@ class HeaderDecoder:
                 Header(bytes(name), bytes(value)) for name, value in self._decoder.decode(block, raw=True)
             ]
         except HPACKError as e:
-            raise HeaderCompressionError(str(e)) from None
+            # Some of its messages end with the address of a piece of memory.
+            raise HeaderCompressionError(str(e).partition(": <")[0]) from None
         size = sum(_ENTRY_OVERHEAD + len(name) + len(value) for name, value in fields)
         return fields if size <= LARGEST_LIST else None
 

@@ -74,3 +74,10 @@ def test_a_block_that_unfolds_to_far_more_ends_the_connection():
 
     with pytest.raises(header_fields.HeaderCompressionError):
         decoder.decode(b"\xbe" * 600)
+
+
+def test_why_a_block_cannot_be_read_is_told_without_addresses_of_memory():
+    with pytest.raises(header_fields.HeaderCompressionError) as refused:
+        header_fields.HeaderDecoder().decode(b"\xff" * 50)
+
+    assert str(refused.value) == "Variable integer representation is too long"

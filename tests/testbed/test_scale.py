@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ipamd.agent import options as agent_options
+from ipamd.agent.eips import reconciler
 from ipamd.cloud import endpoints
 from ipamd.cloud.credentials import Credential, StaticCredentials
 from ipamd.cloud.tencent import TencentCloud
@@ -201,6 +202,9 @@ class TestFleets:
         assert few.longest <= rest.LOOK_INTERVAL + 1
         assert many.looks_per_s <= 100
         assert many.longest <= 600
+
+    def test_a_busy_node_binds_as_many_at_once_as_an_agent(self):
+        assert neighbours.WORKERS == reconciler.WORKERS
 
     def test_a_node_that_binds_without_end_does_not_starve_the_others(self):
         alone, crowded = neighbours.binds(busy=0), neighbours.binds(busy=1)

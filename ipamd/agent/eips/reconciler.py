@@ -36,7 +36,7 @@ _GATHER = 0.01
 """Seconds in which changes are gathered before they are looked at."""
 _TICK = 10.0
 """Seconds after which everything is compared even if nothing has happened."""
-_WORKERS = 10
+WORKERS = 10
 """As many as a CVM may have public IPs (document 1199/41648): no Pod's EIP waits for another one's."""
 
 
@@ -65,7 +65,7 @@ class EipReconciler:
         self._failures = FailureCache(clock=shared_ledger.now, random=chance.fraction)
         self._expectations = Expectations(clock=shared_ledger.now, random=chance.fraction)
         self._jobs = JobQueue()
-        self._workers = Workers("bind-worker", _WORKERS, self._jobs, do_job, policy=OF_JOBS)
+        self._workers = Workers("bind-worker", WORKERS, self._jobs, do_job, policy=OF_JOBS)
         # The ADD that changed the ledger has wiring to do, and needs the interpreter more.
         self._loop = Loop(
             "bind", self._round, policy=Survive(), pace=LoopPace(period=_TICK, first=None, gather=_GATHER)

@@ -8,6 +8,8 @@ from testbed.scale.virtual.node import Node
 from testbed.scale.virtual.timeline import Signal, Timeline
 
 QUIET_NODES = 200
+WORKERS = 10
+"""Of an agent (`ipamd.agent.eips.reconciler`); checked by a test."""
 _SECONDS = 120.0
 """In which each of them binds one EIP."""
 
@@ -34,7 +36,7 @@ def _bind_once(node: Node, timeline: Timeline, taken: list[float]) -> Generator[
 
 def _bind_without_end(node: Node, timeline: Timeline) -> Generator["float | Signal", None, None]:
     """Bind one EIP after the other, as many at once as an agent has workers for."""
-    for _ in range(8):
+    for _ in range(WORKERS):
         timeline.start(_again(node, timeline))
     yield 0.0
 
