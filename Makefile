@@ -199,22 +199,25 @@ chart: $(VENV)/ok  ## write the Helm chart deploy/chart anew from the manifests
 helm: $(VENV)/ok  ## build Helm from the Go module proxy, once for each release
 	@$(PY) -m testbed.helm
 
-.PHONY: containerd coredns aws-vpc-cni
+.PHONY: containerd coredns kube-router aws-vpc-cni
 containerd: $(VENV)/ok  ## build containerd 2.x from the Go module proxy, once for each release
 	@$(PY) -m testbed.containerd
 
 coredns: $(VENV)/ok  ## build CoreDNS from the Go module proxy, once for each release
 	@$(PY) -m testbed.coredns
 
+kube-router: $(VENV)/ok  ## build kube-router, whose firewall enforces NetworkPolicies, from the Go module proxy
+	@$(PY) -m testbed.kube_router
+
 aws-vpc-cni: $(VENV)/ok  ## build the AWS VPC CNI's plugin from the Go module proxy, once for each release
 	@$(PY) -m testbed.aws_vpc_cni
 
 .PHONY: conformance
-conformance: $(VENV)/ok build/e2e-packages.ok kubernetes containerd coredns image  ## Kubernetes' own tests of the network on that cluster; ARGS=--bounded runs a few; into build/conformance.xml
+conformance: $(VENV)/ok build/e2e-packages.ok kubernetes containerd coredns kube-router image  ## Kubernetes' own tests of the network on that cluster; ARGS=--bounded runs a few; into build/conformance.xml
 	@$(PY) -m testbed.conformance $(ARGS)
 
 .PHONY: e2e
-e2e: $(VENV)/ok build/e2e-packages.ok kubernetes containerd helm image  ## tests on a real cluster on this machine; ARGS goes to pytest
+e2e: $(VENV)/ok build/e2e-packages.ok kubernetes containerd helm kube-router image  ## tests on a real cluster on this machine; ARGS goes to pytest
 	@CONTRACT_KUBERNETES=real $(PY) -m pytest -q -o timeout=400 --junitxml=build/e2e.xml \
 		tests/contract/kube tests/e2e $(ARGS)
 

@@ -8,8 +8,10 @@ from ipamd.core import places
 from ipamd.flags import declaration, kinds
 from ipamd.flags.declaration import flag
 from ipamd.installation import plugin
+from ipamd.installation.preflight import PreflightMode
 
 PATHS = "paths"
+CHECKS = "checks"
 _HOST = "/host"
 """Where the init container has the node's directories."""
 
@@ -31,6 +33,22 @@ class Settings:
         kinds.PATH,
         "directory in which the runtime of the node looks for CNI plugins",
         default=Path(_HOST + places.CNI_BINARIES),
+    )
+    preflight: PreflightMode = flag(
+        CHECKS,
+        "--preflight",
+        kinds.one_of(PreflightMode),
+        "what to do when somebody else's network or plugin is in the way: nothing, tell it in the log, or "
+        "install nothing until it is gone",
+        default=PreflightMode.TELL,
+        see="install.md#pre-flight",
+    )
+    conf_dir: Path = flag(
+        PATHS,
+        "--conf-dir",
+        kinds.PATH,
+        "directory in which the runtime of the node looks for networks, for --preflight",
+        default=Path(_HOST + places.CNI_CONFIGURATIONS),
     )
     trees: Path = flag(
         PATHS,

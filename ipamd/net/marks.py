@@ -15,6 +15,9 @@ KUBE_PROXY_MASQUERADE: Final = 0x4000
 """kube-proxy marks a Service's packet so that is to get the node's address (--iptables-masquerade-bit)."""
 KUBE_PROXY: Final = KUBE_PROXY_MASQUERADE | 0x8000
 """kube-proxy's bits: 0x8000 is for what it drops."""
+KUBE_ROUTER: Final = 0x10000 | 0x20000
+"""kube-router's firewall, which k3s has built in too, marks so what a NetworkPolicy allows, and lets it pass
+(pkg/controllers/netpol): a bit of ours there opened every policy for the Pods of an ENI."""
 FIRST_TABLE: Final = 4000
 """A secondary ENI's table is this and its ifindex, as in TKE since v3.8.0 (below are tables of Cilium)."""
 
@@ -31,7 +34,7 @@ class MarkMask:
         if not contiguous or mask & KUBE_PROXY or mask // low < 3:
             raise errors.InvalidInputError(
                 f"mark_mask is {mask:#x}",
-                advice="at least two contiguous bits of 32, without kube-proxy's 0x4000 and 0x8000: 0x3f0000",
+                advice="at least two contiguous bits of 32, none of them 0x4000 or 0x8000: 0x3f000000",
             )
 
     @property

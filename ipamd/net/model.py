@@ -35,8 +35,9 @@ class PodEgress(Enum):
 class DataPlaneConfig:
     """Settings of the node."""
 
-    mark_mask: int = 0x3F0000
-    """Bits of the packet and connection mark that are ours: must leave out kube-proxy's 0x4000 and 0x8000."""
+    mark_mask: int = 0x3F000000
+    """Bits of the packet and connection mark that are ours: none of kube-proxy's and kube-router's (`marks`),
+    and none of Tailscale's 0xff0000."""
     pod_egress: PodEgress = PodEgress.NODE
     eip_source_nat_exemption: bool = True
     """Whether Pods with EIP escape all masquerading; if not, ip-masq-agent has to be told of each of them."""

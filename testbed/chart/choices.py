@@ -26,6 +26,12 @@ class Component:
 
 COMPONENTS: Final = (
     Component(
+        "preflight",
+        f"{_COMPONENTS}.preflight",
+        "preflight",
+        "Nothing of ours on a node where another network or plugin is in the way, until it is gone.",
+    ),
+    Component(
         "metrics",
         f"{_COMPONENTS}.metrics",
         "metrics",
@@ -58,6 +64,12 @@ COMPONENTS: Final = (
         "ip-masq-agent alone decides who is masqueraded, and the controller keeps its configuration.",
     ),
 )
+_DIRECTORIES: Final = {
+    "cni-conf": ("cniConfDir", "The node's directory in which the runtime looks for networks of CNI."),
+    "cni-bin": ("cniBinDir", "The node's directory in which the runtime looks for CNI plugins."),
+}
+"""Volumes of the agent whose place on the node can be chosen; components/k3s chooses them for kustomize."""
+_PATH: Final[values.Schema] = {"type": "string", "pattern": "^/"}
 _TARGETS: Final = {"DaemonSet": "agent", "Deployment": "controller"}
 _SETTINGS: Final = {"CLUSTER_ID": "^(cls-[0-9a-z]+)?$", "REGION": "^([a-z]{2,}(-[a-z0-9]+)+)?$"}
 
@@ -148,6 +160,8 @@ def _of_workload(obj: Obj) -> Iterator[Value]:
             {"type": ["string", "integer"], "pattern": "^[0-9]{1,3}%$", "minimum": 1},
             "How many agents a roll-out replaces at a time: a number, or a share such as 10%.",
         )
+        for volume, (name, meaning) in _DIRECTORIES.items():
+            yield Value(f"{part}.{name}", _volume(spec, volume)["hostPath"]["path"], _PATH, meaning)
 
 
 def put_in(obj: Obj) -> None:
@@ -190,3 +204,11 @@ def _into_workload(obj: Obj, part: str) -> None:
         obj["spec"]["updateStrategy"]["rollingUpdate"]["maxUnavailable"] = Expression(
             ".Values.agent.maxUnavailable"
         )
+        for volume, (name, _) in _DIRECTORIES.items():
+            _volume(spec, volume)["hostPath"]["path"] = Expression(f".Values.{part}.{name} | quote")
+
+
+def _volume(spec: Obj, name: str) -> Obj:
+    (found,) = [volume for volume in spec["volumes"] if volume["name"] == name]
+    volume: Obj = found
+    return volume

@@ -17,7 +17,7 @@ from simulator import access_files
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.control import ControlServer
 from testbed.cluster.images import Image, ImageError
-from testbed.cluster.parts import CONTAINERD_LINES, PROXY_MODES, Parts
+from testbed.cluster.parts import CONTAINERD_LINES, POLICY_ENGINES, PROXY_MODES, Parts
 from testbed.cluster.program import MachineError
 from testbed.go_build import MissingProgramError
 from testbed.kubernetes import locate
@@ -60,7 +60,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace, stop: _Stop) -> None:
-    parts = Parts(containerd=options.containerd, proxy_mode=options.proxy_mode, dns=options.dns)
+    parts = Parts(
+        containerd=options.containerd,
+        proxy_mode=options.proxy_mode,
+        dns=options.dns,
+        policies=options.policies,
+    )
     with Cluster(options.directory, parts, tell=lambda text: print(text, flush=True)) as cluster:
         only = options.control_plane_only
         access = cluster.start_control_plane() if only else cluster.start(options.image)
@@ -113,6 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--proxy-mode", choices=PROXY_MODES, default="iptables", help="of kube-proxy")
     add("--dns", action="store_true", help="run CoreDNS (`make coredns`) once tke-eni is deployed")
+    add("--policies", choices=POLICY_ENGINES, default="none", help="what enforces NetworkPolicies")
     add("--control-plane-only", action="store_true", help="no nodes, no scheduler")
     add("--die-with-parent", action="store_true", help="end when the process that started it ends")
     return parser

@@ -11,14 +11,14 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from simulator.fabric import ownership
 from testbed import processes
-from testbed.cluster import cgroups, deployment, dns, shape
+from testbed.cluster import cgroups, deployment, dns, policies, shape
 from testbed.cluster.certificates import Authority
 from testbed.cluster.control_plane import ControlPlane
 from testbed.cluster.forwarder import Forwarder
@@ -70,7 +70,7 @@ class Cluster:
 
         Gives what cluster.json is to say.
         """
-        images = [*base_images(), *([dns.image()] if self._parts.dns else []), *images]
+        images = [*base_images(), *self._images_of_parts(), *images]
         control, *workers = self._start_region(shape.region())
         authority = Authority("kubernetes")
         plane = ControlPlane(self._machine(control), control, authority, self._parts)
@@ -115,6 +115,9 @@ class Cluster:
         if self._parts.dns:
             dns.deploy(self.kubectl, self.directory)
             self._say("CoreDNS answers")
+        if self._parts.policies == "kube-router":
+            policies.deploy(self.kubectl, self.directory)
+            self._say("kube-router enforces NetworkPolicies")
 
     def kubectl(self, *arguments: str, seconds: float = 60.0) -> str:
         """Run kubectl as administrator and give what it printed; MachineError when it fails."""
@@ -132,6 +135,12 @@ class Cluster:
     @property
     def _kubeconfig(self) -> Path:
         return self.directory / "kubeconfig"
+
+    def _images_of_parts(self) -> Iterator[Image]:
+        if self._parts.dns:
+            yield dns.image()
+        if self._parts.policies == "kube-router":
+            yield policies.image()
 
     def _access(self) -> dict[str, Any]:
         return {

@@ -19,6 +19,7 @@ _FOLDER = Path(__file__).with_name("images")
 _BUSYBOX = Path("/bin/busybox")
 _KEPT = CACHE / "images"
 _BLOCK = 1 << 20
+_LEFT_OUT = ("doc", "man", "info", "locale", "lintian")
 
 
 class ImageError(RuntimeError):
@@ -82,6 +83,21 @@ def build(dockerfile: Path, *, inputs: Sequence[Path], lay_out: Callable[[Path],
 def put(file: Path, folder: Path) -> None:
     """Copy a file into a folder of the context, under its own name."""
     shutil.copy2(file, folder / file.name)
+
+
+def debian_root(target: Path, packages: Sequence[str]) -> None:
+    """Write a root of Debian's essential packages and these, without documentation, as a tar."""
+    run(
+        "mmdebstrap",
+        "--quiet",
+        "--variant=essential",
+        "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
+        "--aptopt=Acquire::Languages none",
+        f"--include={','.join(packages)}",
+        *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _LEFT_OUT),
+        "bookworm",
+        str(target),
+    )
 
 
 def run(*command: str) -> str:

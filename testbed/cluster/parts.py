@@ -5,9 +5,11 @@ from typing import Literal, get_args
 
 ContainerdLine = Literal["1", "2"]
 ProxyMode = Literal["iptables", "nftables"]
+PolicyEngine = Literal["none", "kube-router"]
 
 CONTAINERD_LINES: tuple[ContainerdLine, ...] = get_args(ContainerdLine)
 PROXY_MODES: tuple[ProxyMode, ...] = get_args(ProxyMode)
+POLICY_ENGINES: tuple[PolicyEngine, ...] = get_args(PolicyEngine)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,3 +21,5 @@ class Parts:
     proxy_mode: ProxyMode = "iptables"
     dns: bool = False
     """Whether CoreDNS answers at the cluster's DNS address."""
+    policies: PolicyEngine = "none"
+    """What enforces NetworkPolicies; none: nobody does."""

@@ -1,4 +1,4 @@
-"""`make conformance`: run Kubernetes' tests of the network in each mode of kube-proxy, and tell what failed.
+"""`make conformance`: run Kubernetes' tests of the network, in each mode of kube-proxy and with policies.
 
 Writes build/conformance.xml. Exit status: 0 when no test failed, 1 when one did or could not be run.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from testbed.cluster import deployment
 from testbed.cluster.images import Image, ImageError
-from testbed.cluster.parts import CONTAINERD_LINES, PROXY_MODES, ProxyMode
+from testbed.cluster.parts import CONTAINERD_LINES
 from testbed.cluster.running import ClusterStartError, running_cluster
 from testbed.conformance import choice, outcomes, program, summary
 from testbed.conformance.images import conformance_images
@@ -69,29 +69,31 @@ def _run(options: argparse.Namespace) -> int:
     wanted = _wanted(options, tests)
     _RESULT.unlink(missing_ok=True)
     results: dict[str, list[Outcome]] = {}
-    for mode, names in wanted.items():
+    for name, names in wanted.items():
+        mode = choice.RUNS[name].proxy_mode
         reasons = {test: choice.why_skipped(test, skips, mode) for test in names}
-        results[mode] = [
+        results[name] = [
             Outcome(test=test, verdict="skipped", message=why) for test, why in reasons.items() if why
         ]
-        results[mode] += _run_in(mode, [test for test, why in reasons.items() if not why], images, options)
+        results[name] += _run_in(name, [test for test, why in reasons.items() if not why], images, options)
         _RESULT.write_text(outcomes.write_junit(results))
     print(f"\n{summary.summary(results)}\n\n{summary.closing_line(results)}")
     return 1 if any(outcome.verdict == "failed" for run in results.values() for outcome in run) else 0
 
 
 def _run_in(
-    mode: ProxyMode, chosen: Sequence[str], images: Sequence[Image], options: argparse.Namespace
+    name: str, chosen: Sequence[str], images: Sequence[Image], options: argparse.Namespace
 ) -> list[Outcome]:
     """Run tests against a cluster of their own. What prevents that is what all of them failed of."""
     if not chosen:
         return []
-    directory = _DIRECTORY / mode
-    cluster = ["--deploy", "--dns", f"--proxy-mode={mode}", f"--containerd={options.containerd}"]
+    directory, run = _DIRECTORY / name, choice.RUNS[name]
+    cluster = ["--deploy", "--dns", f"--proxy-mode={run.proxy_mode}", f"--policies={run.policies}"]
+    cluster += [f"--containerd={options.containerd}"]
     cluster += [f"--image={deployment.IMAGE}:{deployment.version()}={_IMAGE}"]
     cluster += [f"--image={image.name}={image.archive}" for image in images]
     began = time.monotonic()
-    print(f"{len(chosen)} tests with kube-proxy in {mode} mode, output in {directory}", flush=True)
+    print(f"{len(chosen)} tests of the run {name}, output in {directory}", flush=True)
     try:
         with running_cluster(directory, *cluster) as access:
             print(f"  the cluster is up after {time.monotonic() - began:.0f} s", flush=True)
@@ -103,23 +105,23 @@ def _run_in(
     return outcomes.read_report(report, chosen)
 
 
-def _wanted(options: argparse.Namespace, tests: Sequence[str]) -> Mapping[ProxyMode, Sequence[str]]:
-    """Give the tests to run, or to skip, in each mode."""
-    modes: Sequence[ProxyMode] = options.proxy_mode or PROXY_MODES
+def _wanted(options: argparse.Namespace, tests: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    """Give the tests to run, or to skip, of each run."""
+    runs: Sequence[str] = options.run or list(choice.RUNS)
     if options.last_failed:
-        return _failed_before(tests, modes)
+        return _failed_before(tests, runs)
     if options.bounded:
         tests = choice.choose(tests, choice.parse_patterns((_FOLDER / "bounded.txt").read_text()))
     if options.focus:
         tests = choice.choose(tests, options.focus)
-    return dict.fromkeys(modes, tests)
+    return {name: [test for test in tests if choice.belongs(test, choice.RUNS[name])] for name in runs}
 
 
-def _failed_before(tests: Sequence[str], modes: Sequence[ProxyMode]) -> Mapping[ProxyMode, Sequence[str]]:
+def _failed_before(tests: Sequence[str], runs: Sequence[str]) -> Mapping[str, Sequence[str]]:
     failed = outcomes.failed_in(_RESULT.read_text())
-    found = {mode: [test for test in failed.get(mode, []) if test in tests] for mode in modes}
+    found = {name: [test for test in failed.get(name, []) if test in tests] for name in runs}
     if not any(found.values()):
-        raise choice.ChoiceError(f"no test of kube-proxy's modes {', '.join(modes)} failed in {_RESULT}")
+        raise choice.ChoiceError(f"no test of the runs {', '.join(runs)} failed in {_RESULT}")
     return found
 
 
@@ -129,7 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--bounded", action="store_true", help="only what bounded.txt names")
     add("--focus", action="append", metavar="REGEX", help="only tests that it fits; may be repeated")
     add("--last-failed", action="store_true", help=f"only what failed according to {_RESULT}")
-    add("--proxy-mode", action="append", choices=PROXY_MODES, help="by default each")
+    add("--run", action="append", choices=list(choice.RUNS), help="by default each")
     add("--containerd", choices=CONTAINERD_LINES, default="2", help="major version")
     add("--processes", type=int, default=4, help="how many tests run beside each other")
     return parser

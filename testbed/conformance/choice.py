@@ -5,13 +5,13 @@ A test is known by its full name, such as "[sig-network] Services should serve a
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
-from testbed.cluster.parts import PROXY_MODES, ProxyMode
+from testbed.cluster.parts import PROXY_MODES, PolicyEngine, ProxyMode
 
 GROUPS = (
     "Services",
@@ -23,7 +23,25 @@ GROUPS = (
     "KubeProxy",
     "NoSNAT",
 )
+POLICIES = "Netpol"
+"""The group that needs somebody who enforces NetworkPolicies."""
 _FOCUS = re.compile(rf"^\[sig-network\] ({'|'.join(GROUPS)})\b")
+_POLICIES = re.compile(rf"^\[sig-network\] {POLICIES}\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one of the runs has beside our plugin, each on a cluster of its own."""
+
+    proxy_mode: ProxyMode
+    policies: PolicyEngine = "none"
+
+
+RUNS: Mapping[str, Run] = {
+    **{mode: Run(mode) for mode in PROXY_MODES},
+    "kube-router": Run("iptables", "kube-router"),
+}
+"""By the names by which people know them."""
 
 
 class ChoiceError(ValueError):
@@ -64,7 +82,12 @@ def parse_patterns(text: str) -> list[str]:
 
 def in_groups(test: str) -> bool:
     """Whether a test is of the groups that matter to us."""
-    return _FOCUS.search(test) is not None
+    return any(belongs(test, run) for run in RUNS.values())
+
+
+def belongs(test: str, run: Run) -> bool:
+    """Whether a test is of the groups of a run: policies where somebody enforces them, all else where not."""
+    return (_FOCUS if run.policies == "none" else _POLICIES).search(test) is not None
 
 
 def choose(tests: Sequence[str], patterns: Sequence[str]) -> list[str]:

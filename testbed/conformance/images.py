@@ -10,7 +10,6 @@ _FOLDER = Path(__file__).with_name("images")
 _TESTS = "registry.k8s.io/e2e-test-images"
 _PACKAGES = ("bash", "curl", "wget", "netcat-openbsd", "bind9-dnsutils", "iproute2", "conntrack")
 """What the tests run in agnhost's image beside agnhost; /bin/sh is dash."""
-_LEFT_OUT = ("doc", "man", "info", "locale", "lintian")
 
 
 def conformance_images() -> list[Image]:
@@ -48,7 +47,7 @@ def _agnhost() -> Path:
     def lay_out(context: Path) -> None:
         for file in (program, *certificates):
             images.put(file, context)
-        _debian_root(context / "root.tar")
+        images.debian_root(context / "root.tar", _PACKAGES)
 
     dockerfile = _FOLDER / "agnhost" / "Dockerfile"
     return images.build(dockerfile, inputs=[program, *certificates, Path(__file__)], lay_out=lay_out)
@@ -61,18 +60,3 @@ def _regression() -> Path:
     program = CONFORMANCE.path("regression-issue-74839")
     dockerfile = _FOLDER / "regression-issue-74839" / "Dockerfile"
     return images.build(dockerfile, inputs=[program], lay_out=lambda context: images.put(program, context))
-
-
-def _debian_root(target: Path) -> None:
-    options = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _LEFT_OUT]
-    images.run(
-        "mmdebstrap",
-        "--quiet",
-        "--variant=essential",
-        "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
-        "--aptopt=Acquire::Languages none",
-        f"--include={','.join(_PACKAGES)}",
-        *options,
-        "bookworm",
-        str(target),
-    )

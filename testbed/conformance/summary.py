@@ -7,7 +7,7 @@ from typing import get_args
 from testbed import table
 from testbed.conformance.outcomes import Outcome, Verdict, count
 
-_HEADERS = ("kube-proxy", "ran", "passed", "failed", "skipped")
+_HEADERS = ("run", "ran", "passed", "failed", "skipped")
 
 
 def summary(runs: Mapping[str, Sequence[Outcome]]) -> str:
@@ -17,7 +17,7 @@ def summary(runs: Mapping[str, Sequence[Outcome]]) -> str:
         reasons = Counter(outcome.message for outcome in outcomes if outcome.verdict == "skipped")
         lines = [f"  {number:3}  {reason}" for reason, number in reasons.most_common()]
         if lines:
-            parts.append("\n".join([f"skipped with kube-proxy in {name} mode:", *lines]))
+            parts.append("\n".join([f"skipped in the run {name}:", *lines]))
     for name, outcomes in runs.items():
         lines = [
             f"  {outcome.test}\n      {outcome.message.strip().splitlines()[0]}"
@@ -25,7 +25,7 @@ def summary(runs: Mapping[str, Sequence[Outcome]]) -> str:
             if outcome.verdict == "failed"
         ]
         if lines:
-            parts.append("\n".join([f"failed with kube-proxy in {name} mode:", *lines]))
+            parts.append("\n".join([f"failed in the run {name}:", *lines]))
     return "\n\n".join(parts)
 
 

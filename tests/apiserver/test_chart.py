@@ -13,6 +13,7 @@ from tests.apiserver.charts import CHART, CLUSTER, Objects, helm, run, template
 from tests.apiserver.conftest import DEPLOY
 
 COMPONENTS = {
+    "preflight": ["preflight"],
     "metrics": ["metrics"],
     "monitoring": ["metrics", "monitoring"],
     "admission": ["admission", "admission/from-1.27"],
@@ -62,12 +63,17 @@ def without_what_only_the_chart_has(objects: Objects) -> dict[Any, Any]:
 
 
 def in_order(obj: Any) -> Any:
-    """The same object with its ports by name: a strategic merge puts them in an order of its own."""
+    """The same with ports and volumes by name: a strategic merge puts them in an order of its own."""
     if isinstance(obj, dict):
         return {
-            key: sorted(value, key=str) if key == "ports" else in_order(value) for key, value in obj.items()
+            key: sorted(value, key=_as_text) if key in ("ports", "volumes") else in_order(value)
+            for key, value in obj.items()
         }
     return [in_order(one) for one in obj] if isinstance(obj, list) else obj
+
+
+def _as_text(obj: Any) -> str:
+    return json.dumps(obj, sort_keys=True)
 
 
 def test_helm_finds_nothing_to_complain_of():
@@ -183,3 +189,15 @@ def test_what_cannot_work_is_refused_by_its_name(options, told):
     done = run("template", "tke-eni", str(CHART), *options)
     assert done.returncode != 0
     assert re.search(told, done.stderr, re.DOTALL), done.stderr
+
+
+def test_the_directories_of_k3s_are_values_of_the_chart_and_a_component_of_kustomize(tmp_path):
+    conf, binaries = "/var/lib/rancher/k3s/agent/etc/cni/net.d", "/var/lib/rancher/k3s/data/cni"
+
+    of_chart = template(f"--set=agent.cniConfDir={conf}", f"--set=agent.cniBinDir={binaries}")
+    of_kustomize = kustomized(tmp_path, ["k3s"])
+
+    assert in_order(without_what_only_the_chart_has(of_chart)) == in_order(dict(of_kustomize))
+    volumes = of_kustomize["DaemonSet", "tke-eni-agent"]["spec"]["template"]["spec"]["volumes"]
+    places = {volume["name"]: volume["hostPath"]["path"] for volume in volumes}
+    assert (places["cni-conf"], places["cni-bin"]) == (conf, binaries)

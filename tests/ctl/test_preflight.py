@@ -235,3 +235,13 @@ def test_without_the_right_to_try_it_is_not_known(node):
     (found,) = [one for one in json.loads(done.stdout)["results"] if one["code"] == "KernelFeatures"]
     assert (found["result"], done.returncode) == ("unknown", 0)
     assert "no network namespace can be made" in found["text"]
+
+
+def test_the_subnets_for_pods_are_looked_at_where_they_are_named(node, capsys):
+    code, said = node.preflight(capsys, "--pod-subnets=subnet-demo0001")
+    assert (code, said["SubnetAddresses"]["result"]) == (0, "ok")
+    assert "subnet-demo0001" in said["SubnetAddresses"]["text"]
+
+    code, said = node.preflight(capsys, "--pod-subnets=subnet-demo0001,subnet-nowhere1")
+    assert code == 1
+    assert "--pod-subnets names subnet-nowhere1" in said["SubnetAddresses"]["text"]

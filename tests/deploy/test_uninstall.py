@@ -44,6 +44,7 @@ def test_a_node_s_pod_reaches_what_agent_and_installation_reach_and_may_write_th
         "/etc/cni/net.d",
         "/host/opt/cni/bin",
         "/host/opt/tke-eni",
+        "/host/etc/cni/net.d",
         "/run/netns",
         "/host/proc/sys/net",
     }

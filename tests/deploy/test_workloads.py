@@ -202,8 +202,10 @@ def test_what_a_component_adds_are_flags_of_its_target_and_no_address_twice(comp
     for patch in manifests.read(f"components/{component}/kustomization.yaml").get("patches", ()):
         if patch.get("target", {}).get("name") not in TARGETS or "patch" not in patch:
             continue
-        container, _, options = TARGETS[patch["target"]["name"]]
-        added = [step["value"] for step in yaml.safe_load(patch["patch"]) if step["path"].endswith("/args/-")]
+        steps = [step for step in yaml.safe_load(patch["patch"]) if step["path"].endswith("/args/-")]
+        before = any("/initContainers/" in step["path"] for step in steps)
+        container, _, options = CONTAINERS[0] if before else TARGETS[patch["target"]["name"]]
+        added = [step["value"] for step in steps]
         extended = {**container, "args": [*container["args"], *added]}
         chosen = arguments(extended, options, HOST_IP="10.0.1.2")
 

@@ -45,8 +45,8 @@ def test_a_pod_that_was_just_wired_has_no_differences(world, eip):
         ("node", "nft flush ruleset", f"{POD} in nft map tke_eni pods is missing, not goto"),
         (
             "node",
-            f"nft flush map ip tke_eni pods; add element ip tke_eni pods {{ {POD} : goto pod_0x10000 }}",
-            "is goto pod_0x10000, not goto pod_0x20000",
+            f"nft flush map ip tke_eni pods; add element ip tke_eni pods {{ {POD} : goto pod_0x1000000 }}",
+            "is goto pod_0x1000000, not goto pod_0x2000000",
         ),
         (
             "node",

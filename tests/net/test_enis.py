@@ -39,14 +39,14 @@ def test_an_eni_gets_what_it_needs(world):
     )
     assert world.node.run("ip", "rule").splitlines()[1:4] == [
         "512:\tfrom all lookup main suppress_prefixlength 31 proto 116",
-        "1024:\tfrom all fwmark 0x20000/0x3f0000 iif eth1 lookup main proto 116",
-        f"1536:\tfrom all fwmark 0x20000/0x3f0000 lookup {eni.table} proto 116",
+        "1024:\tfrom all fwmark 0x2000000/0x3f000000 iif eth1 lookup main proto 116",
+        f"1536:\tfrom all fwmark 0x2000000/0x3f000000 lookup {eni.table} proto 116",
     ]
     assert world.node.run("cat", "/proc/sys/net/ipv4/ip_forward") == "1\n"
 
 
 def test_the_primary_eni_needs_neither_table_nor_rule(world):
-    assert (world.enis["eth0"].table, world.enis["eth0"].mark) == (254, 0x10000)
+    assert (world.enis["eth0"].table, world.enis["eth0"].mark) == (254, 0x1000000)
     assert "eth0" not in world.node.run("ip", "rule")
 
 
@@ -219,14 +219,14 @@ def test_an_eni_that_is_there_or_that_a_pod_uses_is_not_taken_for_detached(world
 
 def test_forgetting_an_unknown_eni_is_no_error(world):
     before = state(world)
-    world.on_node(lambda: world.dataplane.forget_eni(0x3F0000))
+    world.on_node(lambda: world.dataplane.forget_eni(0x3F000000))
 
     assert state(world) == before
 
 
 def test_the_primary_cannot_be_forgotten(world):
     with pytest.raises(errors.IpamError, match="primary"):
-        world.on_node(lambda: world.dataplane.forget_eni(0x10000))
+        world.on_node(lambda: world.dataplane.forget_eni(0x1000000))
 
 
 def test_the_node_comes_before_its_enis(bare_world):

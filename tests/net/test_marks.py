@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipamd.core import errors
-from ipamd.net.marks import KUBE_PROXY, MarkMask
+from ipamd.net.marks import KUBE_PROXY, KUBE_ROUTER, MarkMask
+from ipamd.net.model import DataPlaneConfig
 
 MASKS = st.tuples(st.integers(2, 9), st.integers(0, 30)).map(lambda t: ((1 << t[0]) - 1) << t[1])
 USABLE = MASKS.filter(lambda mask: mask <= 0xFFFFFFFF and not mask & KUBE_PROXY)
@@ -39,3 +40,8 @@ def test_a_mark_that_became_free_is_used_again():
     marks = MarkMask(0x3F0000)
 
     assert marks.free({0x10000, 0x20000, 0x40000}) == 0x30000
+
+
+def test_our_bits_are_none_of_kube_proxy_s_kube_router_s_and_tailscale_s():
+    """What others let pass by their own bits must not be opened or closed by ours."""
+    assert DataPlaneConfig().mark_mask & (KUBE_PROXY | KUBE_ROUTER | 0xFF0000) == 0

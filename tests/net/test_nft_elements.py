@@ -7,7 +7,7 @@ from ipamd.core import errors
 from ipamd.net.nft_elements import Element, Elements, add, delete
 
 pytestmark = pytest.mark.netns
-CHAINS = "pod_0x10000", "pod_0x20000"
+CHAINS = "pod_0x1000000", "pod_0x2000000"
 
 
 @pytest.fixture
@@ -109,4 +109,4 @@ def test_links_of_an_address_are_found_among_many(world, elements):
 def test_nft_prints_what_was_added(world, elements):
     world.on_node(lambda: elements.apply([add("pods", Element("10.0.1.5", CHAINS[1]))]))
 
-    assert "10.0.1.5 : goto pod_0x20000" in world.node.run("nft", "list", "map", "ip", "tke_eni", "pods")
+    assert "10.0.1.5 : goto pod_0x2000000" in world.node.run("nft", "list", "map", "ip", "tke_eni", "pods")

@@ -22,7 +22,7 @@ DAMAGE = {
     "nftables.service restarted": ["nft flush ruleset"],
     "table deleted": ["nft delete table ip tke_eni"],
     "chain flushed": ["nft flush chain ip tke_eni prerouting"],
-    "chain of the ENI flushed": ["nft flush chain ip tke_eni leave_0x20000"],
+    "chain of the ENI flushed": ["nft flush chain ip tke_eni leave_0x2000000"],
     "NAT rule gone": ["nft flush chain ip tke_eni postrouting"],
     "maps flushed": [
         "nft flush map ip tke_eni pods",
@@ -95,9 +95,9 @@ def test_a_table_of_another_form_is_replaced_with_its_pods_kept(world):
         stdin="""
         table ip tke_eni {
           set direct_cidrs { type ipv4_addr; }
-          chain pod_0x10000 { accept
+          chain pod_0x1000000 { accept
           }
-          map pods { type ipv4_addr : verdict; elements = { 10.0.1.100 : goto pod_0x10000 }
+          map pods { type ipv4_addr : verdict; elements = { 10.0.1.100 : goto pod_0x1000000 }
           }
           set eip_pods { type ipv4_addr; elements = { 10.0.1.100 }
           }
@@ -109,7 +109,7 @@ def test_a_table_of_another_form_is_replaced_with_its_pods_kept(world):
     world.ensure()
 
     found = world.snapshot()
-    assert found.pod_marks == {"10.0.1.100": 0x10000}
+    assert found.pod_marks == {"10.0.1.100": 0x1000000}
     assert found.eip_pods == {"10.0.1.100"}
     assert "priority dstnat + 10" in world.node.run("nft", "list", "table", "tke_eni")
 
@@ -151,7 +151,7 @@ def test_what_is_flushed_at_the_moment_of_a_repair_is_not_taken_for_how_it_shoul
 
 def foreign(world):
     world.node.run("ip", "rule", "add", "priority", "512", "from", "192.0.2.1", "lookup", "77")
-    world.node.run("ip", "rule", "add", "fwmark", "0x20000/0x3f0000", "priority", "99", "lookup", "78")
+    world.node.run("ip", "rule", "add", "fwmark", "0x2000000/0x3f000000", "priority", "99", "lookup", "78")
     world.node.run("ip", "route", "add", "192.0.2.0/24", "dev", "eth0", "table", "77")
     world.node.run("ip", "route", "add", "192.0.2.0/24", "dev", "eth0")
     world.node.run("nft", "add", "table", "ip", "theirs")
@@ -213,9 +213,9 @@ def test_the_snapshot_shows_what_there_is(world):
 
     assert not found.empty
     assert found.table_exists
-    assert found.pod_marks == {POD: 0x20000, OTHER: 0x10000}
+    assert found.pod_marks == {POD: 0x2000000, OTHER: 0x1000000}
     assert found.eip_pods == {POD}
-    assert found.eni_marks == {0x10000, 0x20000}
+    assert found.eni_marks == {0x1000000, 0x2000000}
     assert {(link.name, link.alias, link.up) for link in found.links} == {
         (world.pods[POD].host_veth, "web", True),
         (world.pods[OTHER].host_veth, "", True),
@@ -231,8 +231,8 @@ def test_a_pod_that_is_wired_while_the_node_is_repaired_is_not_lost(world):
     """Repair writes chains and rules, never the maps that ADD writes."""
     world.node.run("nft", "flush", "chain", "ip", "tke_eni", "prerouting")
     elements = Elements()
-    world.on_node(lambda: elements.apply([add("pods", Element(POD, "pod_0x20000"))]))
+    world.on_node(lambda: elements.apply([add("pods", Element(POD, "pod_0x2000000"))]))
     elements.close()
     world.on_node(lambda: world.dataplane.ensure_node(PRIMARY_MAC, DIRECT))
 
-    assert world.snapshot().pod_marks == {POD: 0x20000}
+    assert world.snapshot().pod_marks == {POD: 0x2000000}

@@ -187,7 +187,7 @@ def test_a_packet_of_a_known_connection_keeps_the_marks_of_others(world):
           chain before { type filter hook prerouting priority mangle; meta mark set 0x1000; }
           chain after { type filter hook postrouting priority mangle;
             oifname "eth1" meta mark & 0x1000 == 0 drop
-            oifname "eth1" meta mark & 0x3f0000 != 0x20000 drop
+            oifname "eth1" meta mark & 0x3f000000 != 0x2000000 drop
           }
         }
     """

@@ -11,7 +11,7 @@ GOOD: dict[str, Any] = {
     "ip": "10.0.1.100",
     "host_veth": "eni0123456789a",
     "host_mac": "0a:e2:01:02:03:04",
-    "eni_mark": 0x20000,
+    "eni_mark": 0x2000000,
     "mtu": 1500,
     "eip": False,
 }

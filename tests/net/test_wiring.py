@@ -251,7 +251,7 @@ def test_an_interface_that_exists_in_the_sandbox_is_not_touched(world):
 
 def test_an_eni_that_is_not_set_up_is_told_and_nothing_stays(world):
     with pytest.raises(errors.KernelError, match=POD) as caught:
-        wire(world, world.wiring(world.sandbox(), POD, eni_mark=0x3F0000))
+        wire(world, world.wiring(world.sandbox(), POD, eni_mark=0x3F000000))
 
     assert caught.value.errno == errno.ENOENT
     assert nothing_of_pods(world)

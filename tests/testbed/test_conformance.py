@@ -20,6 +20,17 @@ def test_a_test_belongs_to_a_group_by_the_first_words_of_its_name():
     assert not choice.in_groups("[sig-apps] Deployment [sig-network] Services")
 
 
+def test_policies_are_judged_where_somebody_enforces_them_and_all_else_where_not():
+    policy = "[sig-network] Netpol NetworkPolicy should support a 'default-deny-all' policy"
+
+    assert choice.in_groups(policy)
+    assert {name for name, run in choice.RUNS.items() if choice.belongs(policy, run)} == {"kube-router"}
+    assert {name for name, run in choice.RUNS.items() if choice.belongs(SERVES, run)} == {
+        "iptables",
+        "nftables",
+    }
+
+
 def test_a_skip_names_its_reason_and_may_be_of_one_mode():
     skips = choice.parse_skips(
         r"""

@@ -10,7 +10,7 @@ from ipamd.core import model
 from ipamd.core.annotations import address_kinds, eip_id_list, eip_selector
 from ipamd.core.annotations.address_kinds import ORDINARY
 from ipamd.core.annotations.eip import DeletePolicy, EipRequest, expiry_of, pool_name
-from ipamd.core.annotations.eip_attributes import BY_CVM
+from ipamd.core.annotations.eip_attributes import BY_CVM, IN_PACKAGE, MOST_MBPS
 from ipamd.core.annotations.eip_selector import EipSelector
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.timing import durations
@@ -82,6 +82,7 @@ def read_order(attributes: object) -> model.EipOrder:
             raise InvalidInputError(
                 f"spec.attributes.{field} is {attributes.get(field)!r}; allowed is a word"
             )
+    _check_rules(bandwidth, attributes["chargeType"], _word(attributes.get("bandwidthPackageID")))
     order = model.EipOrder(
         isp=attributes["isp"],
         bandwidth_mbps=bandwidth,
@@ -99,6 +100,21 @@ def read_order(attributes: object) -> model.EipOrder:
     except InvalidInputError as e:
         raise InvalidInputError(f"spec.attributes: {e.message}") from e
     return order
+
+
+def _check_rules(bandwidth: int, charge_type: str, package_id: str) -> None:
+    """Refuse what the rules of the CRD forbid: API servers before Kubernetes 1.25 do not know them."""
+    most = MOST_MBPS.get(charge_type)
+    if most is not None and bandwidth > most:
+        raise InvalidInputError(
+            f"spec.attributes.bandwidthMbps is {bandwidth}; allowed are 1 to {most} with chargeType "
+            f"{charge_type}"
+        )
+    if (charge_type == IN_PACKAGE) != bool(package_id):
+        raise InvalidInputError(
+            f"spec.attributes.bandwidthPackageID is {package_id!r}; it is needed with chargeType "
+            f"{IN_PACKAGE}, and allowed with no other"
+        )
 
 
 def _tags(entries: object) -> tuple[tuple[str, str], ...]:

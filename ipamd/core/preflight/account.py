@@ -126,8 +126,15 @@ def instance_limits(instance: model.Instance, limits: model.EniLimits) -> Judgem
     return fine(FitnessCheck.INSTANCE_LIMITS, subject, f"it takes {text}")
 
 
-def subnets(zone: str, found: Sequence[model.Subnet]) -> Judgement:
-    """Judge the subnets that ENIs may be made in: those of the node's zone."""
+def subnets(zone: str, found: Sequence[model.Subnet], named_by_flag: Sequence[str] = ()) -> Judgement:
+    """Judge the subnets that ENIs may be made in: those of the node's zone; others serve other nodes.
+
+    `named_by_flag` are what --pod-subnets has.
+    """
+    if missing := sorted(set(named_by_flag) - {subnet.subnet_id for subnet in found}):
+        text = f"--pod-subnets names {', '.join(missing)}, which this account and region do not have"
+        step = "correct the flag: an agent orders ENIs in none of them"
+        return problem(FitnessCheck.SUBNET_ADDRESSES, f"zone/{zone}", text, step)
     here = [subnet for subnet in found if subnet.zone == zone]
     free = sum(subnet.available_ips for subnet in here)
     named = ", ".join(f"{subnet.subnet_id} ({subnet.available_ips} free)" for subnet in here)

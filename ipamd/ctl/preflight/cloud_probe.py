@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, TypeVar
 
 from ipamd.cloud import credentials, endpoints, metadata
@@ -20,8 +20,13 @@ _SECONDS: Final = 15.0
 _Answer = TypeVar("_Answer")
 
 
-def look(metadata_url: str, endpoint: str, environment: Mapping[str, str]) -> Iterator[Judgement]:
-    """Yield what is found; without a region or a key nothing further can be asked."""
+def look(
+    metadata_url: str, endpoint: str, environment: Mapping[str, str], pod_subnets: Sequence[str] = ()
+) -> Iterator[Judgement]:
+    """Yield what is found; without a region or a key nothing further can be asked.
+
+    `pod_subnets` are those that ENIs are to be made in; empty: that of the CVM.
+    """
     service = metadata.Metadata(metadata_url)
     try:
         instance_id, region = service.instance_id(), service.region()
@@ -40,14 +45,15 @@ def look(metadata_url: str, endpoint: str, environment: Mapping[str, str]) -> It
     role = static or credentials.RoleCredentials(service.credential)
     where = endpoints.parse(endpoint)
     with contextlib.closing(TencentCloud(region=region, credentials=role, endpoints=where)) as cloud:
-        yield from _Asked(cloud, instance_id).judged()
+        yield from _Asked(cloud, instance_id, pod_subnets).judged()
 
 
 class _Asked:
     """One round of questions, with what became of each action."""
 
-    def __init__(self, cloud: TencentCloud, instance_id: str) -> None:
+    def __init__(self, cloud: TencentCloud, instance_id: str, pod_subnets: Sequence[str]) -> None:
         self._cloud = cloud
+        self._pod_subnets = pod_subnets
         self._instance_id = instance_id
         self._allowed: list[str] = []
         self._refused: list[str] = []
@@ -79,14 +85,26 @@ class _Asked:
 
     def _of_vpc(self, instance: model.Instance) -> list[Judgement]:
         self._ask("DescribeVpcs", lambda d: self._cloud.describe_vpc_cidrs(instance.vpc_id, d))
-        subnets = self._ask(
-            "DescribeSubnets", lambda d: self._cloud.describe_subnets([instance.subnet_id], d)
-        )
-        if not subnets:
+        wanted = self._pod_subnets or [instance.subnet_id]
+        subnets = self._ask("DescribeSubnets", lambda d: self._existing(wanted, d))
+        if subnets is None:
             return []
+        if not subnets:
+            return [account.subnets(instance.zone, (), self._pod_subnets)]
         tables = [subnet.route_table_id for subnet in subnets]
         self._ask("DescribeRouteTables", lambda d: self._cloud.describe_route_tables(tables, d))
-        return [account.subnets(instance.zone, subnets)]
+        return [account.subnets(instance.zone, subnets, self._pod_subnets)]
+
+    def _existing(self, subnet_ids: Sequence[str], deadline: Deadline) -> list[model.Subnet]:
+        """Return those that exist: the cloud refuses a request that names one that does not."""
+        found: list[model.Subnet] = []
+        for subnet_id in subnet_ids:
+            try:
+                found += self._cloud.describe_subnets([subnet_id], deadline)
+            except CloudError as e:
+                if e.kind is not CloudErrorKind.NOT_FOUND:
+                    raise
+        return found
 
     def _ask(self, action: str, call: Callable[[Deadline], _Answer]) -> _Answer | None:
         try:

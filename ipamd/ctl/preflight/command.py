@@ -38,6 +38,12 @@ def add_command(commands: "command_line.Subparsers") -> None:
         help="(default: %(default)s)",
     )
     added.add_argument(
+        "--pod-subnets",
+        default="",
+        metavar="SUBNET[,SUBNET]",
+        help="that the agent is to be started with (default: the CVM's own subnet)",
+    )
+    added.add_argument(
         "--cloud-endpoint",
         default="",
         help="'internal', a root domain, or http(s)://host:port (default: tencentcloudapi.com)",
@@ -67,7 +73,8 @@ def _look(options: argparse.Namespace) -> Iterator[Judgement]:
         containerd=Path(options.containerd_config),
     )
     if not options.only_node:
-        yield from cloud_probe.look(options.metadata_url, options.cloud_endpoint, os.environ)
+        subnets = tuple(filter(None, options.pod_subnets.split(",")))
+        yield from cloud_probe.look(options.metadata_url, options.cloud_endpoint, os.environ, subnets)
         yield from cluster_probe.look(options.kubeconfig, os.environ)
 
 

@@ -28,11 +28,11 @@ def pod(node, request):
 def test_policy_rules_that_were_flushed_come_back(node, pod):
     rules = node.on_node("ip", "rule")
     assert "suppress_prefixlength" in rules
-    assert "fwmark 0x20000/0x3f0000" in rules
+    assert "fwmark 0x2000000/0x3f000000" in rules
     node.on_node("ip", "rule", "flush")
     node.on_node("ip", "rule", "add", "priority", "32766", "lookup", "main")
 
-    for rule in ("suppress_prefixlength", "fwmark 0x20000/0x3f0000"):
+    for rule in ("suppress_prefixlength", "fwmark 0x2000000/0x3f000000"):
         node.eventually(rule, lambda rule=rule: rule in node.on_node("ip", "rule"))
 
 

@@ -12,7 +12,7 @@ from ipamd.net.model import EniLink, FoundLink, FoundRoute, Snapshot
 from tests.testkit.pods import pod_ref
 
 NOW = 1000.0
-LINK = EniLink(mac="52:54:00:00:00:01", name="eth1", ifindex=3, table=4003, mark=0x20000, mtu=1500)
+LINK = EniLink(mac="52:54:00:00:00:01", name="eth1", ifindex=3, table=4003, mark=0x2000000, mtu=1500)
 KEY = model.SandboxKey(container_id="ab" * 32, ifname="eth0")
 END = names.host_end(KEY.container_id, KEY.ifname)
 IP = "10.0.1.10"
