@@ -48,6 +48,7 @@ class AdminServer(HttpServer):
                 '{"state": "STOPPED"} and/or {"instance_type": name}',
                 self._set_instance,
             ),
+            ("POST", "/enis/*", '{"security_groups": [...]}, of primary ENIs too', self._set_eni),
             ("POST", "/nat-gateways", "make a NAT gateway: fields of NatGatewayConfig", self._add_nat),
             ("POST", "/eips/*", '{"arrears": bool, "blocked": bool}', self._set_eip),
             ("POST", "/vpc", '{"assistant_cidrs": [...]}: besides the main one', self._set_vpc),
@@ -108,6 +109,11 @@ class AdminServer(HttpServer):
             self._region.cloud.resize_instance(instance_id, str(body["instance_type"]))
         if "state" in body or "instance_type" not in body:
             self._region.cloud.set_instance_state(instance_id, str(_required(body, "state")))
+        return {}
+
+    def _set_eni(self, body: Body, eni_id: str) -> dict[str, Any]:
+        groups = [str(group) for group in _required(body, "security_groups")]
+        self._region.cloud.set_security_groups(eni_id, groups)
         return {}
 
     def _add_nat(self, body: Body) -> dict[str, Any]:

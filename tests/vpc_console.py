@@ -40,11 +40,13 @@ class VpcConsole:
         """Give an unbound EIP back."""
         self._call("ReleaseAddresses", {"AddressIds": [eip_id]})
 
-    def attach_eni(self, instance_id: str, vpc_id: str, subnet_id: str, **tags: str) -> None:
-        """Make an ENI and attach it to a CVM; it is there when the cloud lists it."""
-        where: dict[str, Any] = {"VpcId": vpc_id, "SubnetId": subnet_id, "InstanceId": instance_id}
-        where["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
-        self._call("CreateAndAttachNetworkInterface", {"NetworkInterfaceName": "by-hand", **where})
+    def attach_eni(self, instance_id: str, vpc_id: str, subnet_id: str, *groups: str, **tags: str) -> None:
+        """Make an ENI with these security groups, attach it to a CVM; it is there when the cloud lists it."""
+        wish: dict[str, Any] = {"VpcId": vpc_id, "SubnetId": subnet_id, "InstanceId": instance_id}
+        wish["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
+        if groups:
+            wish["SecurityGroupIds"] = list(groups)
+        self._call("CreateAndAttachNetworkInterface", {"NetworkInterfaceName": "by-hand", **wish})
 
     def _call(self, action: str, params: dict[str, Any]) -> Any:
         return self._client.call_json(action, params)["Response"]

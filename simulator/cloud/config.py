@@ -29,6 +29,15 @@ class SubnetConfig:
     cidr: str = "10.0.1.0/24"
     zone: str = "ap-guangzhou-3"
     route_table_id: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityGroupConfig:
+    """A security group: the ranges from which it lets connections in. What goes out is not looked at."""
+
+    security_group_id: str = "sg-demo0001"
+    ingress: tuple[str, ...] = ("0.0.0.0/0",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +144,7 @@ class Latencies:
     eni_attach: float = 0.3
     eni_detach: float = 0.3
     eni_delete: float = 0.1
+    eni_groups: float = 0.1
     ip_assign: float = 0.1
     ip_unassign: float = 0.1
     ip_migrate: float = 0.15
@@ -211,6 +221,8 @@ class RegionConfig:
     instance_types: tuple[InstanceTypeConfig, ...] = ()
     instances: tuple[InstanceOrder, ...] = ()
     nat_gateways: tuple[NatGatewayConfig, ...] = ()
+    security_groups: tuple[SecurityGroupConfig, ...] = ()
+    """Without any, every id is one that lets everything in; with some, no other exists."""
     client_token_seconds: float = 86400.0
     """How long a ClientToken is remembered."""
     seed: int | None = None

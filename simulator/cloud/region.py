@@ -15,6 +15,7 @@ from typing import Any, Self, TypeVar
 
 from simulator.cloud import fleet
 from simulator.cloud.accounts import Accounts
+from simulator.cloud.actions import security_groups
 from simulator.cloud.actions.action import Action, Call, JsonObject
 from simulator.cloud.calls import Calls
 from simulator.cloud.clock import Clock, SystemClock
@@ -200,6 +201,15 @@ class CloudRegion:
         """Make a CVM one of another type, which may have other limits; raises KeyError for one unknown."""
         with self._changed:
             self._world.instances[instance_id].instance_type = self._world.types[instance_type].name
+
+    def set_security_groups(self, eni_id: str, groups: Sequence[str]) -> None:
+        """Give any ENI, primary ones too, these security groups at once. Raises KeyError or FabricError."""
+        with self._data_plane:
+            with self._changed:
+                eni = self._world.enis[eni_id]
+                eni.security_groups = list(groups)
+                effect = security_groups.ingress_effect(self._world, eni)
+            self._make([effect])
 
     def add_nat_gateway(self, config: NatGatewayConfig | None = None) -> NatGateway:
         """Make a NAT gateway; CreateRoutes lets a subnet use it. Raises FleetError or FabricError."""

@@ -78,6 +78,9 @@ class Fabric(Protocol):
     def unbind_eip(self, public_ip: str) -> None:
         """Stop the translation at once, for open connections too."""
 
+    def set_ingress(self, eni_id: str, sources: Sequence[str] | None) -> None:
+        """Let connections into an attached ENI come from these ranges only; None lets all of them in."""
+
     def set_routes(self, subnet_cidr: str, routes: Sequence[Route]) -> None:
         """Replace the route table of a subnet as a whole."""
 
@@ -120,6 +123,9 @@ class NullFabric:
 
     def unbind_eip(self, public_ip: str) -> None:
         """Nothing to translate."""
+
+    def set_ingress(self, eni_id: str, sources: Sequence[str] | None) -> None:
+        """Nothing to filter."""
 
     def set_routes(self, subnet_cidr: str, routes: Sequence[Route]) -> None:
         """Nothing to route."""

@@ -43,7 +43,7 @@ table ip {TABLE} {{
   map private_of {{ type ipv4_addr : ipv4_addr; }}
   map nat_gateways {{ type mark : ipv4_addr; }}
   set nat_addresses {{ type ipv4_addr; }}
-
+  map guarded {{ type ifname : verdict; }}
 
   chain {QUOTED_SOURCE} {{
   }}
@@ -149,6 +149,43 @@ def add_port(link: str, port: EniPort, ips: Sequence[str]) -> str:
 def remove_port(link: str, port: EniPort, ips: Sequence[str]) -> str:
     """Undo `add_port`."""
     return remove_sources(link, port, ips) + f'delete element ip {TABLE} ports {{ "{link}" }}\n'
+
+
+def guard(link: str, sources: Sequence[str]) -> str:
+    """Let connections through a port to its CVM come from these ranges only.
+
+    Nothing remembers connections, so it is told by the packet: the first of TCP, the question of ping, and
+    all of UDP. The hook exists from the first guarded port on, so that nobody else pays for it.
+    """
+    chain = guard_chain(link)
+    accept = f"add rule ip {TABLE} {chain} ip saddr {{ {', '.join(sources)} }} accept\n" if sources else ""
+    return (
+        f"add chain ip {TABLE} ingress {{ type filter hook forward priority filter + 10; }}\n"
+        f"flush chain ip {TABLE} ingress\n"
+        f"add rule ip {TABLE} ingress oifname vmap @guarded\n"
+        f"add chain ip {TABLE} {chain}\n"
+        f"flush chain ip {TABLE} {chain}\n"
+        f"{accept}"
+        f"add rule ip {TABLE} {chain} tcp flags & (syn | ack) == syn drop\n"
+        f"add rule ip {TABLE} {chain} icmp type echo-request drop\n"
+        f"add rule ip {TABLE} {chain} meta l4proto udp drop\n"
+        f'add element ip {TABLE} guarded {{ "{link}" : goto {chain} }}\n'
+    )
+
+
+def unguard(link: str) -> str:
+    """Undo `guard`."""
+    chain = guard_chain(link)
+    return (
+        f'delete element ip {TABLE} guarded {{ "{link}" }}\n'
+        f"flush chain ip {TABLE} {chain}\n"
+        f"delete chain ip {TABLE} {chain}\n"
+    )
+
+
+def guard_chain(link: str) -> str:
+    """Name the chain that says who may connect through a port."""
+    return "to_" + link.replace("-", "_")
 
 
 def add_sources(link: str, port: EniPort, ips: Sequence[str]) -> str:

@@ -61,6 +61,8 @@ class VpcFabric:
         self._eips: dict[str, str] = {}
         self._subnets: dict[str, tuple[Route, ...]] = {}
         self._gateway_addresses: set[str] = set()
+        self._guarded: set[str] = set()
+        """ENIs whose security groups do not let everything in."""
         self._nat_gateways: dict[str, tuple[int, str]] = {}
         ownership.sweep()
         self._prefix = ownership.new_prefix()
@@ -149,6 +151,7 @@ class VpcFabric:
             if attached is None:
                 return
             name = router.link_name(eni_id)
+            self.set_ingress(eni_id, None)
             self._router.apply(ruleset.remove_port(name, attached.port, sorted(attached.ips)))
             self._router.remove_port(attached.port)
             del self._attached[eni_id]
@@ -215,6 +218,21 @@ class VpcFabric:
             if private_ip is not None:
                 self._router.apply(ruleset.unbind_eip(public_ip, private_ip))
                 del self._eips[public_ip]
+
+    def set_ingress(self, eni_id: str, sources: Sequence[str] | None) -> None:
+        """Let connections into an attached ENI come from these ranges only; None lets all of them in."""
+        for source in sources or ():
+            validation.check_network("range", source)
+        with self._lock:
+            if eni_id not in self._attached or (sources is None and eni_id not in self._guarded):
+                return
+            name = router.link_name(eni_id)
+            if sources is None:
+                self._router.apply(ruleset.unguard(name))
+                self._guarded.discard(eni_id)
+            else:
+                self._router.apply(ruleset.guard(name, sources))
+                self._guarded.add(eni_id)
 
     def set_routes(self, subnet_cidr: str, routes: Sequence[Route]) -> None:
         """Replace the route table of a subnet as a whole."""

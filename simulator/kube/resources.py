@@ -117,6 +117,16 @@ EIP_POOLS = Resource(
     subresources=("status",),
     short_names=("eipp",),
 )
+NODE_ENI_CONFIGS = Resource(
+    group="networking.tke.cloud.tencent.com",
+    version="v1",
+    plural="nodeeniconfigs",
+    kind="NodeENIConfig",
+    strategy=CustomStrategy(),
+    namespaced=False,
+    subresources=("status",),
+    short_names=("nec",),
+)
 SERVICE_CIDRS = Resource(
     group="networking.k8s.io",
     version="v1",
@@ -228,6 +238,7 @@ BUILT_IN: tuple[Resource, ...] = (
     SERVICE_CIDRS,
     EIP_CLAIMS,
     EIP_POOLS,
+    NODE_ENI_CONFIGS,
 )
 
 

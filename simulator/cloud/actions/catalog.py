@@ -15,6 +15,7 @@ from simulator.cloud.actions import (
     eni_queries,
     nat_queries,
     routes,
+    security_groups,
     task_queries,
     vpc_queries,
 )
@@ -32,6 +33,7 @@ ALL = (
     *eni_attachment.ACTIONS,
     *eni_addresses.ACTIONS,
     *eni_queries.ACTIONS,
+    *security_groups.ACTIONS,
     *vpc_queries.ACTIONS,
     *routes.ACTIONS,
     *nat_queries.ACTIONS,

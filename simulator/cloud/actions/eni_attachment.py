@@ -8,7 +8,7 @@ and 215/15822.
 from dataclasses import dataclass
 
 from simulator.cloud import situations
-from simulator.cloud.actions import eip_binding, eni_lookup
+from simulator.cloud.actions import eip_binding, eni_lookup, security_groups
 from simulator.cloud.actions.action import Action, Call, CamNames, JsonObject, start_task
 from simulator.cloud.parameters import INTEGER, TEXT, Record
 from simulator.cloud.situations import Situation
@@ -69,7 +69,13 @@ def attach_effects(world: World, eni: NetworkInterface) -> list[Effect]:
     def add_secondaries(ip: str) -> Effect:
         return lambda fabric: fabric.add_ip(eni.eni_id, ip)
 
-    return [lambda fabric: fabric.attach_eni(port), *(add_secondaries(ip) for ip in secondaries)]
+    effects: list[Effect] = [
+        lambda fabric: fabric.attach_eni(port),
+        *(add_secondaries(ip) for ip in secondaries),
+    ]
+    if security_groups.ingress(world, eni.security_groups) is not None:
+        effects.append(security_groups.ingress_effect(world, eni))
+    return effects
 
 
 def addresses_of(world: World, eni: NetworkInterface) -> list[Address]:

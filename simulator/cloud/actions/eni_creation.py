@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator.cloud import situations
-from simulator.cloud.actions import eni_attachment, eni_lookup, eni_queries, ip_choice, tags
+from simulator.cloud.actions import eni_attachment, eni_lookup, eni_queries, ip_choice, security_groups, tags
 from simulator.cloud.actions.action import Action, Call, CamNames, JsonObject, start_task
 from simulator.cloud.parameters import BOOLEAN, INTEGER, PRIVATE_IPS, TAGS, TEXT, TEXTS, Kind, ListOf, Record
 from simulator.cloud.state.resources import EniState, IpState, NetworkInterface, PrivateIp
@@ -54,6 +54,7 @@ def _new_eni(world: World, call: Call, limit: int) -> NetworkInterface:
     params = call.params
     _check_texts(params)
     subnet = eni_lookup.subnet(world, params["VpcId"], params["SubnetId"])
+    security_groups.check_groups(world, params.get("SecurityGroupIds", []))
     own_tags = tags.eni_tags(params.get("Tags", []), world.config.quotas.tags_per_resource)
     quota = world.config.quotas.enis_per_vpc
     if len(world.enis) >= quota:

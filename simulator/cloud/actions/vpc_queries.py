@@ -78,8 +78,8 @@ def _subnet_filters(world: World) -> dict[str, paging.Filter[Subnet]]:
         "is-remote-vpc-snat": lambda _s: paging.truth(value=False),
         "is-cdc-subnet": lambda _s: ["0"],
         "cdc-id": lambda _s: [],
-        "tag-key": lambda _s: [],
-        "tag:": lambda _s: [],
+        "tag-key": lambda s: list(s.tags),
+        "tag:": lambda s: paging.tag_pairs(s.tags),
     }
 
 
@@ -115,7 +115,7 @@ def _shown_subnet(world: World, subnet: Subnet) -> JsonObject:
         "NetworkAclId": "",
         "IsRemoteVpcSnat": False,
         "TotalIpAddressCount": total,
-        "TagSet": [],
+        "TagSet": paging.tag_set(subnet.tags),
         "CdcId": "",
         "IsCdcSubnet": 0,
     }

@@ -5,6 +5,7 @@ lock. Names and values of states are those of the API's AddressStatus, NetworkIn
 PrivateIpAddressSpecification.State.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -175,6 +176,7 @@ class Subnet:
     zone: str
     route_table_id: str
     created: float
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -65,6 +65,7 @@ class World:
                 zone=subnet.zone,
                 route_table_id=subnet.route_table_id or vpc.main_route_table_id,
                 created=now,
+                tags=dict(subnet.tags),
             )
             for subnet in vpc.subnets
         }

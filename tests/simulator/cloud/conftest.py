@@ -101,6 +101,10 @@ class StrictFabric(NullFabric):
         self._note("unbind_eip", public_ip)
         self.eips.pop(public_ip, None)
 
+    def set_ingress(self, eni_id, sources):
+        self._note("set_ingress", eni_id, sources)
+        self._demand(eni_id in self.ports, f"ENI {eni_id} is filtered and not attached")
+
     def set_routes(self, subnet_cidr, routes):
         self._note("set_routes", subnet_cidr, list(routes))
 
