@@ -72,14 +72,15 @@ class Agent:
             Service(name="ENIs", metrics=parts.enis.metrics),
             Service(name="STATUS", metrics=answers.readiness.metrics),
             Service(name="components", metrics=answers.components.metrics),
-            pool_room.subnets(settings, facts, enis=parts.enis, cloud=cloud),
+            pool_room.subnets(parts.pool),
             parts.pods.watch,
             parts.eips.watch,
             node_room.watch(parts.ranges),
+            node_room.watch_node(parts.resources),
         )
         # Not before the first look: what the cloud has must not be asked for again.
         self._working = (
-            pool_room.run(parts.pool),
+            *pool_room.run(parts.pool),
             *parts.eips.bind,
             node_room.offer(parts.resources),
             Service(name="facts", start=facts.start, stop=facts.stop, grace=_GRACE),
@@ -149,3 +150,5 @@ class Agent:
         deadline = Deadline.after(seconds, time.monotonic)
         self._parts.eips.claims.wait_synced(deadline.remaining())
         self._parts.pods.source.wait_synced(deadline.remaining())
+        # What is configured for this node comes before its first ENI.
+        self._parts.resources.wait_synced(deadline.remaining())

@@ -47,6 +47,8 @@ class NodeEni:
     subnet_id: str
     gateway: str
     state: str = ""
+    security_groups: tuple[str, ...] = ()
+    """As the cloud showed them last, the first with precedence; empty before the first look."""
     unusable: int = 0
     """Addresses that it has in the cloud and that are in no ledger: on their way in or out."""
     link: EniLink | None = None
@@ -73,6 +75,7 @@ class _Known:
     foreign: int = 0
     public_ips: int = 0
     """Bound to addresses of the instance that no Pod can have."""
+    primary_groups: tuple[str, ...] = ()
     told: bool = False
     """Whether the cloud, or what the store remembers of it, has ever told them; the ledger knows it too."""
 
@@ -124,6 +127,11 @@ class NodeEnis:
         return self._known.foreign
 
     @property
+    def primary_security_groups(self) -> tuple[str, ...]:
+        """Security groups of the primary ENI as the last look has shown them; empty before the first."""
+        return self._known.primary_groups
+
+    @property
     def other_public_ips(self) -> int:
         """How many public IPs of the instance are no Pod's: its own, and those that people have bound."""
         by_hand = [a for a in self._shared_ledger.current.addresses.values() if a.eip and not a.eip.claim]
@@ -173,6 +181,7 @@ class NodeEnis:
                     enis=MappingProxyType(known),
                     foreign=len(others),
                     public_ips=_public_ips(listed, set(enis)),
+                    primary_groups=next((eni.security_groups for eni in listed if eni.primary), ()),
                 )
             visible = tuple(_visible(eni, enis[eni.eni_id]) for eni in ours)
             loose = self._loose(cloud_listing.doubtful(asked, visible), deadline)
@@ -245,6 +254,7 @@ class NodeEnis:
             subnet_id=eni.subnet_id,
             gateway=self._gateways.get(eni.subnet_id, ""),
             state=eni.state.value,
+            security_groups=eni.security_groups,
             unusable=len([a for a in unusable if a.ip not in held]),
             link=known.link if known else None,
         )

@@ -116,6 +116,23 @@ class AgentSettings(SharedSettings):
         default=(),
         unset="that of the primary ENI",
     )
+    sync_security_groups: bool = flag(
+        POOL,
+        "--sync-security-groups",
+        kinds.TOGGLE,
+        "keep the security groups of the node's own ENIs as they are configured, or as the primary ENI has "
+        "them; --no-sync-security-groups: only new ENIs get them",
+        default=True,
+        see="nodes.md#security-groups",
+    )
+    subnet_free_warning: int = flag(
+        POOL,
+        "--subnet-free-warning",
+        kinds.whole(),
+        "warn when a subnet of the node's addresses has fewer free ones than this (and than a quarter of it)",
+        default=32,
+        see="nodes.md#subnets",
+    )
     eip_wait: bool = flag(
         PODS,
         "--eip-wait",

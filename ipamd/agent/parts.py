@@ -120,8 +120,8 @@ def build(
         sandboxes=sandboxes,
         repaired=repair_log.note,
     )
-    resources = node_room.resources(settings, facts, client=client, pool=pool.pool, enis=enis)
-    for trigger in (pool.pool.trigger, eips.reconciler.trigger, resources.trigger):
+    resources = node_room.resources(settings, facts, client=client, pool=pool, enis=enis)
+    for trigger in (pool.trigger, eips.reconciler.trigger, resources.trigger):
         repair.outside.on_round(trigger)
     return NodeParts(
         settings=settings,

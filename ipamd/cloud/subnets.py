@@ -1,6 +1,6 @@
 """What lies around the ENIs: subnets, the ranges of the VPC, route tables. Reads only."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ipamd.cloud import decoding, paging
 from ipamd.cloud.session import Calls
@@ -44,6 +44,16 @@ class SubnetCalls(Calls):
             for ids in paging.by_hundreds(subnet_ids)
             for subnet in paging.read_all(self._session, _SUBNETS, {"SubnetIds": ids}, deadline)
         ]
+
+    def find_subnets(
+        self, vpc_id: str, tags: Mapping[str, str], cidr: str, deadline: Deadline | None = None
+    ) -> list[model.Subnet]:
+        """Return the subnets of the VPC that carry all of these tags and have this range; empty: any."""
+        filters = {"vpc-id": vpc_id, **{f"tag:{key}": value for key, value in tags.items()}}
+        if cidr:
+            filters["cidr-block"] = cidr
+        listed = [{"Name": name, "Values": [value]} for name, value in filters.items()]
+        return paging.read_all(self._session, _SUBNETS, {"Filters": listed}, deadline)
 
     def describe_vpc_cidrs(self, vpc_id: str, deadline: Deadline | None = None) -> tuple[str, ...]:
         """Return the IPv4 ranges of the VPC, the main one first, then its assistant ones.

@@ -10,6 +10,7 @@ from ipamd.cloud.eni_creation import EniCreation
 from ipamd.cloud.inhibition import Inhibitor
 from ipamd.cloud.instances import InstanceCalls
 from ipamd.cloud.ip_assignment import IpAssignment
+from ipamd.cloud.security_groups import SecurityGroupCalls
 from ipamd.cloud.session import Session, SessionPolicy
 from ipamd.cloud.subnets import SubnetCalls
 from ipamd.cloud.tasks import TaskCalls
@@ -18,7 +19,14 @@ from ipamd.runtime.reachability import Reachability
 
 
 class TencentCloud(
-    AccountCalls, EipBinding, EniCreation, InstanceCalls, IpAssignment, SubnetCalls, TaskCalls
+    AccountCalls,
+    EipBinding,
+    EniCreation,
+    InstanceCalls,
+    IpAssignment,
+    SecurityGroupCalls,
+    SubnetCalls,
+    TaskCalls,
 ):
     """The actions of all groups; each is documented in its group's module.
 

@@ -14,6 +14,7 @@ ALLOWANCE: Mapping[str, float] = {
     "AllocateAddresses": 10,
     "AssignPrivateIpAddresses": 100,
     "AssociateAddress": 10,
+    "AssociateNetworkInterfaceSecurityGroups": 20,
     "CreateAndAttachNetworkInterface": 20,
     "DeleteNetworkInterface": 100,
     "DescribeAddressQuota": 10,
@@ -29,6 +30,7 @@ ALLOWANCE: Mapping[str, float] = {
     "DescribeVpcs": 100,
     "DetachNetworkInterface": 100,
     "DisassociateAddress": 10,
+    "DisassociateNetworkInterfaceSecurityGroups": 20,
     "ReleaseAddresses": 10,
     "UnassignPrivateIpAddresses": 100,
 }

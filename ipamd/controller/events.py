@@ -12,7 +12,7 @@ from ipamd.core.claim import eipclaim
 from ipamd.core.claim.eipclaim import Claim
 from ipamd.core.model import PodRef
 from ipamd.kube.events import EventRecorder
-from ipamd.kube.resources import EIPPOOLS, LEASES, NODES
+from ipamd.kube.resources import EIPPOOLS, LEASES, NODE_ENI_CONFIGS, NODES
 
 COMPONENT = "tke-eni-ipamd"
 """The source of the Events, as users of TKE know it."""
@@ -70,6 +70,12 @@ class ClaimEvents:
     def node(self, name: str, uid: str, reason: str, message: str) -> None:
         """Warn on a Node."""
         about = {"apiVersion": NODES.api_version, "kind": NODES.kind, "name": name, "uid": uid}
+        self._recorder.record(about, "Warning", reason, message)
+
+    def node_eni_config(self, name: str, uid: str, reason: str, message: str) -> None:
+        """Warn on a NodeENIConfig."""
+        kind = NODE_ENI_CONFIGS
+        about = {"apiVersion": kind.api_version, "kind": kind.kind, "name": name, "uid": uid}
         self._recorder.record(about, "Warning", reason, message)
 
     def config_map(self, namespace: str, name: str, *, uid: str, reason: str, message: str) -> None:

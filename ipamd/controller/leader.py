@@ -110,6 +110,7 @@ class Leader:
             claims_room.watch(claims),
             masquerade.watch,
             eip_pools.watch,
+            nodes.watch,
         )
         self._leading = Services(
             *account.while_leading,
@@ -117,7 +118,7 @@ class Leader:
             eip_pools.while_leading,
             egress_room.build(claims, ports, cloud, interval=settings.egress_check_interval),
             masquerade.while_leading,
-            *nodes,
+            *nodes.while_leading,
             sweep_room.run(self.sweep, settings, tempo),
         )
 

@@ -17,7 +17,7 @@ from ipamd.core import model
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.kubernetes import capacity
 from ipamd.core.ledger.ledger import Ledger
-from ipamd.core.ledger.states import Address, Assigned, Cooling, Held, Occupied, Unbinding
+from ipamd.core.ledger.states import Address, Assigned, Cooling, Held, Occupied, Unassigning, Unbinding
 from ipamd.core.timing.boottime import LONG_AGO, Boottime, after
 
 GRACE = 10.0
@@ -42,6 +42,8 @@ class Targets:
 
     min_warm: int = 5
     max_warm: int = 5
+    desired: int = 0
+    """So many addresses at least, used or not."""
     release_interval: float = 120.0
     """Seconds between two addresses given back; TKE's slow release."""
     quick_release: bool = False
@@ -133,13 +135,15 @@ def plan(facts: PoolFacts, now: Boottime) -> list[Action]:
     """Return what to do now: at most one action for each ENI and at most one new ENI; empty when content."""
     shortage = wanted(facts) - facts.arriving
     if shortage > 0:
-        return _grow(facts, shortage) or _give_way(facts, now)
+        # Less than its ENIs could take, where the node's configuration allows less.
+        return _grow(facts, min(shortage, room(facts))) or _give_way(facts, now)
     return _shrink(facts, now)
 
 
 def wanted(facts: PoolFacts) -> int:
     """Return how many more addresses there should be, those under way included."""
-    return facts.targets.min_warm + facts.waiting - len(facts.ledger.available)
+    warm = facts.targets.min_warm + facts.waiting - len(facts.ledger.available)
+    return max(warm, facts.targets.desired - _kept(facts.ledger))
 
 
 def room(facts: PoolFacts) -> int:
@@ -152,7 +156,9 @@ def open_room(facts: PoolFacts) -> int:
     per_eni = facts.limits.ips_per_eni - 1
     on_enis = sum(max(0, per_eni - eni.addresses) for eni in facts.enis if _may_grow(facts, eni))
     free_slots = max(0, facts.limits.enis - 1 - len(facts.enis))
-    return on_enis + (free_slots * per_eni if _may_create(facts) else 0)
+    open_slots = free_slots * per_eni if _may_create(facts) else 0
+    # Less where the node's configuration allows less than its ENIs could take.
+    return max(0, min(room(facts), on_enis + open_slots))
 
 
 def coming_free(ledger: Ledger, now: Boottime) -> list[Address]:
@@ -232,7 +238,10 @@ def _worth(hold: tuple[Address, Boottime]) -> tuple[bool, bool, Boottime, str]:
 
 def _shrink(facts: PoolFacts, now: Boottime) -> list[Action]:
     targets = facts.targets
-    surplus = len(facts.ledger.available) - facts.waiting - targets.max_warm
+    surplus = min(
+        len(facts.ledger.available) - facts.waiting - targets.max_warm,
+        _kept(facts.ledger) - targets.desired,
+    )
     due = targets.quick_release or now - facts.last_release >= targets.release_interval
     if surplus <= 0 or not due:
         return []
@@ -244,6 +253,11 @@ def _shrink(facts: PoolFacts, now: Boottime) -> list[Action]:
             count = min(surplus, BATCH) if targets.quick_release else 1
             return [UnassignIps(eni_id=eni.eni_id, ips=tuple(warm[:count]))]
     return []
+
+
+def _kept(ledger: Ledger) -> int:
+    """Return how many addresses the node has that are not on their way back."""
+    return len(ledger.addresses) - len(ledger.in_state(Unassigning))
 
 
 def _owners(ledger: Ledger) -> dict[str, int]:

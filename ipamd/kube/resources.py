@@ -68,6 +68,13 @@ DEPLOYMENTS = Resource(group="apps", version="v1", plural="deployments", kind="D
 REPLICASETS = Resource(group="apps", version="v1", plural="replicasets", kind="ReplicaSet")
 DAEMONSETS = Resource(group="apps", version="v1", plural="daemonsets", kind="DaemonSet")
 JOBS = Resource(group="batch", version="v1", plural="jobs", kind="Job")
+NODE_ENI_CONFIGS = Resource(
+    group="networking.tke.cloud.tencent.com",
+    version="v1",
+    plural="nodeeniconfigs",
+    kind="NodeENIConfig",
+    namespaced=False,
+)
 EIPCLAIMS = Resource(
     group="networking.tke.cloud.tencent.com", version="v1", plural="eipclaims", kind="EIPClaim"
 )

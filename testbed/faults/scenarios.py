@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from testbed.faults.node_scenarios import Configured
 from testbed.faults.pod_scenarios import (
     Add,
     AddWithEip,
@@ -44,6 +45,7 @@ SCENARIOS: Final[Sequence[type[Scenario]]] = (
     PoolLife,
     Burst,
     Drain,
+    Configured,
     AgentStart,
     EniLost,
     StoreLost,

@@ -19,7 +19,8 @@ from ipamd.core.claim.eipclaim import ClaimBinding
 from ipamd.core.claim.reason import Reason
 from ipamd.core.kubernetes import node_condition
 from ipamd.core.kubernetes.external_dns import TARGETS
-from ipamd.core.kubernetes.nodes import AGENT
+from ipamd.core.kubernetes.nodes import AGENT, ENI_CONFIG, ENI_STATE
+from ipamd.core.node_config.fields import NEED_SYNC
 from ipamd.kube import errors
 from ipamd.kube.resources import EIPCLAIMS, NODES, PODS
 from tests.apiserver.conftest import CLAIMS
@@ -321,6 +322,16 @@ class TestNodes:
             metadata = self.patch(scene, NODE_A, body)["metadata"]
             assert metadata["annotations"] == {"a": "b", AGENT: agent}
 
+    def test_an_agent_says_what_its_node_has_and_that_a_sync_is_done(self, scene):
+        asked = {"metadata": {"annotations": {NEED_SYNC: "true"}}}
+        scene.server.call("PATCH", f"/api/v1/nodes/{NODE_A}", asked, content=MERGE)
+
+        body = {"metadata": {"annotations": {ENI_STATE: "{}", NEED_SYNC: None}}}
+        annotations = self.patch(scene, NODE_A, body)["metadata"]["annotations"]
+
+        assert annotations[ENI_STATE] == "{}"
+        assert NEED_SYNC not in annotations
+
     def say(self, scene, node, *, status="True"):
         verdict = node_condition.NodeVerdict(status=status, reason="Serving", message="well")
         body = node_condition.patch({}, verdict, time.time())
@@ -366,6 +377,8 @@ class TestNodes:
             {"metadata": {"annotations": {"a": "c"}}},
             {"metadata": {"annotations": {"a": None}}},
             {"metadata": {"annotations": {"new": "x", AGENT: "no-pod"}}},
+            {"metadata": {"annotations": {ENI_CONFIG: "{}"}}},
+            {"metadata": {"annotations": {NEED_SYNC: "true"}}},
         ],
         ids=str,
     )

@@ -401,3 +401,29 @@ def test_an_eni_that_works_grows_beside_two_that_cannot_be_set_up():
     assert plan(ledger_of(warm=4, eni_id="eni-3"), *broken, eni(3, 4)) == [
         pool.AssignIps(eni_id="eni-3", count=1)
     ]
+
+
+def test_so_many_addresses_as_are_desired_are_there_whether_used_or_not():
+    targets = pool.Targets(min_warm=1, max_warm=1, desired=6)
+    assert plan(ledger_of(warm=2, used=1), eni(held=3), targets=targets) == [
+        pool.AssignIps(eni_id="eni-1", count=3)
+    ]
+    assert plan(ledger_of(warm=5, used=1), eni(held=6), targets=targets) == []
+
+
+def test_of_more_than_is_desired_only_the_surplus_goes_back():
+    targets = pool.Targets(min_warm=1, max_warm=1, desired=4, quick_release=True)
+    [action] = plan(ledger_of(warm=6), eni(held=6), targets=targets)
+    assert isinstance(action, pool.UnassignIps)
+    assert len(action.ips) == 2
+
+
+def test_a_node_that_is_allowed_less_than_its_enis_could_take_grows_no_further():
+    """Limits of a configuration, which came after the ENIs."""
+    few = model.EniLimits(enis=2, ips_per_eni=4)
+    facts = pool.PoolFacts(
+        ledger=ledger_of(used=2), enis=(eni(1, 2), eni(2, 0)), limits=few, targets=pool.Targets()
+    )
+    assert pool.plan(facts, NOW) == [pool.AssignIps(eni_id="eni-1", count=1)]
+    assert pool.open_room(facts) == 1
+    assert pool.open_room(replace(facts, limits=replace(few, enis=1))) == 0

@@ -6,6 +6,7 @@ from testbed.bed import PLUGIN
 from testbed.faults import crashes
 from testbed.faults.crashing import Outcome, Performance, Trial
 from testbed.faults.kubelet import Retry
+from testbed.faults.node_scenarios import Configured
 from testbed.faults.pod_scenarios import Add, AddWithEip, DeleteWithEip, NewSandbox, Retained
 from testbed.faults.points import parse
 from testbed.faults.pool_scenarios import PoolLife
@@ -35,6 +36,11 @@ BAD_MOMENTS = [
     (AddWithEip, AGENT, "kube.patch.eipclaims.status:after:2", Retry.NEW_SANDBOX),
     # Once failed: a route that was gone at the start was mended only when its Pod was ten seconds old.
     (AgentStart, AGENT, "nft.write_table:after:1", Retry.NEW_SANDBOX),
+    # ENIs with old and new security groups, a Node that is told and an object that does not say so yet.
+    (Configured, AGENT, "cloud.AssociateNetworkInterfaceSecurityGroups:after:1", Retry.NEW_SANDBOX),
+    (Configured, AGENT, "cloud.DisassociateNetworkInterfaceSecurityGroups:before:1", Retry.NEW_SANDBOX),
+    (Configured, CONTROLLER, "kube.patch.nodes:after:1", Retry.NEW_SANDBOX),
+    (Configured, CONTROLLER, "kube.patch.nodeeniconfigs.status:before:1", Retry.NEW_SANDBOX),
 ]
 
 

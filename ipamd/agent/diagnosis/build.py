@@ -35,7 +35,9 @@ def build(parts: NodeParts, add: Add) -> DiagnosisService:
         history=_history(parts, add),
         bind_errors=eips.reconciler.told,
     )
-    return DiagnosisService(explain, parts.settings.effective)
+    return DiagnosisService(
+        explain, parts.settings.effective, config=lambda: parts.pool.config.current.values
+    )
 
 
 def _history(parts: NodeParts, add: Add) -> PodHistory:

@@ -6,7 +6,7 @@ Thread safety: methods run on the server's threads; a watch keeps one of them.
 import queue
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -16,6 +16,8 @@ from ipamd.agent.diagnosis.trace import NoSuchPodError, TraceResult
 from ipamd.core.errors import InvalidInputError, IpamError
 from ipamd.core.history.events import PodEvent
 from ipamd.core.ledger.states import BindStage
+from ipamd.core.node_config import fields, state
+from ipamd.core.node_config.layers import Layer
 from ipamd.core.timing import boottime
 from ipamd.flags.effective import EffectiveFlag
 from ipamd.grpc_server.call import Call
@@ -32,10 +34,13 @@ _LOOK_SECONDS: Final = 1.0
 class DiagnosisService:
     """Answers `ipamctl trace`, `explain`, `watch`, `claims` and `settings`."""
 
-    def __init__(self, explain: PodExplain, settings: Sequence[EffectiveFlag]) -> None:
-        """Take who looks, and the flags as they are in effect."""
+    def __init__(
+        self, explain: PodExplain, settings: Sequence[EffectiveFlag], *, config: Callable[[], Layer]
+    ) -> None:
+        """Take who looks, the flags as they are in effect, and what holds of the node's configuration."""
         self._explain = explain
         self._settings = settings
+        self._config = config
         self._seats = threading.BoundedSemaphore(_WATCHERS)
 
     def Trace(  # noqa: N802 - the name in the contract
@@ -90,19 +95,29 @@ class DiagnosisService:
         request: messages.ListSettingsRequest,  # noqa: ARG002 - the signature in the contract
         call: Call,  # noqa: ARG002 - the signature in the contract
     ) -> messages.ListSettingsReply:
-        """List the flags as they are in effect."""
-        return messages.ListSettingsReply(
-            settings=[
-                messages.SettingEntry(
-                    flag=flag.name,
-                    value=flag.value,
-                    source=flag.set_by.value,
-                    default=flag.default,
-                    meaning=flag.meaning,
-                )
-                for flag in self._settings
-            ]
-        )
+        """List the flags as they are in effect, and the node's configuration with where it is from."""
+        config = self._config()
+        configured = [
+            messages.SettingEntry(
+                flag=name,
+                value=state.shown(config[name].value),
+                source=config[name].source,
+                meaning=field.meaning,
+            )
+            for name, field in fields.FIELDS.items()
+            if name in config
+        ]
+        flags = [
+            messages.SettingEntry(
+                flag=flag.name,
+                value=flag.value,
+                source=flag.set_by.value,
+                default=flag.default,
+                meaning=flag.meaning,
+            )
+            for flag in self._settings
+        ]
+        return messages.ListSettingsReply(settings=[*configured, *flags])
 
     def _explain_reply(self, found: PodExplanation) -> messages.ExplainReply:
         address, told = found.address, found.explanation

@@ -10,6 +10,7 @@ from ipamd.agent.findings.outsides import ASK_SECONDS, Outside, OutsideFindings
 from ipamd.agent.findings.ways import WayFindings
 from ipamd.agent.parts import NodeParts
 from ipamd.core.findings.codes import FindingCode
+from ipamd.core.findings.refusals import of_refusal
 from ipamd.core.timing.deadline import Deadline
 from ipamd.kube.resources import NODES
 from ipamd.net.model import PodEgress
@@ -60,6 +61,13 @@ def build(parts: NodeParts) -> Inspection:
             "network configuration": of_sentences(
                 FindingCode.CNI_CONFIGURATION, "node/network-configuration", parts.conf.problems
             ),
+            "configuration": of_sentences(
+                FindingCode.CONFIG_REFUSED, "node/configuration", parts.pool.config.refused
+            ),
+            "subnets": of_sentences(FindingCode.SUBNET_LOW, "node/subnets", parts.pool.levels.low),
+            "security groups": lambda: [
+                of_refusal(error, "node/security-groups") for error in parts.pool.security_groups.refusals()
+            ],
             "plugins": of_sentences(FindingCode.PLUGIN_MISSING, "node/plugins", parts.conf.lacking),
         },
         asking={"bindings": bindings.look, "outsides": outsides.look},

@@ -9,7 +9,7 @@ from typing import Final
 from ipamd.agent.eips.claims import ClaimSource
 from ipamd.agent.eips.reconciler import EipReconciler
 from ipamd.agent.enis import NodeEnis
-from ipamd.agent.pool.pool import NodeFullError, Pool
+from ipamd.agent.pool.pool import NodeDisabledError, NodeFullError, Pool
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core.claim.claim_findings import of_claim
 from ipamd.core.cloud_errors.error import CloudError
@@ -81,6 +81,8 @@ class CloudFindings:
         obstacle = self._pool.obstacle()
         if isinstance(obstacle, NodeFullError):
             yield Finding(code=FindingCode.NODE_FULL, subject="node/addresses", text=obstacle.message)
+        if isinstance(obstacle, NodeDisabledError):
+            yield Finding(code=FindingCode.NODE_DISABLED, subject="node/addresses", text=obstacle.message)
         refused = [error for error in self._pool.refusals() if _lasts(error)]
         yield from one_for_each_action([of_refusal(error, "node/pool") for error in refused])
 

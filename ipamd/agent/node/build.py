@@ -28,7 +28,7 @@ from ipamd.agent.node.repair import Repair, links_of
 from ipamd.agent.node.repair_loop import RepairLoop
 from ipamd.agent.options import AgentSettings
 from ipamd.agent.pods.build import NodePods
-from ipamd.agent.pool.pool import Pool
+from ipamd.agent.pool.build import NodePool
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core.kernel.difference import Difference
 from ipamd.core.kubernetes import capacity
@@ -75,17 +75,28 @@ def recovery(opened: store_recovery.Opened, shared_ledger: SharedLedger, enis: N
 
 
 def resources(
-    settings: AgentSettings, facts: LiveFacts, *, client: KubeClient, pool: Pool, enis: NodeEnis
+    settings: AgentSettings, facts: LiveFacts, *, client: KubeClient, pool: NodePool, enis: NodeEnis
 ) -> ExtendedResources:
     """Return what tells the scheduler how much the node has, again whenever facts have changed."""
     offered = ExtendedResources(
         client,
         settings.node_name,
-        lambda: capacity.resources(facts.current.instance.vcpus, pool.terms.limits, enis.other_public_ips),
+        lambda: capacity.resources(
+            facts.current.instance.vcpus, pool.pool.terms.limits, enis.other_public_ips
+        ),
         agent=settings.agent_pod,
+        state=pool.state,
+        is_synced=lambda: pool.is_synced,
     )
     facts.on_change(offered.trigger)
+    offered.on_node(pool.config.told)
+    pool.config.on_change(offered.trigger)
     return offered
+
+
+def watch_node(resources: ExtendedResources) -> Service:
+    """Return the service that watches the Node."""
+    return Service(name="watch of the Node", start=resources.watch, stop=ended(resources.end_watch))
 
 
 def offer(resources: ExtendedResources) -> Service:

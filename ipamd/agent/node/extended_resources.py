@@ -9,10 +9,14 @@ Thread safety: `start` and `stop` are for one thread; the work is done on thread
 """
 
 import logging
+import math
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ipamd.core.kubernetes import node_condition, nodes
+from ipamd.core.node_config import fields, state
+from ipamd.core.node_config.state import NodeEniState
 from ipamd.core.timing.backoff import Backoff
 from ipamd.kube import resources
 from ipamd.kube.client import KubeClient, Selection
@@ -36,10 +40,23 @@ class ExtendedResources:
     """
 
     def __init__(
-        self, client: KubeClient, node: str, quantities: Callable[[], Mapping[str, int]], *, agent: str
+        self,
+        client: KubeClient,
+        node: str,
+        quantities: Callable[[], Mapping[str, int]],
+        *,
+        agent: str,
+        state: Callable[[], NodeEniState],
+        is_synced: Callable[[], bool],
     ) -> None:
-        """Take the node's name, what gives the resources by full name, and the Pod in which we run."""
+        """Take the node's name, what gives the resources by full name, and the Pod in which we run.
+
+        `state` tells what the node has, for people; `is_synced` whether NEED_SYNC has been done.
+        """
+        self._is_synced = is_synced
         self._agent = agent
+        self._state = state
+        self._state_written_at = -math.inf
         self._client = client
         self._node = node
         self._quantities = quantities
@@ -53,18 +70,33 @@ class ExtendedResources:
             client,
             resources.NODES,
             selection=Selection(field_selector=f"metadata.name={node}"),
-            on_change=lambda _kind, _obj: self.trigger(),
+            on_change=self._changed,
             keep=_trim,
         )
+        self._listeners: list[Callable[[Mapping[str, Any]], None]] = []
+
+    def on_node(self, listener: Callable[[Mapping[str, Any]], None]) -> None:
+        """Have `listener` called with the Node when it changes, on the watch's thread; before `start`."""
+        self._listeners.append(listener)
+
+    def watch(self) -> None:
+        """Begin to watch the Node."""
+        self._cache.start()
+
+    def end_watch(self) -> None:
+        """End the watch."""
+        self._cache.stop()
+
+    def wait_synced(self, timeout: float) -> bool:
+        """Wait until the Node has been read; return whether it was."""
+        return self._cache.wait_synced(timeout)
 
     def start(self) -> None:
-        """Begin to watch the Node and to keep its resources."""
-        self._cache.start()
+        """Begin to keep the Node's resources."""
         self._loop.start()
 
     def stop(self, timeout: float = _STOP_SECONDS) -> bool:
         """End; what was written stays. Return whether nothing is written any more."""
-        self._cache.stop()
         return self._loop.stop(min(timeout, _STOP_SECONDS))
 
     def node(self) -> Mapping[str, Any] | None:
@@ -79,6 +111,12 @@ class ExtendedResources:
     def trigger(self) -> None:
         """Compare again: the quantities may have changed."""
         self._loop.trigger()
+
+    def _changed(self, kind: str, node: dict[str, Any]) -> None:
+        if kind != "deleted":
+            for listener in self._listeners:
+                listener(node)
+        self.trigger()
 
     def _assert_resources(self) -> None:
         node = self._cache.get("", self._node)
@@ -95,6 +133,22 @@ class ExtendedResources:
         if patch:
             self._client.patch(resources.NODES, self._node, patch, subresource="status")
             log.info("Node %s offers %s", self._node, ", ".join(f"{k}={v}" for k, v in wanted.items()))
+        self._tell(node)
+
+    def _tell(self, node: Mapping[str, Any]) -> None:
+        """Write what is for people; apart, so that a policy which refuses it refuses nothing else."""
+        told = self._state().text()
+        since = time.monotonic() - self._state_written_at
+        is_due = state.is_due(nodes.view(node).eni_state, told, since_write=since)
+        notes = {
+            **({state.STATE: told} if is_due else {}),
+            **({fields.NEED_SYNC: None} if self._is_synced() else {}),
+        }
+        if notes:
+            patch = {"metadata": {"annotations": notes}}
+            self._client.patch(resources.NODES, self._node, patch, subresource="status")
+        if is_due:
+            self._state_written_at = time.monotonic()
 
 
 def missing_resources(status: Mapping[str, Any], wanted: Mapping[str, str]) -> dict[str, dict[str, str]]:
@@ -112,4 +166,9 @@ def _trim(node: dict[str, Any]) -> dict[str, Any]:
     status = node.get("status") or {}
     condition = node_condition.shown(node)
     kept = {field: status.get(field) or {} for field in _FIELDS}
-    return {**nodes.trim(node), "status": {**kept, "conditions": [condition] if condition else []}}
+    noted = node["metadata"].get("annotations") or {}
+    kept_notes = (*nodes.ANNOTATIONS, *fields.BY_ANNOTATION, fields.NEED_SYNC)
+    read = {key: noted[key] for key in kept_notes if key in noted}
+    kept_node = nodes.trim(node)
+    kept_node["metadata"] = {**kept_node["metadata"], **({"annotations": read} if read else {})}
+    return {**kept_node, "status": {**kept, "conditions": [condition] if condition else []}}

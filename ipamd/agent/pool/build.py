@@ -1,22 +1,29 @@
 """The pool of the node's addresses: what it has to keep to, who grows and shrinks it."""
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 
 from ipamd.agent.enis import NodeEnis
 from ipamd.agent.live_facts import LiveFacts
 from ipamd.agent.options import AgentSettings
+from ipamd.agent.pool import node_config
 from ipamd.agent.pool.control import PoolControlService
 from ipamd.agent.pool.drain import Drain
 from ipamd.agent.pool.executor import EniPlan, PoolExecutor
 from ipamd.agent.pool.freeze import PoolFreeze
+from ipamd.agent.pool.node_config import NodeConfig
 from ipamd.agent.pool.pool import Pool, PoolTerms
+from ipamd.agent.pool.security_groups import EniSecurityGroups
+from ipamd.agent.pool.subnet_choice import SubnetChoice
 from ipamd.agent.pool.subnets import SubnetLevels
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.core.kubernetes import capacity
 from ipamd.core.ledger.states import Assigned, Occupied
+from ipamd.core.node_config.state import NodeEniState
+from ipamd.core.pool import Targets
 from ipamd.runtime.metric import Metric
 from ipamd.runtime.service import Service
 from ipamd.store.database import Database
@@ -32,6 +39,21 @@ class NodePool:
     freeze: PoolFreeze
     control: PoolControlService
     """Adds the service by which an operator does it."""
+    config: NodeConfig
+    security_groups: EniSecurityGroups
+    levels: SubnetLevels
+    state: Callable[[], NodeEniState]
+    """What the node has, for people."""
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether the security groups, asked for once by an annotation, are as they should be."""
+        return self.config.is_sync_asked and self.security_groups.are_in_step
+
+    def trigger(self) -> None:
+        """Look again: something has changed."""
+        self.pool.trigger()
+        self.security_groups.trigger()
 
 
 def build(
@@ -43,29 +65,48 @@ def build(
     cloud: TencentCloud,
     database: Database,
 ) -> NodePool:
-    """Return the pool, which looks again when ledger or facts have changed; `run` makes a service of it."""
+    """Return the pool, which looks again when ledger, facts or configuration have changed.
+
+    `run` makes services of it.
+    """
+    config = NodeConfig(node_config.of_flags(settings), database)
+
+    def groups() -> tuple[str, ...]:
+        inherited = enis.primary_security_groups or facts.current.security_groups
+        return config.current.security_groups or inherited
 
     def plan() -> EniPlan:
-        known = facts.current
         return EniPlan(
-            instance=known.instance,
+            instance=facts.current.instance,
             cluster_id=settings.cluster_id,
-            subnet_ids=settings.pod_subnets or (known.instance.subnet_id,),
-            security_groups=settings.security_groups or known.security_groups,
+            security_groups=groups(),
+            subnets=choice,
         )
 
-    def terms() -> PoolTerms:
-        limits = facts.current.limits
-        return PoolTerms(limits=limits, targets=settings.targets, cooldown=settings.ip_cooldown)
+    def ids() -> Iterator[str]:
+        yield from choice.ids
+        yield from (eni.subnet_id for eni in enis.enis.values() if eni.subnet_id)
 
+    levels = SubnetLevels(cloud, ids, low=settings.subnet_free_warning)
+    facts.on_answer(levels.look)
+    choice = SubnetChoice(cloud, lambda: facts.current.instance, lambda: config.current.places, levels.seen)
     executor = PoolExecutor(
-        plan, cloud=cloud, enis=enis, shared_ledger=shared_ledger, database=database, monotonic=time.monotonic
+        plan,
+        cloud=cloud,
+        enis=enis,
+        shared_ledger=shared_ledger,
+        database=database,
+        monotonic=time.monotonic,
     )
     freeze = PoolFreeze(database, wall=time.time)
+    terms = partial(_terms, settings, facts, config)
     pool = Pool(terms, shared_ledger=shared_ledger, enis=enis, actions=executor, freeze=freeze)
-    shared_ledger.on_change(pool.trigger)
-    facts.on_change(pool.trigger)
-    freeze.on_change(pool.trigger)
+
+    def synced() -> tuple[str, ...]:
+        is_wanted = config.current.sync_security_groups or config.is_sync_asked
+        return groups() if is_wanted else ()
+
+    sync = EniSecurityGroups(enis, cloud, synced)
     drain = Drain(
         shared_ledger=shared_ledger,
         enis=enis,
@@ -74,7 +115,45 @@ def build(
         freeze=freeze,
         instance=lambda: facts.current.instance,
     )
-    return NodePool(pool=pool, freeze=freeze, control=PoolControlService(freeze, drain))
+    made = NodePool(
+        pool=pool,
+        freeze=freeze,
+        control=PoolControlService(freeze, drain),
+        config=config,
+        security_groups=sync,
+        levels=levels,
+        state=lambda: NodeEniState(
+            enis=len(enis.enis),
+            addresses=len(shared_ledger.current.addresses),
+            limit=capacity.pod_ips(pool.terms.limits),
+            values=config.current.values,
+            refused=" ".join(config.refused()),
+        ),
+    )
+    shared_ledger.on_change(pool.trigger)
+    freeze.on_change(pool.trigger)
+    facts.on_change(made.trigger)
+    config.on_change(made.trigger)
+    return made
+
+
+def _terms(settings: AgentSettings, facts: LiveFacts, config: NodeConfig, foreign: int) -> PoolTerms:
+    """Return what the pool has to keep to on a CVM with so many ENIs of others."""
+    limits, chosen = facts.current.limits, config.current
+    own = replace(limits, enis=max(1, limits.enis - foreign))
+    targets = Targets(
+        min_warm=chosen.min_warm,
+        max_warm=chosen.max_warm,
+        desired=chosen.desired,
+        release_interval=settings.targets.release_interval,
+        quick_release=settings.targets.quick_release,
+    )
+    return PoolTerms(
+        limits=chosen.within(own),
+        targets=Targets(min_warm=0, max_warm=0, quick_release=True) if chosen.disabled else targets,
+        cooldown=settings.ip_cooldown,
+        disabled_by=chosen.source("disabled") if chosen.disabled else "",
+    )
 
 
 def figures(shared_ledger: SharedLedger, pool: Pool) -> str:
@@ -84,24 +163,27 @@ def figures(shared_ledger: SharedLedger, pool: Pool) -> str:
     return f"{used} of {most} addresses in use, {len(ledger.available)} free"
 
 
-def run(made: NodePool) -> Service:
-    """Return the service that keeps the pool."""
-    pool, freeze = made.pool, made.freeze
+def run(made: NodePool) -> tuple[Service, ...]:
+    """Return the services that keep the pool, and the security groups of its ENIs."""
+    pool, freeze, groups = made.pool, made.freeze, made.security_groups
 
     def metrics() -> Iterator[Metric]:
         yield from pool.metrics()
         yield from freeze.metrics()
+        yield from made.config.metrics()
 
-    return Service(name="pool", start=pool.start, stop=pool.stop, grace=_GRACE, metrics=metrics)
+    return (
+        Service(name="pool", start=pool.start, stop=pool.stop, grace=_GRACE, metrics=metrics),
+        Service(
+            name="security groups",
+            start=groups.start,
+            stop=groups.stop,
+            grace=_GRACE,
+            metrics=groups.metrics,
+        ),
+    )
 
 
-def subnets(settings: AgentSettings, facts: LiveFacts, *, enis: NodeEnis, cloud: TencentCloud) -> Service:
+def subnets(made: NodePool) -> Service:
     """Return what shows how full the subnets are; it is asked whenever the facts are."""
-
-    def ids() -> Iterator[str]:
-        yield from settings.pod_subnets or (facts.current.instance.subnet_id,)
-        yield from (eni.subnet_id for eni in enis.enis.values() if eni.subnet_id)
-
-    levels = SubnetLevels(cloud, ids)
-    facts.on_answer(levels.look)
-    return Service(name="subnets", metrics=levels.metrics)
+    return Service(name="subnets", metrics=made.levels.metrics)

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 
 from ipamd import logs
 from ipamd.agent.enis import NodeEnis
+from ipamd.agent.pool.subnet_choice import SubnetChoice
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.core import model, pool, tags
@@ -37,12 +38,13 @@ one that the cloud never finishes must not stop the node's growth."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EniPlan:
-    """What new ENIs look like; decided by flags, with the primary ENI as the model."""
+    """What new ENIs look like; decided by the node's configuration, with the primary ENI as the model."""
 
     instance: model.Instance
     cluster_id: str
-    subnet_ids: tuple[str, ...]
     security_groups: tuple[str, ...]
+    subnets: SubnetChoice
+    """Chooses where they are."""
 
 
 class SubnetRefusedError(TryAgainError):
@@ -67,19 +69,18 @@ class PoolExecutor:
         database: Database,
         monotonic: Callable[[], float],
     ) -> None:
-        """Take what new ENIs look like, and the adapters."""
+        """Take what new ENIs look like and the adapters."""
         self._plan = plan
         self._cloud = cloud
         self._enis = enis
         self._shared_ledger = shared_ledger
         self._database = database
         self._monotonic = monotonic
-        self._told: set[str] = set()
 
     @property
     def subnet_ids(self) -> tuple[str, ...]:
         """Where new ENIs may be."""
-        return self._plan().subnet_ids
+        return self._plan().subnets.ids
 
     def assign(self, action: pool.AssignIps) -> None:
         """Get addresses for an ENI and take them into the ledger."""
@@ -122,15 +123,7 @@ class PoolExecutor:
     def _new_intent(self, action: pool.CreateEni, closed: frozenset[str], deadline: Deadline) -> Intent:
         """Choose the subnet and write down what is going to be asked for."""
         plan = self._plan()
-        subnets = self._existing(plan.subnet_ids, deadline)
-        self._tell_unusable(plan, subnets)
-        subnet = pool.choose_subnet(subnets, plan.instance.zone, closed)
-        if subnet is None:
-            raise TryAgainError(
-                f"none of the subnets {', '.join(plan.subnet_ids)} can take another ENI in zone "
-                f"{plan.instance.zone}: {_described(subnets, closed)}",
-                advice="free addresses there, or name another subnet of this zone with --pod-subnets",
-            )
+        subnet = plan.subnets.best(closed, deadline)
         request = model.EniRequest(
             instance_id=plan.instance.instance_id,
             vpc_id=plan.instance.vpc_id,
@@ -186,39 +179,12 @@ class PoolExecutor:
         self._shared_ledger.note(lambda shared_ledger: ledger.forget(shared_ledger, ips))
         log.info("gave %d addresses of %s back: %s", len(ips), eni_id, ", ".join(ips))
 
-    def _existing(self, subnet_ids: tuple[str, ...], deadline: Deadline) -> list[model.Subnet]:
-        """Ask for the subnets; the cloud refuses the whole question for one that does not exist."""
-        try:
-            return self._cloud.describe_subnets(subnet_ids, deadline)
-        except CloudError as e:
-            if e.kind is not CloudErrorKind.NOT_FOUND:
-                raise
-            if len(subnet_ids) == 1:
-                return []
-        return [subnet for one in subnet_ids for subnet in self._existing((one,), deadline)]
-
-    def _tell_unusable(self, plan: EniPlan, subnets: list[model.Subnet]) -> None:
-        """Say once of each configured subnet that no ENI of this node can be in it."""
-        for subnet_id in plan.subnet_ids:
-            found = next((s for s in subnets if s.subnet_id == subnet_id), None)
-            if found is None:
-                why = "does not exist in this region"
-            elif found.zone != plan.instance.zone:
-                why = (
-                    f"is in zone {found.zone}, and an ENI has to be in that of its CVM, {plan.instance.zone}"
-                )
-            else:
-                continue
-            if subnet_id not in self._told:
-                self._told.add(subnet_id)
-                log.warning("--pod-subnets names %s, which %s: this node does not use it", subnet_id, why)
-
     def _within_subnet(self, action: pool.AssignIps, deadline: Deadline) -> int:
         """Return how many addresses to ask for: the cloud gives all or none, so no more than there are."""
         eni = self._enis.enis.get(action.eni_id)
         if eni is None or action.count == 1:
             return action.count
-        subnets = self._cloud.describe_subnets([eni.subnet_id], deadline)
+        subnets = self._plan().subnets.look([eni.subnet_id], deadline)
         return max(1, min([action.count, *(subnet.available_ips for subnet in subnets)]))
 
     def _carry_out(self, intent: Intent, deadline: Deadline) -> None:
@@ -239,14 +205,3 @@ class PoolExecutor:
     def look(self) -> None:
         """See which ENIs and addresses the node has."""
         self._enis.look(Deadline.after(_ASSIGN_SECONDS, self._monotonic))
-
-
-def _described(subnets: list[model.Subnet], closed: frozenset[str]) -> str:
-    return (
-        ", ".join(
-            f"{s.subnet_id} in {s.zone} has {s.available_ips} free addresses"
-            f"{' and was refused as full' if s.subnet_id in closed else ''}"
-            for s in subnets
-        )
-        or "none of them exists"
-    )

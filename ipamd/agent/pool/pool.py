@@ -10,7 +10,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from ipamd import logs
@@ -56,10 +56,16 @@ class PoolTerms:
     limits: model.EniLimits
     targets: pool.Targets
     cooldown: float
+    disabled_by: str = ""
+    """Who has taken the node out of use for Pods; empty for nobody."""
 
 
 class NodeFullError(TryAgainError):
     """Pods have all addresses that the node can have: a fact, and nothing to be mended."""
+
+
+class NodeDisabledError(TryAgainError):
+    """The node's configuration has no addresses for Pods: a wish, and nothing to be mended."""
 
 
 class Pool:
@@ -72,14 +78,17 @@ class Pool:
 
     def __init__(
         self,
-        terms: Callable[[], PoolTerms],
+        terms: Callable[[int], PoolTerms],
         *,
         shared_ledger: SharedLedger,
         enis: NodeEnis,
         actions: PoolExecutor,
         freeze: PoolFreeze,
     ) -> None:
-        """Take what tells the terms, who executes, and what an operator wants; `start` begins the work."""
+        """Take who executes, and what an operator wants; `start` begins the work.
+
+        `terms` tells the terms for a CVM with so many ENIs that are not ours.
+        """
         self._freeze = freeze
         self._told_terms = terms
         self._shared_ledger = shared_ledger
@@ -135,9 +144,7 @@ class Pool:
     @property
     def terms(self) -> PoolTerms:
         """What the pool has to keep to; ENIs that are not ours take their share of the limit."""
-        terms = self._told_terms()
-        limits = terms.limits
-        return replace(terms, limits=replace(limits, enis=max(1, limits.enis - self._enis.foreign)))
+        return self._told_terms(self._enis.foreign)
 
     def metrics(self) -> Iterator[Metric]:
         """Yield how many addresses may come, and how many should have."""
@@ -187,6 +194,11 @@ class Pool:
                 f"{len(broken)} ENIs of the node cannot carry Pods: {broken[0].problem}",
                 advice="mend the node's network; `ipamctl status` names each ENI with its problem",
             )
+        if by := self.terms.disabled_by:
+            return NodeDisabledError(
+                f"the node has no addresses for Pods: it is disabled by {by}",
+                advice="schedule the Pod elsewhere, or enable the node there",
+            )
         if pool.room(facts) <= 0:
             return _node_is_full(facts.limits, len(pool.stuck(shared_ledger, now)))
         failures = self.refusals()
@@ -196,13 +208,15 @@ class Pool:
     def problems(self) -> list[str]:
         """Return the obstacle as a sentence, if there is one and it is not that all addresses serve Pods."""
         obstacle = self.obstacle()
-        return [str(obstacle)] if obstacle and not isinstance(obstacle, NodeFullError) else []
+        return [str(obstacle)] if obstacle and not isinstance(obstacle, _MEANT) else []
 
     def entries(self) -> list[NodeProblem]:
         """Return the obstacle, if there is one; else what the cloud refuses, which will become one."""
         obstacle = self.obstacle()
         if isinstance(obstacle, NodeFullError):
             return [_problem(NodeReason.NODE_FULL, str(obstacle), Weight.FACT)]
+        if isinstance(obstacle, NodeDisabledError):
+            return [_problem(NodeReason.NODE_DISABLED, str(obstacle), Weight.FACT)]
         if obstacle is not None:
             return [_problem(failures.node_reason(obstacle), str(obstacle), Weight.HARM)]
         refused = (e for e in self.refusals() if isinstance(e, CloudError))
@@ -215,7 +229,7 @@ class Pool:
     def notices(self) -> list[str]:
         """Return what to know: that the pool is frozen; that the node is full, a fact and no problem."""
         obstacle = self.obstacle()
-        full = [str(obstacle)] if isinstance(obstacle, NodeFullError) else []
+        full = [str(obstacle)] if isinstance(obstacle, _MEANT) else []
         return [*self._freeze.notices(), *full]
 
     def dry(self) -> list[str]:
@@ -268,7 +282,7 @@ class Pool:
         return self._pause()
 
     def _act(self) -> None:
-        cooldown = self._told_terms().cooldown
+        cooldown = self.terms.cooldown
         self._shared_ledger.write()
         self._shared_ledger.note(
             lambda shared_ledger: ledger.expire(shared_ledger, cooldown, self._shared_ledger.now())
@@ -337,7 +351,7 @@ class Pool:
 
     @property
     def _full(self) -> int:
-        return self._told_terms().limits.ips_per_eni - 1
+        return self.terms.limits.ips_per_eni - 1
 
     def _closed_subnets(self) -> frozenset[str]:
         """Return the subnets that were refused an address, or an ENI, because they are full."""
@@ -409,6 +423,10 @@ class Pool:
                 del self._arriving[subject]
             self._shared_ledger.wake()
             self.trigger()
+
+
+_MEANT = (NodeFullError, NodeDisabledError)
+"""What is as it should be, though no Pod gets an address."""
 
 
 def _problem(reason: NodeReason, message: str, weight: Weight) -> NodeProblem:

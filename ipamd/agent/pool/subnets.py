@@ -1,18 +1,20 @@
-"""How many free addresses the subnets have from which the node gets its own, for the metrics.
+"""How many free addresses the subnets have from which the node gets its own: metrics, and a warning in time.
 
 Asked after each answer to who the node is, on that thread: minutes apart, and one call for all of them. What
-orders addresses looks for itself.
-Thread safety: `look` is for one thread, `metrics` for any.
+orders addresses looks for itself, and is listened to, so that a node which grows fast warns early.
+Thread safety: any thread may call any method.
 """
 
 import ipaddress
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, Protocol
 
 from ipamd.core import model
 from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.kubernetes.node_condition import NodeProblem, NodeReason, Weight
 from ipamd.core.timing.deadline import Deadline
 from ipamd.runtime.metric import Metric, gauges
 
@@ -33,25 +35,54 @@ class SubnetReader(Protocol):
 
 
 class SubnetLevels:
-    """Invariant: what is shown is one answer of the cloud, the last good one."""
+    """Invariant: of each subnet the last answer of the cloud is shown; `_levels` is replaced as a whole."""
 
-    def __init__(self, cloud: SubnetReader, subnet_ids: Callable[[], Iterable[str]]) -> None:
-        """Take whom to ask, and what tells of which subnets."""
+    def __init__(self, cloud: SubnetReader, subnet_ids: Callable[[], Iterable[str]], *, low: int) -> None:
+        """Take whom to ask, what tells of which subnets, and below how many free addresses to warn."""
         self._cloud = cloud
         self._subnet_ids = subnet_ids
-        self._subnets: list[model.Subnet] = []
+        self._low = low
+        self._guard = threading.Lock()
+        self._levels: dict[str, model.Subnet] = {}
 
     def look(self) -> None:
         """Ask once; what the cloud refuses is only logged, as nobody waits for it."""
         wanted = sorted(set(self._subnet_ids()))
+        if not wanted:
+            return
         try:
-            self._subnets = self._cloud.describe_subnets(wanted, Deadline.after(_SECONDS, time.monotonic))
+            found = self._cloud.describe_subnets(wanted, Deadline.after(_SECONDS, time.monotonic))
         except CloudError as e:
             log.info("how many free addresses %s have is not known: %s", ", ".join(wanted), e)
+            return
+        with self._guard:
+            self._levels = {subnet.subnet_id: subnet for subnet in found}
+
+    def seen(self, subnets: Iterable[model.Subnet]) -> None:
+        """Take in an answer that somebody else has got."""
+        with self._guard:
+            self._levels = {**self._levels, **{subnet.subnet_id: subnet for subnet in subnets}}
+
+    def low(self) -> list[str]:
+        """Return one sentence for each subnet that is nearly full."""
+        return [
+            f"subnet {subnet.subnet_id} ({subnet.cidr}, {subnet.zone}) has {subnet.available_ips} free "
+            f"addresses left, fewer than --subnet-free-warning={self._low}: name another subnet of the zone, "
+            "or free addresses there"
+            for subnet in self._levels.values()
+            if subnet.available_ips < min(self._low, _size(subnet) // 4)
+        ]
+
+    def entries(self) -> list[NodeProblem]:
+        """Return the same for the Node."""
+        return [
+            NodeProblem(reason=NodeReason.SUBNET_LOW.value, message=text, weight=Weight.WARNING)
+            for text in self.low()
+        ]
 
     def metrics(self) -> Iterator[Metric]:
         """Yield free and all addresses of each."""
-        subnets = self._subnets
+        subnets = self._levels.values()
         yield gauges(
             "tke_eni_subnet_free_addresses",
             "Free addresses of the subnets from which the node gets its own, as of the last look.",

@@ -1,1 +1,1 @@
-"""What the controller writes on Nodes: the condition of those whose agent is gone, and a taint."""
+"""What the controller writes on Nodes: the condition of those without agent, a taint, their configuration."""

@@ -267,6 +267,14 @@ class FindingCode(Enum):
             "name another subnet of the zone in --pod-subnets, or free addresses",
         ),
     )
+    SUBNET_LOW = (
+        "SubnetLow",
+        _warning(
+            "a subnet from which the node gets addresses is nearly full",
+            "soon: Pods that need an address from there, on all nodes that use it",
+            "name another subnet of the zone in --pod-subnets or a NodeENIConfig, or free addresses",
+        ),
+    )
     ARREARS = (
         "Arrears",
         _error(
@@ -297,6 +305,22 @@ class FindingCode(Enum):
             "all addresses that the node can have are taken",
             "nothing that runs: a further Pod needs another node",
             "let Pods request tke.cloud.tencent.com/eni-ip, so that the scheduler counts them",
+        ),
+    )
+    NODE_DISABLED = (
+        "NodeDisabled",
+        _info(
+            "the node's configuration has no addresses for Pods",
+            "nothing that runs: a further Pod needs another node",
+            "enable the node again in the NodeENIConfig, or remove the annotation, that the message names",
+        ),
+    )
+    CONFIG_REFUSED = (
+        "ConfigRefused",
+        _warning(
+            "a NodeENIConfig, or an annotation of the Node, is wrong",
+            "only what was to be changed: the last good configuration holds",
+            "do what the message says; `ipamctl settings` shows what holds and where it is from",
         ),
     )
     # ---- who does not answer

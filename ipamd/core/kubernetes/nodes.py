@@ -2,8 +2,8 @@
 
 import re
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ipamd.core.kubernetes import capacity, node_condition, node_taint
@@ -13,6 +13,11 @@ AGENT = "networking.tke.cloud.tencent.com/agent"
 
 Any other value is that of an agent outside of a Pod. It outlives the agent (ADR 15).
 """
+ENI_CONFIG = "networking.tke.cloud.tencent.com/node-eni-config"
+"""Annotation of a Node: what all NodeENIConfigs say of it; the controller's (`node_config.note`)."""
+ENI_STATE = "networking.tke.cloud.tencent.com/eni-state"
+"""Annotation of a Node: what it has, and what is in force there; the agent's (`node_config.state`)."""
+ANNOTATIONS = (AGENT, ENI_CONFIG, ENI_STATE)
 INSTANCE_TYPE = "node.kubernetes.io/instance-type"
 """Label; on TKE SUPER_NODE for a super node, which runs each Pod in a machine of its own and no agents."""
 
@@ -45,6 +50,11 @@ class NodeView:
     """Whether it has the taint `node_taint.KEY`."""
     has_addresses: bool = False
     """Whether it offers addresses for Pods: an agent has written them, no kubelet has set them to zero."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    eni_config: str | None = None
+    """The annotation ENI_CONFIG; None when there is none."""
+    eni_state: str = ""
+    """The annotation ENI_STATE."""
 
     @property
     def agent_pod(self) -> tuple[str, str] | None:
@@ -57,7 +67,8 @@ def view(node: Mapping[str, Any]) -> NodeView:
     """Read a Node object, trimmed or not."""
     metadata, spec, status = node["metadata"], _mapping(node.get("spec")), _mapping(node.get("status"))
     instance_id = str(spec.get("providerID") or "").rpartition("/")[2]
-    conditions = _ready_conditions(status)
+    conditions, noted = _ready_conditions(status), _mapping(metadata.get("annotations"))
+    labels = {str(k): v for k, v in _mapping(metadata.get("labels")).items() if isinstance(v, str)}
     ready = any(c.get("status") == "True" for c in conditions)
     changes = [str(c.get("lastTransitionTime")) for c in conditions]
     return NodeView(
@@ -65,12 +76,15 @@ def view(node: Mapping[str, Any]) -> NodeView:
         ready=ready,
         outage="" if ready else " ".join(changes),
         instance_id=instance_id if _INSTANCE_ID.fullmatch(instance_id) else "",
-        agent=_text(_mapping(metadata.get("annotations")).get(AGENT)),
-        instance_type=_text(_mapping(metadata.get("labels")).get(INSTANCE_TYPE)),
+        agent=_text(noted.get(AGENT)),
+        instance_type=labels.get(INSTANCE_TYPE, ""),
         uid=_text(metadata.get("uid")),
         condition=_text(node_condition.shown(node).get("status")),
         tainted=node_taint.is_tainted(node),
         has_addresses=_mapping(status.get("allocatable")).get(capacity.ENI_IP_RESOURCE, "0") != "0",
+        labels=labels,
+        eni_config=_text(noted[ENI_CONFIG]) if ENI_CONFIG in noted else None,
+        eni_state=_text(noted.get(ENI_STATE)),
     )
 
 
@@ -82,8 +96,8 @@ def trim(node: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "metadata": {
             **{key: metadata[key] for key in ("name", "uid", "resourceVersion") if key in metadata},
-            **_only(metadata, "annotations", AGENT),
-            **_only(metadata, "labels", INSTANCE_TYPE),
+            **_texts(metadata, "annotations", ANNOTATIONS),
+            **_texts(metadata, "labels", _mapping(metadata.get("labels"))),
         },
         "spec": {
             **({"providerID": spec["providerID"]} if "providerID" in spec else {}),
@@ -103,10 +117,20 @@ def _own_condition(node: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{key: condition[key] for key in kept if key in condition}] if condition else []
 
 
-def _only(metadata: Mapping[str, Any], part: str, key: str) -> dict[str, dict[str, str]]:
-    """Return the part of metadata or status with one of its entries, and nothing when that is not there."""
-    value = _text(_mapping(metadata.get(part)).get(key))
+def _only(status: Mapping[str, Any], part: str, key: str) -> dict[str, dict[str, str]]:
+    """Return the part of the status with one of its entries, and nothing when that is not there."""
+    value = _text(_mapping(status.get(part)).get(key))
     return {part: {key: sys.intern(value)}} if value else {}
+
+
+def _texts(metadata: Mapping[str, Any], part: str, keys: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return the part of metadata with these of its entries, and nothing when none is there.
+
+    Interned: thousands of Nodes have the same.
+    """
+    found = _mapping(metadata.get(part))
+    kept = {sys.intern(key): sys.intern(value) for key in keys if isinstance(value := found.get(key), str)}
+    return {part: kept} if kept else {}
 
 
 def _ready_conditions(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:

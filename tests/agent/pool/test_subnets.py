@@ -1,5 +1,7 @@
 """How full the subnets are, as the agent shows it."""
 
+from dataclasses import replace
+
 from ipamd.agent.pool.subnets import SubnetLevels
 from ipamd.core.cloud_errors.codes import cloud_error
 from ipamd.core.model import Subnet
@@ -37,7 +39,7 @@ def shown(levels):
 
 def test_each_subnet_is_asked_for_once_and_shown_with_its_size():
     reader = Reader()
-    levels = SubnetLevels(reader, lambda: ["subnet-b", "subnet-a", "subnet-b"])
+    levels = SubnetLevels(reader, lambda: ["subnet-b", "subnet-a", "subnet-b"], low=10)
     assert shown(levels)["tke_eni_subnet_free_addresses"] == {}
 
     levels.look()
@@ -50,10 +52,35 @@ def test_each_subnet_is_asked_for_once_and_shown_with_its_size():
 
 def test_a_refusal_leaves_the_last_answer_and_hinders_nobody():
     reader = Reader()
-    levels = SubnetLevels(reader, lambda: ["subnet-a"])
+    levels = SubnetLevels(reader, lambda: ["subnet-a"], low=10)
     levels.look()
     reader.refusal = cloud_error("DescribeSubnets", "UnauthorizedOperation", "no")
 
     levels.look()
 
     assert shown(levels)["tke_eni_subnet_free_addresses"] == {("subnet-a",): 200}
+
+
+def test_a_subnet_is_low_below_the_number_that_was_given_and_a_quarter_of_it():
+    reader = Reader()
+    levels = SubnetLevels(reader, lambda: ["subnet-a", "subnet-b"], low=10)
+    levels.look()
+
+    [sentence] = levels.low()
+    assert sentence.startswith("subnet subnet-b (10.0.1.0/24, z) has 3 free addresses left")
+    [entry] = levels.entries()
+    assert (entry.reason, entry.weight.name) == ("SubnetLow", "WARNING")
+
+
+def test_what_somebody_else_has_seen_counts_until_the_next_look():
+    reader = Reader()
+    levels = SubnetLevels(reader, lambda: ["subnet-a"], low=300)
+    levels.look()
+    [seen] = reader.describe_subnets(["subnet-a"], deadline=0)
+
+    levels.seen([replace(seen, available_ips=2)])
+    assert shown(levels)["tke_eni_subnet_free_addresses"] == {("subnet-a",): 2}
+    assert levels.low()
+
+    levels.look()
+    assert levels.low() == []

@@ -81,6 +81,9 @@ def scenario(cloud):
         {"NetworkInterfaceId": other, "PrivateIpAddresses": [{"PrivateIpAddress": ip}]},
     )
     call("ReleaseAddresses", {"AddressIds": [address_id]})
+    groups = {"NetworkInterfaceIds": [eni], "SecurityGroupIds": ["sg-demo0002"]}
+    call("AssociateNetworkInterfaceSecurityGroups", groups)
+    call("DisassociateNetworkInterfaceSecurityGroups", groups)
     call("DetachNetworkInterface", {"NetworkInterfaceId": eni, "InstanceId": node})
     call("DeleteNetworkInterface", {"NetworkInterfaceId": eni})
     return answers

@@ -1,0 +1,134 @@
+"""NodeENIConfigs: each node is told on its Node what they say of it, each object what has become of it."""
+
+import json
+
+import pytest
+
+from ipamd.core.kubernetes.nodes import ENI_CONFIG, ENI_STATE
+from ipamd.kube.resources import NODE_ENI_CONFIGS, NODES
+
+GPU = {"gpu": "yes"}
+
+
+class Scene:
+    def __init__(self, world):
+        self.world = world
+
+    def add_node(self, name, **labels):
+        self.world.add_node(name)
+        self.world.client.patch(NODES, name, {"metadata": {"labels": labels}})
+
+    def create(self, name, **spec):
+        self.world.client.create(NODE_ENI_CONFIGS, {"metadata": {"name": name}, "spec": spec})
+
+    def patch(self, name, **spec):
+        self.world.client.patch(NODE_ENI_CONFIGS, name, {"spec": spec})
+
+    def told(self, node):
+        annotations = self.world.client.get(NODES, node)["metadata"].get("annotations") or {}
+        return json.loads(annotations[ENI_CONFIG]) if ENI_CONFIG in annotations else None
+
+    def status(self, name):
+        return self.world.client.get(NODE_ENI_CONFIGS, name).get("status") or {}
+
+    def condition(self, name):
+        [condition] = self.status(name).get("conditions") or [{}]
+        return condition
+
+    def begin(self):
+        replica = self.world.start_controller()
+        self.world.wait(lambda: replica.leader.leading)
+
+    def wait_told(self, node, expected):
+        self.world.wait(lambda: self.told(node) == expected)
+
+
+@pytest.fixture
+def scene(world):
+    return Scene(world)
+
+
+def test_groups_and_nodes_are_told_and_told_again_when_something_changes(scene):
+    scene.add_node("n1", **GPU)
+    scene.add_node("n2")
+    scene.create("gpus", nodeSelector={"matchLabels": GPU}, minWarmTarget=1)
+    scene.begin()
+    scene.wait_told("n1", {"minWarmTarget": [1, "NodeENIConfig gpus"]})
+    scene.wait_told("n2", {})
+    scene.world.wait(lambda: scene.status("gpus").get("nodes") == 1)
+    assert scene.condition("gpus")["status"] == "True"
+
+    scene.create("n2", maxRouteENI=1)
+    scene.patch("gpus", minWarmTarget=2)
+    scene.wait_told("n2", {"maxRouteENI": [1, "NodeENIConfig n2"]})
+    scene.wait_told("n1", {"minWarmTarget": [2, "NodeENIConfig gpus"]})
+
+    scene.world.client.patch(NODES, "n1", {"metadata": {"labels": {"gpu": None}}})
+    scene.wait_told("n1", {})
+    scene.world.wait(lambda: scene.status("gpus").get("nodes") == 0)
+
+
+def test_a_node_that_comes_is_told_at_once(scene):
+    scene.create("all", nodeSelector={}, minWarmTarget=1)
+    scene.begin()
+    scene.add_node("late")
+    scene.wait_told("late", {"minWarmTarget": [1, "NodeENIConfig all"]})
+
+
+def test_without_objects_no_node_is_written(scene):
+    scene.add_node("n1")
+    scene.begin()
+    scene.create("n2", minWarmTarget=1)
+    scene.world.wait(lambda: scene.status("n2").get("nodes") == 0)
+    scene.world.client.delete(NODE_ENI_CONFIGS, "n2")
+    scene.add_node("late")
+    scene.world.wait(lambda: scene.world.client.get(NODES, "late") is not None)
+    assert scene.told("late") in (None, {})
+
+
+def test_what_a_server_without_cel_takes_is_refused_here_and_the_last_good_stays(scene):
+    """The simulated API server knows no rules of CRDs at all, as Kubernetes 1.22 knows none in CEL."""
+    scene.add_node("n1")
+    scene.create("n1", minWarmTarget=2)
+    scene.begin()
+    scene.wait_told("n1", {"minWarmTarget": [2, "NodeENIConfig n1"]})
+
+    scene.patch("n1", minWarmTarget=5, maxWarmTarget=4)
+
+    scene.world.wait(lambda: scene.condition("n1").get("status") == "False")
+    assert scene.condition("n1")["reason"] == "Invalid"
+    assert scene.condition("n1")["message"].startswith(
+        "NodeENIConfig n1: maxWarmTarget is 4 and minWarmTarget 5; choose them"
+    )
+    scene.world.wait(lambda: scene.world.events("NodeENIConfigRefused"))
+    assert scene.told("n1") == {"minWarmTarget": [2, "NodeENIConfig n1"]}
+
+    scene.patch("n1", maxWarmTarget=6)
+    scene.wait_told(
+        "n1", {"maxWarmTarget": [6, "NodeENIConfig n1"], "minWarmTarget": [5, "NodeENIConfig n1"]}
+    )
+    scene.world.wait(lambda: scene.condition("n1").get("status") == "True")
+
+
+def test_two_groups_that_contradict_each_other_are_both_told(scene):
+    scene.add_node("n1")
+    scene.create("a", nodeSelector={}, minWarmTarget=1)
+    scene.create("b", nodeSelector={}, minWarmTarget=2)
+    scene.begin()
+    for name in "ab":
+        scene.world.wait(lambda name=name: scene.condition(name).get("reason") == "Contradiction")
+    assert scene.told("n1") is None
+
+    scene.patch("b", priority=1)
+    scene.wait_told("n1", {"minWarmTarget": [2, "NodeENIConfig b"]})
+
+
+def test_the_status_of_a_nodes_object_says_what_the_agent_has_told(scene):
+    scene.add_node("n1")
+    scene.create("n1", minWarmTarget=2)
+    scene.begin()
+    state = {"enis": 2, "addresses": 9, "limit": 18, "refused": "", "values": {"minWarmTarget": [2, "x"]}}
+    scene.world.client.patch(NODES, "n1", {"metadata": {"annotations": {ENI_STATE: json.dumps(state)}}})
+
+    scene.world.wait(lambda: scene.status("n1").get("node", {}).get("addresses") == 9)
+    assert scene.status("n1")["node"]["values"] == [{"field": "minWarmTarget", "value": "2", "source": "x"}]
