@@ -227,7 +227,7 @@ class Sweep:
     def _report(self, orphan: Orphan, now: orphans.SweepTime) -> None:
         eip = orphan.eip
         self._told[eip.eip_id] = orphan.fate, now.steady
-        place = f" to {eip.private_ip or eip.instance_id} on {eip.eni_id or 'no ENI'}" if eip.bound else ""
+        place = f" to {eip.place}" if eip.bound else ""
         advice = _ADVICE[orphan.fate]
         if orphan.fate is OrphanVerdict.RELEASE and self._terms.mode is SweepMode.RELEASE:
             advice = "it is released"

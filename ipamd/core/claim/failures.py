@@ -20,7 +20,7 @@ class FailureMeaning(NamedTuple):
     pause: float
     """Seconds before the claim's next attempt, at least; the back-off may be longer, a change comes sooner.
 
-    The cloud itself is not asked before `Policy.retry_after` (`ipamd/cloud/inhibition.py`).
+    The cloud itself is not asked before `FailurePolicy.retry_after` (`ipamd/cloud/inhibition.py`).
     """
     refused: bool
     """Whether no order of the attempt can have been carried out.

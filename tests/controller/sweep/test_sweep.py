@@ -116,7 +116,7 @@ def test_a_bound_one_is_reported_with_its_place_and_never_touched(world, control
 
     (event,) = world.wait(lambda: world.events("OrphanedEIP"))
 
-    assert ip in event["message"]
+    assert f" to {ip} on {eni_id}" in event["message"]
     assert event["message"].endswith("it is left alone; if nobody needs it, unbind and release it")
     wait_passes(world, controller)
     assert world.eips()[eip_id]["status"].value == "BIND"
