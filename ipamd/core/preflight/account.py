@@ -22,6 +22,8 @@ WRITES: Final = (
     "DeleteNetworkInterface",
     "AssignPrivateIpAddresses",
     "UnassignPrivateIpAddresses",
+    "AssociateNetworkInterfaceSecurityGroups",
+    "DisassociateNetworkInterfaceSecurityGroups",
 )
 """What is changed in the cloud. None of these actions can be tried without an effect (none takes DryRun)."""
 _TOTAL: Final = "TOTAL_EIP_QUOTA"

@@ -204,5 +204,5 @@ def _forget(api: KubeClient, node: Mapping[str, Any]) -> None:
         spec["unschedulable"] = None
     if node_taint.is_tainted(node):
         spec["taints"] = [taint for taint in node_taint.taints(node) if not node_taint.is_ours(taint)] or None
-    body = {"metadata": {"annotations": {nodes.AGENT: None, CORDONED: None}}, "spec": spec}
+    body = {"metadata": {"annotations": {**dict.fromkeys(nodes.ANNOTATIONS), CORDONED: None}}, "spec": spec}
     api.patch(NODES, name, body)

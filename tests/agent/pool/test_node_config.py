@@ -194,6 +194,12 @@ def test_a_subnet_that_is_nearly_full_is_told_before_it_is_full(bed):
 
     bed.eventually("it is a finding", low)
     assert "subnet subnet-pods0001 (10.0.2.0/28, ap-guangzhou-3) has" in low()[0]
+    # Told at the second look of ten seconds each, like every problem of a node.
+    bed.eventually(
+        "it is an Event on the Node",
+        lambda: "SubnetLow" in {e["reason"] for e in bed.workloads.events(regarding=bed.node.name)},
+        seconds=90.0,
+    )
 
 
 def test_security_groups_follow_the_primary_eni_and_those_of_others_stay(bed):
