@@ -22,6 +22,10 @@ _I32: Final = struct.Struct("=i")
 
 IFF_UP: Final = 1
 _IFF_LOWER_UP: Final = 0x10000
+_NAME: Final = 3
+_DOWNS: Final = 48
+"""IFLA_IFNAME, IFLA_CARRIER_DOWN_COUNT."""
+_ATTRIBUTE: Final = struct.Struct("=HH")
 _FORWARDING: Final = 0
 _ACCEPT_LOCAL: Final = 22
 _SRC_VMARK: Final = 23
@@ -53,6 +57,16 @@ class Link(NamedTuple):
     """Whether the reverse path filter heeds marks (src_valid_mark of the link itself)."""
     accepts_local: bool = False
     """Whether the kernel looks at no route to the source of what comes in by it (accept_local)."""
+
+
+class LinkState(NamedTuple):
+    """Of a link what changes while it is used; the fields are those of `Link`."""
+
+    name: str
+    ifindex: int
+    up: bool
+    carrier: bool
+    downs: int
 
 
 class LinkAddress(NamedTuple):
@@ -119,19 +133,41 @@ def link(message: bytes) -> Link:
     families = dict(attributes(found.get(26, b"")))
     ipv4 = dict(attributes(families.get(2, b""))).get(1, b"")  # AF_INET, IFLA_INET_CONF
     return Link(
-        name=_text(found.get(3, b"")),
+        name=_text(found.get(_NAME, b"")),
         ifindex=ifindex,
         mac=found.get(1, b"").hex(":"),
         mtu=_u32(found.get(4)),
         up=bool(flags & IFF_UP),
         carrier=bool(flags & _IFF_LOWER_UP),
         peer=_u32(found.get(5)),
-        downs=_u32(found.get(48)),
+        downs=_u32(found.get(_DOWNS)),
         ipv6=_takes_ipv6(families.get(10, b"")),  # AF_INET6
         alias=_text(found.get(20, b"")),
         forwards=_setting(ipv4, _FORWARDING) != 0,
         valid_mark=_setting(ipv4, _SRC_VMARK) == 1,
         accepts_local=_setting(ipv4, _ACCEPT_LOCAL) == 1,
+    )
+
+
+def link_state(message: bytes) -> LinkState:
+    """Decode of RTM_NEWLINK, or RTM_DELLINK, what a notice is asked for: an ADD makes the kernel send seven."""
+    _, _, ifindex, flags, _ = _LINK.unpack_from(message, _BODY)
+    name, downs = b"", 0
+    unpack, offset, end = _ATTRIBUTE.unpack_from, _BODY + _LINK.size, len(message) - 4
+    while offset <= end:
+        length, kind = unpack(message, offset)
+        if kind == _NAME:
+            name = message[offset + 4 : offset + length]
+        elif kind == _DOWNS:
+            downs = _u32(message[offset + 4 : offset + length])
+            break  # the name comes first, and the rest is four fifths of the message
+        offset += (length + 3) & ~3 if length > 4 else 4
+    return LinkState(
+        name=_text(name),
+        ifindex=ifindex,
+        up=bool(flags & IFF_UP),
+        carrier=bool(flags & _IFF_LOWER_UP),
+        downs=downs,
     )
 
 

@@ -45,7 +45,7 @@ class Notices:
         """Take what says whether this process has made a generation of nftables."""
         self._is_own = is_own
         self._changed = False
-        self._links: dict[int, listing.Link] = {}
+        self._links: dict[int, listing.LinkState] = {}
         self._reasons: dict[str, None] = {}
 
     def take(self) -> list[str]:
@@ -55,7 +55,7 @@ class Notices:
 
     def know_link(self, listed: bytes) -> None:
         """Take in a link that was there before; if it has no carrier, its coming up will be a reason."""
-        link = listing.link(listed)
+        link = listing.link_state(listed)
         self._links[link.ifindex] = link if link.carrier else link._replace(downs=link.downs - 1)
 
     def hear_routes(self, datagram: bytes) -> None:
@@ -86,7 +86,7 @@ class Notices:
         A Pod's end that is down is the Pod's affair; what it has lost can be made again when it is up. The
         first carrier of a new link is no reason: that is how ADD makes them.
         """
-        link = listing.link(message.data)
+        link = listing.link_state(message.data)
         before = self._links.pop(link.ifindex, None)
         if message.kind == _DELETE_LINK:
             self._note_link(link.name)

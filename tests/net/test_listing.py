@@ -84,6 +84,7 @@ def test_links(world, answers):
             valid_mark=setting("src_valid_mark", ours.name),
             accepts_local=setting("accept_local", ours.name),
         )
+        assert listing.link_state(answer) == (ours.name, ours.ifindex, ours.up, ours.carrier, ours.downs)
 
 
 def test_addresses(answers):

@@ -171,3 +171,21 @@ def test_a_pod_does_not_reach_the_node_s_loopback_also_when_its_link_may(world, 
     with received(world.node, "127.0.0.1") as packets:
         frame(attacker, IP, ip_packet(ATTACKER, "127.0.0.1"), gateway_of(ATTACKER))
         assert packets() == (set() if closed else {ATTACKER})
+
+
+def test_a_pod_speaks_as_the_node_at_most_while_the_table_is_away(world):
+    """That moment is what `accept_local` costs: without it the kernel itself refuses this one source."""
+    attacker, _ = pods(world, victim_eip=False)
+
+    def heard():
+        with received(world.node, NODE_IP) as packets:
+            frame(attacker, IP, ip_packet(NODE_IP, NODE_IP), gateway_of(ATTACKER))
+            return packets()
+
+    assert heard() == set()
+    world.node.run("nft", "delete", "table", "ip", "tke_eni")
+    assert heard() == {NODE_IP}
+
+    world.ensure()
+
+    assert heard() == set()
