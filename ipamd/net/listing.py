@@ -150,7 +150,7 @@ def link(message: bytes) -> Link:
 
 
 def link_state(message: bytes) -> LinkState:
-    """Decode of RTM_NEWLINK, or RTM_DELLINK, what a notice is asked for: an ADD makes the kernel send seven."""
+    """Decode what a notice is asked for, of RTM_NEWLINK or RTM_DELLINK; each ADD causes seven."""
     _, _, ifindex, flags, _ = _LINK.unpack_from(message, _BODY)
     name, downs = b"", 0
     unpack, offset, end = _ATTRIBUTE.unpack_from, _BODY + _LINK.size, len(message) - 4
