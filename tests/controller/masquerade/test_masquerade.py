@@ -101,6 +101,25 @@ def test_what_somebody_takes_out_comes_back_and_what_they_add_stays(world, ports
     world.wait(lambda: entries(world) == ["192.168.7.0/24", f"{port['ip']}/32"])
 
 
+def test_what_somebody_took_out_is_ours_no_more_once_its_pod_is_gone_too(world, ports):
+    create(world, json.dumps(CONFIG))
+    replica = world.start_controller(ip_masq_agent_config=MasqueradeMode.KEEP)
+    [port] = ports(replica, 1)
+    bind_pod(world, port, "web-0")
+    world.wait(lambda: len(entries(world)) == 2)
+    world.stop_controller(replica)
+    write(world, json.dumps(CONFIG))
+    elsewhere = world.start_controller(ip_masq_agent_config=MasqueradeMode.OFF)
+    world.unbind("web-0")
+    world.stop_controller(elsewhere)
+    assert config_map(world)["metadata"]["annotations"][OURS]
+
+    world.start_controller(ip_masq_agent_config=MasqueradeMode.KEEP)
+
+    world.wait(lambda: OURS not in config_map(world)["metadata"].get("annotations", {}))
+    assert entries(world) == ["10.9.0.0/24"]
+
+
 def test_a_broken_configuration_is_told_once_and_left_alone_until_it_is_mended(world, ports):
     create(world, '{"NonMasqueradeCIDRs": [')
     replica = world.start_controller(ip_masq_agent_config=MasqueradeMode.KEEP)
