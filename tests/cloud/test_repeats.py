@@ -78,14 +78,14 @@ def test_what_a_repeat_cannot_mend_is_not_repeated(open_cloud, serve, code):
     assert len(server.requests) == 1
 
 
-def test_repeats_end_before_the_deadline_and_tell_the_last_refusal(open_cloud, serve, soon):
+def test_repeats_end_before_the_deadline_and_tell_the_last_refusal(open_cloud, serve):
+    clock = Clock(0.0)
     server = serve(answering(error("OperationDenied.MutexTaskRunning")))
-    cloud = open_cloud(server.url)
-    started = time.monotonic()
+    cloud = open_cloud(server.url, conduct={"clock": clock, "sleep": clock.sleep})
     with pytest.raises(CloudError, match="MutexTaskRunning") as caught:
-        cloud.describe_eip_quota(deadline=soon(0.5))
+        cloud.describe_eip_quota(deadline=Deadline.after(0.5, clock))
     assert caught.value.kind is CloudErrorKind.BUSY
-    assert time.monotonic() - started < 0.6
+    assert 0.3 < clock.now <= 0.5
     assert len(server.requests) > 3
 
 

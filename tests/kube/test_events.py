@@ -106,7 +106,7 @@ def test_recording_does_not_wait_for_a_server_that_hangs(server, client, recorde
     for number in range(100):
         recorder.record(web, "Normal", "Something", f"message {number}")
 
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 4, "one request that hangs takes five"
     server.heal(hang)
 
 

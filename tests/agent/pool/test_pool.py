@@ -1,7 +1,6 @@
 """The pool against the region: what is bought and given back, and for whom addresses are held."""
 
 import threading
-import time
 
 import pytest
 
@@ -30,14 +29,11 @@ def test_pod_from_the_warm_pool_needs_no_cloud_call(own_node):
     _, sandbox = node.pod_and_sandbox("cheap")
     before = calls(node)
 
-    began = time.monotonic()
     code, _ = node.call("add", sandbox)
-    took = time.monotonic() - began
     node.call("del", sandbox)
 
     assert code == 0
     assert calls(node) == before
-    assert took < 1
 
 
 def test_burst_beyond_the_pool_is_served_by_more_addresses_and_enis(own_node):
