@@ -1,17 +1,20 @@
-"""The cluster whose EIPs are cleaned up, where it still answers: its claims, and the switch of its releases.
+"""The cluster whose EIPs are cleaned up or taken over: its claims and pools, and the switch of its releases.
 
 Thread safety: any thread may ask.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from ipamd.core.claim import eipclaim
+from ipamd.core.eip_pool import eippool
+from ipamd.core.eip_pool.eippool import EipPool
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.kubernetes import cluster_settings
 from ipamd.kube import config
 from ipamd.kube.client import KubeClient
 from ipamd.kube.errors import ForbiddenError, NotFoundError
-from ipamd.kube.resources import CONFIGMAPS, EIPCLAIMS
+from ipamd.kube.resources import CONFIGMAPS, EIPCLAIMS, EIPPOOLS
 
 _CONFIG_MAP = f"ConfigMap {cluster_settings.NAMESPACE}/{cluster_settings.CONFIG_MAP}"
 
@@ -43,6 +46,64 @@ class ClusterAccess:
                 f"say which EIPs of {self._cluster_id} are in use",
                 advice="give the kubeconfig of that cluster, or none if it is deleted",
             ) from e
+
+    def holders(self) -> dict[str, str]:
+        """Return which EIPClaim or EIPPool has which EIP, by its id. Raises: as `claims`."""
+        claimed = {c.address.eip_id: f"EIPClaim {c}" for c in self.claims() if c.address}
+        return self.pooled() | claimed
+
+    def pooled(self) -> dict[str, str]:
+        """Return which EIPPool has which EIP: by its list, or created for it. Raises: KubeError."""
+        return {
+            eip_id: f"EIPPool {pool}"
+            for pool in self._pools()
+            for eip_id in (*(pool.spec.address_ids if pool.spec else ()), *pool.created)
+        }
+
+    def add_to_pool(self, name: str, eip_ids: Sequence[str], *, most: int) -> None:
+        """Add EIPs to the list of an EIPPool, made if there is none.
+
+        Raises: KubeError; InvalidInputError for a pool that has no list, or would have more than `most`.
+        """
+        pool = next((pool for pool in self._pools() if pool.name == name), None)
+        if pool is None:
+            body = {"metadata": {"name": name}, "spec": {"addressIDs": list(eip_ids)}}
+            self._client.create(EIPPOOLS, {"apiVersion": eipclaim.API_VERSION, "kind": "EIPPool", **body})
+            return
+        if pool.spec is None or not pool.spec.address_ids:
+            raise InvalidInputError(
+                f"--pool is {name}: that EIPPool has no spec.addressIDs to add to", advice="name another pool"
+            )
+        ids = [*pool.spec.address_ids, *eip_ids]
+        if len(ids) > most:
+            raise InvalidInputError(
+                f"--pool is {name}: it would have {len(ids)} EIPs; allowed are {most}",
+                advice="take fewer by --eip, and the others into another pool",
+            )
+        patch = {"metadata": {"resourceVersion": pool.resource_version}, "spec": {"addressIDs": ids}}
+        self._client.patch(EIPPOOLS, name, patch)
+
+    def create_claim(self, namespace: str, name: str, eip_id: str) -> None:
+        """Create the EIPClaim with which the Pod of the name has the EIP. Raises: KubeError."""
+        self._client.create(
+            EIPCLAIMS,
+            {
+                "apiVersion": eipclaim.API_VERSION,
+                "kind": eipclaim.KIND,
+                "metadata": {
+                    "namespace": namespace,
+                    "name": name,
+                    "annotations": {eipclaim.ADOPT: "true"},
+                },
+                "spec": {"addressIDs": [eip_id], "deletePolicy": "Never"},
+            },
+        )
+
+    def _pools(self) -> list[EipPool]:
+        try:
+            return [eippool.read(obj) for obj in self._client.list(EIPPOOLS).items]
+        except NotFoundError:
+            return []  # a release from before EIPPools
 
     def releases_stopped(self) -> str:
         """Return by what the releases of its EIPs are stopped, empty if they are not.

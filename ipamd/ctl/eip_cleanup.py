@@ -94,11 +94,14 @@ class _Cleanup:
         """Look at the cloud first, so that a claim of every EIP seen is there when the claims are read."""
         eips = self._listed()
         held_by = cleanup.holders(eips, self._cluster.claims() if self._cluster else ())
+        if self._cluster:
+            held_by = self._cluster.pooled() | held_by
         return cleanup.plan(eips, self._cluster_id, held_by, unbind=self._options.unbind)
 
     def _listed(self) -> list[Eip]:
         deadline = Deadline.after(_LISTING_SECONDS, time.monotonic)
-        return self._cloud.describe_eips(tags=tags.of_cluster(self._cluster_id), deadline=deadline)
+        listed = self._cloud.describe_eips(tags={tags.CLUSTER_ID: self._cluster_id}, deadline=deadline)
+        return [eip for eip in listed if cleanup.is_of(eip, self._cluster_id)]
 
     def _stopped_by(self) -> str:
         """Return by what releases are stopped, as far as there is a cluster to ask. Raises: KubeError."""

@@ -194,6 +194,22 @@ def _cleanup(answer: Plain, _: float) -> Sequence[Block]:
     ]
 
 
+def _adoption(answer: Plain, _: float) -> Sequence[Block]:
+    """One line for each EIP that TKE has kept or that was named, and what becomes of it."""
+    columns = (
+        Column("EIP", lambda eip: eip["eipId"]),
+        Column("PUBLIC-IP", lambda eip: eip["publicIp"]),
+        Column("STATE", lambda eip: eip["state"]),
+        Column("ACTION", lambda eip: eip["action"]),
+        Column("TARGET", lambda eip: eip["target"]),
+    )
+    none = f"no EIP has TKE's tags of cluster {answer['clusterId']}"
+    return [
+        Table(columns, answer["eips"], empty=none),
+        *(Line("REFUSED", f"{eip['eipId']}: {eip['message']}") for eip in answer["eips"] if eip["message"]),
+    ]
+
+
 def _names(key: str, field: str) -> Callable[[Plain], Sequence[str]]:
     return lambda answer: [entry[field] for entry in answer[key] if entry[field]]
 
@@ -208,4 +224,5 @@ ENIS = Shape(_enis, _names("enis", "eniId"))
 EIPS = Shape(_eips, _names("eips", "eipId"))
 CLAIMS = Shape(_claims, _objects("claims"))
 SETTINGS = Shape(_settings, _names("settings", "flag"))
+ADOPTION = Shape(_adoption, _names("eips", "eipId"))
 CLEANUP = Shape(_cleanup, _names("eips", "eipId"))

@@ -14,7 +14,7 @@ from typing import Any
 from ipamd.cloud.tasks import TaskState
 from ipamd.core import tags
 from ipamd.core.annotations.eip import wants_eip
-from ipamd.core.claim import eipclaim, placement
+from ipamd.core.claim import eip_line, eipclaim, placement
 from ipamd.core.cloud_errors.codes import cloud_error
 from ipamd.core.eip.account_types import AccountType
 from ipamd.core.kubernetes import nodes, pods
@@ -140,6 +140,14 @@ class ModelApi:
     def holders(self, eip_id):
         found = [eipclaim.read(obj) for (kind, _), obj in self.cached.items() if kind == "EIPClaim"]
         return [claim for claim in found if claim.address and claim.address.eip_id == eip_id]
+
+    def line(self, pool):
+        found = [eipclaim.read(obj) for (kind, _), obj in self.cached.items() if kind == "EIPClaim"]
+        waiting = [c for c in found if c.request and c.request.pool == pool and eip_line.is_in_line(c)]
+        return eip_line.in_order([c for c in waiting if ("Pod", c.name) in self.cached])
+
+    def wake_line(self, pool, number):
+        pass
 
     def node(self, name):
         obj = self.cached.get(("Node", name))

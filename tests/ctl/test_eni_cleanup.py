@@ -7,7 +7,8 @@ import pytest
 
 from ipamd.core import tags
 from ipamd.ctl.__main__ import main
-from tests.ctl.test_eip_cleanup import CLUSTER, account, rate_limits
+from tests.ctl.account import CLUSTER
+from tests.ctl.test_eip_cleanup import account, rate_limits
 from tests.docs.project import DOCS
 from tests.vpc_console import VpcConsole
 

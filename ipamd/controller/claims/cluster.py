@@ -133,7 +133,7 @@ class ClusterView:
         request = _listed(claim, pod)
         if request is None:
             return False
-        choice = eip_selection.entries_for(request, pod)
+        choice = eip_selection.entries_for(request, pod, whole=bool(claim and claim.adopts))
         return isinstance(choice, MarkNotProvisioned) or all(
             map(partial(self._is_held, key), choice.address_ids)
         )

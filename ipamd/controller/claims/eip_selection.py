@@ -47,8 +47,8 @@ class SelectionReader(Protocol):
     def at_holders(self, eip_ids: Iterable[str]) -> dict[str, list[Claim]]:
         """Return which claims have the EIPs, as the watch last told."""
 
-    def shows(self, claim: Claim) -> bool:
-        """Whether this incarnation of the claim exists, as the watch last told."""
+    def may_hold(self, claim: Claim, eip_id: str) -> bool:
+        """Whether this incarnation of the claim exists and records no other EIP, as the watch last told."""
 
     def at_eips(self, eip_ids: tuple[str, ...]) -> dict[str, Eip]:
         """Return those of the EIPs that exist, by id. Raises: CloudError."""
@@ -119,7 +119,11 @@ class EipSelection:
             self._ports.fence.deadline()
             eip_id = outcome.address.eip_id
             self._chosen[eip_id] = claim  # before: the answer may be lost
-            recorded = record(outcome, claim)
+            try:
+                recorded = record(outcome, claim)
+            except errors.ConflictError:
+                del self._chosen[eip_id]  # decided on an older claim, which may have another one by now
+                raise
             self._chosen = {i: c for i, c in self._chosen.items() if i == eip_id or c.uid != claim.uid}
             return recorded
 
@@ -188,7 +192,9 @@ class EipSelection:
         held = {
             eip_id: other
             for eip_id in eip_ids
-            if (other := self._chosen.get(eip_id)) and other.uid != claim.uid and self._sight.shows(other)
+            if (other := self._chosen.get(eip_id))
+            and other.uid != claim.uid
+            and self._sight.may_hold(other, eip_id)
         }
         return held | self._shown_holders(claim.uid, eip_ids)
 

@@ -117,10 +117,12 @@ class LiveReader:
         """Return which claims have the EIPs, as the watch last told."""
         return {eip_id: self._cluster.holders(eip_id) for eip_id in eip_ids}
 
-    def shows(self, claim: Claim) -> bool:
-        """Whether this incarnation of the claim exists, as the watch last told."""
+    def may_hold(self, claim: Claim, eip_id: str) -> bool:
+        """Whether this incarnation of the claim exists and records no other EIP, as the watch last told."""
         shown = self._cluster.claim((claim.namespace, claim.name))
-        return shown is not None and shown.uid == claim.uid
+        if shown is None or shown.uid != claim.uid:
+            return False
+        return shown.address is None or shown.address.eip_id == eip_id
 
     def at_eips(self, eip_ids: tuple[str, ...]) -> dict[str, model.Eip]:
         """Return those of the EIPs that exist, by id. Raises: CloudError."""

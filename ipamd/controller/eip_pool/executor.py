@@ -60,12 +60,12 @@ class EipPoolExecutor:
         elif isinstance(action, plan.OrderEip):
             return self._order(pool, action)
         elif isinstance(action, plan.EndOrder):
-            self._writer.write_status(pool, status.end_order(pool))
+            self._writer.write_status(pool, status.end_order(pool, failed=action.failed))
         elif isinstance(action, plan.ReleaseEip):
             return self._release(pool, action.eip_id)
-        elif isinstance(action, plan.ForgetReleased):
-            left = set(pool.releasing) - set(action.eip_ids)
-            self._writer.write_status(pool, status.releasing(pool, left))
+        elif isinstance(action, plan.RecordLists):
+            lists = status.with_lists(pool, created=action.created, releasing=action.releasing)
+            self._writer.write_status(pool, lists)
         elif isinstance(action, plan.LetPoolGo):
             self._writer.let_go(pool)
             log.info("EIPPool %s is gone", pool)
@@ -112,7 +112,9 @@ class EipPoolExecutor:
         if not plan.may_release(eip):
             return
         if eip_id not in pool.releasing:
-            self._writer.write_status(pool, status.releasing(pool, {*pool.releasing, eip_id}))
+            releasing = {*pool.releasing, eip_id}
+            lists = status.with_lists(pool, created=pool.created, releasing=releasing)
+            self._writer.write_status(pool, lists)
         self._ports.cloud.release_eip(eip_id, self._ports.fence.deadline())
         self._ports.cloud.release_completed()
         log.info("EIPPool %s: %s is released", pool, eip_id)

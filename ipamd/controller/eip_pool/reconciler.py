@@ -14,8 +14,8 @@ from ipamd.controller.claims.cluster import ClusterView
 from ipamd.controller.claims.eip_selection import EipSelection
 from ipamd.controller.claims.live_reader import LiveReader
 from ipamd.controller.claims.ports import Ports
+from ipamd.controller.eip_pool.eip_times import EipTimes
 from ipamd.controller.eip_pool.executor import EipPoolExecutor
-from ipamd.controller.eip_pool.free_times import FreeTimes
 from ipamd.controller.eip_pool.writer import PoolWriter
 from ipamd.core.claim import failures
 from ipamd.core.claim.actions import Choose
@@ -57,7 +57,8 @@ class PoolReconciler:
         self._selection = selection
         self._writer = writer
         self._ports = ports
-        self._free = FreeTimes(ports.steady)
+        self._free = EipTimes(ports.steady)
+        self._unshown = EipTimes(ports.steady)
 
     def reconcile(self, key: Key) -> Result:
         """Work on the pool once.
@@ -69,6 +70,7 @@ class PoolReconciler:
             pool = self._live.at_pool(name)
             if pool is None:
                 self._free.forget(name)
+                self._unshown.forget(name)
                 return Result()
             try:
                 result = self._step(pool)
@@ -99,6 +101,9 @@ class PoolReconciler:
 
     def _look(self, pool: EipPool) -> PoolSight:
         eips = self._live.at_all_of(pool) if pool.spec is not None or pool.held else {}
+        unlisted = tuple(eip_id for eip_id in pool.created if eip_id not in eips)
+        if unlisted:  # the tag may have been removed, or the list lag
+            eips |= self._live.at_eips(unlisted)
         ids = pool.spec.address_ids if pool.spec else ()
         return PoolSight(
             eips=eips,
@@ -115,6 +120,7 @@ class PoolReconciler:
             holders=sight.holders,
             waiting=len(sight.line),
             free_for=self._free.looked(pool.name, free),
+            unshown=self._unshown.looked(pool.name, set(pool.created) - sight.eips.keys()),
             failed=self._has_failed(pool, sight.eips),
             blind=self._ports.blind(),
         )

@@ -68,11 +68,14 @@ class _Obstacle:
 _Check = Callable[[SelectionFacts, Claim, Eip], _Obstacle | None]
 
 
-def entries_for(request: EipRequest, pod: PodView) -> Choose | MarkNotProvisioned:
-    """Return which EIPs of those that its EIPClaim names the Pod may have."""
+def entries_for(request: EipRequest, pod: PodView, *, whole: bool = False) -> Choose | MarkNotProvisioned:
+    """Return which EIPs of those that its EIPClaim names the Pod may have.
+
+    With `whole` the number of its name does not count.
+    """
     selector = request.selector
     everything = Choose(address_ids=request.address_ids, selector=selector, pool=request.pool)
-    number = None if request.pool else eip_id_list.number_of(pod)
+    number = None if request.pool or whole else eip_id_list.number_of(pod)
     length = len(request.address_ids) if selector is None else selector.length
     if number is None or length is None:
         return everything

@@ -43,7 +43,7 @@ def provision(facts: ClaimFacts, claim: Claim, pod: PodView) -> Action:
     if facts.obstacle and not begun:
         return _postpone(facts, facts.obstacle)
     if claim.request.order is None:
-        return eip_selection.entries_for(claim.request, pod)
+        return eip_selection.entries_for(claim.request, pod, whole=claim.adopts)
     if facts.eips is None and facts.delivery_in > 0:
         return Wait(reason=f"{facts.ordered} is being created", seconds=facts.delivery_in)
     if facts.eips is None:

@@ -69,7 +69,7 @@ def plan(
     eips: Iterable[Eip], cluster_id: str, held_by: Mapping[str, str], *, unbind: bool
 ) -> tuple[Entry, ...]:
     """Return what is to become of each EIP with the cluster's tags, ordered by id; others are left out."""
-    ours = sorted((eip for eip in eips if _is_of(eip, cluster_id)), key=lambda eip: eip.eip_id)
+    ours = sorted((eip for eip in eips if is_of(eip, cluster_id)), key=lambda eip: eip.eip_id)
     return tuple(
         Entry(
             eip=eip,
@@ -111,7 +111,7 @@ def next_step(entry: Entry, now: Eip | None, cluster_id: str, *, unbound: bool) 
     """
     if now is None:
         return Next(step=Step.DONE)
-    if not _is_of(now, cluster_id):
+    if not is_of(now, cluster_id):
         return Next(step=Step.LEAVE, reason="its tags are not those of the cluster any more")
     if now.status is EipStatus.UNBIND:
         return Next(step=Step.RELEASE)
@@ -143,5 +143,7 @@ def _fate(eip: Eip, held_by: Mapping[str, str], *, unbind: bool) -> CleanupVerdi
     return CleanupVerdict.KEEP_BOUND if eip.status in _IN_USE else CleanupVerdict.RELEASE
 
 
-def _is_of(eip: Eip, cluster_id: str) -> bool:
-    return all(eip.tags.get(key) == value for key, value in tags.of_cluster(cluster_id).items())
+def is_of(eip: Eip, cluster_id: str) -> bool:
+    """Whether the EIP was created for the cluster: for a claim (or by TKE's component), or for an EIPPool."""
+    of_claim = all(eip.tags.get(key) == value for key, value in tags.of_cluster(cluster_id).items())
+    return of_claim or (eip.tags.get(tags.CLUSTER_ID) == cluster_id and tags.POOL_UID in eip.tags)

@@ -76,6 +76,8 @@ class EipPool:
     """None when it cannot be used; `problem` says why."""
     problem: str = ""
     allocation: PoolAllocation = PoolAllocation(attempt=0)
+    created: tuple[str, ...] = ()
+    """EIPs that the cloud has promised or shown for the pool, and that are not known to be gone."""
     releasing: tuple[str, ...] = ()
     """EIPs that were about to be released: no claim gets one of them."""
     status: Mapping[str, Any]
@@ -107,7 +109,8 @@ def read(obj: Mapping[str, Any]) -> EipPool:
         spec=spec,
         problem=problem,
         allocation=_allocation(_mapping(status.get("allocation"))),
-        releasing=tuple(i for i in _list(status.get("releasing")) if isinstance(i, str)),
+        created=_ids(status.get("created")),
+        releasing=_ids(status.get("releasing")),
         status=status,
     )
 
@@ -189,6 +192,10 @@ def _allocation(allocation: Mapping[str, Any]) -> PoolAllocation:
         eip_id=_text(allocation.get("id")),
         task_id=_text(allocation.get("taskID")),
     )
+
+
+def _ids(value: object) -> tuple[str, ...]:
+    return tuple(i for i in _list(value) if isinstance(i, str))
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

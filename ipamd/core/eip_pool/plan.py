@@ -9,7 +9,7 @@ is free is looked at again, live, while no claim can choose (`EipSelection.withd
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ipamd.core.claim.release import ATTEMPT_WINDOW, SETTLE
+from ipamd.core.claim.release import ATTEMPT_WINDOW, SETTLE, UNSHOWN
 from ipamd.core.eip_pool.eippool import EipPool
 from ipamd.core.model import Eip, EipOrder, EipStatus
 
@@ -32,6 +32,8 @@ class EipPoolFacts:
     """Seconds for which this process has seen an EIP to be free."""
     failed: bool = False
     """Whether the cloud says that the order has failed, or has refused it for certain."""
+    unshown: Mapping[str, float] = field(default_factory=dict)
+    """Those of `created` that the cloud does not show, asked for by id, and for how many seconds."""
     blind: str = ""
     """Why it is not believed that what is not shown does not exist."""
 
@@ -52,7 +54,9 @@ class OrderEip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndOrder:
-    """Write down that nothing of the order is to come any more."""
+    """Write down that nothing of the order is to come any more, or nothing at all."""
+
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +67,11 @@ class ReleaseEip:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ForgetReleased:
-    """Take out of `status.releasing` what is gone, or what a claim has after all."""
+class RecordLists:
+    """Write down which EIPs there are, and which of them are being released."""
 
-    eip_ids: tuple[str, ...]
+    created: tuple[str, ...]
+    releasing: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +88,7 @@ class Rest:
     """Whether an EIP was delivered that the cloud does not show, so that no other is ordered."""
 
 
-PoolAction = HoldPool | OrderEip | EndOrder | ReleaseEip | ForgetReleased | LetPoolGo | Rest
+PoolAction = HoldPool | OrderEip | EndOrder | ReleaseEip | RecordLists | LetPoolGo | Rest
 
 
 def decide(pool: EipPool, facts: EipPoolFacts) -> PoolAction:
@@ -93,7 +98,12 @@ def decide(pool: EipPool, facts: EipPoolFacts) -> PoolAction:
         return Rest()
     if not pool.held:
         return Rest() if pool.deleting else HoldPool()
-    return _settle_order(pool, facts) or _settle_releases(pool, facts) or _size(pool, facts)
+    return (
+        _settle_order(pool, facts)
+        or _settle_lists(pool, facts)
+        or _settle_releases(pool, facts)
+        or _size(pool, facts)
+    )
 
 
 def may_release(eip: Eip | None) -> bool:
@@ -106,7 +116,9 @@ def _settle_order(pool: EipPool, facts: EipPoolFacts) -> PoolAction | None:
     allocation = pool.allocation
     if allocation.started is None:
         return None
-    if facts.failed or (allocation.eip_id and _is_there(facts.eips.get(allocation.eip_id))):
+    if facts.failed:
+        return EndOrder(failed=True)
+    if allocation.eip_id and _is_there(facts.eips.get(allocation.eip_id)):
         return EndOrder()
     late = allocation.started + ATTEMPT_WINDOW + SETTLE - facts.now
     if allocation.eip_id:
@@ -124,11 +136,25 @@ def _is_there(eip: Eip | None) -> bool:
     return eip is not None and eip.status is not EipStatus.CREATING and bool(eip.public_ip)
 
 
+def _settle_lists(pool: EipPool, facts: EipPoolFacts) -> RecordLists | None:
+    """Keep in mind what there is: a list of the cloud may lag, and what it lacks counts against `max`.
+
+    What was released is believed to be gone after UNSHOWN seconds, anything else after SETTLE.
+    """
+    gone = {
+        eip_id
+        for eip_id, seconds in facts.unshown.items()
+        if seconds >= (UNSHOWN if eip_id in pool.releasing else SETTLE) and not facts.blind
+    }
+    created = tuple(sorted({*pool.created, *facts.eips} - gone))
+    releasing = tuple(sorted(set(pool.releasing) - gone - facts.holders.keys()))
+    if (created, releasing) == (tuple(sorted(pool.created)), tuple(sorted(pool.releasing))):
+        return None
+    return RecordLists(created=created, releasing=releasing)
+
+
 def _settle_releases(pool: EipPool, facts: EipPoolFacts) -> PoolAction | None:
-    over = tuple(i for i in pool.releasing if i not in facts.eips or i in facts.holders)
-    if over:
-        return ForgetReleased(eip_ids=over)
-    again = next((i for i in pool.releasing if may_release(facts.eips[i])), None)
+    again = next((i for i in pool.releasing if may_release(facts.eips.get(i))), None)
     return ReleaseEip(eip_id=again) if again else None
 
 
@@ -136,19 +162,20 @@ def _size(pool: EipPool, facts: EipPoolFacts) -> PoolAction:
     """Grow to what is wanted, or shrink to what is needed."""
     spec = pool.spec
     free = sorted(i for i, eip in facts.eips.items() if i not in facts.holders and may_release(eip))
+    poll = _POLL if pool.releasing or facts.unshown else None
+    if pool.deleting and free:
+        return ReleaseEip(eip_id=free[0])
     if pool.deleting:
-        if free:
-            return ReleaseEip(eip_id=free[0])
-        return Rest(seconds=_POLL if pool.releasing else None) if facts.eips else LetPoolGo()
+        return Rest(seconds=poll) if pool.created else LetPoolGo()
     if spec is None or spec.order is None:
         return Rest()
-    there = len(facts.eips) - len(pool.releasing)
+    there = len(set(pool.created) - set(pool.releasing))
     wanted = min(max(spec.least, _of_no_use(facts) + len(facts.holders) + facts.waiting), spec.most)
-    if there < wanted and len(facts.eips) < spec.most:
+    if there < wanted and len(pool.created) < spec.most:
         return OrderEip(attempt=pool.allocation.attempt + 1, begun=False, order=spec.order)
     if there > wanted:
         return _shrink(free, facts, at_once=there > spec.most, after=spec.release_after)
-    return Rest(seconds=_POLL if pool.releasing else None)
+    return Rest(seconds=poll)
 
 
 def _of_no_use(facts: EipPoolFacts) -> int:

@@ -98,17 +98,21 @@ def begin_order(pool: EipPool, attempt: int, now: float) -> dict[str, Any]:
 
 def order_accepted(pool: EipPool, eip_id: str, task_id: str) -> dict[str, Any]:
     """Record what the cloud has promised."""
-    return _patch(pool, {"allocation": {"id": eip_id, "taskID": task_id}})
+    created = sorted({*pool.created, eip_id})
+    return _patch(pool, {"allocation": {"id": eip_id, "taskID": task_id}, "created": created})
 
 
-def end_order(pool: EipPool) -> dict[str, Any]:
-    """Record that nothing of the order is to come any more."""
-    return _patch(pool, {"allocation": {"startedAt": None, "id": None, "taskID": None}})
+def end_order(pool: EipPool, *, failed: bool = False) -> dict[str, Any]:
+    """Record that nothing of the order is to come any more, or nothing at all if it has failed."""
+    changes: dict[str, Any] = {"allocation": {"startedAt": None, "id": None, "taskID": None}}
+    if failed and pool.allocation.eip_id:
+        changes["created"] = sorted({*pool.created} - {pool.allocation.eip_id})
+    return _patch(pool, changes)
 
 
-def releasing(pool: EipPool, eip_ids: Iterable[str]) -> dict[str, Any]:
-    """Record which EIPs are being released; no claim gets one of them from then on."""
-    return _patch(pool, {"releasing": sorted(eip_ids)})
+def with_lists(pool: EipPool, *, created: Iterable[str], releasing: Iterable[str]) -> dict[str, Any]:
+    """Record which EIPs there are, and which of them are being released: no claim gets one of those."""
+    return _patch(pool, {"created": sorted(created), "releasing": sorted(releasing)})
 
 
 def _patch(pool: EipPool, changes: dict[str, Any]) -> dict[str, Any]:

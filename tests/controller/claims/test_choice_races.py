@@ -6,80 +6,21 @@ replica leads and works, and only then does the call arrive. Whoever does not le
 
 import random
 from contextlib import suppress
-from typing import Any
 
 import pytest
 
-from ipamd.controller.account.account_type import AccountChecks
-from ipamd.controller.claims.absences import Absences
-from ipamd.controller.claims.eip_listing import EipListing
-from ipamd.controller.claims.eip_selection import EipSelection
-from ipamd.controller.claims.executor import Executor
-from ipamd.controller.claims.in_flight import InFlight
-from ipamd.controller.claims.live_reader import LiveReader
-from ipamd.controller.claims.ports import Ports
-from ipamd.controller.claims.provisioning import Provisioning
-from ipamd.controller.claims.reconciler import ClaimReconciler
-from ipamd.controller.claims.writer import ClaimWriter
-from ipamd.controller.events import ClaimEvents
 from ipamd.core.claim import eipclaim
 from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.kubernetes.annotation_names import EIP_ID_LIST
 from ipamd.core.model import Eip, EipStatus
-from ipamd.core.timing.deadline import Deadline
 from ipamd.kube.errors import KubeError
 from ipamd.kube.leases import NotLeaderError
 from ipamd.kube.resources import EIPCLAIMS, PODS
-from tests.controller.model import CLUSTER, ModelApi, ModelCloud, Wire
+from tests.controller.model import ModelApi, ModelCloud, Wire
+from tests.controller.term import Recorder, Term
 
 EIPS = ("eip-aaaaaaaa", "eip-bbbbbbbb")
 NAMES = ("x", "y", "z", "api-0", "api-1")
-
-
-class Recorder:
-    """Keeps the messages of Events."""
-
-    def __init__(self):
-        self.messages = []
-
-    def record(self, _regarding, _kind, reason, message):
-        self.messages.append((reason, message))
-
-
-class Term:
-    """One replica's time as the leader: what it began may arrive later, but it begins nothing after it."""
-
-    def __init__(self, cluster):
-        self.cluster = cluster
-        recorder: Any = cluster.recorder
-        api: Any = cluster.api
-        ports = Ports(
-            fence=self,
-            cloud=cluster.cloud,
-            writer=ClaimWriter(api),
-            teller=ClaimEvents(recorder),
-            promises=InFlight(monotonic=cluster.clock),
-            on_freed=lambda _: None,
-            release_stopped=str,
-            clock=cluster.clock,
-        )
-        eips = EipListing(cluster.cloud, CLUSTER, spacing=0.0, monotonic=cluster.clock)
-        live = LiveReader(api, cluster.cloud, eips, api, outages=Absences(cluster.clock))
-        choices = EipSelection(
-            CLUSTER, sight=live, ports=ports, tagged_only=False, lots=cluster.random.random
-        )
-        self.reconciler = ClaimReconciler(
-            CLUSTER,
-            cluster=api,
-            live=live,
-            executor=Executor(Provisioning(CLUSTER, ports, AccountChecks(cluster.cloud)), choices, ports),
-            ports=ports,
-        )
-
-    def deadline(self):
-        if self.cluster.leader is not self:
-            raise NotLeaderError("replaced")
-        return Deadline.after(10, self.cluster.clock)
 
 
 class ContestedEips:
@@ -180,3 +121,25 @@ def test_no_order_of_events_gives_an_eip_to_two_claims(seeds):
             event(contested)
             contested.no_eip_is_in_two_claims()
         contested.comes_to_rest()
+
+
+def test_a_choice_on_an_old_copy_of_a_claim_keeps_no_eip_from_others():
+    """Once failed: the other Pod waited for an EIP that nobody had, for as long as the first one lived."""
+    contested = ContestedEips(1)
+    for name in ("x", "y"):
+        contested.api.put_pod("node-a", never=False, name=name, wish={EIP_ID_LIST: ",".join(EIPS)})
+    contested.api.refresh()
+    contested.leader.reconciler.reconcile(("default", "x"))
+    fresh = contested.claims()[0]
+    contested.api.refresh()
+    contested.api.cached["EIPClaim", "x"]["status"].pop("address")
+    contested.api.cached["EIPClaim", "x"]["metadata"]["resourceVersion"] = "old"
+
+    for _ in range(8):  # the lot falls on both EIPs
+        contested.work("x")
+    contested.api.refresh()
+    contested.work("y")
+
+    held = {claim.name: claim.address.eip_id for claim in contested.claims() if claim.address}
+    assert held["x"] == fresh.address.eip_id
+    assert set(held.values()) == set(EIPS)

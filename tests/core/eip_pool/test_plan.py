@@ -12,10 +12,10 @@ from ipamd.core.eip_pool.eippool import EipPool, PoolAllocation, PoolSpec
 from ipamd.core.eip_pool.plan import (
     EipPoolFacts,
     EndOrder,
-    ForgetReleased,
     HoldPool,
     LetPoolGo,
     OrderEip,
+    RecordLists,
     ReleaseEip,
     Rest,
 )
@@ -112,7 +112,7 @@ TABLE = {
     "what is promised and has failed": (
         pool(allocation=begun(1, eip_id="eip-a")),
         facts(waiting=3, failed=True),
-        EndOrder(),
+        EndOrder(failed=True),
     ),
     "what is promised and there": (
         pool(allocation=begun(1, eip_id="eip-a")),
@@ -138,14 +138,39 @@ TABLE = {
         ReleaseEip(eip_id="eip-a"),
     ),
     "a release that is over is forgotten": (
-        pool(least=1, releasing=("eip-a", "eip-b")),
-        facts(B),
-        ForgetReleased(eip_ids=("eip-a",)),
+        pool(least=1, created=("eip-a", "eip-b"), releasing=("eip-a",)),
+        facts(B, unshown={"eip-a": 6.0}),
+        RecordLists(created=("eip-b",), releasing=()),
+    ),
+    "but not after one look": (
+        pool(least=1, created=("eip-a", "eip-b"), releasing=("eip-a",)),
+        facts(B, unshown={"eip-a": 0.0}),
+        Rest(seconds=1.0),
     ),
     "a release that a claim has forestalled is forgotten": (
         pool(releasing=("eip-a",)),
         facts(A, held=["eip-a"]),
-        ForgetReleased(eip_ids=("eip-a",)),
+        RecordLists(created=("eip-a",), releasing=()),
+    ),
+    "what a list lacks counts": (
+        pool(most=2, created=("eip-a", "eip-b")),
+        facts(A, held=["eip-a"], waiting=2, unshown={"eip-b": 59.0}),
+        Rest(seconds=1.0),
+    ),
+    "what was released by hand is forgotten": (
+        pool(most=2, created=("eip-a", "eip-b")),
+        facts(A, held=["eip-a"], waiting=2, unshown={"eip-b": 60.0}),
+        RecordLists(created=("eip-a",), releasing=()),
+    ),
+    "unless what the cloud shows is not believed": (
+        pool(most=2, created=("eip-a", "eip-b")),
+        facts(A, held=["eip-a"], waiting=2, unshown={"eip-b": 999.0}, blind="no EIP is shown"),
+        Rest(seconds=1.0),
+    ),
+    "what was made by an order whose answer was lost is written down": (
+        pool(created=("eip-a",)),
+        facts(A, B),
+        RecordLists(created=("eip-a", "eip-b"), releasing=()),
     ),
     "a deleted pool gives back what is free": (
         pool(deleting=True, least=2),
@@ -171,6 +196,8 @@ TABLE = {
 @pytest.mark.parametrize("situation", TABLE)
 def test_the_next_step(situation):
     its_pool, its_facts, step = TABLE[situation]
+    if not its_pool.created and its_pool.held:
+        its_pool = replace(its_pool, created=tuple(its_facts.eips))
     assert plan.decide(its_pool, its_facts) == step
 
 
@@ -181,17 +208,19 @@ def test_the_next_step(situation):
     held=st.sets(st.sampled_from(IDS)),
     waiting=st.integers(0, 6),
     allocation=st.sampled_from([PoolAllocation(attempt=0), begun(1), begun(1, eip_id="eip-d"), begun(999)]),
+    created=st.sets(st.sampled_from(IDS)),
     releasing=st.sets(st.sampled_from(IDS)),
     deleting=st.booleans(),
 )
 def test_nothing_beyond_max_is_ordered_and_nothing_that_is_held_or_bound_is_released(
-    least, most, states, held, waiting, allocation, releasing, deleting
+    least, most, states, held, waiting, allocation, created, releasing, deleting
 ):
     eips = [eip(i, state) for i, state in zip(IDS, states, strict=False)]
     its_pool = pool(
         least=min(least, most),
         most=most,
         allocation=allocation,
+        created=tuple(created),
         releasing=tuple(releasing),
         deleting=deleting,
     )
@@ -201,7 +230,8 @@ def test_nothing_beyond_max_is_ordered_and_nothing_that_is_held_or_bound_is_rele
 
     if isinstance(step, OrderEip):
         assert not deleting
-        assert step.begun or (len(eips) < most and allocation.started is None)
+        there = {e.eip_id for e in eips} | created
+        assert step.begun or (len(there) < most and allocation.started is None)
     if isinstance(step, ReleaseEip):
         released = its_facts.eips[step.eip_id]
         assert released.status is EipStatus.UNBIND
@@ -209,4 +239,5 @@ def test_nothing_beyond_max_is_ordered_and_nothing_that_is_held_or_bound_is_rele
     if isinstance(step, LetPoolGo):
         assert deleting
         assert not eips
+        assert not created
         assert allocation.started is None

@@ -1,0 +1,175 @@
+"""Pods that want EIPs of a pool which grows and shrinks, and leaders that die or are replaced at any call.
+
+The controller's own code runs on a modelled cluster and cloud: no EIP goes to two claims, none beyond `max`
+is ordered, nothing that a claim has is released, and in the end everything has what it should have.
+"""
+
+import random
+from contextlib import suppress
+
+import pytest
+
+from ipamd.core import tags
+from ipamd.core.claim import eipclaim
+from ipamd.core.claim.release import ATTEMPT_WINDOW, SETTLE
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.kubernetes.annotation_names import EIP_POOL
+from ipamd.core.model import EipStatus
+from ipamd.kube.errors import KubeError
+from ipamd.kube.leases import NotLeaderError
+from ipamd.kube.resources import EIPCLAIMS, EIPPOOLS, PODS
+from tests.controller.model import CLUSTER, Crash, ModelApi, ModelCloud, Wire
+from tests.controller.term import Recorder, Term
+
+NAMES = ("x", "y", "z", "v", "w")
+LEAST, MOST = 1, 3
+SPEC = {
+    "attributes": {"bandwidthMbps": 10, "isp": "BGP", "chargeType": "TRAFFIC_POSTPAID_BY_HOUR"},
+    "min": LEAST,
+    "max": MOST,
+    "releaseAfter": "1m",
+}
+
+
+class ContestedPool:
+    """Five names and a pool of at most three EIPs."""
+
+    def __init__(self, seed):
+        self.random = random.Random(seed)
+        self.recorder = Recorder()
+        self.wire = Wire()
+        self.api = ModelApi(self.wire)
+        self.cloud = ModelCloud(self.wire)
+        self.now = 1_700_000_000.0
+        self.api.put_node("node-a")
+        pool = self.api.put(EIPPOOLS, {"metadata": {"name": "web"}, "spec": SPEC})
+        self.tags = tags.of_pool(CLUSTER, pool["metadata"]["uid"])
+        self.leader = Term(self)
+
+    def clock(self):
+        return self.now
+
+    def work(self, name=""):
+        with suppress(KubeError, CloudError, NotLeaderError):
+            if name == "" and self.random.random() < 0.5:
+                self.leader.pools.reconcile(("", "web"))
+            else:
+                self.leader.reconciler.reconcile(("default", name or self.random.choice(NAMES)))
+
+    def another_leads(self):
+        self.leader = Term(self)
+
+    def the_leader_works(self):
+        if self.random.random() < 0.7:
+            self.api.refresh()
+        self.work()
+
+    def the_leader_is_overtaken(self):
+        def overtaken():
+            rest, self.wire.plan = self.wire.plan, []
+            self.another_leads()
+            for _ in range(self.random.randrange(1, 8)):
+                self.the_leader_works()
+            self.wire.plan = rest
+
+        self.interrupted(overtaken)
+
+    def the_leader_is_killed(self):
+        fate = self.random.choice(["crash before", "crash after"])
+        with suppress(Crash):
+            self.interrupted(fate)
+        self.another_leads()
+
+    def a_call_is_lost(self):
+        self.interrupted(self.random.choice(["lost", "answer lost"]))
+
+    def interrupted(self, fate):
+        self.wire.plan = ["ok"] * self.random.randrange(12) + [fate]
+        try:
+            self.work()
+        finally:
+            self.wire.plan = []
+
+    def a_pod_comes(self):
+        name = self.random.choice(NAMES)
+        if ("Pod", name) not in self.api.objects:
+            never = self.random.random() < 0.2
+            self.api.put_pod("node-a", never=never, name=name, wish={EIP_POOL: "web"})
+
+    def a_pod_goes(self):
+        self.api.remove(PODS, self.random.choice(NAMES))
+
+    def a_person_deletes_a_claim(self):
+        name = self.random.choice(NAMES)
+        if ("EIPClaim", name) in self.api.objects:
+            self.api.mark_deleted(EIPCLAIMS, name)
+
+    def the_cloud_works(self):
+        self.cloud.settle()
+
+    def a_list_lags(self):
+        """A write of the moment before is not in the next look."""
+        self.cloud.stale_lists = 1
+
+    def time_passes(self):
+        self.now += self.random.choice([1.0, 10.0, 61.0])
+
+    def claims(self):
+        return [eipclaim.read(obj) for (kind, _), obj in self.api.objects.items() if kind == "EIPClaim"]
+
+    def held(self):
+        return [claim.address.eip_id for claim in self.claims() if claim.address]
+
+    def all_is_well(self):
+        held = self.held()
+        assert len(held) == len(set(held)), self.claims()
+        there = {i for i, e in self.cloud.eips.items() if e.status is not EipStatus.OFFLINING}
+        assert set(held) <= there, "what a claim has was released"
+        assert len(self.cloud.eips) <= MOST, self.cloud.eips
+        assert all(eip.tags == self.tags for eip in self.cloud.eips.values())
+
+    def comes_to_rest(self):
+        """Without further trouble every Pod has an EIP, or all of them are taken."""
+        self.cloud.stale_lists = 0
+        for _ in range(8):
+            self.now += ATTEMPT_WINDOW + SETTLE + 1
+            self.cloud.settle()
+            for name in ("pool", *NAMES):
+                self.api.refresh()
+                with suppress(KubeError, CloudError, NotLeaderError):
+                    if name == "pool":
+                        self.leader.pools.reconcile(("", "web"))
+                    else:
+                        self.leader.reconciler.reconcile(("default", name))
+            self.all_is_well()
+        without = [n for (kind, n) in self.api.objects if kind == "Pod" and n not in self.with_eip()]
+        assert not without or len(self.held()) == MOST
+        assert len(self.cloud.eips) >= max(LEAST, len(self.held()))
+
+    def with_eip(self):
+        return {claim.name for claim in self.claims() if claim.address}
+
+
+WEIGHTS = {
+    ContestedPool.the_leader_works: 10,
+    ContestedPool.the_leader_is_overtaken: 4,
+    ContestedPool.the_leader_is_killed: 4,
+    ContestedPool.a_call_is_lost: 2,
+    ContestedPool.a_pod_comes: 6,
+    ContestedPool.a_pod_goes: 3,
+    ContestedPool.a_person_deletes_a_claim: 1,
+    ContestedPool.the_cloud_works: 5,
+    ContestedPool.a_list_lags: 1,
+    ContestedPool.time_passes: 4,
+    ContestedPool.another_leads: 1,
+}
+
+
+@pytest.mark.parametrize("seeds", [range(n, n + 50) for n in range(0, 200, 50)], ids=str)
+def test_no_order_of_events_breaks_what_a_pool_promises(seeds):
+    for seed in seeds:
+        contested = ContestedPool(seed)
+        for event in contested.random.choices(list(WEIGHTS), weights=list(WEIGHTS.values()), k=80):
+            event(contested)
+            contested.all_is_well()
+        contested.comes_to_rest()
