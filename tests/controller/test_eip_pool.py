@@ -1,10 +1,14 @@
 """EIPPools on a simulated region and cluster: EIPs are taken, handed over, ordered and given back."""
 
+import json
+
 import pytest
 
 from ipamd.core import tags
+from ipamd.core.claim import eipclaim
+from ipamd.core.model import EipOrder
 from ipamd.kube import errors
-from ipamd.kube.resources import EIPPOOLS
+from ipamd.kube.resources import EIPCLAIMS, EIPPOOLS
 from tests.controller.world import CLUSTER
 
 IPS = ("10.0.1.5", "10.0.1.6", "10.0.1.7", "10.0.1.8")
@@ -167,3 +171,105 @@ def test_a_deleted_pool_leaves_the_users_eips(world, pools):
     world.wait(lambda: not pools.obj())
     assert world.claim("web-a").address.eip_id == eip_id
     assert set(world.eips()) == {eip_id}
+
+
+def test_the_next_leader_gives_out_nothing_that_is_held_and_orders_nothing_again(world, pools):
+    first = world.start_controller()
+    attributes = {"bandwidthMbps": 10, "isp": "BGP", "chargeType": "TRAFFIC_POSTPAID_BY_HOUR"}
+    pools.create(attributes=attributes, min=1, max=2)
+    pools.pod("web-a")
+    held = world.wait_provisioned("web-a").address.eip_id
+    world.stop_controller(first)
+    pools.pod("web-b")
+
+    world.start_controller()
+
+    assert world.wait_provisioned("web-b").address.eip_id != held
+    pools.wait(total=2, bound=2)
+    assert world.orders() == 2
+
+
+def test_a_wrong_pool_is_told_on_itself_and_to_those_who_name_it(world, pools):
+    world.start_controller()
+    pools.create(
+        attributes={"bandwidthMbps": 10, "isp": "BGP", "chargeType": "TRAFFIC_POSTPAID_BY_HOUR"}, min=3, max=2
+    )
+
+    pools.pod("web-a")
+    pools.pod("api-a", pool="none")
+
+    ready = world.wait(lambda: (c := pools.ready()).get("reason") == "InvalidSpec" and c)
+    assert "spec.max is 2; allowed is a whole number from 3 to 100" in ready["message"]
+    told = world.wait(lambda: (c := world.condition("web-a")).get("reason") == "PoolRefused" and c)
+    assert "spec.max is 2" in told["message"]
+    told = world.wait(lambda: (c := world.condition("api-a")).get("reason") == "PoolNotFound" and c)
+    assert "there is no EIPPool none" in told["message"]
+
+
+def test_a_pool_of_some_namespaces_refuses_the_others(world, pools):
+    world.start_controller()
+    pools.create(addressIDs=[world.users_eip()], namespaces=["shop"])
+
+    pools.pod("web-a")
+
+    told = world.wait(lambda: (c := world.condition("web-a")).get("reason") == "PoolRefused" and c)
+    assert "its spec.namespaces has shop" in told["message"]
+
+
+def test_eips_of_another_cluster_are_left_to_it(world, pools):
+    world.start_controller()
+    foreign = world.users_eip(**tags.of_pool("cls-other", "uid-1"))
+    marked = world.users_eip(**{tags.CLUSTER_ID: "cls-other"})
+    pools.create(selector={"tags": {"team": "a"}})
+
+    pools.pod("web-a")
+
+    told = world.wait(lambda: (c := world.condition("web-a")).get("reason") == "PoolExhausted" and c)
+    assert f"{foreign} belongs to cluster cls-other" in told["message"]
+    assert f"{marked} belongs to cluster cls-other" in told["message"]
+
+
+def selecting(world, name, selector, **options):
+    return world.create_pod(name, {"eip-selector": json.dumps(selector)}, **options)
+
+
+def test_an_eip_is_found_by_tag_name_and_public_ip(world):
+    world.start_controller()
+    by_tag, by_ip = world.users_eip(purpose="mail"), world.users_eip()
+    order = EipOrder(bandwidth_mbps=1, name="web-front")
+    by_name = world.replicas[-1].cloud.allocate_eip(order, {}, "named").eip_id
+    world.wait_eip(by_name, "UNBIND")
+
+    selecting(world, "mail", {"tags": {"purpose": "mail", "team": "a"}})
+    selecting(world, "web-0", {"names": ["web-front", "web-back"]})
+    selecting(world, "api", {"publicIPs": [world.eips()[by_ip]["ip"]]})
+    selecting(world, "none", {"tags": {"purpose": "nothing"}})
+
+    assert world.wait_provisioned("mail").address.eip_id == by_tag
+    assert world.wait_provisioned("web-0").address.eip_id == by_name
+    assert world.wait_provisioned("api").address.eip_id == by_ip
+    told = world.wait(lambda: (c := world.condition("none")).get("reason") == "EIPNotFound" and c)
+    assert "there is no EIP with tag purpose=nothing in this account" in told["message"]
+
+
+def test_what_tke_has_kept_serves_who_adopts_it_and_nobody_else(world, pools):
+    world.start_controller()
+    first, second = (world.users_eip(**tags.of_cluster(CLUSTER)) for _ in range(2))
+    world.create_pod("thief", {"eip-id-list": first})
+    told = world.wait(lambda: (c := world.condition("thief")).get("reason") == "EIPOfOtherClaim" and c)
+    assert first in told["message"]
+
+    world.client.create(
+        EIPCLAIMS,
+        {
+            "metadata": {"namespace": "default", "name": "web-7", "annotations": {eipclaim.ADOPT: "true"}},
+            "spec": {"addressIDs": [first], "deletePolicy": "Never"},
+        },
+    )
+    world.create_pod("web-7", never=True)
+    pools.create(addressIDs=[second])
+    pools.pod("api")
+
+    assert world.wait_provisioned("web-7").address.eip_id == first
+    assert world.wait_provisioned("api").address.eip_id == second
+    assert not world.claim("web-7").address.owned
