@@ -62,11 +62,11 @@ def test_a_pod_without_node_can_have_one_early_only():
     assert obstacle("node-a", node("", "eklet"), early=True).reason is Reason.NODE_NOT_SERVED
 
 
-def test_of_a_node_its_agent_and_type_are_kept():
+def test_of_a_node_its_agent_its_type_and_the_labels_that_select_it_are_kept():
     obj = {
         "metadata": {
             "name": "node-a",
-            "labels": {nodes.INSTANCE_TYPE: "S5.MEDIUM4", "other": "x"},
+            "labels": {nodes.INSTANCE_TYPE: "S5.MEDIUM4", "team": "a"},
             "annotations": {nodes.AGENT: "kube-system/tke-eni-agent-x", "other": "x"},
         }
     }
@@ -75,6 +75,7 @@ def test_of_a_node_its_agent_and_type_are_kept():
 
     assert nodes.view(kept).agent_pod == ("kube-system", "tke-eni-agent-x")
     assert nodes.view(kept) == nodes.view(obj)
+    assert nodes.view(kept).labels["team"] == "a"
     assert "other" not in str(kept)
 
 
