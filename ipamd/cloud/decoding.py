@@ -31,6 +31,9 @@ def instance(row: Row) -> model.Instance:
     )
 
 
+_EXTENDED = 1
+
+
 def eni(row: Row) -> model.Eni:
     """Decode a NetworkInterface."""
     return model.Eni(
@@ -44,7 +47,14 @@ def eni(row: Row) -> model.Eni:
         addresses=tuple(eni_address(address) for address in fields.rows(row, "PrivateIpAddressSet")),
         security_groups=fields.texts(row, "GroupSet"),
         tags=fields.tags(row),
+        extended=_attach_type(row) == _EXTENDED,
     )
+
+
+def _attach_type(row: Row) -> int:
+    """Return AttachType, which older answers lack; a private region may leave it out."""
+    value = row.get("AttachType")
+    return value if isinstance(value, int) else 0
 
 
 def eni_address(row: Row) -> model.EniAddress:

@@ -10,6 +10,9 @@ from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.core.timing.deadline import Deadline
 
 NODE_TAG = tags.NODE
+EXCLUSIVE_NODE_TAG = tags.EXCLUSIVE_NODE
+_EXTENDED = 1
+"""AttachType of CreateAndAttachNetworkInterface: counts against ExtendEniQuantity."""
 _TIDY_SECONDS = 15.0
 """What removing a failed ENI may take beyond the deadline of the job that failed."""
 
@@ -64,7 +67,7 @@ class EniCreation(EniCalls):
 
 
 def _parameters(request: model.EniRequest, client_token: str) -> dict[str, Any]:
-    tagged = {**request.tags, NODE_TAG: request.instance_id}
+    tagged = {**request.tags, EXCLUSIVE_NODE_TAG if request.exclusive else NODE_TAG: request.instance_id}
     params: dict[str, Any] = {
         "VpcId": request.vpc_id,
         "SubnetId": request.subnet_id,
@@ -75,6 +78,8 @@ def _parameters(request: model.EniRequest, client_token: str) -> dict[str, Any]:
     }
     if request.security_groups:
         params["SecurityGroupIds"] = list(request.security_groups)
+    if request.exclusive:
+        params["AttachType"] = _EXTENDED
     if request.secondary_ips:
         params["SecondaryPrivateIpAddressCount"] = request.secondary_ips
     return params

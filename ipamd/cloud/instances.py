@@ -31,7 +31,7 @@ class InstanceCalls(Calls):
     def describe_eni_limits(self, instance_id: str, deadline: Deadline | None = None) -> model.EniLimits:
         """Return how many ENIs the CVM takes and addresses each of them, primary ones included.
 
-        API page DescribeNetworkInterfaceLimit: EniQuantity, EniPrivateIpAddressQuantity.
+        API page DescribeNetworkInterfaceLimit: EniQuantity, EniPrivateIpAddressQuantity, ExtendEniQuantity.
         """
         reply = self._session.call(
             "DescribeNetworkInterfaceLimit", {"InstanceId": instance_id}, deadline=deadline
@@ -40,6 +40,7 @@ class InstanceCalls(Calls):
             lambda body: model.EniLimits(
                 enis=fields.integer(body, "EniQuantity"),
                 ips_per_eni=fields.integer(body, "EniPrivateIpAddressQuantity"),
+                extended=fields.integer(body, "ExtendEniQuantity") if "ExtendEniQuantity" in body else 0,
             )
         )
         if limits.enis < 1 or limits.ips_per_eni < 1:

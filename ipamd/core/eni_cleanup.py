@@ -56,7 +56,8 @@ def obstacle(entry: EniEntry, now: Eni | None, cluster_id: str) -> str | None:
 
 
 def _is_ours(eni: Eni, cluster_id: str) -> bool:
-    return not eni.primary and eni.tags.get(tags.CLUSTER_ID) == cluster_id and tags.NODE in eni.tags
+    made_for_a_node = tags.NODE in eni.tags or tags.EXCLUSIVE_NODE in eni.tags
+    return not eni.primary and eni.tags.get(tags.CLUSTER_ID) == cluster_id and made_for_a_node
 
 
 def _fate(eni: Eni, *, detach: bool) -> EniVerdict:

@@ -58,6 +58,8 @@ class EniLimits:
     enis: int
     ips_per_eni: int
     """Primary address included."""
+    extended: int = 0
+    """ENIs that it takes besides, each for one Pod (ExtendEniQuantity)."""
 
 
 class EniState(Enum):
@@ -110,10 +112,12 @@ class Eni:
     addresses: tuple[EniAddress, ...]
     security_groups: tuple[str, ...] = ()
     tags: dict[str, str] = field(default_factory=dict)
+    extended: bool = False
+    """Whether it counts against the quota of extended ENIs (AttachType 1)."""
 
     @property
     def primary_ip(self) -> str:
-        """The ENI's own address; it is never given to a Pod."""
+        """The ENI's own address; a Pod has it only together with the ENI."""
         return next((address.ip for address in self.addresses if address.primary), "")
 
 
@@ -130,6 +134,8 @@ class EniRequest:
     name: str = ""
     """At most 60 characters."""
     tags: dict[str, str] = field(default_factory=dict)
+    exclusive: bool = False
+    """For one Pod as a whole: an extended ENI."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,9 @@ CREATED_EIP = "tke-created-eip"
 CLAIM_UID = "tke-eipclaim-uid"
 NODE = "tke-eni-node"
 """On every ENI that we create: the id of the CVM it was created for. It tells leftovers from others' ENIs."""
+EXCLUSIVE_NODE = "tke-eni-exclusive-node"
+"""The same, in the place of NODE, on an ENI that one Pod is to have as a whole: a release that does not know
+the mode takes it for somebody else's."""
 POOL_UID = "tke-eippool-uid"
 """On an EIP that was created for an EIPPool, beside the cluster's id; it has no `tke-created-eip`, so what
 looks for EIPs of claims (the orphan sweep, `ipamctl eip cleanup`) leaves it alone."""

@@ -29,6 +29,7 @@ from ipamd.core.names import HostEnd
 from ipamd.net import (
     check,
     enis,
+    exclusive_eni,
     foreign_chains,
     host_addresses,
     kernel_listing,
@@ -63,6 +64,7 @@ class DataPlane:
     def __init__(self, config: DataPlaneConfig, repaired: Callable[[Difference], None] | None = None) -> None:
         """Take the settings, and who hears of what of the node and its ENIs was changed and is mended."""
         self._link_wait = config.link_wait
+        self._exclusive = bool(config.exclusive_source)
         self.repaired = repaired or _tell
         """Hears of each repair; also of those that callers of this class make."""
         self._sysctls = Sysctls(config.sysctl_root)
@@ -159,8 +161,11 @@ class DataPlane:
         return wiring.prepared(pod, self._sysctls)
 
     def swap_pod(self, pod: PodWiring, made: PodLink) -> None:
-        """Lead the address to the link that was prepared. KernelError: it leads to the other one still."""
-        wiring.swap(pod, made, self._elements)
+        """Lead the address to the link that was prepared. KernelError: it leads to the other one still.
+
+        An ENI of the Pod's own has to be on the node (`bring_back_eni`).
+        """
+        wiring.swap(pod, made, self._elements, self._sysctls)
 
     def connect_pod(self, pod: PodWiring) -> bool:
         """Mend the node's side of a Pod; False when its link is gone, which only another ADD can mend."""
@@ -169,12 +174,29 @@ class DataPlane:
     def unwire_pod(self, ip: str, end: HostEnd) -> None:
         """Take a Pod's interface away; what is gone already, its namespace included, is no error."""
         wiring.unwire(ip, end, self._elements)
+        self._forget_exclusive(ip)
 
     def cut_pod(self, ip: str, end: HostEnd) -> None:
         """Take a Pod off the network at once, and its link away a moment later."""
         ifindex = wiring.cut(ip, end, self._elements)
+        self._forget_exclusive(ip)
         if ifindex is not None:
             self._removal.remove(ifindex)
+
+    def bring_back_eni(self, mac: str, netns_path: str) -> bool:
+        """Take a Pod's own ENI back to the node; False: its namespace is gone, and the kernel brings it.
+
+        Raises: KernelError.
+        """
+        return exclusive_eni.bring_back(checked_mac(mac), netns_path)
+
+    def put_away_eni(self, mac: str) -> bool:
+        """Have an ENI that no Pod has down and out of the way; False when it is not on the node."""
+        return exclusive_eni.put_away(checked_mac(mac))
+
+    def return_eni(self, pod: PodWiring) -> None:
+        """Make an ENI that is on the node its Pod's interface again. Raises: IpamError."""
+        wiring.return_eni(pod, self._sysctls)
 
     def has_link(self, end: HostEnd) -> bool:
         """Whether a sandbox has its link."""
@@ -198,6 +220,7 @@ class DataPlane:
     def clear_address(self, ip: str) -> None:
         """Take away what the node has of an address that has no link: route and nft elements."""
         wiring.clear(ip, self._elements)
+        self._forget_exclusive(ip)
 
     def namespace_of(self, path: str) -> int | None:
         """Return the number of the network namespace at a path, None when there is none (any more)."""
@@ -248,6 +271,10 @@ class DataPlane:
     def snapshot(self, seen: KernelListing | None = None) -> Snapshot:
         """Return all that is ours in the kernel; nftables is listed now, the rest was if `seen` is given."""
         return self._setup.snapshot(seen)
+
+    def _forget_exclusive(self, ip: str) -> None:
+        if self._exclusive:
+            wiring.forget_exclusive(ip, self._elements)
 
     def remove_all(self) -> None:
         """Remove all that is ours, the links of running Pods included: for an uninstall."""

@@ -6,7 +6,7 @@ What one ENI needs is in `enis`, what the nft table has in `ruleset`; here is wh
 import ipaddress
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ipamd.core import errors
 from ipamd.core.kernel.difference import Difference
@@ -15,6 +15,7 @@ from ipamd.net.ipv6_guard import Ipv6Guard
 from ipamd.net.kernel_listing import KernelListing
 from ipamd.net.listing import Link
 from ipamd.net.marks import FIRST_TABLE, MarkMask
+from ipamd.net.mend import Mend
 from ipamd.net.model import DataPlaneConfig, EniLink, Ranges, Snapshot, checked_mac
 from ipamd.net.netlink import ROUTE, NetlinkSocket
 from ipamd.net.nft_elements import Elements
@@ -82,9 +83,7 @@ class EniSetup:
                 mtu=link.mtu,
             )
             known = self._enis.get(mac) == primary and self._ranges == ranges
-            done = mend.carry_out(
-                node_plan.plan(primary, self._mask.mask, self._sysctls, seen), self._sysctls
-            )
+            done = mend.carry_out(self._plan_node(primary, seen), self._sysctls)
             done += self._ipv6_guard.ensure()
             others = {other: eni for other, eni in self._enis.items() if other != mac}
             started = not self._enis
@@ -148,9 +147,7 @@ class EniSetup:
         found = list(enis.lacking_rules(seen))
         if primary is None:
             return found
-        found += [
-            planned.difference for planned in node_plan.plan(primary, self._mask.mask, self._sysctls, seen)
-        ]
+        found += [planned.difference for planned in self._plan_node(primary, seen)]
         for eni in others:
             link = seen.by_index.get(eni.ifindex)
             if link is None or link.mac != eni.mac:
@@ -211,6 +208,10 @@ class EniSetup:
         if link is not None:
             return link, seen
         return links.await_mac(mac, wait), kernel_listing.taken()
+
+    def _plan_node(self, primary: EniLink, seen: KernelListing) -> Iterator[Mend]:
+        exclusive = bool(self._config.exclusive_source)
+        return node_plan.plan(primary, self._mask.mask, self._sysctls, seen, exclusive=exclusive)
 
     def _primary(self) -> EniLink:
         primary = next(iter(self._enis.values()), None)

@@ -18,6 +18,7 @@ from ipamd.core.kernel.foreign_rules import ForeignRule, RuleConflict, catching
 from ipamd.net import listing, policy_requests, rtnetlink, snapshot
 from ipamd.net.kernel_listing import KernelListing
 from ipamd.net.listing import KernelRoute, Link
+from ipamd.net.marks import EXCLUSIVE_TABLE
 from ipamd.net.mend import Mend
 from ipamd.net.model import EniLink, FoundRule
 from ipamd.net.netlink import ROUTE, NetlinkRequest, NetlinkSocket
@@ -25,6 +26,8 @@ from ipamd.net.node_side import FORWARDING
 
 POD_PRIORITY: Final = 512
 """Finds Pods before anything else; TKE's "to <pod> lookup main" rules have it."""
+EXCLUSIVE_PRIORITY: Final = 511
+"""Finds Pods with an ENI of their own by their second link, for what goes by no ENI."""
 ARRIVAL_PRIORITY: Final = 1024
 """What arrived by a secondary ENI and is for no Pod here."""
 ENI_PRIORITY: Final = 1536
@@ -175,18 +178,24 @@ def forget(mark: int, mask: int) -> None:
         )
 
 
-def plan_pod_rule(mask: int, seen: KernelListing) -> Iterator[Mend]:
-    """Yield what makes the rule that finds Pods, and removes what another configuration had left.
+def plan_pod_rules(mask: int, seen: KernelListing, *, exclusive: bool) -> Iterator[Mend]:
+    """Yield what makes the rules that find Pods, and removes what another configuration had left.
+
+    What goes by an ENI to a Pod with an ENI of its own leaves the node, and comes by that Pod's ENI: so it is
+    answered the same way. Only what goes by no ENI finds the routes to such Pods' second links.
 
     suppress_prefixlength 31 lets only /32 routes of main decide. With 0, as is common, main's route to the
     node's own subnet would take packets to VPC neighbours away from the Pod's ENI, and the VPC drops what
     leaves by an ENI that does not own its source address (docs/adr/0003).
     """
-    wanted = FoundRule(priority=POD_PRIORITY, table=rtnetlink.MAIN_TABLE, mark=0, mask=0)
-    if wanted not in seen.our_rules:
-        yield _missing(wanted, 0)
+    wanted = [FoundRule(priority=POD_PRIORITY, table=rtnetlink.MAIN_TABLE, mark=0, mask=0)]
+    if exclusive:
+        wanted.append(FoundRule(priority=EXCLUSIVE_PRIORITY, table=EXCLUSIVE_TABLE, mark=0, mask=mask))
+    for rule in wanted:
+        if rule not in seen.our_rules:
+            yield _missing(rule, 0)
     for rule in seen.our_rules:
-        if rule != wanted and rule.mask != mask:
+        if rule not in wanted and (rule.mask != mask or not rule.mark):
             yield _surplus(rule, 0)
 
 

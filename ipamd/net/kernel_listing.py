@@ -6,12 +6,16 @@ A listing per ENI or per Pod costs a node with 250 Pods a third of a second of C
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Final
 
 from ipamd.core import names
 from ipamd.net import listing, rtnetlink
 from ipamd.net.listing import KernelRoute, Link, LinkAddress, Rule
+from ipamd.net.marks import EXCLUSIVE_TABLE
 from ipamd.net.model import FoundRule
 from ipamd.net.netlink import ROUTE, NetlinkSocket
+
+_TO_PODS: Final = (rtnetlink.MAIN_TABLE, EXCLUSIVE_TABLE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,20 +55,20 @@ class KernelListing:
         )
 
     @cached_property
-    def host_routes(self) -> Mapping[str, frozenset[int]]:
-        """By address: the indices of the links that routes of main to it alone lead to."""
-        found: dict[str, set[int]] = {}
+    def host_routes(self) -> Mapping[tuple[int, str], frozenset[int]]:
+        """By table and address: the indices of the links that routes to it alone lead to."""
+        found: dict[tuple[int, str], set[int]] = {}
         for route in self.routes:
-            if route.prefix_length == 32 and route.table == rtnetlink.MAIN_TABLE:
-                found.setdefault(route.destination, set()).add(route.ifindex)
-        return {ip: frozenset(links) for ip, links in found.items()}
+            if route.prefix_length == 32 and route.table in _TO_PODS:
+                found.setdefault((route.table, route.destination), set()).add(route.ifindex)
+        return {place: frozenset(links) for place, links in found.items()}
 
     @cached_property
     def pod_routes(self) -> Mapping[int, frozenset[str]]:
-        """By link: the addresses that our own routes of main lead to it alone."""
+        """By link: the addresses that our own routes lead to it alone."""
         found: dict[int, set[str]] = {}
         for route in self.routes:
-            of_pod = route.prefix_length == 32 and route.table == rtnetlink.MAIN_TABLE
+            of_pod = route.prefix_length == 32 and route.table in _TO_PODS
             if of_pod and route.protocol == rtnetlink.PROTOCOL:
                 found.setdefault(route.ifindex, set()).add(route.destination)
         return {ifindex: frozenset(ips) for ifindex, ips in found.items()}

@@ -20,6 +20,8 @@ KUBE_ROUTER: Final = 0x10000 | 0x20000
 (pkg/controllers/netpol): a bit of ours there opened every policy for the Pods of an ENI."""
 FIRST_TABLE: Final = 4000
 """A secondary ENI's table is this and its ifindex, as in TKE since v3.8.0 (below are tables of Cilium)."""
+EXCLUSIVE_TABLE: Final = FIRST_TABLE
+"""Has the routes to Pods with an ENI of their own: no ENI has the ifindex 0."""
 
 
 @dataclass(frozen=True, slots=True)

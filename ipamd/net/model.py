@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Final
 
 from ipamd.core import errors, names
-from ipamd.net.marks import MarkMask
+from ipamd.net.marks import EXCLUSIVE_TABLE, MarkMask
 from ipamd.net.sysctls import PROC_SYS
 
 _IFNAME: Final = re.compile(r"[^/:\s\x00-\x1f\x7f]{1,15}")
 _MAC: Final = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+SECOND_LINK: Final = "veth1"
+"""In a Pod with an ENI of its own, the Pod's end of the link to the node."""
+_MAIN_TABLE: Final = 254
 _SMALLEST_MTU: Final = 68
 _LARGEST_MTU: Final = 65535
 
@@ -46,6 +49,9 @@ class DataPlaneConfig:
     node's role to all who ask."""
     link_wait: float = 10.0
     """Seconds that `ensure_eni` waits for the link of an ENI that was just attached."""
+    exclusive_source: str = ""
+    """The node's address, with which leaves what Pods with an ENI of their own send by the node. Empty: there
+    are no such Pods."""
     sysctl_root: Path = PROC_SYS
     """Where the directory `net` of kernel settings is writable; elsewhere than /proc/sys in a container."""
 
@@ -53,6 +59,8 @@ class DataPlaneConfig:
         MarkMask(self.mark_mask)
         for address in self.closed_to_pods:
             checked_ip(address, "address closed to Pods")
+        if self.exclusive_source:
+            checked_ip(self.exclusive_source, "address of the node")
         if not 0 <= self.link_wait <= 600:
             raise errors.InvalidInputError(
                 f"link_wait is {self.link_wait}", advice="0 to 600 seconds are allowed"
@@ -94,6 +102,22 @@ class EniLink:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnEni:
+    """The ENI that a Pod has as a whole."""
+
+    mac: str
+    gateway: str
+    """The subnet's."""
+    by_node: tuple[str, ...]
+    """What the Pod reaches by its second link: the node, Services, link-local addresses."""
+
+    def __post_init__(self) -> None:
+        checked_mac(self.mac)
+        checked_ip(self.gateway, "gateway")
+        object.__setattr__(self, "by_node", _checked_cidrs(self.by_node))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PodWiring:
     """What one Pod is to have."""
 
@@ -107,6 +131,8 @@ class PodWiring:
     eip: bool
     alias: str = ""
     """Stands beside the host's end and tells whose it is (`ipamd.core.link_alias`); at most 255 bytes."""
+    own_eni: OwnEni | None = None
+    """The ENI that becomes the Pod's interface; the veth is then a second link."""
 
     def __post_init__(self) -> None:
         checked_ip(self.ip)
@@ -117,7 +143,7 @@ class PodWiring:
             raise _refused("CNI_IFNAME", self.ifname, "at most 15 bytes")
         if not _SMALLEST_MTU <= self.mtu <= _LARGEST_MTU:
             raise _refused("MTU", self.mtu, f"{_SMALLEST_MTU} to {_LARGEST_MTU} bytes")
-        if self.eni_mark <= 0:
+        if self.eni_mark <= 0 and self.own_eni is None:
             raise _refused("ENI mark", self.eni_mark, "the mark that ensure_eni has returned")
         if len(self.alias.encode(errors="replace")) > 255 or "\0" in self.alias:
             raise _refused("alias", self.alias, "at most 255 bytes without NUL")
@@ -131,6 +157,26 @@ class PodWiring:
     def pod_mac(self) -> str:
         """MAC of the Pod's end."""
         return names.pod_mac(self.host_mac)
+
+    @property
+    def veth(self) -> str:
+        """Name of the Pod's end."""
+        return self.ifname if self.own_eni is None else SECOND_LINK
+
+    @property
+    def table(self) -> int:
+        """The routing table that leads to the Pod's end."""
+        return _MAIN_TABLE if self.own_eni is None else EXCLUSIVE_TABLE
+
+    @property
+    def interface_mac(self) -> str:
+        """MAC of the Pod's interface."""
+        return self.pod_mac if self.own_eni is None else self.own_eni.mac
+
+    @property
+    def gateway(self) -> str:
+        """The Pod's default gateway."""
+        return names.GATEWAY_IP if self.own_eni is None else self.own_eni.gateway
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,13 +264,15 @@ class Snapshot:
     """Address to the indices of the links by which nft lets it in without a look at the routes."""
     eni_marks: frozenset[int]
     """Marks of the ENIs that nft chains exist for."""
+    exclusive_pods: frozenset[str] = frozenset()
+    """Addresses of Pods with an ENI of their own, as the nft set has them."""
     ipv6_guard: bool
     """Whether the nft table exists that drops what Pods send by IPv6."""
 
     @property
     def of_pods(self) -> frozenset[str]:
         """Every address that nftables has an element of."""
-        return frozenset({*self.pod_marks, *self.eip_pods, *self.pod_sources})
+        return frozenset({*self.pod_marks, *self.eip_pods, *self.pod_sources, *self.exclusive_pods})
 
     @property
     def empty(self) -> bool:

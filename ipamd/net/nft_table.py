@@ -92,6 +92,7 @@ class NftTable:
         """
         pods = self._elements.listed(ruleset.PODS)
         eip_pods = self._elements.listed(ruleset.EIP_PODS)
+        exclusive = self._elements.listed(ruleset.EXCLUSIVE_PODS)
         sources = tuple(self._elements.members(ruleset.POD_SOURCES))
         libnftables.run([*ruleset.destroy(), *commands], f"replace nft table ip {TABLE}", "replace_table")
         chains = set(table_listing.chains(self.listed() or []))
@@ -101,6 +102,7 @@ class NftTable:
                 nft_elements.add(ruleset.PODS, *kept),
                 nft_elements.add(ruleset.EIP_PODS, *(Element(ip) for ip in eip_pods)),
                 nft_elements.add(ruleset.POD_SOURCES, *sources),
+                *([nft_elements.add(ruleset.EXCLUSIVE_PODS, *map(Element, exclusive))] if exclusive else []),
             ]
         )
 

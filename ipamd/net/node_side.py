@@ -35,6 +35,8 @@ class NodeSide:
     """The node's own links that have the address."""
     chain: str | None
     """Where nft sends its packets; None without an element."""
+    is_exclusive: bool
+    """Whether nft counts it to the Pods with an ENI of their own."""
     has_eip: bool
     """Whether nft counts it to the Pods with EIP."""
     let_in_by: frozenset[int]
@@ -55,10 +57,11 @@ class NodeSides:
         mark = self._ours.pod_marks.get(pod.ip)
         return NodeSide(
             link=link,
-            routed_to=self._seen.host_routes.get(pod.ip, frozenset()),
+            routed_to=self._seen.host_routes.get((pod.table, pod.ip), frozenset()),
             answers=link is not None and link.ifindex in self._seen.answering,
             on_links=(),  # asked for all addresses of the pool at once: `host_addresses`
             chain=ruleset.pod_chain(mark) if mark is not None else None,
+            is_exclusive=pod.ip in self._ours.exclusive_pods,
             has_eip=pod.ip in self._ours.eip_pods,
             let_in_by=self._ours.pod_sources.get(pod.ip, frozenset()),
         )
@@ -74,7 +77,7 @@ def looked_at(pod: PodWiring, elements: Elements) -> NodeSide:
     # A node has a route for each Pod: look at the bytes before decoding.
     packed = ipaddress.IPv4Address(pod.ip).packed
     routes = [listing.route(answer) for answer in answers if packed in answer]
-    wanted = (pod.ip, 32, rtnetlink.MAIN_TABLE)
+    wanted = (pod.ip, 32, pod.table)
     return NodeSide(
         link=link,
         routed_to=frozenset(
@@ -85,6 +88,7 @@ def looked_at(pod: PodWiring, elements: Elements) -> NodeSide:
         answers=link is not None and link.ifindex in answering,
         on_links=tuple(address.link for address in host_addresses.found((pod.ip,))),
         chain=elements.lookup(ruleset.PODS, pod.ip),
+        is_exclusive=pod.own_eni is not None and elements.lookup(ruleset.EXCLUSIVE_PODS, pod.ip) is not None,
         has_eip=elements.lookup(ruleset.EIP_PODS, pod.ip) is not None,
         let_in_by=elements.links_of(ruleset.POD_SOURCES, pod.ip),
     )
@@ -99,7 +103,8 @@ def differences(pod: PodWiring, side: NodeSide) -> Iterator[Difference]:
         yield from _link(link, pod, answers=side.answers)
         # With a link that is down the kernel takes its routes away.
         if link.up and link.ifindex not in side.routed_to:
-            text = f"main has no route {pod.ip}/32 dev {pod.host_veth}"
+            table = "main" if pod.own_eni is None else f"table {pod.table}"
+            text = f"{table} has no route {pod.ip}/32 dev {pod.host_veth}"
             yield _of(pod, FindingCode.POD_ROUTE, text)
     for name in side.on_links:
         text = f"{pod.ip} is an address of the node's own link {name} too"
@@ -108,7 +113,11 @@ def differences(pod: PodWiring, side: NodeSide) -> Iterator[Difference]:
 
 
 def _elements(pod: PodWiring, side: NodeSide) -> Iterator[Difference]:
-    wanted = ruleset.pod_chain(pod.eni_mark)
+    wanted = ruleset.pod_chain(pod.eni_mark) if pod.own_eni is None else None
+    if side.is_exclusive != (pod.own_eni is not None):
+        actual = "is missing from" if pod.own_eni is not None else "must not be in"
+        text = f"{pod.ip} {actual} nft set {TABLE} {ruleset.EXCLUSIVE_PODS}"
+        yield _of(pod, FindingCode.POD_ELEMENT, text, because_of=NFT_TABLE)
     if side.chain != wanted:
         actual = f"goto {side.chain}" if side.chain else "missing"
         text = f"{pod.ip} in nft map {TABLE} {ruleset.PODS} is {actual}, not goto {wanted}"

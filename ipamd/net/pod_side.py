@@ -18,7 +18,7 @@ from typing import Final
 from ipamd.core import errors, names
 from ipamd.core.findings.codes import FindingCode
 from ipamd.core.kernel.difference import Difference
-from ipamd.net import ipv6_guard, links, listing, netlink, netns, rtnetlink
+from ipamd.net import exclusive_side, ipv6_guard, links, listing, netlink, netns, rtnetlink
 from ipamd.net.listing import KernelRoute, Link, Neighbour
 from ipamd.net.model import ChainedLink, PodWiring
 from ipamd.net.netlink import ROUTE, NetlinkSocket
@@ -29,6 +29,8 @@ _GATEWAY: Final = names.GATEWAY_IP
 
 def configure(pod: PodWiring, sysctls: Sysctls) -> int:
     """Set up a new interface, inside the Pod's namespace; return its ifindex."""
+    if pod.own_eni is not None:
+        return exclusive_side.configure_second(pod, sysctls)
     where = f"of Pod {pod.ip} in {pod.netns_path}"
     try:
         ifindex = socket.if_nametoindex(pod.ifname)
@@ -47,6 +49,9 @@ def configure(pod: PodWiring, sysctls: Sysctls) -> int:
 
 def differences(pod: PodWiring, chained: ChainedLink) -> Iterator[str]:
     """Yield one sentence for each difference, inside the Pod's namespace."""
+    if pod.own_eni is not None:
+        yield from exclusive_side.differences(pod, pod.own_eni, chained)
+        return
     found = _Found.of(pod)
     if found is None:
         yield f"interface {pod.ifname} does not exist in {pod.netns_path}"
@@ -84,7 +89,6 @@ def differences_of_all(pods: Iterable[PodWiring]) -> list[Difference]:
 
 def _lost_of(pod: PodWiring) -> list[Difference]:
     """Return what `mend` would make again."""
-    found = _Found.of(pod)
     return [
         Difference(
             code=FindingCode.POD_INSIDE,
@@ -92,8 +96,15 @@ def _lost_of(pod: PodWiring) -> list[Difference]:
             text=f"the Pod at {pod.ip} has lost {what}",
             ip=pod.ip,
         )
-        for what in (found.lost(pod) if found is not None else [])
+        for what in _lost(pod)
     ]
+
+
+def _lost(pod: PodWiring) -> list[str]:
+    if pod.own_eni is not None:
+        return exclusive_side.lost(pod.own_eni)
+    found = _Found.of(pod)
+    return found.lost(pod) if found is not None else []
 
 
 def mend(pods: Iterable[PodWiring]) -> list[list[str] | errors.IpamError]:
@@ -105,6 +116,8 @@ def mend(pods: Iterable[PodWiring]) -> list[list[str] | errors.IpamError]:
 
 
 def _mend(pod: PodWiring) -> list[str]:
+    if pod.own_eni is not None:
+        return exclusive_side.mend(pod, pod.own_eni)
     found = _Found.of(pod)
     if found is None or not found.link.up or not found.has_address:
         return []

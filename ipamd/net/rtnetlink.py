@@ -94,6 +94,25 @@ def set_link(
     return NetlinkRequest(message(_RTM_NEWLINK, ACK, header, *given), what)
 
 
+def set_down(ifindex: int, what: str) -> NetlinkRequest:
+    """Take a link down."""
+    return NetlinkRequest(
+        message(_RTM_NEWLINK, ACK, _IFINFOMSG.pack(AF_UNSPEC, 0, ifindex, 0, _IFF_UP)), what
+    )
+
+
+def rename_link(ifindex: int, name: str, what: str) -> NetlinkRequest:
+    """Give a link, which has to be down, another name."""
+    return NetlinkRequest(message(_RTM_NEWLINK, ACK, _of_index(ifindex), text(_IFLA_IFNAME, name)), what)
+
+
+def move_link(ifindex: int, namespace: int, what: str) -> NetlinkRequest:
+    """Move a link to the namespace of a descriptor; its addresses and routes do not come along."""
+    return NetlinkRequest(
+        message(_RTM_NEWLINK, ACK, _of_index(ifindex), u32(_IFLA_NET_NS_FD, namespace)), what
+    )
+
+
 def accept_local(ifindex: int, what: str) -> NetlinkRequest:
     """Set accept_local=1: where rp_filter is 0, the kernel then looks up no route to each packet's source.
 
@@ -135,17 +154,19 @@ def delete_address(ifindex: int, ip: str, prefix_length: int, what: str) -> Netl
     return NetlinkRequest(made, what, frozenset({errno.EADDRNOTAVAIL, errno.ENODEV}))
 
 
-def set_host_route(ip: str, ifindex: int, what: str) -> NetlinkRequest:
-    """Make `ip/32 dev …` in main what it has to be."""
+def set_host_route(ip: str, ifindex: int, what: str, table: int = MAIN_TABLE) -> NetlinkRequest:
+    """Make `ip/32 dev …` of a table what it has to be."""
+    header, to_table = _to_host(table)
     destination = attribute(_RTA_DST, _ip(ip))
     flags = ACK | CREATE | REPLACE
-    made = message(_RTM_NEWROUTE, flags, _TO_HOST, destination, _IN_MAIN, u32(_RTA_OIF, ifindex))
+    made = message(_RTM_NEWROUTE, flags, header, destination, to_table, u32(_RTA_OIF, ifindex))
     return NetlinkRequest(made, what)
 
 
-def delete_host_route(ip: str) -> NetlinkRequest:
-    """Remove `ip/32` from main, if it is ours."""
-    made = message(_RTM_DELROUTE, ACK, _TO_HOST, attribute(_RTA_DST, _ip(ip)), _IN_MAIN)
+def delete_host_route(ip: str, table: int = MAIN_TABLE) -> NetlinkRequest:
+    """Remove `ip/32` from a table, if it is ours."""
+    header, of_table = _to_host(table)
+    made = message(_RTM_DELROUTE, ACK, header, attribute(_RTA_DST, _ip(ip)), of_table)
     return NetlinkRequest(made, f"remove route {ip}/32", frozenset({errno.ESRCH}))
 
 
@@ -153,6 +174,19 @@ def set_default_route(gateway: str, ifindex: int, table: int, what: str) -> Netl
     """Make `default via … dev … onlink` of a table what it has to be."""
     header = _rtmsg(0, table, _RT_SCOPE_UNIVERSE, _RTNH_F_ONLINK)
     attributes = (attribute(_RTA_GATEWAY, _ip(gateway)), u32(_RTA_OIF, ifindex), u32(_RTA_TABLE, table))
+    return NetlinkRequest(message(_RTM_NEWROUTE, ACK | CREATE | REPLACE, header, *attributes), what)
+
+
+def set_route(cidr: str, gateway: str, ifindex: int, what: str) -> NetlinkRequest:
+    """Make `cidr via … dev … onlink` of main what it has to be."""
+    network, _, length = cidr.partition("/")
+    header = _rtmsg(int(length), MAIN_TABLE, _RT_SCOPE_UNIVERSE, _RTNH_F_ONLINK)
+    attributes = (
+        attribute(_RTA_DST, _ip(network)),
+        attribute(_RTA_GATEWAY, _ip(gateway)),
+        u32(_RTA_OIF, ifindex),
+        _IN_MAIN,
+    )
     return NetlinkRequest(message(_RTM_NEWROUTE, ACK | CREATE | REPLACE, header, *attributes), what)
 
 
@@ -253,6 +287,15 @@ def _rtmsg(prefix_length: int, table: int, scope: int, flags: int = 0) -> bytes:
 
 
 _TO_HOST: Final = _rtmsg(_HOST_PREFIX, MAIN_TABLE, _RT_SCOPE_LINK)
+
+
+def _to_host(table: int) -> tuple[bytes, bytes]:
+    """Return header and table of a route to one address; almost all are of main."""
+    if table == MAIN_TABLE:
+        return _TO_HOST, _IN_MAIN
+    return _rtmsg(_HOST_PREFIX, table, _RT_SCOPE_LINK), u32(_RTA_TABLE, table)
+
+
 _ANY_ROUTE: Final = _RTMSG.pack(AF_INET, 0, 0, 0, 0, 0, 0, 0, 0)
 
 

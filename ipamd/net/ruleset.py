@@ -16,7 +16,9 @@ the Service address that it was sent to.
                  other packets of known connections: the node's own routing
                  first packet of a Pod with EIP, to a direct CIDR, or to an address that nobody masquerades
                  and that the node would reach by its primary ENI: choose the Pod's ENI (pod_<mark>)
-    postrouting  what leaves by the very ENI that was chosen for it keeps its address (depart_<mark>): decided
+    postrouting  where Pods have ENIs of their own: what a Service leads to one by the node, and what one sends
+                 by the node to elsewhere than a Pod, gets the node's address: the node has to see the answer
+                 what leaves by the very ENI that was chosen for it keeps its address (depart_<mark>): decided
                  before (srcnat - 1) the MASQUERADE of kube-proxy and ip-masq-agent, which are never asked
 
 What is closed to Pods is looked for in every packet, by one comparison: a connection from before ends too.
@@ -43,7 +45,9 @@ from ipamd.net.nft_elements import TABLE
 PODS: Final = "pods"
 EIP_PODS: Final = "eip_pods"
 POD_SOURCES: Final = "pod_sources"
-OF_PODS: Final = (PODS, EIP_PODS, POD_SOURCES)
+EXCLUSIVE_PODS: Final = "exclusive_pods"
+"""Pods with an ENI of their own; the set is there only where such Pods may be."""
+OF_PODS: Final = (PODS, EIP_PODS, POD_SOURCES, EXCLUSIVE_PODS)
 """The maps and sets whose elements come and go with Pods."""
 _DIRECT: Final = "direct_cidrs"
 _UNMASQUERADED: Final = "unmasqueraded_cidrs"
@@ -82,6 +86,7 @@ def create(config: DataPlaneConfig, ranges: Ranges, enis: Sequence[EniLink]) -> 
         (_SOURCES, "a Pod by its own link", _by_its_link),
         (_SOURCES, "a Pod speaks as itself", _of_another),
         *(("prerouting", *rule) for rule in _prerouting(config, enis[:1])),
+        *(("postrouting", *rule) for rule in _exclusive(config)),
         ("postrouting", "leaves by an ENI", [_vmap({"meta": {"key": "oif"}}, _DEPARTURES)]),
     ]
     for eni in enis:
@@ -91,7 +96,7 @@ def create(config: DataPlaneConfig, ranges: Ranges, enis: Sequence[EniLink]) -> 
             rules.append(rule)
     return [
         {"add": {"table": {"family": "ip", "name": TABLE}}},
-        *_sets(),
+        *_sets(config),
         *({"add": {"chain": {**_HERE, "name": chain, **_HOOKS.get(chain, {})}}} for chain in chains),
         *({"flush": {"chain": {**_HERE, "name": chain}}} for chain in chains),
         *_filled(_DIRECT, ranges.direct),
@@ -198,10 +203,12 @@ _to_loopback: Final[list[Command]] = [
 """portmap sets route_localnet on Pods' links; without it the kernel drops these by itself (CVE-2020-8558)."""
 
 
-def _sets() -> Iterator[Command]:
+def _sets(config: DataPlaneConfig) -> Iterator[Command]:
     yield {"add": {"map": {**_HERE, "name": PODS, "type": "ipv4_addr", "map": "verdict"}}}
     yield {"add": {"set": {**_HERE, "name": EIP_PODS, "type": "ipv4_addr"}}}
     yield {"add": {"set": {**_HERE, "name": POD_SOURCES, "type": ["iface_index", "ipv4_addr"]}}}
+    if config.exclusive_source:
+        yield {"add": {"set": {**_HERE, "name": EXCLUSIVE_PODS, "type": "ipv4_addr"}}}
     for name in (_DIRECT, _UNMASQUERADED):
         yield {"add": {"set": {**_HERE, "name": name, "type": "ipv4_addr", "flags": ["interval"]}}}
     yield {"add": {"map": {**_HERE, "name": _ARRIVALS, "type": "iface_index", "map": "verdict"}}}
@@ -233,6 +240,21 @@ def _prerouting(config: DataPlaneConfig, primary: Sequence[EniLink]) -> Iterator
         by_primary = {"match": {"op": "==", "left": way, "right": link.name}}
         unmasqueraded = _in(_DESTINATION, _UNMASQUERADED)
         yield "a Pod, to where nobody masquerades", [unmasqueraded, by_primary, _vmap(_SOURCE, PODS)]
+
+
+def _exclusive(config: DataPlaneConfig) -> Iterator[tuple[str, list[Command]]]:
+    """Give the node's address to what the VPC would drop, or what would not be answered by the node."""
+    if not config.exclusive_source:
+        return
+    as_node: Command = {"snat": {"addr": config.exclusive_source}}
+    by_service = {"match": {"op": "in", "left": {"ct": {"key": "status"}}, "right": "dnat"}}
+    to_its_link, elsewhere = (
+        {"match": {"op": op, "left": {"meta": {"key": "oifname"}}, "right": f"{names.HOST_VETH_PREFIX}*"}}
+        for op in ("==", "!=")
+    )
+    to_pod = [_in(_DESTINATION, EXCLUSIVE_PODS), to_its_link, by_service]
+    yield "by a Service to a Pod with an ENI", [*to_pod, as_node]
+    yield "from a Pod with an ENI, by the node", [_in(_SOURCE, EXCLUSIVE_PODS), elsewhere, as_node]
 
 
 def _eni_rules(config: DataPlaneConfig, eni: EniLink) -> Iterator[tuple[str, str, list[Command]]]:

@@ -34,6 +34,7 @@ def of(
         pod_sources=_sources(elements),
         eni_marks=frozenset(mark for mark in marks if mark),
         ipv6_guard=ipv6_guard,
+        exclusive_pods=frozenset(elements.listed(ruleset.EXCLUSIVE_PODS)),
     )
 
 

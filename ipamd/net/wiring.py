@@ -24,8 +24,19 @@ from collections.abc import Iterator, Sequence
 
 from ipamd.core import errors, names
 from ipamd.core.names import HostEnd
-from ipamd.net import ipv6_guard, links, netlink, netns, nft_elements, pod_side, rtnetlink, ruleset
+from ipamd.net import (
+    exclusive_eni,
+    ipv6_guard,
+    links,
+    netlink,
+    netns,
+    nft_elements,
+    pod_side,
+    rtnetlink,
+    ruleset,
+)
 from ipamd.net.kernel_listing import KernelListing
+from ipamd.net.marks import EXCLUSIVE_TABLE
 from ipamd.net.model import PodLink, PodWiring, checked_host_end, checked_ip
 from ipamd.net.netlink import ROUTE, NetlinkSocket
 from ipamd.net.nft_elements import Change, Element, Elements
@@ -44,6 +55,7 @@ def wire(pod: PodWiring, elements: Elements, sysctls: Sysctls) -> PodLink:
     with netns.opened(pod.netns_path) as namespace, contextlib.ExitStack() as undo:
         undo.callback(_take_back, pod, elements)
         made = _make_link(pod, namespace, sysctls)
+        return_eni(pod, sysctls)
         _connect(pod, made.host_ifindex, elements)
         undo.pop_all()
     return made
@@ -61,11 +73,12 @@ def prepared(pod: PodWiring, sysctls: Sysctls) -> Iterator[PodLink]:
         undo.pop_all()
 
 
-def swap(pod: PodWiring, made: PodLink, elements: Elements) -> None:
+def swap(pod: PodWiring, made: PodLink, elements: Elements, sysctls: Sysctls) -> None:
     """Lead the address to a link that was prepared; after a KernelError it leads where it did.
 
     The route, which decides, comes last; then the other link loses the address.
     """
+    return_eni(pod, sysctls)
     elements.apply(_element_changes(pod, elements))
     _route(pod, made.host_ifindex)
     try:
@@ -73,6 +86,20 @@ def swap(pod: PodWiring, made: PodLink, elements: Elements) -> None:
     except errors.IpamError:
         # The address is led to the new link; the next repair takes it from the other one.
         log.exception("could not let %s in by %s alone", pod.ip, pod.host_veth)
+
+
+def return_eni(pod: PodWiring, sysctls: Sysctls) -> None:
+    """Make the ENI that the Pod has as a whole, if it has one, the Pod's interface."""
+    if pod.own_eni is not None:
+        with netns.opened(pod.netns_path) as namespace:
+            exclusive_eni.enter(pod, pod.own_eni, namespace, sysctls)
+
+
+def forget_exclusive(ip: str, elements: Elements) -> None:
+    """Count an address no longer to the Pods with an ENI of their own."""
+    elements.apply(elements.removal(ruleset.EXCLUSIVE_PODS, ip))
+    with NetlinkSocket(ROUTE) as channel:
+        channel.change(rtnetlink.delete_host_route(ip, EXCLUSIVE_TABLE))
 
 
 def _make_link(pod: PodWiring, namespace: int, sysctls: Sysctls) -> PodLink:
@@ -188,7 +215,7 @@ def _make_veth(pod: PodWiring, namespace: int) -> None:
     before a process can die: there is no link of ours that does not tell its sandbox.
     """
     host = VethEnd(pod.host_veth, pod.host_mac, pod.mtu)
-    end = VethEnd(pod.ifname, pod.pod_mac, pod.mtu)
+    end = VethEnd(pod.veth, pod.pod_mac, pod.mtu)
     make = rtnetlink.add_veth(host, end, namespace, f"make veth {pod.host_veth} for {pod.ip}")
     tell = [rtnetlink.set_alias(pod.host_veth, pod.alias)] if pod.alias else []
     with NetlinkSocket(ROUTE) as channel:
@@ -196,7 +223,7 @@ def _make_veth(pod: PodWiring, namespace: int) -> None:
             channel.change(rtnetlink.delete_link(pod.host_veth))
             if channel.change(make, *tell)[0] == errno.EEXIST:
                 raise errors.InvalidInputError(
-                    f"interface {pod.ifname} exists already in {pod.netns_path}",
+                    f"interface {pod.veth} exists already in {pod.netns_path}",
                     advice="the runtime has to give a name that is free in the sandbox, or a new sandbox",
                 )
 
@@ -204,7 +231,8 @@ def _make_veth(pod: PodWiring, namespace: int) -> None:
 def _connect(pod: PodWiring, host_ifindex: int, elements: Elements) -> None:
     _route(pod, host_ifindex)
     # Only of an address that was wired before something may be left: most ADDs need no list.
-    again = elements.lookup(ruleset.PODS, pod.ip) is not None
+    of_mode = ruleset.PODS if pod.own_eni is None else ruleset.EXCLUSIVE_PODS
+    again = elements.lookup(of_mode, pod.ip) is not None
     stale = _source_removals(pod.ip, elements, but=host_ifindex) if again else []
     source = nft_elements.add(ruleset.POD_SOURCES, Element(pod.ip, ifindex=host_ifindex))
     elements.apply([*_element_changes(pod, elements), source, *stale])
@@ -216,12 +244,16 @@ def _route(pod: PodWiring, host_ifindex: int) -> None:
         channel.change(
             # First: a link that is down takes no route.
             rtnetlink.set_link(host_ifindex, up, mtu=pod.mtu, alias=pod.alias, accept_local=True),
-            rtnetlink.set_host_route(pod.ip, host_ifindex, f"add route {pod.ip}/32 dev {pod.host_veth}"),
+            rtnetlink.set_host_route(
+                pod.ip, host_ifindex, f"add route {pod.ip}/32 dev {pod.host_veth}", pod.table
+            ),
             rtnetlink.set_proxy(names.GATEWAY_IP, host_ifindex, f"answer ARP on {pod.host_veth}"),
         )
 
 
 def _element_changes(pod: PodWiring, elements: Elements) -> list[Change]:
+    if pod.own_eni is not None:
+        return [nft_elements.add(ruleset.EXCLUSIVE_PODS, Element(pod.ip))]
     to_eni = nft_elements.add(ruleset.PODS, Element(pod.ip, ruleset.pod_chain(pod.eni_mark)))
     return [to_eni, *_eip_changes(pod.ip, elements, wanted=pod.eip)]
 
@@ -250,6 +282,9 @@ def _eip_changes(ip: str, elements: Elements, *, wanted: bool) -> list[Change]:
 
 def _take_back(pod: PodWiring, elements: Elements) -> None:
     try:
+        if pod.own_eni is not None:
+            exclusive_eni.bring_back(pod.own_eni.mac, pod.netns_path)
+            forget_exclusive(pod.ip, elements)
         unwire(pod.ip, pod.host_end, elements)
     except errors.IpamError:
         # The failure that led here is the one to be told; the next ADD or the repair removes what stayed.
@@ -258,6 +293,8 @@ def _take_back(pod: PodWiring, elements: Elements) -> None:
 
 def _take_link_back(pod: PodWiring) -> None:
     try:
+        if pod.own_eni is not None:
+            exclusive_eni.bring_back(pod.own_eni.mac, pod.netns_path)
         ifindex = find(pod.host_end)
         if ifindex is not None:
             remove_link(ifindex)

@@ -27,6 +27,8 @@ from ipamd.store import rows, schema
 
 BOOT_ID = "boot_id"
 """Under which name the store keeps the boot that its times are of."""
+EXCLUSIVE_ENIS = "exclusive_enis"
+"""Under which name it keeps the ENIs that one Pod each has as a whole: it tells their addresses apart."""
 
 
 class StoreError(IpamError):
@@ -90,8 +92,9 @@ class Database:
         with self._guard, self._translated("read"):
             leases = {row["ip"]: row for row in map(dict, self._connection.execute("SELECT * FROM leases"))}
             found = list(map(dict, self._connection.execute("SELECT * FROM addresses")))
+        exclusive = {entry["eni_id"] for entry in self.fact(EXCLUSIVE_ENIS) or ()}
         try:
-            return [rows.decode(row, leases.get(row["ip"])) for row in found]
+            return [rows.decode(row, leases.get(row["ip"]), exclusive) for row in found]
         except ValueError as e:
             raise DamagedError(f"the store {self._path} holds a row that is not valid: {e}") from e
 

@@ -5,6 +5,7 @@ not make a valid address raises ValueError: the file was not written by us, or i
 the boot that the fact `boot_id` names; `ipamd.core.ledger.restart` judges them when they are read again.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -64,8 +65,11 @@ def encode(address: states.Address) -> Rows:
     return Rows(address=row, lease=_encode_lease(address.ip, state))
 
 
-def decode(row: Row, lease: Row | None) -> states.Address:
-    """Return the address that the rows stand for; ValueError when they stand for none."""
+def decode(row: Row, lease: Row | None, exclusive_enis: Collection[str] = ()) -> states.Address:
+    """Return the address that the rows stand for; ValueError when they stand for none.
+
+    Which ENIs are exclusive is told by a fact, not by the row: a release before must be able to read it.
+    """
     try:
         address = states.Address(
             ip=row["ip"],
@@ -74,6 +78,7 @@ def decode(row: Row, lease: Row | None) -> states.Address:
             added_at=_instant(row["added_at"]),
             missing_since=None if row["missing_since"] is None else _instant(row["missing_since"]),
             eip=_decode_eip(row),
+            exclusive=row["eni_id"] in exclusive_enis,
         )
         states.check(address)
     except (KeyError, TypeError, states.IllegalMoveError) as e:

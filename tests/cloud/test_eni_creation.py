@@ -2,7 +2,7 @@
 
 import pytest
 
-from ipamd.cloud.eni_creation import NODE_TAG
+from ipamd.cloud.eni_creation import EXCLUSIVE_NODE_TAG, NODE_TAG
 from ipamd.core import model
 from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.cloud_errors.kind import CloudErrorKind
@@ -42,6 +42,14 @@ def test_it_is_available_attached_and_tagged_when_the_call_returns(cloud, region
 def test_without_secondary_addresses_and_groups_it_has_its_own_address_only(cloud, node, soon):
     eni = cloud.create_and_attach_eni(request(node, secondary_ips=0, security_groups=()), "token-1", soon())
     assert [address.primary for address in eni.addresses] == [True]
+
+
+def test_an_exclusive_eni_is_extended_and_tagged_apart(cloud, region, node, soon):
+    eni = cloud.create_and_attach_eni(request(node, secondary_ips=0, exclusive=True), "token-1", soon())
+    assert eni.extended
+    assert eni.tags == {"tke-clusterId": "cls-1", EXCLUSIVE_NODE_TAG: node}
+    assert cloud.describe_eni_limits(node, soon()).extended == 19
+    assert not any(found.extended for found in cloud.describe_enis(node, soon()) if found.primary)
 
 
 @pytest.mark.parametrize("fault", [FaultKind.TIMEOUT_AFTER, FaultKind.BROKEN_JSON, FaultKind.HTTP_500])

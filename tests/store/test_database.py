@@ -15,7 +15,7 @@ from ipamd.core import errors, model, names
 from ipamd.core.ledger import ledger, restart, states
 from ipamd.core.timing.boottime import BOOT
 from ipamd.store import recovery, schema
-from ipamd.store.database import DamagedError, Database, Intent, StoreError, set_aside
+from ipamd.store.database import EXCLUSIVE_ENIS, DamagedError, Database, Intent, StoreError, set_aside
 from tests.random_addresses import any_address
 
 NOW = 1000.0
@@ -40,6 +40,16 @@ def some_address(ip="10.0.1.10", container="c1", eip_id=""):
         added_at=NOW,
         eip=states.Binding(eip_id=eip_id, public_ip="", stage=states.BindStage.BOUND) if eip_id else None,
     )
+
+
+def test_addresses_of_exclusive_enis_are_known_again(path):
+    with Database(path) as database:
+        database.put_fact(EXCLUSIVE_ENIS, [{"eni_id": "eni-1"}])
+        whole = replace(some_address(), exclusive=True)
+        shared = replace(some_address("10.0.1.11", "c2"), eni_id="eni-2")
+        database.commit(ledger.Ledger().changed(whole, shared))
+    with Database(path) as database:
+        assert set(database.load()) == {whole, shared}
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)

@@ -8,6 +8,7 @@ from ipamd.core import model
 
 EIP_RESOURCE = "tke.cloud.tencent.com/eip"
 ENI_IP_RESOURCE = "tke.cloud.tencent.com/eni-ip"
+DIRECT_ENI_RESOURCE = "tke.cloud.tencent.com/direct-eni"
 
 MOST_PUBLIC_IPS = 10
 """The last row of the table: 48 vCPUs and more."""

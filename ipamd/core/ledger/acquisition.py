@@ -26,6 +26,8 @@ class Attachment:
     """Whether the Pod is not to start before its EIP is bound."""
     eip_id: str = ""
     """The EIP of the Pod's claim, when known: the address that still has it is preferred."""
+    exclusive: bool = False
+    """Whether the Pod asks for an ENI of its own."""
 
     def assigned(self, now: Boottime) -> Assigned:
         """Return the state of an address that this sandbox has from now on."""
@@ -58,7 +60,7 @@ def acquire(ledger: Ledger, attachment: Attachment, cooldown: float, now: Bootti
     candidates = [a for a in ledger.of_name(attachment.pod) if resumable(a, attachment)]
     if candidates:
         chosen = min(candidates, key=lambda a: _preference(a, attachment))
-    elif available := ledger.available:
+    elif available := ledger.available_enis if attachment.exclusive else ledger.available:
         chosen = min(available, key=_idle_since)
     else:
         return Transition(ledger)
@@ -101,7 +103,7 @@ def resumable(address: Address, attachment: Attachment) -> bool:
     state, pod = address.state, attachment.pod
     if not isinstance(state, _OF_PODS) or state.pod is None or state.pod.name != pod.name:
         return False
-    if address.quarantined:
+    if address.quarantined or address.exclusive != attachment.exclusive:
         return False
     if isinstance(state, Occupied):
         return state.pod == pod

@@ -34,6 +34,9 @@ class CloudListing:
     """One complete DescribeNetworkInterfaces answer for this instance, all pages, our own ENIs only."""
 
     enis: tuple[model.Eni, ...]
+    """Those that Pods share, by their secondary addresses."""
+    exclusive: tuple[model.Eni, ...] = ()
+    """Those that are for one Pod each, by their primary address."""
     as_of: Boottime
     """When the question was sent: what was learned later is not contradicted by it."""
     loose: frozenset[str] = frozenset()
@@ -57,10 +60,12 @@ def observe(
     recorded = {a.eip.eip_id: a.ip for a in ledger.addresses.values() if a.eip is not None}
     listed = {
         a.ip: (eni.eni_id, _without_foreign_eip(a, recorded))
-        for eni in listing.enis
+        for enis, exclusive in ((listing.enis, False), (listing.exclusive, True))
+        for eni in enis
         for a in eni.addresses
-        if _usable(a)
+        if _usable(a, exclusive=exclusive)
     }
+    owned = {eni.eni_id for eni in listing.exclusive}
     changed: list[Address] = []
     forget: list[str] = []
     for address in ledger.addresses.values():
@@ -78,7 +83,8 @@ def observe(
             changed.append(after)
     for ip, (eni_id, entry) in listed.items():
         if ip not in ledger.addresses and entry.state is model.IpState.AVAILABLE:
-            changed.append(_new(eni_id, entry, (wired or {}).get(ip), now))
+            new = _new(eni_id, entry, (wired or {}).get(ip), now)
+            changed.append(replace(new, exclusive=True) if eni_id in owned else new)
     return ledger.changed(*changed, forget=forget)
 
 
@@ -104,8 +110,8 @@ def lost_eni(ledger: Ledger, eni_ids: Iterable[str], now: Boottime) -> Transitio
     return ledger.changed(*(replace(address, missing_since=now) for address in lost))
 
 
-def _usable(entry: model.EniAddress) -> bool:
-    return not entry.primary and entry.state is not model.IpState.DELETING
+def _usable(entry: model.EniAddress, *, exclusive: bool) -> bool:
+    return entry.primary == exclusive and entry.state is not model.IpState.DELETING
 
 
 def _without_foreign_eip(entry: model.EniAddress, recorded: dict[str, str]) -> model.EniAddress:

@@ -80,8 +80,27 @@ class Ledger:
 
     @property
     def available(self) -> list[Address]:
-        """The addresses that a Pod may have now: warm and listed by the cloud."""
-        return [a for a in self.addresses.values() if isinstance(a.state, Warm) and not a.quarantined]
+        """The addresses of shared ENIs that a Pod may have now: warm and listed by the cloud."""
+        return [a for a in self.addresses.values() if _is_free(a) and not a.exclusive]
+
+    @property
+    def available_enis(self) -> list[Address]:
+        """The exclusive ENIs that a Pod may have now, by their addresses."""
+        return [a for a in self.addresses.values() if _is_free(a) and a.exclusive]
+
+    @property
+    def shared(self) -> "Ledger":
+        """The part that is about addresses of shared ENIs."""
+        return self._part(exclusive=False)
+
+    @property
+    def exclusive(self) -> "Ledger":
+        """The part that is about exclusive ENIs."""
+        return self._part(exclusive=True)
+
+    def _part(self, *, exclusive: bool) -> "Ledger":
+        found = {ip: a for ip, a in self.addresses.items() if a.exclusive == exclusive}
+        return self if len(found) == len(self.addresses) else Ledger(MappingProxyType(found))
 
     def changed(self, *puts: Address, forget: Iterable[str] = ()) -> "Transition":
         """Return the transition that stores these addresses (the first is its subject) and forgets those."""
@@ -122,6 +141,10 @@ class AddressHold:
 
     until: Boottime
     by_name: bool
+
+
+def _is_free(address: Address) -> bool:
+    return isinstance(address.state, Warm) and not address.quarantined
 
 
 def release(

@@ -137,7 +137,7 @@ class Binding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """One secondary private address and everything the node knows about it.
+    """One private address for Pods and everything the node knows about it.
 
     Invariant: a Warm, Cooling or Unassigning address has no EIP, an Unbinding one has.
     """
@@ -151,6 +151,8 @@ class Address:
     missing_since: Boottime | None = None
     """Since when the cloud does not list it. Such an address is in quarantine: never given out, not forgotten
     while it has an owner or an EIP."""
+    exclusive: bool = False
+    """Whether it is the primary address of an ENI that one Pod has as a whole, and stands for that ENI."""
 
     @property
     def quarantined(self) -> bool:

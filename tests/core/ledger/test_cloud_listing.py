@@ -52,6 +52,18 @@ def test_available_secondary_addresses_come_in_warm_and_the_primary_never_does()
     assert current.addresses[IP].state == states.Warm(since=NOW)
 
 
+def test_of_an_exclusive_eni_the_primary_address_comes_in_and_stands_for_it():
+    (eni,) = listing(entry(), eni_id="eni-9").enis
+
+    current = observed(ledger.Ledger(), cloud_listing.CloudListing(enis=(), exclusive=(eni,), as_of=NOW))
+
+    assert set(current.addresses) == {"10.0.1.2"}
+    assert [(a.ip, a.eni_id) for a in current.available_enis] == [("10.0.1.2", "eni-9")]
+    assert current.available == []
+    assert current.shared.addresses == {}
+    assert current.exclusive is current
+
+
 def test_unknown_address_with_an_eip_is_kept_out_of_the_pool():
     current = observed(ledger.Ledger(), listing(entry(eip_id="eip-9")))
 

@@ -23,6 +23,8 @@ HOLD = 120.0
 SPANS = restart.Spans(hold=HOLD, cooldown=COOLDOWN)
 ENI = "eni-1"
 IPS = [f"10.0.1.{n}" for n in range(10, 15)]
+EXCLUSIVE_IPS = [f"10.0.1.{n}" for n in range(20, 23)]
+"""Primary addresses of ENIs that Pods have as a whole."""
 
 
 class NodeMachine(RuleBasedStateMachine):
@@ -53,15 +55,24 @@ class NodeMachine(RuleBasedStateMachine):
         return model.PodRef(namespace="default", name=name, uid=f"{name}-{self.incarnation[name]}")
 
     def listing(self, left_out=()):
+        shown = sorted(self.cloud_ips.difference(left_out))
+        eni = self.eni(ENI, [ip for ip in shown if ip in IPS], primary=False)
+        whole = tuple(self.eni(f"eni-{ip}", [ip], primary=True) for ip in shown if ip in EXCLUSIVE_IPS)
+        doubtful = cloud_listing.doubtful(self.current, (eni, *whole))
+        loose = {eip_id for eip_id, a in doubtful.items() if self.cloud_eips.get(a.ip) != eip_id}
+        return cloud_listing.CloudListing(
+            enis=(eni,), exclusive=whole, as_of=self.now, loose=frozenset(loose)
+        )
+
+    def eni(self, eni_id, ips, *, primary):
         entries = tuple(
             model.EniAddress(
-                ip=ip, primary=False, state=model.IpState.AVAILABLE, eip_id=self.cloud_eips.get(ip, "")
+                ip=ip, primary=primary, state=model.IpState.AVAILABLE, eip_id=self.cloud_eips.get(ip, "")
             )
-            for ip in sorted(self.cloud_ips)
-            if ip not in left_out
+            for ip in ips
         )
-        eni = model.Eni(
-            eni_id=ENI,
+        return model.Eni(
+            eni_id=eni_id,
             mac="",
             vpc_id="",
             subnet_id="",
@@ -70,9 +81,6 @@ class NodeMachine(RuleBasedStateMachine):
             instance_id="",
             addresses=entries,
         )
-        doubtful = cloud_listing.doubtful(self.current, (eni,))
-        loose = {eip_id for eip_id, a in doubtful.items() if self.cloud_eips.get(a.ip) != eip_id}
-        return cloud_listing.CloudListing(enis=(eni,), as_of=self.now, loose=frozenset(loose))
 
     def record_freed(self):
         for address in self.current.in_state(states.Cooling):
@@ -88,22 +96,29 @@ class NodeMachine(RuleBasedStateMachine):
         self.cloud_ips.update(ips)
         self.apply(ledger.adopt(self.current, ENI, ips, self.now))
 
-    @rule(lost=st.booleans())
-    def unassign(self, lost):
-        if not self.current.available:
+    @rule()
+    def attach_an_exclusive_eni(self):
+        self.cloud_ips.update([ip for ip in EXCLUSIVE_IPS if ip not in self.cloud_ips][:1])
+        self.apply(cloud_listing.observe(self.current, self.listing(), self.now))
+
+    @rule(lost=st.booleans(), exclusive=st.booleans())
+    def unassign(self, lost, exclusive):
+        available = self.current.available_enis if exclusive else self.current.available
+        if not available:
             return
-        ip = self.current.available[-1].ip
+        ip = available[-1].ip
         self.apply(ledger.retire(self.current, [ip], self.now))
         self.cloud_ips.discard(ip)
         self.cloud_eips.pop(ip, None)
         if not lost:
             self.apply(ledger.forget(self.current, [ip]))
 
-    @rule(name=st.sampled_from(["web-0", "web-1", "job"]))
-    def add(self, name):
+    @rule(name=st.sampled_from(["web-0", "web-1", "job"]), exclusive=st.booleans())
+    def add(self, name, exclusive):
+        """Annotations of a Pod may be changed: its next sandbox is of the other mode."""
         self.containers += 1
         key = model.SandboxKey(container_id=f"c{self.containers}", ifname="eth0")
-        attachment = acquisition.Attachment(key=key, pod=self.pod(name))
+        attachment = acquisition.Attachment(key=key, pod=self.pod(name), exclusive=exclusive)
         before = self.current
         transition = self.apply(acquisition.acquire(self.current, attachment, COOLDOWN, self.now))
         if transition.address is None:
@@ -118,7 +133,9 @@ class NodeMachine(RuleBasedStateMachine):
             self.apply(ledger.release(self.current, address.state.key, None, COOLDOWN, self.now))
         self.record_freed()
         assert not previous.quarantined, "given although the cloud does not list it"
-        own = [a.ip for a in before.of_name(attachment.pod) if a.pod == attachment.pod and not a.quarantined]
+        assert previous.exclusive == exclusive, "an address of the other mode"
+        of_mode = before.exclusive if exclusive else before.shared
+        own = [a.ip for a in of_mode.of_name(attachment.pod) if a.pod == attachment.pod and not a.quarantined]
         assert ip in own or not own, "the Pod's own address was passed over"
         if previous.pod is not None and previous.pod != attachment.pod:
             assert (
@@ -198,7 +215,7 @@ class NodeMachine(RuleBasedStateMachine):
         self.apply(ledger.expire(self.current, COOLDOWN, self.now))
         self.record_freed()
 
-    @rule(left_out=st.sets(st.sampled_from(IPS), max_size=3))
+    @rule(left_out=st.sets(st.sampled_from(IPS + EXCLUSIVE_IPS), max_size=3))
     def remember_a_listing(self, left_out):
         """It may be late by the time it is taken in, and it may be short."""
         self.snapshots.append(self.listing(left_out))

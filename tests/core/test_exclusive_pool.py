@@ -1,0 +1,96 @@
+"""Which ENIs for single Pods a node orders and gives back."""
+
+from dataclasses import replace
+
+import pytest
+
+from ipamd.core import exclusive_pool, model
+from ipamd.core.errors import InvalidInputError
+from ipamd.core.exclusive_pool import CreateExclusiveEni, EniTargets, ExclusiveFacts, RemoveEni
+from ipamd.core.ledger import acquisition, ledger, states
+from ipamd.core.pool import ShortenHolds
+
+NOW = 1000.0
+COOLDOWN = 30.0
+
+
+def enis(*ages):
+    """Warm ENIs, each idle for so long."""
+    return ledger.Ledger.of(
+        states.Address(
+            ip=f"10.0.1.{n}",
+            eni_id=f"eni-{n}",
+            state=states.Warm(since=NOW - age),
+            added_at=NOW - 500,
+            exclusive=True,
+        )
+        for n, age in enumerate(ages, 10)
+    )
+
+
+def facts(current, **changes):
+    given = {"enis": len(current.addresses), "limit": 4, "targets": EniTargets()}
+    return ExclusiveFacts(ledger=current, **{**given, **changes})
+
+
+def owned(current, name):
+    key = model.SandboxKey(container_id=f"c-{name}", ifname="eth0")
+    pod = model.PodRef(namespace="default", name=name, uid=name)
+    attachment = acquisition.Attachment(key=key, pod=pod, exclusive=True)
+    return acquisition.acquire(current, attachment, COOLDOWN, NOW).ledger, key
+
+
+def held(current, name, until):
+    current, key = owned(current, name)
+    return ledger.release(current, key, ledger.AddressHold(until=until, by_name=False), COOLDOWN, NOW).ledger
+
+
+def test_one_eni_is_kept_warm():
+    assert exclusive_pool.plan(facts(enis()), NOW) == [CreateExclusiveEni()]
+    assert exclusive_pool.plan(facts(enis(5)), NOW) == []
+
+
+def test_one_is_created_at_a_time():
+    short = facts(enis(), waiting=3)
+    assert exclusive_pool.plan(short, NOW) == [CreateExclusiveEni()]
+    assert exclusive_pool.plan(replace(short, creating=True), NOW) == []
+
+
+def test_pods_that_wait_are_served_beyond_the_target():
+    current, _ = owned(enis(5), "web-0")
+
+    assert exclusive_pool.wanted(facts(current, waiting=1)) == 2
+    assert exclusive_pool.room(facts(current)) == 3
+
+
+@pytest.mark.parametrize("changes", [{"limit": 0}, {"may_create": False}])
+def test_nothing_is_ordered_that_cannot_come(changes):
+    assert exclusive_pool.plan(facts(enis(), **changes), NOW) == []
+
+
+def test_where_the_node_is_full_holds_give_way_to_pods_that_wait():
+    current = held(held(enis(5, 5), "web-0", NOW + 300), "web-1", NOW + 100)
+    full = facts(current, limit=2, waiting=1)
+
+    assert exclusive_pool.plan(full, NOW) == [ShortenHolds(ips=("10.0.1.11",), until=NOW + 10)]
+    assert exclusive_pool.plan(replace(full, waiting=0), NOW) == [], "nobody waits"
+
+
+def test_what_is_surplus_goes_one_by_one_the_longest_idle_first():
+    surplus = facts(enis(5, 50, 7))
+
+    assert exclusive_pool.plan(surplus, NOW) == [RemoveEni(eni_id="eni-11", ip="10.0.1.11")]
+    assert exclusive_pool.plan(replace(surplus, last_release=NOW - 60), NOW) == []
+
+
+def test_without_the_mode_all_that_is_free_goes_back():
+    assert exclusive_pool.plan(facts(enis(5), targets=exclusive_pool.NONE), NOW) == [
+        RemoveEni(eni_id="eni-10", ip="10.0.1.10")
+    ]
+    assert exclusive_pool.plan(facts(enis(), targets=exclusive_pool.NONE, limit=0), NOW) == []
+
+
+@pytest.mark.parametrize(("least", "most"), [(-1, 0), (2, 1)])
+def test_targets_that_contradict_themselves_are_refused(least, most):
+    with pytest.raises(InvalidInputError, match=f"min is {least}, max is {most}"):
+        EniTargets(min_warm=least, max_warm=most)
