@@ -18,6 +18,7 @@ from ipamd.agent import answers as answers_of_node
 from ipamd.agent import parts as parts_of_node
 from ipamd.agent.cni import build as cni_room
 from ipamd.agent.cni.service import Observe
+from ipamd.agent.exclusive import build as exclusive_room
 from ipamd.agent.live_facts import LiveFacts
 from ipamd.agent.node import build as node_room
 from ipamd.agent.options import AgentSettings
@@ -81,6 +82,7 @@ class Agent:
         # Not before the first look: what the cloud has must not be asked for again.
         self._working = (
             *pool_room.run(parts.pool),
+            exclusive_room.run(parts.exclusive_pool, parts.exclusive),
             *parts.eips.bind,
             node_room.offer(parts.resources),
             Service(name="facts", start=facts.start, stop=facts.stop, grace=_GRACE),

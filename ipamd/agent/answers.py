@@ -137,6 +137,7 @@ def _server(
         enis=parts.enis,
         pods=parts.pods,
         pool=parts.pool.pool,
+        exclusive_pool=parts.exclusive_pool,
         eips=parts.eips,
     )
     identity = Identity(

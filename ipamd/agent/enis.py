@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from ipamd.agent.exclusive_enis import ExclusiveEnis
 from ipamd.agent.pods.unknown_owners import UnknownOwners
 from ipamd.agent.pods.wiring import gateway_of
 from ipamd.agent.shared_ledger import SharedLedger
@@ -89,7 +90,7 @@ class NodeEnis:
     Thread safety: any thread may call any method; looks are made one after another.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what an ENI touches
         self,
         instance: model.Instance,
         *,
@@ -98,6 +99,7 @@ class NodeEnis:
         shared_ledger: SharedLedger,
         database: Database,
         unknown_owners: UnknownOwners,
+        exclusive: ExclusiveEnis,
     ) -> None:
         """Take the instance, who lists its ENIs and sets them up, and where they are written down."""
         self._instance = instance
@@ -106,6 +108,8 @@ class NodeEnis:
         self._shared_ledger = shared_ledger
         self._database = database
         self._unknown_owners = unknown_owners
+        self.exclusive = exclusive
+        """Those that Pods have as a whole: looked at together with the shared ones."""
         self._looking = threading.Lock()
         self._changing = threading.Lock()
         self._known = _Known()
@@ -140,7 +144,7 @@ class NodeEnis:
     def link(self, eni_id: str) -> EniLink | None:
         """Return the kernel's side of an ENI, None when it has none."""
         eni = self._known.enis.get(eni_id)
-        return eni.link if eni else None
+        return eni.link if eni else self.exclusive.link(eni_id)
 
     def problems(self) -> list[str]:
         """Return a sentence for each ENI that cannot carry Pods."""
@@ -168,9 +172,11 @@ class NodeEnis:
             as_of, asked = self._shared_ledger.now(), self._shared_ledger.current
             listed = self._cloud.describe_enis(self._instance.instance_id, deadline)
             ours = [eni for eni in listed if self._is_ours(eni)]
-            others = [eni for eni in listed if not eni.primary and not self._is_ours(eni)]
-            self._learn_gateways(ours, deadline)
+            whole = [eni for eni in listed if self.exclusive.is_ours(eni)]
+            others = [eni for eni in listed if not eni.primary and eni not in ours and eni not in whole]
+            self._learn_gateways([*ours, *whole], deadline)
             self._await_links(eni.mac for eni in ours if eni.eni_id not in self._known.enis)
+            self._await_links(eni.mac for eni in self.exclusive.new(whole))
             with self._changing:
                 enis = {eni.eni_id: self._set_up_new(self._node_eni(eni)) for eni in ours}
                 unlisted = [eni for eni in self._known.enis.values() if eni.eni_id not in enis]
@@ -179,13 +185,15 @@ class NodeEnis:
                 self._known = replace(
                     self._known,
                     enis=MappingProxyType(known),
-                    foreign=len(others),
-                    public_ips=_public_ips(listed, set(enis)),
+                    foreign=sum(not eni.extended for eni in others),
+                    public_ips=_public_ips(listed, set(enis), {eni.eni_id for eni in whole}),
                     primary_groups=next((eni.security_groups for eni in listed if eni.primary), ()),
                 )
+            extended = sum(eni.extended for eni in others)
+            exclusive = self.exclusive.take_in(whole, self._gateways, extended, asked)
             visible = tuple(_visible(eni, enis[eni.eni_id]) for eni in ours)
-            loose = self._loose(cloud_listing.doubtful(asked, visible), deadline)
-            listing = cloud_listing.CloudListing(enis=visible, as_of=as_of, loose=loose)
+            loose = self._loose(cloud_listing.doubtful(asked, (*visible, *exclusive)), deadline)
+            listing = cloud_listing.CloudListing(enis=visible, exclusive=exclusive, as_of=as_of, loose=loose)
             self._shared_ledger.note(
                 lambda shared_ledger: cloud_listing.observe(
                     shared_ledger, listing, self._shared_ledger.now(), wired
@@ -349,13 +357,16 @@ def owners_of(shared_ledger: ledger.Ledger, eni_id: str) -> int:
     return sum(a.eni_id == eni_id for a in shared_ledger.in_state(Assigned, Held, Occupied))
 
 
-def _public_ips(listed: list[model.Eni], ours: set[str]) -> int:
-    """Count the public IPs at addresses that no Pod can have: of other ENIs, and the primary ones of ours."""
+def _public_ips(listed: list[model.Eni], ours: set[str], whole: set[str]) -> int:
+    """Count the public IPs at addresses that no Pod can have: of other ENIs, and the primary ones of ours.
+
+    Of a `whole` ENI, which one Pod has, the primary address is the Pod's.
+    """
     return sum(
         bool(address.public_ip or address.eip_id)
         for eni in listed
         for address in eni.addresses
-        if address.primary or eni.eni_id not in ours
+        if eni.eni_id not in whole and (address.primary or eni.eni_id not in ours)
     )
 
 

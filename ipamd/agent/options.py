@@ -14,6 +14,7 @@ from pathlib import Path
 from ipamd.core import places
 from ipamd.core.cni import conflist
 from ipamd.core.errors import InvalidInputError
+from ipamd.core.exclusive_pool import EniTargets
 from ipamd.core.kubernetes.external_dns import ExternalDns
 from ipamd.core.ledger.holds import HoldTimes
 from ipamd.core.ledger.restart import Spans
@@ -132,6 +133,33 @@ class AgentSettings(SharedSettings):
         "warn when a subnet of the node's addresses has fewer free ones than this (and than a quarter of it)",
         default=32,
         see="nodes.md#subnets",
+    )
+    direct_eni: bool = flag(
+        POOL,
+        "--direct-eni",
+        kinds.SWITCH,
+        "Pods with networks: tke-direct-eni get an ENI of their own",
+        default=False,
+    )
+    eni_targets: EniTargets = composed(
+        EniTargets,
+        min_warm=part(
+            POOL, "--eni-min-warm-target", kinds.whole(), "keep at least this many ENIs for such Pods"
+        ),
+        max_warm=part(
+            POOL, "--eni-max-warm-target", kinds.whole(), "keep at most this many ENIs for such Pods"
+        ),
+        release_interval=part(
+            POOL, "--eni-release-interval", kinds.duration(least=1), "between two surplus ENIs given back"
+        ),
+    )
+    direct_eni_node_cidrs: tuple[str, ...] = flag(
+        PODS,
+        "--direct-eni-node-cidrs",
+        kinds.CIDRS,
+        "what such Pods reach by the node, besides the node itself, Services and link-local addresses",
+        default=(),
+        unset="none",
     )
     eip_wait: bool = flag(
         PODS,

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from ipamd.agent.cni import build as cni_room
 from ipamd.agent.eips import build as eips_room
 from ipamd.agent.enis import NodeEnis
+from ipamd.agent.exclusive import build as exclusive_room
+from ipamd.agent.exclusive.pool import ExclusivePool
+from ipamd.agent.exclusive_enis import ExclusiveEnis
 from ipamd.agent.live_facts import LiveFacts
 from ipamd.agent.network_conf import build as network_conf_room
 from ipamd.agent.node import build as node_room
@@ -46,6 +49,8 @@ class NodeParts:
     pods: pods_room.NodePods
     enis: NodeEnis
     pool: pool_room.NodePool
+    exclusive: ExclusiveEnis
+    exclusive_pool: ExclusivePool
     eips: eips_room.NodeEips
     sandboxes: cni_room.Sandboxes
     ranges: NodeRanges
@@ -79,8 +84,13 @@ def build(
     database = opened.database
     shared_ledger = SharedLedger(database, opened.ledger)
     repair_log = RepairLog(clock=time.monotonic)
-    dataplane = _dataplane(settings, repair_log)
-    pods = pods_room.build(settings, client=client, shared_ledger=shared_ledger, dataplane=dataplane)
+    dataplane = _dataplane(settings, facts, opened, repair_log)
+    exclusive = ExclusiveEnis(
+        instance_id=facts.current.instance.instance_id, dataplane=dataplane, database=database
+    )
+    pods = pods_room.build(
+        settings, client=client, shared_ledger=shared_ledger, dataplane=dataplane, exclusive=exclusive
+    )
     enis = NodeEnis(
         facts.current.instance,
         cloud=cloud,
@@ -88,9 +98,20 @@ def build(
         shared_ledger=shared_ledger,
         database=database,
         unknown_owners=pods.unknown_owners,
+        exclusive=exclusive,
     )
     pool = pool_room.build(
         settings, facts, shared_ledger=shared_ledger, enis=enis, cloud=cloud, database=database
+    )
+    exclusive_pool = exclusive_room.pool(
+        settings,
+        facts,
+        shared_ledger=shared_ledger,
+        node_enis=enis,
+        enis=exclusive,
+        cloud=cloud,
+        database=database,
+        like=pool,
     )
     eips = eips_room.build(
         settings,
@@ -106,6 +127,7 @@ def build(
         settings, shared_ledger=shared_ledger, dataplane=dataplane, enis=enis, pods=pods
     )
     ranges = node_room.ranges(settings, facts, client=client, database=database)
+    node_room.reach_by_node(settings, facts, exclusive, ranges)
     recovery = node_room.recovery(opened, shared_ledger, enis)
     repair = node_room.repair(
         settings,
@@ -113,6 +135,7 @@ def build(
         shared_ledger=shared_ledger,
         dataplane=dataplane,
         enis=enis,
+        exclusive=exclusive,
         ranges=ranges,
         recovery=recovery,
         pods=pods,
@@ -120,7 +143,9 @@ def build(
         sandboxes=sandboxes,
         repaired=repair_log.note,
     )
-    resources = node_room.resources(settings, facts, client=client, pool=pool, enis=enis)
+    resources = node_room.resources(
+        settings, facts, client=client, pool=pool, exclusive_pool=exclusive_pool, enis=enis
+    )
     for trigger in (pool.trigger, eips.reconciler.trigger, resources.trigger):
         repair.outside.on_round(trigger)
     return NodeParts(
@@ -135,6 +160,8 @@ def build(
         pods=pods,
         enis=enis,
         pool=pool,
+        exclusive=exclusive,
+        exclusive_pool=exclusive_pool,
         eips=eips,
         sandboxes=sandboxes,
         ranges=ranges,
@@ -146,7 +173,9 @@ def build(
     )
 
 
-def _dataplane(settings: AgentSettings, repair_log: RepairLog) -> DataPlane:
+def _dataplane(
+    settings: AgentSettings, facts: LiveFacts, opened: store_recovery.Opened, repair_log: RepairLog
+) -> DataPlane:
     closed = (
         frozenset() if settings.pod_metadata_access else metadata_service.addresses(settings.metadata_url)
     )
@@ -155,6 +184,10 @@ def _dataplane(settings: AgentSettings, repair_log: RepairLog) -> DataPlane:
             pod_egress=PodEgress(settings.pod_egress),
             eip_source_nat_exemption=settings.eip_source_nat_exemption,
             closed_to_pods=closed,
+            # Pods of the mode run on when it is switched off.
+            exclusive_source=facts.current.instance.private_ip
+            if settings.direct_eni or opened.ledger.exclusive.addresses
+            else "",
             sysctl_root=settings.sysctl_root,
         ),
         repair_log.note,

@@ -194,6 +194,15 @@ class DataPlane:
         """Have an ENI that no Pod has down and out of the way; False when it is not on the node."""
         return exclusive_eni.put_away(checked_mac(mac))
 
+    def links_of_enis(self, macs: Iterable[str], seen: KernelListing) -> dict[str, bool]:
+        """Return those of the MACs whose link is on the node by a listing, and whether it is put away."""
+        wanted = frozenset(macs)
+        return {
+            link.mac: exclusive_eni.is_put_away(link)
+            for link in sorted(seen.links, key=lambda link: -link.ifindex)  # the oldest one counts
+            if link.mac in wanted
+        }
+
     def return_eni(self, pod: PodWiring) -> None:
         """Make an ENI that is on the node its Pod's interface again. Raises: IpamError."""
         wiring.return_eni(pod, self._sysctls)

@@ -99,6 +99,8 @@ class EniLink:
     mtu: int
     gateway: str = ""
     """Where its table leads; empty for the primary ENI, whose routes are the node's own."""
+    by_node: tuple[str, ...] = ()
+    """Of an ENI that goes into a Pod: what that Pod reaches by its second link (`OwnEni`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,8 +16,8 @@ the Service address that it was sent to.
                  other packets of known connections: the node's own routing
                  first packet of a Pod with EIP, to a direct CIDR, or to an address that nobody masquerades
                  and that the node would reach by its primary ENI: choose the Pod's ENI (pod_<mark>)
-    postrouting  where Pods have ENIs of their own: what a Service leads to one by the node, and what one sends
-                 by the node to elsewhere than a Pod, gets the node's address: the node has to see the answer
+    postrouting  where Pods have ENIs of their own: what a Service leads to one by the node, and what one says
+                 by the node to others than Pods, gets the node's address: the node has to see the answer
                  what leaves by the very ENI that was chosen for it keeps its address (depart_<mark>): decided
                  before (srcnat - 1) the MASQUERADE of kube-proxy and ip-masq-agent, which are never asked
 

@@ -24,16 +24,20 @@ _DAEMONS: Final = ("agent", "cloud", "controller", "grpc_server", "kube", "net",
 """The packages and modules that the daemons are made of."""
 _FILE_CHANGES: Final = {"rename", "symlink_to", "unlink", "write_bytes", "write_text"}
 _ACTION: Final = re.compile(
-    "(Allocate|Assign|Associate|Attach|Create|Delete|Describe|Detach|Disassociate|Migrate|Modify|Release|"
+    "(?!AttachType$)(Allocate|Assign|Associate|Attach|Create|Delete|Describe|Detach|Disassociate|Migrate|Modify|Release|"
     "Unassign)[A-Z][A-Za-z0-9]+"
 )
 _WRITES: Final = {"create", "replace", "patch", "delete"}
 _READS: Final = {"get", "list"}
 
 
+_EXCLUSIVE: Final = "only for Pods with ENIs of their own: no kill is tried there yet"
 NEVER_TAKEN: Final[Mapping[str, str]] = {
-    "cloud.DetachNetworkInterface": "no daemon gives an ENI back",
-    "cloud.DeleteNetworkInterface": "no daemon gives an ENI back",
+    "cloud.DetachNetworkInterface": _EXCLUSIVE,
+    "cloud.DeleteNetworkInterface": _EXCLUSIVE,
+    "nft.add.exclusive_pods": _EXCLUSIVE,
+    "nft.delete.exclusive_pods": _EXCLUSIVE,
+    "sysctl.rp_filter": _EXCLUSIVE,
     "kube.patch.events": "an Event that repeats itself; nothing of ours reads Events back",
     "nft.remove_table": "an uninstall, which no daemon does by itself",
     "nft.remove_ipv6_guard": "the same",

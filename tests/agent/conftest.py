@@ -45,7 +45,7 @@ class AgentBed(Bed):
 
     kube = None
     cloud = None
-    launcher = LAUNCHER
+    launcher: tuple[str, ...] = LAUNCHER
 
     def begin(self, *options, region=None, warm=3):
         self.options = [*OPTIONS, *options]

@@ -23,7 +23,8 @@ def is_action(text):
     more = ("Disassociate", "Migrate", "Modify", "Release", "Unassign")
     verb = next((verb for verb in verbs + more if text.startswith(verb)), "")
     noun = text.removeprefix(verb)
-    return bool(verb) and noun.isalpha() and noun[0].isupper()
+    is_field = text == "AttachType"
+    return bool(verb) and noun.isalpha() and noun[0].isupper() and not is_field
 
 
 def test_it_allows_what_the_code_calls_and_nothing_else():

@@ -52,6 +52,7 @@ def repairing_of(world, shared_ledger, *, locks=None, pending=None):
             shared_ledger=shared_ledger,
             database=None,
             unknown_owners=None,
+            exclusive=None,
         ),
         dataplane=world.dataplane,
         locks=locks or PodLocks(),

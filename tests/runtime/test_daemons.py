@@ -28,6 +28,7 @@ AGENT = {
     "cni-conf",
     "eip-watch",
     "events",
+    "exclusive-pool",
     "facts",
     "http-health",
     "http-metrics",
@@ -140,6 +141,7 @@ def went_on(found, name):
 def test_every_loop_of_an_agent_survives_defects_and_the_node_works(bed, tmp_path):
     bed.launcher = defective(bed)
     bed.begin(
+        "--direct-eni",
         "--health-address=127.0.0.1:61680",
         "--metrics-address=127.0.0.1:61681",
         "--status-address=127.0.0.1:61682",

@@ -47,6 +47,11 @@ class _Way:
     deadline: Deadline
 
     @property
+    def exclusive(self) -> bool:
+        """Whether the Pod asks for an ENI of its own."""
+        return networks.is_exclusive(self.pod)
+
+    @property
     def key(self) -> model.SandboxKey:
         return self.request.key
 
@@ -109,7 +114,7 @@ class Add:
         with errors.step("finding the Pod"):
             pod = self._waits.for_pod(request.pod, deadline)
         with errors.step("reading the Pod's annotations"):
-            wants_eip = _wants_eip(pod)
+            wants_eip = _wants_eip(pod, exclusive=self._waits.gives_enis)
         # What is queued to end an earlier sandbox of the same id must not end this one.
         self._queued_deletes.supersede(request.key)
         return _Way(request=request, attempt=attempt, pod=pod, wants_eip=wants_eip, deadline=deadline)
@@ -134,7 +139,7 @@ class Add:
             if pod is not None:
                 return pod
             with errors.step("waiting for an address"):
-                self._waits.for_address(way.attempt, way.deadline)
+                self._waits.for_address(way.attempt, way.deadline, exclusive=way.exclusive)
 
     def _attachment(self, way: _Way) -> Attachment:
         return Attachment(
@@ -144,13 +149,14 @@ class Add:
             netns=way.request.netns,
             awaits_eip=way.wants_eip and self._eips.wanted,
             eip_id=self._eips.eip_of(way.pod.ref) if way.wants_eip else "",
+            exclusive=way.exclusive,
         )
 
 
-def _wants_eip(pod: PodView) -> bool:
+def _wants_eip(pod: PodView, *, exclusive: bool) -> bool:
     """Return whether the Pod asks for an EIP; CniError (INVALID_CONFIG) when its annotations are wrong."""
     try:
-        networks.check(pod)
+        networks.check(pod, exclusive=exclusive)
         if not eip.wants_eip(pod):
             return False
         eip.request_of(pod)
@@ -164,8 +170,9 @@ def _interface(pod: PodWiring) -> result.PodInterface:
         ifname=pod.ifname,
         netns=pod.netns_path,
         ip=pod.ip,
-        pod_mac=pod.pod_mac,
+        pod_mac=pod.interface_mac,
         host_veth=pod.host_veth,
         host_mac=pod.host_mac,
         mtu=pod.mtu,
+        gateway=pod.gateway,
     )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 from ipamd.agent.cni.pending_adds import PendingAdd
 from ipamd.agent.eips.wait import EipWait
+from ipamd.agent.exclusive.pool import ExclusivePool
 from ipamd.agent.pods import errors
 from ipamd.agent.pods.source import PodSource
 from ipamd.agent.pool.pool import Pool
@@ -31,6 +32,7 @@ class AddWaits:
         *,
         pods: PodSource,
         pool: Pool,
+        exclusive_pool: ExclusivePool,
         eips: EipWait,
         limit: ConcurrencyLimit,
     ) -> None:
@@ -38,6 +40,7 @@ class AddWaits:
         self._shared_ledger = shared_ledger
         self._pods = pods
         self._pool = pool
+        self._exclusive_pool = exclusive_pool
         self._eips = eips
         self._limit = limit
 
@@ -56,8 +59,16 @@ class AddWaits:
         with self._slot("the API server"):  # which may take its time
             return self._pods.find(pod, deadline)
 
-    def for_address(self, attempt: PendingAdd, deadline: Deadline) -> None:
+    @property
+    def gives_enis(self) -> bool:
+        """Whether Pods of this node may have an ENI of their own."""
+        return self._exclusive_pool.limit > 0
+
+    def for_address(self, attempt: PendingAdd, deadline: Deadline, *, exclusive: bool = False) -> None:
         """Wait until an address may be had; TryAgainError or the cloud's refusal when none will come."""
+        if exclusive:
+            self._for_eni(attempt, deadline)
+            return
         pool = self._pool
         with self._slot("an address"), pool.demand():
             obstacles: list[IpamError] = []
@@ -75,6 +86,27 @@ class AddWaits:
             raise TryAgainError(
                 f"no address became free in time: {pool.waited_for()}",
                 advice=pool.advice() or "raise --ip-min-warm-target if this repeats",
+            )
+
+    def _for_eni(self, attempt: PendingAdd, deadline: Deadline) -> None:
+        """The same for an ENI of the Pod's own."""
+        pool = self._exclusive_pool
+        with self._slot("an ENI"), pool.demand():
+            obstacles: list[IpamError] = []
+
+            def settled(shared_ledger: ledger.Ledger) -> bool:
+                obstacle = pool.obstacle()
+                obstacles[:] = [obstacle] if obstacle else []
+                return bool(shared_ledger.available_enis or obstacle or attempt.is_over)
+
+            in_time = self._shared_ledger.wait(settled, deadline)
+        attempt.check()
+        if obstacles:
+            raise errors.as_cni_error(obstacles[0])
+        if not in_time:
+            raise TryAgainError(
+                f"no ENI became free in time: {pool.waited_for()}",
+                advice="raise --eni-min-warm-target if this repeats",
             )
 
     def for_eip(

@@ -16,6 +16,7 @@ from ipamd.agent.cni.service import CniService
 from ipamd.agent.cni.status import Readiness
 from ipamd.agent.eips.build import NodeEips
 from ipamd.agent.enis import NodeEnis
+from ipamd.agent.exclusive.pool import ExclusivePool
 from ipamd.agent.options import AgentSettings
 from ipamd.agent.pods.build import NodePods
 from ipamd.agent.pool.pool import Pool
@@ -75,6 +76,7 @@ def add(
     enis: NodeEnis,
     pods: NodePods,
     pool: Pool,
+    exclusive_pool: ExclusivePool,
     eips: NodeEips,
 ) -> Add:
     """Return what serves ADD."""
@@ -96,7 +98,14 @@ def add(
     limit = ConcurrencyLimit(_WAITING)
     return Add(
         queued_deletes=sandboxes.pending_deletes,
-        waits=AddWaits(shared_ledger, pods=pods.source, pool=pool, eips=eips.wait, limit=limit),
+        waits=AddWaits(
+            shared_ledger,
+            pods=pods.source,
+            pool=pool,
+            exclusive_pool=exclusive_pool,
+            eips=eips.wait,
+            limit=limit,
+        ),
         sandboxes=wiring,
         eips=eips.wait,
         announcer=eips.publisher,

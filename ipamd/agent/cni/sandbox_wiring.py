@@ -166,6 +166,9 @@ class SandboxWiring:
         if taken is None:
             raise _ChangedHandsError
         try:
+            if address.exclusive:
+                # An ENI is in one namespace only: the older sandbox is off the network from here on.
+                self.releasing.exclusive.bring_back(address)
             self.dataplane.swap_pod(pod, made)
         except BaseException:
             shared_ledger.apply(

@@ -29,6 +29,7 @@ def build(parts: NodeParts, add: Add) -> DiagnosisService:
         claims=eips.claims,
         enis=parts.enis,
         pool=parts.pool.pool,
+        exclusive_pool=parts.exclusive_pool,
         cloud=parts.cloud,
         check=parts.sandboxes.check,
         trace=trace,

@@ -13,6 +13,7 @@ from ipamd.agent.diagnosis.history import PodHistory
 from ipamd.agent.diagnosis.trace import NoSuchPodError, PodTrace
 from ipamd.agent.eips.claims import ClaimSource
 from ipamd.agent.enis import NodeEnis
+from ipamd.agent.exclusive.pool import ExclusivePool
 from ipamd.agent.pods.source import PodSource
 from ipamd.agent.pool.pool import Pool
 from ipamd.agent.shared_ledger import SharedLedger
@@ -64,6 +65,7 @@ class PodExplain:
     claims: ClaimSource
     enis: NodeEnis
     pool: Pool
+    exclusive_pool: ExclusivePool
     cloud: TencentCloud
     check: Check
     trace: PodTrace
@@ -77,7 +79,7 @@ class PodExplain:
         pod, claim = self.pods.known(ref), self.claims.known(ref)
         address = self._address(str(ref))
         sides = [*self._kernel(address), *self._cloud(address), *self._cluster(ref)]
-        wants, wish_problem = _wish(pod)
+        wants, wish_problem = _wish(pod, exclusive=self.exclusive_pool.limit > 0)
         eni_problem, eni_next = self._eni_problem(address)
         sight = PodSight(
             name=str(ref),
@@ -94,9 +96,7 @@ class PodExplain:
             eni_next=eni_next,
             cloud=[side.text for side in sides if side.side == "cloud" and not side.ok],
             bind_error=self.bind_errors().get(str(ref), ""),
-            pool=self.pool.waited_for()
-            if address is None and not self.shared_ledger.current.available
-            else "",
+            pool=self._waited_for(pod) if address is None else "",
         )
         if not is_known(sight):
             raise NoSuchPodError(
@@ -110,6 +110,13 @@ class PodExplain:
             explanation=explained(sight),
             sides=tuple(sides),
         )
+
+    def _waited_for(self, pod: PodView | None) -> str:
+        """Return what a Pod without address waits for; empty while there is one for it."""
+        current = self.shared_ledger.current
+        if pod is not None and networks.is_exclusive(pod):
+            return "" if current.available_enis else self.exclusive_pool.waited_for()
+        return "" if current.available else self.pool.waited_for()
 
     def _address(self, pod: str) -> Address | None:
         """Return the address that the Pod has, or that is kept for it."""
@@ -129,6 +136,9 @@ class PodExplain:
 
     def _way(self, address: Address) -> SideSight:
         pod = address.pod
+        if address.exclusive:
+            text = "by its own ENI, which does not pass the node"
+            return SideSight(side="kernel", what="way to the internet", text=text)
         try:
             way = self.trace.run(pod.namespace, pod.name, "").way if pod else None
         except IpamError as e:
@@ -150,15 +160,26 @@ class PodExplain:
     def _cloud(self, address: Address | None) -> Iterator[SideSight]:
         if address is None:
             return
-        eni = self.enis.enis.get(address.eni_id)
-        state = f"{eni.state or 'not asked for yet'}, subnet {eni.subnet_id}" if eni else "not known"
-        listed = eni is not None and (not eni.problem or eni.is_broken)
-        yield SideSight(side="cloud", what=f"ENI {address.eni_id}", text=state, ok=listed)
+        yield self._whole_eni(address) if address.exclusive else self._shared_eni(address)
         if address.quarantined:
             text = f"{address.ip} is not listed at this node any more"
             yield SideSight(side="cloud", what="address", text=text, ok=False)
         if address.eip is not None:
             yield self._eip(address, address.eip)
+
+    def _shared_eni(self, address: Address) -> SideSight:
+        eni = self.enis.enis.get(address.eni_id)
+        state = f"{eni.state or 'not asked for yet'}, subnet {eni.subnet_id}" if eni else "not known"
+        listed = eni is not None and (not eni.problem or eni.is_broken)
+        return SideSight(side="cloud", what=f"ENI {address.eni_id}", text=state, ok=listed)
+
+    def _whole_eni(self, address: Address) -> SideSight:
+        eni = self.enis.exclusive.enis.get(address.eni_id)
+        text = f"{eni.mac}, subnet {eni.subnet_id}, this Pod's alone" if eni else "not known"
+        if eni is not None and not eni.is_listed:
+            text += "; the cloud does not list it at this node, ready for use"
+        listed = eni is not None and eni.is_listed
+        return SideSight(side="cloud", what=f"ENI {address.eni_id}", text=text, ok=listed)
 
     def _eip(self, address: Address, binding: Binding) -> SideSight:
         what = f"EIP {binding.eip_id}"
@@ -191,12 +212,12 @@ class PodExplain:
             yield SideSight(side="cluster", what="route table", text=text, ok=ok)
 
 
-def _wish(pod: PodView | None) -> tuple[bool, str]:
+def _wish(pod: PodView | None, *, exclusive: bool) -> tuple[bool, str]:
     """Return whether a Pod asks for an EIP, and why its annotations cannot be understood."""
     if pod is None:
         return False, ""
     try:
-        networks.check(pod)
+        networks.check(pod, exclusive=exclusive)
         wants = eip.wants_eip(pod)
         if wants:
             eip.request_of(pod)

@@ -53,6 +53,11 @@ class PodTrace:
         """
         target, port = _checked(destination or packet_trace.INTERNET)
         address = self.owned_by(namespace, name)
+        if address.exclusive:
+            raise InvalidInputError(
+                f"Pod {namespace}/{name} has an ENI of its own: what it sends by that does not pass the node",
+                advice="ask inside the Pod: `ip route get` says if it leaves by eth0 (the ENI) or by veth1",
+            )
         trace = packet_trace.traced(
             address.ip, _link_of(address), target, port=port, backend=self._stand_in(address)
         )

@@ -86,7 +86,7 @@ class EipRecord:
 
     def _show_in_kernel(self, address: Address | None) -> None:
         """Let the data plane know whether the Pod has its EIP; what fails here is mended by the repair."""
-        if address is None or not isinstance(address.state, Assigned):
+        if address is None or address.exclusive or not isinstance(address.state, Assigned):
             return
         try:
             self._dataplane.set_eip_pod(address.ip, wanted=address.is_eip_pod)

@@ -53,6 +53,13 @@ class CloudFindings:
                 pods = tuple(str(a.pod) for a in owned if a.eni_id == eni.eni_id and a.pod is not None)
                 code = FindingCode.ENI_BROKEN if eni.is_broken else FindingCode.ENI_MISSING
                 yield Finding(code=code, subject=f"eni/{eni.eni_id}", text=eni.problem, pods=pods)
+        for whole in self._enis.exclusive.enis.values():
+            pods = tuple(str(a.pod) for a in owned if a.eni_id == whole.eni_id)
+            if not whole.is_listed and pods:
+                text = "the cloud does not list it at this node, ready for use"
+                yield Finding(
+                    code=FindingCode.ENI_MISSING, subject=f"eni/{whole.eni_id}", text=text, pods=pods
+                )
 
     def _of_addresses(self) -> Iterator[Finding]:
         for address in self._shared_ledger.current.in_state(Assigned):

@@ -41,7 +41,8 @@ class WayFindings:
         """Return which Pods are seen with a wrong address, or by nobody. Raises: KernelError."""
         if not self._by_primary:
             return []
-        owned = [a for a in self._shared_ledger.current.in_state(Assigned) if a.pod is not None]
+        # What leaves by an ENI of the Pod's own does not pass the node.
+        owned = [a for a in self._shared_ledger.current.shared.in_state(Assigned) if a.pod is not None]
         return [*self._of_plain_pods(owned), *(() if self._exempts else self._of_eip_pods(owned))]
 
     def _of_plain_pods(self, owned: list[Address]) -> Iterator[Finding]:

@@ -10,9 +10,12 @@ import ipamd
 from ipamd.agent.cni.build import Sandboxes
 from ipamd.agent.eips.build import NodeEips
 from ipamd.agent.enis import NodeEnis
+from ipamd.agent.exclusive.pool import ExclusivePool
+from ipamd.agent.exclusive_enis import LINK_LOCAL, ExclusiveEnis
 from ipamd.agent.live_facts import LiveFacts
 from ipamd.agent.node.cloud_check import CloudCheck
 from ipamd.agent.node.condition import NodeCondition, NodeSources
+from ipamd.agent.node.exclusive_repair import ExclusiveRepair
 from ipamd.agent.node.extended_resources import ExtendedResources
 from ipamd.agent.node.intrusions import Intrusions
 from ipamd.agent.node.kernel_repair import KernelRepair, RoundListing
@@ -53,9 +56,21 @@ def ranges(
     given = GivenRanges(
         direct=settings.direct_cidrs,
         services=settings.service_cidrs,
-        matter=PodEgress(settings.pod_egress) is PodEgress.NODE,
+        matter=PodEgress(settings.pod_egress) is PodEgress.NODE or settings.direct_eni,
     )
     return NodeRanges(given, vpc=lambda: facts.current.vpc_cidrs, client=client, database=database)
+
+
+def reach_by_node(settings: AgentSettings, facts: LiveFacts, enis: ExclusiveEnis, ranges: NodeRanges) -> None:
+    """Have Pods reach the node, Services, link-local addresses and what is configured by the node."""
+
+    def by_node() -> Iterator[str]:
+        yield f"{facts.current.instance.private_ip}/32"
+        yield LINK_LOCAL
+        yield from ranges.services()
+        yield from settings.direct_eni_node_cidrs
+
+    enis.reaches_by_node(by_node)
 
 
 def watch(ranges: NodeRanges) -> Service:
@@ -75,15 +90,27 @@ def recovery(opened: store_recovery.Opened, shared_ledger: SharedLedger, enis: N
 
 
 def resources(
-    settings: AgentSettings, facts: LiveFacts, *, client: KubeClient, pool: NodePool, enis: NodeEnis
+    settings: AgentSettings,
+    facts: LiveFacts,
+    *,
+    client: KubeClient,
+    pool: NodePool,
+    exclusive_pool: ExclusivePool,
+    enis: NodeEnis,
 ) -> ExtendedResources:
     """Return what tells the scheduler how much the node has, again whenever facts have changed."""
+
+    def quantities() -> dict[str, int]:
+        limits = pool.pool.terms.limits
+        offered = capacity.resources(facts.current.instance.vcpus, limits, enis.other_public_ips)
+        whole = {capacity.DIRECT_ENI_RESOURCE: exclusive_pool.limit} if settings.direct_eni else {}
+        return offered | whole
+
     offered = ExtendedResources(
         client,
         settings.node_name,
-        lambda: capacity.resources(
-            facts.current.instance.vcpus, pool.pool.terms.limits, enis.other_public_ips
-        ),
+        quantities,
+        withdrawn=() if settings.direct_eni else (capacity.DIRECT_ENI_RESOURCE,),
         agent=settings.agent_pod,
         state=pool.state,
         is_synced=lambda: pool.is_synced,
@@ -159,6 +186,7 @@ def repair(
     shared_ledger: SharedLedger,
     dataplane: DataPlane,
     enis: NodeEnis,
+    exclusive: ExclusiveEnis,
     ranges: NodeRanges,
     recovery: Recovery,
     pods: NodePods,
@@ -194,8 +222,16 @@ def repair(
         pending=pending,
         cooldown=cooldown,
     )
+    exclusive_repair = ExclusiveRepair(
+        shared_ledger=shared_ledger,
+        enis=exclusive,
+        dataplane=dataplane,
+        locks=pods.locks,
+        pending=pending,
+    )
     pod_repair = PodRepair(
         wirings,
+        exclusive_repair,
         PodSides(shared_ledger=shared_ledger, enis=enis, dataplane=dataplane, pending=pending),
         lost_links,
     )

@@ -11,7 +11,7 @@ Thread safety: `start` and `stop` are for one thread; the work is done on thread
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ipamd.core.kubernetes import node_condition, nodes
@@ -39,7 +39,7 @@ class ExtendedResources:
     Invariant: only our own resource names and our own annotation are ever written.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is told to a Node
         self,
         client: KubeClient,
         node: str,
@@ -48,13 +48,16 @@ class ExtendedResources:
         agent: str,
         state: Callable[[], NodeEniState],
         is_synced: Callable[[], bool],
+        withdrawn: Sequence[str] = (),
     ) -> None:
         """Take the node's name, what gives the resources by full name, and the Pod in which we run.
 
-        `state` tells what the node has, for people; `is_synced` whether NEED_SYNC has been done.
+        `state` tells what the node has, for people; `is_synced` whether NEED_SYNC has been done. What is
+        `withdrawn` is set to 0 where the Node still offers it.
         """
         self._is_synced = is_synced
         self._agent = agent
+        self._withdrawn = withdrawn
         self._state = state
         self._state_written_at = -math.inf
         self._client = client
@@ -125,6 +128,8 @@ class ExtendedResources:
                 log.warning("Node %s does not exist; check --node-name", self._node)
             return
         wanted = {name: str(quantity) for name, quantity in self._quantities().items()}
+        capacity = (node.get("status") or {}).get("capacity") or {}
+        wanted |= {name: "0" for name in self._withdrawn if capacity.get(name, "0") != "0"}
         missing: dict[str, Any] = missing_resources(node.get("status") or {}, wanted)
         patch: dict[str, Any] = {"status": missing} if missing else {}
         if nodes.view(node).agent != self._agent:

@@ -3,6 +3,7 @@
 Thread safety: `mend` and `mend_ends` are for one thread at a time, the rest for any.
 """
 
+from ipamd.agent.node.exclusive_repair import ExclusiveRepair
 from ipamd.agent.node.lost_links import LostLinks
 from ipamd.agent.node.pod_sides import PodSides
 from ipamd.agent.node.repair import Repair, RepairResult
@@ -12,9 +13,12 @@ from ipamd.net.kernel_listing import KernelListing
 class PodRepair:
     """Invariant: `mended` and `removed` only grow."""
 
-    def __init__(self, repair: Repair, pod_sides: PodSides, lost_links: LostLinks) -> None:
+    def __init__(
+        self, repair: Repair, exclusive: ExclusiveRepair, pod_sides: PodSides, lost_links: LostLinks
+    ) -> None:
         """Take who mends which side, and who tells of what cannot be mended."""
         self._repair = repair
+        self._exclusive = exclusive
         self._pod_sides = pod_sides
         self._lost_links = lost_links
         self._found: RepairResult | None = None
@@ -26,7 +30,7 @@ class PodRepair:
     def mend(self, seen: KernelListing) -> None:
         """Compare the node's side of all Pods, as listed, and mend it. Raises: KernelError."""
         found = self._repair.repair(seen)
-        self.mended += found.mended
+        self.mended += found.mended + self._exclusive.mend(seen)
         self.removed += found.removed
         self._found = found
         self._lost_links.report(found.cut_off)

@@ -48,7 +48,7 @@ class GivenRanges:
     services: Cidrs
     """By flag."""
     matter: bool
-    """Whether the destination decides by which ENI a Pod's packet leaves: --pod-egress=node."""
+    """Whether they decide by which way a Pod's packet leaves: --pod-egress=node, or --direct-eni."""
 
 
 class NodeRanges:
@@ -103,6 +103,10 @@ class NodeRanges:
             (*self._vpc(), *given.direct, *given.services, *known.get(_SERVICES, ())),
             known.get(_UNMASQUERADED, ()),
         )
+
+    def services(self) -> Cidrs:
+        """Return the ranges of Services, as far as they are known."""
+        return (*self._given.services, *self._known.get(_SERVICES, ()))
 
     def notices(self) -> list[str]:
         """Return one sentence for each kind of ranges that cannot be asked for, with the flag that helps."""

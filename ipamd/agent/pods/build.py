@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ipamd.agent.exclusive_enis import ExclusiveEnis
 from ipamd.agent.options import AgentSettings
 from ipamd.agent.pods.locks import PodLocks
 from ipamd.agent.pods.release import SandboxRelease
@@ -25,7 +26,12 @@ class NodePods:
 
 
 def build(
-    settings: AgentSettings, *, client: KubeClient, shared_ledger: SharedLedger, dataplane: DataPlane
+    settings: AgentSettings,
+    *,
+    client: KubeClient,
+    shared_ledger: SharedLedger,
+    dataplane: DataPlane,
+    exclusive: ExclusiveEnis,
 ) -> NodePods:
     """Return the Pods of the node that the settings name."""
     source, locks = PodSource(client, settings.node_name), PodLocks()
@@ -33,6 +39,7 @@ def build(
         shared_ledger=shared_ledger,
         dataplane=dataplane,
         pods=source,
+        exclusive=exclusive,
         locks=locks,
         holds=settings.holds,
         cooldown=settings.ip_cooldown,

@@ -9,6 +9,7 @@ Thread safety: any thread; the turn of the address is taken here.
 import logging
 from dataclasses import dataclass
 
+from ipamd.agent.exclusive_enis import ExclusiveEnis
 from ipamd.agent.pods.locks import PodLocks
 from ipamd.agent.pods.source import PodSource
 from ipamd.agent.shared_ledger import SharedLedger
@@ -31,6 +32,7 @@ class SandboxRelease:
     shared_ledger: SharedLedger
     dataplane: DataPlane
     pods: PodSource
+    exclusive: ExclusiveEnis
     locks: PodLocks
     holds: ledger_holds.HoldTimes
     cooldown: float
@@ -71,6 +73,9 @@ class SandboxRelease:
         if not isinstance(state, Assigned | Held):
             return
         if isinstance(state, Assigned):
+            if address.exclusive:
+                # While its namespace still is: after that only the kernel can bring it, in its own time.
+                self.exclusive.bring_back(address)
             unwire = self.dataplane.cut_pod if link_may_linger else self.dataplane.unwire_pod
             unwire(address.ip, state.host_end)
 

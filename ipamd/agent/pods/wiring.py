@@ -12,7 +12,7 @@ from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.ledger.states import Address, Assigned, Occupied
 from ipamd.core.link_alias import LinkAlias
 from ipamd.core.timing.boottime import Boottime
-from ipamd.net.model import EniLink, FoundLink, PodWiring, Snapshot
+from ipamd.net.model import EniLink, FoundLink, OwnEni, PodWiring, Snapshot
 
 
 def wiring(address: Address, link: EniLink) -> PodWiring:
@@ -32,8 +32,12 @@ def wiring(address: Address, link: EniLink) -> PodWiring:
         host_mac=state.host_mac,
         eni_mark=link.mark,
         mtu=link.mtu,
-        eip=address.is_eip_pod,
+        # What a Pod sends by an ENI of its own does not pass the node.
+        eip=address.is_eip_pod and not address.exclusive,
         alias=_alias(state, address.ip),
+        own_eni=OwnEni(mac=link.mac, gateway=link.gateway, by_node=link.by_node)
+        if address.exclusive
+        else None,
     )
 
 

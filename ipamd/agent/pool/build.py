@@ -44,6 +44,8 @@ class NodePool:
     levels: SubnetLevels
     state: Callable[[], NodeEniState]
     """What the node has, for people."""
+    plan: Callable[[], EniPlan]
+    """What new ENIs look like."""
 
     @property
     def is_synced(self) -> bool:
@@ -122,6 +124,7 @@ def build(
         config=config,
         security_groups=sync,
         levels=levels,
+        plan=plan,
         state=lambda: NodeEniState(
             enis=len(enis.enis),
             addresses=len(shared_ledger.current.addresses),
@@ -158,7 +161,7 @@ def _terms(settings: AgentSettings, facts: LiveFacts, config: NodeConfig, foreig
 
 def figures(shared_ledger: SharedLedger, pool: Pool) -> str:
     """Return how many addresses there are, and for what, in a few words."""
-    ledger, most = shared_ledger.current, capacity.pod_ips(pool.terms.limits)
+    ledger, most = shared_ledger.current.shared, capacity.pod_ips(pool.terms.limits)
     used = len(ledger.in_state(Assigned, Occupied))
     return f"{used} of {most} addresses in use, {len(ledger.available)} free"
 

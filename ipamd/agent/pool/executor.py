@@ -8,6 +8,7 @@ import logging
 import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from ipamd import logs
 from ipamd.agent.enis import NodeEnis
@@ -26,6 +27,8 @@ from ipamd.store.database import Database, Intent, StoreError
 log = logging.getLogger(__name__)
 
 CREATE_ENI = "CreateAndAttachNetworkInterface"
+CREATE_EXCLUSIVE_ENI = f"{CREATE_ENI} for one Pod"
+_OURS = (CREATE_ENI, CREATE_EXCLUSIVE_ENI)
 _ASSIGN_SECONDS = 60.0
 _CREATE_SECONDS = 120.0
 _INTENT_LIFETIME = 3600.0
@@ -45,6 +48,8 @@ class EniPlan:
     security_groups: tuple[str, ...]
     subnets: SubnetChoice
     """Chooses where they are."""
+    exclusive: bool = False
+    """Whether each is for one Pod as a whole."""
 
 
 class SubnetRefusedError(TryAgainError):
@@ -118,7 +123,11 @@ class PoolExecutor:
         """Return an ENI creation of unknown outcome that is worth a repeat; the oldest of several."""
         since = self._shared_ledger.now() - _REPEAT_SECONDS
         intents = self._database.intents()
-        return next((i for i in intents if i.action == CREATE_ENI and i.created_at > since), None)
+        return next((i for i in intents if i.action == self._action and i.created_at > since), None)
+
+    @property
+    def _action(self) -> str:
+        return CREATE_EXCLUSIVE_ENI if self._plan().exclusive else CREATE_ENI
 
     def _new_intent(self, action: pool.CreateEni, closed: frozenset[str], deadline: Deadline) -> Intent:
         """Choose the subnet and write down what is going to be asked for."""
@@ -134,8 +143,8 @@ class PoolExecutor:
         )
         intent = Intent(
             token=uuid.uuid4().hex,
-            action=CREATE_ENI,
-            arguments=asdict(request),
+            action=self._action,
+            arguments=_arguments(request),
             created_at=self._shared_ledger.now(),
         )
         self._database.put_intent(intent)
@@ -145,8 +154,10 @@ class PoolExecutor:
         """Return the ENI creations whose outcome is not known; those too old to repeat are struck out."""
         kept = []
         for intent in self._database.intents():
+            if intent.action in _OURS and intent.action != self._action:
+                continue
             if (
-                intent.action == CREATE_ENI
+                intent.action == self._action
                 and self._shared_ledger.now() - intent.created_at < _INTENT_LIFETIME
             ):
                 kept.append(intent)
@@ -179,6 +190,15 @@ class PoolExecutor:
         self._shared_ledger.note(lambda shared_ledger: ledger.forget(shared_ledger, ips))
         log.info("gave %d addresses of %s back: %s", len(ips), eni_id, ", ".join(ips))
 
+    def remove(self, eni_id: str, ip: str) -> None:
+        """Detach and delete a retired exclusive ENI; its address is forgotten once it is gone."""
+        deadline = Deadline.after(_CREATE_SECONDS, self._monotonic)
+        self._cloud.detach_eni(eni_id, self._plan().instance.instance_id, deadline)
+        self._cloud.delete_eni(eni_id, deadline)
+        self._shared_ledger.note(lambda shared_ledger: ledger.forget(shared_ledger, [ip]))
+        log.info("gave ENI %s with %s back", eni_id, ip)
+        self.look()
+
     def _within_subnet(self, action: pool.AssignIps, deadline: Deadline) -> int:
         """Return how many addresses to ask for: the cloud gives all or none, so no more than there are."""
         eni = self._enis.enis.get(action.eni_id)
@@ -190,6 +210,7 @@ class PoolExecutor:
     def _carry_out(self, intent: Intent, deadline: Deadline) -> None:
         arguments = dict(intent.arguments)
         arguments["security_groups"] = tuple(arguments["security_groups"])
+        arguments["exclusive"] = intent.action == CREATE_EXCLUSIVE_ENI
         try:
             eni = self._cloud.create_and_attach_eni(model.EniRequest(**arguments), intent.token, deadline)
         except CloudError as e:
@@ -205,3 +226,10 @@ class PoolExecutor:
     def look(self) -> None:
         """See which ENIs and addresses the node has."""
         self._enis.look(Deadline.after(_ASSIGN_SECONDS, self._monotonic))
+
+
+def _arguments(request: model.EniRequest) -> dict[str, Any]:
+    """Return what is written down of a request; a release before has to be able to repeat it."""
+    arguments = asdict(request)
+    del arguments["exclusive"]  # the action says it
+    return arguments

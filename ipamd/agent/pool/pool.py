@@ -172,7 +172,7 @@ class Pool:
 
     def obstacle(self) -> IpamError | None:
         """Return why no address will come to a Pod that waits now; None when waiting may help."""
-        shared_ledger = self._shared_ledger.current
+        shared_ledger = self._shared_ledger.current.shared
         with self._guard:
             coming = bool(self._arriving)
         now = self._shared_ledger.now()
@@ -237,7 +237,7 @@ class Pool:
 
         What cools or is held becomes free by itself; what waits for its EIP to be unbound perhaps never.
         """
-        shared_ledger = self._shared_ledger.current
+        shared_ledger = self._shared_ledger.current.shared
         if shared_ledger.available or shared_ledger.in_state(Assigned, Occupied, Cooling, Held):
             return []
         if pool.wanted(self._facts()) <= 0:
@@ -255,7 +255,7 @@ class Pool:
             return activity
         if pool.room(self._facts()) > 0:
             return "the cloud has not been asked for more addresses yet"
-        shared_ledger = self._shared_ledger.current
+        shared_ledger = self._shared_ledger.current.shared
         cooling, held = (
             len(pool.coming_free(shared_ledger, self._shared_ledger.now())),
             len(shared_ledger.in_state(Held)),
@@ -317,7 +317,7 @@ class Pool:
                     self._give_back_retired()
 
     def _facts(self) -> pool.PoolFacts:
-        shared_ledger = self._shared_ledger.current
+        shared_ledger = self._shared_ledger.current.shared
         terms = self.terms
         with self._guard:
             arriving, waiting = dict(self._arriving), self._waiting
@@ -380,7 +380,7 @@ class Pool:
     def _give_back_retired(self) -> None:
         """Have every retired address unassigned: those of this round, and those that a crash left."""
         retired: dict[str, tuple[str, ...]] = {}
-        for address in self._shared_ledger.current.in_state(Unassigning):
+        for address in self._shared_ledger.current.shared.in_state(Unassigning):
             if not self._returns.is_closed(address.eni_id):
                 retired[address.eni_id] = (*retired.get(address.eni_id, ()), address.ip)
         for eni_id, ips in retired.items():

@@ -1,4 +1,4 @@
-"""What the admission webhook answers: a Pod with EIP annotations gets the resources that it forgot.
+"""What the admission webhook answers: a Pod that asks for an EIP, or an ENI, gets the resources it forgot.
 
 Without the extended resource the scheduler does not know that the Pod needs an EIP, and may choose a node
 that has none left. TKE's own webhook (add-pod-eni-ip-limit-webhook) does the same, in requests and limits of
@@ -12,15 +12,15 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ipamd.core.annotations import networks
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.kubernetes import pods
-from ipamd.core.kubernetes.annotation_names import EIP_ATTRIBUTES, EXISTING, NETWORKS
-from ipamd.core.kubernetes.capacity import EIP_RESOURCE, ENI_IP_RESOURCE
+from ipamd.core.kubernetes.annotation_names import EIP_ATTRIBUTES, EXISTING
+from ipamd.core.kubernetes.capacity import DIRECT_ENI_RESOURCE, EIP_RESOURCE, ENI_IP_RESOURCE
 
 API_VERSION = "admission.k8s.io/v1"
 KIND = "AdmissionReview"
 
-_DIRECT_ENI = "tke-direct-eni"
 _MOST_UID = 128
 _AMOUNTS = ("requests", "limits")
 
@@ -55,17 +55,19 @@ def patch(pod: Mapping[str, Any]) -> JsonPatch:
     view = pods.view(pod)
     containers = _mapping(pod.get("spec")).get("containers")
     first = containers[0] if isinstance(containers, list) and containers else None
-    asks = any(name in view.annotations for name in (EIP_ATTRIBUTES, *EXISTING))
-    if not asks or view.host_network or not isinstance(first, Mapping):
+    if view.host_network or not isinstance(first, Mapping):
         return []
     missing = [name for name in _wanted(view) if not _named(pod, name)]
     return _additions(first, missing) if missing else []
 
 
 def _wanted(view: pods.PodView) -> tuple[str, ...]:
-    """Return the resources of a Pod with an EIP; an ENI of its own is no address of a shared one."""
-    networks = [name.strip() for name in view.annotations.get(NETWORKS, "").split(",")]
-    return (EIP_RESOURCE,) if _DIRECT_ENI in networks else (EIP_RESOURCE, ENI_IP_RESOURCE)
+    """Return the resources of a Pod with an EIP or an ENI of its own, which is no address of a shared one."""
+    asks = any(name in view.annotations for name in (EIP_ATTRIBUTES, *EXISTING))
+    eip = (EIP_RESOURCE,) if asks else ()
+    if networks.is_exclusive(view):
+        return (*eip, DIRECT_ENI_RESOURCE)
+    return (*eip, ENI_IP_RESOURCE) if asks else ()
 
 
 def _named(pod: Mapping[str, Any], resource: str) -> bool:

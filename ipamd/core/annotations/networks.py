@@ -1,8 +1,9 @@
-"""Which of TKE's networks a Pod is on, and that this release has one of the two.
+"""Which of TKE's networks a Pod is on.
 
-`tke-route-eni` is an address on an ENI that Pods share; `tke-direct-eni` would be an ENI of the Pod's own.
+`tke-route-eni` is an address on an ENI that Pods share; `tke-direct-eni` is an ENI of the Pod's own (ADR 45).
 The annotation is that of TKE's multus: names with or without namespace and interface, separated by commas, or
-a JSON list of objects. What cannot be read is not ours to judge. Pure.
+a JSON list of objects. What cannot be read is not ours to judge. A Pod that names both is on the shared one.
+Pure.
 """
 
 import json
@@ -14,31 +15,36 @@ from ipamd.core.text.quoting import shown
 
 ROUTE_ENI = "tke-route-eni"
 DIRECT_ENI = "tke-direct-eni"
+_OURS = frozenset({ROUTE_ENI, DIRECT_ENI})
 
 
-def check(pod: PodView) -> None:
+def is_exclusive(pod: PodView) -> bool:
+    """Whether the Pod asks for an ENI of its own."""
+    asked = _names(pod.annotations.get(NETWORKS, ""))
+    return DIRECT_ENI in asked and ROUTE_ENI not in asked
+
+
+def check(pod: PodView, *, exclusive: bool) -> None:
     """Do nothing for a Pod that may have its address here; else InvalidInputError.
 
-    Nothing is ordered for such a Pod either: its EIP would be paid for and never bound.
+    `exclusive` says whether this node gives Pods ENIs of their own.
     """
-    asked = _names(pod.annotations.get(NETWORKS, ""))
-    if DIRECT_ENI in asked and ROUTE_ENI not in asked:
+    if is_exclusive(pod) and not exclusive:
         raise InvalidInputError(
             f"annotation {NETWORKS} of Pod {pod.ref} asks for {DIRECT_ENI}, an ENI of its own, which this "
-            "release does not have",
-            advice=f"ask for {ROUTE_ENI} or remove the annotation, and create the Pod again",
+            "node does not give",
+            advice=f"start the agents with --direct-eni, or ask for {ROUTE_ENI} and create the Pod again",
         )
 
 
 def check_eip(pod: PodView, default: str = ROUTE_ENI) -> None:
     """Do nothing for a Pod whose EIP an agent of ours would bind; else InvalidInputError.
 
-    That is a Pod on `tke-route-eni`. One that names other networks only, as Pods do in a cluster with
+    That is a Pod on one of our networks. One that names other networks only, as Pods do in a cluster with
     GlobalRouter and VPC-CNI, gets its address from another plugin; one that names none is on the `default`.
     """
-    check(pod)
     asked = _names(pod.annotations.get(NETWORKS, "")) - {""}
-    if (asked and ROUTE_ENI not in asked) or (not asked and default != ROUTE_ENI):
+    if (asked and not asked & _OURS) or (not asked and default not in _OURS):
         on = shown(", ".join(sorted(asked))) if asked else f"{default} (--default-network)"
         raise InvalidInputError(
             f"Pod {pod.ref} asks for an EIP and is on the network {on}, which is not ours: none is ordered",

@@ -31,13 +31,15 @@ class PodInterface:
     host_veth: str
     host_mac: str
     mtu: int
+    gateway: str = names.GATEWAY_IP
+    """The Pod's default gateway."""
 
 
 def encode(made: PodInterface, version: str) -> bytes:
     """Return the result of ADD as the plugin prints it, in one of the supported versions."""
     host = {"name": made.host_veth, "mac": made.host_mac}
     pod = {"name": made.ifname, "mac": made.pod_mac, "sandbox": made.netns}
-    address = {"address": f"{made.ip}/32", "gateway": names.GATEWAY_IP, "interface": 1}
+    address = {"address": f"{made.ip}/32", "gateway": made.gateway, "interface": 1}
     interfaces: list[dict[str, object]] = [{**host}, {**pod}]
     if version in ("0.3.1", "0.4.0"):
         address["version"] = "4"
@@ -49,7 +51,7 @@ def encode(made: PodInterface, version: str) -> bytes:
             "cniVersion": version,
             "interfaces": interfaces,
             "ips": [address],
-            "routes": [{"dst": "0.0.0.0/0", "gw": names.GATEWAY_IP}],
+            "routes": [{"dst": "0.0.0.0/0", "gw": made.gateway}],
             "dns": {},
         }
     ).encode()

@@ -100,9 +100,24 @@ def test_a_second_time_changes_nothing():
     assert admission.patch(once) == []
 
 
+ENI = "tke.cloud.tencent.com/direct-eni"
+
+
 def test_a_pod_with_an_eni_of_its_own_needs_no_address_of_a_shared_one():
     obj = pod({**ASKS, "tke.cloud.tencent.com/networks": "tke-direct-eni"})
-    assert resources_of(obj) == {"requests": {EIP: "1"}, "limits": {EIP: "1"}}
+    assert resources_of(obj) == {
+        "requests": dict.fromkeys((EIP, ENI), "1"),
+        "limits": dict.fromkeys((EIP, ENI), "1"),
+    }
+
+
+def test_a_pod_with_an_eni_of_its_own_is_counted_without_an_eip_too():
+    assert resources_of(pod({"tke.cloud.tencent.com/networks": "tke-direct-eni"})) == {
+        "requests": {ENI: "1"},
+        "limits": {ENI: "1"},
+    }
+    both = pod({"tke.cloud.tencent.com/networks": "tke-route-eni,tke-direct-eni"})
+    assert admission.patch(both) == [], "it is on the shared one"
 
 
 def review(obj=None, *, kind="Pod", group="", operation="CREATE", uid="705ab4f5", **members):

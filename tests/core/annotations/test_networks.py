@@ -1,4 +1,4 @@
-"""Whose network a Pod is on: of one that is not ours nothing is ordered, an ENI of its own is refused."""
+"""Whose network a Pod is on: for one of others nothing is ordered, an ENI of its own is not always given."""
 
 import pytest
 
@@ -18,20 +18,27 @@ from tests.testkit.pods import pod_view
         '[{"name": "tke-direct-eni"}]',
     ],
 )
-def test_an_eni_of_its_own_is_refused_and_no_eip_is_described_for_it(value):
-    with pytest.raises(InvalidInputError, match="Pod default/web-0 asks for tke-direct-eni") as e:
-        networks.check(pod_view({annotation_names.NETWORKS: value}))
+def test_an_eni_of_its_own_is_given_where_the_node_has_the_mode(value):
+    pod = pod_view({annotation_names.NETWORKS: value, annotation_names.EIP_ATTRIBUTES: ""})
 
-    assert "ask for tke-route-eni" in str(e.value)
-    with pytest.raises(InvalidInputError, match="tke-direct-eni"):
-        eip.request_of(pod_view({annotation_names.NETWORKS: value, annotation_names.EIP_ATTRIBUTES: ""}))
+    assert networks.is_exclusive(pod)
+    networks.check(pod, exclusive=True)
+    with pytest.raises(InvalidInputError, match="Pod default/web-0 asks for tke-direct-eni") as e:
+        networks.check(pod, exclusive=False)
+
+    assert "--direct-eni" in str(e.value)
+    assert eip.request_of(pod).order is not None
 
 
 @pytest.mark.parametrize(
     "value", ["", "tke-route-eni", "tke-route-eni,tke-direct-eni@eth1", "other", "[", "[1]", "[{}]"]
 )
 def test_all_others_pass(value):
-    networks.check(pod_view({annotation_names.NETWORKS: value}))
+    pod = pod_view({annotation_names.NETWORKS: value})
+
+    networks.check(pod, exclusive=False)
+
+    assert not networks.is_exclusive(pod)
 
 
 @pytest.mark.parametrize("value", ["tke-bridge", "tke-bridge@eth0,other", '[{"name": "tke-bridge"}]'])

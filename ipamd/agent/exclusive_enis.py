@@ -1,0 +1,149 @@
+"""The ENIs of this node that Pods have as a whole, one each: as the cloud lists them.
+
+Ours are those with our tag for this very instance. What was last known is kept in the store before the ledger
+hears of an address: which addresses are such ENIs is told by it. A link is found by its MAC, wherever it is.
+Thread safety: any thread may call any method; `enis` is replaced as a whole.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from ipamd.core import model, tags
+from ipamd.core.ledger.ledger import Ledger
+from ipamd.core.ledger.states import Address, Assigned
+from ipamd.net.dataplane import DataPlane
+from ipamd.net.model import EniLink
+from ipamd.runtime.metric import Metric, gauges
+from ipamd.store.database import EXCLUSIVE_ENIS, Database
+
+log = logging.getLogger(__name__)
+
+LINK_LOCAL = "169.254.0.0/16"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExclusiveEni:
+    """One of them."""
+
+    eni_id: str
+    mac: str
+    subnet_id: str
+    gateway: str
+    is_listed: bool = True
+    """Whether the cloud lists it at this instance, ready for use."""
+
+
+class ExclusiveEnis:
+    """Invariant: an ENI whose address the ledger has is in the store as long."""
+
+    def __init__(self, *, instance_id: str, dataplane: DataPlane, database: Database) -> None:
+        """Take the instance, who moves links, and where ENIs are remembered."""
+        self._instance_id = instance_id
+        self._dataplane = dataplane
+        self._database = database
+        self._changing = threading.Lock()
+        self._by_node: Callable[[], Iterable[str]] = tuple
+        self.foreign = 0
+        """How many extended ENIs of the instance are not ours."""
+        remembered = [_recalled(entry) for entry in database.fact(EXCLUSIVE_ENIS) or ()]
+        self.enis: Mapping[str, ExclusiveEni] = MappingProxyType({eni.eni_id: eni for eni in remembered})
+        """By id, as last known."""
+
+    def reaches_by_node(self, ranges: Callable[[], Iterable[str]]) -> None:
+        """Have `ranges` tell what Pods reach by their second link; before the first Pod is wired."""
+        self._by_node = ranges
+
+    def is_ours(self, eni: model.Eni) -> bool:
+        """Whether a listed ENI is one of them."""
+        return not eni.primary and eni.tags.get(tags.EXCLUSIVE_NODE) == self._instance_id
+
+    def new(self, listed: Iterable[model.Eni]) -> list[model.Eni]:
+        """Return those that were not known before."""
+        return [eni for eni in listed if eni.eni_id not in self.enis]
+
+    def take_in(
+        self, listed: Sequence[model.Eni], gateways: Mapping[str, str], foreign: int, ledger: Ledger
+    ) -> tuple[model.Eni, ...]:
+        """Take in a listing; return what the ledger may see of it.
+
+        One that is not listed stays known while the ledger has its address. Raises: StoreError, then nothing
+        of it may come into the ledger.
+        """
+        with self._changing:
+            found = {
+                eni.eni_id: ExclusiveEni(
+                    eni_id=eni.eni_id,
+                    mac=eni.mac,
+                    subnet_id=eni.subnet_id,
+                    gateway=gateways.get(eni.subnet_id, ""),
+                    is_listed=eni.state is model.EniState.AVAILABLE,
+                )
+                for eni in listed
+            }
+            recorded = {address.eni_id for address in ledger.addresses.values()}
+            kept = {
+                eni_id: _unlisted(eni)
+                for eni_id, eni in self.enis.items()
+                if eni_id not in found and eni_id in recorded
+            }
+            known = {**kept, **found}
+            if known.keys() != self.enis.keys() or known != dict(self.enis):
+                self._remember(known.values())
+            self.enis, self.foreign = MappingProxyType(known), foreign
+        return tuple(eni for eni in listed if eni.state is model.EniState.AVAILABLE)
+
+    def link(self, eni_id: str) -> EniLink | None:
+        """Return what a Pod's wiring has to know of an ENI; None for one that is not known."""
+        eni, links = self.enis.get(eni_id), self._dataplane.enis
+        if eni is None or not eni.gateway or not links:
+            return None
+        return EniLink(
+            mac=eni.mac,
+            name="",
+            ifindex=0,
+            table=0,
+            mark=0,
+            # All ENIs of a VPC have the MTU of the primary one.
+            mtu=links[0].mtu,
+            gateway=eni.gateway,
+            by_node=tuple(self._by_node()),
+        )
+
+    def bring_back(self, address: Address) -> None:
+        """Have the link of an address on the node, or on its way there. Raises: KernelError."""
+        eni = self.enis.get(address.eni_id)
+        netns = address.state.netns if isinstance(address.state, Assigned) else ""
+        if eni is not None and not self._dataplane.bring_back_eni(eni.mac, netns):
+            log.info("ENI %s is in a namespace that is gone: the kernel brings it back", eni.eni_id)
+
+    def metrics(self) -> Iterator[Metric]:
+        """Yield how many there are; nothing where there are none."""
+        if self.enis:
+            listed = sum(eni.is_listed for eni in self.enis.values())
+            states = {"ready": listed, "missing": len(self.enis) - listed, "foreign": self.foreign}
+            yield gauges("tke_eni_exclusive_enis", "ENIs that single Pods have or may have.", "state", states)
+
+    def _remember(self, enis: Iterable[ExclusiveEni]) -> None:
+        content = [
+            {"eni_id": eni.eni_id, "mac": eni.mac, "subnet_id": eni.subnet_id, "gateway": eni.gateway}
+            for eni in enis
+        ]
+        if self._database.fact(EXCLUSIVE_ENIS) != content:
+            self._database.put_fact(EXCLUSIVE_ENIS, content)
+
+
+def _unlisted(eni: ExclusiveEni) -> ExclusiveEni:
+    if eni.is_listed:
+        log.error("ENI %s: the cloud does not list it at this node any more", eni.eni_id)
+    return ExclusiveEni(
+        eni_id=eni.eni_id, mac=eni.mac, subnet_id=eni.subnet_id, gateway=eni.gateway, is_listed=False
+    )
+
+
+def _recalled(entry: Mapping[str, str]) -> ExclusiveEni:
+    return ExclusiveEni(
+        eni_id=entry["eni_id"], mac=entry["mac"], subnet_id=entry["subnet_id"], gateway=entry["gateway"]
+    )

@@ -1,0 +1,84 @@
+"""Keeps the links of exclusive ENIs where the ledger wants them: in their Pods, or put away on the node.
+
+What the kernel has brought back from a namespace that has ended is put away; what a Pod should have, and the
+node has, goes back into the Pod. A listing tells both, so a round that finds nothing costs nothing.
+Thread safety: one thread at a time.
+"""
+
+import logging
+import time
+from dataclasses import dataclass
+
+from ipamd.agent.cni.pending_adds import PendingAdds
+from ipamd.agent.exclusive_enis import ExclusiveEnis
+from ipamd.agent.pods.locks import PodLocks
+from ipamd.agent.pods.wiring import wiring
+from ipamd.agent.shared_ledger import SharedLedger
+from ipamd.core.errors import IpamError
+from ipamd.core.findings.codes import FindingCode
+from ipamd.core.kernel.difference import Difference
+from ipamd.core.ledger.states import Address, Assigned
+from ipamd.core.timing.deadline import Deadline
+from ipamd.net.dataplane import DataPlane
+from ipamd.net.kernel_listing import KernelListing
+
+log = logging.getLogger(__name__)
+
+_LOCK_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExclusiveRepair:
+    """Compares and mends."""
+
+    shared_ledger: SharedLedger
+    enis: ExclusiveEnis
+    dataplane: DataPlane
+    locks: PodLocks
+    pending: PendingAdds
+
+    def mend(self, seen: KernelListing) -> int:
+        """Mend what a listing shows; return how many Pods have their ENI back."""
+        macs = {eni.eni_id: eni.mac for eni in self.enis.enis.values()}
+        here = self.dataplane.links_of_enis(macs.values(), seen) if macs else {}
+        by_eni = {a.eni_id: a for a in self.shared_ledger.current.exclusive.addresses.values()}
+        mended = 0
+        for eni_id, mac in macs.items():
+            address = by_eni.get(eni_id)
+            is_of_pod = address is not None and isinstance(address.state, Assigned)
+            if mac not in here or (here[mac] and not is_of_pod):
+                continue
+            try:
+                mended += self._settle(mac, address)
+            except IpamError as e:
+                log.warning("the link of ENI %s stays where it is: %s", eni_id, e)
+        return mended
+
+    def _settle(self, mac: str, seen: Address | None) -> bool:
+        """Put a link of the node away, or give it back to its Pod; say if it was given back."""
+        if seen is None:
+            self.dataplane.put_away_eni(mac)
+            return False
+        with self.locks.of_address(seen.ip, Deadline.after(_LOCK_SECONDS, time.monotonic)):
+            address = self.shared_ledger.current.addresses.get(seen.ip)
+            if address is None or address.state != seen.state:
+                return False
+            if not isinstance(address.state, Assigned):
+                self.dataplane.put_away_eni(mac)
+                return False
+            return self._give_back(mac, address, address.state)
+
+    def _give_back(self, mac: str, address: Address, state: Assigned) -> bool:
+        link = self.enis.link(address.eni_id)
+        if link is None or self.pending.are_under_way(state.key):
+            return False
+        if self.dataplane.namespace_of(state.netns) is None:
+            # Its sandbox has ended without a DEL, which comes, or `OrphanSandboxes` frees it.
+            self.dataplane.put_away_eni(mac)
+            return False
+        self.dataplane.return_eni(wiring(address, link))
+        text = f"the Pod at {address.ip} has its ENI {address.eni_id} back, which was on the node"
+        self.dataplane.repaired(
+            Difference(code=FindingCode.POD_INSIDE, subject=f"pod/{address.ip}", text=text, ip=address.ip)
+        )
+        return True
