@@ -187,9 +187,22 @@ build/image/ipamd.tar: $(wildcard deploy/image/*) setup.cfg pyproject.toml $(wil
 .PHONY: image
 image: build/image/ipamd.tar  ## build the container image into build/image/ipamd.tar, for docker load or ctr images import
 
+build/sbom/ok: testbed/sbom/requirements.lock | build/packages.ok
+	@$(PYTHON) -m venv --clear build/sbom
+	@build/sbom/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@
+
+.PHONY: sbom
+sbom: build/image/ipamd.tar build/sbom/ok  ## the image's bill of materials (CycloneDX) into build/image/ipamd.cdx.json
+	@build/sbom/bin/python -m testbed.sbom build/image/ipamd.tar build/image/ipamd.cdx.json
+
 .PHONY: kubernetes
 kubernetes: $(VENV)/ok  ## build the Kubernetes programs from the Go module proxy, once for each release
 	@$(PY) -m testbed.kubernetes
+
+.PHONY: kubernetes-oldest
+kubernetes-oldest: $(VENV)/ok  ## build the oldest API server that can be built, for make contract
+	@$(PY) -c 'import sys; from testbed.kubernetes import OLDEST; sys.exit(OLDEST.main())'
 
 .PHONY: chart
 chart: $(VENV)/ok  ## write the Helm chart deploy/chart anew from the manifests

@@ -50,6 +50,8 @@ class GoBuild:
     variables: Mapping[str, str] = field(default_factory=dict)
     """String variables that the linker sets."""
     tags: str = ""
+    linker: tuple[str, ...] = ()
+    """Further flags of the linker."""
     target: str
     """The target of the Makefile that builds them."""
 
@@ -105,7 +107,7 @@ class GoBuild:
 
     def _commands(self, go: str, output: Path) -> list[list[str]]:
         settings = [f"-X {name}={value}" for name, value in self.variables.items()]
-        options = ["-tags", self.tags, "-ldflags", " ".join(["-s", "-w", *settings])]
+        options = ["-tags", self.tags, "-ldflags", " ".join(["-s", "-w", *self.linker, *settings])]
         commands = [
             [go, "test", "-c", "-vet=off", *options, "-o", f"{output}/{name}", package]
             for name, package in self.tests.items()

@@ -17,4 +17,4 @@ mmdebstrap --quiet --variant=minbase --hook-dir=/usr/share/mmdebstrap/hooks/merg
     --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/lintian/*' \
     bookworm "$work/base.tar" >/dev/null
 printf 'FROM scratch\nADD base.tar /\nCMD ["bash"]\n' >"$work/Dockerfile"
-buildah "$@" bud --quiet --isolation chroot --format docker --tag "$name" "$work" >/dev/null
+buildah "$@" bud --quiet --isolation chroot --format oci --timestamp "${SOURCE_DATE_EPOCH:-0}" --tag "$name" "$work" >/dev/null

@@ -3,12 +3,16 @@
 #
 # Usage: build.sh NAME OUTPUT.tar
 #
+# Two builds of a commit are the same to the last bit as long as Debian's archive is: every date in the image is
+# SOURCE_DATE_EPOCH, by default the commit's; and OCI's format has no name of the container that it was built in.
+#
 # buildah keeps its layers below ${TKE_ENI_CACHE:-~/.cache/tke-eni}/image and touches no other storage. The base
 # image is pulled; where no registry can be reached it is made from Debian's packages (base.sh).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 name=$1 output=$2
+export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
 cache=${TKE_ENI_CACHE:-$HOME/.cache/tke-eni}/image
 base=docker.io/library/debian:bookworm-slim
 # The vfs driver works everywhere and copies the whole image for each layer: three times as slow.
@@ -36,7 +40,8 @@ index=${PIP_INDEX_URL:-$(python3 -m pip config get global.index-url 2>/dev/null 
 } >"$work/pip.conf"
 cp "${certificates:-/dev/null}" "$work/ca.pem"
 
-buildah "${store[@]}" bud --quiet --isolation chroot --layers --pull-never --format docker \
+buildah "${store[@]}" bud --quiet --isolation chroot --layers --pull-never --format oci \
+    --timestamp "$SOURCE_DATE_EPOCH" \
     --secret "id=pip.conf,src=$work/pip.conf" --secret "id=ca.pem,src=$work/ca.pem" \
     --ignorefile deploy/image/Dockerfile.dockerignore --file deploy/image/Dockerfile --tag "$name" . >/dev/null
 mkdir -p "$(dirname "$output")"

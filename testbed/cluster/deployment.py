@@ -41,20 +41,26 @@ def deploy(
     values: Mapping[str, str],
     *,
     components: Sequence[str] = COMPONENTS,
+    source: Path = _DEPLOY,
+    tag: str = "",
 ) -> None:
     """Write an overlay to `directory`, `kubectl apply -k` it, wait until agents and controller are ready.
 
-    `components` are folders below deploy/components.
+    `components` are folders below the components of `source`, the folder deploy of this or another version;
+    with `tag` the image has that one.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    overlay = _overlay(directory, values, components)
+    overlay = _overlay(directory, values, [source, *(source / "components" / name for name in components)])
+    if tag:
+        overlay["images"] = [{"name": IMAGE, "newTag": tag}]
     (directory / "kustomization.yaml").write_text(json.dumps(overlay, indent=2))
     kubectl("apply", f"--kustomize={directory}")
     for workload in (AGENT, CONTROLLER):
         kubectl("rollout", "status", workload, f"--namespace={NAMESPACE}", "--timeout=120s", seconds=130.0)
 
 
-def _overlay(directory: Path, values: Mapping[str, str], components: Sequence[str]) -> dict[str, object]:
+def _overlay(directory: Path, values: Mapping[str, str], sources: Sequence[Path]) -> dict[str, object]:
+    """Return the kustomization of a base and its components."""
     config_map = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -62,12 +68,12 @@ def _overlay(directory: Path, values: Mapping[str, str], components: Sequence[st
         "data": dict(values),
     }
     # kustomize takes no absolute path for a base.
-    base = _DEPLOY.relative_to(Path("/"))
     up = "/".join([".."] * (len(directory.absolute().parts) - 1))
+    base, *components = (f"{up}/{source.absolute().relative_to(Path('/'))}" for source in sources)
     return {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
-        "resources": [f"{up}/{base}"],
-        "components": [f"{up}/{base}/components/{name}" for name in components],
+        "resources": [base],
+        "components": components,
         "patches": [{"patch": json.dumps(config_map)}],
     }

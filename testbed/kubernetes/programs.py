@@ -27,10 +27,10 @@ _PROGRAMS = (
 _ASSETS = ("etcd", "kube-apiserver", "kubectl")
 
 
-def _stamps() -> dict[str, str]:
+def _stamps(version: str = VERSION) -> dict[str, str]:
     """Stamp the release into the programs as Kubernetes' own build does: versions decide about behaviour."""
-    major, minor, _patch = VERSION.removeprefix("v").split(".")
-    stamps = {"gitVersion": VERSION, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
+    major, minor, _patch = version.removeprefix("v").split(".")
+    stamps = {"gitVersion": version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
     return {
         f"{package}/version.{name}": value
         for package in ("k8s.io/client-go/pkg", "k8s.io/component-base")
@@ -46,6 +46,20 @@ KUBERNETES = GoBuild(
     variables=_stamps(),
     target="kubernetes",
 )
+
+_OLDEST_MODULE = _MODULE / "oldest"
+_OLDEST = required_version(_OLDEST_MODULE, "k8s.io/kubernetes")
+OLDEST = GoBuild(
+    title=f"kube-apiserver {_OLDEST}",
+    module=_OLDEST_MODULE,
+    directory=CACHE / "kubernetes" / _OLDEST,
+    packages={"kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver"},
+    variables=_stamps(_OLDEST),
+    # Its libraries reach into the runtime in ways that the linker has refused since Go 1.23.
+    linker=("-checklinkname=0",),
+    target="kubernetes-oldest",
+)
+"""The oldest API server that the module proxy has whole: before 1.24 a module lacks its generated OpenAPI."""
 
 CONFORMANCE = GoBuild(
     title=f"the end-to-end tests of Kubernetes {VERSION}",

@@ -16,7 +16,7 @@ from tests.e2e.conftest import tke_eni_options
 from tests.e2e.workloads import Json, eip_pod, plain_pod
 
 LABELS = {"app": "web"}
-_MORE_THAN_AN_ENI_HAS = 14
+_MORE_THAN_AN_ENI_HAS = 21
 
 
 @pytest.fixture(scope="module")

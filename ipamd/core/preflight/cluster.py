@@ -4,10 +4,12 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ipamd.core.preflight.result import FitnessCheck, Judgement, fine, problem, unknown
+from ipamd.core.preflight.result import FitnessCheck, Judgement, fine, problem, unknown, warning
 
-LEAST: Final = (1, 25)
-"""The rules in the CRD (x-kubernetes-validations) are on from here."""
+LEAST: Final = (1, 22)
+"""What deploy/ is made of is there from here (docs/adr/0044)."""
+WITH_RULES: Final = (1, 25)
+"""The rules in the CRDs (x-kubernetes-validations) are on from here; before, the controller checks alone."""
 OUR_LABEL: Final = ("app.kubernetes.io/part-of", "tke-eni")
 
 
@@ -18,10 +20,16 @@ def version(major: str, minor: str) -> Judgement:
     subject = "cluster/version"
     if not all(numbers):
         return unknown(FitnessCheck.KUBERNETES_VERSION, subject, f"it says {shown!a}", "see kubectl version")
-    if tuple(int(one[0]) for one in numbers if one) < LEAST:
-        least = ".".join(map(str, LEAST))
-        text = f"it is Kubernetes {shown}, and {least} or newer is needed for the rules of the CRD"
+    found = tuple(int(one[0]) for one in numbers if one)
+    if found < LEAST:
+        text = f"it is Kubernetes {shown}, and {'.'.join(map(str, LEAST))} or newer is needed"
         return problem(FitnessCheck.KUBERNETES_VERSION, subject, text, "upgrade the cluster")
+    if found < WITH_RULES:
+        text = (
+            f"it is Kubernetes {shown}, which does not know the rules of our CRDs: only the controller does"
+        )
+        step = "apply with --validate=false if kubectl refuses the CRDs, and look at a claim's conditions"
+        return warning(FitnessCheck.KUBERNETES_VERSION, subject, text, step)
     return fine(FitnessCheck.KUBERNETES_VERSION, subject, f"it is Kubernetes {shown}")
 
 

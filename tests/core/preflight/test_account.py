@@ -97,7 +97,9 @@ def test_a_subnet_of_the_zone_needs_free_addresses(free, zone, fitness):
 @pytest.mark.parametrize(
     ("major", "minor", "fitness"),
     [
-        ("1", "24", Fitness.PROBLEM),
+        ("1", "21", Fitness.PROBLEM),
+        ("1", "22", Fitness.WARNING),
+        ("1", "24+", Fitness.WARNING),
         ("1", "25", Fitness.OK),
         ("1", "30+", Fitness.OK),
         ("2", "0", Fitness.OK),
