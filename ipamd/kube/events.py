@@ -196,7 +196,9 @@ class EventRecorder:
         if not known:
             name = self._client.create(EVENTS, self._event(key, waiting))["metadata"]["name"]
         with self._condition:
-            self._written[key] = _Written(name, count, self._clock())
+            written = self._written[key] = _Written(name, count, self._clock())
+            if self._pace.quiet > 0 and (meanwhile := self._waiting.pop(key, None)):
+                written.unsaid = meanwhile.count  # it came while this one was on its way
             while len(self._written) > 2 * self._pace.capacity:
                 self._written.popitem(last=False)
 

@@ -156,3 +156,22 @@ def test_a_repeat_is_counted_and_written_with_the_next_one_after_a_while(server,
 
     assert server.traffic.count(verb="create", resource="events") == 1
     assert server.traffic.count(verb="patch", resource="events") == 1
+
+
+def test_a_repeat_that_comes_while_the_first_is_written_is_counted_likewise(server, client, web):
+    now = [1000.0]
+    recorder = EventRecorder(client, "test", pace=EventPace(rate=100, quiet=300.0), clock=lambda: now[0])
+    server.inject(Fault(kind=FaultKind.LATENCY, verb="create", resource="events", seconds=0.5))
+    recorder.start()
+    recorder.record(web, "Warning", "FailedAllocateEIP", "no quota")
+    eventually(lambda: server.faults.hits(FaultKind.LATENCY))
+    recorder.record(web, "Warning", "FailedAllocateEIP", "no quota")
+    eventually(lambda: recorder._written)
+    assert not recorder._waiting
+
+    now[0] += 300.0
+    recorder.record(web, "Warning", "FailedAllocateEIP", "no quota")
+    eventually(lambda: [event["count"] for event in events(client)] == [3])
+    recorder.stop()
+
+    assert server.traffic.count(verb="patch", resource="events") == 1
