@@ -31,7 +31,7 @@ _WRITES: Final = {"create", "replace", "patch", "delete"}
 _READS: Final = {"get", "list"}
 
 
-_EXCLUSIVE: Final = "only for Pods with ENIs of their own: no kill is tried there yet"
+_EXCLUSIVE: Final = "only for Pods with ENIs of their own: tests/agent/exclusive/test_crashes.py kills there"
 NEVER_TAKEN: Final[Mapping[str, str]] = {
     "cloud.DetachNetworkInterface": _EXCLUSIVE,
     "cloud.DeleteNetworkInterface": _EXCLUSIVE,
