@@ -86,6 +86,10 @@ def eip(row: Row) -> model.Eip:
         cascade_release=fields.flag(row, "CascadeRelease"),
         created_at=timestamps.from_text(fields.text(row, "CreatedTime")),
         name=fields.text(row, "AddressName"),
+        address_type=fields.text(row, "AddressType"),
+        bandwidth_mbps=fields.integer(row, "Bandwidth") or None,
+        charge_type=fields.text(row, "InternetChargeType"),
+        bandwidth_package_id=fields.text(row, "BandwidthPackageId"),
         tags=fields.tags(row),
     )
 

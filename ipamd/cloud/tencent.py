@@ -5,6 +5,7 @@ from typing import Self
 from ipamd.cloud.accounts import AccountCalls
 from ipamd.cloud.credentials import Credentials
 from ipamd.cloud.eip_binding import EipBinding
+from ipamd.cloud.eip_changes import EipChangeCalls
 from ipamd.cloud.endpoints import Endpoints
 from ipamd.cloud.eni_creation import EniCreation
 from ipamd.cloud.inhibition import Inhibitor
@@ -21,6 +22,7 @@ from ipamd.runtime.reachability import Reachability
 class TencentCloud(
     AccountCalls,
     EipBinding,
+    EipChangeCalls,
     EniCreation,
     InstanceCalls,
     IpAssignment,

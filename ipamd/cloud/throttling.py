@@ -11,12 +11,14 @@ from collections.abc import Callable, Mapping
 from ipamd.runtime.rate_limit import RateLimit
 
 ALLOWANCE: Mapping[str, float] = {
+    "AddBandwidthPackageResources": 20,
     "AllocateAddresses": 10,
     "AssignPrivateIpAddresses": 100,
     "AssociateAddress": 10,
     "AssociateNetworkInterfaceSecurityGroups": 20,
     "CreateAndAttachNetworkInterface": 20,
     "DeleteNetworkInterface": 100,
+    "DescribeAddressBandwidthRange": 10,
     "DescribeAddressQuota": 10,
     "DescribeAddresses": 20,
     "DescribeInstances": 40,
@@ -31,10 +33,18 @@ ALLOWANCE: Mapping[str, float] = {
     "DetachNetworkInterface": 100,
     "DisassociateAddress": 10,
     "DisassociateNetworkInterfaceSecurityGroups": 20,
+    "MigrateBandwidthPackageResources": 10,
+    "ModifyAddressAttribute": 10,
+    "ModifyAddressInternetChargeType": 10,
+    "ModifyAddressesBandwidth": 20,
     "ReleaseAddresses": 10,
+    "RemoveBandwidthPackageResources": 10,
     "UnassignPrivateIpAddresses": 100,
 }
-"""Requests per second of one account and region, from the page of each action (API documents 215 and 213)."""
+"""Requests per second of one account and region, from the page of each action (API documents 215 and 213).
+
+No page tells the rate of DescribeAddressBandwidthRange, nor of leaving a package and moving between two.
+"""
 
 UNLISTED_ALLOWANCE = 10.0
 """The lowest rate that the actions in use have."""

@@ -202,6 +202,12 @@ class Eip:
     created_at: float | None = None
     """Seconds since the epoch; None when the cloud does not say."""
     name: str = ""
+    address_type: str = ""
+    bandwidth_mbps: int | None = None
+    """None where the CVM's counts: on an account that is billed by CVM."""
+    charge_type: str = ""
+    """Empty on an account that is billed by CVM."""
+    bandwidth_package_id: str = ""
     tags: dict[str, str] = field(default_factory=dict)
 
     @property

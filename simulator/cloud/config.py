@@ -121,6 +121,8 @@ class Quotas:
     daily_public_ip_assignments: int = 10
     package_eips: int = 100
     """EIPs of one post-paid bandwidth package (document 684/15247)."""
+    most_bandwidth: int = 2000
+    """Mbps of any EIP, where the account has less than its charge types allow."""
     enis_per_vpc: int = 1000
     tags_per_resource: int = 50
     values_per_tag_key: int = 1_000_000

@@ -24,8 +24,8 @@ _DAEMONS: Final = ("agent", "cloud", "controller", "grpc_server", "kube", "net",
 """The packages and modules that the daemons are made of."""
 _FILE_CHANGES: Final = {"rename", "symlink_to", "unlink", "write_bytes", "write_text"}
 _ACTION: Final = re.compile(
-    "(?!AttachType$)(Allocate|Assign|Associate|Attach|Create|Delete|Describe|Detach|Disassociate|Migrate|Modify|Release|"
-    "Unassign)[A-Z][A-Za-z0-9]+"
+    "(?!AttachType$)(Add|Allocate|Assign|Associate|Attach|Create|Delete|Describe|Detach|Disassociate|Migrate|"
+    "Modify|Release|Remove|Unassign)[A-Z][A-Za-z0-9]+"
 )
 _WRITES: Final = {"create", "replace", "patch", "delete"}
 _READS: Final = {"get", "list"}

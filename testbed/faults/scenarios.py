@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from testbed.faults.change_scenarios import ChargeTypeChanged, EipChanged
 from testbed.faults.node_scenarios import Configured
 from testbed.faults.pod_scenarios import (
     Add,
@@ -42,6 +43,8 @@ SCENARIOS: Final[Sequence[type[Scenario]]] = (
     SandboxDied,
     Retained,
     ClaimDeleted,
+    EipChanged,
+    ChargeTypeChanged,
     PoolLife,
     Burst,
     Drain,

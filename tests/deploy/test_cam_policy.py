@@ -19,8 +19,8 @@ def called():
 
 
 def is_action(text):
-    verbs = ("Allocate", "Associate", "Assign", "Attach", "Create", "Delete", "Describe", "Detach")
-    more = ("Disassociate", "Migrate", "Modify", "Release", "Unassign")
+    verbs = ("Add", "Allocate", "Associate", "Assign", "Attach", "Create", "Delete", "Describe", "Detach")
+    more = ("Disassociate", "Migrate", "Modify", "Release", "Remove", "Unassign")
     verb = next((verb for verb in verbs + more if text.startswith(verb)), "")
     noun = text.removeprefix(verb)
     is_field = text == "AttachType"

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from ipamd.core.annotations import eip_attributes
+from ipamd.core.annotations import address_kinds, eip_attributes
 from ipamd.core.annotations.eip import DeletePolicy, EipRequest
-from ipamd.core.claim import eipclaim, status
+from ipamd.core.claim import change_status, eipclaim, status
+from ipamd.core.claim.eip_change import SetBandwidth
 from ipamd.core.claim.eipclaim import ClaimAddress, ClaimBinding, ClaimPod, Phase
 from ipamd.core.claim.reason import Reason
 from ipamd.core.model import EipOrder
@@ -22,7 +23,14 @@ from tests.testkit.pods import pod_view
 SCHEMA = VERSION["schema"]["openAPIV3Schema"]
 NOW = 1_800_000_000.0
 REQUEST = EipRequest(
-    order=EipOrder(charge_type="BANDWIDTH_PACKAGE", bandwidth_package_id="bwp-1"),
+    order=EipOrder(
+        charge_type="BANDWIDTH_PACKAGE",
+        bandwidth_package_id="bwp-1",
+        name="shop",
+        address_type="HighQualityEIP",
+        egress="center_egress2",
+        tags=(("team", "web"),),
+    ),
     delete_policy=DeletePolicy.NEVER,
 )
 BINDING = ClaimBinding(node="n", eni_id="eni-1", private_ip="10.0.1.4", pod_uid="u", sandbox="s")
@@ -85,6 +93,9 @@ WRITTEN = {
     "binding_begun": lambda: status.binding_begun(claim(), BINDING, NOW),
     "bound": lambda: status.bound(claim(), BINDING, NOW),
     "unbound": lambda: status.unbound(claim(), Reason.UNBOUND, "gone", NOW),
+    "change refused": lambda: change_status.refused(claim(), "no", NOW, for_good=True),
+    "change begun": lambda: change_status.begun(claim(), SetBandwidth(mbps=5), NOW),
+    "change finished": lambda: change_status.finished(claim(), "so", NOW),
 }
 
 
@@ -128,6 +139,11 @@ def test_attributes_are_limited_as_annotations_are():
     assert attributes["isp"]["enum"] == list(eip_attributes.ISPS)
     assert set(attributes["chargeType"]["enum"]) == set(eip_attributes.CHARGE_TYPES)
     assert attributes["bandwidthMbps"]["maximum"] == max(eip_attributes.MOST_MBPS.values())
+    assert attributes["addressType"]["enum"] == list(address_kinds.TYPES)
+    assert attributes["anycastZone"]["enum"] == list(address_kinds.ANYCAST_ZONES)
+    assert attributes["egress"]["enum"] == list(address_kinds.EGRESSES)
+    assert attributes["name"]["maxLength"] == address_kinds.LONGEST_NAME
+    assert attributes["tags"]["maxItems"] == address_kinds.MOST_TAGS
     default = eip_attributes.order_of("")
     assert [attributes[name]["default"] for name in ("bandwidthMbps", "isp", "chargeType")] == [
         default.bandwidth_mbps,

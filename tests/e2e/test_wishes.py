@@ -2,9 +2,7 @@
 
 from testbed.cluster.under_test import ClusterUnderTest
 from tests.e2e.claims import Claims, eip
-from tests.e2e.workloads import ANNOTATION, eip_pod, eip_workload, forgetful_pod
-
-ATTRIBUTES = f"{ANNOTATION}eip-attributes"
+from tests.e2e.workloads import eip_pod, eip_workload, forgetful_pod
 
 
 def test_an_annotation_without_the_resource_works_and_a_warning_says_what_is_missing(
@@ -38,22 +36,16 @@ def test_the_resource_without_an_annotation_gets_an_eip_of_the_defaults(
     claims.outside_sees("web-0", address)
 
 
-def test_the_names_of_allocate_addresses_are_understood_and_a_later_change_is_told_and_ignored(
-    cluster: ClusterUnderTest, namespace: str
-):
+def test_the_names_of_allocate_addresses_are_understood(cluster: ClusterUnderTest, namespace: str):
     claims = Claims(cluster, namespace)
-    wish = '{"InternetMaxBandwidthOut":"7","InternetServiceProvider":"BGP"}'
+    wish = (
+        '{"InternetMaxBandwidthOut":"7","InternetServiceProvider":"BGP","AddressName":"shop",'
+        '"Tags":[{"Key":"team","Value":"web"}]}'
+    )
     cluster.apply(eip_pod("web", annotations={"eip-attributes": wish}), namespace=namespace)
     eip_id, address = claims.bound("web")
-    assert eip(cluster, eip_id)["Bandwidth"] == 7
-
-    changed = ATTRIBUTES + '={"Bandwidth":"9"}'
-    cluster.kubectl("annotate", "pod/web", f"--namespace={namespace}", "--overwrite", changed)
-
-    told = claims.says("web", "AnnotationsIgnored")
-    assert "bandwidthMbps" in told
-    assert f"kubectl delete eipc web -n {namespace}" in told
-    assert claims.bound("web") == (eip_id, address)
-    assert eip(cluster, eip_id)["Bandwidth"] == 7
+    shown = eip(cluster, eip_id)
+    assert (shown["Bandwidth"], shown["AddressName"]) == (7, "shop")
+    assert {"Key": "team", "Value": "web"} in shown["TagSet"]
     cluster.wait_for_pod(namespace, "web")
     claims.outside_sees("web", address)

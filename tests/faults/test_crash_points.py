@@ -4,6 +4,7 @@ import pytest
 
 from testbed.bed import PLUGIN
 from testbed.faults import crashes
+from testbed.faults.change_scenarios import ChargeTypeChanged, EipChanged
 from testbed.faults.crashing import Outcome, Performance, Trial
 from testbed.faults.kubelet import Retry
 from testbed.faults.node_scenarios import Configured
@@ -31,6 +32,9 @@ BAD_MOMENTS = [
     (ControllerStart, CONTROLLER, "kube.create.eipclaims:after:1", Retry.NEW_SANDBOX),
     (PoolLife, CONTROLLER, "cloud.AllocateAddresses:after:1", Retry.NEW_SANDBOX),
     (PoolLife, CONTROLLER, "cloud.ReleaseAddresses:after:1", Retry.NEW_SANDBOX),
+    (EipChanged, CONTROLLER, "cloud.ModifyAddressesBandwidth:after:1", Retry.NEW_SANDBOX),
+    (EipChanged, CONTROLLER, "cloud.MigrateBandwidthPackageResources:after:1", Retry.NEW_SANDBOX),
+    (ChargeTypeChanged, CONTROLLER, "cloud.ModifyAddressInternetChargeType:after:1", Retry.NEW_SANDBOX),
     # Once failed: the annotations of a Pod were never written when the claim said Bound already.
     (AddWithEip, AGENT, "kube.patch.pods:before:1", Retry.NEW_SANDBOX),
     (AddWithEip, AGENT, "kube.patch.eipclaims.status:after:2", Retry.NEW_SANDBOX),

@@ -1,6 +1,7 @@
 """Claims, Pods, EIPs and facts as the tests of the rules need them, each with the parts that matter named."""
 
 from ipamd.core.annotations.eip import DeletePolicy, EipRequest
+from ipamd.core.claim.change_record import mark_of
 from ipamd.core.claim.eipclaim import Claim, ClaimAddress, ClaimBinding, ClaimPod
 from ipamd.core.claim.facts import ClaimFacts
 from ipamd.core.kubernetes.annotation_names import EIP_ATTRIBUTES
@@ -43,6 +44,7 @@ def claim(*, never=False, **changes) -> Claim:
         "binding": None,
         "allocation": None,
         "conditions": (),
+        "carried": mark_of(EipOrder()),
     }
     return Claim(**{**fields, **changes})
 

@@ -4,11 +4,20 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ipamd.core.claim import status
-from ipamd.core.claim.eipclaim import BOUND, EGRESS_THROUGH_EIP, PROVISIONED, READY, USABLE, Claim, condition
+from ipamd.core.claim.eipclaim import (
+    BOUND,
+    EGRESS_THROUGH_EIP,
+    PROVISIONED,
+    READY,
+    UP_TO_DATE,
+    USABLE,
+    Claim,
+    condition,
+)
 from ipamd.core.timing import timestamps
 from ipamd.rpc import diagnosis_pb2 as messages
 
-_IN_ORDER: Final = (PROVISIONED, USABLE, BOUND, EGRESS_THROUGH_EIP)
+_IN_ORDER: Final = (PROVISIONED, USABLE, BOUND, EGRESS_THROUGH_EIP, UP_TO_DATE)
 
 
 def entry(claim: Claim) -> messages.ClaimEntry:

@@ -21,7 +21,7 @@ from ipamd.cloud.tencent import TencentCloud
 from ipamd.core import model
 from ipamd.core.annotations import eip, networks
 from ipamd.core.claim import status
-from ipamd.core.claim.eipclaim import EGRESS_THROUGH_EIP, READY, condition
+from ipamd.core.claim.eipclaim import EGRESS_THROUGH_EIP, READY, UP_TO_DATE, condition
 from ipamd.core.eip.way_out import SeenAs
 from ipamd.core.errors import InvalidInputError, IpamError
 from ipamd.core.findings.codes import FindingCode
@@ -205,11 +205,11 @@ class PodExplain:
         phase = status.phase_of(claim)
         ok = ready.get("status") != "False"
         yield SideSight(side="cluster", what="EIPClaim", text=f"{phase.value}{reason}", ok=ok)
-        egress = condition(claim.conditions, EGRESS_THROUGH_EIP)
-        if egress:
-            text = f"{egress.get('status')}, {egress.get('reason')}: {egress.get('message')}"
-            ok = egress.get("status") != "False"
-            yield SideSight(side="cluster", what="route table", text=text, ok=ok)
+        for what, kind in (("route table", EGRESS_THROUGH_EIP), ("change of the EIP", UP_TO_DATE)):
+            told = condition(claim.conditions, kind)
+            if told:
+                text = f"{told.get('status')}, {told.get('reason')}: {told.get('message')}"
+                yield SideSight(side="cluster", what=what, text=text, ok=told.get("status") != "False")
 
 
 def _wish(pod: PodView | None, *, exclusive: bool) -> tuple[bool, str]:

@@ -246,6 +246,7 @@ class ClusterView:
             claim.held,
             claim.node,
             claim.request,
+            claim.confirmed,
             claim.pod,
             claim.address,
             claim.binding,

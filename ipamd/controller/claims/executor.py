@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from ipamd.controller.claims.eip_changes import EipChanges
 from ipamd.controller.claims.eip_selection import EipSelection
 from ipamd.controller.claims.ports import Ports
 from ipamd.controller.claims.provisioning import Provisioning
@@ -44,6 +45,7 @@ class Executor:
     def __init__(self, orders: Provisioning, choices: EipSelection, ports: Ports) -> None:
         self._orders = orders
         self._choices = choices
+        self._changes = EipChanges(ports)
         self._ports = ports
         self._methods: dict[type, Method] = {
             do.AddFinalizer: self._hold,
@@ -55,6 +57,10 @@ class Executor:
             do.RecordAddress: self._record_address,
             do.MarkNotProvisioned: self._refuse,
             do.Postpone: self._postpone,
+            do.CarryAttributes: lambda action, claim: self._changes.carry(claim, action),
+            do.ChangeEip: lambda action, claim: self._changes.change(claim, action),
+            do.FinishChange: lambda action, claim: self._changes.finish(claim, action),
+            do.RefuseChange: lambda action, claim: self._changes.refuse(claim, action),
             do.DeleteClaim: self._delete_claim,
             do.DisassociateEip: self._disassociate,
             do.ClearBinding: self._clear_binding,
@@ -192,6 +198,7 @@ class Executor:
         released = len(self._ports.promises.released(claim.uid, frozenset()))
         freed = max(released, 1 if claim.address and claim.address.owned else 0)
         self._ports.promises.forget(claim.uid)
+        self._ports.changes.forget(claim.uid)
         log.info("claim %s is gone", claim)
         if freed:
             self._ports.cloud.release_completed()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ipamd.controller.claims.absences import Absences
+from ipamd.controller.claims.change_promises import ChangePromises
 from ipamd.controller.claims.in_flight import InFlight
 from ipamd.controller.claims.sweep_waits import SweepWaits
 from ipamd.controller.claims.tag_limits import TagLimits
@@ -17,6 +18,7 @@ from ipamd.controller.claims.writer import ClaimWriter
 from ipamd.controller.events import ClaimEvents, Tell
 from ipamd.controller.fence import Fence
 from ipamd.core import model
+from ipamd.core.claim.eip_change import ChangeStep
 from ipamd.core.timing.deadline import Deadline
 
 
@@ -30,6 +32,15 @@ class CloudWriter(Protocol):
 
     def check_order(self, order: model.EipOrder) -> None:
         """Raise the refusal that such an order would meet without being sent."""
+
+    def change_eip(self, eip_id: str, step: ChangeStep, deadline: Deadline | None = None) -> str:
+        """Start to change it; return the id of the task, empty for none."""
+
+    def check_change(self, eip_id: str, step: ChangeStep) -> None:
+        """Raise the refusal that such a change would meet without being sent."""
+
+    def describe_bandwidth_range(self, eip_id: str, deadline: Deadline | None = None) -> tuple[int, int]:
+        """Return the lowest and the highest bandwidth in Mbps that it may have."""
 
     def disassociate_eip(self, eip_id: str, deadline: Deadline | None = None) -> str:
         """Start to unbind it."""
@@ -54,6 +65,7 @@ class Ports:
     writer: ClaimWriter
     teller: ClaimEvents
     promises: InFlight
+    changes: ChangePromises = field(default_factory=ChangePromises)
     on_freed: Callable[[int], None]
     """Called when EIPs of a claim are gone, with their number: so many others need not wait any more."""
     release_stopped: Callable[[], str]

@@ -149,10 +149,15 @@ class ClaimReconciler:
                 eips=eips,
                 order_failed=task is TaskState.FAILED,
                 order_delivered=task is TaskState.SUCCESS,
+                change_failed=self._change_failed(claim),
                 unshown_for=unshown,
                 blind=self._ports.blind(),
             )
         )
+
+    def _change_failed(self, claim: Claim) -> bool:
+        step = self._ports.changes.of(claim.uid) if claim.change else None
+        return step is not None and self._live.at_order(step) is TaskState.FAILED
 
     def _wait(self, action: do.Wait, facts: ClaimFacts) -> Result:
         log.debug("claim %s waits %.1f s: %s", facts.claim, action.seconds, action.reason)

@@ -8,11 +8,12 @@ Thread safety: any thread may call any method.
 from typing import Any
 
 from ipamd.core.annotations.eip import EipRequest
-from ipamd.core.claim import eipclaim
+from ipamd.core.claim import change_record, eipclaim, spec
 from ipamd.core.claim.eipclaim import Claim
 from ipamd.core.kubernetes.node_labels import label_value
 from ipamd.core.kubernetes.owners import OwnerRef
 from ipamd.core.kubernetes.pods import PodView
+from ipamd.core.model import EipOrder
 from ipamd.kube import errors
 from ipamd.kube.client import KubeClient
 from ipamd.kube.resources import EIPCLAIMS
@@ -52,6 +53,21 @@ class ClaimWriter:
     def stamp(self, claim: Claim, term: str) -> Claim:
         """Change the claim in nothing but its version and the word of who did so."""
         return self._write_metadata(claim, {"annotations": {eipclaim.CHOSEN_BY: term}})
+
+    def carry(self, claim: Claim, order: EipOrder | None, mark: str) -> Claim:
+        """Write the order into the spec, and what it was made from; None leaves the spec as it is."""
+        body = {
+            "metadata": {
+                "resourceVersion": claim.resource_version,
+                "annotations": {change_record.CARRIED: mark},
+            },
+            **({"spec": spec.attributes_patch(order)} if order else {}),
+        }
+        return eipclaim.read(self._client.patch(EIPCLAIMS, claim.name, body, claim.namespace))
+
+    def unconfirm(self, claim: Claim) -> Claim:
+        """Remove the confirmation of a change: it holds for one."""
+        return self._write_metadata(claim, {"annotations": {change_record.CONFIRM: None}})
 
     def hold(self, claim: Claim) -> Claim:
         """Put our finalizer on the claim."""

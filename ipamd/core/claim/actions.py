@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ipamd.core import model
 from ipamd.core.annotations.eip import EipRequest
 from ipamd.core.annotations.eip_selector import EipSelector
+from ipamd.core.claim.eip_change import ChangeStep
 from ipamd.core.claim.eipclaim import ClaimAddress, ClaimPod
 from ipamd.core.claim.placement import Obstacle
 from ipamd.core.claim.reason import Reason
@@ -152,6 +153,37 @@ class Postpone:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CarryAttributes:
+    """Write what the Pod's annotation says into the spec, and that it was carried over."""
+
+    order: model.EipOrder | None
+    """None leaves the spec as it is."""
+    mark: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeEip:
+    """Record the step, then have the cloud take it."""
+
+    eip_id: str
+    step: ChangeStep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishChange:
+    """Record that the EIP is as the spec says."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefuseChange:
+    """Say why the EIP stays as it is, until the spec is edited or the change confirmed."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteClaim:
     """Delete this very claim (by UID); the finalizer holds it until its EIP is released."""
 
@@ -206,6 +238,10 @@ Action = (
     | RecordAddress
     | MarkNotProvisioned
     | Postpone
+    | CarryAttributes
+    | ChangeEip
+    | FinishChange
+    | RefuseChange
     | DeleteClaim
     | DisassociateEip
     | ClearBinding

@@ -12,7 +12,8 @@ from enum import Enum
 from typing import Any
 
 from ipamd.core.annotations.eip import DeletePolicy, EipRequest
-from ipamd.core.claim import spec
+from ipamd.core.claim import change_record, spec
+from ipamd.core.claim.change_record import CARRIED, CONFIRM, ChangeRecord
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.kubernetes.node_labels import label_value
 from ipamd.core.kubernetes.owners import OwnerRef
@@ -36,6 +37,8 @@ USABLE = "Usable"
 """Condition of a claim whose EIP is or was locked by the cloud: whether it is not; the controller's."""
 EGRESS_THROUGH_EIP = "EgressThroughEIP"
 """Condition of a bound claim: no NAT gateway takes the Pod's packets away from its EIP; the controller's."""
+UP_TO_DATE = "UpToDate"
+"""Condition of a claim whose EIP was to be changed: whether it is as the spec says; the controller's."""
 POD_UID = f"{GROUP}/pod-uid"
 """Annotation: the Pod that the claim was created for; counts until `status.pod` is written."""
 
@@ -44,6 +47,9 @@ CHOSEN_BY = f"{GROUP}/chosen-by"
 
 ADOPT = f"{GROUP}/adopt"
 """Annotation of a claim, by `ipamctl eip adopt`: its EIP is one that TKE's own component has kept."""
+
+
+_KEPT_ANNOTATIONS = (POD_UID, CARRIED, CONFIRM, ADOPT)
 
 
 class Phase(Enum):
@@ -125,6 +131,16 @@ class Claim:
     """Seconds since the epoch; who is older is served first."""
     adopts: bool = False
     """Whether it takes over an EIP that TKE's own component has kept."""
+    generation: int = 1
+    """Counts the versions of the spec."""
+    carried: str | None = None
+    """What of the Pod's annotation is in the spec (`change_record.mark_of`); None when nobody has said."""
+    confirmed: str = ""
+    """The charge type that a person has confirmed."""
+    attributes: Mapping[str, Any] | None = None
+    """What the EIP was last brought to; None when the claim does not say."""
+    change: ChangeRecord | None = None
+    """How far a change of the EIP is."""
 
     @property
     def pod_uid(self) -> str:
@@ -154,6 +170,8 @@ def read(obj: Mapping[str, Any]) -> Claim:
     Never fails for what a person may have written.
     """
     metadata, status = obj["metadata"], _mapping(obj.get("status"))
+    annotations = _mapping(metadata.get("annotations"))
+    carried, generation = annotations.get(CARRIED), metadata.get("generation")
     problem = ""
     request: EipRequest | None = None
     try:
@@ -168,7 +186,7 @@ def read(obj: Mapping[str, Any]) -> Claim:
         deleting=bool(metadata.get("deletionTimestamp")),
         held=FINALIZER in (metadata.get("finalizers") or ()),
         node=_text(_mapping(metadata.get("labels")).get(NODE_LABEL)),
-        made_for=_text(_mapping(metadata.get("annotations")).get(POD_UID)),
+        made_for=_text(annotations.get(POD_UID)),
         request=request,
         problem=problem,
         pod=_pod(_mapping(status.get("pod"))),
@@ -178,7 +196,12 @@ def read(obj: Mapping[str, Any]) -> Claim:
         conditions=tuple(c for c in _list(status.get("conditions")) if isinstance(c, Mapping)),
         has_owner=bool(_list(metadata.get("ownerReferences"))),
         created=timestamps.from_text(_text(metadata.get("creationTimestamp"))) or 0.0,
-        adopts=_mapping(metadata.get("annotations")).get(ADOPT) == "true",
+        adopts=annotations.get(ADOPT) == "true",
+        generation=generation if isinstance(generation, int) else 1,
+        carried=carried if isinstance(carried, str) else None,
+        confirmed=_text(annotations.get(CONFIRM)),
+        attributes=change_record.read_attributes(status.get("attributes")),
+        change=change_record.read(status.get("change")),
     )
 
 
@@ -191,6 +214,7 @@ def trim(obj: Mapping[str, Any]) -> dict[str, Any]:
         "uid",
         "resourceVersion",
         "creationTimestamp",
+        "generation",
         "deletionTimestamp",
         "finalizers",
         "ownerReferences",
@@ -200,7 +224,7 @@ def trim(obj: Mapping[str, Any]) -> dict[str, Any]:
         "metadata": {
             **{key: metadata[key] for key in kept if key in metadata},
             "labels": {key: labels[key] for key in (NODE_LABEL,) if key in labels},
-            "annotations": {key: annotations[key] for key in (POD_UID, ADOPT) if key in annotations},
+            "annotations": {key: annotations[key] for key in _KEPT_ANNOTATIONS if key in annotations},
         },
         **{part: obj[part] for part in ("spec", "status") if part in obj},
     }
@@ -214,7 +238,10 @@ def new_object(pod: PodView, request: EipRequest, owner: OwnerRef | None = None)
         "metadata": {
             "namespace": pod.ref.namespace,
             "name": pod.ref.name,
-            "annotations": {POD_UID: pod.ref.uid},
+            "annotations": {
+                POD_UID: pod.ref.uid,
+                **({CARRIED: change_record.mark_of(request.order)} if request.order else {}),
+            },
             "finalizers": [FINALIZER],
             **({"labels": {NODE_LABEL: label_value(pod.node)}} if pod.node else {}),
             **({"ownerReferences": [owner.reference()]} if owner else {}),

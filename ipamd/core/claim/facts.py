@@ -64,6 +64,8 @@ class ClaimFacts:
     """Whether the cloud says that `ordered` was delivered, and does not show it."""
     refused: bool = False
     """Whether the cloud has answered this process that it makes no EIP of the order that was begun."""
+    change_failed: bool = False
+    """Whether the cloud says that the step of a change that this process gave it has failed."""
     absent_for: float = float("inf")
     """Seconds for which this process has seen the claim without its Pod at every look, by a steady clock."""
     clock_doubt: str = ""

@@ -67,6 +67,10 @@ class Reason(Enum):
     """The pool is not for this namespace, cannot be used, or is being deleted."""
     EIP_OF_POOL = "EIPOfPool"
     """It was created for an EIPPool that the claim does not name."""
+    CHANGING = "Changing"
+    CHANGED = "Changed"
+    CHANGE_REFUSED = "ChangeRefused"
+    """The EIP stays as it is, and not as the claim's spec says."""
 
 
 FAILURES: Final = frozenset(

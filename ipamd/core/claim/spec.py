@@ -17,6 +17,17 @@ from ipamd.core.timing import durations
 
 _SOURCES = ("addressIDs", "attributes", "selector", "pool")
 """Of these a spec has one."""
+_OPTIONAL = (
+    "bandwidthMbps",
+    "bandwidthPackageID",
+    "name",
+    "addressType",
+    "anycastZone",
+    "egress",
+    "antiDDoSPackageID",
+    "tags",
+)
+"""Attributes that an order may lack."""
 
 
 def write(request: EipRequest) -> dict[str, Any]:
@@ -30,7 +41,11 @@ def write(request: EipRequest) -> dict[str, Any]:
         return {"selector": eip_selector.write(request.selector), **spec}
     if request.order is None:
         return {"addressIDs": list(request.address_ids), **spec}
-    order = request.order
+    return {"attributes": write_order(request.order), **spec}
+
+
+def write_order(order: model.EipOrder) -> dict[str, Any]:
+    """Return the `attributes` that say an order."""
     attributes: dict[str, Any] = {"isp": order.isp, "chargeType": order.charge_type}
     if order.charge_type != BY_CVM:
         attributes["bandwidthMbps"] = order.bandwidth_mbps
@@ -44,7 +59,13 @@ def write(request: EipRequest) -> dict[str, Any]:
         "tags": [{"key": key, "value": value} for key, value in order.tags],
     }
     attributes |= {name: value for name, value in optional.items() if value}
-    return {"attributes": attributes, **spec}
+    return attributes
+
+
+def attributes_patch(order: model.EipOrder) -> dict[str, Any]:
+    """Return the merge patch that makes `attributes` say the order, whatever they said before."""
+    gone = dict.fromkeys(_OPTIONAL)
+    return {"attributes": {**gone, **write_order(order)}}
 
 
 def read(spec: Mapping[str, Any]) -> EipRequest:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 from ipamd.core.annotations import eip
 from ipamd.core.annotations.eip import DeletePolicy
-from ipamd.core.claim import expiry, provision, release
+from ipamd.core.claim import change, expiry, provision, release
 from ipamd.core.claim.actions import (
     Action,
     AddFinalizer,
@@ -81,18 +81,27 @@ def _provision(facts: ClaimFacts) -> Action:
     follow = _follow(facts, claim, pod)
     if follow:
         return follow
-    return Idle() if pod.deleting else provision.provision(facts, claim, pod)
+    if pod.deleting:
+        return Idle()
+    begun = claim.allocation is not None and claim.allocation.started is not None
+    carried = None if begun else change.carry(claim, pod, facts.rules.default_network)
+    return carried or provision.provision(facts, claim, pod)
 
 
 def _keep(facts: ClaimFacts) -> Action:
-    """Follow the living Pod; unbind for a node that is gone, as the Pod's new node cannot."""
+    """Follow the living Pod, also in what its EIP is to be.
+
+    Unbind for a node that is gone, as the Pod's new node cannot.
+    """
     claim, pod = _the_claim(facts), _the_pod(facts)
     follow = _follow(facts, claim, pod)
     if follow:
         return follow
     if claim.binding and pod.node and claim.binding.node != pod.node:
         return release.unbind(facts, claim)
-    return Idle()
+    if pod.deleting:
+        return Idle()
+    return change.carry(claim, pod, facts.rules.default_network) or change.change(facts, claim) or Idle()
 
 
 def _pass_on(facts: ClaimFacts) -> Action:
@@ -161,7 +170,7 @@ def _rest(facts: ClaimFacts, claim: Claim) -> Action:
         if facts.eips is None:
             return LookAtCloud()
         return provision.adopt(facts, claim) or Idle()
-    return Idle()
+    return change.change(facts, claim) or Idle()
 
 
 def _within(seconds: float | None, action: Action) -> Action:

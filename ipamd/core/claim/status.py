@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from ipamd.core.claim.change_record import attributes_patch
 from ipamd.core.claim.eipclaim import (
     BOUND,
     PROVISIONED,
@@ -53,7 +54,8 @@ def serve(claim: Claim, pod: ClaimPod) -> dict[str, Any]:
 
 def begin_attempt(claim: Claim, attempt: int, now: float) -> dict[str, Any]:
     """Record that an EIP is about to be ordered: whoever comes after a crash knows that one may exist."""
-    return _patch(claim, {"allocation": {"attempt": attempt, "startedAt": timestamps.to_text(now)}})
+    allocation = {"attempt": attempt, "startedAt": timestamps.to_text(now)}
+    return _patch(claim, {"allocation": allocation, **attributes_patch(claim.request)})
 
 
 def provisioned(
@@ -90,7 +92,7 @@ def not_provisioned(
     None when the claim says all this, but for RequestIds and times.
     """
     forgets = certain and claim.allocation is not None and claim.allocation.started is not None
-    if not forgets and _says(claim, PROVISIONED, reason, message):
+    if not forgets and says(claim, PROVISIONED, reason, message):
         return None
     conditions = with_condition(
         claim.conditions, kind=PROVISIONED, status=False, reason=reason, message=message, now=now
@@ -133,7 +135,7 @@ def locked(claim: Claim, reason: Reason | None, message: str, now: float) -> dic
     """Record that the claim's EIP is locked, or is so no more; None when there is nothing new."""
     if reason is None and condition(claim.conditions, USABLE).get("status") != "False":
         return None
-    if reason is not None and _says(claim, USABLE, reason, message):
+    if reason is not None and says(claim, USABLE, reason, message):
         return None
     conditions = with_condition(
         claim.conditions,
@@ -188,7 +190,7 @@ def bind_failed(claim: Claim, reason: Reason, message: str, now: float) -> dict[
 
     Each repeat has a RequestId of its own, and one that changes nothing else is not worth a write.
     """
-    if _says(claim, BOUND, reason, message):
+    if says(claim, BOUND, reason, message):
         return None
     conditions = with_condition(
         claim.conditions, kind=BOUND, status=False, reason=reason, message=message, now=now
@@ -196,7 +198,7 @@ def bind_failed(claim: Claim, reason: Reason, message: str, now: float) -> dict[
     return _patch(replace(claim, conditions=conditions), {"conditions": list(conditions)}, now)
 
 
-def _says(claim: Claim, kind: str, reason: Reason, message: str) -> bool:
+def says(claim: Claim, kind: str, reason: Reason, message: str) -> bool:
     """Whether the claim says of a condition that it is false for this reason, with any RequestId and time."""
     old = condition(claim.conditions, kind)
     said, says = (essence(str(text)) for text in (old.get("message"), one_line(message, _MESSAGE_LIMIT)))

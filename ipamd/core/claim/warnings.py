@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from ipamd.core.annotations.eip import asks_in_vain, request_of, wants_eip
 from ipamd.core.claim import spec
+from ipamd.core.claim.eip_change import unchangeable_wish
 from ipamd.core.claim.eipclaim import Claim
+from ipamd.core.claim.reason import Reason
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.kubernetes import annotation_names, capacity, generated_names
 from ipamd.core.kubernetes.annotation_names import DELETE_POLICY, EIP_ATTRIBUTES, EXISTING
@@ -116,9 +118,22 @@ def _changed(claim: Claim, pod: PodView) -> ClaimWarning | None:
         return ClaimWarning("AnnotationsIgnored", f"{e.message}; its EIPClaim stays as it is")
     if wish == claim.request:
         return None
+    fixed = unchangeable_wish(wish.order, claim.request.order) if wish.order and claim.request.order else ""
+    if fixed:
+        return ClaimWarning(
+            Reason.CHANGE_REFUSED.value,
+            f"annotation {EIP_ATTRIBUTES} of Pod {pod.ref} asks for what its EIP cannot become: {fixed}; "
+            f"write it as it was, or {apply} (the EIP is unbound, and the Pod gets another)",
+        )
     wanted, has = spec.write(wish), spec.write(claim.request)
     differing = [name for name in {**has, **wanted} if wanted.get(name) != has.get(name)]
     listed = "; ".join(f"{name} is {has.get(name)}, not {wanted.get(name)}" for name in differing)
+    if differing == ["attributes"]:  # an edit of the annotation would have been carried over
+        return ClaimWarning(
+            "AnnotationsIgnored",
+            f"EIPClaim {claim.namespace}/{claim.name} was edited, and counts until annotation "
+            f"{EIP_ATTRIBUTES} of Pod {pod.ref} is edited, too: {listed}",
+        )
     return ClaimWarning(
         "AnnotationsIgnored",
         f"the annotations of Pod {pod.ref} differ from its EIPClaim, which counts: {listed}; {apply} (the "

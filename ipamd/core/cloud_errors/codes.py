@@ -81,6 +81,8 @@ _ADVICE_BY_CODE: dict[CloudErrorKind, dict[str, str]] = {
         "LimitExceeded.BandwidthPackageResourceQuota": "the bandwidth package has all the EIPs it may have "
         "(100 in a post-paid one): name another package in eip-attributes, or ask for more in the console",
         "LimitExceeded.InstanceAddressQuota": "the CVM has all public IPs its size allows: use another node",
+        "LimitExceeded.ModifyAddressInternetChargeTypeQuota": "an EIP's charge type changes twice in its "
+        "life: write chargeType as it was, or delete the claim for another EIP",
         "LimitExceeded.NetworkInterfaceLimitExceeded": "the CVM or the VPC has all the ENIs it may have",
         "AddressQuotaLimitExceeded": f"the region's EIPs are used up ({EIP_LIMITS}): {_QUOTA}",
         "AddressQuotaLimitExceeded.DailyAllocate": "the day's EIP purchases are used up: wait for tomorrow",
@@ -97,6 +99,7 @@ _ADVICE_BY_CODE: dict[CloudErrorKind, dict[str, str]] = {
     },
     _K.MONEY: {
         "FailedOperation.BalanceInsufficient": "top up the account",
+        "InvalidAddressIdState.InArrears": "the EIP is isolated for arrears: top up the account",
         "InvalidParameterValue.ResourceExpired": "the resource has expired: renew it",
         "OperationDenied.AddressInArrears": "the EIP is isolated for arrears: top up the account",
         "UnsupportedOperation.UnpaidOrderAlreadyExists": "pay or cancel the open order",
@@ -133,6 +136,7 @@ _ADVICE_BY_CODE: dict[CloudErrorKind, dict[str, str]] = {
         "ClientAccountType": "remove InternetChargeType from eip-attributes, or name one that it has",
         "ClientError": _REPORT,
         "ClientParamsError": _REPORT,
+        "FailedOperation.IpTypeNotPermit": "such an EIP stays in its package: write the package as it was",
         "InvalidAccount": _ACCOUNT,
         "InvalidAction": _REPORT,
         "InvalidAddressId": _VALUES,
@@ -155,6 +159,8 @@ _ADVICE_BY_CODE: dict[CloudErrorKind, dict[str, str]] = {
         "UnsupportedOperation.AccountNotSupported": _ACCOUNT,
         "UnsupportedOperation.BandwidthPackageIdNotSupported": "choose another package or charge type",
         "UnsupportedOperation.InvalidAddressInternetChargeType": "choose another charge type",
+        "UnsupportedOperation.InvalidResourceInternetChargeType": "what is billed so joins no package",
+        "UnsupportedOperation.NatNotSupported": "EIPs of NAT gateways are changed in the console",
         "UnsupportedOperation.IspNotSupported": "choose another ISP in eip-attributes",
         "UnsupportedOperation.OfflineChargeType": "choose another charge type",
         "UnsupportedOperation.ResourceMismatch": "subnet, CVM and VPC must belong together, in one zone",

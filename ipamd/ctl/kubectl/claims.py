@@ -9,12 +9,18 @@ from ipamd.ctl import ages
 from ipamd.ctl.shape import Block, Column, Line, Plain, Shape, Table
 
 _TRUE: Final = "True"
-_HINDRANCES: Final = (eipclaim.PROVISIONED, eipclaim.BOUND, eipclaim.USABLE, eipclaim.EGRESS_THROUGH_EIP)
+_HINDRANCES: Final = (
+    eipclaim.PROVISIONED,
+    eipclaim.BOUND,
+    eipclaim.USABLE,
+    eipclaim.EGRESS_THROUGH_EIP,
+    eipclaim.UP_TO_DATE,
+)
 """In the order in which they have to be true; the first that is not is what is wrong."""
 
 
 def problem(claim: Claim) -> str:
-    """Return what keeps the claim's Pod from its EIP, or that EIP from being used; empty for nothing.
+    """Return what keeps the Pod from its EIP as it is wanted, or that EIP from being used; empty for nothing.
 
     A claim without a Pod waits for the next one, which is no problem.
     """

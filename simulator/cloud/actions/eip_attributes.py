@@ -140,7 +140,9 @@ def describe_address_bandwidth_range(world: World, call: Call) -> JsonObject:
             {
                 "ResourceId": address.address_id,
                 "BandwidthLowerLimit": 1,
-                "BandwidthUpperLimit": most_bandwidth(address.charge_type),
+                "BandwidthUpperLimit": min(
+                    most_bandwidth(address.charge_type), world.config.quotas.most_bandwidth
+                ),
             }
             for address in found
         ]

@@ -58,7 +58,7 @@ def test_attributes_beside_a_list_are_said_to_be_ignored():
 @pytest.mark.parametrize(
     ("now", "named"),
     [
-        ({EIP_ATTRIBUTES: '{"Bandwidth":"50"}'}, "'bandwidthMbps': 50"),
+        ({EIP_ATTRIBUTES: '{"Bandwidth":"50"}', DELETE_POLICY: "Never"}, "'bandwidthMbps': 50"),
         ({EIP_ATTRIBUTES: "", DELETE_POLICY: "Never"}, "deletePolicy is Delete, not Never"),
         ({EIP_ATTRIBUTES: "", EXPIRED_DURATION: "1h"}, "expireAfter is None, not 1h"),
         ({EIP_ID_LIST: "eip-aaaaaaaa"}, "addressIDs is None, not ['eip-aaaaaaaa']"),
@@ -69,6 +69,22 @@ def test_a_change_of_the_annotations_is_told_with_how_to_apply_it(now, named):
 
     assert note.reason == "AnnotationsIgnored"
     assert named in note.message
+    assert "kubectl delete eipc web-0 -n default" in note.message
+
+
+def test_a_claim_that_a_person_edited_is_said_to_count_until_the_annotation_is_edited():
+    (note,) = notes(made_for(asking({EIP_ATTRIBUTES: ""})), asking({EIP_ATTRIBUTES: '{"Bandwidth":"50"}'}))
+
+    assert note.reason == "AnnotationsIgnored"
+    assert "EIPClaim default/web-0 was edited, and counts until" in note.message
+    assert "kubectl delete" not in note.message
+
+
+def test_what_an_eip_cannot_become_is_refused_with_what_to_do():
+    (note,) = notes(made_for(asking({EIP_ATTRIBUTES: ""})), asking({EIP_ATTRIBUTES: '{"ISP":"CMCC"}'}))
+
+    assert note.reason == "ChangeRefused"
+    assert "InternetServiceProvider is BGP, not CMCC; write it as it was, or" in note.message
     assert "kubectl delete eipc web-0 -n default" in note.message
 
 
