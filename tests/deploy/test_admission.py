@@ -1,9 +1,13 @@
 """What the admission component says in several places, and must say alike."""
 
 import json
+import re
+
+import yaml
 
 from ipamd.controller.admission.registration import NAME
 from ipamd.controller.admission.server import PATH
+from ipamd.core.kubernetes.annotation_names import EIP_ATTRIBUTES, EXISTING, NETWORKS
 from tests.deploy import manifests
 
 COMPONENT = "components/admission"
@@ -42,3 +46,13 @@ def test_an_outage_of_the_webhook_keeps_no_pod_from_starting():
     assert webhook["sideEffects"] == "None"
     assert webhook["timeoutSeconds"] <= 3
     assert "kube-system" in json.dumps(webhook["namespaceSelector"])
+
+
+def test_the_api_server_asks_for_a_pod_with_any_annotation_that_the_webhook_acts_on():
+    (entry,) = manifests.read(f"{COMPONENT}/from-1.27/kustomization.yaml")["patches"]
+    (operation,) = yaml.safe_load(entry["patch"])
+    (condition,) = operation["value"]
+
+    named = re.findall(r"'(\S+)' in object\.metadata\.annotations", condition["expression"])
+
+    assert set(named) == {EIP_ATTRIBUTES, *EXISTING, NETWORKS}
