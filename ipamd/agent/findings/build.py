@@ -9,6 +9,8 @@ from ipamd.agent.findings.kernel import KernelFindings
 from ipamd.agent.findings.outsides import ASK_SECONDS, Outside, OutsideFindings
 from ipamd.agent.findings.ways import WayFindings
 from ipamd.agent.parts import NodeParts
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.core.findings.codes import FindingCode
 from ipamd.core.findings.refusals import of_refusal
 from ipamd.core.timing.deadline import Deadline
@@ -64,7 +66,7 @@ def build(parts: NodeParts) -> Inspection:
             "configuration": of_sentences(
                 FindingCode.CONFIG_REFUSED, "node/configuration", parts.pool.config.refused
             ),
-            "subnets": of_sentences(FindingCode.SUBNET_LOW, "node/subnets", parts.pool.levels.low),
+            "subnets": of_sentences(FindingCode.SUBNET_LOW, "node/subnets", lambda: _low_subnets(parts)),
             "security groups": lambda: [
                 of_refusal(error, "node/security-groups") for error in parts.pool.security_groups.refusals()
             ],
@@ -72,6 +74,13 @@ def build(parts: NodeParts) -> Inspection:
         },
         asking={"bindings": bindings.look, "outsides": outsides.look},
     )
+
+
+def _low_subnets(parts: NodeParts) -> list[str]:
+    """Return which subnets run low; nothing once the cloud refuses addresses there, which says more."""
+    refused = (error for error in parts.pool.pool.refusals() if isinstance(error, CloudError))
+    is_full = any(error.kind is CloudErrorKind.SUBNET_FULL for error in refused)
+    return [] if is_full else parts.pool.levels.low()
 
 
 def _ask_deadline() -> Deadline:
