@@ -139,13 +139,11 @@ def _is_there(eip: Eip | None) -> bool:
 def _settle_lists(pool: EipPool, facts: EipPoolFacts) -> RecordLists | None:
     """Keep in mind what there is: a list of the cloud may lag, and what it lacks counts against `max`.
 
-    What was released is believed to be gone after UNSHOWN seconds, anything else after SETTLE.
+    It is believed to be gone after SETTLE seconds: until then a list may even show again, as free, what was
+    released. Of a deleted pool no claim gets anything, so there UNSHOWN seconds will do.
     """
-    gone = {
-        eip_id
-        for eip_id, seconds in facts.unshown.items()
-        if seconds >= (UNSHOWN if eip_id in pool.releasing else SETTLE) and not facts.blind
-    }
+    enough = UNSHOWN if pool.deleting else SETTLE
+    gone = {eip_id for eip_id, seconds in facts.unshown.items() if seconds >= enough and not facts.blind}
     created = tuple(sorted({*pool.created, *facts.eips} - gone))
     releasing = tuple(sorted(set(pool.releasing) - gone - facts.holders.keys()))
     if (created, releasing) == (tuple(sorted(pool.created)), tuple(sorted(pool.releasing))):

@@ -41,6 +41,7 @@ class ContestedPool:
         self.api = ModelApi(self.wire)
         self.cloud = ModelCloud(self.wire)
         self.now = 1_700_000_000.0
+        self.history = []
         self.api.put_node("node-a")
         pool = self.api.put(EIPPOOLS, {"metadata": {"name": "web"}, "spec": SPEC})
         self.tags = tags.of_pool(CLUSTER, pool["metadata"]["uid"])
@@ -104,12 +105,21 @@ class ContestedPool:
         if ("EIPClaim", name) in self.api.objects:
             self.api.mark_deleted(EIPCLAIMS, name)
 
+    def a_person_changes_the_pool(self):
+        pool = self.api.objects["EIPPool", "web"]
+        spec = {**SPEC, "max": self.random.randint(LEAST, MOST)}
+        self.api.store(EIPPOOLS, {**pool, "metadata": dict(pool["metadata"]), "spec": spec})
+
     def the_cloud_works(self):
         self.cloud.settle()
 
     def a_list_lags(self):
-        """A write of the moment before is not in the next look."""
-        self.cloud.stale_lists = 1
+        """The next look shows how it was up to a minute ago."""
+        self.history = [(at, eips) for at, eips in self.history if self.now - at < SETTLE]
+        if self.history:
+            self.cloud.past = self.random.choice(self.history)[1]
+            self.cloud.stale_lists = self.random.randint(1, 3)
+            self.work()
 
     def time_passes(self):
         self.now += self.random.choice([1.0, 10.0, 61.0])
@@ -121,6 +131,7 @@ class ContestedPool:
         return [claim.address.eip_id for claim in self.claims() if claim.address]
 
     def all_is_well(self):
+        self.history.append((self.now, dict(self.cloud.eips)))
         held = self.held()
         assert len(held) == len(set(held)), self.claims()
         there = {i for i, e in self.cloud.eips.items() if e.status is not EipStatus.OFFLINING}
@@ -131,6 +142,8 @@ class ContestedPool:
     def comes_to_rest(self):
         """Without further trouble every Pod has an EIP, or all of them are taken."""
         self.cloud.stale_lists = 0
+        pool = self.api.objects["EIPPool", "web"]
+        self.api.store(EIPPOOLS, {**pool, "metadata": dict(pool["metadata"]), "spec": SPEC})
         for _ in range(8):
             self.now += ATTEMPT_WINDOW + SETTLE + 1
             self.cloud.settle()
@@ -158,8 +171,9 @@ WEIGHTS = {
     ContestedPool.a_pod_comes: 6,
     ContestedPool.a_pod_goes: 3,
     ContestedPool.a_person_deletes_a_claim: 1,
+    ContestedPool.a_person_changes_the_pool: 3,
     ContestedPool.the_cloud_works: 5,
-    ContestedPool.a_list_lags: 1,
+    ContestedPool.a_list_lags: 3,
     ContestedPool.time_passes: 4,
     ContestedPool.another_leads: 1,
 }
