@@ -2,10 +2,13 @@
 
 Only the leader reads the objects: 5,000 agents that watched them would each be sent every change. A change of
 a group reaches its nodes a hundred at a time, so that neither API server nor cloud is flooded by it.
+A write that the API server refuses for good (a rule of somebody's admission webhook) keeps no other from
+being made.
 Thread safety: `look` is for one thread at a time; the rest is for any.
 """
 
 import logging
+import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -31,6 +34,8 @@ _WRITES: Final = 100
 _SOON: Final = 2.0
 """Seconds until the next pass, after one that has left something."""
 _REFUSED: Final = "NodeENIConfigRefused"
+_OF_ONE_OBJECT: Final = (errors.InvalidObjectError, errors.ForbiddenError, errors.ConflictError)
+"""Refusals that say nothing of the next object."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +47,7 @@ class _Read:
 
 
 class NodeEniConfigs:
-    """Invariant: `_known` is replaced as a whole; it is None until the watch has told what there is."""
+    """Invariant: `_known` is replaced as a whole; it is None until a look was made at what the watch told."""
 
     def __init__(
         self,
@@ -62,6 +67,8 @@ class NodeEniConfigs:
         self._clock = clock
         self._trigger = trigger
         self._known: _Read | None = None
+        self._stale = threading.Event()  # set when the watch has told of something that was not read yet
+        self._refusal: errors.KubeError | None = None
         self.watch = OptionalWatch(client, NODE_ENI_CONFIGS, on_change=self._changed)
 
     def on_node(self, name: str) -> None:
@@ -76,11 +83,12 @@ class NodeEniConfigs:
     def look(self) -> float | None:
         """Write what is due; return after how many seconds to look again, None for the usual time.
 
-        Raises: KubeError; NotLeaderError.
+        Raises: KubeError, one that concerns a single object after all others are written; NotLeaderError.
         """
-        known = self._known
+        known = self._take_in()
         if known is None:
             return None
+        self._refusal = None
         left, concerned, refused = _WRITES, Counter[str](), dict(known.seen.unreadable)
         nodes = {node.name: node for node in self._cluster.nodes() if node.instance_type != SUPER_NODE}
         for node in nodes.values():
@@ -102,13 +110,31 @@ class NodeEniConfigs:
             if left and patch is not None:
                 self._report(obj, refused.get(name), patch)
                 left -= 1
+        if self._refusal is not None:
+            raise self._refusal
         return None if left else _SOON
+
+    def _take_in(self) -> _Read | None:
+        """Return what there is. Objects are read once for all that changed between two looks.
+
+        While 5,000 nodes tell how they are, their objects change all the time.
+        """
+        if self._stale.is_set():
+            self._stale.clear()
+            objects = self.watch.items() or ()
+            self._known = _Read(
+                objects={obj["metadata"]["name"]: obj for obj in objects}, seen=survey(objects)
+            )
+        return self._known
 
     def _tell(self, node: NodeView, text: str) -> None:
         self._fence.deadline()
         try:
             self._client.patch(NODES, node.name, {"metadata": {"annotations": {CONFIG: text}}})
         except errors.NotFoundError:
+            return
+        except _OF_ONE_OBJECT as e:
+            self._refusal = e
             return
         log.info("Node %s: %s is %s", node.name, CONFIG, text)
 
@@ -122,14 +148,12 @@ class NodeEniConfigs:
             self._client.patch(NODE_ENI_CONFIGS, name, patch, subresource="status")
         except errors.NotFoundError:
             return  # it was deleted meanwhile
+        except _OF_ONE_OBJECT as e:
+            self._refusal = e
 
     def _changed(self) -> None:
-        objects = self.watch.items()
-        if objects is not None:
-            self._known = _Read(
-                objects={obj["metadata"]["name"]: obj for obj in objects}, seen=survey(objects)
-            )
-            self._trigger()
+        self._stale.set()
+        self._trigger()
 
 
 def _reports_other(obj: JsonObject, node: NodeView) -> bool:

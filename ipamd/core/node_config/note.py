@@ -27,7 +27,7 @@ def read(text: str) -> Layer:
     where = f"annotation {CONFIG}"
     try:
         found = {name: (value, str(source)) for name, (value, source) in json.loads(text).items()}
-    except (ValueError, TypeError, AttributeError) as e:
+    except (ValueError, TypeError, AttributeError, RecursionError) as e:
         raise InvalidInputError(
             f"{where} is not what the controller writes: {e}", advice="remove it; it is written anew"
         ) from e

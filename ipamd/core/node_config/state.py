@@ -65,12 +65,12 @@ def as_status(text: str) -> dict[str, Any]:
     if not isinstance(values, Mapping):
         return {}
     return {
-        **{name: told[name] for name in ("enis", "addresses", "limit") if isinstance(told.get(name), int)},
+        **{name: told[name] for name in ("enis", "addresses", "limit") if type(told.get(name)) is int},
         "refused": str(told.get("refused", "")),
         "values": [
             {"field": name, "value": shown(entry[0]), "source": str(entry[1])}
             for name, entry in values.items()
-            if isinstance(entry, list) and len(entry) == _ENTRY
+            if isinstance(entry, list) and len(entry) == _ENTRY and _is_value(entry[0])
         ],
     }
 
@@ -84,10 +84,19 @@ def shown(value: Value) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def _is_value(value: object) -> bool:
+    """Whether it is what a field can hold: whoever may write a Node may have written the annotation."""
+    if isinstance(value, Mapping):
+        return all(isinstance(entry, str) for entry in value.values())
+    if isinstance(value, list):
+        return all(isinstance(entry, str) for entry in value)
+    return isinstance(value, int | str)
+
+
 def _read(text: str) -> Mapping[str, Any]:
     try:
         told = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return told if isinstance(told, Mapping) else {}
 

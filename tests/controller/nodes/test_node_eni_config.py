@@ -6,6 +6,7 @@ import pytest
 
 from ipamd.core.kubernetes.nodes import ENI_CONFIG, ENI_STATE
 from ipamd.kube.resources import NODE_ENI_CONFIGS, NODES
+from simulator.kube.faults import Fault, FaultKind
 
 GPU = {"gpu": "yes"}
 
@@ -26,7 +27,10 @@ class Scene:
 
     def told(self, node):
         annotations = self.world.client.get(NODES, node)["metadata"].get("annotations") or {}
-        return json.loads(annotations[ENI_CONFIG]) if ENI_CONFIG in annotations else None
+        try:
+            return json.loads(annotations[ENI_CONFIG]) if ENI_CONFIG in annotations else None
+        except RecursionError:
+            return None
 
     def status(self, name):
         return self.world.client.get(NODE_ENI_CONFIGS, name).get("status") or {}
@@ -132,3 +136,34 @@ def test_the_status_of_a_nodes_object_says_what_the_agent_has_told(scene):
 
     scene.world.wait(lambda: scene.status("n1").get("node", {}).get("addresses") == 9)
     assert scene.status("n1")["node"]["values"] == [{"field": "minWarmTarget", "value": "2", "source": "x"}]
+
+
+def test_an_object_that_the_server_refuses_to_write_keeps_no_other_from_being_told(scene):
+    for name in ("n1", "n2"):
+        scene.add_node(name)
+        scene.create(name, minWarmTarget=2)
+    for refused in ({"resource": "nodes"}, {"resource": "nodeeniconfigs/status"}):
+        fault = Fault(kind=FaultKind.STATUS, verb="patch", name="n1", code=422, **refused)
+        scene.world.kube.faults.add(fault)
+    scene.begin()
+
+    scene.wait_told("n2", {"minWarmTarget": [2, "NodeENIConfig n2"]})
+    scene.world.wait(lambda: scene.status("n2").get("nodes") == 1)
+    assert scene.told("n1") is None
+
+    scene.world.kube.heal()
+    scene.wait_told("n1", {"minWarmTarget": [2, "NodeENIConfig n1"]})
+
+
+@pytest.mark.parametrize("text", ['{"values":{"subnets":[[1],"flag"]}}', "[" * 10_000])
+def test_annotations_that_no_one_of_us_wrote_stop_nothing(scene, text):
+    for name in ("n1", "n2"):
+        scene.add_node(name)
+        scene.create(name, minWarmTarget=2)
+    annotations = {ENI_STATE: text, ENI_CONFIG: text}
+    scene.world.client.patch(NODES, "n1", {"metadata": {"annotations": annotations}})
+    scene.begin()
+
+    for name in ("n1", "n2"):
+        scene.wait_told(name, {"minWarmTarget": [2, f"NodeENIConfig {name}"]})
+        scene.world.wait(lambda name=name: scene.status(name).get("nodes") == 1)
