@@ -1,6 +1,7 @@
 """EIPPools on a simulated region and cluster: EIPs are taken, handed over, ordered and given back."""
 
 import json
+import time
 
 import pytest
 
@@ -273,3 +274,33 @@ def test_what_tke_has_kept_serves_who_adopts_it_and_nobody_else(world, pools):
     assert world.wait_provisioned("web-7").address.eip_id == first
     assert world.wait_provisioned("api").address.eip_id == second
     assert not world.claim("web-7").address.owned
+
+
+def test_what_happens_in_one_pool_has_the_cloud_asked_nothing_about_the_others(world, pools):
+    world.start_controller()
+    eip_ids = [world.users_eip() for _ in range(20)]
+    for number, eip_id in enumerate(eip_ids):
+        pools.create(f"pool-{number}", addressIDs=[eip_id])
+    for number in range(len(eip_ids)):
+        pools.wait(f"pool-{number}", total=1, free=1)
+    settled = _asks_at_rest(world)
+
+    pools.pod("web-a", pool="pool-0")
+    pools.wait("pool-0", free=0, bound=1)
+
+    assert _asks_at_rest(world) - settled < len(eip_ids) - 1
+
+
+def _asks_at_rest(world):
+    """How often EIPs were asked for, once nobody has for a second."""
+    asked = lambda: world.region.audit.calls().get("DescribeAddresses", 0)  # noqa: E731
+    before, since = asked(), time.monotonic()
+
+    def is_quiet():
+        nonlocal before, since
+        if asked() != before:
+            before, since = asked(), time.monotonic()
+        return time.monotonic() - since > 1.0
+
+    world.wait(is_quiet)
+    return before

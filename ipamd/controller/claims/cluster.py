@@ -164,6 +164,11 @@ class ClusterView:
         for claim in self.line(pool)[:number]:
             self._wake((claim.namespace, claim.name))
 
+    def wake_who_wants_of(self, pool: str) -> None:
+        """Wake all claims without an EIP that name the EIPPool: it was made, or corrected."""
+        for key in self._index.waiting_at(Choose(pool=pool).source):
+            self._wake(key)
+
     def waiting_for_quota(self, number: int) -> list[Key]:
         """Return the claims that were refused an EIP for lack of quota and wait longest for it."""
         waiting = []

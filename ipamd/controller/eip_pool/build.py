@@ -1,8 +1,8 @@
 """The work on EIPPools: watch -> queue -> worker -> reconciler -> Kubernetes, cloud."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ipamd.controller.account.build import Account
 from ipamd.controller.claims.build import Claims, ClaimWork
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _WORKERS: Final = 2
 _AFTER_CLAIMS: Final = 0.2
 """Seconds after a change of a claim until its pool is looked at: many change together in a roll-out."""
+_OF_THE_SERVER: Final = ("resourceVersion", "managedFields")
 _STATES: Final = {"free": "free", "held": "bound", "all": "total"}
 """Values of the metric's label, and the field of the status that each shows."""
 
@@ -44,14 +45,30 @@ class PoolWork:
 class EipPools:
     """The pools of the cluster, as the watch tells, and the queue of work on them."""
 
-    def __init__(self, client: KubeClient, tempo: ReplicaPace) -> None:
+    def __init__(self, client: KubeClient, tempo: ReplicaPace, *, wake_claims: Callable[[str], None]) -> None:
+        """Take who has the claims looked at that want an EIP of a pool."""
         self.queue: WorkQueue[Key] = WorkQueue(backoff=tempo.backoff)
-        self.watch = OptionalWatch(client, EIPPOOLS, on_change=self.look_at_all)
+        self._wake_claims = wake_claims
+        self._seen: dict[str, Mapping[str, Any]] = {}  # used by the watch's thread only
+        self.watch = OptionalWatch(client, EIPPOOLS, on_change=self._changed)
 
     def look_at_all(self) -> None:
         """Have all pools looked at."""
         for obj in self.watch.items() or ():
             self.queue.add(("", obj["metadata"]["name"]))
+
+    def _changed(self) -> None:
+        """Have those pools looked at that others have changed, with the claims that name them.
+
+        A status is ours: if each write of it had the pools looked at, one busy pool would have the cloud
+        asked for the EIPs of all, again and again.
+        """
+        now = {obj["metadata"]["name"]: _by_others(obj) for obj in self.watch.items() or ()}
+        before, self._seen = self._seen, now
+        for name in before.keys() | now.keys():
+            if before.get(name) != now.get(name):
+                self.queue.add(("", name))
+                self._wake_claims(name)
 
     def claim_changed(self, claim: Claim) -> None:
         """Have the pool of a claim looked at."""
@@ -90,7 +107,7 @@ def build(
     tempo: ReplicaPace,
 ) -> PoolWork:
     """Return the work on pools; before the cluster is watched."""
-    pools = EipPools(client, tempo)
+    pools = EipPools(client, tempo, wake_claims=claims.cluster.wake_who_wants_of)
     claims.cluster.on_claim(pools.claim_changed)
     writer = PoolWriter(client)
     executor = EipPoolExecutor(
@@ -127,3 +144,9 @@ def build(
 
 def _number(value: object) -> float:
     return float(value) if isinstance(value, int) else 0.0
+
+
+def _by_others(obj: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what of a pool people write."""
+    metadata = {name: value for name, value in obj["metadata"].items() if name not in _OF_THE_SERVER}
+    return {"metadata": metadata, "spec": obj.get("spec")}

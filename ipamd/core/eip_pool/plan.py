@@ -123,6 +123,8 @@ def _settle_order(pool: EipPool, facts: EipPoolFacts) -> PoolAction | None:
     late = allocation.started + ATTEMPT_WINDOW + SETTLE - facts.now
     if allocation.eip_id:
         # Whatever is promised counts against `max` until the cloud says that it does not come.
+        if pool.deleting and late <= 0 and _is_gone(allocation.eip_id, facts, enough=SETTLE):
+            return EndOrder(failed=True)
         return Rest(seconds=_POLL if late > 0 else SETTLE / 2, not_shown=late <= 0)
     order = pool.spec.order if pool.spec and not pool.deleting else None
     if late > SETTLE and order is not None:
@@ -130,6 +132,11 @@ def _settle_order(pool: EipPool, facts: EipPoolFacts) -> PoolAction | None:
     if late > 0:
         return Rest(seconds=min(late, SETTLE / 12))
     return Rest(seconds=SETTLE / 2) if facts.blind else EndOrder()
+
+
+def _is_gone(eip_id: str, facts: EipPoolFacts, *, enough: float) -> bool:
+    """Whether an EIP that was asked for by its id has not been shown for `enough` seconds."""
+    return facts.unshown.get(eip_id, 0.0) >= enough and not facts.blind
 
 
 def _is_there(eip: Eip | None) -> bool:
@@ -143,7 +150,7 @@ def _settle_lists(pool: EipPool, facts: EipPoolFacts) -> RecordLists | None:
     released. Of a deleted pool no claim gets anything, so there UNSHOWN seconds will do.
     """
     enough = UNSHOWN if pool.deleting else SETTLE
-    gone = {eip_id for eip_id, seconds in facts.unshown.items() if seconds >= enough and not facts.blind}
+    gone = {eip_id for eip_id in facts.unshown if _is_gone(eip_id, facts, enough=enough)}
     created = tuple(sorted({*pool.created, *facts.eips} - gone))
     releasing = tuple(sorted(set(pool.releasing) - gone - facts.holders.keys()))
     if (created, releasing) == (tuple(sorted(pool.created)), tuple(sorted(pool.releasing))):

@@ -40,11 +40,13 @@ class Watched:
         eventually(lambda: self.view.pod(("default", name)), name)
         return created
 
-    def claim(self, name, *, never=False, status=None, address_ids=(), **metadata):
+    def claim(self, name, *, never=False, status=None, address_ids=(), pool="", **metadata):
         obj = objects.claim(name, namespace="default", **metadata)
         obj["spec"]["deletePolicy"] = "Never" if never else "Delete"
         if address_ids:
             obj["spec"] = {"deletePolicy": obj["spec"]["deletePolicy"], "addressIDs": list(address_ids)}
+        if pool:
+            obj["spec"] = {"deletePolicy": obj["spec"]["deletePolicy"], "pool": pool}
         self.client.create(EIPCLAIMS, obj)
         if status:
             self.client.patch(EIPCLAIMS, name, {"status": status}, "default", subresource="status")
@@ -218,6 +220,14 @@ def test_an_eip_of_a_user_that_comes_free_wakes_whoever_lists_it_and_one_of_ours
 
     assert watched.wakes(lambda: goes("owner")) == {"owner"}
     assert watched.wakes(lambda: goes("holder")) == {"holder", "web-x"}
+
+
+def test_a_pool_that_comes_or_changes_wakes_whoever_wants_an_eip_of_it(watched):
+    watched.claim("wants", pool="web")
+    watched.claim("has", pool="web", status=has("eip-aaaaaaaa", owned=False))
+    watched.claim("other", pool="db")
+
+    assert watched.wakes(lambda: watched.view.wake_who_wants_of("web")) == {"wants"}
 
 
 def test_only_pods_that_want_an_eip_or_have_a_claim_wake_and_are_known_by_key(watched):

@@ -184,6 +184,21 @@ TABLE = {
         facts(),
         Rest(seconds=5.0),
     ),
+    "a deleted pool whose promised EIP was released by hand": (
+        pool(deleting=True, allocation=begun(999, eip_id="eip-a"), created=("eip-a",)),
+        facts(unshown={"eip-a": 60.0}),
+        EndOrder(failed=True),
+    ),
+    "but not before that is sure": (
+        pool(deleting=True, allocation=begun(999, eip_id="eip-a"), created=("eip-a",)),
+        facts(unshown={"eip-a": 59.0}),
+        Rest(seconds=30.0, not_shown=True),
+    ),
+    "nor while what the cloud shows is not believed": (
+        pool(deleting=True, allocation=begun(999, eip_id="eip-a"), created=("eip-a",)),
+        facts(unshown={"eip-a": 999.0}, blind="no EIP is shown"),
+        Rest(seconds=30.0, not_shown=True),
+    ),
     "a deleted pool with a spec that cannot be read": (
         pool(deleting=True, spec=None),
         facts(A),
