@@ -238,7 +238,7 @@ def _held(facts: SelectionFacts, claim: Claim, eip: Eip) -> _Obstacle | None:
 
 
 def _held_text(eip_id: str, holder: Claim, place: str) -> str:
-    where = f", bound to {place}" if place else ""
+    where = f" (bound to {place})" if place else ""
     rest = ""
     if holder.deleting:
         rest = ", which is being deleted"

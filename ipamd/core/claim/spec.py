@@ -96,12 +96,12 @@ def read_order(attributes: object) -> model.EipOrder:
         bandwidth = 0  # whatever the API server has put there by default
     elif not isinstance(bandwidth, int) or isinstance(bandwidth, bool) or bandwidth < 1:
         raise InvalidInputError(
-            f"spec.attributes.bandwidthMbps is {bandwidth!r}; allowed is a whole number from 1"
+            f"spec.attributes.bandwidthMbps is {_told(bandwidth)}; allowed is a whole number from 1"
         )
     for field in ("isp", "chargeType"):
         if not _word(attributes.get(field)):
             raise InvalidInputError(
-                f"spec.attributes.{field} is {attributes.get(field)!r}; allowed is a word"
+                f"spec.attributes.{field} is {_told(attributes.get(field))}; allowed is a word"
             )
     _check_rules(bandwidth, attributes["chargeType"], _word(attributes.get("bandwidthPackageID")))
     order = model.EipOrder(
@@ -121,6 +121,11 @@ def read_order(attributes: object) -> model.EipOrder:
     except InvalidInputError as e:
         raise InvalidInputError(f"spec.attributes: {e.message}") from e
     return order
+
+
+def _told(value: object) -> str:
+    """Return the value as a message has it; an API server with our CRD fills in what is missing."""
+    return "missing" if value is None else repr(value)
 
 
 def _check_rules(bandwidth: int, charge_type: str, package_id: str) -> None:

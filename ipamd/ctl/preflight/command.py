@@ -22,26 +22,35 @@ _CONTAINERD: Final = "/etc/containerd/config.toml"
 def add_command(commands: "command_line.Subparsers") -> None:
     """Add `preflight`."""
     added = command_line.add(commands, "preflight", _HELP, _run, asks_agent=False)
-    added.add_argument("--only-node", action="store_true", help="neither account nor cluster")
     added.add_argument(
-        "--kubeconfig", default="", metavar="FILE", help="of the cluster (default: the Pod's own)"
+        "--only-node", action="store_true", help="look at the node alone, not at account and cluster"
     )
-    added.add_argument("--bin-dir", default=places.CNI_BINARIES, help="CNI plugins (default: %(default)s)")
     added.add_argument(
-        "--conf-dir", default=places.CNI_CONFIGURATIONS, help="networks of CNI (default: %(default)s)"
+        "--kubeconfig",
+        default="",
+        metavar="FILE",
+        help="of the cluster (default: the service account of the Pod it runs in)",
+    )
+    added.add_argument(
+        "--bin-dir", default=places.CNI_BINARIES, help="directory of CNI plugins (default: %(default)s)"
+    )
+    added.add_argument(
+        "--conf-dir",
+        default=places.CNI_CONFIGURATIONS,
+        help="directory of CNI configurations (default: %(default)s)",
     )
     added.add_argument("--sysctl-root", default="/proc/sys", help="kernel settings (default: %(default)s)")
     added.add_argument(
         "--containerd-config",
         default=_CONTAINERD,
         metavar="FILE",
-        help="(default: %(default)s)",
+        help="containerd's configuration (default: %(default)s)",
     )
     added.add_argument(
         "--pod-subnets",
         default="",
         metavar="SUBNET[,SUBNET]",
-        help="that the agent is to be started with (default: the CVM's own subnet)",
+        help="the --pod-subnets with which the agent will be started (default: the CVM's own subnet)",
     )
     added.add_argument(
         "--cloud-endpoint",

@@ -126,7 +126,7 @@ def test_of_several_free_ones_the_lot_decides(lot, eip_id):
             (users(A, EipStatus.BIND, eni_id="eni-7", private_ip="10.0.9.9"),),
             (holder(A),),
             Reason.EIP_IN_USE,
-            "bound to 10.0.9.9 on eni-7 is held by EIPClaim default/api-0",
+            "(bound to 10.0.9.9 on eni-7) is held by EIPClaim default/api-0",
         ),
         (
             (users(A),),

@@ -162,7 +162,7 @@ def test_a_pod_on_its_way_out_gets_no_new_eip():
 
 
 def test_a_claim_that_a_person_spoiled_is_told_and_orders_nothing():
-    spoiled = claim(request=None, problem="spec.attributes.isp is None")
+    spoiled = claim(request=None, problem="spec.attributes.isp is missing")
 
     action = decide(facts(spoiled, pod()))
 
