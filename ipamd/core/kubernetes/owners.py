@@ -1,7 +1,7 @@
 """Who owns a Pod, by its `metadata.ownerReferences`, and which workload its claim may die with. Pure.
 
 The workload of a Pod is its controller; of a Pod of a ReplicaSet it is what controls the ReplicaSet (a
-Deployment, or for example an Argo Rollout), which outlives each roll-over. A CronJob is not the workload of
+Deployment, or for example an Argo Rollout), which outlives each roll-out. A CronJob is not the workload of
 its Jobs' Pods: a Job's Pods never come back under their names, so what is kept for them goes with the Job.
 """
 

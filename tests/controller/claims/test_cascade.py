@@ -1,4 +1,4 @@
-"""With --enable-ownerref a retained claim dies with its Pods' workload, not with a Pod or a roll-over."""
+"""With --enable-ownerref a retained claim dies with its Pods' workload, not with a Pod or a roll-out."""
 
 import pytest
 
