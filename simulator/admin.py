@@ -182,7 +182,10 @@ def _eips(world: World) -> list[dict[str, Any]]:
             "AddressStatus": address.status,
             "NetworkInterfaceId": address.eni_id,
             "PrivateAddressIp": address.private_ip,
+            "AddressName": address.name,
             "Bandwidth": address.bandwidth,
+            "InternetChargeType": address.charge_type,
+            "BandwidthPackageId": address.bandwidth_package_id,
             "Tags": dict(address.tags),
         }
         for address in world.addresses.values()

@@ -46,6 +46,6 @@ def test_the_names_of_allocate_addresses_are_understood(cluster: ClusterUnderTes
     eip_id, address = claims.bound("web")
     shown = eip(cluster, eip_id)
     assert (shown["Bandwidth"], shown["AddressName"]) == (7, "shop")
-    assert {"Key": "team", "Value": "web"} in shown["TagSet"]
+    assert shown["Tags"]["team"] == "web"
     cluster.wait_for_pod(namespace, "web")
     claims.outside_sees("web", address)
