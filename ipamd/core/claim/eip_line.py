@@ -4,10 +4,36 @@ A claim is in the line from its first refusal on (`PoolExhausted` in its conditi
 for nothing yet, because its Pod has no Node, holds nobody up.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from ipamd.core.claim.eipclaim import PROVISIONED, Claim, condition
 from ipamd.core.claim.reason import Reason
+
+_Turn = tuple[float, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingLine:
+    """The claims that waited for an EIP of one pool at one moment. Invariant: `turns` is sorted."""
+
+    turns: tuple[_Turn, ...]
+
+    @classmethod
+    def of(cls, claims: Iterable[Claim]) -> "WaitingLine":
+        """Return the line of claims that are in it (`is_in_line`)."""
+        return cls(tuple(sorted(map(_turn, claims))))
+
+    def before(self, claim: Claim) -> tuple[int, int]:
+        """Return how many others come before the claim, and how many others wait.
+
+        The claim itself may be in the line or not.
+        """
+        mine = _turn(claim)
+        ahead = bisect_left(self.turns, mine)
+        is_in_it = self.turns[ahead : ahead + 1] == (mine,)
+        return ahead, len(self.turns) - is_in_it
 
 
 def is_in_line(claim: Claim) -> bool:
@@ -19,20 +45,10 @@ def is_in_line(claim: Claim) -> bool:
     return condition(claim.conditions, PROVISIONED).get("reason") == Reason.POOL_EXHAUSTED.value
 
 
-def before(claim: Claim, others: Iterable[Claim]) -> tuple[int, int]:
-    """Return how many of the others are before the claim in the line of its pool, and how many are in it."""
-    waiting = [c for c in others if c.uid != claim.uid and is_in_line(c) and _pool(c) == _pool(claim)]
-    return sum(1 for other in waiting if _turn(other) < _turn(claim)), len(waiting)
-
-
 def in_order(claims: Iterable[Claim]) -> list[Claim]:
     """Return the claims as they are to be served."""
     return sorted(claims, key=_turn)
 
 
-def _turn(claim: Claim) -> tuple[float, str, str]:
+def _turn(claim: Claim) -> _Turn:
     return claim.created, claim.namespace, claim.name
-
-
-def _pool(claim: Claim) -> str:
-    return claim.request.pool if claim.request else ""

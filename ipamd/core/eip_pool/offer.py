@@ -1,19 +1,15 @@
 """What an EIPPool says to a claim that wants an EIP: whether it may have one, and who else waits. Pure."""
 
-from collections.abc import Iterable
-
-from ipamd.core.claim import eip_line
+from ipamd.core.claim.eip_line import WaitingLine
 from ipamd.core.claim.eip_selection import PoolOffer
 from ipamd.core.claim.eipclaim import Claim, condition
 from ipamd.core.claim.reason import Reason
 from ipamd.core.eip_pool.eippool import READY, EipPool
 
 
-def offer_for(
-    claim: Claim, name: str, pool: EipPool | None, line: Iterable[Claim], *, size: int
-) -> PoolOffer:
+def offer_for(claim: Claim, name: str, pool: EipPool | None, line: WaitingLine, *, size: int) -> PoolOffer:
     """Return the offer to a claim; `pool` is None if there is none of the name, `size` what it has."""
-    ahead, waiting = eip_line.before(claim, line)
+    ahead, waiting = line.before(claim)
     return PoolOffer(
         name=name,
         uid=pool.uid if pool else "",
