@@ -27,16 +27,16 @@ def settings() -> dict[str, Any]:
 
 @pytest.fixture
 def make_world() -> Iterator[Callable[..., World]]:
-    """Returns what makes a cluster and a region with these settings of RegionConfig."""
+    """Returns what makes a cluster, with another store if given, and a region with these settings."""
     with contextlib.ExitStack() as stack:
 
-        def make(**changes: Any) -> World:
+        def make(store: Store | None = None, **changes: Any) -> World:
             config = RegionConfig(
                 **{"latencies": Latencies(scale=0.5), "rate_limits": RateLimits(enabled=False), **changes}
             )
             region = stack.enter_context(CloudRegion(config))
             cloud = stack.enter_context(CloudServer(region, [loopback_socket()]))
-            kube = stack.enter_context(KubeServer(Store(), [listen()], bookmark_seconds=1.0))
+            kube = stack.enter_context(KubeServer(store or Store(), [listen()], bookmark_seconds=1.0))
             return stack.enter_context(contextlib.closing(World(kube, region, f"http://{cloud.endpoint}")))
 
         yield make

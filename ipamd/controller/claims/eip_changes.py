@@ -18,6 +18,7 @@ from ipamd.core.claim.reason import Reason
 from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.core.cloud_errors.policy import Outcome
+from ipamd.kube import errors
 from ipamd.runtime.reconcile import Result
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,8 @@ _LATER: Final = 1.0
 """The same for one whose answer was lost."""
 _LEAST_PAUSE: Final = 30.0
 """Seconds between two tries of what the cloud refuses and may grant later."""
+_OLD_DEFINITION_PAUSE: Final = 600.0
+"""Seconds until it is tried whether the API server keeps all of a claim now."""
 _FOR_GOOD: Final = frozenset({"LimitExceeded.ModifyAddressInternetChargeTypeQuota"})
 """Codes that no time mends, whatever their kind."""
 
@@ -39,16 +42,33 @@ class EipChanges:
         self._ports = ports
 
     def carry(self, claim: Claim, action: CarryAttributes) -> Claim:
-        """Write into the spec what the Pod's annotation says. Raises: KubeError."""
-        if action.order is not None:
-            log.info("claim %s: the annotation of its Pod was edited: %s", claim, action.mark)
-        return self._ports.writer.carry(claim, action.order, action.mark)
+        """Write into the spec what the Pod's annotation says.
+
+        What the API server does not take (by rules of an earlier release, or of a webhook) is told and not
+        tried again: else it would keep the claim from all that comes after it.
+        Raises: KubeError.
+        """
+        if action.order is None:
+            return self._ports.writer.carry(claim, None, action.mark)
+        try:
+            carried = self._ports.writer.carry(claim, action.order, action.mark)
+        except (errors.InvalidObjectError, errors.ForbiddenError) as e:
+            marked = self._ports.writer.carry(claim, None, action.mark)
+            message = (
+                f"the edit of the Pod's annotation is not taken into EIPClaim {claim}: {e}; if the "
+                "CustomResourceDefinition is of an earlier release, apply deploy/crd.yaml; then edit again"
+            )
+            log.warning("%s", message)
+            self._ports.teller.both(claim, "Warning", Reason.CHANGE_REFUSED.value, message)
+            return marked
+        log.info("claim %s: the annotation of its Pod was edited: %s", claim, action.mark)
+        return carried
 
     def change(self, claim: Claim, action: ChangeEip) -> Result:
         """Give the step to the cloud; its effect is found by the next look.
 
         Raises: KubeError when the claim cannot be written; CloudError for what is tried again by itself;
-        NotLeaderError.
+        NotLeaderError. An API server that does not keep the record has nothing changed.
         """
         try:
             self._ports.cloud.check_change(action.eip_id, action.step)
@@ -60,6 +80,8 @@ class EipChanges:
                 return self.refuse(claim, RefuseChange(message=outside))
         begun = change_status.begun(claim, action.step, self._ports.clock())
         claim = self._ports.writer.write_status(claim, begun)
+        if claim.change is None:
+            return self._not_kept(claim)  # whoever comes after a crash would take the step once more
         self._ports.changes.forget(claim.uid)
         self._ports.teller.both(claim, "Normal", Reason.CHANGING.value, f"{action.eip_id}: {action.step}")
         try:
@@ -70,13 +92,15 @@ class EipChanges:
         self._ports.changes.accepted(claim.uid, action.eip_id, task_id)
         return Result(requeue_after=_SOON)
 
-    def finish(self, claim: Claim, action: FinishChange) -> Claim:
+    def finish(self, claim: Claim, action: FinishChange) -> Claim | Result:
         """Record that the EIP is as the spec says; a confirmation is used up. Raises: KubeError."""
         asked = claim.change is not None or condition(claim.conditions, UP_TO_DATE).get("status") == "False"
         claim = self._use_up_confirmation(claim)
         patch = change_status.finished(claim, action.message, self._ports.clock())
         claim = self._ports.writer.write_status(claim, patch)
         self._ports.changes.forget(claim.uid)
+        if claim.attributes is None:
+            return self._not_kept(claim)
         if asked:
             log.info("claim %s: %s", claim, action.message)
             self._ports.teller.both(claim, "Normal", Reason.CHANGED.value, action.message)
@@ -89,6 +113,17 @@ class EipChanges:
             claim = self._use_up_confirmation(claim)
         self._say_refused(claim, action.message, for_good=True)
         return Result()
+
+    def _not_kept(self, claim: Claim) -> Result:
+        """Leave a claim alone of whose status the API server drops what changes need."""
+        message = (
+            "the EIP stays as it is: the CustomResourceDefinition eipclaims.networking.tke.cloud.tencent.com "
+            "of this cluster is of an earlier release and drops status.change and status.attributes; apply "
+            "that of this release (deploy/crd.yaml)"
+        )
+        log.warning("claim %s: %s", claim, message)
+        self._ports.teller.both(claim, "Warning", Reason.CHANGE_REFUSED.value, message)
+        return Result(requeue_after=_OLD_DEFINITION_PAUSE, failed=True)
 
     def _outside_range(self, eip_id: str, mbps: int) -> str:
         """Return why the EIP cannot have the bandwidth; empty when it can, or nobody says."""

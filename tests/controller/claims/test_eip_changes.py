@@ -13,6 +13,9 @@ from ipamd.core.timing import timestamps
 from ipamd.kube.resources import EIPCLAIMS, PODS
 from simulator.cloud import Fault, FaultKind, InstanceOrder
 from simulator.cloud.config import LEGACY, AccountConfig, BandwidthPackageConfig, Latencies, Quotas
+from simulator.kube import Store
+from simulator.kube.faults import Fault as KubeFault
+from simulator.kube.faults import FaultKind as KubeFaultKind
 from tests.controller.world import PREFIX
 
 HOURLY = "BANDWIDTH_POSTPAID_BY_HOUR"
@@ -383,3 +386,58 @@ def test_what_is_at_rest_asks_the_cloud_nothing(world, served):
     assert {action: after.get(action, 0) for action in watched} == {
         action: before.get(action, 0) for action in watched
     }
+
+
+class StoreOfAnEarlierRelease(Store):
+    """Drops what the definition of EIPClaims did not have before EIPs could be changed."""
+
+    def put(self, key, obj):
+        if obj.get("kind") == "EIPClaim" and "status" in obj:
+            status = {name: v for name, v in obj["status"].items() if name not in ("change", "attributes")}
+            obj = {**obj, "status": status}
+        return super().put(key, obj)
+
+
+def test_a_cluster_with_the_definition_of_an_earlier_release_has_no_eip_changed(make_world):
+    world = make_world(StoreOfAnEarlierRelease())
+    world.start_controller()
+    world.create_pod("web-0", {"eip-attributes": '{"Bandwidth":"5"}'}, resource=True)
+    world.wait_provisioned("web-0")
+
+    edit(world, bandwidthMbps=50)
+
+    told = world.wait(lambda: world.events("ChangeRefused"))
+    assert "apply that of this release (deploy/crd.yaml)" in told[0]["message"]
+    wait_at_rest(world)
+    assert asked(world) == []
+
+
+def test_a_claim_of_an_earlier_definition_that_is_as_it_should_be_is_left_alone(make_world):
+    world = make_world(StoreOfAnEarlierRelease())
+    world.start_controller()
+    world.create_pod("web-0", {"eip-attributes": '{"Bandwidth":"5"}'}, resource=True)
+    world.wait_provisioned("web-0")
+
+    world.client.patch(EIPCLAIMS, "web-0", {"spec": {"deletePolicy": "Never"}}, "default")
+
+    world.wait(lambda: len(world.events("ChangeRefused")) == 2)
+    wait_at_rest(world)
+    assert asked(world) == []
+    assert [event["count"] for event in world.events("ChangeRefused")] == [1, 1]
+
+
+def test_an_edit_that_the_server_does_not_take_is_told_and_the_next_one_counts(world, served):
+    fault = KubeFault(
+        kind=KubeFaultKind.STATUS, verb="patch", resource="eipclaims", name="web-0", code=422, times=1
+    )
+    world.wait(lambda: world.claim("web-0").carried)
+    world.kube.faults.add(fault)
+
+    annotate(world, {"Bandwidth": "50"})
+
+    world.wait(lambda: world.events("ChangeRefused"))
+    wait_at_rest(world)
+    assert asked(world) == []
+    annotate(world, {"Bandwidth": "60"})
+    wait_changed(world)
+    assert the_eip(world)["bandwidth"] == 60
