@@ -48,9 +48,27 @@ class ClusterAccess:
             ) from e
 
     def holders(self) -> dict[str, str]:
-        """Return which EIPClaim or EIPPool has which EIP, by its id. Raises: as `claims`."""
-        claimed = {c.address.eip_id: f"EIPClaim {c}" for c in self.claims() if c.address}
-        return self.pooled() | claimed
+        """Return which EIPClaim or EIPPool has which EIP, by its id. Raises: as `claims`.
+
+        A claim that was made to take an EIP over has it, though its Pod may be still to come.
+        """
+        claims = self.claims()
+        kept = {
+            eip_id: f"EIPClaim {c}"
+            for c in claims
+            if c.adopts and c.address is None and c.request
+            for eip_id in c.request.address_ids
+        }
+        claimed = {c.address.eip_id: f"EIPClaim {c}" for c in claims if c.address}
+        return self.pooled() | kept | claimed
+
+    def has_claim(self, namespace: str, name: str) -> bool:
+        """Whether there is an EIPClaim of the name. Raises: KubeError."""
+        try:
+            self._client.get(EIPCLAIMS, name, namespace)
+        except NotFoundError:
+            return False
+        return True
 
     def pooled(self) -> dict[str, str]:
         """Return which EIPPool has which EIP: by its list, or created for it. Raises: KubeError."""

@@ -5,6 +5,7 @@ changed at all. What is refused keeps nothing else from being taken over, and ma
 """
 
 import argparse
+import dataclasses
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ from ipamd.core import tags
 from ipamd.core.annotations import eip_id_list
 from ipamd.core.annotations.eip import pool_name
 from ipamd.core.eip import adoption
-from ipamd.core.eip.adoption import Adoption
+from ipamd.core.eip.adoption import Adoption, AdoptionVerdict
 from ipamd.core.eip_pool.eippool import MOST
 from ipamd.core.errors import InvalidInputError, IpamError
 from ipamd.core.model import Eip
@@ -79,6 +80,7 @@ class _Adopt:
         found = adoption.plan(
             wanted or sorted(eips), eips, cluster_id=self._cluster_id, held_by=self._cluster.holders()
         )
+        found = tuple(self._without_claim(each, claims) for each in found)
         accepted = [each for each in found if each.accepted]
         if self._options.yes and accepted and self._options.pool:
             self._cluster.add_to_pool(self._options.pool, [each.eip_id for each in accepted], most=MOST)
@@ -91,6 +93,14 @@ class _Adopt:
         output.show(self._options, answer, tables.ADOPTION)
         print(_summary(found, done=self._options.yes), file=sys.stderr)
         return 0 if len(accepted) == len(found) else 1
+
+    def _without_claim(self, each: Adoption, claims: Mapping[str, tuple[str, str]]) -> Adoption:
+        """Refuse an EIP for a Pod that has a claim: the claim says which EIP the Pod has."""
+        if not each.accepted or not claims or not self._cluster.has_claim(*claims[each.eip_id]):
+            return each
+        name = "/".join(claims[each.eip_id])
+        reason = f"there is an EIPClaim {name} already: delete it first, with its Pod"
+        return dataclasses.replace(each, verdict=AdoptionVerdict.KEEP_HELD, reason=reason)
 
     def _look(self, wanted: Sequence[str]) -> dict[str, Eip]:
         deadline = Deadline.after(_LISTING_SECONDS, time.monotonic)

@@ -150,6 +150,31 @@ def test_one_for_each_pod_becomes_a_claim_that_waits_for_it(account, cluster):
     assert all(eipclaim.read(claim).adopts for claim in claims.values())
 
 
+def test_a_pod_that_has_a_claim_keeps_no_other_from_its_eip(account, cluster, capsys):
+    first, second = account.allocate(KEPT), account.allocate(KEPT)
+    taken = {"metadata": {"name": "web-0", "namespace": "default"}, "spec": {"addressIDs": ["eip-00000000"]}}
+    cluster.client.create(EIPCLAIMS, taken)
+
+    pairs = (f"--claim=default/web-0={first}", f"--claim=default/web-1={second}")
+    assert cluster.adopt(*pairs, "--yes", "-o", "json") == 1
+
+    rows = shown(capsys)
+    assert rows[first]["message"].startswith("there is an EIPClaim default/web-0 already: delete it first")
+    assert rows[second]["action"] == "adopt"
+    assert cluster.claims()["web-1"]["spec"]["addressIDs"] == [second]
+
+
+def test_what_waits_for_its_pod_in_a_claim_goes_into_no_pool(account, cluster, capsys):
+    first, second = account.allocate(KEPT), account.allocate(KEPT)
+    assert cluster.adopt(f"--claim=default/web-0={first}", "--yes") == 0
+    capsys.readouterr()
+
+    assert cluster.adopt("--pool=kept", "--yes", "-o", "json") == 1
+
+    assert cluster.pools() == {"kept": {"addressIDs": [second]}}
+    assert shown(capsys)[first]["message"] == "EIPClaim default/web-0 has it"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
