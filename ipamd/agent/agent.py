@@ -143,6 +143,7 @@ class Agent:
             parts.facts.current,
             shared_ledger=parts.shared_ledger,
             enis=parts.enis,
+            exclusive_limit=parts.exclusive_pool.limit,
             problems=self._answers.problems,
             inspection=self._answers.inspection,
             errors=parts.eips.reconciler.errors(),

@@ -150,6 +150,7 @@ def _server(
         identity,
         shared_ledger=shared_ledger,
         pool=parts.pool.pool,
+        exclusive_pool=parts.exclusive_pool,
         enis=parts.enis,
         eip_reconciler=parts.eips.reconciler,
         problems=problems,

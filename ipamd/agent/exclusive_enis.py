@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from ipamd.core import model, tags
+from ipamd.core.errors import IpamError
 from ipamd.core.ledger.ledger import Ledger
 from ipamd.core.ledger.states import Address, Assigned
 from ipamd.net.dataplane import DataPlane
@@ -34,6 +35,11 @@ class ExclusiveEni:
     gateway: str
     is_listed: bool = True
     """Whether the cloud lists it at this instance, ready for use."""
+
+    @property
+    def condition(self) -> str:
+        """How it is in the cloud, in one word."""
+        return "AVAILABLE" if self.is_listed else "MISSING"
 
 
 class ExclusiveEnis:
@@ -72,6 +78,7 @@ class ExclusiveEnis:
         One that is not listed stays known while the ledger has its address. Raises: StoreError, then nothing
         of it may come into the ledger.
         """
+        self._put_away(self.new(listed))
         with self._changing:
             found = {
                 eni.eni_id: ExclusiveEni(
@@ -125,6 +132,14 @@ class ExclusiveEnis:
             listed = sum(eni.is_listed for eni in self.enis.values())
             states = {"ready": listed, "missing": len(self.enis) - listed, "foreign": self.foreign}
             yield gauges("tke_eni_exclusive_enis", "ENIs that single Pods have or may have.", "state", states)
+
+    def _put_away(self, arrived: Iterable[model.Eni]) -> None:
+        """Have new links out of the way of the node's own, before a Pod can have them."""
+        for eni in arrived:
+            try:
+                self._dataplane.put_away_eni(eni.mac)
+            except IpamError as e:
+                log.warning("the link of the new ENI %s stays as it is: %s", eni.eni_id, e)
 
     def _remember(self, enis: Iterable[ExclusiveEni]) -> None:
         content = [

@@ -14,6 +14,8 @@ import ipamd
 from ipamd.agent.components import ComponentSight
 from ipamd.agent.eips.reconciler import EipReconciler
 from ipamd.agent.enis import NodeEni, NodeEnis
+from ipamd.agent.exclusive import entry as exclusive_entry
+from ipamd.agent.exclusive.pool import ExclusivePool
 from ipamd.agent.pool.pool import Pool
 from ipamd.agent.problems import NodeProblems
 from ipamd.agent.shared_ledger import SharedLedger
@@ -51,12 +53,13 @@ class Identity:
 class IntrospectionService:
     """Answers `ipamctl`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - where to look
         self,
         identity: Identity,
         *,
         shared_ledger: SharedLedger,
         pool: Pool,
+        exclusive_pool: ExclusivePool,
         enis: NodeEnis,
         eip_reconciler: EipReconciler,
         problems: NodeProblems,
@@ -65,6 +68,7 @@ class IntrospectionService:
         self._identity = identity
         self._shared_ledger = shared_ledger
         self._pool = pool
+        self._exclusive_pool = exclusive_pool
         self._enis = enis
         self._eip_reconciler = eip_reconciler
         self._problems = problems
@@ -97,6 +101,7 @@ class IntrospectionService:
             },
             components=[self._component(sight) for sight in self._problems.components.look()],
             addresses=self._addresses() if request.addresses else (),
+            exclusive_enis=self._exclusive_message(),
         )
 
     def ListPods(  # noqa: N802 - the name in the contract
@@ -117,11 +122,17 @@ class IntrospectionService:
         request: messages.ListEnisRequest,  # noqa: ARG002 - the signature in the contract
         call: Call,  # noqa: ARG002 - the signature in the contract
     ) -> messages.ListEnisReply:
-        """List the ENIs that carry Pods."""
+        """List the ENIs that carry Pods, those of single Pods behind the others."""
         limit = self._pool.terms.limits.ips_per_eni - 1
         shared_ledger = self._shared_ledger.current
         enis = sorted(self._enis.enis.values(), key=lambda eni: eni.eni_id)
-        return messages.ListEnisReply(enis=[_eni_entry(eni, shared_ledger, limit) for eni in enis])
+        whole = sorted(self._enis.exclusive.enis.values(), key=lambda eni: eni.eni_id)
+        return messages.ListEnisReply(
+            enis=[
+                *(_eni_entry(eni, shared_ledger, limit) for eni in enis),
+                *(exclusive_entry.entry(eni, shared_ledger) for eni in whole),
+            ]
+        )
 
     def ListEips(  # noqa: N802 - the name in the contract
         self,
@@ -170,20 +181,30 @@ class IntrospectionService:
         return round(boottime.to_unix(at, now=self._shared_ledger.now(), wall=time.time()))
 
     def _pool_message(self) -> messages.Pool:
-        shared_ledger, terms = self._shared_ledger.current, self._pool.terms
-        states = Counter(type(a.state) for a in shared_ledger.addresses.values() if not a.quarantined)
-        return messages.Pool(
-            min_warm=terms.targets.min_warm,
-            max_warm=terms.targets.max_warm,
-            total=len(shared_ledger.addresses),
-            in_use=states[Assigned] + states[Occupied],
-            warm=len(shared_ledger.available),
-            held=states[Held],
-            cooling=states[Cooling] + states[Unbinding] + states[Unassigning],
-            quarantined=sum(a.quarantined for a in shared_ledger.addresses.values()),
-            limit=capacity.pod_ips(terms.limits),
-            activity=self._pool.activity,
-        )
+        terms = self._pool.terms
+        counted = _counted(self._shared_ledger.current.shared)
+        counted.min_warm, counted.max_warm = terms.targets.min_warm, terms.targets.max_warm
+        counted.limit, counted.activity = capacity.pod_ips(terms.limits), self._pool.activity
+        return counted
+
+    def _exclusive_message(self) -> messages.Pool:
+        pool = self._exclusive_pool
+        counted = _counted(self._shared_ledger.current.exclusive)
+        counted.min_warm, counted.max_warm = pool.targets.min_warm, pool.targets.max_warm
+        counted.limit, counted.activity = pool.limit, pool.activity
+        return counted
+
+
+def _counted(part: ledger.Ledger) -> messages.Pool:
+    states = Counter(type(a.state) for a in part.addresses.values() if not a.quarantined)
+    return messages.Pool(
+        total=len(part.addresses),
+        in_use=states[Assigned] + states[Occupied],
+        warm=len(part.available) + len(part.available_enis),
+        held=states[Held],
+        cooling=states[Cooling] + states[Unbinding] + states[Unassigning],
+        quarantined=sum(a.quarantined for a in part.addresses.values()),
+    )
 
 
 def _number(ip: str) -> int:
@@ -203,6 +224,7 @@ def _pod_entry(pod: model.PodRef, address: Address, added_at_unix: int) -> messa
         eip_state=address.eip.stage.value if address.eip else "",
         added_at_unix=added_at_unix,
         netns=address.state.netns if isinstance(address.state, Assigned) else "",
+        exclusive=address.exclusive,
     )
 
 

@@ -4,10 +4,11 @@ Imported when the page is first asked for. Reads snapshots and the kernel, chang
 Thread safety: any thread may ask.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import ipamd
 from ipamd.agent.enis import NodeEni, NodeEnis
+from ipamd.agent.exclusive_enis import ExclusiveEni
 from ipamd.agent.facts import NodeFacts
 from ipamd.agent.findings.inspection import Inspection, SeenFindings
 from ipamd.agent.problems import NodeProblems
@@ -17,7 +18,7 @@ from ipamd.core.errors import IpamError
 from ipamd.core.findings.finding import Finding, named
 from ipamd.core.kubernetes import capacity
 from ipamd.core.ledger.ledger import Ledger
-from ipamd.core.ledger.slots import slots
+from ipamd.core.ledger.slots import slots, whole
 from ipamd.core.ledger.states import Address, Assigned, Occupied
 from ipamd.core.timing.boottime import Boottime
 from ipamd.page import layout
@@ -31,22 +32,27 @@ def content(  # noqa: PLR0913 - what is shown
     *,
     shared_ledger: SharedLedger,
     enis: NodeEnis,
+    exclusive_limit: int,
     problems: NodeProblems,
     inspection: Inspection,
     errors: Mapping[str, IpamError],
 ) -> tuple[str, list[Element]]:
-    """Return a line about the node, and the parts of its page; `errors` are those of EIPs by claim or EIP."""
+    """Return a line about the node, and the parts of its page; `errors` are those of EIPs by claim or EIP.
+
+    `exclusive_limit` is how many ENIs Pods may have as a whole.
+    """
     instance, ledger = facts.instance, shared_ledger.current
     subtitle = (
         f"node {node}, {instance.instance_id} ({instance.instance_type}) in {instance.zone}, "
         f"release {ipamd.__version__}; {len(ledger.available)} addresses are free, "
-        f"{len(ledger.in_state(Assigned, Occupied))} of at most {capacity.pod_ips(facts.limits)} "
+        f"{len(ledger.shared.in_state(Assigned, Occupied))} of at most {capacity.pod_ips(facts.limits)} "
         "are used by Pods"
     )
     return subtitle, [
         layout.section("What is wrong", *_notes(problems)),
         layout.section("Findings", *_findings(inspection)),
         _enis(enis, ledger, facts.limits, shared_ledger.now()),
+        *_exclusive_enis(enis.exclusive.enis.values(), ledger, exclusive_limit, shared_ledger.now()),
         _pods(ledger),
         _eips(ledger, dict(errors)),
     ]
@@ -116,6 +122,28 @@ def _eni(eni: NodeEni, ledger: Ledger, limits: model.EniLimits, now: Boottime) -
     )
     state = eni.problem or eni.condition
     return [tag("code", eni.eni_id), eni.link.name if eni.link else "none", eni.subnet_id, state, squares]
+
+
+def _exclusive_enis(
+    known: Iterable[ExclusiveEni], ledger: Ledger, limit: int, now: Boottime
+) -> Iterator[Element]:
+    """Yield the ENIs that Pods have as a whole; nothing where there are none and none may be."""
+    of_eni = {address.eni_id: address for address in ledger.exclusive.addresses.values()}
+    rows: list[list[Child]] = [
+        [
+            tag("code", eni.eni_id),
+            eni.mac,
+            eni.subnet_id,
+            eni.condition,
+            whole(of_eni.get(eni.eni_id), now).label,
+        ]
+        for eni in sorted(known, key=lambda eni: eni.eni_id)
+    ]
+    if rows or limit:
+        yield layout.section(
+            f"ENIs of single Pods ({len(rows)} of at most {limit})",
+            layout.table(("ENI", "MAC", "subnet", "state", "used for"), rows, "none yet"),
+        )
 
 
 def _eips(ledger: Ledger, errors: dict[str, IpamError]) -> Element:

@@ -20,6 +20,7 @@ def _status(answer: Plain, now: float) -> Sequence[Block]:
                 ("Capacity", ", ".join(f"{name} {n}" for name, n in sorted(answer["capacity"].items()))),
                 ("Addresses", _figures(answer["pool"])),
                 ("Doing", answer["pool"]["activity"] or "nothing: the pool is at its target"),
+                *_exclusive_facts(answer.get("exclusiveEnis") or {}),
             ]
         ),
         SPACE,
@@ -36,6 +37,13 @@ def _figures(pool: Plain) -> str:
         f"{pool['minWarm']} to {pool['maxWarm']}), {pool['held']} held, {pool['cooling']} cooling, "
         f"{pool['quarantined']} quarantined"
     )
+
+
+def _exclusive_facts(pool: Plain) -> Iterator[tuple[str, str]]:
+    """ENIs that Pods have as a whole, where the node has such, or may have them."""
+    if pool and (pool["limit"] or pool["total"]):
+        doing = f"; {pool['activity']}" if pool["activity"] else ""
+        yield "Own ENIs", _figures(pool) + doing
 
 
 def _messages(answer: Plain) -> Iterator[Block]:
@@ -95,6 +103,7 @@ def _pods(answer: Plain, now: float) -> Sequence[Block]:
         Column("POD", lambda pod: pod["name"]),
         Column("PRIVATE-IP", lambda pod: pod["privateIp"]),
         Column("ENI", lambda pod: pod["eniId"], wide=True),
+        Column("OWN-ENI", lambda pod: "yes" if pod["exclusive"] else "no", wide=True),
         Column("LINK", lambda pod: pod["hostInterface"], wide=True),
         Column("EIP", lambda pod: pod["eipId"], wide=True),
         Column("PUBLIC-IP", lambda pod: pod["publicIp"]),
@@ -111,13 +120,29 @@ def _enis(answer: Plain, _: float) -> Sequence[Block]:
         Column("LINK", lambda eni: eni["interface"]),
         Column("MAC", lambda eni: eni["mac"], wide=True),
         Column("SUBNET", lambda eni: eni["subnetId"]),
-        Column("KIND", lambda eni: "primary" if eni["primary"] else "secondary", wide=True),
+        Column("KIND", _eni_kind, wide=True),
         Column("STATE", lambda eni: eni["state"]),
         Column("TABLE", lambda eni: str(eni["routeTable"] or "")),
         Column("IN-USE", lambda eni: str(eni["inUse"])),
         Column("ADDRESSES", lambda eni: f"{eni['addresses']} of {eni['addressLimit']}"),
+        Column("FOR", _eni_use),
     )
     return [Table(columns, answer["enis"], empty="the agent knows no ENI")]
+
+
+def _eni_kind(eni: Plain) -> str:
+    if eni["exclusive"]:
+        return "exclusive"
+    return "primary" if eni["primary"] else "secondary"
+
+
+def _eni_use(eni: Plain) -> str:
+    """Who has an ENI: many Pods share it, or one has it as a whole."""
+    if not eni["exclusive"]:
+        return "all Pods"
+    if eni["use"] == "pod":
+        return str(eni["pod"])
+    return f"{eni['use'] or 'unused'} {eni['pod']}".strip()
 
 
 def _eips(answer: Plain, _: float) -> Sequence[Block]:

@@ -16,7 +16,7 @@ from ipamd.core.kernel.foreign_chains import PodPacket
 from ipamd.core.kernel.nft_expressions import TracedPacket
 from ipamd.core.kernel.nft_ruleset import NftRuleset
 from ipamd.core.kernel.nft_walk import Fate, HookResult, WalkStep, walk
-from ipamd.net import iptables_legacy, libnftables, links, listing, rtnetlink
+from ipamd.net import iptables_legacy, libnftables, links, listing, netns, rtnetlink
 from ipamd.net.listing import LinkAddress
 from ipamd.net.netlink import ROUTE, NetlinkSocket
 
@@ -24,6 +24,7 @@ INTERNET: Final = "192.0.2.1"
 """An address of the internet that nobody has (RFC 5737), where none is given."""
 _KIND_OFFSET: Final = 23
 _UNICAST, _LOCAL = 1, 2
+_INSIDE: Final = "route in the Pod"
 _BACK: Final = frozenset({"saddr", "iif"})
 
 
@@ -77,6 +78,46 @@ def traced(source: str, link: str, destination: str, *, backend: str, port: int 
     Raises: KernelError.
     """
     return _Trace(source, link, backend).run(destination, port)
+
+
+def traced_inside(netns_path: str, source: str, destination: str) -> PacketTrace:
+    """Trace a packet as far as the Pod's own network namespace decides: by which of its links it leaves.
+
+    For a Pod with an ENI of its own, whose packets do not all pass the node. Raises: NetnsError, KernelError.
+    """
+
+    def ask() -> PacketTrace:
+        with NetlinkSocket(ROUTE) as channel:
+            try:
+                way = _Routes(channel).of_source(source, destination)
+            except KernelError as e:
+                return _ended((WalkStep(_INSIDE, why := _why_unroutable(e)),), Ending.DROPPED, source, why)
+        ending = Ending.LEAVES if way.kind == _UNICAST else Ending.ON_THE_NODE
+        return _ended((WalkStep(_INSIDE, str(way)),), ending, source, link=way.link, gateway=way.gateway)
+
+    with netns.opened(netns_path) as namespace:
+        return netns.run_inside(namespace, ask)
+
+
+def _ended(
+    steps: tuple[WalkStep, ...],
+    ending: Ending,
+    source: str,
+    reason: str = "",
+    *,
+    link: str = "",
+    gateway: str = "",
+) -> PacketTrace:
+    return PacketTrace(
+        steps=steps,
+        ending=ending,
+        reason=reason,
+        source=source,
+        link=link,
+        gateway=gateway,
+        to_backend=False,
+        unread=(),
+    )
 
 
 class _Trace:
@@ -176,6 +217,10 @@ class _Routes:
     def __init__(self, channel: NetlinkSocket) -> None:
         self._channel = channel
         self._names: dict[int, str] = {}
+
+    def of_source(self, source: str, destination: str) -> _Way:
+        """Ask for the route of what the namespace itself sends. Raises: KernelError."""
+        return self._ask(destination, source=source)
 
     def of_packet(self, packet: TracedPacket) -> _Way:
         """Ask for the route of a packet that comes in by a link. Raises: KernelError."""

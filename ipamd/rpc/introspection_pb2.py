@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etke/eni/v1/introspection.proto\x12\ntke.eni.v1\"%\n\x10GetStatusRequest\x12\x11\n\taddresses\x18\x01 \x01(\x08\"\xa4\x03\n\nNodeStatus\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\x13\n\x0binstance_id\x18\x03 \x01(\t\x12\x0e\n\x06region\x18\x04 \x01(\t\x12\x0c\n\x04zone\x18\x05 \x01(\t\x12\x0e\n\x06vpc_id\x18\x06 \x01(\t\x12\x11\n\tsubnet_id\x18\x07 \x01(\t\x12\x17\n\x0fstarted_at_unix\x18\x08 \x01(\x03\x12\x10\n\x08problems\x18\t \x03(\t\x12\x1e\n\x04pool\x18\n \x01(\x0b\x32\x10.tke.eni.v1.Pool\x12\x36\n\x08\x63\x61pacity\x18\x0b \x03(\x0b\x32$.tke.eni.v1.NodeStatus.CapacityEntry\x12\x0f\n\x07notices\x18\x0c \x03(\t\x12/\n\ncomponents\x18\r \x03(\x0b\x32\x1b.tke.eni.v1.ComponentStatus\x12+\n\taddresses\x18\x0e \x03(\x0b\x32\x18.tke.eni.v1.AddressEntry\x1a/\n\rCapacityEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"h\n\x0f\x43omponentStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x16\n\x0elast_good_unix\x18\x03 \x01(\x03\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12\x10\n\x08troubles\x18\x05 \x03(\t\"\x89\x01\n\x0c\x41\x64\x64ressEntry\x12\n\n\x02ip\x18\x01 \x01(\t\x12\x0e\n\x06\x65ni_id\x18\x02 \x01(\t\x12\x0b\n\x03use\x18\x03 \x01(\t\x12\x0b\n\x03pod\x18\x04 \x01(\t\x12\x12\n\nuntil_unix\x18\x05 \x01(\x03\x12\x12\n\nsince_unix\x18\x06 \x01(\x03\x12\x0e\n\x06\x65ip_id\x18\x07 \x01(\t\x12\x0b\n\x03why\x18\x08 \x01(\t\"\xac\x01\n\x04Pool\x12\x10\n\x08min_warm\x18\x01 \x01(\x05\x12\x10\n\x08max_warm\x18\x02 \x01(\x05\x12\r\n\x05total\x18\x03 \x01(\x05\x12\x0e\n\x06in_use\x18\x04 \x01(\x05\x12\x0c\n\x04warm\x18\x05 \x01(\x05\x12\x0c\n\x04held\x18\x06 \x01(\x05\x12\x0f\n\x07\x63ooling\x18\x07 \x01(\x05\x12\x13\n\x0bquarantined\x18\x08 \x01(\x05\x12\r\n\x05limit\x18\t \x01(\x05\x12\x10\n\x08\x61\x63tivity\x18\n \x01(\t\"\x11\n\x0fListPodsRequest\"3\n\rListPodsReply\x12\"\n\x04pods\x18\x01 \x03(\x0b\x32\x14.tke.eni.v1.PodEntry\"\xd0\x01\n\x08PodEntry\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0b\n\x03uid\x18\x03 \x01(\t\x12\x12\n\nprivate_ip\x18\x04 \x01(\t\x12\x0e\n\x06\x65ni_id\x18\x05 \x01(\t\x12\x16\n\x0ehost_interface\x18\x06 \x01(\t\x12\x0e\n\x06\x65ip_id\x18\x07 \x01(\t\x12\x11\n\tpublic_ip\x18\x08 \x01(\t\x12\x11\n\teip_state\x18\t \x01(\t\x12\x15\n\radded_at_unix\x18\n \x01(\x03\x12\r\n\x05netns\x18\x0b \x01(\t\"\x11\n\x0fListEnisRequest\"3\n\rListEnisReply\x12\"\n\x04\x65nis\x18\x01 \x03(\x0b\x32\x14.tke.eni.v1.EniEntry\"\xbc\x01\n\x08\x45niEntry\x12\x0e\n\x06\x65ni_id\x18\x01 \x01(\t\x12\x11\n\tinterface\x18\x02 \x01(\t\x12\x0b\n\x03mac\x18\x03 \x01(\t\x12\x11\n\tsubnet_id\x18\x04 \x01(\t\x12\x0f\n\x07primary\x18\x05 \x01(\x08\x12\r\n\x05state\x18\x06 \x01(\t\x12\x13\n\x0broute_table\x18\x07 \x01(\r\x12\x11\n\taddresses\x18\x08 \x01(\x05\x12\x0e\n\x06in_use\x18\t \x01(\x05\x12\x15\n\raddress_limit\x18\n \x01(\x05\"\x11\n\x0fListEipsRequest\"3\n\rListEipsReply\x12\"\n\x04\x65ips\x18\x01 \x03(\x0b\x32\x14.tke.eni.v1.EipEntry\"\x85\x01\n\x08\x45ipEntry\x12\x0e\n\x06\x65ip_id\x18\x01 \x01(\t\x12\x11\n\tpublic_ip\x18\x02 \x01(\t\x12\x12\n\nprivate_ip\x18\x03 \x01(\t\x12\x11\n\tnamespace\x18\x04 \x01(\t\x12\x0c\n\x04name\x18\x05 \x01(\t\x12\r\n\x05state\x18\x06 \x01(\t\x12\x12\n\nlast_error\x18\x07 \x01(\t2\x9e\x02\n\rIntrospection\x12\x41\n\tGetStatus\x12\x1c.tke.eni.v1.GetStatusRequest\x1a\x16.tke.eni.v1.NodeStatus\x12\x42\n\x08ListPods\x12\x1b.tke.eni.v1.ListPodsRequest\x1a\x19.tke.eni.v1.ListPodsReply\x12\x42\n\x08ListEnis\x12\x1b.tke.eni.v1.ListEnisRequest\x1a\x19.tke.eni.v1.ListEnisReply\x12\x42\n\x08ListEips\x12\x1b.tke.eni.v1.ListEipsRequest\x1a\x19.tke.eni.v1.ListEipsReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etke/eni/v1/introspection.proto\x12\ntke.eni.v1\"%\n\x10GetStatusRequest\x12\x11\n\taddresses\x18\x01 \x01(\x08\"\xce\x03\n\nNodeStatus\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\x13\n\x0binstance_id\x18\x03 \x01(\t\x12\x0e\n\x06region\x18\x04 \x01(\t\x12\x0c\n\x04zone\x18\x05 \x01(\t\x12\x0e\n\x06vpc_id\x18\x06 \x01(\t\x12\x11\n\tsubnet_id\x18\x07 \x01(\t\x12\x17\n\x0fstarted_at_unix\x18\x08 \x01(\x03\x12\x10\n\x08problems\x18\t \x03(\t\x12\x1e\n\x04pool\x18\n \x01(\x0b\x32\x10.tke.eni.v1.Pool\x12\x36\n\x08\x63\x61pacity\x18\x0b \x03(\x0b\x32$.tke.eni.v1.NodeStatus.CapacityEntry\x12\x0f\n\x07notices\x18\x0c \x03(\t\x12/\n\ncomponents\x18\r \x03(\x0b\x32\x1b.tke.eni.v1.ComponentStatus\x12+\n\taddresses\x18\x0e \x03(\x0b\x32\x18.tke.eni.v1.AddressEntry\x12(\n\x0e\x65xclusive_enis\x18\x0f \x01(\x0b\x32\x10.tke.eni.v1.Pool\x1a/\n\rCapacityEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"h\n\x0f\x43omponentStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x16\n\x0elast_good_unix\x18\x03 \x01(\x03\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12\x10\n\x08troubles\x18\x05 \x03(\t\"\x89\x01\n\x0c\x41\x64\x64ressEntry\x12\n\n\x02ip\x18\x01 \x01(\t\x12\x0e\n\x06\x65ni_id\x18\x02 \x01(\t\x12\x0b\n\x03use\x18\x03 \x01(\t\x12\x0b\n\x03pod\x18\x04 \x01(\t\x12\x12\n\nuntil_unix\x18\x05 \x01(\x03\x12\x12\n\nsince_unix\x18\x06 \x01(\x03\x12\x0e\n\x06\x65ip_id\x18\x07 \x01(\t\x12\x0b\n\x03why\x18\x08 \x01(\t\"\xac\x01\n\x04Pool\x12\x10\n\x08min_warm\x18\x01 \x01(\x05\x12\x10\n\x08max_warm\x18\x02 \x01(\x05\x12\r\n\x05total\x18\x03 \x01(\x05\x12\x0e\n\x06in_use\x18\x04 \x01(\x05\x12\x0c\n\x04warm\x18\x05 \x01(\x05\x12\x0c\n\x04held\x18\x06 \x01(\x05\x12\x0f\n\x07\x63ooling\x18\x07 \x01(\x05\x12\x13\n\x0bquarantined\x18\x08 \x01(\x05\x12\r\n\x05limit\x18\t \x01(\x05\x12\x10\n\x08\x61\x63tivity\x18\n \x01(\t\"\x11\n\x0fListPodsRequest\"3\n\rListPodsReply\x12\"\n\x04pods\x18\x01 \x03(\x0b\x32\x14.tke.eni.v1.PodEntry\"\xe3\x01\n\x08PodEntry\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0b\n\x03uid\x18\x03 \x01(\t\x12\x12\n\nprivate_ip\x18\x04 \x01(\t\x12\x0e\n\x06\x65ni_id\x18\x05 \x01(\t\x12\x16\n\x0ehost_interface\x18\x06 \x01(\t\x12\x0e\n\x06\x65ip_id\x18\x07 \x01(\t\x12\x11\n\tpublic_ip\x18\x08 \x01(\t\x12\x11\n\teip_state\x18\t \x01(\t\x12\x15\n\radded_at_unix\x18\n \x01(\x03\x12\r\n\x05netns\x18\x0b \x01(\t\x12\x11\n\texclusive\x18\x0c \x01(\x08\"\x11\n\x0fListEnisRequest\"3\n\rListEnisReply\x12\"\n\x04\x65nis\x18\x01 \x03(\x0b\x32\x14.tke.eni.v1.EniEntry\"\xe9\x01\n\x08\x45niEntry\x12\x0e\n\x06\x65ni_id\x18\x01 \x01(\t\x12\x11\n\tinterface\x18\x02 \x01(\t\x12\x0b\n\x03mac\x18\x03 \x01(\t\x12\x11\n\tsubnet_id\x18\x04 \x01(\t\x12\x0f\n\x07primary\x18\x05 \x01(\x08\x12\r\n\x05state\x18\x06 \x01(\t\x12\x13\n\x0broute_table\x18\x07 \x01(\r\x12\x11\n\taddresses\x18\x08 \x01(\x05\x12\x0e\n\x06in_use\x18\t \x01(\x05\x12\x15\n\raddress_limit\x18\n \x01(\x05\x12\x11\n\texclusive\x18\x0b \x01(\x08\x12\x0b\n\x03use\x18\x0c \x01(\t\x12\x0b\n\x03pod\x18\r \x01(\t\"\x11\n\x0fListEipsRequest\"3\n\rListEipsReply\x12\"\n\x04\x65ips\x18\x01 \x03(\x0b\x32\x14.tke.eni.v1.EipEntry\"\x85\x01\n\x08\x45ipEntry\x12\x0e\n\x06\x65ip_id\x18\x01 \x01(\t\x12\x11\n\tpublic_ip\x18\x02 \x01(\t\x12\x12\n\nprivate_ip\x18\x03 \x01(\t\x12\x11\n\tnamespace\x18\x04 \x01(\t\x12\x0c\n\x04name\x18\x05 \x01(\t\x12\r\n\x05state\x18\x06 \x01(\t\x12\x12\n\nlast_error\x18\x07 \x01(\t2\x9e\x02\n\rIntrospection\x12\x41\n\tGetStatus\x12\x1c.tke.eni.v1.GetStatusRequest\x1a\x16.tke.eni.v1.NodeStatus\x12\x42\n\x08ListPods\x12\x1b.tke.eni.v1.ListPodsRequest\x1a\x19.tke.eni.v1.ListPodsReply\x12\x42\n\x08ListEnis\x12\x1b.tke.eni.v1.ListEnisRequest\x1a\x19.tke.eni.v1.ListEnisReply\x12\x42\n\x08ListEips\x12\x1b.tke.eni.v1.ListEipsRequest\x1a\x19.tke.eni.v1.ListEipsReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,33 +36,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSTATUSREQUEST']._serialized_start=46
   _globals['_GETSTATUSREQUEST']._serialized_end=83
   _globals['_NODESTATUS']._serialized_start=86
-  _globals['_NODESTATUS']._serialized_end=506
-  _globals['_NODESTATUS_CAPACITYENTRY']._serialized_start=459
-  _globals['_NODESTATUS_CAPACITYENTRY']._serialized_end=506
-  _globals['_COMPONENTSTATUS']._serialized_start=508
-  _globals['_COMPONENTSTATUS']._serialized_end=612
-  _globals['_ADDRESSENTRY']._serialized_start=615
-  _globals['_ADDRESSENTRY']._serialized_end=752
-  _globals['_POOL']._serialized_start=755
-  _globals['_POOL']._serialized_end=927
-  _globals['_LISTPODSREQUEST']._serialized_start=929
-  _globals['_LISTPODSREQUEST']._serialized_end=946
-  _globals['_LISTPODSREPLY']._serialized_start=948
-  _globals['_LISTPODSREPLY']._serialized_end=999
-  _globals['_PODENTRY']._serialized_start=1002
-  _globals['_PODENTRY']._serialized_end=1210
-  _globals['_LISTENISREQUEST']._serialized_start=1212
-  _globals['_LISTENISREQUEST']._serialized_end=1229
-  _globals['_LISTENISREPLY']._serialized_start=1231
-  _globals['_LISTENISREPLY']._serialized_end=1282
-  _globals['_ENIENTRY']._serialized_start=1285
-  _globals['_ENIENTRY']._serialized_end=1473
-  _globals['_LISTEIPSREQUEST']._serialized_start=1475
-  _globals['_LISTEIPSREQUEST']._serialized_end=1492
-  _globals['_LISTEIPSREPLY']._serialized_start=1494
-  _globals['_LISTEIPSREPLY']._serialized_end=1545
-  _globals['_EIPENTRY']._serialized_start=1548
-  _globals['_EIPENTRY']._serialized_end=1681
-  _globals['_INTROSPECTION']._serialized_start=1684
-  _globals['_INTROSPECTION']._serialized_end=1970
+  _globals['_NODESTATUS']._serialized_end=548
+  _globals['_NODESTATUS_CAPACITYENTRY']._serialized_start=501
+  _globals['_NODESTATUS_CAPACITYENTRY']._serialized_end=548
+  _globals['_COMPONENTSTATUS']._serialized_start=550
+  _globals['_COMPONENTSTATUS']._serialized_end=654
+  _globals['_ADDRESSENTRY']._serialized_start=657
+  _globals['_ADDRESSENTRY']._serialized_end=794
+  _globals['_POOL']._serialized_start=797
+  _globals['_POOL']._serialized_end=969
+  _globals['_LISTPODSREQUEST']._serialized_start=971
+  _globals['_LISTPODSREQUEST']._serialized_end=988
+  _globals['_LISTPODSREPLY']._serialized_start=990
+  _globals['_LISTPODSREPLY']._serialized_end=1041
+  _globals['_PODENTRY']._serialized_start=1044
+  _globals['_PODENTRY']._serialized_end=1271
+  _globals['_LISTENISREQUEST']._serialized_start=1273
+  _globals['_LISTENISREQUEST']._serialized_end=1290
+  _globals['_LISTENISREPLY']._serialized_start=1292
+  _globals['_LISTENISREPLY']._serialized_end=1343
+  _globals['_ENIENTRY']._serialized_start=1346
+  _globals['_ENIENTRY']._serialized_end=1579
+  _globals['_LISTEIPSREQUEST']._serialized_start=1581
+  _globals['_LISTEIPSREQUEST']._serialized_end=1598
+  _globals['_LISTEIPSREPLY']._serialized_start=1600
+  _globals['_LISTEIPSREPLY']._serialized_end=1651
+  _globals['_EIPENTRY']._serialized_start=1654
+  _globals['_EIPENTRY']._serialized_end=1787
+  _globals['_INTROSPECTION']._serialized_start=1790
+  _globals['_INTROSPECTION']._serialized_end=2076
 # @@protoc_insertion_point(module_scope)

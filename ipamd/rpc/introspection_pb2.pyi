@@ -76,6 +76,7 @@ class NodeStatus(_message.Message):
     NOTICES_FIELD_NUMBER: _builtins.int
     COMPONENTS_FIELD_NUMBER: _builtins.int
     ADDRESSES_FIELD_NUMBER: _builtins.int
+    EXCLUSIVE_ENIS_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     node: _builtins.str
     instance_id: _builtins.str
@@ -106,6 +107,10 @@ class NodeStatus(_message.Message):
     def addresses(self) -> _containers.RepeatedCompositeFieldContainer[Global___AddressEntry]:
         """What each address of the node is doing; only if the request asks for them."""
 
+    @_builtins.property
+    def exclusive_enis(self) -> Global___Pool:
+        """ENIs that single Pods have as a whole, counted as the addresses of `pool` are; all 0 where the node has none."""
+
     def __init__(
         self,
         *,
@@ -123,10 +128,11 @@ class NodeStatus(_message.Message):
         notices: _abc.Iterable[_builtins.str] | None = ...,
         components: _abc.Iterable[Global___ComponentStatus] | None = ...,
         addresses: _abc.Iterable[Global___AddressEntry] | None = ...,
+        exclusive_enis: Global___Pool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["pool", b"pool"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["exclusive_enis", b"exclusive_enis", "pool", b"pool"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "capacity", b"capacity", "components", b"components", "instance_id", b"instance_id", "node", b"node", "notices", b"notices", "pool", b"pool", "problems", b"problems", "region", b"region", "started_at_unix", b"started_at_unix", "subnet_id", b"subnet_id", "version", b"version", "vpc_id", b"vpc_id", "zone", b"zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "capacity", b"capacity", "components", b"components", "exclusive_enis", b"exclusive_enis", "instance_id", b"instance_id", "node", b"node", "notices", b"notices", "pool", b"pool", "problems", b"problems", "region", b"region", "started_at_unix", b"started_at_unix", "subnet_id", b"subnet_id", "version", b"version", "vpc_id", b"vpc_id", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -316,6 +322,7 @@ class PodEntry(_message.Message):
     EIP_STATE_FIELD_NUMBER: _builtins.int
     ADDED_AT_UNIX_FIELD_NUMBER: _builtins.int
     NETNS_FIELD_NUMBER: _builtins.int
+    EXCLUSIVE_FIELD_NUMBER: _builtins.int
     namespace: _builtins.str
     name: _builtins.str
     uid: _builtins.str
@@ -330,6 +337,8 @@ class PodEntry(_message.Message):
     added_at_unix: _builtins.int
     netns: _builtins.str
     """Path of its network namespace as the runtime gave it; empty when a lost store knew it."""
+    exclusive: _builtins.bool
+    """Whether the ENI is this Pod's alone."""
     def __init__(
         self,
         *,
@@ -344,10 +353,11 @@ class PodEntry(_message.Message):
         eip_state: _builtins.str = ...,
         added_at_unix: _builtins.int = ...,
         netns: _builtins.str = ...,
+        exclusive: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["added_at_unix", b"added_at_unix", "eip_id", b"eip_id", "eip_state", b"eip_state", "eni_id", b"eni_id", "host_interface", b"host_interface", "name", b"name", "namespace", b"namespace", "netns", b"netns", "private_ip", b"private_ip", "public_ip", b"public_ip", "uid", b"uid"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["added_at_unix", b"added_at_unix", "eip_id", b"eip_id", "eip_state", b"eip_state", "eni_id", b"eni_id", "exclusive", b"exclusive", "host_interface", b"host_interface", "name", b"name", "namespace", b"namespace", "netns", b"netns", "private_ip", b"private_ip", "public_ip", b"public_ip", "uid", b"uid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -402,6 +412,9 @@ class EniEntry(_message.Message):
     ADDRESSES_FIELD_NUMBER: _builtins.int
     IN_USE_FIELD_NUMBER: _builtins.int
     ADDRESS_LIMIT_FIELD_NUMBER: _builtins.int
+    EXCLUSIVE_FIELD_NUMBER: _builtins.int
+    USE_FIELD_NUMBER: _builtins.int
+    POD_FIELD_NUMBER: _builtins.int
     eni_id: _builtins.str
     interface: _builtins.str
     mac: _builtins.str
@@ -413,6 +426,12 @@ class EniEntry(_message.Message):
     """Secondary addresses by state."""
     in_use: _builtins.int
     address_limit: _builtins.int
+    exclusive: _builtins.bool
+    """Whether one Pod has it as a whole, or may have. `interface` is then its link on the node; empty inside a Pod."""
+    use: _builtins.str
+    """What an exclusive ENI is doing, in the words of AddressEntry; empty for others, and for one in no use yet."""
+    pod: _builtins.str
+    """NAMESPACE/NAME of the Pod that has the exclusive ENI, or that it is held for."""
     def __init__(
         self,
         *,
@@ -426,10 +445,13 @@ class EniEntry(_message.Message):
         addresses: _builtins.int = ...,
         in_use: _builtins.int = ...,
         address_limit: _builtins.int = ...,
+        exclusive: _builtins.bool = ...,
+        use: _builtins.str = ...,
+        pod: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address_limit", b"address_limit", "addresses", b"addresses", "eni_id", b"eni_id", "in_use", b"in_use", "interface", b"interface", "mac", b"mac", "primary", b"primary", "route_table", b"route_table", "state", b"state", "subnet_id", b"subnet_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address_limit", b"address_limit", "addresses", b"addresses", "eni_id", b"eni_id", "exclusive", b"exclusive", "in_use", b"in_use", "interface", b"interface", "mac", b"mac", "pod", b"pod", "primary", b"primary", "route_table", b"route_table", "state", b"state", "subnet_id", b"subnet_id", "use", b"use"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

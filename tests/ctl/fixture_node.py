@@ -64,7 +64,8 @@ class _Introspection(introspection_pb2_grpc.IntrospectionServicer):
             problems=["the subnet subnet-9f3kq1ab has no free address; add one to --pod-subnets"],
             notices=["the ranges of the cluster's Services are not known; give --service-cidrs"],
             pool=shown.Pool(min_warm=5, max_warm=5, total=8, in_use=3, warm=5, limit=27),
-            capacity={"eip": 2, "eni-ip": 27},
+            capacity={"direct-eni": 19, "eip": 2, "eni-ip": 27},
+            exclusive_enis=shown.Pool(min_warm=1, max_warm=1, total=2, in_use=1, warm=1, limit=19),
             components=[
                 shown.ComponentStatus(name="api-server", state="ok", last_good_unix=NOW - 2),
                 shown.ComponentStatus(
@@ -135,7 +136,30 @@ class _Introspection(introspection_pb2_grpc.IntrospectionServicer):
                     addresses=8,
                     in_use=3,
                     address_limit=9,
-                )
+                ),
+                shown.EniEntry(
+                    eni_id="eni-7c1wd4pn",
+                    mac="20:90:6f:4d:5e:6f",
+                    subnet_id="subnet-9f3kq1ab",
+                    state="AVAILABLE",
+                    addresses=1,
+                    in_use=1,
+                    address_limit=1,
+                    exclusive=True,
+                    use="pod",
+                    pod="default/game-0",
+                ),
+                shown.EniEntry(
+                    eni_id="eni-9v5zt8ru",
+                    interface="tke20906f7a8b9c",
+                    mac="20:90:6f:7a:8b:9c",
+                    subnet_id="subnet-9f3kq1ab",
+                    state="AVAILABLE",
+                    addresses=1,
+                    address_limit=1,
+                    exclusive=True,
+                    use="free",
+                ),
             ]
         )
 

@@ -80,7 +80,7 @@ def test_json_holds_numbers_defaults_and_times_as_text(ipamctl):
     answer = json.loads(ipamctl("status", "-o", "json").stdout)
 
     assert answer["startedAt"].endswith("Z")
-    assert answer["capacity"] == {"eip": 2, "eni-ip": 27}
+    assert answer["capacity"] == {"direct-eni": 19, "eip": 2, "eni-ip": 27}
     assert answer["pool"]["quarantined"] == 0
 
 
@@ -97,7 +97,7 @@ def test_names_can_be_arguments_again(ipamctl):
 
     assert names == ["default/nginx-deployment-7fb96c846b-x7k2p", "kube-system/web-1"]
     assert ipamctl("pods", *names, "-o", "name").stdout.split() == names
-    assert ipamctl("enis", "-o", "name").stdout == "eni-3f8kq2xz\n"
+    assert ipamctl("enis", "-o", "name").stdout.split() == ["eni-3f8kq2xz", "eni-7c1wd4pn", "eni-9v5zt8ru"]
     assert ipamctl("eips", "-o", "name").stdout == "eip-0wquaw2g\n"
     assert ipamctl("status", "-o", "name").stdout == "10.0.1.2\n"
 

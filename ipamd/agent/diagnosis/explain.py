@@ -136,9 +136,6 @@ class PodExplain:
 
     def _way(self, address: Address) -> SideSight:
         pod = address.pod
-        if address.exclusive:
-            text = "by its own ENI, which does not pass the node"
-            return SideSight(side="kernel", what="way to the internet", text=text)
         try:
             way = self.trace.run(pod.namespace, pod.name, "").way if pod else None
         except IpamError as e:

@@ -5,7 +5,7 @@ Thread safety: any number of traces run at once; nothing is changed.
 
 import ipaddress
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ipamd.agent.eips.claims import ClaimSource
 from ipamd.agent.enis import NodeEnis
@@ -16,6 +16,7 @@ from ipamd.core.errors import InvalidInputError, IpamError
 from ipamd.core.ledger.states import Address, Assigned, BindStage
 from ipamd.net import packet_trace
 from ipamd.net.dataplane import DataPlane
+from ipamd.net.model import SECOND_LINK
 from ipamd.net.packet_trace import Ending, PacketTrace
 
 
@@ -53,19 +54,26 @@ class PodTrace:
         """
         target, port = _checked(destination or packet_trace.INTERNET)
         address = self.owned_by(namespace, name)
-        if address.exclusive:
-            raise InvalidInputError(
-                f"Pod {namespace}/{name} has an ENI of its own: what it sends by that does not pass the node",
-                advice="ask inside the Pod: `ip route get` says if it leaves by eth0 (the ENI) or by veth1",
-            )
-        trace = packet_trace.traced(
-            address.ip, _link_of(address), target, port=port, backend=self._stand_in(address)
-        )
+        trace = self._traced(address, target, port)
         return TraceResult(
             address=address,
             destination=target if port is None else f"{target}:{port}",
             trace=trace,
             way=way_out.seen(self._facts(address, trace, target)),
+        )
+
+    def _traced(self, address: Address, target: str, port: int | None) -> PacketTrace:
+        if address.exclusive and isinstance(address.state, Assigned):
+            inside = packet_trace.traced_inside(address.state.netns, address.ip, target)
+            if inside.link != SECOND_LINK:
+                return inside
+            passed = self._by_node(address, target, port)
+            return replace(passed, steps=(*inside.steps, *passed.steps))
+        return self._by_node(address, target, port)
+
+    def _by_node(self, address: Address, target: str, port: int | None) -> PacketTrace:
+        return packet_trace.traced(
+            address.ip, _link_of(address), target, port=port, backend=self._stand_in(address)
         )
 
     def owned_by(self, namespace: str, name: str) -> Address:
@@ -94,7 +102,7 @@ class PodTrace:
             source=trace.source,
             link=trace.link,
             pod_ip=address.ip,
-            pod_link=eni.name if eni else "",
+            pod_link=_own_link(address) or (eni.name if eni else ""),
             primary_link=links[0].name if links else "",
             node_ip=self.node_ip(),
             eip=address.eip.public_ip if address.eip and bound else "",
@@ -111,6 +119,12 @@ class PodTrace:
         claim = self.claims.known(address.pod) if address.pod else None
         told = condition(claim.conditions, EGRESS_THROUGH_EIP) if claim else {}
         return str(told.get("message")) if told.get("status") == "False" else ""
+
+
+def _own_link(address: Address) -> str:
+    """Return what the Pod calls the ENI that it has as a whole; empty for other Pods."""
+    is_own = address.exclusive and isinstance(address.state, Assigned)
+    return address.state.key.ifname if is_own and isinstance(address.state, Assigned) else ""
 
 
 def _link_of(address: Address) -> str:

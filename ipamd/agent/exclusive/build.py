@@ -58,6 +58,7 @@ def pool(
         ),
         freeze=like.freeze,
     )
+    like.drain.drains_too(made.drain)
     shared_ledger.on_change(made.trigger)
     facts.on_change(made.trigger)
     like.freeze.on_change(made.trigger)

@@ -23,7 +23,7 @@ from ipamd.core import exclusive_pool, pool
 from ipamd.core.errors import IpamError, TryAgainError
 from ipamd.core.exclusive_pool import CreateExclusiveEni, EniTargets, ExclusiveFacts, RemoveEni
 from ipamd.core.ledger import ledger
-from ipamd.core.ledger.states import Held, Unassigning
+from ipamd.core.ledger.states import Address, Held, Unassigning
 from ipamd.core.timing.backoff import Backoff
 from ipamd.core.timing.boottime import LONG_AGO
 from ipamd.runtime import chance
@@ -69,6 +69,7 @@ class ExclusivePool:
         self._actions = actions
         self._freeze = freeze
         self._guard = threading.Lock()
+        self._giving_back = threading.Lock()
         self._waiting = 0
         self._creating = False
         self._last_release = LONG_AGO
@@ -112,6 +113,42 @@ class ExclusivePool:
     def limit(self) -> int:
         """How many ENIs Pods of this node may have; others' share is taken off."""
         return max(0, self._terms().quota - self._enis.foreign)
+
+    @property
+    def targets(self) -> EniTargets:
+        """How many ENIs wait for Pods."""
+        terms = self._terms()
+        return terms.targets if terms.quota else exclusive_pool.NONE
+
+    @property
+    def activity(self) -> str:
+        """What the pool is doing or waits for; empty when it is at its target."""
+        facts = self._facts()
+        if self._freeze.since is not None or (not facts.creating and exclusive_pool.wanted(facts) <= 0):
+            return ""
+        if not facts.creating and not exclusive_pool.room(facts):
+            return f"all {self.limit} ENIs that Pods of this node may have are there"
+        return self.waited_for()
+
+    def drain(self, failures: list[str]) -> list[str]:
+        """Give back every ENI that is free, as an operator has frozen the pool; return which are gone."""
+        shared_ledger = self._shared_ledger
+        free = [a.ip for a in shared_ledger.current.available_enis]
+        if free:
+            shared_ledger.apply(
+                lambda current: ledger.retire(
+                    current, [a.ip for a in current.available_enis if a.ip in free], shared_ledger.now()
+                )
+            )
+        gone = []
+        with self._giving_back:
+            for address in shared_ledger.current.exclusive.in_state(Unassigning):
+                error = self._remove(address)
+                if error is None:
+                    gone.append(address.eni_id)
+                else:
+                    failures.append(f"{address.eni_id} could not be taken off the node: {error}")
+        return gone
 
     def obstacle(self) -> IpamError | None:
         """Return why no ENI will come to a Pod that waits now; None when waiting may help."""
@@ -185,26 +222,31 @@ class ExclusivePool:
 
     def _give_back_retired(self) -> None:
         """Detach and delete every retired ENI: that of this round, and those that a crash left."""
-        for address in self._shared_ledger.current.exclusive.in_state(Unassigning):
-            if self._failures.is_closed(address.eni_id):
-                continue
-            try:
-                with logs.about(eni=address.eni_id):
-                    self._actions.remove(address.eni_id, address.ip)
-                self._failures.succeeded(address.eni_id)
-            except IpamError as e:
-                pause = self._failures.failed(address.eni_id, e)
-                log.warning("ENI %s is not given back: %s (again in %.0f s)", address.eni_id, e, pause)
+        with self._giving_back:
+            for address in self._shared_ledger.current.exclusive.in_state(Unassigning):
+                if not self._failures.is_closed(address.eni_id):
+                    self._remove(address)
+
+    def _remove(self, address: Address) -> IpamError | None:
+        """Have a retired ENI detached and deleted; return why it could not be."""
+        try:
+            with logs.about(eni=address.eni_id):
+                self._actions.remove(address.eni_id, address.ip)
+        except IpamError as e:
+            pause = self._failures.failed(address.eni_id, e)
+            log.warning("ENI %s is not given back: %s (again in %.0f s)", address.eni_id, e, pause)
+            return e
+        self._failures.succeeded(address.eni_id)
+        return None
 
     def _facts(self) -> ExclusiveFacts:
         with self._guard:
             waiting = self._waiting
-        terms = self._terms()
         return ExclusiveFacts(
             ledger=self._shared_ledger.current.exclusive,
             enis=len(self._enis.enis),
             limit=self.limit,
-            targets=terms.targets if terms.quota else exclusive_pool.NONE,
+            targets=self.targets,
             waiting=waiting,
             creating=self._creating,
             may_create=not self._failures.is_closed(_CREATION),

@@ -25,6 +25,7 @@ def build(parts: NodeParts) -> Inspection:
         enis=parts.enis,
         dataplane=parts.dataplane,
         repair=parts.repair.pods,
+        exclusive=parts.repair.exclusive,
         intrusions=parts.repair.intrusions,
         pending=parts.sandboxes.pending_adds,
         is_settled=lambda: parts.recovery.is_settled,

@@ -11,6 +11,7 @@ from typing import Final
 
 from ipamd.agent.cni.pending_adds import PendingAdds
 from ipamd.agent.enis import NodeEnis
+from ipamd.agent.node.exclusive_repair import ExclusiveRepair
 from ipamd.agent.node.intrusions import Intrusions
 from ipamd.agent.node.repair import Repair
 from ipamd.agent.pods.wiring import wiring
@@ -41,6 +42,7 @@ class KernelFindings:
         enis: NodeEnis,
         dataplane: DataPlane,
         repair: Repair,
+        exclusive: ExclusiveRepair,
         intrusions: Intrusions,
         pending: PendingAdds,
         is_settled: Callable[[], bool],
@@ -55,6 +57,7 @@ class KernelFindings:
         self._enis = enis
         self._dataplane = dataplane
         self._repair = repair
+        self._exclusive = exclusive
         self._intrusions = intrusions
         self._pending = pending
         self._is_settled = is_settled
@@ -95,6 +98,7 @@ class KernelFindings:
         found = [*self._dataplane.differences(seen), *self._intrusions.differences(seen)]
         if self._is_settled():
             found += self._repair.differences(seen)
+            found += self._exclusive.differences(seen)
         found += self._of_node(seen)
         wirings = list(self._wirings())
         found += self._dataplane.pods_inside(wirings)

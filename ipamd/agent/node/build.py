@@ -176,6 +176,8 @@ class NodeRepair:
     service: Service
     pods: Repair
     """Compares the Pods' wiring, also without mending it."""
+    exclusive: ExclusiveRepair
+    """Compares where the links of exclusive ENIs are, likewise."""
     intrusions: Intrusions
 
 
@@ -271,6 +273,7 @@ def repair(
         foreign=intrusions.problems,
         loose_eips=loose_eips.waiting,
         pods=wirings,
+        exclusive=exclusive_repair,
         intrusions=intrusions,
         service=Service(
             name="repair",

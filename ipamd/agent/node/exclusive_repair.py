@@ -7,10 +7,11 @@ Thread safety: one thread at a time.
 
 import logging
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ipamd.agent.cni.pending_adds import PendingAdds
-from ipamd.agent.exclusive_enis import ExclusiveEnis
+from ipamd.agent.exclusive_enis import ExclusiveEni, ExclusiveEnis
 from ipamd.agent.pods.locks import PodLocks
 from ipamd.agent.pods.wiring import wiring
 from ipamd.agent.shared_ledger import SharedLedger
@@ -39,20 +40,37 @@ class ExclusiveRepair:
 
     def mend(self, seen: KernelListing) -> int:
         """Mend what a listing shows; return how many Pods have their ENI back."""
-        macs = {eni.eni_id: eni.mac for eni in self.enis.enis.values()}
-        here = self.dataplane.links_of_enis(macs.values(), seen) if macs else {}
-        by_eni = {a.eni_id: a for a in self.shared_ledger.current.exclusive.addresses.values()}
         mended = 0
-        for eni_id, mac in macs.items():
+        for eni, address in self._misplaced(seen):
+            try:
+                mended += self._settle(eni.mac, address)
+            except IpamError as e:
+                log.warning("the link of ENI %s stays where it is: %s", eni.eni_id, e)
+        return mended
+
+    def differences(self, seen: KernelListing) -> Iterator[Difference]:
+        """Yield what `mend` would mend by a listing; touches nothing."""
+        for eni, address in self._misplaced(seen):
+            state = address.state if address is not None else None
+            if address is None or not isinstance(state, Assigned):
+                text = f"the link of ENI {eni.eni_id}, which no Pod has, is not put away"
+                yield Difference(code=FindingCode.LEFTOVER, subject=f"eni/{eni.eni_id}", text=text)
+            elif not self.pending.are_under_way(state.key) and self.dataplane.namespace_of(state.netns):
+                text = f"its ENI {eni.eni_id} is on the node, not in the Pod"
+                yield Difference(
+                    code=FindingCode.POD_INSIDE, subject=f"pod/{address.ip}", text=text, ip=address.ip
+                )
+
+    def _misplaced(self, seen: KernelListing) -> Iterator[tuple[ExclusiveEni, Address | None]]:
+        """Yield the ENIs whose link is on the node and should not be as it is, each with its address."""
+        known = self.enis.enis
+        here = self.dataplane.links_of_enis([eni.mac for eni in known.values()], seen) if known else {}
+        by_eni = {a.eni_id: a for a in self.shared_ledger.current.exclusive.addresses.values()}
+        for eni_id, eni in known.items():
             address = by_eni.get(eni_id)
             is_of_pod = address is not None and isinstance(address.state, Assigned)
-            if mac not in here or (here[mac] and not is_of_pod):
-                continue
-            try:
-                mended += self._settle(mac, address)
-            except IpamError as e:
-                log.warning("the link of ENI %s stays where it is: %s", eni_id, e)
-        return mended
+            if eni.mac in here and (is_of_pod or not here[eni.mac]):
+                yield eni, address
 
     def _settle(self, mac: str, seen: Address | None) -> bool:
         """Put a link of the node away, or give it back to its Pod; say if it was given back."""

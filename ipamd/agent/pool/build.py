@@ -44,6 +44,7 @@ class NodePool:
     levels: SubnetLevels
     state: Callable[[], NodeEniState]
     """What the node has, for people."""
+    drain: Drain
     plan: Callable[[], EniPlan]
     """What new ENIs look like."""
 
@@ -124,10 +125,11 @@ def build(
         config=config,
         security_groups=sync,
         levels=levels,
+        drain=drain,
         plan=plan,
         state=lambda: NodeEniState(
             enis=len(enis.enis),
-            addresses=len(shared_ledger.current.addresses),
+            addresses=len(shared_ledger.current.shared.addresses),
             limit=capacity.pod_ips(pool.terms.limits),
             values=config.current.values,
             refused=" ".join(config.refused()),

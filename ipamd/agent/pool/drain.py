@@ -61,6 +61,11 @@ class Drain:
         self._freeze = freeze
         self._instance = instance
         self._turn = threading.Lock()
+        self._others: list[Callable[[list[str]], list[str]]] = []
+
+    def drains_too(self, other: Callable[[list[str]], list[str]]) -> None:
+        """Have ENIs of another pool given back, too: it returns which are gone, and adds why others stay."""
+        self._others.append(other)
 
     def run(self, deadline: Deadline) -> DrainOutcome:
         """Drain once. Raises: StoreError when it cannot be written down that the pool is frozen."""
@@ -69,6 +74,7 @@ class Drain:
             failures: list[str] = []
             addresses = self._give_back(failures)
             enis = self._take_off(deadline, failures)
+            enis += [eni_id for other in self._others for eni_id in other(failures)]
             return DrainOutcome(
                 addresses=tuple(addresses), enis=tuple(enis), obstacles=(*failures, *self._left())
             )

@@ -42,6 +42,11 @@ def slots(addresses: Iterable[Address], limit: int, now: Boottime) -> tuple[Slot
     return (own, *used, *[Slot(SlotKind.NONE, "no address yet")] * places)
 
 
+def whole(address: Address | None, now: Boottime) -> Slot:
+    """Return what the address of an ENI is used for that one Pod has as a whole; None: no Pod can have it."""
+    return _slot(address, now) if address is not None else Slot(SlotKind.NONE, "no Pod can have it")
+
+
 def _slot(address: Address, now: Boottime) -> Slot:
     eip = f", EIP {address.eip.public_ip} ({address.eip.stage.value})" if address.eip else ""
     if address.quarantined:

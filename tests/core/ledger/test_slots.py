@@ -2,7 +2,7 @@
 
 import pytest
 
-from ipamd.core.ledger.slots import Slot, SlotKind, slots
+from ipamd.core.ledger.slots import Slot, SlotKind, slots, whole
 from ipamd.core.ledger.states import (
     Address,
     Assigned,
@@ -84,3 +84,8 @@ def test_more_addresses_than_it_may_have_are_all_shown():
     found = slots([address(Warm(since=NOW), ip=f"10.0.1.{n}") for n in range(4)], 3, NOW)
 
     assert len(found) == 5
+
+
+def test_of_an_eni_that_one_pod_has_the_address_tells_all():
+    assert whole(address(ASSIGNED), NOW) == Slot(SlotKind.POD, f"10.0.1.5: Pod {pod_ref()}")
+    assert whole(None, NOW) == Slot(SlotKind.NONE, "no Pod can have it")
