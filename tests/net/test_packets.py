@@ -234,10 +234,12 @@ def test_marks_of_others_survive(world):
     """Service meshes and kube-proxy keep state in the other bits of packet and connection marks."""
     pod = world.add_pod(POD, eip=True)
     world.serve(world.internet, INTERNET_IP)
+    mark = world.enis["eth1"].mark
+    packet, known = f"{mark | 0x4000:#x}", f"{mark | 0x539:#x}"
     for rule in (
         "-t raw -A PREROUTING -i eni+ -j MARK --set-mark 0x4000/0x4000",
         "-t mangle -A PREROUTING -i eni+ -j CONNMARK --set-mark 0x539/0xfff",
-        "-t mangle -A POSTROUTING -o eth1 -m mark --mark 0x24000 -m connmark --mark 0x20539 -j ACCEPT",
+        f"-t mangle -A POSTROUTING -o eth1 -m mark --mark {packet} -m connmark --mark {known} -j ACCEPT",
     ):
         world.node.run("iptables-nft", *rule.split())
 
