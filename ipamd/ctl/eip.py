@@ -54,6 +54,9 @@ def add_cleanup(commands: "command_line.Subparsers", *, kubeconfig: str = "") ->
     )
     in_use.add_argument("--keep-bound", action="store_true", help="all but those that are bound")
     parser.add_argument(
+        "--keep-tke", action="store_true", help="all but those that TKE's own component has created"
+    )
+    parser.add_argument(
         "--kubeconfig",
         default=kubeconfig,
         metavar="FILE",

@@ -96,7 +96,13 @@ class _Cleanup:
         held_by = cleanup.holders(eips, self._cluster.claims() if self._cluster else ())
         if self._cluster:
             held_by = self._cluster.pooled() | held_by
-        return cleanup.plan(eips, self._cluster_id, held_by, unbind=self._options.unbind)
+        return cleanup.plan(
+            eips,
+            self._cluster_id,
+            held_by,
+            unbind=self._options.unbind,
+            keep_tke=self._options.keep_tke,
+        )
 
     def _listed(self) -> list[Eip]:
         deadline = Deadline.after(_LISTING_SECONDS, time.monotonic)

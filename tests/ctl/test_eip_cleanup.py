@@ -126,6 +126,17 @@ def test_keep_bound_takes_the_others(account):
     assert account.status(bound_id) == "BIND"
 
 
+def test_what_tkes_component_has_created_stays_bound_or_not_when_told_so(account):
+    free, in_use = account.allocate(tags.of_cluster(CLUSTER)), account.allocate(tags.of_cluster(CLUSTER))
+    account.bind(in_use, account.eni())
+    account.allocate()
+
+    assert account.cleanup("--yes", "--unbind", "--keep-tke") == 0
+
+    assert account.left() == {free, in_use}
+    assert account.status(in_use) == "BIND"
+
+
 def test_unbind_takes_those_that_are_bound_and_no_stranger_beside_them(account):
     eni = account.eni()
     users = account.allocate({"team": "a"})

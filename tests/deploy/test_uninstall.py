@@ -70,7 +70,7 @@ def test_the_account_s_pod_has_no_rights_on_the_node_and_asks_as_the_agent_does(
         "--cloud-endpoint=$(CLOUD_ENDPOINT)",
         "--metadata-url=$(METADATA_URL)",
     ]
-    assert eips["command"] == ["ipamctl", "eip", "cleanup", *common, "--yes", "--unbind"]
+    assert eips["command"] == ["ipamctl", "eip", "cleanup", *common, "--yes", "--unbind", "--keep-tke"]
     assert enis["command"] == ["ipamctl", "eni", "cleanup", *common, "--yes", "--detach"]
     assert "volumes" not in pod["spec"]
     assert eips["securityContext"]["capabilities"] == {"drop": ["ALL"]}

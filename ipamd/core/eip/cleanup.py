@@ -22,6 +22,7 @@ class CleanupVerdict(Enum):
     UNBIND = "unbind, release"
     KEEP_BOUND = "keep: in use"
     KEEP_CLAIMED = "keep: claimed"
+    KEEP_TKE = "keep: made by TKE"
     LEAVING = "leaving already"
 
 
@@ -66,14 +67,25 @@ def holders(eips: Iterable[Eip], claims: Iterable[Claim]) -> dict[str, str]:
 
 
 def plan(
-    eips: Iterable[Eip], cluster_id: str, held_by: Mapping[str, str], *, unbind: bool
+    eips: Iterable[Eip],
+    cluster_id: str,
+    held_by: Mapping[str, str],
+    *,
+    unbind: bool,
+    keep_tke: bool = False,
 ) -> tuple[Entry, ...]:
-    """Return what is to become of each EIP with the cluster's tags, ordered by id; others are left out."""
+    """Return what is to become of each EIP with the cluster's tags, ordered by id; others are left out.
+
+    With `keep_tke` only what was created for a claim or a pool of ours goes: TKE's component sets the same
+    tags of the cluster, and what it has created may have been taken over by people.
+    """
     ours = sorted((eip for eip in eips if is_of(eip, cluster_id)), key=lambda eip: eip.eip_id)
     return tuple(
         Entry(
             eip=eip,
-            fate=_fate(eip, held_by, unbind=unbind),
+            fate=CleanupVerdict.KEEP_TKE
+            if keep_tke and not _made_by_us(eip)
+            else _fate(eip, held_by, unbind=unbind),
             claim=held_by.get(eip.eip_id, ""),
         )
         for eip in ours
@@ -147,3 +159,7 @@ def is_of(eip: Eip, cluster_id: str) -> bool:
     """Whether the EIP was created for the cluster: for a claim (or by TKE's component), or for an EIPPool."""
     of_claim = all(eip.tags.get(key) == value for key, value in tags.of_cluster(cluster_id).items())
     return of_claim or (eip.tags.get(tags.CLUSTER_ID) == cluster_id and tags.POOL_UID in eip.tags)
+
+
+def _made_by_us(eip: Eip) -> bool:
+    return bool(tags.claim_of(eip.tags, eip.name)) or tags.POOL_UID in eip.tags

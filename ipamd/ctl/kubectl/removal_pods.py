@@ -42,7 +42,8 @@ def for_account(daemon_set: Mapping[str, Any], node: str) -> dict[str, Any]:
     template = daemon_set["spec"]["template"]["spec"]
     agent = _agent(template)
     flags = [*_chosen(agent, _OF_CLOUD), "--yes"]
-    eips = _container(agent, "eips", command=["ipamctl", "eip", "cleanup", *flags, "--unbind"])
+    # What TKE's component has created has the cluster's tags as well, and may have been taken over.
+    eips = _container(agent, "eips", command=["ipamctl", "eip", "cleanup", *flags, "--unbind", "--keep-tke"])
     enis = _container(agent, "enis", command=["ipamctl", "eni", "cleanup", *flags, "--detach"])
     for container in (eips, enis):
         container["securityContext"] = {

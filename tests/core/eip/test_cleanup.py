@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from ipamd.core import tags
 from ipamd.core.claim import eipclaim
 from ipamd.core.eip.cleanup import CleanupVerdict, Entry, Step, holders, next_step, plan, signs_of_life
 from ipamd.core.model import EipStatus
@@ -20,8 +21,9 @@ def bound(number=1, ip="10.0.1.4", **fields):
     return eip(number, EipStatus.BIND, eni_id="eni-1", private_ip=ip, instance_id="ins-1", **fields)
 
 
-def fates(*eips, held_by=None, unbind=False):
-    return {e.eip.eip_id: e.fate for e in plan(eips, CLUSTER, held_by or {}, unbind=unbind)}
+def fates(*eips, held_by=None, unbind=False, keep_tke=False):
+    entries = plan(eips, CLUSTER, held_by or {}, unbind=unbind, keep_tke=keep_tke)
+    return {e.eip.eip_id: e.fate for e in entries}
 
 
 def entry(listed, fate=CleanupVerdict.RELEASE):
@@ -63,6 +65,22 @@ def test_with_unbind_goes_what_is_bound_and_stays_what_is_still_being_made_or_bo
         EipStatus.OFFLINING: CleanupVerdict.LEAVING,
     }
     assert fates(eip(status=status), unbind=True) == {"eip-1": goes.get(status, CleanupVerdict.KEEP_BOUND)}
+
+
+@pytest.mark.parametrize("status", list(EipStatus))
+def test_what_tkes_component_has_created_is_kept_when_told_so(status):
+    of_tke = dataclasses.replace(eip(1, status), tags=tags.of_cluster(CLUSTER), name="")
+    of_pool = dataclasses.replace(eip(2), tags=tags.of_pool(CLUSTER, "pool-1"), name="")
+    named = dataclasses.replace(
+        eip(3), tags=tags.of_cluster(CLUSTER), name=tags.name_of("shop", "web-0", "uid-3")
+    )
+
+    assert fates(of_tke, of_pool, named, eip(4), unbind=True, keep_tke=True) == {
+        "eip-1": CleanupVerdict.KEEP_TKE,
+        "eip-2": CleanupVerdict.RELEASE,
+        "eip-3": CleanupVerdict.RELEASE,
+        "eip-4": CleanupVerdict.RELEASE,
+    }
 
 
 @pytest.mark.parametrize("unbind", [False, True])
