@@ -35,6 +35,8 @@ class ExclusiveEni:
     gateway: str
     is_listed: bool = True
     """Whether the cloud lists it at this instance, ready for use."""
+    security_groups: tuple[str, ...] = ()
+    """As listed last; empty for one that is not listed."""
 
     @property
     def condition(self) -> str:
@@ -87,6 +89,7 @@ class ExclusiveEnis:
                     subnet_id=eni.subnet_id,
                     gateway=gateways.get(eni.subnet_id, ""),
                     is_listed=eni.state is model.EniState.AVAILABLE,
+                    security_groups=eni.security_groups,
                 )
                 for eni in listed
             }

@@ -78,9 +78,9 @@ class EniSecurityGroups:
     def are_in_step(self) -> bool:
         """Whether all ENIs have shown what they should have."""
         wanted = set(self._wanted())
-        return bool(wanted) and all(
-            set(eni.security_groups) == wanted for eni in self._enis.enis.values() if not eni.problem
-        )
+        shared = (eni.security_groups for eni in self._enis.enis.values() if not eni.problem)
+        whole = (eni.security_groups for eni in self._enis.exclusive.enis.values() if eni.is_listed)
+        return bool(wanted) and all(set(groups) == wanted for groups in (*shared, *whole))
 
     def compare(self) -> float | None:
         """Make the changes that are due; return when to look again. Raises: CloudError, KernelError."""
@@ -138,8 +138,17 @@ class EniSecurityGroups:
     def _steps(self) -> Mapping[AssociateGroups | DisassociateGroups, list[str]]:
         wanted = tuple(self._wanted())
         steps: dict[AssociateGroups | DisassociateGroups, list[str]] = {}
-        for eni in self._enis.enis.values():
-            step = next_step(eni.security_groups, wanted)
-            if step is not None and eni.state == model.EniState.AVAILABLE.value:
-                steps.setdefault(step, []).append(eni.eni_id)
+        for eni_id, groups in self._usable():
+            step = next_step(groups, wanted)
+            if step is not None:
+                steps.setdefault(step, []).append(eni_id)
         return steps
+
+    def _usable(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Yield the ENIs that the cloud has ready, shared and of single Pods, with their groups."""
+        for eni in self._enis.enis.values():
+            if eni.state == model.EniState.AVAILABLE.value:
+                yield eni.eni_id, eni.security_groups
+        for whole in self._enis.exclusive.enis.values():
+            if whole.is_listed:
+                yield whole.eni_id, whole.security_groups
