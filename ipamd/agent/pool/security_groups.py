@@ -90,6 +90,9 @@ class EniSecurityGroups:
             return None
         deadline = Deadline.after(_SECONDS, time.monotonic)
         try:
+            # The last look may be minutes old, and what is to stay taken off by somebody since.
+            self._enis.look(deadline)
+            steps = self._steps()
             for step, eni_ids in steps.items():
                 self._make(step, eni_ids, deadline)
             # Seen before the next step: what goes must not go before what comes is there.

@@ -43,6 +43,9 @@ REGION = {
 }
 
 
+BOTH = frozenset({OPEN, SECOND})
+
+
 class Node(AgentBed):
     def configure(self, source="NodeENIConfig test", **values):
         """What the controller notes."""
@@ -247,6 +250,24 @@ def test_no_eni_is_ever_without_a_group(bed):
     calls = bed.cloud_calls()
     assert calls["AssociateNetworkInterfaceSecurityGroups"] == 1
     assert calls["DisassociateNetworkInterfaceSecurityGroups"] == 1
+
+
+def test_a_group_that_somebody_took_off_since_the_last_look_leaves_no_eni_without_one(bed):
+    bed.configure(securityGroups=[OPEN, SECOND])
+    bed.eventually("both are there", lambda: set(map(frozenset, bed.groups().values())) == {BOTH})
+    bed.eventually("the agent has seen it", lambda: bed.state().get("refused") == "")
+    for eni_id in bed.groups():
+        bed.admin.post(f"/enis/{eni_id}", {"security_groups": [SECOND]})
+    seen = []
+
+    def look():
+        seen.extend(bed.groups().values())
+        return set(bed.groups().values()) == {(OPEN,)}
+
+    bed.configure(securityGroups=[OPEN])
+    bed.eventually("the other group is there", look)
+
+    assert () not in seen
 
 
 def test_a_refusal_of_cam_is_told_and_cuts_nobody_off(bed):
