@@ -72,7 +72,7 @@ def exposed(tmp_path_factory):
         bed.start_controller(
             options=[f"--metrics-address={address}", f"--admission-webhook={free_address()}"]
         )
-        bed.start_agent(options=[f"--metrics-address={METRICS}", "--add-timeout=3s"])
+        bed.start_agent(options=[f"--metrics-address={METRICS}", "--add-timeout=3s", "--direct-eni"])
         bed.wait_until_ready()
         assert bed.add_pod("web-0", annotations={"eip-attributes": ""}, eip=True)[1].exit_code == 0
         assert bed.add_pod("web-1", annotations={"eip-attributes": ""}, eip=True)[1].exit_code != 0

@@ -174,7 +174,7 @@ def test_what_an_operator_takes_out_of_it_is_mended_at_once_and_told(place, kept
 
     eventually(lambda: place.types == ["tke-route-eni", "portmap"])
     change = 'plugins were "tke-route-eni" and are "tke-route-eni", "portmap"'
-    assert says(caplog, "repaired: CniConfiguration", change)
+    eventually(lambda: says(caplog, "repaired: CniConfiguration", change))
 
 
 def test_a_change_that_inotify_does_not_tell_is_mended_in_the_next_interval(place):
