@@ -2,7 +2,6 @@
 
 import json
 import os
-import shlex
 import subprocess
 
 import pytest
@@ -12,8 +11,7 @@ from ipamd.core.kubernetes import node_condition
 from ipamd.ctl.exit_codes import ExitCode
 from testbed.kubernetes import locate
 from tests.apiserver.conftest import CLAIMS
-from tests.docs import command_lines
-from tests.docs.project import DOCS, ROOT
+from tests.docs.project import ROOT
 
 NODE = "node-eni"
 STRATEGIC = "application/strategic-merge-patch+json"
@@ -77,18 +75,3 @@ def test_an_agent_that_cannot_be_asked_is_told_in_kubectls_words(served):
 
     assert done.returncode != 0
     assert "tke-eni-agent-eni" in done.stderr
-
-
-def test_the_condition_goes_by_the_command_that_the_page_on_removing_shows(served):
-    (line,) = [
-        line
-        for line in command_lines.of_blocks(DOCS / "install.md")
-        if node_condition.TYPE in line.text and "patch" in line.text
-    ]
-    words = [NODE if word == "NODE" else word for word in shlex.split(line.text)]
-    assert words[0] == "kubectl"
-
-    served.kubectl(*words[1:])
-
-    node = served.server.call("GET", f"/api/v1/nodes/{NODE}")[1]
-    assert node_condition.shown(node) == {}
