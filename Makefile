@@ -229,10 +229,14 @@ aws-vpc-cni: $(VENV)/ok  ## build the AWS VPC CNI's plugin from the Go module pr
 conformance: $(VENV)/ok build/e2e-packages.ok kubernetes containerd coredns kube-router image  ## Kubernetes' own tests of the network on that cluster; ARGS=--bounded runs a few; into build/conformance.xml
 	@$(PY) -m testbed.conformance $(ARGS)
 
+FILES := tests/contract/kube tests/e2e
 .PHONY: e2e
-e2e: $(VENV)/ok build/e2e-packages.ok kubernetes containerd helm kube-router image  ## tests on a real cluster on this machine; ARGS goes to pytest
-	@CONTRACT_KUBERNETES=real $(PY) -m pytest -q -o timeout=400 --junitxml=build/e2e.xml \
-		tests/contract/kube tests/e2e $(ARGS)
+e2e: $(VENV)/ok build/e2e-packages.ok kubernetes containerd helm kube-router image  ## tests on a real cluster on this machine; ARGS goes to pytest, FILES are which
+	@CONTRACT_KUBERNETES=real $(PY) -m pytest -q -o timeout=400 -m "not release" --junitxml=build/e2e.xml $(FILES) $(ARGS)
+
+.PHONY: release-tests
+release-tests: $(VENV)/ok build/e2e-packages.ok kubernetes containerd image  ## what is tried before a release: from the version before to this one and back, on a real cluster
+	@$(PY) -m pytest -q -o timeout=600 -m release tests/e2e $(ARGS)
 
 .PHONY: cluster
 cluster: $(VENV)/ok build/e2e-packages.ok kubernetes image  ## the cluster of the e2e tests, until Ctrl-C
