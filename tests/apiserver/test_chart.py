@@ -173,7 +173,7 @@ def test_other_settings_replace_the_pods_and_the_same_do_not():
             ],
             r"components\.ownNodeOnly needs Kubernetes 1\.30 or newer, and this is v1\.29\.3",
         ),
-        (["--namespace=kube-system", CLUSTER, "--kube-version=1.24.0"], r"requires kubeVersion: >=1\.25"),
+        (["--namespace=kube-system", CLUSTER, "--kube-version=1.21.14"], r"requires kubeVersion: >=1\.22"),
         (
             ["--namespace=kube-system", CLUSTER, "--set=components.metrics=maybe"],
             "components/metrics.*boolean",
