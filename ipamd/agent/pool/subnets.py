@@ -63,14 +63,14 @@ class SubnetLevels:
         with self._guard:
             self._levels = {**self._levels, **{subnet.subnet_id: subnet for subnet in subnets}}
 
-    def low(self) -> list[str]:
-        """Return one sentence for each subnet that is nearly full."""
+    def low(self, fewest: int = 0) -> list[str]:
+        """Return one sentence for each subnet that is nearly full and has `fewest` free addresses or more."""
         return [
             f"subnet {subnet.subnet_id} ({subnet.cidr}, {subnet.zone}) has {subnet.available_ips} free "
             f"addresses left, fewer than --subnet-free-warning={self._low}: name another subnet of the zone, "
             "or free addresses there"
             for subnet in self._levels.values()
-            if subnet.available_ips < min(self._low, _size(subnet) // 4)
+            if fewest <= subnet.available_ips < min(self._low, _size(subnet) // 4)
         ]
 
     def entries(self) -> list[NodeProblem]:

@@ -189,8 +189,8 @@ def test_subnets_by_tag_are_those_of_the_zone_with_most_free_addresses_and_fall_
 
 
 def test_a_subnet_that_is_nearly_full_is_told_before_it_is_full(bed):
-    bed.configure(subnets=["subnet-pods0001"], minWarmTarget=15, maxWarmTarget=15)
-    bed.eventually("all there can be", lambda: bed.pool()["total"] == 15)
+    bed.configure(subnets=["subnet-pods0001"], minWarmTarget=14, maxWarmTarget=14)
+    bed.eventually("all are there", lambda: bed.pool()["total"] == 14)
 
     def low():
         return [f["text"] for f in bed.ctl("check")["findings"] if f["code"] == "SubnetLow"]
