@@ -61,10 +61,14 @@ def test_a_group_and_an_object_of_the_node_are_followed_while_a_pod_with_eip_run
 
     cluster.apply(group(maxIPPerENI=7, maxRouteENI=2, minWarmTarget=2, maxWarmTarget=3))
     cluster.wait("the node offers what the group says", lambda: allocatable(cluster, node)[ENI_IP] == "14")
-    assert in_force(cluster, node, "maxRouteENI") == [2, f"NodeENIConfig {GROUP}"]
+    # The Node's annotation and its resources are two writes.
+    chosen = [2, f"NodeENIConfig {GROUP}"]
+    cluster.wait("who says so", lambda: in_force(cluster, node, "maxRouteENI") == chosen)
 
     cluster.apply(config(node, maxRouteENI=1))
     cluster.wait("the node's own object is over it", lambda: allocatable(cluster, node)[ENI_IP] == "7")
+    own = [1, f"NodeENIConfig {node}"]
+    cluster.wait("who says so now", lambda: in_force(cluster, node, "maxRouteENI") == own)
     assert in_force(cluster, node, "maxIPPerENI") == [7, f"NodeENIConfig {GROUP}"]
     told = cluster.wait("its status", lambda: own_status(cluster, node))
     assert told["limit"] == 7

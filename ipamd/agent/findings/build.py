@@ -78,7 +78,7 @@ def build(parts: NodeParts) -> Inspection:
 
 
 def _low_subnets(parts: NodeParts) -> list[str]:
-    """Return which subnets run low, but none without a free address once the cloud refuses: that says more."""
+    """Return which subnets run low, but none without any free address once the cloud refuses for that."""
     refused = (error for error in parts.pool.pool.refusals() if isinstance(error, CloudError))
     is_full = any(error.kind is CloudErrorKind.SUBNET_FULL for error in refused)
     return parts.pool.levels.low(fewest=1 if is_full else 0)
