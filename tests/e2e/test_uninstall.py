@@ -1,7 +1,7 @@
 """`kubectl eni uninstall` on a real cluster: nothing of ours is left, others' stays, and it can come back."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -71,9 +71,10 @@ def enis_of_ours(cluster: ClusterUnderTest) -> list[str]:
     return [eni_id for eni_id, eni in enis.items() if tags.NODE in eni["tags"]]
 
 
-def made_by_us(eip: Mapping[str, Any]) -> bool:
-    """Whether the EIP was created for a claim or a pool; other tests leave EIPs of users."""
-    return bool({tag["Key"] for tag in eip["TagSet"]} & {tags.CLAIM_UID, tags.POOL_UID})
+def eips_of_ours(cluster: ClusterUnderTest) -> list[str]:
+    """EIPs that were created for a claim or a pool; other tests leave EIPs of users."""
+    eips = cluster.region.admin.get("/state")["cloud"]["addresses"]
+    return [eip_id for eip_id, eip in eips.items() if {tags.CLAIM_UID, tags.POOL_UID} & {*eip["tags"]}]
 
 
 def objects_of_ours(cluster: ClusterUnderTest) -> list[str]:
@@ -106,6 +107,7 @@ def test_uninstall_gives_back_all_of_ours_and_nothing_else_also_when_it_was_inte
     cluster.wait_for_pod(namespace, "kept-0")
     cluster.delete("pod", "kept-0", namespace=namespace)
     assert enis_of_ours(cluster)
+    assert eips_of_ours(cluster)
     eips = {found["AddressId"] for found in cluster.region.eips()}
 
     # Nothing happens without --yes, and nothing to Pods that run without --drain.
@@ -128,7 +130,7 @@ def test_uninstall_gives_back_all_of_ours_and_nothing_else_also_when_it_was_inte
 
     assert [text for step in done["steps"] for text in step["left"]] == []
     assert enis_of_ours(cluster) == []
-    assert [found["AddressId"] for found in cluster.region.eips() if made_by_us(found)] == []
+    assert eips_of_ours(cluster) == []
     assert eip(cluster, own[0])["AddressStatus"] == "UNBIND"
     assert objects_of_ours(cluster) == []
     for node in cluster.nodes:
