@@ -62,21 +62,20 @@ class AddWaits:
     @property
     def gives_enis(self) -> bool:
         """Whether Pods of this node may have an ENI of their own."""
-        return self._exclusive_pool.limit > 0
+        return self._exclusive_pool.is_on
 
     def for_address(self, attempt: PendingAdd, deadline: Deadline, *, exclusive: bool = False) -> None:
-        """Wait until an address may be had; TryAgainError or the cloud's refusal when none will come."""
-        if exclusive:
-            self._for_eni(attempt, deadline)
-            return
-        pool = self._pool
-        with self._slot("an address"), pool.demand():
+        """Wait until an address or an ENI may be had; TryAgainError or the cloud's refusal if none comes."""
+        pool: Pool | ExclusivePool = self._exclusive_pool if exclusive else self._pool
+        what, target = ("ENI", "--eni-min-warm-target") if exclusive else ("address", "--ip-min-warm-target")
+        with self._slot(f"an {what}"), pool.demand():
             obstacles: list[IpamError] = []
 
             def settled(shared_ledger: ledger.Ledger) -> bool:
                 obstacle = pool.obstacle()
                 obstacles[:] = [obstacle] if obstacle else []
-                return bool(shared_ledger.available or obstacle or attempt.is_over)
+                free = shared_ledger.available_enis if exclusive else shared_ledger.available
+                return bool(free or obstacle or attempt.is_over)
 
             in_time = self._shared_ledger.wait(settled, deadline)
         attempt.check()
@@ -84,29 +83,8 @@ class AddWaits:
             raise errors.as_cni_error(obstacles[0])
         if not in_time:
             raise TryAgainError(
-                f"no address became free in time: {pool.waited_for()}",
-                advice=pool.advice() or "raise --ip-min-warm-target if this repeats",
-            )
-
-    def _for_eni(self, attempt: PendingAdd, deadline: Deadline) -> None:
-        """The same for an ENI of the Pod's own."""
-        pool = self._exclusive_pool
-        with self._slot("an ENI"), pool.demand():
-            obstacles: list[IpamError] = []
-
-            def settled(shared_ledger: ledger.Ledger) -> bool:
-                obstacle = pool.obstacle()
-                obstacles[:] = [obstacle] if obstacle else []
-                return bool(shared_ledger.available_enis or obstacle or attempt.is_over)
-
-            in_time = self._shared_ledger.wait(settled, deadline)
-        attempt.check()
-        if obstacles:
-            raise errors.as_cni_error(obstacles[0])
-        if not in_time:
-            raise TryAgainError(
-                f"no ENI became free in time: {pool.waited_for()}",
-                advice="raise --eni-min-warm-target if this repeats",
+                f"no {what} became free in time: {pool.waited_for()}",
+                advice=pool.advice() or f"raise {target} if this repeats",
             )
 
     def for_eip(

@@ -41,7 +41,9 @@ def pool(
 
     def terms() -> ExclusiveTerms:
         quota = facts.current.limits.extended if settings.direct_eni else 0
-        return ExclusiveTerms(quota=quota, targets=settings.eni_targets)
+        return ExclusiveTerms(
+            quota=quota, targets=settings.eni_targets, disabled_by=like.pool.terms.disabled_by
+        )
 
     made = ExclusivePool(
         terms,
@@ -62,6 +64,7 @@ def pool(
     shared_ledger.on_change(made.trigger)
     facts.on_change(made.trigger)
     like.freeze.on_change(made.trigger)
+    like.config.on_change(made.trigger)
     return made
 
 

@@ -18,6 +18,7 @@ from ipamd.agent.enis import NodeEnis
 from ipamd.agent.exclusive_enis import ExclusiveEnis
 from ipamd.agent.pool.executor import PoolExecutor, SubnetRefusedError
 from ipamd.agent.pool.freeze import PoolFreeze
+from ipamd.agent.pool.pool import NodeDisabledError
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core import exclusive_pool, pool
 from ipamd.core.errors import IpamError, TryAgainError
@@ -46,6 +47,8 @@ class ExclusiveTerms:
     quota: int
     """Extended ENIs that the instance takes; 0 where the mode is off."""
     targets: EniTargets
+    disabled_by: str = ""
+    """Who says that the node is to have nothing for Pods; empty when nobody does."""
 
 
 class ExclusivePool:
@@ -112,13 +115,19 @@ class ExclusivePool:
     @property
     def limit(self) -> int:
         """How many ENIs Pods of this node may have; others' share is taken off."""
-        return max(0, self._terms().quota - self._enis.foreign)
+        terms = self._terms()
+        return 0 if terms.disabled_by else max(0, terms.quota - self._enis.foreign)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the node has the mode at all, disabled or not."""
+        return self._terms().quota > self._enis.foreign
 
     @property
     def targets(self) -> EniTargets:
         """How many ENIs wait for Pods."""
         terms = self._terms()
-        return terms.targets if terms.quota else exclusive_pool.NONE
+        return terms.targets if terms.quota and not terms.disabled_by else exclusive_pool.NONE
 
     @property
     def activity(self) -> str:
@@ -156,6 +165,11 @@ class ExclusivePool:
         now = self._shared_ledger.now()
         if facts.creating or facts.ledger.available_enis or facts.ledger.in_state(Held):
             return None
+        if by := self._terms().disabled_by:
+            return NodeDisabledError(
+                f"the node has no ENIs for Pods: it is disabled by {by}",
+                advice="schedule the Pod elsewhere, or enable the node there",
+            )
         if pool.coming_free(facts.ledger, now):
             return None
         if not exclusive_pool.room(facts):
@@ -166,6 +180,11 @@ class ExclusivePool:
         if frozen := self._freeze.obstacle():
             return frozen
         return self._failures.error(_CREATION) if self._failures.is_closed(_CREATION) else None
+
+    def advice(self) -> str:
+        """Return what to do about the refusal that keeps Pods waiting; empty when nothing was refused."""
+        error = self._failures.error(_CREATION)
+        return error.advice if error is not None else ""
 
     def waited_for(self) -> str:
         """Say in words what a Pod without ENI waits for."""
