@@ -123,7 +123,10 @@ def test_a_kill_at_any_step_of_del_is_mended_by_the_next_del(node):
         pod, sandbox, result = node.given()
         node.dies_in("del", sandbox, point)
         node.ended(pod, sandbox, ip_of(result))
-    assert len(extended(node)) <= 3, "an ENI was ordered in the place of one that was thought lost"
+    # As many as may be warm, and one for a Pod that came while the last one's was not free yet.
+    assert len(extended(node)) <= 3 + 1 < len(points), (
+        "an ENI was ordered in the place of one that was thought lost"
+    )
 
 
 def test_an_eni_whose_creation_was_cut_short_is_found_again(tmp_path):
