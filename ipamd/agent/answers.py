@@ -82,7 +82,7 @@ def _components(parts: NodeParts) -> NodeComponents:
             ),
             NodeComponent(
                 name="pool",
-                troubles=lambda: [*pool.problems(), *shared_ledger.unwritten()],
+                troubles=lambda: [*parts.pool.report.problems(), *shared_ledger.unwritten()],
                 detail=partial(pool_room.figures, shared_ledger, pool),
             ),
             NodeComponent(
@@ -99,15 +99,15 @@ def _components(parts: NodeParts) -> NodeComponents:
 
 def _problems(parts: NodeParts, components: NodeComponents) -> NodeProblems:
     """Return what keeps Pods from the node, in the order of the telling."""
-    repair, pool = parts.repair, parts.pool.pool
+    repair, pool = parts.repair, parts.pool
     return NodeProblems(
         (
             harms(NodeReason.REPAIR_FAILED, repair.rounds.drift),
             harms(NodeReason.STORE_UNWRITABLE, parts.shared_ledger.unwritten),
-            pool.entries,
-            parts.pool.security_groups.entries,
-            parts.pool.levels.entries,
-            parts.pool.config.entries,
+            pool.report.entries,
+            pool.security_groups.entries,
+            pool.levels.entries,
+            pool.config.entries,
             harms(NodeReason.ENI_BROKEN, parts.enis.problems),
             harms(NodeReason.POD_CUT_OFF, repair.cut_off),
             harms(NodeReason.FOREIGN_RULE, repair.foreign),
@@ -115,7 +115,7 @@ def _problems(parts: NodeParts, components: NodeComponents) -> NodeProblems:
             harms(NodeReason.CNI_CONFIGURATION, parts.conf.problems),
         ),
         disturbances=parts.repair_log.disturbances,
-        notices=(parts.ranges.notices, pool.notices, parts.conf.lacking),
+        notices=(parts.ranges.notices, pool.report.notices, parts.conf.lacking),
         components=components,
     )
 

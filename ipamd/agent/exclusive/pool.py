@@ -18,7 +18,7 @@ from ipamd.agent.enis import NodeEnis
 from ipamd.agent.exclusive_enis import ExclusiveEnis
 from ipamd.agent.pool.executor import PoolExecutor, SubnetRefusedError
 from ipamd.agent.pool.freeze import PoolFreeze
-from ipamd.agent.pool.pool import NodeDisabledError
+from ipamd.agent.pool.obstacle import NodeDisabledError
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core import exclusive_pool, pool
 from ipamd.core.errors import IpamError, TryAgainError

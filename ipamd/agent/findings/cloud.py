@@ -9,7 +9,8 @@ from typing import Final
 from ipamd.agent.eips.claims import ClaimSource
 from ipamd.agent.eips.reconciler import EipReconciler
 from ipamd.agent.enis import NodeEnis
-from ipamd.agent.pool.pool import NodeDisabledError, NodeFullError, Pool
+from ipamd.agent.pool.obstacle import NodeDisabledError, NodeFullError
+from ipamd.agent.pool.pool import Pool
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core.claim.claim_findings import of_claim
 from ipamd.core.cloud_errors.error import CloudError

@@ -15,6 +15,7 @@ from ipamd.agent.pool.executor import EniPlan, PoolExecutor
 from ipamd.agent.pool.freeze import PoolFreeze
 from ipamd.agent.pool.node_config import NodeConfig
 from ipamd.agent.pool.pool import Pool, PoolTerms
+from ipamd.agent.pool.report import PoolReport
 from ipamd.agent.pool.security_groups import EniSecurityGroups
 from ipamd.agent.pool.subnet_choice import SubnetChoice
 from ipamd.agent.pool.subnets import SubnetLevels
@@ -36,6 +37,8 @@ class NodePool:
     """The pool, and what an operator has it do."""
 
     pool: Pool
+    report: PoolReport
+    """What people are told of it."""
     freeze: PoolFreeze
     control: PoolControlService
     """Adds the service by which an operator does it."""
@@ -120,6 +123,7 @@ def build(
     )
     made = NodePool(
         pool=pool,
+        report=PoolReport(pool, freeze),
         freeze=freeze,
         control=PoolControlService(freeze, drain),
         config=config,
@@ -173,7 +177,7 @@ def run(made: NodePool) -> tuple[Service, ...]:
     pool, freeze, groups = made.pool, made.freeze, made.security_groups
 
     def metrics() -> Iterator[Metric]:
-        yield from pool.metrics()
+        yield from made.report.metrics()
         yield from freeze.metrics()
         yield from made.config.metrics()
 
