@@ -85,3 +85,9 @@ EIPPOOLS = Resource(
     kind="EIPPool",
     namespaced=False,
 )
+VPCIPCLAIMS = Resource(
+    group="networking.tke.cloud.tencent.com", version="v1", plural="vpcipclaims", kind="VpcIPClaim"
+)
+VPCIPS = Resource(
+    group="networking.tke.cloud.tencent.com", version="v1", plural="vpcips", kind="VpcIP", namespaced=False
+)

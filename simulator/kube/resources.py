@@ -117,6 +117,25 @@ EIP_POOLS = Resource(
     subresources=("status",),
     short_names=("eipp",),
 )
+VPC_IP_CLAIMS = Resource(
+    group="networking.tke.cloud.tencent.com",
+    version="v1",
+    plural="vpcipclaims",
+    kind="VpcIPClaim",
+    strategy=CustomStrategy(),
+    subresources=("status",),
+    short_names=("vipc",),
+)
+VPC_IPS = Resource(
+    group="networking.tke.cloud.tencent.com",
+    version="v1",
+    plural="vpcips",
+    kind="VpcIP",
+    strategy=CustomStrategy(),
+    namespaced=False,
+    subresources=("status",),
+    short_names=("vip",),
+)
 NODE_ENI_CONFIGS = Resource(
     group="networking.tke.cloud.tencent.com",
     version="v1",
@@ -238,6 +257,8 @@ BUILT_IN: tuple[Resource, ...] = (
     SERVICE_CIDRS,
     EIP_CLAIMS,
     EIP_POOLS,
+    VPC_IP_CLAIMS,
+    VPC_IPS,
     NODE_ENI_CONFIGS,
 )
 

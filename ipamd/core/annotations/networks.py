@@ -43,14 +43,23 @@ def check_eip(pod: PodView, default: str = ROUTE_ENI) -> None:
     That is a Pod on one of our networks. One that names other networks only, as Pods do in a cluster with
     GlobalRouter and VPC-CNI, gets its address from another plugin; one that names none is on the `default`.
     """
-    asked = _names(pod.annotations.get(NETWORKS, "")) - {""}
-    if (asked and not asked & _OURS) or (not asked and default not in _OURS):
+    if not is_ours(pod, default):
+        asked = _asked(pod)
         on = shown(", ".join(sorted(asked))) if asked else f"{default} (--default-network)"
         raise InvalidInputError(
             f"Pod {pod.ref} asks for an EIP and is on the network {on}, which is not ours: none is ordered",
             advice=f"name {ROUTE_ENI} in annotation {NETWORKS}, or take EIP annotations and resource away, "
             "and create the Pod again",
         )
+
+
+def is_ours(pod: PodView, default: str = ROUTE_ENI) -> bool:
+    """Whether the Pod is on one of our networks; one that names none is on the `default`."""
+    return bool((_asked(pod) or {default}) & _OURS)
+
+
+def _asked(pod: PodView) -> set[str]:
+    return _names(pod.annotations.get(NETWORKS, "")) - {""}
 
 
 def _names(value: str) -> set[str]:

@@ -200,9 +200,14 @@ def bind_failed(claim: Claim, reason: Reason, message: str, now: float) -> dict[
 
 def says(claim: Claim, kind: str, reason: Reason, message: str) -> bool:
     """Whether the claim says of a condition that it is false for this reason, with any RequestId and time."""
-    old = condition(claim.conditions, kind)
+    return says_of(claim.conditions, kind, reason.value, message)
+
+
+def says_of(conditions: tuple[Mapping[str, Any], ...], kind: str, reason: str, message: str) -> bool:
+    """Whether one of the conditions is false for this reason, with any RequestId and time."""
+    old = condition(conditions, kind)
     said, says = (essence(str(text)) for text in (old.get("message"), one_line(message, _MESSAGE_LIMIT)))
-    return old.get("status") == "False" and old.get("reason") == reason.value and said == says
+    return old.get("status") == "False" and old.get("reason") == reason and said == says
 
 
 def unbound(claim: Claim, reason: Reason, message: str, now: float) -> dict[str, Any]:
@@ -227,10 +232,10 @@ def with_condition(
     now: float,
 ) -> tuple[Mapping[str, Any], ...]:
     """Return the conditions with one of them set; its transition time changes only with its status."""
-    return _with(conditions, kind, status=status, reason=reason.value, message=message, now=now)
+    return set_condition(conditions, kind, status=status, reason=reason.value, message=message, now=now)
 
 
-def _with(
+def set_condition(
     conditions: tuple[Mapping[str, Any], ...],
     kind: str,
     *,
@@ -239,6 +244,7 @@ def _with(
     message: str,
     now: float,
 ) -> tuple[Mapping[str, Any], ...]:
+    """Return the conditions of any object of ours with one of them set, as `with_condition` does."""
     text = "True" if status else "False"
     old = condition(conditions, kind)
     since = old.get("lastTransitionTime") if old.get("status") == text else None
@@ -267,7 +273,7 @@ def _summed_up(claim: Claim, now: float) -> tuple[Mapping[str, Any], ...]:
     elif has_eip and not cause:
         reason, message = Reason.WAITING.value, "the agent of the Pod's node binds the EIP"
     status = has_eip and phase is Phase.BOUND
-    return _with(claim.conditions, READY, status=status, reason=reason, message=message, now=now)
+    return set_condition(claim.conditions, READY, status=status, reason=reason, message=message, now=now)
 
 
 def _patch(after: Claim, changes: dict[str, Any], now: float | None = None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The annotations with which a Pod asks for an EIP, and what is written in their place by mistake. Pure."""
+"""The annotations by which a Pod asks for an EIP or a fixed address, and what is written by mistake. Pure."""
 
 import difflib
 import functools
@@ -16,13 +16,18 @@ EXPIRED_DURATION = PREFIX + "claim-expired-duration"
 EIP_ID = PREFIX + "eip-id"
 EIP_PUBLIC_IP = PREFIX + "eip-public-ip"
 """The last two are written by the agent."""
-WISHES = (EIP_ATTRIBUTES, *EXISTING, DELETE_POLICY, EXPIRED_DURATION)
+VPC_IP_DELETE_POLICY = PREFIX + "vpc-ip-claim-delete-policy"
+NOMINATED_VPC_IP = PREFIX + "nominated-vpc-ip"
+NOMINATED_SUBNETS = PREFIX + "nominated-eni-subnets"
+FIXED_IP = (VPC_IP_DELETE_POLICY, NOMINATED_VPC_IP, NOMINATED_SUBNETS)
+"""The three concern the Pod's private address."""
+WISHES = (EIP_ATTRIBUTES, *EXISTING, DELETE_POLICY, EXPIRED_DURATION, *FIXED_IP)
 SUPER_NODE_PREFIX = "eks." + PREFIX
 """The same annotations for Pods on super nodes, whose EIPs are Tencent Cloud's own matter."""
 
 _NAMES = {wish.removeprefix(PREFIX): wish for wish in WISHES}
-_NEVER_MEANT = frozenset({EIP_ID, EIP_PUBLIC_IP, PREFIX + "vpc-ip-claim-delete-policy"})
-"""Annotations in their own right that look like one of WISHES; the last is TKE's for private IPs."""
+_NEVER_MEANT = frozenset({EIP_ID, EIP_PUBLIC_IP})
+"""Annotations in their own right that look like one of WISHES."""
 _ALIKE = 0.85
 """Share of letters in common (`difflib`): one or two letters too many, missing or wrong."""
 
