@@ -68,6 +68,7 @@ def eni_address(row: Row) -> model.EniAddress:
         state=_state(model.IpState, row, "State"),
         eip_id=fields.text(row, "AddressId"),
         public_ip=fields.ip(row, "PublicIpAddress"),
+        description=fields.text(row, "Description"),
     )
 
 
@@ -103,6 +104,38 @@ def subnet(row: Row) -> model.Subnet:
         cidr=fields.text(row, "CidrBlock"),
         available_ips=fields.integer(row, "AvailableIpAddressCount"),
         route_table_id=fields.text(row, "RouteTableId"),
+    )
+
+
+_RESERVATION_STATES = {state.value: state for state in model.ReservationState}
+
+
+def reservation(row: Row) -> model.Reservation:
+    """Decode a ReserveIpAddressInfo."""
+    ip = fields.ip(row, "ReserveIpAddress")
+    if not ip:
+        raise fields.ShapeError("ReserveIpAddress is missing")
+    return model.Reservation(
+        reservation_id=fields.identity(row, "ReserveIpId"),
+        ip=ip,
+        subnet_id=fields.text(row, "SubnetId"),
+        vpc_id=fields.text(row, "VpcId"),
+        state=_RESERVATION_STATES.get(fields.text(row, "State"), model.ReservationState.UNKNOWN),
+        resource_id=fields.text(row, "ResourceId"),
+        name=fields.text(row, "Name"),
+        tags=fields.tags(row),
+    )
+
+
+def address_use(row: Row) -> model.OccupiedAddress:
+    """Decode an IpAddressStates of DescribeUsedIpAddress."""
+    ip = fields.ip(row, "IpAddress")
+    if not ip:
+        raise fields.ShapeError("IpAddress is missing")
+    return model.OccupiedAddress(
+        ip=ip,
+        resource_type=fields.text(row, "ResourceType"),
+        resource_id=fields.text(row, "ResourceId"),
     )
 
 

@@ -27,9 +27,14 @@ _BY_CAM = (
 )
 """Codes that deny the action; others of their family are about what the call asks for."""
 
-_NEEDS_ADDRESSES = ("AssignPrivateIpAddresses", "CreateAndAttachNetworkInterface")
+_NEEDS_ADDRESSES = (
+    "AssignPrivateIpAddresses",
+    "CreateAndAttachNetworkInterface",
+    "CreateReserveIpAddresses",
+)
 _RELIEVES: Mapping[str, tuple[str, ...]] = {
     "DeleteNetworkInterface": _NEEDS_ADDRESSES,
+    "DeleteReserveIpAddresses": _NEEDS_ADDRESSES,
     "DetachNetworkInterface": ("CreateAndAttachNetworkInterface",),
     "DisassociateAddress": ("AssociateAddress",),
     "UnassignPrivateIpAddresses": _NEEDS_ADDRESSES,

@@ -1,6 +1,6 @@
-"""Secondary private addresses of an ENI: taking and giving back.
+"""Secondary private addresses of an ENI: taking any or a named one, and giving back.
 
-Both writes are asynchronous; the methods here return when the cloud shows the effect.
+The writes are asynchronous; the methods here return when the cloud shows the effect.
 """
 
 from collections.abc import Sequence
@@ -61,6 +61,37 @@ class IpAssignment(EniCalls):
             if not available:
                 raise
             return available
+
+    def assign_named_ip(
+        self, eni_id: str, ip: str, description: str, client_token: str, deadline: Deadline
+    ) -> None:
+        """Take exactly this address for the ENI; return when it is AVAILABLE there.
+
+        The description stays with the address (`EniAddress.description`). One that the ENI has already is a
+        success, whatever its description. Raises CloudError: ADDRESS_IN_USE when another ENI has it, or it
+        is not given to us; QUOTA (the ENI holds all it may); INVALID (not of the ENI's subnet);
+        UNKNOWN_OUTCOME when it may come yet, and is then listed on the ENI.
+        """
+        named = {"PrivateIpAddress": ip, "Description": description}
+        params = {"NetworkInterfaceId": eni_id, "PrivateIpAddresses": [named], "ClientToken": client_token}
+
+        def available(deadline: Deadline) -> bool | None:
+            return bool(self._available(eni_id, [ip], deadline)) or None
+
+        action = "AssignPrivateIpAddresses"
+        try:
+            reply = self._session.call(action, params, deadline=deadline, scope=f"{eni_id} {ip}")
+        except CloudError as error:
+            if not error.kind.policy.needs_look:
+                raise
+            if not self._on_eni(eni_id, frozenset([ip]), deadline):
+                in_use = error.code.partition(".")[0] == "ResourceInUse"
+                raise error.restated(
+                    error.detail, CloudErrorKind.ADDRESS_IN_USE if in_use else None
+                ) from error
+            # Asked for before, and the answer was lost, or the cloud has forgotten the token.
+            reply = Reply(action=action, request_id="", body={})
+        tasks.settle(self._session, reply, available, deadline)
 
     def unassign_ips(self, eni_id: str, ips: Sequence[str], deadline: Deadline) -> None:
         """Give secondary addresses back; return when they are off the ENI.

@@ -11,6 +11,7 @@ from ipamd.cloud.eni_creation import EniCreation
 from ipamd.cloud.inhibition import Inhibitor
 from ipamd.cloud.instances import InstanceCalls
 from ipamd.cloud.ip_assignment import IpAssignment
+from ipamd.cloud.reservations import ReservationCalls
 from ipamd.cloud.security_groups import SecurityGroupCalls
 from ipamd.cloud.session import Session, SessionPolicy
 from ipamd.cloud.subnets import SubnetCalls
@@ -26,6 +27,7 @@ class TencentCloud(
     EniCreation,
     InstanceCalls,
     IpAssignment,
+    ReservationCalls,
     SecurityGroupCalls,
     SubnetCalls,
     TaskCalls,

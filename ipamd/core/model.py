@@ -94,6 +94,8 @@ class EniAddress:
     state: IpState
     eip_id: str = ""
     public_ip: str = ""
+    description: str = ""
+    """What it was assigned with (`tags.address_description`), or what people wrote."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +150,58 @@ class Subnet:
     cidr: str
     available_ips: int
     route_table_id: str
+
+
+class ReservationState(Enum):
+    """ReserveIpAddressInfo.State."""
+
+    UNBIND = "UnBind"
+    """No ENI has the address now."""
+    BIND = "Bind"
+    UNKNOWN = "Unknown"
+    """A state this release does not know: an ENI may have it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation:
+    """A private address that the VPC gives to nobody by itself (DescribeReserveIpAddresses)."""
+
+    reservation_id: str
+    """For example rsvip-eaq2f4pc."""
+    ip: str
+    subnet_id: str
+    """Empty where the cloud does not say."""
+    vpc_id: str
+    state: ReservationState
+    resource_id: str = ""
+    """The ENI that has the address; empty for none."""
+    name: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReservationOrder:
+    """What CreateReserveIpAddresses is asked for: one address of a subnet."""
+
+    vpc_id: str
+    subnet_id: str
+    ip: str = ""
+    """Empty for one that the VPC chooses."""
+    name: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OccupiedAddress:
+    """What has a private address of a subnet (DescribeUsedIpAddress)."""
+
+    ip: str
+    resource_type: str
+    """For example ENI."""
+    resource_id: str
+
+    def __str__(self) -> str:
+        return f"{self.resource_type} {self.resource_id}".strip() or "something unnamed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

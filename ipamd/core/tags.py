@@ -23,6 +23,11 @@ POOL_UID = "tke-eippool-uid"
 looks for EIPs of claims (the orphan sweep, `ipamctl eip cleanup`) leaves it alone."""
 NAMESPACES = "tke-eip-namespaces"
 """On an EIP of the user's: the namespaces whose Pods may have it, as words; `*` stands for all."""
+VPC_IP_CLAIM_UID = "tke-vpcipclaim-uid"
+"""On a reservation of a private address: the UID of the VpcIPClaim that it is kept for, beside the cluster's
+id. No EIP has it, and a reservation has no other tag of ours."""
+BEFORE_VPC_IP_CLAIM = "tke-vpcip/"
+"""In the description of an address of an ENI, what stands before the UID of the VpcIPClaim that it is for."""
 
 _NAME_LIMIT = 128
 """Characters of an AddressName (API page ModifyAddressAttribute)."""
@@ -45,6 +50,22 @@ def of_cluster(cluster_id: str) -> dict[str, str]:
 def of_pool(cluster_id: str, pool_uid: str) -> dict[str, str]:
     """Return the tags of an EIP that is created for an EIPPool."""
     return {CLUSTER_ID: cluster_id, POOL_UID: pool_uid}
+
+
+def of_vpc_ip_claim(cluster_id: str, claim_uid: str) -> dict[str, str]:
+    """Return the tags of a reservation that is made for a VpcIPClaim."""
+    return {CLUSTER_ID: cluster_id, VPC_IP_CLAIM_UID: claim_uid}
+
+
+def address_description(claim_uid: str) -> str:
+    """Return the description of an address that is assigned for a VpcIPClaim."""
+    return f"{BEFORE_VPC_IP_CLAIM}{claim_uid}"
+
+
+def described_claim(description: str) -> str:
+    """Return the UID of the VpcIPClaim that an address was assigned for; empty for none."""
+    uid = description.removeprefix(BEFORE_VPC_IP_CLAIM)
+    return uid if uid != description else ""
 
 
 def name_of(namespace: str, name: str, claim_uid: str) -> str:
@@ -92,7 +113,15 @@ def client_token(uid: str, attempt: int) -> str:
 
     The UID is that of the claim or pool for which is ordered.
     """
-    token = f"eip-{uid}-{attempt}"
+    return _token(f"eip-{uid}-{attempt}")
+
+
+def reservation_token(claim_uid: str, attempt: int) -> str:
+    """Return the ClientToken of a reservation, as `client_token` does for an order."""
+    return _token(f"rsvip-{claim_uid}-{attempt}")
+
+
+def _token(token: str) -> str:
     if len(token) <= _TOKEN_LIMIT and token.isascii():
         return token
     return hashlib.sha256(token.encode()).hexdigest()

@@ -32,7 +32,10 @@ _READS: Final = {"get", "list"}
 
 
 _EXCLUSIVE: Final = "only for Pods with ENIs of their own: tests/agent/exclusive/test_crashes.py kills there"
+_KEPT: Final = "only for Pods with fixed private addresses, of which no scenario has one yet"
 NEVER_TAKEN: Final[Mapping[str, str]] = {
+    "cloud.CreateReserveIpAddresses": _KEPT,
+    "cloud.DeleteReserveIpAddresses": _KEPT,
     "cloud.DetachNetworkInterface": _EXCLUSIVE,
     "cloud.DeleteNetworkInterface": _EXCLUSIVE,
     "nft.add.exclusive_pods": _EXCLUSIVE,

@@ -73,3 +73,19 @@ def test_a_long_name_keeps_the_uid():
 
     assert len(name) == 128
     assert tags.claim_of({}, name) == UID
+
+
+def test_a_reservation_has_the_cluster_s_tag_and_its_claim_s():
+    assert tags.of_vpc_ip_claim("cls-1", UID) == {"tke-clusterId": "cls-1", "tke-vpcipclaim-uid": UID}
+
+
+def test_a_reservation_s_token_is_no_order_s():
+    first, second = (tags.reservation_token(UID, attempt) for attempt in (1, 2))
+    assert tags.reservation_token(UID, 1) == first
+    assert len({first, second, tags.client_token(UID, 1)}) == 3
+
+
+def test_an_address_says_by_its_description_for_which_claim_it_is():
+    assert tags.described_claim(tags.address_description(UID)) == UID
+    assert tags.described_claim("") == ""
+    assert tags.described_claim(f"what people wrote, also tke-vpcip/{UID}") == ""

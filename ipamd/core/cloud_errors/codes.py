@@ -19,14 +19,16 @@ EIP_POLICY = "QcloudAccessForIPAMDRoleInQcloudAllocateEIP"
 """Preset policy for EIPs (document 457/64886)."""
 ENI_POLICY = "QcloudAccessForIPAMDofTKERole"
 """Preset policy for ENIs (international document 457/37363)."""
+OUR_POLICY = "deploy/cam-policy.json"
+"""The custom policy with all that is called; no page says which preset one has reservations."""
 EIP_LIMITS = "https://cloud.tencent.com/document/product/1199/41648"
 """Page with the quotas of EIPs."""
 
 _ACCOUNT = "the account is not entitled to it or its billing type does not offer it: see the console"
 _CLOCK = "compare the node's clock with the true time: requests that are 5 minutes off are refused"
 _GRANT = (
-    "grant {denied} in CAM: associate the preset policy {policy} with the role {role}, or with whatever role "
-    "or user this process acts as"
+    "grant {denied} in CAM: associate {policy} with the role {role}, or with whatever role or user this "
+    "process acts as"
 )
 _LOOK = "the object is looked at again before the next attempt; act only if this repeats"
 _QUOTA = "release what is unused or ask for a higher quota in the console"
@@ -111,6 +113,7 @@ _ADVICE_BY_CODE: dict[CloudErrorKind, dict[str, str]] = {
         "InvalidNetworkInterfaceId.NotFound": "",
         "InvalidParameterValue.AddressNotFound": "",
         "InvalidParameterValue.NetworkInterfaceNotFound": "",
+        "InvalidParameterValue.ResourceNotFound": "",
         "InvalidParameterValue.ResourceNotExisted": "",
         "ResourceNotFound": "",
     },
@@ -222,6 +225,13 @@ def cloud_error(action: str, code: str, message: str, request_id: str = "") -> C
     if advice is _GRANT:
         named = _DENIED.search(message)
         denied = named.group(1) if named else action
-        of_eips = "Address" in denied and "PrivateIpAddress" not in denied
-        advice = _GRANT.format(denied=denied, policy=EIP_POLICY if of_eips else ENI_POLICY, role=ROLE)
+        advice = _GRANT.format(denied=denied, policy=_policy_with(denied), role=ROLE)
     return CloudError(kind, message.strip(), action=action, code=code, request_id=request_id, advice=advice)
+
+
+def _policy_with(denied: str) -> str:
+    """Return the policy that allows an action, in words."""
+    if "ReserveIp" in denied or "UsedIp" in denied:
+        return f"the policy {OUR_POLICY}"
+    of_eips = "Address" in denied and "PrivateIpAddress" not in denied
+    return f"the preset policy {EIP_POLICY if of_eips else ENI_POLICY}"

@@ -24,10 +24,10 @@ class CloudError(IpamError):
         """Whether the cloud has not answered, or as one does that does not work."""
         return self.kind in (CloudErrorKind.UNKNOWN_OUTCOME, CloudErrorKind.INTERNAL)
 
-    def restated(self, detail: str) -> "CloudError":
-        """Return this failure with other words for its cause, as a new exception."""
+    def restated(self, detail: str, kind: CloudErrorKind | None = None) -> "CloudError":
+        """Return this failure in other words, and of another kind if one is given, as a new exception."""
         return CloudError(
-            self.kind,
+            kind or self.kind,
             detail,
             action=self.action,
             code=self.code,

@@ -86,6 +86,32 @@ class CloudErrorKind(Enum):
         ),
     )
     """No free address in the subnet."""
+    ADDRESS_IN_USE = (
+        "address in use",
+        FailurePolicy(
+            outcome=Outcome.NOTHING,
+            repeat=Repeat.NONE,
+            needs_operator=False,
+            retry_after=0.0,
+            is_shortage=False,
+            is_of_object=True,
+            needs_look=False,
+        ),
+    )
+    """The private address that the call names is somebody else's: only another address can succeed."""
+    NOT_OFFERED = (
+        "not offered",
+        FailurePolicy(
+            outcome=Outcome.NOTHING,
+            repeat=Repeat.NONE,
+            needs_operator=False,
+            retry_after=0.0,
+            is_shortage=False,
+            is_of_object=False,
+            needs_look=False,
+        ),
+    )
+    """The cloud has no such action here: region, account or release of the API lack it."""
     PERMISSION = (
         "permission",
         FailurePolicy(

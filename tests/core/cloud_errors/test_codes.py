@@ -34,6 +34,7 @@ DENIED = (
         ("AuthFailure.TokenFailure", Kind.CREDENTIALS),
         ("AuthFailure.SecretIdNotFound", Kind.CREDENTIALS),
         ("InvalidAddressId.NotFound", Kind.NOT_FOUND),
+        ("InvalidParameterValue.ResourceNotFound", Kind.NOT_FOUND),
         ("ResourceNotFound", Kind.NOT_FOUND),
         ("UnsupportedOperation.AddressStatusNotPermit", Kind.WRONG_STATE),
         ("UnsupportedOperation.InvalidState", Kind.WRONG_STATE),
@@ -71,6 +72,12 @@ def test_a_denied_eni_action_names_the_policy_for_enis():
     assert "QcloudAccessForIPAMDofTKERole" in error.advice
 
 
+@pytest.mark.parametrize("action", ["CreateReserveIpAddresses", "vpc:DescribeUsedIpAddress"])
+def test_a_denied_reservation_names_the_policy_that_has_it_for_sure(action):
+    error = cloud_error(action, "UnauthorizedOperation", "no")
+    assert f"grant {action} in CAM: associate the policy deploy/cam-policy.json" in error.advice
+
+
 def test_an_account_that_is_not_entitled_is_not_told_to_grant_a_policy():
     error = cloud_error("AllocateAddresses", "UnauthorizedOperation.InvalidAccount", "not verified")
     assert error.kind is Kind.PERMISSION
@@ -93,3 +100,8 @@ def test_a_restated_error_keeps_all_but_the_cause():
     assert (again.kind, again.action, again.code) == (error.kind, error.action, error.code)
     assert (again.request_id, again.advice) == (error.request_id, error.advice)
     assert "left as it is" in str(again)
+
+
+def test_a_restated_error_may_have_another_kind():
+    error = cloud_error("AssignPrivateIpAddresses", "ResourceInUse", "taken", "r-3")
+    assert error.restated("taken", Kind.ADDRESS_IN_USE).kind is Kind.ADDRESS_IN_USE

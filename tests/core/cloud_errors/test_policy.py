@@ -46,7 +46,7 @@ def test_each_question_has_the_kinds_that_it_is_about():
         *(K.INVALID, K.NOT_FOUND, K.WRONG_STATE, K.UNKNOWN_OUTCOME, K.TASK_FAILED)
     }
     assert those(lambda p: p.is_of_object) == {
-        *(K.SUBNET_FULL, K.NOT_FOUND, K.WRONG_STATE, K.INVALID, K.TASK_FAILED, K.INTERNAL)
+        *(K.SUBNET_FULL, K.NOT_FOUND, K.WRONG_STATE, K.INVALID, K.TASK_FAILED, K.INTERNAL, K.ADDRESS_IN_USE)
     }
 
 
