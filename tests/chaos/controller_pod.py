@@ -9,7 +9,7 @@ import threading
 import time
 
 from tests.chaos.agent_node import Lifeline
-from tests.controller.world import KEYS, Replica
+from tests.controller.replica import KEYS, Replica
 
 _numbers = itertools.count(1)
 

@@ -18,7 +18,7 @@ from ipamd.core.model import EipOrder
 from ipamd.kube.resources import EIPCLAIMS, NODES, PODS
 from testbed.bed import Bed
 from testbed.http_json import HttpError
-from tests.controller.world import KEYS
+from tests.controller.replica import KEYS
 from tests.testkit.eventually import comes_about
 
 INSTANCE = {"instance_type": "S5.16XLARGE256", "public_ip": True}

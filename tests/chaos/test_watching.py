@@ -10,7 +10,7 @@ from tests.chaos.agent_node import CLUSTER
 from tests.chaos.cluster import Cluster
 from tests.chaos.pod_lives import Kind
 from tests.chaos.settling import Settling
-from tests.controller.world import KEYS
+from tests.controller.replica import KEYS
 from tests.testkit.eventually import comes_about
 
 pytestmark = [pytest.mark.netns, pytest.mark.scenario]

@@ -10,7 +10,7 @@ from ipamd.core.claim import eipclaim
 from ipamd.core.model import EipOrder
 from ipamd.kube import errors
 from ipamd.kube.resources import EIPCLAIMS, EIPPOOLS
-from tests.controller.world import CLUSTER
+from tests.controller.replica import CLUSTER
 
 IPS = ("10.0.1.5", "10.0.1.6", "10.0.1.7", "10.0.1.8")
 

@@ -7,7 +7,7 @@ from ipamd.core.model import EipOrder
 from simulator.cloud import Fault as CloudFault
 from simulator.cloud import FaultKind as CloudFaultKind
 from simulator.kube import Fault, FaultKind
-from tests.controller.world import Replica
+from tests.controller.replica import Replica
 
 
 @pytest.fixture

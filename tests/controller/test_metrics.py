@@ -13,7 +13,7 @@ from ipamd.core.kubernetes import cluster_settings
 from ipamd.core.model import EipOrder
 from ipamd.kube.resources import CONFIGMAPS
 from simulator.kube import Fault, FaultKind
-from tests.controller.world import CLUSTER
+from tests.controller.replica import CLUSTER
 
 
 @pytest.fixture

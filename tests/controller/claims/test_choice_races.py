@@ -1,100 +1,44 @@
-"""Pods that want the same EIPs, leaders that replace each other in the middle of a choice: no EIP goes twice.
-
-The controller's own code runs on a modelled cluster. A leader may be overtaken at any of its calls: another
-replica leads and works, and only then does the call arrive. Whoever does not lead any more begins no write.
-"""
-
-import random
-from contextlib import suppress
+"""Pods that want the same EIPs, leaders that replace each other in mid-choice: no EIP goes twice."""
 
 import pytest
 
-from ipamd.core.claim import eipclaim
-from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.kubernetes.annotation_names import EIP_ID_LIST
 from ipamd.core.model import Eip, EipStatus
-from ipamd.kube.errors import KubeError
-from ipamd.kube.leases import NotLeaderError
-from ipamd.kube.resources import EIPCLAIMS, PODS
-from tests.controller.model import ModelApi, ModelCloud, Wire
-from tests.controller.term import Recorder, Term
+from tests.controller.contest import Contest
 
 EIPS = ("eip-aaaaaaaa", "eip-bbbbbbbb")
-NAMES = ("x", "y", "z", "api-0", "api-1")
 
 
-class ContestedEips:
+class ContestedEips(Contest):
     """Five names and two EIPs."""
 
+    names = ("x", "y", "z", "api-0", "api-1")
+
     def __init__(self, seed):
-        self.random = random.Random(seed)
-        self.recorder = Recorder()
-        self.wire = Wire()
-        self.api = ModelApi(self.wire)
-        self.cloud = ModelCloud(self.wire)
+        super().__init__(seed)
         for number, eip_id in enumerate(EIPS, 1):
             self.cloud.eips[eip_id] = Eip(
                 eip_id=eip_id, public_ip=f"198.18.0.{number}", status=EipStatus.UNBIND
             )
-        self.api.put_node("node-a")
-        self.leader = Term(self)
-
-    def clock(self):
-        return 1_700_000_000.0
-
-    def work(self, name=""):
-        with suppress(KubeError, CloudError, NotLeaderError):
-            self.leader.reconciler.reconcile(("default", name or self.random.choice(NAMES)))
-
-    def another_leads(self):
-        self.leader = Term(self)
-
-    def the_leader_works(self):
-        if self.random.random() < 0.7:
-            self.api.refresh()
-        self.work()
-
-    def the_leader_is_overtaken(self):
-        def overtaken():
-            rest, self.wire.plan = self.wire.plan, []
-            self.another_leads()
-            for _ in range(self.random.randrange(1, 8)):
-                self.the_leader_works()
-            self.wire.plan = rest
-
-        self.wire.plan = ["ok"] * self.random.randrange(12) + [overtaken]
-        self.work()
-        self.wire.plan = []
 
     def a_pod_comes(self):
-        name = self.random.choice(NAMES)
+        name = self.random.choice(self.names)
         if ("Pod", name) not in self.api.objects:
             ids = self.random.sample(EIPS, self.random.randint(1, 2))
             wish = {EIP_ID_LIST: ",".join(ids)}
             self.api.put_pod("node-a", never=self.random.random() < 0.3, name=name, wish=wish)
 
-    def a_pod_goes(self):
-        self.api.remove(PODS, self.random.choice(NAMES))
-
-    def a_person_deletes_a_claim(self):
-        name = self.random.choice(NAMES)
-        if ("EIPClaim", name) in self.api.objects:
-            self.api.mark_deleted(EIPCLAIMS, name)
-
-    def claims(self):
-        return [eipclaim.read(obj) for (kind, _), obj in self.api.objects.items() if kind == "EIPClaim"]
-
     def no_eip_is_in_two_claims(self):
-        held = [claim.address.eip_id for claim in self.claims() if claim.address]
+        held = self.held().values()
         assert len(held) == len(set(held)), self.claims()
 
     def comes_to_rest(self):
         """Without further trouble every EIP that somebody may have and waits for has been given."""
         for _ in range(6):
-            for name in NAMES:
+            for name in self.names:
                 self.api.refresh()
                 self.work(name)
-        held = {claim.address.eip_id for claim in self.claims() if claim.address}
+        held = set(self.held().values())
         for claim in self.claims():
             waits = claim.address is None and ("Pod", claim.name) in self.api.objects
             if waits and not claim.name.startswith("api-"):
@@ -140,6 +84,6 @@ def test_a_choice_on_an_old_copy_of_a_claim_keeps_no_eip_from_others():
     contested.api.refresh()
     contested.work("y")
 
-    held = {claim.name: claim.address.eip_id for claim in contested.claims() if claim.address}
+    held = contested.held()
     assert held["x"] == fresh.address.eip_id
     assert set(held.values()) == set(EIPS)

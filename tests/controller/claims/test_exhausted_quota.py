@@ -9,7 +9,7 @@ from ipamd.core.eip.orphans import SweepMode, SweepTerms
 from ipamd.core.model import EipOrder
 from simulator.cloud import Latencies
 from simulator.cloud.config import Quotas
-from tests.controller.world import CLUSTER
+from tests.controller.replica import CLUSTER
 
 QUOTA, WAITING = 3, 60
 

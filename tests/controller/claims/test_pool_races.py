@@ -4,24 +4,21 @@ The controller's own code runs on a modelled cluster and cloud: no EIP goes to t
 is ordered, nothing that a claim has is released, and in the end everything has what it should have.
 """
 
-import random
 from contextlib import suppress
 
 import pytest
 
 from ipamd.core import tags
-from ipamd.core.claim import eipclaim
 from ipamd.core.claim.release import ATTEMPT_WINDOW, SETTLE
 from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.kubernetes.annotation_names import EIP_POOL
 from ipamd.core.model import EipStatus
 from ipamd.kube.errors import KubeError
 from ipamd.kube.leases import NotLeaderError
-from ipamd.kube.resources import EIPCLAIMS, EIPPOOLS, PODS
-from tests.controller.model import CLUSTER, Crash, ModelApi, ModelCloud, Wire
-from tests.controller.term import Recorder, Term
+from ipamd.kube.resources import EIPPOOLS
+from tests.controller.contest import Contest
+from tests.controller.model import CLUSTER, Crash
 
-NAMES = ("x", "y", "z", "v", "w")
 LEAST, MOST = 1, 3
 SPEC = {
     "attributes": {"bandwidthMbps": 10, "isp": "BGP", "chargeType": "TRAFFIC_POSTPAID_BY_HOUR"},
@@ -31,49 +28,25 @@ SPEC = {
 }
 
 
-class ContestedPool:
+class ContestedPool(Contest):
     """Five names and a pool of at most three EIPs."""
 
     def __init__(self, seed):
-        self.random = random.Random(seed)
-        self.recorder = Recorder()
-        self.wire = Wire()
-        self.api = ModelApi(self.wire)
-        self.cloud = ModelCloud(self.wire)
         self.now = 1_700_000_000.0
+        super().__init__(seed)
         self.history = []
-        self.api.put_node("node-a")
         pool = self.api.put(EIPPOOLS, {"metadata": {"name": "web"}, "spec": SPEC})
         self.tags = tags.of_pool(CLUSTER, pool["metadata"]["uid"])
-        self.leader = Term(self)
 
     def clock(self):
         return self.now
 
     def work(self, name=""):
-        with suppress(KubeError, CloudError, NotLeaderError):
-            if name == "" and self.random.random() < 0.5:
+        if name == "" and self.random.random() < 0.5:
+            with suppress(KubeError, CloudError, NotLeaderError):
                 self.leader.pools.reconcile(("", "web"))
-            else:
-                self.leader.reconciler.reconcile(("default", name or self.random.choice(NAMES)))
-
-    def another_leads(self):
-        self.leader = Term(self)
-
-    def the_leader_works(self):
-        if self.random.random() < 0.7:
-            self.api.refresh()
-        self.work()
-
-    def the_leader_is_overtaken(self):
-        def overtaken():
-            rest, self.wire.plan = self.wire.plan, []
-            self.another_leads()
-            for _ in range(self.random.randrange(1, 8)):
-                self.the_leader_works()
-            self.wire.plan = rest
-
-        self.interrupted(overtaken)
+        else:
+            super().work(name)
 
     def the_leader_is_killed(self):
         fate = self.random.choice(["crash before", "crash after"])
@@ -84,26 +57,11 @@ class ContestedPool:
     def a_call_is_lost(self):
         self.interrupted(self.random.choice(["lost", "answer lost"]))
 
-    def interrupted(self, fate):
-        self.wire.plan = ["ok"] * self.random.randrange(12) + [fate]
-        try:
-            self.work()
-        finally:
-            self.wire.plan = []
-
     def a_pod_comes(self):
-        name = self.random.choice(NAMES)
+        name = self.random.choice(self.names)
         if ("Pod", name) not in self.api.objects:
             never = self.random.random() < 0.2
             self.api.put_pod("node-a", never=never, name=name, wish={EIP_POOL: "web"})
-
-    def a_pod_goes(self):
-        self.api.remove(PODS, self.random.choice(NAMES))
-
-    def a_person_deletes_a_claim(self):
-        name = self.random.choice(NAMES)
-        if ("EIPClaim", name) in self.api.objects:
-            self.api.mark_deleted(EIPCLAIMS, name)
 
     def a_person_changes_the_pool(self):
         pool = self.api.objects["EIPPool", "web"]
@@ -124,15 +82,9 @@ class ContestedPool:
     def time_passes(self):
         self.now += self.random.choice([1.0, 10.0, 61.0])
 
-    def claims(self):
-        return [eipclaim.read(obj) for (kind, _), obj in self.api.objects.items() if kind == "EIPClaim"]
-
-    def held(self):
-        return [claim.address.eip_id for claim in self.claims() if claim.address]
-
     def all_is_well(self):
         self.history.append((self.now, dict(self.cloud.eips)))
-        held = self.held()
+        held = self.held().values()
         assert len(held) == len(set(held)), self.claims()
         there = {i for i, e in self.cloud.eips.items() if e.status is not EipStatus.OFFLINING}
         assert set(held) <= there, "what a claim has was released"
@@ -147,20 +99,18 @@ class ContestedPool:
         for _ in range(8):
             self.now += ATTEMPT_WINDOW + SETTLE + 1
             self.cloud.settle()
-            for name in ("pool", *NAMES):
+            for name in ("pool", *self.names):
                 self.api.refresh()
-                with suppress(KubeError, CloudError, NotLeaderError):
-                    if name == "pool":
+                if name == "pool":
+                    with suppress(KubeError, CloudError, NotLeaderError):
                         self.leader.pools.reconcile(("", "web"))
-                    else:
-                        self.leader.reconciler.reconcile(("default", name))
+                else:
+                    self.work(name)
             self.all_is_well()
-        without = [n for (kind, n) in self.api.objects if kind == "Pod" and n not in self.with_eip()]
-        assert not without or len(self.held()) == MOST
-        assert len(self.cloud.eips) >= max(LEAST, len(self.held()))
-
-    def with_eip(self):
-        return {claim.name for claim in self.claims() if claim.address}
+        held = self.held()
+        without = [name for (kind, name) in self.api.objects if kind == "Pod" and name not in held]
+        assert not without or len(held) == MOST
+        assert len(self.cloud.eips) >= max(LEAST, len(held))
 
 
 WEIGHTS = {

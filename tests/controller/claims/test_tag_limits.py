@@ -6,7 +6,7 @@ from ipamd.core import tags
 from ipamd.core.eip.orphans import SweepMode, SweepTerms
 from simulator.cloud import Fault, FaultKind
 from simulator.cloud.config import Quotas
-from tests.controller.world import CLUSTER
+from tests.controller.replica import CLUSTER
 
 
 @pytest.fixture
