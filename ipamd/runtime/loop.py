@@ -92,6 +92,11 @@ class Loop:
         self._triggered.set()
         return self._task.join(timeout)
 
+    @property
+    def passes(self) -> int:
+        """How many have ended."""
+        return self._ended
+
     def wait_for_next(self, deadline: Deadline) -> bool:
         """Have a pass made that begins now or later; return whether it ended in time."""
         with self._progress:

@@ -94,6 +94,16 @@ def test_metrics_tell_how_often_what_was_mended(begun):
     begun.eventually("all", lambda: repairs() == {"node": 1, "pod": 1, "eip": 1}, seconds=20)
 
 
+def test_metrics_count_the_rounds_of_the_repair(begun):
+    def rounds(part):
+        return values(begun)[f'tke_eni_repair_rounds_total{{part="{part}"}}']
+
+    begun.eventually("outside", lambda: rounds("outside") >= 1)
+    before = rounds("kernel")
+    begun.on_node("ip", "rule", "del", "priority", "512")
+    begun.eventually("a round mends it", lambda: rounds("kernel") > before)
+
+
 def test_metrics_tell_of_requests_addresses_and_eips(begun):
     _, sandbox, _ = begun.pod_with_eip("web-0")
     begun.call("add", sandbox)

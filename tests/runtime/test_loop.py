@@ -212,6 +212,18 @@ def test_a_pass_that_is_asked_for_is_waited_for(run):
     assert work.done == 1
 
 
+def test_passes_that_have_ended_are_counted_however_they_ended(run):
+    work = Work(None, TryAgainError("no"))
+    work.gate.clear()
+    loop = run(work)
+    eventually(lambda: work.begun == 1)
+    assert loop.passes == 0
+    work.gate.set()
+
+    assert loop.wait_for_next(soon())
+    assert loop.passes == 2
+
+
 def test_one_that_has_begun_does_not_count_as_the_next(run):
     work = Work()
     work.gate.clear()

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Final
 
 import ipamd
@@ -280,7 +281,7 @@ def repair(
             start=rounds.start,
             stop=rounds.stop,
             grace=_GRACE,
-            metrics=lambda: _repairs(dataplane, pod_repair, cloud_check, intrusions),
+            metrics=lambda: chain(rounds.metrics(), _repairs(dataplane, pod_repair, cloud_check, intrusions)),
         ),
     )
 

@@ -6,7 +6,7 @@ Thread safety: any thread may call any method.
 """
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from enum import Enum, auto
 from typing import Final
 
@@ -18,6 +18,7 @@ from ipamd.agent.node.pod_repair import PodRepair
 from ipamd.core.timing.deadline import Deadline
 from ipamd.runtime.defects import Survive
 from ipamd.runtime.loop import Loop, LoopPace
+from ipamd.runtime.metric import Metric, counters
 
 _OUTSIDE_SECONDS: Final = 4.0
 """How long a round that somebody waits for lets the cloud take; an answer comes within one, if at all."""
@@ -112,6 +113,15 @@ class RepairLoop:
     def kernel_good_at(self) -> float | None:
         """Return when a round of the kernel left nothing wrong the last time, by the monotonic clock."""
         return self._kernel_good_at
+
+    def metrics(self) -> Iterator[Metric]:
+        """Yield how many rounds have ended: who does not look mends nothing."""
+        yield counters(
+            "tke_eni_repair_rounds",
+            "Rounds of the repair that have ended, whatever they found.",
+            "part",
+            {"kernel": self._kernel_loop.passes, "outside": self._outside_loop.passes},
+        )
 
     def look_outside(self) -> None:
         """Have a round of what others have to answer made now."""
