@@ -4,7 +4,7 @@ import pytest
 
 from ipamd.core.annotations import eip_selector
 from ipamd.core.eip_pool import eippool, status
-from ipamd.core.eip_pool.eippool import MOST, EipPool
+from ipamd.core.eip_pool.eippool import MOST
 from ipamd.core.eip_pool.status import PoolEipState, PoolSight
 from ipamd.core.model import Eip, EipStatus
 from tests.deploy import manifests
@@ -17,7 +17,12 @@ from tests.deploy.test_claim_schema import dropped
 SCHEMA = VERSION["schema"]["openAPIV3Schema"]
 SPEC = SCHEMA["properties"]["spec"]["properties"]
 NOW = 1_800_000_000.0
-POOL = EipPool(name="web", uid="u", resource_version="1", spec=eippool.PoolSpec(), status={})
+POOL = eippool.read(
+    {
+        "metadata": {"name": "web", "uid": "u", "resourceVersion": "1"},
+        "spec": {"addressIDs": ["eip-aaaaaaaa"]},
+    }
+)
 EIPS = {
     "eip-1": Eip(eip_id="eip-1", public_ip="198.18.0.1", status=EipStatus.BIND, instance_id="ins-1"),
     "eip-2": Eip(eip_id="eip-2", public_ip="198.18.0.2", status=EipStatus.UNBIND),

@@ -68,9 +68,9 @@ class EipPool:
     name: str
     uid: str
     resource_version: str
-    generation: int = 0
-    deleting: bool = False
-    held: bool = False
+    generation: int
+    deleting: bool
+    held: bool
     """Whether our finalizer is on it."""
     spec: PoolSpec | None = None
     """None when it cannot be used; `problem` says why."""
@@ -122,22 +122,23 @@ def _spec(spec: Mapping[str, Any], *, created: bool) -> PoolSpec:
         raise InvalidInputError(
             f"spec has {' and '.join(named) or 'no EIPs'}; allowed is one of {', '.join(_SOURCES)}"
         )
-    if created and named[0] != "attributes":
+    [source] = named
+    if created and source != "attributes":
         raise InvalidInputError(
-            f"spec.{named[0]} is new, and EIPs were created by spec.attributes; allowed is to change its "
+            f"spec.{source} is new, and EIPs were created by spec.attributes; allowed is to change its "
             "values only: write attributes again, or make another pool"
         )
     namespaces = _namespaces(spec.get("namespaces", []))
-    if named[0] != "attributes":
+    if source != "attributes":
         stray = next((field for field in ("min", "max", "releaseAfter") if field in spec), None)
         if stray:
             raise InvalidInputError(
-                f"spec.{stray} is {shown(spec[stray])}; allowed is none beside spec.{named[0]}, as the "
+                f"spec.{stray} is {shown(spec[stray])}; allowed is none beside spec.{source}, as the "
                 "controller neither orders nor releases EIPs of yours"
             )
-    if named[0] == "addressIDs":
+    if source == "addressIDs":
         return PoolSpec(address_ids=claim_spec.read_address_ids(spec["addressIDs"]), namespaces=namespaces)
-    if named[0] == "selector":
+    if source == "selector":
         return PoolSpec(selector=claim_spec.read_selector(spec["selector"]), namespaces=namespaces)
     least = _number(spec, "min", least=0, otherwise=0)
     return PoolSpec(

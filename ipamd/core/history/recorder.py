@@ -55,11 +55,9 @@ class PodRecorder:
         """Take in what the node has promised."""
         before, self._seen.addresses = self._seen.addresses, addresses
         different = [ip for ip, address in addresses.items() if before.get(ip) is not address]
-        new = sum(ip not in before for ip in different)
-        if len(before) + new > len(addresses):  # some are gone
-            different += [ip for ip in before if ip not in addresses]
+        gone = [ip for ip in before if ip not in addresses]
         found: list[PodChange] = []
-        for ip in different:
+        for ip in (*different, *gone):
             found += changes.of_address(before.get(ip), addresses.get(ip))
         return self._add(found, now)
 

@@ -51,6 +51,10 @@ def test_each_kind_of_pool_is_read(spec, read_as):
             {"attributes": ATTRIBUTES, "min": 4, "max": 3},
             "spec.max is 3; allowed is a whole number from 4 to 100",
         ),
+        (
+            {"attributes": ATTRIBUTES, "min": 4, "max": 3},
+            "spec.max is 3; allowed is a whole number from 4 to 100, not below spec.min",
+        ),
         ({"attributes": ATTRIBUTES, "min": -1, "max": 3}, "spec.min is -1; allowed is a whole number from 0"),
         ({"attributes": {**ATTRIBUTES, "isp": 1}, "max": 3}, "spec.attributes.isp is 1"),
         (
@@ -62,6 +66,9 @@ def test_each_kind_of_pool_is_read(spec, read_as):
             "spec.releaseAfter is 5; allowed is a duration",
         ),
         ({"addressIDs": ["eip-aaaaaaaa"], "namespaces": "a"}, 'spec.namespaces is "a"; allowed is a list'),
+        ({"addressIDs": ["eip-aaaaaaaa"], "namespaces": ["a", ""]}, 'spec.namespaces is ["a", ""]; allowed'),
+        ({"addressIDs": ["eip-aaaaaaaa"], "namespaces": ["a", 1]}, 'spec.namespaces is ["a", 1]; allowed'),
+        ({"addressIDs": ["eip-aaaaaaaa"], "namespaces": [None]}, "spec.namespaces is [null]; allowed"),
     ],
 )
 def test_a_wrong_spec_is_named_with_object_field_value_and_what_is_allowed(spec, said):
@@ -86,4 +93,29 @@ def test_the_order_that_is_under_way_is_read_from_the_status():
         attempt=2, started=1767225600.0, eip_id="eip-aaaaaaaa", task_id="7"
     )
     assert pool.releasing == ("eip-bbbbbbbb",)
-    assert read({}, allocation={"attempt": "x"}).allocation == PoolAllocation(attempt=0)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "read_as"), [(1, 1), (2, 2), (0, 0), (-1, 0), (True, 0), ("x", 0), (None, 0)]
+)
+def test_an_attempt_counts_from_one_and_what_is_no_number_is_none(attempt, read_as):
+    assert read({}, allocation={"attempt": attempt}).allocation == PoolAllocation(attempt=read_as)
+
+
+def test_what_the_api_server_keeps_of_the_object_is_read_with_it():
+    fresh = eippool.read({"metadata": {"name": "web"}})
+    assert (fresh.generation, fresh.deleting, fresh.held, fresh.uid) == (0, False, False, "")
+    assert (fresh.created, fresh.releasing, fresh.status) == ((), (), {})
+
+    metadata = {
+        "name": "web",
+        "uid": "pool-1",
+        "resourceVersion": "7",
+        "generation": 4,
+        "deletionTimestamp": "2026-01-01T00:00:00Z",
+        "finalizers": ["x", FINALIZER],
+    }
+    pool = eippool.read({"metadata": metadata, "spec": {}, "status": {"created": ["eip-a", 1]}})
+    assert (pool.generation, pool.deleting, pool.held, pool.uid) == (4, True, True, "pool-1")
+    assert (pool.resource_version, pool.created) == ("7", ("eip-a",))
+    assert not eippool.read({"metadata": {"name": "web", "finalizers": ["x"]}}).held

@@ -31,6 +31,8 @@ def pool(*, least=0, most=3, **changes):
         "name": "web",
         "uid": "pool-1",
         "resource_version": "7",
+        "generation": 1,
+        "deleting": False,
         "held": True,
         "spec": PoolSpec(order=ORDER, least=least, most=most),
         "status": {},

@@ -75,6 +75,11 @@ def test_tkes_annotation_means_the_field(name, expected):
     assert fields.from_annotations({fields.TKE + name: text}, "Node") == {field: value}
 
 
+@pytest.mark.parametrize(("text", "means"), [("yes", True), ("TRUE", True), ("no", False), ("False", False)])
+def test_an_annotation_says_yes_and_no_in_both_words(text, means):
+    assert fields.from_annotations({fields.TKE + "disable-node-eni": text}, "Node") == {"disabled": means}
+
+
 @pytest.mark.parametrize("text", ["", "many", "-1", "5.5"])
 def test_a_wrong_annotation_is_refused_by_its_name(text):
     with pytest.raises(
