@@ -39,18 +39,18 @@ class InForce:
 
     min_warm: int
     max_warm: int
-    desired: int = 0
+    desired: int
     """So many addresses at least, used or not."""
-    most_enis: int | None = None
+    most_enis: int | None
     """ENIs for Pods, besides what the CVM's limit says."""
-    most_ips: int | None = None
+    most_ips: int | None
     """Addresses for Pods of each of them, likewise."""
-    security_groups: tuple[str, ...] = ()
+    security_groups: tuple[str, ...]
     """Empty: those of the primary ENI."""
-    sync_security_groups: bool = True
-    places: Places = field(default_factory=Places)
-    disabled: bool = False
-    values: Layer = field(default_factory=dict)
+    sync_security_groups: bool
+    places: Places
+    disabled: bool
+    values: Layer
 
     def within(self, limits: model.EniLimits) -> model.EniLimits:
         """Return the limits of the CVM, less what the configuration takes off; `enis` counts the primary."""

@@ -26,9 +26,9 @@ class NodeEniConfig:
 
     name: str
     values: Mapping[str, Value]
-    selector: Selector | None = None
+    selector: Selector | None
     """None: for the Node of its name."""
-    priority: int = 0
+    priority: int
     """Among groups that match one node the highest wins."""
 
     def matches(self, labels: Mapping[str, str]) -> bool:

@@ -18,7 +18,7 @@ CONFIG: Final = nodes.ENI_CONFIG
 
 def write(resolved: Layer) -> str:
     """Return the annotation's value: for each field its value and its source."""
-    entries = {name: [entry.value, entry.source] for name, entry in sorted(resolved.items())}
+    entries = {name: [entry.value, entry.source] for name, entry in resolved.items()}
     return json.dumps(entries, separators=(",", ":"), sort_keys=True)
 
 

@@ -36,7 +36,7 @@ def sight(*eips, **known):
 
 def said(a_pool, a_sight, now=NOW):
     """The status that is written, and its condition."""
-    written = patch(a_pool, a_sight, now)["status"]
+    written = (patch(a_pool, a_sight, now) or {})["status"]
     (ready,) = written["conditions"]
     return written, ready
 

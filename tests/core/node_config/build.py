@@ -14,7 +14,7 @@ GOOD: Mapping[str, Sequence[object]] = {
     "securityGroups": [["sg-12345678"], [f"sg-0000000{n}" for n in range(5)]],
     "syncSecurityGroups": [True, False],
     "subnets": [["subnet-12345678"]],
-    "subnetTags": [{"use": "pods"}, {"use": ""}],
+    "subnetTags": [{"use": "pods"}, {"use": ""}, {"k" * 127: "x"}],
     "subnetCIDR": ["10.0.2.0/24"],
     "disabled": [True],
 }
@@ -33,7 +33,7 @@ BAD: Mapping[str, Sequence[object]] = {
     ],
     "syncSecurityGroups": ["yes", 1],
     "subnets": [[], ["vpc-12345678"], [5]],
-    "subnetTags": [{}, {"": "x"}, {"a": 5}, {str(n): "x" for n in range(6)}],
+    "subnetTags": [{}, {"": "x"}, {"k" * 128: "x"}, {"a": 5}, {str(n): "x" for n in range(6)}],
     "subnetCIDR": ["10.0.2.1/24", "10.0.2.0", "fd00::/64", "300.0.0.0/24"],
     "disabled": ["true", 0],
 }

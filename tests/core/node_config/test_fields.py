@@ -37,6 +37,9 @@ def selecting(**expression):
         ({"minWarmTarget": 5, "maxWarmTarget": 4}, "maxWarmTarget is 4 and minWarmTarget 5"),
         ({"subnets": ["subnet-1"], "subnetTags": {"a": "b"}}, "both subnets and subnetTags are set"),
         ({"warm": 5}, "there is no field spec.warm"),
+        ({"warm": 5, "cold": 5}, "there is no field spec.cold"),
+        ({"priority": 1001}, "priority is 1001"),
+        ({"priority": True}, "priority is true"),
         ({"nodeSelector": ["a"]}, "spec.nodeSelector is"),
         ({"nodeSelector": {"labels": {}}}, "spec.nodeSelector.labels is"),
         (selecting(key="a", operator="Is"), "matchExpressions[0].operator is"),
@@ -52,6 +55,14 @@ def test_what_contradicts_itself_is_refused(spec, words):
 
     assert words in refusal.value.message
     assert refusal.value.advice
+
+
+def test_priority_is_zero_to_a_thousand():
+    assert [config("a", **spec).priority for spec in ({}, {"priority": 0}, {"priority": 1000})] == [
+        0,
+        0,
+        1000,
+    ]
 
 
 ANNOTATIONS = {

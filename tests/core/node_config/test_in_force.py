@@ -47,7 +47,9 @@ def test_targets_that_contradict_each_other_are_refused_with_who_set_them():
     ("values", "limits"),
     [
         ({"maxRouteENI": 2}, model.EniLimits(enis=3, ips_per_eni=10)),
+        ({"maxRouteENI": 1}, model.EniLimits(enis=2, ips_per_eni=10)),
         ({"maxRouteENI": 9}, LIMITS),
+        ({"maxIPPerENI": 5}, model.EniLimits(enis=4, ips_per_eni=6)),
         ({"maxRouteENI": 0}, model.EniLimits(enis=1, ips_per_eni=10)),
         ({"maxIPPerENI": 4}, model.EniLimits(enis=4, ips_per_eni=5)),
         ({"maxIPPerENI": 200}, LIMITS),
@@ -63,6 +65,38 @@ def test_subnets_by_tags_replace_those_of_the_flags():
     assert found.places == Places(tags={"use": "pods"})
     assert found.places.is_search
     assert str(found.places) == "subnets with tags use=pods"
+
+
+def test_where_enis_go_is_said_in_words():
+    assert str(Places(tags={"b": "2", "a": "1"}, cidr="10.0.0.0/24")) == "subnets with tags a=1, b=2"
+    assert str(Places(cidr="10.0.0.0/24", subnets=("subnet-1",))) == "the subnet 10.0.0.0/24"
+    assert str(Places(subnets=("subnet-1", "subnet-2"))) == "subnet-1, subnet-2"
+    assert [Places(tags={"a": "1"}).is_search, Places(cidr="10.0.0.0/24").is_search] == [True, True]
+    assert not Places(subnets=("subnet-1",)).is_search
+
+
+def test_what_nobody_has_set_is_zero_or_not_there():
+    found = in_force()
+    assert (found.min_warm, found.max_warm, found.desired) == (0, 0, 0)
+    assert (found.most_enis, found.most_ips, found.security_groups) == (None, None, ())
+    assert found.places == Places()
+    assert found.places.source == ""
+
+
+def test_who_has_named_the_places_is_known():
+    assert made().places.source == "flags"
+    assert made({"subnetCIDR": "10.0.0.0/24"}).places.source == "NodeENIConfig a"
+
+
+def test_a_note_has_one_text_whatever_the_order_of_what_it_says():
+    one = layers.layer({"subnetTags": {"a": "x", "b": "y"}, "disabled": True}, "flags")
+    other = layers.layer({"disabled": True, "subnetTags": {"b": "y", "a": "x"}}, "flags")
+    assert note.write(one) == note.write(other)
+
+
+def test_sources_of_a_note_are_who_is_named_in_it_and_nobody_in_what_is_none():
+    assert note.sources('{"minWarmTarget": [1, "x"], "maxWarmTarget": [1, "y"]}') == {"x", "y"}
+    assert note.sources("no note") == frozenset()
 
 
 def test_what_the_controller_notes_is_read_as_it_was_meant():

@@ -1,5 +1,7 @@
 """What all NodeENIConfigs make of a node: precedence, contradictions, and what is wrong with some of them."""
 
+import itertools
+
 import pytest
 
 from ipamd.core.node_config import note, state, status, survey
@@ -67,6 +69,13 @@ def test_two_groups_of_one_priority_that_contradict_each_other_are_refused_by_na
     )
     assert refusals(objects, labels=GPU) == {"a": message, "b": message}
     assert values(objects)["minWarmTarget"] == (1, "NodeENIConfig a")
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_two_ways_to_name_subnets_contradict_each_other_whichever_comes_first(reverse):
+    ways = [{"subnets": ["subnet-1"]}, {"subnetCIDR": "10.0.2.0/24"}, {"subnetTags": {"a": "b"}}]
+    for one, other in itertools.combinations(reversed(ways) if reverse else ways, 2):
+        assert set(refusals([group("a", **one), group("b", **other)])) == {"a", "b"}
 
 
 def test_two_groups_that_name_subnets_in_two_ways_contradict_each_other():
