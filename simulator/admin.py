@@ -53,6 +53,7 @@ class AdminServer(HttpServer):
             ("POST", "/eips/*", '{"arrears": bool, "blocked": bool}', self._set_eip),
             ("POST", "/vpc", '{"assistant_cidrs": [...]}: besides the main one', self._set_vpc),
             ("POST", "/account", '{"balance_ok": bool}', self._set_account),
+            ("POST", "/reservations", '{"offered": bool, "assignable": bool}', self._set_reservations),
             ("GET", "/policies", "CAM policies by user and role", lambda _: region.cloud.accounts.policies()),
             ("POST", "/policies/*", '{"allow": [globs], "deny": [globs]}', self._set_policy),
             ("POST", "/keys", '{"expire": role}: its temporary keys are valid no more', self._expire_keys),
@@ -133,6 +134,12 @@ class AdminServer(HttpServer):
 
     def _set_account(self, body: Body) -> dict[str, Any]:
         self._region.cloud.set_balance_ok(bool(_required(body, "balance_ok")))
+        return {}
+
+    def _set_reservations(self, body: Body) -> dict[str, Any]:
+        self._region.cloud.set_reservation_rules(
+            offered=bool(body.get("offered", True)), assignable=bool(body.get("assignable", True))
+        )
         return {}
 
     def _set_policy(self, body: Body, name: str) -> dict[str, Any]:

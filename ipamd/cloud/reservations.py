@@ -131,21 +131,40 @@ class ReservationCalls(Calls):
     def describe_used_ips(
         self, vpc_id: str, subnet_id: str, ips: Sequence[str], deadline: Deadline | None = None
     ) -> dict[str, model.OccupiedAddress]:
-        """Return which of these addresses of the subnet something has, and what.
+        """Return which of these addresses of the subnet something has, or somebody has reserved, and what.
 
-        DescribeUsedIpAddress takes 100 addresses at once; no page says whether one that is reserved, and at
-        no ENI, is listed. Raises CloudError.
+        DescribeUsedIpAddress takes 100 addresses at once. No page says whether it lists what is reserved and
+        at no ENI, so the reservations are read too, where they can be. Raises CloudError.
         """
         where = {"VpcId": vpc_id, "SubnetId": subnet_id}
-        return {
+        used = {
             use.ip: use
             for some in paging.by_hundreds(ips)
             for use in paging.read_all(self._session, _USES, {**where, "IpAddresses": some}, deadline)
         }
+        reserved = {
+            kept.ip: model.OccupiedAddress(
+                ip=kept.ip, resource_type="reservation", resource_id=kept.reservation_id
+            )
+            for kept in self._reserved(vpc_id, ips, deadline)
+        }
+        return {**reserved, **used}
+
+    def _reserved(
+        self, vpc_id: str, ips: Sequence[str], deadline: Deadline | None
+    ) -> list[model.Reservation]:
+        """Return the reservations of these addresses; none where the VPC has or shows no reservations."""
+        try:
+            return self.describe_reservations(ips=ips, vpc_id=vpc_id, deadline=deadline)
+        except CloudError as error:
+            hidden = error.kind is CloudErrorKind.PERMISSION or _is_of_family(error.code, _NOT_OFFERED)
+            if not hidden:
+                raise
+            return []
 
     def _explained(self, error: CloudError, order: model.ReservationOrder, deadline: Deadline) -> CloudError:
         """Return the refusal of a reservation as what it is: the codes alone do not tell."""
-        if is_of_family(error.code, _NOT_OFFERED):
+        if _is_of_family(error.code, _NOT_OFFERED):
             return error.restated(error.detail, CloudErrorKind.NOT_OFFERED)
         if order.ip and error.kind in _ABOUT_THE_ADDRESS:
             user = self._user_of(order, deadline)
@@ -156,18 +175,13 @@ class ReservationCalls(Calls):
     def _user_of(self, order: model.ReservationOrder, deadline: Deadline) -> str:
         """Return who has the address, in words; empty for nobody, and when the cloud does not say."""
         try:
-            for reservation in self.describe_reservations(
-                ips=[order.ip], vpc_id=order.vpc_id, deadline=deadline
-            ):
-                named = f" ({reservation.name})" if reservation.name else ""
-                return f"the reservation {reservation.reservation_id}{named}"
             uses = self.describe_used_ips(order.vpc_id, order.subnet_id, [order.ip], deadline)
         except CloudError:
             return ""
         return str(uses[order.ip]) if order.ip in uses else ""
 
 
-def is_of_family(code: str, families: Sequence[str]) -> bool:
+def _is_of_family(code: str, families: Sequence[str]) -> bool:
     """Whether a code is one of these, or has one of them before a dot."""
     return any(code == family or code.startswith(f"{family}.") for family in families)
 

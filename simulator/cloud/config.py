@@ -106,6 +106,10 @@ class AccountConfig:
     """AddressTypes that are sold to the account in this region."""
     after_package: str = "TRAFFIC_POSTPAID_BY_HOUR"
     """How an EIP is billed that has left its package; no document says it."""
+    reserves_ips: bool = True
+    """Whether private addresses can be reserved here; else the region lacks the actions."""
+    assigns_reserved_ips: bool = True
+    """Whether an ENI of the account gets a reserved address that it names; no document says it."""
     network_type: str = "STANDARD"
     """Or LEGACY: EIPs are billed with their CVM."""
 
@@ -124,6 +128,8 @@ class Quotas:
     most_bandwidth: int = 2000
     """Mbps of any EIP, where the account has less than its charge types allow."""
     enis_per_vpc: int = 1000
+    reserved_ips: int = 1000
+    """Private addresses that may be reserved; no document has a number."""
     tags_per_resource: int = 50
     values_per_tag_key: int = 1_000_000
     """Values of one key that EIPs may have or have had; 1,000 in older accounts. Released EIPs free none."""

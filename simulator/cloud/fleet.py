@@ -36,7 +36,7 @@ def boot(world: World, order: InstanceOrder, now: float) -> tuple[CvmInstance, l
     if order.instance_id in world.instances:
         raise FleetError(f"instance_id {order.instance_id!r} is in use")
     ip = order.private_ip or next(world.free_ips(subnet_id), "")
-    if not ip or ip in world.used_ips(subnet_id):
+    if not ip or ip in world.taken_ips(subnet_id):
         raise FleetError(f"private_ip {ip or 'of any value'} is not free in {subnet_id}")
     instance = CvmInstance(
         instance_id=order.instance_id or world.new_id("ins"),

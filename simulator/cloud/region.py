@@ -253,6 +253,12 @@ class CloudRegion:
         with self._changed:
             self._world.balance_ok = ok
 
+    def set_reservation_rules(self, *, offered: bool = True, assignable: bool = True) -> None:
+        """Let the region reserve private addresses or not, and give a reserved one to who names it or not."""
+        with self._changed:
+            self._world.reserves_ips = offered
+            self._world.assigns_reserved_ips = assignable
+
     def set_clock_error(self, seconds: float) -> None:
         """Let the clocks of all clients be wrong by so much: the region's own moves away from them."""
         self._clock_error = -seconds
@@ -263,7 +269,10 @@ class CloudRegion:
             world = self._world
             state: dict[str, Any] = {
                 kind: {key: dataclasses.asdict(thing) for key, thing in getattr(world, kind).items()}
-                for kind in ("addresses", "enis", "instances", "nat_gateways", "route_tables", "subnets")
+                for kind in (
+                    *("addresses", "enis", "instances", "nat_gateways", "reservations"),
+                    *("route_tables", "subnets"),
+                )
             }
             state["pending_transitions"] = len(world.schedule)
         state["faults_injected"] = self.faults.injected()

@@ -329,6 +329,7 @@ IP_TAKEN = Situation("ResourceInUse", "The address {ip} is in use in {subnet_id}
 IP_NOT_ON_ENI = Situation(
     "ResourceNotFound", "The network interface {eni_id} does not have the address {ip}."
 )
+IP_KEPT = Situation("ResourceInUse", "The address {ip} of {subnet_id} is kept by {reservation_id}.")
 IP_QUOTA = Situation(
     "LimitExceeded", "The network interface {eni_id} can have {limit} addresses; it would have {count}."
 )
@@ -349,6 +350,17 @@ IP_MIGRATE_SUBNET = Situation(
 )
 IP_DETACH_UNSUPPORTED = Situation(
     "UnsupportedOperation.AttachmentNotFound", "The parameter InstanceId is for service-managed ENIs only."
+)
+# Of what can be wrong with a reservation, CreateReserveIpAddresses lists only this code.
+RESERVE_REFUSED = Situation("InvalidParameterValue", "The request is refused: {reason}.")
+RESERVATION_NOT_FOUND = Situation(
+    "InvalidParameterValue.ResourceNotFound", "The reserved address {reservation_id} does not exist."
+)
+USED_MISMATCH = Situation(
+    "InvalidParameterValue.ParameterMismatch", "{name} {value} does not belong together."
+)
+TOKEN_OF_OTHERS = Situation(
+    "InvalidParameterValue", "The ClientToken {token} was used with other parameters."
 )
 ENI_STATE = Situation("UnsupportedOperation.InvalidState", "The network interface {eni_id} is {state}.")
 ENI_BUSY = Situation(

@@ -2,9 +2,10 @@
 
 import pytest
 
+from ipamd.core import model
 from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.cloud_errors.kind import CloudErrorKind
-from simulator.cloud import Fault, FaultKind
+from simulator.cloud import Fault, FaultKind, InstanceOrder
 
 
 @pytest.fixture
@@ -96,8 +97,6 @@ def test_unassigned_addresses_are_gone_when_the_call_returns(cloud, eni, soon):
 
 
 def test_more_addresses_than_one_call_carries_are_unassigned_by_the_ten(open_cloud, api_url, region, soon):
-    from simulator.cloud import InstanceOrder
-
     cloud = open_cloud(api_url)
     big = region.create_instance(InstanceOrder(instance_type="S5.2XLARGE16")).instance_id
     (eni,) = cloud.describe_enis(big)
@@ -126,3 +125,67 @@ def test_unassigning_survives_a_lost_answer_and_a_failed_task(cloud, region, eni
 def test_the_primary_address_is_never_given_back(cloud, eni, soon):
     with pytest.raises(CloudError, match="primary"):
         cloud.unassign_ips(eni.eni_id, [eni.primary_ip], soon())
+
+
+# An address by its name.
+
+
+@pytest.fixture
+def other_eni(cloud, region):
+    order = InstanceOrder(instance_type="S5.LARGE8")
+    return cloud.describe_enis(region.create_instance(order).instance_id)[0]
+
+
+def test_an_address_of_another_eni_is_in_use(cloud, eni, other_eni, soon):
+    cloud.assign_named_ip(other_eni.eni_id, "10.0.1.99", "theirs", "token-1", soon())
+    with pytest.raises(CloudError, match="ResourceInUse") as caught:
+        cloud.assign_named_ip(eni.eni_id, "10.0.1.99", "ours", "token-2", soon())
+    assert caught.value.kind is CloudErrorKind.ADDRESS_IN_USE
+    [address] = [a for a in cloud.describe_eni(other_eni.eni_id).addresses if a.ip == "10.0.1.99"]
+    assert address.description == "theirs"
+
+
+def test_a_reserved_address_that_is_not_given_by_its_name_is_in_use(cloud, region, eni, soon):
+    order = model.ReservationOrder(vpc_id="vpc-demo0001", subnet_id="subnet-demo0001")
+    kept = cloud.reserve_ip(order, "token-1")
+    region.set_reservation_rules(assignable=False)
+    with pytest.raises(CloudError, match=kept.reservation_id) as caught:
+        cloud.assign_named_ip(eni.eni_id, kept.ip, "ours", "token-1", soon())
+    assert caught.value.kind is CloudErrorKind.ADDRESS_IN_USE
+
+
+def test_an_address_that_the_eni_has_already_is_a_success_with_any_token(cloud, eni, soon):
+    for token in ("token-1", "token-1", "token-2"):
+        cloud.assign_named_ip(eni.eni_id, "10.0.1.99", "ours", token, soon())
+    assert [a.ip for a in cloud.describe_eni(eni.eni_id).addresses if not a.primary] == ["10.0.1.99"]
+
+
+@pytest.mark.parametrize("fault", [FaultKind.TIMEOUT_AFTER, FaultKind.BROKEN_JSON, FaultKind.HTTP_500])
+def test_a_lost_answer_assigns_once(cloud, region, eni, soon, fault):
+    region.faults.add(Fault(kind=fault, action="AssignPrivateIpAddresses"))
+    cloud.assign_named_ip(eni.eni_id, "10.0.1.99", "ours", "token-1", soon())
+    assert [a.ip for a in cloud.describe_eni(eni.eni_id).addresses if not a.primary] == ["10.0.1.99"]
+
+
+def test_a_failed_task_leaves_no_address(cloud, region, eni, soon):
+    region.faults.add(Fault(kind=FaultKind.TASK_FAILURE, action="AssignPrivateIpAddresses"))
+    with pytest.raises(CloudError) as caught:
+        cloud.assign_named_ip(eni.eni_id, "10.0.1.99", "ours", "token-1", soon())
+    assert caught.value.kind is CloudErrorKind.TASK_FAILED
+    assert [a.ip for a in cloud.describe_eni(eni.eni_id).addresses if not a.primary] == []
+
+
+@pytest.mark.parametrize(
+    ("ip", "code"), [("10.9.9.9", "Range"), ("10.0.1.1", "Reserved"), ("web", "Malformed")]
+)
+def test_an_address_that_the_subnet_does_not_have_is_invalid(cloud, eni, soon, ip, code):
+    with pytest.raises(CloudError, match=code) as caught:
+        cloud.assign_named_ip(eni.eni_id, ip, "ours", "token-1", soon())
+    assert caught.value.kind is CloudErrorKind.INVALID
+
+
+def test_a_full_eni_takes_no_named_address(cloud, eni, soon):
+    cloud.assign_ips(eni.eni_id, 9, "token-1", soon())
+    with pytest.raises(CloudError) as caught:
+        cloud.assign_named_ip(eni.eni_id, "10.0.1.99", "ours", "token-2", soon())
+    assert caught.value.kind is CloudErrorKind.QUOTA

@@ -1,4 +1,4 @@
-"""Reserving private addresses, over the wire: what is asked, and why something is refused."""
+"""Reserving private addresses: what is asked over the wire, why it is refused, what the region does."""
 
 import json
 
@@ -7,6 +7,7 @@ import pytest
 from ipamd.core import model, tags
 from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.cloud_errors.kind import CloudErrorKind
+from simulator.cloud import Fault, FaultKind
 from tests.cloud import scripted_http
 
 VPC, SUBNET = "vpc-demo0001", "subnet-demo0001"
@@ -80,7 +81,7 @@ def test_an_action_that_the_cloud_lacks_is_told_from_a_wrong_request(scripted, c
 @pytest.mark.parametrize(
     ("reserved", "used", "told"),
     [
-        ([row(ReserveIpId="rsvip-other", Name="db")], [], "the reservation rsvip-other (db)"),
+        ([row(ReserveIpId="rsvip-other")], [], "in use by reservation rsvip-other"),
         ([], [{"IpAddress": "10.0.1.9", "ResourceType": "ENI", "ResourceId": "eni-1"}], "ENI eni-1"),
     ],
 )
@@ -150,3 +151,91 @@ def test_a_release_that_is_refused_is_told(scripted):
     )
     with pytest.raises(CloudError, match="InvalidParameterValue"):
         cloud.release_reservation(VPC, "rsvip-00000001")
+
+
+# Against the region.
+
+
+@pytest.fixture
+def eni(cloud, node):
+    return cloud.describe_enis(node)[0].eni_id
+
+
+def describe(cloud, reservation):
+    found = {one.reservation_id: one for one in cloud.describe_reservations(tags=TAGS)}
+    return found.get(reservation.reservation_id)
+
+
+def test_a_reserved_address_is_assigned_by_its_name_and_comes_back_reserved(cloud, eni, soon):
+    kept = reserve(cloud)
+    assert kept.ip not in cloud.assign_ips(eni, 5, "token-1", soon())
+
+    cloud.assign_named_ip(eni, kept.ip, tags.address_description("uid-1"), "token-2", soon())
+    [address] = [a for a in cloud.describe_eni(eni).addresses if a.ip == kept.ip]
+    assert address.state is model.IpState.AVAILABLE
+    assert tags.described_claim(address.description) == "uid-1"
+    bound = describe(cloud, kept)
+    assert (bound.state, bound.resource_id) == (model.ReservationState.BIND, eni)
+
+    cloud.unassign_ips(eni, [kept.ip], soon())
+    assert describe(cloud, kept).state is model.ReservationState.UNBIND
+    cloud.release_reservation(VPC, kept.reservation_id)
+    assert cloud.describe_reservations(tags=TAGS) == []
+    cloud.release_reservation(VPC, kept.reservation_id)
+
+
+@pytest.mark.parametrize("fault", [FaultKind.TIMEOUT_AFTER, FaultKind.BROKEN_JSON, FaultKind.HTTP_500])
+def test_a_lost_answer_reserves_once(cloud, region, fault):
+    region.faults.add(Fault(kind=fault, action="CreateReserveIpAddresses"))
+    made = reserve(cloud)
+    assert cloud.describe_reservations(tags=TAGS) == [made]
+
+
+def test_a_named_address_is_reserved_unless_somebody_has_it(cloud, eni, soon):
+    assert reserve(cloud, "10.0.1.99").ip == "10.0.1.99"
+    [used] = cloud.assign_ips(eni, 1, "token-1", soon())
+    for ip in ("10.0.1.99", used):
+        order = model.ReservationOrder(vpc_id=VPC, subnet_id=SUBNET, ip=ip)
+        with pytest.raises(CloudError, match=f"{ip} is in use by") as caught:
+            cloud.reserve_ip(order, f"token-{ip}")
+        assert caught.value.kind is CloudErrorKind.ADDRESS_IN_USE
+
+
+def test_where_nothing_can_be_reserved_the_caller_is_told_so(cloud, region):
+    region.set_reservation_rules(offered=False)
+    with pytest.raises(CloudError) as caught:
+        reserve(cloud)
+    assert caught.value.kind is CloudErrorKind.NOT_OFFERED
+
+    region.set_reservation_rules(offered=True)
+    region.accounts.set_policy("demo", deny=("vpc:CreateReserveIpAddresses",))
+    with pytest.raises(CloudError, match="cam-policy") as caught:
+        reserve(cloud)
+    assert caught.value.kind is CloudErrorKind.PERMISSION
+
+
+def test_an_address_is_used_when_an_eni_has_it_or_it_is_reserved(cloud, eni, soon):
+    kept = reserve(cloud)
+    [used] = cloud.assign_ips(eni, 1, "token-1", soon())
+    found = cloud.describe_used_ips(VPC, SUBNET, [kept.ip, used, "10.0.1.200"])
+    assert {ip: (use.resource_type, use.resource_id) for ip, use in found.items()} == {
+        kept.ip: ("reservation", kept.reservation_id),
+        used: ("ENI", eni),
+    }
+
+
+@pytest.mark.parametrize("hidden", ["not offered", "denied"])
+def test_where_reservations_are_not_shown_the_enis_still_are(cloud, region, eni, soon, hidden):
+    [used] = cloud.assign_ips(eni, 1, "token-1", soon())
+    if hidden == "denied":
+        region.accounts.set_policy("demo", deny=("vpc:DescribeReserveIpAddresses",))
+    else:
+        region.set_reservation_rules(offered=False)
+    assert list(cloud.describe_used_ips(VPC, SUBNET, [used, "10.0.1.200"])) == [used]
+
+
+def test_more_addresses_than_one_question_takes_are_asked_for_by_the_hundred(cloud, region, eni, soon):
+    cloud.assign_named_ip(eni, "10.0.1.250", "", "token-1", soon())
+    found = cloud.describe_used_ips(VPC, SUBNET, [f"10.0.1.{n}" for n in range(1, 255)])
+    assert "10.0.1.250" in found
+    assert region.audit.calls()["DescribeUsedIpAddress"] == 3

@@ -24,7 +24,8 @@ def named(world: World, subnet_id: str, given: Sequence[dict[str, object]]) -> l
         ip = str(entry["PrivateIpAddress"])
         if ip in chosen:
             raise situations.VPC_DUPLICATE.error(name="PrivateIpAddresses", value=ip)
-        _check(world, subnet_id, ip)
+        check_free(world, subnet_id, ip)
+        _check_assignable(world, subnet_id, ip)
         chosen[ip] = PrivateIp(
             ip=ip,
             primary=bool(entry.get("Primary", False)),
@@ -34,7 +35,14 @@ def named(world: World, subnet_id: str, given: Sequence[dict[str, object]]) -> l
     return list(chosen.values())
 
 
-def _check(world: World, subnet_id: str, ip: str) -> None:
+def _check_assignable(world: World, subnet_id: str, ip: str) -> None:
+    kept = world.reserved_ips(subnet_id).get(ip)
+    if kept is not None and not world.assigns_reserved_ips:
+        raise situations.IP_KEPT.error(ip=ip, subnet_id=subnet_id, reservation_id=kept.reservation_id)
+
+
+def check_free(world: World, subnet_id: str, ip: str) -> None:
+    """Raise ApiError unless it is an address of the subnet that no ENI has."""
     network = ipaddress.ip_network(world.subnets[subnet_id].cidr)
     try:
         address = ipaddress.IPv4Address(ip)

@@ -31,6 +31,19 @@ def eip_tags(given: Sequence[dict[str, str]], limit: int) -> dict[str, str]:
     return tags
 
 
+def reservation_tags(given: Sequence[dict[str, str]], limit: int) -> dict[str, str]:
+    """Give the tags of a reserved address; raise ApiError (InvalidParameterValue)."""
+    tags: dict[str, str] = {}
+    for tag in given:
+        reason = "the key is given twice" if tag["Key"] in tags else _fault(tag["Key"], tag["Value"])
+        if reason:
+            raise situations.RESERVE_REFUSED.error(reason=f"the tag {tag['Key']}: {reason}")
+        tags[tag["Key"]] = tag["Value"]
+    if len(tags) > limit:
+        raise situations.RESERVE_REFUSED.error(reason=f"{len(tags)} tags, at most {limit} are allowed")
+    return tags
+
+
 def eni_tags(given: Sequence[dict[str, str]], limit: int) -> dict[str, str]:
     """Give the tags of a new ENI; raise ApiError with one of the Tag codes."""
     if len(given) > limit:

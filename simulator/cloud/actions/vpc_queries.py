@@ -110,7 +110,7 @@ def _shown_subnet(world: World, subnet: Subnet) -> JsonObject:
         "Zone": subnet.zone,
         "RouteTableId": subnet.route_table_id,
         "CreatedTime": times.local(subnet.created),
-        "AvailableIpAddressCount": total - len(world.used_ips(subnet.subnet_id)),
+        "AvailableIpAddressCount": total - len(world.taken_ips(subnet.subnet_id)),
         "Ipv6CidrBlock": "",
         "NetworkAclId": "",
         "IsRemoteVpcSnat": False,

@@ -126,6 +126,19 @@ class NetworkInterface:
 
 
 @dataclass(slots=True, kw_only=True)
+class IpReservation:
+    """A private address that is kept (rsvip-...). Whether an ENI has it, the ENIs tell."""
+
+    reservation_id: str
+    ip: str
+    subnet_id: str
+    created: float
+    name: str = ""
+    description: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
 class CvmInstance:
     """A CVM; its addresses are those of its ENIs."""
 

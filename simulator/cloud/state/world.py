@@ -18,6 +18,7 @@ from simulator.cloud.state.resources import (
     Address,
     CvmInstance,
     EipStatus,
+    IpReservation,
     NatGateway,
     NetworkInterface,
     RouteTable,
@@ -35,7 +36,7 @@ class World:
     """The state of a region.
 
     Invariants: a private address belongs to one ENI; a private address has at most one public one, and the
-    other way round; an address of a pool belongs to one Address.
+    other way round; an address of a pool belongs to one Address; an address is reserved once at most.
     """
 
     def __init__(self, config: RegionConfig, now: float) -> None:
@@ -47,11 +48,14 @@ class World:
         self.daily = DailyCounts()
         self.created = now
         self.balance_ok = True
+        self.reserves_ips = config.account.reserves_ips
+        self.assigns_reserved_ips = config.account.assigns_reserved_ips
         self.tag_values: dict[str, set[str]] = {}
         """The values that each key of a tag has had at an EIP."""
         self.assistant_cidrs = config.vpc.assistant_cidrs
         self.addresses: dict[str, Address] = {}
         self.enis: dict[str, NetworkInterface] = {}
+        self.reservations: dict[str, IpReservation] = {}
         self.instances: dict[str, CvmInstance] = {}
         self.nat_gateways: dict[str, NatGateway] = {}
         self.tasks: dict[int, Task] = {}
@@ -88,6 +92,7 @@ class World:
         for name in (
             "addresses",
             "enis",
+            "reservations",
             "instances",
             "nat_gateways",
             "tasks",
@@ -121,9 +126,17 @@ class World:
         """Give the private addresses of all ENIs of a subnet, those that are going included."""
         return {ip for eni in self.enis.values() if eni.subnet_id == subnet_id for ip in eni.addresses}
 
+    def reserved_ips(self, subnet_id: str) -> dict[str, IpReservation]:
+        """Give the reservations of a subnet by their addresses."""
+        return {kept.ip: kept for kept in self.reservations.values() if kept.subnet_id == subnet_id}
+
+    def taken_ips(self, subnet_id: str) -> set[str]:
+        """Give the addresses of a subnet that nobody gets by asking for any: used and reserved ones."""
+        return {*self.used_ips(subnet_id), *self.reserved_ips(subnet_id)}
+
     def free_ips(self, subnet_id: str) -> Iterator[str]:
         """Give the free addresses of a subnet, the lowest first: a freed one comes back soon."""
-        used = self.used_ips(subnet_id)
+        used = self.taken_ips(subnet_id)
         hosts = ipaddress.ip_network(self.subnets[subnet_id].cidr).hosts()
         next(hosts)  # the gateway
         return (str(host) for host in hosts if str(host) not in used)

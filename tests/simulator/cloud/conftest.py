@@ -31,6 +31,7 @@ LISTED_CODES = json.loads(Path(__file__).with_name("listed_codes.json").read_tex
 """Error codes that the Go SDK lists for each action."""
 
 GATEWAY_CODES = (
+    "InvalidAction",
     "InvalidParameter",
     "InvalidParameterValue",
     "MissingParameter",

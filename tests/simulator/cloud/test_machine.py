@@ -159,6 +159,25 @@ class Region(RuleBasedStateMachine):
         ips = [{"PrivateIpAddress": self.secondary(found, ip)}]
         self.call("UnassignPrivateIpAddresses", NetworkInterfaceId=found.eni_id, PrivateIpAddresses=ips)
 
+    @rule(eni=NTH, host=st.integers(1, 31))
+    def assign_named(self, eni, host):
+        ips = [{"PrivateIpAddress": f"10.0.1.{host}"}]
+        eni_id = self.eni(eni).eni_id
+        self.call("AssignPrivateIpAddresses", NetworkInterfaceId=eni_id, PrivateIpAddresses=ips)
+
+    @rule(hosts=st.lists(st.integers(1, 31), max_size=2))
+    def reserve(self, hosts):
+        ips = [f"10.0.1.{host}" for host in hosts]
+        wish = {"IpAddresses": ips} if ips else {"IpAddressCount": 1}
+        self.call("CreateReserveIpAddresses", VpcId="vpc-demo0001", SubnetId="subnet-demo0001", **wish)
+
+    @precondition(lambda self: self.world.reservations)
+    @rule(nth=NTH)
+    def give_up(self, nth):
+        ids = list(self.world.reservations)
+        going = [ids[nth % len(ids)]]
+        self.call("DeleteReserveIpAddresses", VpcId="vpc-demo0001", ReserveIpIds=going)
+
     @rule(source=NTH, destination=NTH, ip=NTH)
     def migrate(self, source, destination, ip):
         found = self.eni(source)
@@ -198,8 +217,10 @@ class Region(RuleBasedStateMachine):
         ips = [ip for eni in self.world.enis.values() for ip in eni.addresses]
         assert len(ips) == len(set(ips))
         free = list(self.world.free_ips("subnet-demo0001"))
-        assert not set(free) & set(ips)
-        assert len(free) + len(ips) == self.world.total_ips("subnet-demo0001")
+        kept = [reservation.ip for reservation in self.world.reservations.values()]
+        assert len(kept) == len(set(kept))
+        assert not set(free) & {*ips, *kept}
+        assert len(free) + len({*ips, *kept}) == self.world.total_ips("subnet-demo0001")
 
     @invariant()
     def an_eip_is_bound_to_one_address_of_an_eni_that_exists(self):

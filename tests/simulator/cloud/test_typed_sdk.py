@@ -59,6 +59,11 @@ def scenario(cloud):
     call("DescribeAddresses")
     call("DescribeAddressQuota")
     call("DescribeNetworkAccountType")
+    in_subnet = {"VpcId": "vpc-demo0001", "SubnetId": "subnet-demo0001"}
+    kept = call("CreateReserveIpAddresses", {**in_subnet, "IpAddressCount": 1})["ReserveIpAddressSet"][0]
+    call("DescribeReserveIpAddresses")
+    call("DescribeUsedIpAddress", {**in_subnet, "IpAddresses": [ip]})
+    call("DeleteReserveIpAddresses", {"VpcId": "vpc-demo0001", "ReserveIpIds": [kept["ReserveIpId"]]})
     call("DescribeNetworkInterfaces")
     call("DescribeNetworkInterfaceLimit", {"InstanceId": node})
     call("DescribeVpcs")

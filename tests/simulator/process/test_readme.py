@@ -42,7 +42,7 @@ def test_the_config_snippet_is_a_region(start, tmp_path):
 def test_the_admin_commands_succeed(region, admin):
     address = admin.url.removeprefix("http://")
     commands = [line for line in README.splitlines() if line.startswith("curl -s 127.0.0.1:8002")]
-    assert len(commands) == 7
+    assert len(commands) == 8
 
     for command in commands:
         line = command.replace("127.0.0.1:8002", address)

@@ -199,3 +199,25 @@ def test_subnets_routes_and_quotas_are_listed(account):
     assert tables["RouteTableSet"][0]["RouteTableId"] == subnets[0]["RouteTableId"]
     quotas = {q["QuotaId"] for q in account.tccli("vpc", "DescribeAddressQuota")["QuotaSet"]}
     assert {"TOTAL_EIP_QUOTA", "DAILY_EIP_APPLY"} <= quotas
+
+
+def test_a_reserved_address_from_its_reservation_to_its_end(account):
+    endpoint = account.endpoint
+    key = token()
+    wish = {"VpcId": endpoint.vpc_id, "SubnetId": endpoint.subnet_id, "IpAddressCount": 1}
+    tags = [{"Key": "tke-vpcipclaim-uid", "Value": key}]
+    made = account.tccli("vpc", "CreateReserveIpAddresses", **wish, Tags=tags, ClientToken=key)
+    [kept] = made["ReserveIpAddressSet"]
+    again = account.tccli("vpc", "CreateReserveIpAddresses", **wish, Tags=tags, ClientToken=key)
+    assert again["ReserveIpAddressSet"] == made["ReserveIpAddressSet"]
+
+    def listed():
+        by_tag = [{"Name": "tag:tke-vpcipclaim-uid", "Values": [key]}]
+        found = account.tccli("vpc", "DescribeReserveIpAddresses", Filters=by_tag)["ReserveIpAddressSet"]
+        return [(one["ReserveIpAddress"], one["State"]) for one in found]
+
+    assert listed() == [(kept["ReserveIpAddress"], "UnBind")]
+    gone = {"VpcId": endpoint.vpc_id, "ReserveIpIds": [kept["ReserveIpId"]]}
+    account.tccli("vpc", "DeleteReserveIpAddresses", **gone)
+    assert listed() == []
+    assert refusal(lambda: account.tccli("vpc", "DeleteReserveIpAddresses", **gone)) is Kind.NOT_FOUND
