@@ -23,6 +23,9 @@ DEFECTS = 2
 AGENT = {
     "ask-configmaps",
     "ask-servicecidrs",
+    "ask-vpcipclaims",
+    "attach",
+    "attach-worker",
     "bind",
     "bind-worker",
     "cni-conf",
@@ -50,6 +53,7 @@ AGENT = {
     "watch-nodes",
     "watch-pods",
     "watch-servicecidrs",
+    "watch-vpcipclaims",
 }
 CONTROLLER = {
     "account-type",
