@@ -26,8 +26,8 @@ owned = st.one_of(
         ledger_states.Occupied, host_interface=texts, host_mac=texts, pod=st.none() | pods, since=times
     ),
 )
+warm = st.builds(ledger_states.Warm, since=times)
 free = st.one_of(
-    st.builds(ledger_states.Warm, since=times),
     st.builds(ledger_states.Cooling, until=times),
     st.builds(ledger_states.Unassigning, since=times),
 )
@@ -41,7 +41,7 @@ bindings = st.builds(
 )
 
 
-def address_in(states, eips):
+def address_in(states, eips, fixed=st.sampled_from(["", "claim-1"])):  # noqa: B008 - a strategy is a value
     return st.builds(
         ledger_states.Address,
         ip=texts,
@@ -50,11 +50,13 @@ def address_in(states, eips):
         added_at=times,
         eip=eips,
         missing_since=st.none() | times,
+        fixed=fixed,
     )
 
 
 any_address = st.one_of(
     address_in(owned, st.none() | bindings),
     address_in(free, st.none()),
+    address_in(warm, st.none(), fixed=st.just("")),
     address_in(st.builds(ledger_states.Unbinding, since=times), bindings),
 )

@@ -84,7 +84,7 @@ class IpAssignment(EniCalls):
         except CloudError as error:
             if not error.kind.policy.needs_look:
                 raise
-            if not self._on_eni(eni_id, frozenset([ip]), deadline):
+            if not self._given(eni_id, frozenset([ip]), deadline):
                 in_use = error.code.partition(".")[0] == "ResourceInUse"
                 raise error.restated(
                     error.detail, CloudErrorKind.ADDRESS_IN_USE if in_use else None
@@ -138,10 +138,14 @@ class IpAssignment(EniCalls):
     def _available(self, eni_id: str, ips: Sequence[str], deadline: Deadline) -> tuple[str, ...]:
         return tuple(
             address.ip
-            for address in self._on_eni(eni_id, frozenset(ips), deadline)
+            for address in self._given(eni_id, frozenset(ips), deadline)
             if address.state is model.IpState.AVAILABLE
         )
 
     def _on_eni(self, eni_id: str, ips: frozenset[str], deadline: Deadline) -> list[model.EniAddress]:
         eni = self.describe_eni(eni_id, deadline)
         return [address for address in eni.addresses if address.ip in ips] if eni is not None else []
+
+    def _given(self, eni_id: str, ips: frozenset[str], deadline: Deadline) -> list[model.EniAddress]:
+        """Return those of the addresses that the ENI has besides its own."""
+        return [address for address in self._on_eni(eni_id, ips, deadline) if not address.primary]

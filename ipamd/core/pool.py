@@ -81,6 +81,7 @@ class PoolFacts:
     """All that a plan depends on."""
 
     ledger: Ledger
+    """The part that is about addresses which any Pod may have."""
     enis: tuple[EniCapacity, ...]
     limits: model.EniLimits
     targets: Targets
@@ -110,6 +111,8 @@ class CreateEni:
     """Create and attach an ENI that starts with so many secondary addresses."""
 
     count: int
+    subnet_id: str = ""
+    """Where it has to be; empty for the best of the configured subnets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +159,7 @@ def open_room(facts: PoolFacts) -> int:
     per_eni = facts.limits.ips_per_eni - 1
     on_enis = sum(max(0, per_eni - eni.addresses) for eni in facts.enis if _may_grow(facts, eni))
     free_slots = max(0, facts.limits.enis - 1 - len(facts.enis))
-    open_slots = free_slots * per_eni if _may_create(facts) else 0
+    open_slots = free_slots * per_eni if may_create(facts) else 0
     # Less where the node's configuration allows less than its ENIs could take.
     return max(0, min(room(facts), on_enis + open_slots))
 
@@ -190,7 +193,7 @@ def _grow(facts: PoolFacts, shortage: int) -> list[Action]:
     growing = [eni for eni in facts.enis if eni.busy and _may_grow(facts, eni)]
     shortage -= sum(max(0, min(BATCH, per_eni - eni.addresses)) for eni in growing)
     slot_left = len(facts.enis) + 1 < facts.limits.enis
-    another = slot_left and not facts.creating and _may_create(facts)
+    another = slot_left and not facts.creating and may_create(facts)
     if shortage > 0 and another and per_eni > 0:
         actions.append(CreateEni(count=min(BATCH, shortage, per_eni)))
     return actions
@@ -201,7 +204,8 @@ def _is_stuck(address: Address, now: Boottime) -> bool:
     return isinstance(state, Unbinding) and now - state.since >= UNBIND_SECONDS
 
 
-def _may_create(facts: PoolFacts) -> bool:
+def may_create(facts: PoolFacts) -> bool:
+    """Whether it is any use to ask for an ENI."""
     return facts.may_create and sum(eni.broken for eni in facts.enis) < MOST_BROKEN
 
 

@@ -91,10 +91,13 @@ class Database:
         """Return all addresses; DamagedError when a row cannot be one of ours."""
         with self._guard, self._translated("read"):
             leases = {row["ip"]: row for row in map(dict, self._connection.execute("SELECT * FROM leases"))}
+            fixed = {row["ip"]: row["claim_uid"] for row in self._connection.execute(_FIXED)}
             found = list(map(dict, self._connection.execute("SELECT * FROM addresses")))
         exclusive = {entry["eni_id"] for entry in self.fact(EXCLUSIVE_ENIS) or ()}
         try:
-            return [rows.decode(row, leases.get(row["ip"]), exclusive) for row in found]
+            return [
+                rows.decode(row, leases.get(row["ip"]), exclusive, fixed.get(row["ip"], "")) for row in found
+            ]
         except ValueError as e:
             raise DamagedError(f"the store {self._path} holds a row that is not valid: {e}") from e
 
@@ -217,6 +220,9 @@ def _write(connection: sqlite3.Connection, transition: Transition) -> None:
     for entry in encoded:
         if entry.lease is not None:
             connection.execute(_PUT_LEASE, entry.lease)
+        if entry.claim_uid:
+            # It goes with its address, and no other way: a fixed address stays one.
+            connection.execute(_PUT_FIXED, (entry.address["ip"], entry.claim_uid))
 
 
 def _kinds(transition: Transition) -> Iterator[str]:
@@ -240,6 +246,8 @@ def _upsert(table: str, columns: Sequence[str]) -> str:
 
 _PUT_ADDRESS: Final = _upsert("addresses", rows.ADDRESS_COLUMNS)
 _PUT_LEASE: Final = _upsert("leases", rows.LEASE_COLUMNS)
+_FIXED: Final = "SELECT ip, claim_uid FROM fixed_addresses"
+_PUT_FIXED: Final = "INSERT OR REPLACE INTO fixed_addresses (ip, claim_uid) VALUES (?, ?)"
 
 
 def _lock(path: Path) -> IO[str]:

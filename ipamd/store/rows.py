@@ -1,6 +1,7 @@
-"""An address as rows of the tables `addresses` and `leases`, and back.
+"""An address as rows of the tables `addresses`, `leases` and `fixed_addresses`, and back.
 
-Who owns, holds or occupies the address stands in its lease; everything else in the address. A row that does
+Who owns, holds or occupies the address stands in its lease, which claim a fixed one belongs to in a table of
+its own, which an earlier release does not read; everything else in the address. A row that does
 not make a valid address raises ValueError: the file was not written by us, or it is damaged. Times belong to
 the boot that the fact `boot_id` names; `ipamd.core.ledger.restart` judges them when they are read again.
 """
@@ -37,6 +38,8 @@ class Rows:
 
     address: Row
     lease: Row | None
+    claim_uid: str
+    """Of the VpcIPClaim that it belongs to; empty for none."""
 
 
 def encode(address: states.Address) -> Rows:
@@ -62,19 +65,26 @@ def encode(address: states.Address) -> Rows:
         row["eip_stage"] = address.eip.stage.value
         row["claim"] = address.eip.claim
         row["retained"] = int(address.eip.retained)
-    return Rows(address=row, lease=_encode_lease(address.ip, state))
+    return Rows(address=row, lease=_encode_lease(address.ip, state), claim_uid=address.fixed)
 
 
-def decode(row: Row, lease: Row | None, exclusive_enis: Collection[str] = ()) -> states.Address:
+def decode(
+    row: Row, lease: Row | None, exclusive_enis: Collection[str] = (), claim_uid: str = ""
+) -> states.Address:
     """Return the address that the rows stand for; ValueError when they stand for none.
 
-    Which ENIs are exclusive is told by a fact, not by the row: a release before must be able to read it.
+    Which ENIs are exclusive and which addresses fixed is not told by the row: a release before must be able
+    to read it. Such a release may have let a fixed address become warm: it waits for its claim again.
     """
     try:
+        state = _decode_state(row, lease)
+        if claim_uid and isinstance(state, states.Warm):
+            state = states.Cooling(until=state.since)
         address = states.Address(
             ip=row["ip"],
             eni_id=row["eni_id"],
-            state=_decode_state(row, lease),
+            state=state,
+            fixed=claim_uid,
             added_at=_instant(row["added_at"]),
             missing_since=None if row["missing_since"] is None else _instant(row["missing_since"]),
             eip=_decode_eip(row),

@@ -1,8 +1,10 @@
 """The tables of the agent's database and how older ones become today's.
 
 `MIGRATIONS[n]` takes a database from version n to n + 1; the version stands in the table `migrations`, one
-row for each step that was taken. Steps are only ever added. UNIQUE and NOT NULL repeat the ledger's
-invariants, so that a defect above shows itself here and not in a network.
+row for each step that was taken. Steps are only ever added. A release refuses a database of a later version,
+so what an earlier one may overlook is no step: a table of `ADDITIONS`, which is made where it is missing.
+UNIQUE and NOT NULL repeat the ledger's invariants, so that a defect above shows itself here and not in a
+network.
 """
 
 import sqlite3
@@ -95,6 +97,17 @@ MIGRATIONS: tuple[str, ...] = (
     """,
 )
 
+ADDITIONS: dict[str, str] = {
+    # An earlier release deletes the row with the address, and never reads it.
+    "fixed_addresses": """
+    CREATE TABLE fixed_addresses (
+        ip TEXT PRIMARY KEY REFERENCES addresses (ip) ON DELETE CASCADE,
+        claim_uid TEXT NOT NULL
+    ) STRICT;
+    """,
+}
+"""By name the tables that an earlier release may overlook (ADR 47)."""
+
 
 def migrate(connection: sqlite3.Connection, path: str) -> None:
     """Bring the database to this release's schema, each step in a transaction of its own.
@@ -120,6 +133,16 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
             # The date is for people.
             connection.execute("INSERT INTO migrations VALUES (?, ?)", (number + 1, time.time()))
             connection.execute("COMMIT")
+    _add(connection)
+
+
+def _add(connection: sqlite3.Connection) -> None:
+    """Make the tables of `ADDITIONS` that are missing; nothing is written where all are there."""
+    present = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    for name, statement in ADDITIONS.items():
+        if name not in present:
+            with failpoints.failpoint("store.migrate"):
+                connection.execute(statement)
 
 
 def _boottime(unix: float | None) -> float | None:

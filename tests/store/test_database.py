@@ -52,6 +52,47 @@ def test_addresses_of_exclusive_enis_are_known_again(path):
         assert set(database.load()) == {whole, shared}
 
 
+def test_which_addresses_are_fixed_is_known_again_and_forgotten_with_them(path):
+    fixed = replace(some_address(), fixed="claim-1")
+    with Database(path) as database:
+        current = ledger.Ledger().changed(fixed, some_address("10.0.1.11", "c2"))
+        database.commit(current)
+    with Database(path) as database:
+        assert {a.ip: a.fixed for a in database.load()} == {"10.0.1.10": "claim-1", "10.0.1.11": ""}
+        database.commit(current.ledger.changed(forget=["10.0.1.10"]))
+        database.commit(ledger.Ledger().changed(some_address()))
+        assert [a.fixed for a in database.load()] == ["", ""]
+
+
+def test_a_release_that_knows_no_fixed_addresses_reads_the_store_and_may_give_them_to_the_pool(path):
+    """It refuses later versions of the schema, so the table is none; what it did is taken back after it."""
+    with Database(path) as database:
+        database.commit(ledger.Ledger().changed(replace(some_address(), fixed="claim-1")))
+    with sqlite3.connect(path) as old:
+        assert old.execute("SELECT max(version) FROM migrations").fetchone() == (len(schema.MIGRATIONS),)
+        old.execute("DELETE FROM leases")
+        old.execute("UPDATE addresses SET state = 'warm', since = 500.0")
+    old.close()
+
+    with Database(path) as database:
+        (address,) = database.load()
+    assert address.fixed == "claim-1"
+    assert address.state == states.Cooling(until=500.0)
+
+
+def test_the_store_of_a_release_before_gets_the_table(path):
+    with Database(path) as database:
+        database.commit(ledger.Ledger().changed(some_address()))
+    with sqlite3.connect(path) as old:
+        old.execute("DROP TABLE fixed_addresses")
+    old.close()
+
+    with Database(path) as database:
+        assert database.load() == [some_address()]
+        database.commit(ledger.Ledger().changed(replace(some_address(), fixed="claim-1")))
+        assert database.load() == [replace(some_address(), fixed="claim-1")]
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 @given(before=any_address, after=any_address)
 def test_every_valid_address_survives_and_the_last_commit_wins(tmp_path_factory, before, after):

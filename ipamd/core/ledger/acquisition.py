@@ -28,6 +28,13 @@ class Attachment:
     """The EIP of the Pod's claim, when known: the address that still has it is preferred."""
     exclusive: bool = False
     """Whether the Pod asks for an ENI of its own."""
+    fixed_ip: str | None = None
+    """The address of the Pod's VpcIPClaim, which is all that it may have; empty while the claim has none or
+    is not the Pod's; None for a Pod that takes any."""
+
+    def with_fixed_ip(self, ip: str) -> "Attachment":
+        """Return the same sandbox, which asks for this very address of its claim."""
+        return replace(self, fixed_ip=ip)
 
     def assigned(self, now: Boottime) -> Assigned:
         """Return the state of an address that this sandbox has from now on."""
@@ -45,6 +52,8 @@ class Attachment:
 
 
 _OF_PODS: Final = (Assigned, Held, Occupied)
+_NO_INTERFACE: Final = ""
+"""Of a fixed address that no sandbox has had yet."""
 
 
 def acquire(ledger: Ledger, attachment: Attachment, cooldown: float, now: Boottime) -> Transition:
@@ -52,7 +61,7 @@ def acquire(ledger: Ledger, attachment: Attachment, cooldown: float, now: Bootti
 
     A second ADD of the same sandbox changes nothing. What was held for an earlier Pod of the name is let go.
     If the Pod's address is in use by an older sandbox, the transition has that address as it is and changes
-    nothing: it is to be taken over. Its address is None when the pool is dry.
+    nothing: it is to be taken over. Its address is None when the pool is dry, or a fixed one is not there.
     """
     owned = ledger.owned_by(attachment.key)
     if owned is not None:
@@ -60,6 +69,8 @@ def acquire(ledger: Ledger, attachment: Attachment, cooldown: float, now: Bootti
     candidates = [a for a in ledger.of_name(attachment.pod) if resumable(a, attachment)]
     if candidates:
         chosen = min(candidates, key=lambda a: _preference(a, attachment))
+    elif attachment.fixed_ip is not None:
+        return Transition(ledger)
     elif available := ledger.available_enis if attachment.exclusive else ledger.available:
         chosen = min(available, key=_idle_since)
     else:
@@ -105,9 +116,11 @@ def resumable(address: Address, attachment: Attachment) -> bool:
         return False
     if address.quarantined or address.exclusive != attachment.exclusive:
         return False
+    if (address.ip if address.fixed else None) != attachment.fixed_ip:
+        return False
     if isinstance(state, Occupied):
         return state.pod == pod
-    if state.key.ifname != attachment.key.ifname:
+    if state.key.ifname not in (attachment.key.ifname, _NO_INTERFACE):
         return False
     retained = state.by_name if isinstance(state, Held) else address.eip is not None and address.eip.retained
     return state.pod == pod or (retained and str(state.pod) == str(pod))
@@ -176,7 +189,7 @@ def _given(
 def _is_outdated(address: Address, attachment: Attachment) -> bool:
     """Whether an address is held for the Pod's name in vain: the new sandbox cannot go on with it."""
     state = address.state
-    held = isinstance(state, Held) and state.key.ifname == attachment.key.ifname
+    held = isinstance(state, Held) and state.key.ifname in (attachment.key.ifname, _NO_INTERFACE)
     return held and not resumable(address, attachment)
 
 

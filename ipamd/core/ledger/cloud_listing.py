@@ -8,7 +8,7 @@ listed again.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from ipamd.core import model
+from ipamd.core import model, tags
 from ipamd.core.ledger.ledger import Ledger, Transition
 from ipamd.core.ledger.states import (
     FORGETTABLE,
@@ -18,12 +18,16 @@ from ipamd.core.ledger.states import (
     BindStage,
     Cooling,
     Occupied,
+    State,
     Unassigning,
     Unbinding,
     Warm,
     moved,
 )
-from ipamd.core.timing.boottime import Boottime
+from ipamd.core.timing.boottime import Boottime, after
+
+FOUND_SECONDS = 60.0
+"""For so long a fixed address that nobody knows, as after a lost store, waits for its claim's word."""
 
 FORGET_AFTER = 120.0
 """Seconds that a free address stays in quarantine before it is believed to be gone."""
@@ -52,7 +56,8 @@ def observe(
     """Bring the ledger in step with what the cloud lists.
 
     New addresses come in: Warm, or with the owner that `wired` names (what the kernel shows of a lost
-    store), or Unbinding when they carry an EIP that nobody here knows. Known ones that are not listed go to
+    store), or Unbinding when they carry an EIP that nobody here knows. Those whose description names a
+    VpcIPClaim are fixed and never come in as Warm. Known ones that are not listed go to
     quarantine, and are forgotten after FORGET_AFTER if they are free. EIPs are compared: what was believed
     bound and is known to be loose is put back to BINDING; what is listed and was not known is recorded,
     unless it is recorded at another address: then the listing was overtaken, or binding there will find out.
@@ -132,17 +137,30 @@ def _gone(address: Address, now: Boottime) -> bool:
 def _new(
     eni_id: str, entry: model.EniAddress, occupant: Assigned | Occupied | None, now: Boottime
 ) -> Address:
-    binding = _listed_binding(entry)
+    binding, fixed = _listed_binding(entry), _claim_of(entry)
+    state: State
     if occupant is not None:
-        return Address(ip=entry.ip, eni_id=eni_id, state=occupant, added_at=now, eip=binding)
-    state = Unbinding(since=now) if binding else Warm(since=now)
-    return Address(ip=entry.ip, eni_id=eni_id, state=state, added_at=now, eip=binding)
+        state = occupant
+    elif binding is not None:
+        state = Unbinding(since=now)
+    else:
+        state = _found(now) if fixed else Warm(since=now)
+    return Address(ip=entry.ip, eni_id=eni_id, state=state, added_at=now, eip=binding, fixed=fixed)
+
+
+def _claim_of(entry: model.EniAddress) -> str:
+    """Return the UID of the VpcIPClaim that an address was assigned for; empty for none."""
+    return "" if entry.primary else tags.described_claim(entry.description)
+
+
+def _found(now: Boottime) -> Cooling:
+    return Cooling(until=after(now, FOUND_SECONDS))
 
 
 def _seen(
     address: Address, eni_id: str, entry: model.EniAddress, *, loose: frozenset[str], now: Boottime
 ) -> Address:
-    address = replace(address, eni_id=eni_id, missing_since=None)
+    address = _marked(replace(address, eni_id=eni_id, missing_since=None), entry, now)
     listed = _listed_binding(entry)
     if isinstance(address.state, Unassigning | Unbinding):
         return address
@@ -154,6 +172,15 @@ def _seen(
         return address
     known = replace(address, eip=listed)
     return moved(known, Unbinding(since=now)) if isinstance(address.state, Warm | Cooling) else known
+
+
+def _marked(address: Address, entry: model.EniAddress, now: Boottime) -> Address:
+    """Return the address as the fixed one that the cloud shows it to be, if the ledger did not know."""
+    fixed = _claim_of(entry)
+    if address.fixed or not fixed:
+        return address
+    state = _found(now) if isinstance(address.state, Warm) else address.state
+    return replace(address, fixed=fixed, state=state)
 
 
 def _listed_binding(entry: model.EniAddress) -> Binding | None:

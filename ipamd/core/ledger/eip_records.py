@@ -20,6 +20,7 @@ from ipamd.core.ledger.states import (
     Held,
     IllegalMoveError,
     Occupied,
+    Unassigning,
     Unbinding,
     moved,
 )
@@ -74,13 +75,17 @@ def begin_unbind(ledger: Ledger, ip: str, eip_id: str) -> Transition:
 
 
 def confirm_unbound(ledger: Ledger, ip: str, eip_id: str, cooldown: float, now: Boottime) -> Transition:
-    """Drop the record: the cloud shows that the EIP is not at this address. An Unbinding one cools."""
+    """Drop the record: the cloud shows that the EIP is not at this address.
+
+    An Unbinding one cools; a fixed one goes back to the cloud.
+    """
     address = ledger.addresses.get(ip)
     if address is None or address.eip is None or address.eip.eip_id != eip_id:
         return Transition(ledger)
     bare = replace(address, eip=None)
     if isinstance(address.state, Unbinding):
-        return ledger.changed(moved(bare, Cooling(until=after(now, cooldown))))
+        free = Unassigning(since=now) if address.fixed else Cooling(until=after(now, cooldown))
+        return ledger.changed(moved(bare, free))
     return ledger.changed(bare)
 
 

@@ -12,11 +12,12 @@ Invariants (`violations` checks them, tests/core tries to break them):
 - a link of the node is that of at most one sandbox;
 - an EIP is recorded at one address at most;
 - an address becomes Warm again only after its EIP was confirmed unbound and its cool-down is over;
-- a DEL that names another sandbox than the stored one changes nothing.
+- a DEL that names another sandbox than the stored one changes nothing;
+- a fixed address is for the Pods of its claim only, and a claim has one.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -90,16 +91,26 @@ class Ledger:
 
     @property
     def shared(self) -> "Ledger":
-        """The part that is about addresses of shared ENIs."""
-        return self._part(exclusive=False)
+        """The part that is about addresses of shared ENIs, the fixed ones among them."""
+        return self._part(lambda a: not a.exclusive)
+
+    @property
+    def pooled(self) -> "Ledger":
+        """The part that is about addresses which any Pod may have: what the pool grows and shrinks."""
+        return self._part(lambda a: not a.exclusive and not a.fixed)
 
     @property
     def exclusive(self) -> "Ledger":
         """The part that is about exclusive ENIs."""
-        return self._part(exclusive=True)
+        return self._part(lambda a: a.exclusive)
 
-    def _part(self, *, exclusive: bool) -> "Ledger":
-        found = {ip: a for ip, a in self.addresses.items() if a.exclusive == exclusive}
+    @property
+    def fixed(self) -> list[Address]:
+        """The addresses that belong to VpcIPClaims."""
+        return [a for a in self.addresses.values() if a.fixed]
+
+    def _part(self, belongs: Callable[[Address], bool]) -> "Ledger":
+        found = {ip: a for ip, a in self.addresses.items() if belongs(a)}
         return self if len(found) == len(self.addresses) else Ledger(MappingProxyType(found))
 
     def changed(self, *puts: Address, forget: Iterable[str] = ()) -> "Transition":
@@ -196,21 +207,28 @@ def shorten_holds(ledger: Ledger, ips: Iterable[str], until: Boottime) -> Transi
 
 
 def expire(ledger: Ledger, cooldown: float, now: Boottime) -> Transition:
-    """Let time do its part: holds end, cooled addresses become warm."""
+    """Let time do its part: holds end, cooled addresses become warm.
+
+    Whether the hold of a fixed address ends is for `ipamd.core.vpc_ip.attach_plan`.
+    """
     changed: list[Address] = []
     for address in ledger.addresses.values():
         state = address.state
-        if isinstance(state, Held) and state.until <= now:
+        if isinstance(state, Held) and state.until <= now and not address.fixed:
             changed.append(vacated(address, cooldown, now))
         elif isinstance(state, Cooling) and state.until <= now:
-            changed.append(moved(address, Warm(since=now)))
+            changed.append(moved(address, Unassigning(since=now) if address.fixed else Warm(since=now)))
     return ledger.changed(*changed)
 
 
 def next_expiry(ledger: Ledger) -> Boottime | None:
     """Return when `expire` has something to do next, or None."""
     return min(
-        (a.state.until for a in ledger.addresses.values() if isinstance(a.state, Held | Cooling)),
+        (
+            a.state.until
+            for a in ledger.addresses.values()
+            if isinstance(a.state, Cooling) or (isinstance(a.state, Held) and not a.fixed)
+        ),
         default=None,
     )
 
@@ -254,11 +272,13 @@ def violations(ledger: Ledger) -> list[str]:
         a.state.host_interface for a in ledger.addresses.values() if isinstance(a.state, Assigned | Occupied)
     ]
     eips = [a.eip.eip_id for a in ledger.addresses.values() if a.eip is not None]
+    fixed = [a.fixed for a in ledger.fixed if not isinstance(a.state, Unassigning | Unbinding)]
     counts: tuple[tuple[str, Counter[object]], ...] = (
         ("sandbox", Counter(owner.key for owner in owners)),
         ("Pod interface", Counter(interfaces)),
         ("link", Counter(links)),
         ("EIP", Counter(eips)),
+        ("VpcIPClaim", Counter(fixed)),
     )
     return [
         f"{what} {subject} is at {count} addresses"
@@ -269,5 +289,10 @@ def violations(ledger: Ledger) -> list[str]:
 
 
 def vacated(address: Address, cooldown: float, now: Boottime) -> Address:
-    """Return an address without its owner or holder: Unbinding while it has an EIP, else Cooling."""
-    return moved(address, Unbinding(since=now) if address.eip else Cooling(until=after(now, cooldown)))
+    """Return an address without its owner or holder: Unbinding while it has an EIP, else Cooling.
+
+    A fixed one goes back to the cloud without cooling: nobody but its claim's next Pod gets it.
+    """
+    if address.eip:
+        return moved(address, Unbinding(since=now))
+    return moved(address, Unassigning(since=now) if address.fixed else Cooling(until=after(now, cooldown)))

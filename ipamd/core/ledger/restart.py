@@ -67,11 +67,12 @@ def _bounded(address: Address, spans: Spans, now: Boottime) -> Address:
 def _begun_anew(address: Address, spans: Spans, now: Boottime) -> Address:
     state = address.state
     if isinstance(state, Assigned):
-        by_name = address.eip is not None and address.eip.retained
+        by_name = bool(address.fixed) or (address.eip is not None and address.eip.retained)
         held = Held(key=state.key, pod=state.pod, until=after(now, spans.hold), by_name=by_name)
         address = moved(address, held)
     elif isinstance(state, Occupied):
-        address = moved(address, Unbinding(since=BOOT) if address.eip else Cooling(until=now))
+        free = Unassigning(since=BOOT) if address.fixed else Cooling(until=now)
+        address = moved(address, Unbinding(since=BOOT) if address.eip else free)
     elif isinstance(state, Held):
         address = replace(address, state=replace(state, until=after(now, spans.hold)))
     elif isinstance(state, Cooling):

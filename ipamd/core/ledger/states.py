@@ -2,6 +2,10 @@
 
     Warm -> Assigned -> (Held ->) (Unbinding ->) Cooling -> Warm
 
+A fixed one, which belongs to a VpcIPClaim, comes for its Pod and goes back to the cloud (ADR 47):
+
+    Held -> Assigned -> (Held ->) (Unbinding ->) Unassigning
+
 `ipamd.core.ledger.ledger` moves addresses between these states and is the only place that does; this module
 says what the states are and which moves exist at all. Times are instants of the kernel's boot (never Unix
 time: that clock may be set). Nothing here is thread-bound: values only.
@@ -55,7 +59,10 @@ class Held:
     pod: model.PodRef
     until: Boottime
     by_name: bool
-    """Whether a later Pod of the same name may have it (its claim is retained), not only the same UID."""
+    """Whether a later Pod of the same name may have it (its claim is retained), not only the same UID.
+
+    So it is for a fixed address, which is the name's.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +115,17 @@ MOVES: dict[type, UnionType | type] = {
 """Every move that exists. An address enters as Warm, Unbinding or Occupied and leaves for good (the cloud
 took it away) from Warm, Cooling or Unassigning only."""
 
+MOVES_OF_FIXED: dict[type, UnionType | type] = {
+    Assigned: Assigned | Held | Unbinding | Unassigning | Occupied,
+    Held: Assigned | Unbinding | Unassigning,
+    Occupied: Assigned | Unbinding | Unassigning,
+    Unbinding: Unassigning,
+    Cooling: Held | Unbinding | Unassigning,
+}
+"""The same for a fixed address: it is never Warm, and never used by another Pod, so it need not cool. It
+enters as Held before the cloud is asked for it; as Cooling if it was found after the store was lost, until
+its claim is known."""
+
 FORGETTABLE = (Warm, Cooling, Unassigning)
 
 
@@ -139,7 +157,8 @@ class Binding:
 class Address:
     """One private address for Pods and everything the node knows about it.
 
-    Invariant: a Warm, Cooling or Unassigning address has no EIP, an Unbinding one has.
+    Invariant: a Warm, Cooling or Unassigning address has no EIP, an Unbinding one has; a fixed one is not
+    Warm.
     """
 
     ip: str
@@ -153,6 +172,8 @@ class Address:
     while it has an owner or an EIP."""
     exclusive: bool = False
     """Whether it is the primary address of an ENI that one Pod has as a whole, and stands for that ENI."""
+    fixed: str = ""
+    """UID of the VpcIPClaim that it belongs to; empty for one that any Pod may have."""
 
     @property
     def quarantined(self) -> bool:
@@ -190,8 +211,9 @@ class IllegalMoveError(Exception):
 
 
 def moved(address: Address, state: State) -> Address:
-    """Return the address in its next state; IllegalMoveError when MOVES has no such move."""
-    if not isinstance(state, MOVES[type(address.state)]):
+    """Return the address in its next state; IllegalMoveError when there is no such move."""
+    moves = MOVES_OF_FIXED if address.fixed else MOVES
+    if not isinstance(state, moves.get(type(address.state), ())):
         raise IllegalMoveError(address, state)
     changed = replace(address, state=state)
     check(changed)
@@ -203,3 +225,5 @@ def check(address: Address) -> None:
     free = isinstance(address.state, Warm | Cooling | Unassigning)
     if (free and address.eip is not None) or (isinstance(address.state, Unbinding) and address.eip is None):
         raise IllegalMoveError(address, "valid")
+    if address.fixed and isinstance(address.state, Warm):
+        raise IllegalMoveError(address, "free for every Pod")

@@ -12,8 +12,16 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from ipamd.core import model
-from ipamd.core.ledger import acquisition, cloud_listing, eip_records, ledger, restart, states
+from ipamd.core import model, tags
+from ipamd.core.ledger import (
+    acquisition,
+    cloud_listing,
+    eip_records,
+    fixed_addresses,
+    ledger,
+    restart,
+    states,
+)
 
 # 16,000 steps are 20 s of CPU, and minutes on a machine that others use.
 pytestmark = pytest.mark.timeout(600)
@@ -23,8 +31,14 @@ HOLD = 120.0
 SPANS = restart.Spans(hold=HOLD, cooldown=COOLDOWN)
 ENI = "eni-1"
 IPS = [f"10.0.1.{n}" for n in range(10, 15)]
+FIXED_IPS = {"db-0": "10.0.1.30", "db-1": "10.0.1.31"}
+"""Addresses of VpcIPClaims by the name that each belongs to; the name stands for the claim's UID as well."""
+NAMES = ("web-0", "web-1", "job", *FIXED_IPS)
 EXCLUSIVE_IPS = [f"10.0.1.{n}" for n in range(20, 23)]
 """Primary addresses of ENIs that Pods have as a whole."""
+
+
+OF_FIXED = {ip: name for name, ip in FIXED_IPS.items()}
 
 
 class NodeMachine(RuleBasedStateMachine):
@@ -40,7 +54,7 @@ class NodeMachine(RuleBasedStateMachine):
         self.live = {}
         self.freed = {}
         self.containers = 0
-        self.incarnation = dict.fromkeys(("web-0", "web-1", "job"), 0)
+        self.incarnation = dict.fromkeys(NAMES, 0)
 
     def apply(self, transition):
         """Persist, then believe: what the shell's ledger does."""
@@ -56,7 +70,7 @@ class NodeMachine(RuleBasedStateMachine):
 
     def listing(self, left_out=()):
         shown = sorted(self.cloud_ips.difference(left_out))
-        eni = self.eni(ENI, [ip for ip in shown if ip in IPS], primary=False)
+        eni = self.eni(ENI, [ip for ip in shown if ip not in EXCLUSIVE_IPS], primary=False)
         whole = tuple(self.eni(f"eni-{ip}", [ip], primary=True) for ip in shown if ip in EXCLUSIVE_IPS)
         doubtful = cloud_listing.doubtful(self.current, (eni, *whole))
         loose = {eip_id for eip_id, a in doubtful.items() if self.cloud_eips.get(a.ip) != eip_id}
@@ -67,7 +81,11 @@ class NodeMachine(RuleBasedStateMachine):
     def eni(self, eni_id, ips, *, primary):
         entries = tuple(
             model.EniAddress(
-                ip=ip, primary=primary, state=model.IpState.AVAILABLE, eip_id=self.cloud_eips.get(ip, "")
+                ip=ip,
+                primary=primary,
+                state=model.IpState.AVAILABLE,
+                eip_id=self.cloud_eips.get(ip, ""),
+                description=tags.address_description(OF_FIXED[ip]) if ip in OF_FIXED else "",
             )
             for ip in ips
         )
@@ -113,12 +131,44 @@ class NodeMachine(RuleBasedStateMachine):
         if not lost:
             self.apply(ledger.forget(self.current, [ip]))
 
-    @rule(name=st.sampled_from(["web-0", "web-1", "job"]), exclusive=st.booleans())
+    @rule(name=st.sampled_from(sorted(FIXED_IPS)), answered=st.booleans(), refused=st.booleans())
+    def assign_fixed(self, name, answered, refused):
+        """The address of a claim is asked for; whether the answer is ever heard is another matter."""
+        ip, known = FIXED_IPS[name], self.current.addresses.get(FIXED_IPS[name])
+        hold = fixed_addresses.FixedHold(claim_uid=name, pod=self.pod(name), until=self.now + HOLD)
+        if known is not None and not (known.quarantined and isinstance(known.state, states.Held)):
+            self.apply(fixed_addresses.reclaim(self.current, ip, hold, self.now))
+            return
+        self.apply(fixed_addresses.begin_assign(self.current, ip, ENI, hold, self.now))
+        if refused and ip not in self.cloud_ips:
+            self.apply(fixed_addresses.abandon(self.current, ip, name))
+            return
+        self.cloud_ips.add(ip)
+        if answered:
+            self.apply(fixed_addresses.confirm_assigned(self.current, ip, name))
+
+    @rule(name=st.sampled_from(sorted(FIXED_IPS)))
+    def let_fixed_go(self, name):
+        if address := self.current.addresses.get(FIXED_IPS[name]):
+            self.apply(fixed_addresses.let_go(self.current, address, self.now))
+
+    @rule(answered=st.booleans())
+    def unassign_fixed(self, answered):
+        for address in self.current.fixed:
+            if isinstance(address.state, states.Unassigning):
+                self.cloud_ips.discard(address.ip)
+                if answered:
+                    self.apply(ledger.forget(self.current, [address.ip]))
+
+    @rule(name=st.sampled_from(NAMES), exclusive=st.booleans())
     def add(self, name, exclusive):
         """Annotations of a Pod may be changed: its next sandbox is of the other mode."""
         self.containers += 1
         key = model.SandboxKey(container_id=f"c{self.containers}", ifname="eth0")
-        attachment = acquisition.Attachment(key=key, pod=self.pod(name), exclusive=exclusive)
+        fixed_ip = None if exclusive else FIXED_IPS.get(name)
+        attachment = acquisition.Attachment(
+            key=key, pod=self.pod(name), exclusive=exclusive, fixed_ip=fixed_ip
+        )
         before = self.current
         transition = self.apply(acquisition.acquire(self.current, attachment, COOLDOWN, self.now))
         if transition.address is None:
@@ -134,6 +184,8 @@ class NodeMachine(RuleBasedStateMachine):
         self.record_freed()
         assert not previous.quarantined, "given although the cloud does not list it"
         assert previous.exclusive == exclusive, "an address of the other mode"
+        assert previous.fixed in ("", name), "the address of another name"
+        assert fixed_ip in (None, ip), "another address than the claim's"
         of_mode = before.exclusive if exclusive else before.shared
         own = [a.ip for a in of_mode.of_name(attachment.pod) if a.pod == attachment.pod and not a.quarantined]
         assert ip in own or not own, "the Pod's own address was passed over"
@@ -152,7 +204,9 @@ class NodeMachine(RuleBasedStateMachine):
     def delete(self, data, hold):
         key = data.draw(st.sampled_from(sorted(self.live)))
         self.live.pop(key)
-        kept = None if hold is None else ledger.AddressHold(until=self.now + HOLD, by_name=hold)
+        owned = self.current.owned_by(key)
+        by_name = bool(hold) or bool(owned is not None and owned.fixed)
+        kept = None if hold is None else ledger.AddressHold(until=self.now + HOLD, by_name=by_name)
         self.apply(ledger.release(self.current, key, kept, COOLDOWN, self.now))
         self.record_freed()
 
@@ -163,7 +217,7 @@ class NodeMachine(RuleBasedStateMachine):
             self.apply(ledger.release(self.current, key, None, COOLDOWN, self.now))
             self.record_freed()
 
-    @rule(name=st.sampled_from(["web-0", "web-1", "job"]))
+    @rule(name=st.sampled_from(NAMES))
     def pod_is_replaced(self, name):
         self.incarnation[name] += 1
 
@@ -256,6 +310,10 @@ class NodeMachine(RuleBasedStateMachine):
     @invariant()
     def the_ledgers_own_invariants_hold(self):
         assert ledger.violations(self.current) == []
+
+    @invariant()
+    def no_fixed_address_is_free_for_every_pod(self):
+        assert not {a.ip for a in self.current.available} & set(OF_FIXED)
 
     @invariant()
     def every_live_sandbox_has_its_own_address(self):
