@@ -76,6 +76,7 @@ class Agent:
             pool_room.subnets(parts.pool),
             parts.pods.watch,
             parts.eips.watch,
+            parts.fixed.watch,
             node_room.watch(parts.ranges),
             node_room.watch_node(parts.resources),
         )
@@ -84,6 +85,7 @@ class Agent:
             *pool_room.run(parts.pool),
             exclusive_room.run(parts.exclusive_pool, parts.exclusive),
             *parts.eips.bind,
+            parts.fixed.attach,
             node_room.offer(parts.resources),
             Service(name="facts", start=facts.start, stop=facts.stop, grace=_GRACE),
         )

@@ -139,6 +139,7 @@ def _server(
         pool=parts.pool.pool,
         exclusive_pool=parts.exclusive_pool,
         eips=parts.eips,
+        fixed=parts.fixed,
     )
     identity = Identity(
         node=settings.node_name,

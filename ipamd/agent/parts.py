@@ -12,6 +12,7 @@ from ipamd.agent.enis import NodeEnis
 from ipamd.agent.exclusive import build as exclusive_room
 from ipamd.agent.exclusive.pool import ExclusivePool
 from ipamd.agent.exclusive_enis import ExclusiveEnis
+from ipamd.agent.fixed import build as fixed_room
 from ipamd.agent.live_facts import LiveFacts
 from ipamd.agent.network_conf import build as network_conf_room
 from ipamd.agent.node import build as node_room
@@ -52,6 +53,7 @@ class NodeParts:
     exclusive: ExclusiveEnis
     exclusive_pool: ExclusivePool
     eips: eips_room.NodeEips
+    fixed: fixed_room.NodeFixed
     sandboxes: cni_room.Sandboxes
     ranges: NodeRanges
     recovery: Recovery
@@ -123,6 +125,17 @@ def build(
         pods=pods,
         enis=enis,
     )
+    fixed = fixed_room.build(
+        settings,
+        facts,
+        client=client,
+        cloud=cloud,
+        shared_ledger=shared_ledger,
+        pods=pods,
+        enis=enis,
+        pool=pool,
+        told=eips.publisher,
+    )
     sandboxes = cni_room.build(
         settings, shared_ledger=shared_ledger, dataplane=dataplane, enis=enis, pods=pods
     )
@@ -146,7 +159,7 @@ def build(
     resources = node_room.resources(
         settings, facts, client=client, pool=pool, exclusive_pool=exclusive_pool, enis=enis
     )
-    for trigger in (pool.trigger, eips.reconciler.trigger, resources.trigger):
+    for trigger in (pool.trigger, eips.reconciler.trigger, fixed.reconciler.trigger, resources.trigger):
         repair.outside.on_round(trigger)
     return NodeParts(
         settings=settings,
@@ -163,6 +176,7 @@ def build(
         exclusive=exclusive,
         exclusive_pool=exclusive_pool,
         eips=eips,
+        fixed=fixed,
         sandboxes=sandboxes,
         ranges=ranges,
         recovery=recovery,

@@ -37,14 +37,19 @@ class OptionalWatch:
         *,
         selection: Selection | None = None,
         on_change: Callable[[], None],
+        keep: Callable[[JsonObject], JsonObject] | None = None,
     ) -> None:
-        """Take what to watch, and who is told that `items` may answer something else."""
+        """Take what to watch, who is told that `items` may be others, and what is kept of an object."""
         self._client = client
         self._resource = resource
         self._selection = selection or Selection()
         self._on_change = on_change
         self._cache = ObjectCache(
-            client, resource, selection=selection, on_change=lambda _kind, _obj: self._changed()
+            client,
+            resource,
+            selection=selection,
+            on_change=lambda _kind, _obj: self._changed(),
+            keep=keep or (lambda obj: obj),
         )
         self._problem = ""
         self._failures = 0

@@ -21,9 +21,10 @@ from ipamd.agent.cni.pending_deletes import PendingDeletes
 from ipamd.agent.cni.sandbox_wiring import SandboxWiring
 from ipamd.agent.eips.publish import ClaimPublisher
 from ipamd.agent.eips.wait import EipWait
+from ipamd.agent.fixed.wait import FixedWait
 from ipamd.agent.pods import errors
 from ipamd.core import model
-from ipamd.core.annotations import eip, networks
+from ipamd.core.annotations import eip, networks, vpc_ip
 from ipamd.core.cni import result
 from ipamd.core.cni.errors import CniError, Code
 from ipamd.core.cni.requests import AddRequest
@@ -44,6 +45,8 @@ class _Way:
     attempt: PendingAdd
     pod: PodView
     wants_eip: bool
+    wants_fixed: bool
+    """Whether its address is the one of its VpcIPClaim, and no other."""
     deadline: Deadline
 
     @property
@@ -66,6 +69,7 @@ class Add:
         waits: AddWaits,
         sandboxes: SandboxWiring,
         eips: EipWait,
+        fixed: FixedWait,
         announcer: ClaimPublisher,
     ) -> None:
         """Take what an ADD goes through, and who tells the Pod of its failure."""
@@ -73,6 +77,7 @@ class Add:
         self._waits = waits
         self._sandboxes = sandboxes
         self._eips = eips
+        self._fixed = fixed
         self._announcer = announcer
         self._listeners: list[Callable[[model.PodRef, str], None]] = []
 
@@ -115,9 +120,17 @@ class Add:
             pod = self._waits.for_pod(request.pod, deadline)
         with errors.step("reading the Pod's annotations"):
             wants_eip = _wants_eip(pod, exclusive=self._waits.gives_enis)
+            wants_fixed = _wants_fixed(pod)
         # What is queued to end an earlier sandbox of the same id must not end this one.
         self._queued_deletes.supersede(request.key)
-        return _Way(request=request, attempt=attempt, pod=pod, wants_eip=wants_eip, deadline=deadline)
+        return _Way(
+            request=request,
+            attempt=attempt,
+            pod=pod,
+            wants_eip=wants_eip,
+            wants_fixed=wants_fixed,
+            deadline=deadline,
+        )
 
     def _serve(self, way: _Way) -> result.PodInterface:
         try:
@@ -127,17 +140,23 @@ class Add:
                     self._waits.for_eip(way.attempt, way.key, way.pod.ref, way.deadline)
             way.attempt.check_deleted()
         except BaseException:
-            # The address of a Pod with EIP waits for the next attempt.
-            self._sandboxes.roll_back(way.key, way.attempt, may_hold=way.wants_eip, pod=way.pod)
+            # The address of a Pod with EIP, and a fixed one, wait for the next attempt.
+            may_hold = way.wants_eip or way.wants_fixed
+            self._sandboxes.roll_back(way.key, way.attempt, may_hold=may_hold, pod=way.pod)
             raise
         return _interface(pod)
 
     def _wired(self, way: _Way) -> PodWiring:
         """Give the Pod an address and wire it, once there is an address to have."""
         while True:
-            pod = self._sandboxes.wire(self._attachment(way), way.deadline, way.attempt)
+            attachment = self._attachment(way)
+            pod = self._sandboxes.wire(attachment, way.deadline, way.attempt)
             if pod is not None:
                 return pod
+            if way.wants_fixed:
+                with errors.step("waiting for its fixed address"):
+                    self._waits.for_fixed(way.attempt, attachment, way.deadline)
+                continue
             with errors.step("waiting for an address"):
                 self._waits.for_address(way.attempt, way.deadline, exclusive=way.exclusive)
 
@@ -150,6 +169,7 @@ class Add:
             awaits_eip=way.wants_eip and self._eips.wanted,
             eip_id=self._eips.eip_of(way.pod.ref) if way.wants_eip else "",
             exclusive=way.exclusive,
+            fixed_ip=self._fixed.ip_of(way.pod.ref) if way.wants_fixed else None,
         )
 
 
@@ -160,6 +180,17 @@ def _wants_eip(pod: PodView, *, exclusive: bool) -> bool:
         if not eip.wants_eip(pod):
             return False
         eip.request_of(pod)
+    except InvalidInputError as e:
+        raise CniError(Code.INVALID_CONFIG, e.message, advice=e.advice) from e
+    return True
+
+
+def _wants_fixed(pod: PodView) -> bool:
+    """Return whether the Pod has a fixed address; CniError (INVALID_CONFIG) when it asks wrongly."""
+    if not vpc_ip.wants_fixed_ip(pod):
+        return False
+    try:
+        vpc_ip.request_of(pod)
     except InvalidInputError as e:
         raise CniError(Code.INVALID_CONFIG, e.message, advice=e.advice) from e
     return True

@@ -1,4 +1,4 @@
-"""What an ADD may have to wait for: the API server's word on its Pod, an address, an EIP.
+"""What an ADD may have to wait for: the API server's word on its Pod, an address, a fixed one, an EIP.
 
 So many ADDs wait at once and no more, each on a thread of its own: other threads serve who need not wait.
 Thread safety: any number of threads may wait.
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from ipamd.agent.cni.pending_adds import PendingAdd
 from ipamd.agent.eips.wait import EipWait
 from ipamd.agent.exclusive.pool import ExclusivePool
+from ipamd.agent.fixed.wait import FixedWait
 from ipamd.agent.pods import errors
 from ipamd.agent.pods.source import PodSource
 from ipamd.agent.pool.pool import Pool
@@ -18,6 +19,7 @@ from ipamd.core import model
 from ipamd.core.errors import IpamError, TryAgainError
 from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.ledger import ledger
+from ipamd.core.ledger.acquisition import Attachment
 from ipamd.core.timing.deadline import Deadline
 from ipamd.runtime.concurrency_limit import ConcurrencyLimit
 from ipamd.runtime.request_threads import waits
@@ -26,7 +28,7 @@ from ipamd.runtime.request_threads import waits
 class AddWaits:
     """The waits of one node's ADDs."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - there is so much to wait for
         self,
         shared_ledger: SharedLedger,
         *,
@@ -34,6 +36,7 @@ class AddWaits:
         pool: Pool,
         exclusive_pool: ExclusivePool,
         eips: EipWait,
+        fixed: FixedWait,
         limit: ConcurrencyLimit,
     ) -> None:
         """Take what is waited for, and how many may wait."""
@@ -42,6 +45,7 @@ class AddWaits:
         self._pool = pool
         self._exclusive_pool = exclusive_pool
         self._eips = eips
+        self._fixed = fixed
         self._limit = limit
 
     def wake(self) -> None:
@@ -86,6 +90,18 @@ class AddWaits:
                 f"no {what} became free in time: {pool.waited_for()}",
                 advice=pool.advice() or f"raise {target} if this repeats",
             )
+
+    def for_fixed(self, attempt: PendingAdd, attachment: Attachment, deadline: Deadline) -> None:
+        """Wait until the Pod's fixed address may be had. Raises: as `FixedWait.wait`; TryAgainError."""
+        with self._slot("its fixed address"):
+            try:
+                self._fixed.wait(attachment, deadline, self._is_over(attempt, attachment.pod))
+            except IpamError:
+                attempt.check()
+                raise
+        attempt.check()
+        if self._is_leaving(attachment.pod):
+            raise TryAgainError("the Pod is going away, and gets no address any more")
 
     def for_eip(
         self, attempt: PendingAdd, key: model.SandboxKey, pod: model.PodRef, deadline: Deadline

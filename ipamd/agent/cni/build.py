@@ -17,6 +17,7 @@ from ipamd.agent.cni.status import Readiness
 from ipamd.agent.eips.build import NodeEips
 from ipamd.agent.enis import NodeEnis
 from ipamd.agent.exclusive.pool import ExclusivePool
+from ipamd.agent.fixed.build import NodeFixed
 from ipamd.agent.options import AgentSettings
 from ipamd.agent.pods.build import NodePods
 from ipamd.agent.pool.pool import Pool
@@ -78,6 +79,7 @@ def add(
     pool: Pool,
     exclusive_pool: ExclusivePool,
     eips: NodeEips,
+    fixed: NodeFixed,
 ) -> Add:
     """Return what serves ADD."""
 
@@ -104,10 +106,12 @@ def add(
             pool=pool,
             exclusive_pool=exclusive_pool,
             eips=eips.wait,
+            fixed=fixed.wait,
             limit=limit,
         ),
         sandboxes=wiring,
         eips=eips.wait,
+        fixed=fixed.wait,
         announcer=eips.publisher,
     )
 

@@ -132,7 +132,11 @@ class PoolExecutor:
     def _new_intent(self, action: pool.CreateEni, closed: frozenset[str], deadline: Deadline) -> Intent:
         """Choose the subnet and write down what is going to be asked for."""
         plan = self._plan()
-        subnet = plan.subnets.best(closed, deadline)
+        subnet = (
+            plan.subnets.named(action.subnet_id, deadline)
+            if action.subnet_id
+            else plan.subnets.best(closed, deadline)
+        )
         request = model.EniRequest(
             instance_id=plan.instance.instance_id,
             vpc_id=plan.instance.vpc_id,

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -27,6 +27,7 @@ from ipamd.core.ledger import ledger
 from ipamd.core.ledger.states import Assigned, Cooling, Held, Occupied, Unassigning
 from ipamd.core.timing.backoff import Backoff
 from ipamd.core.timing.boottime import LONG_AGO
+from ipamd.core.vpc_ip import room as fixed_room
 from ipamd.runtime.defects import Survive
 from ipamd.runtime.loop import Loop, LoopPace
 
@@ -77,8 +78,11 @@ class Pool:
         self._actions = actions
         self._guard = threading.Lock()
         self._waiting = 0
+        self._fixed_demand: Mapping[str, int] = {}
         self._last_release = LONG_AGO
-        self._writes = PoolWrites(shared_ledger.now, self._look_again)
+        self.writes = PoolWrites(shared_ledger.now)
+        """Whose turn an ENI is."""
+        self.writes.on_end(self._look_again)
         self._loop = Loop(
             "pool",
             self._round,
@@ -89,8 +93,8 @@ class Pool:
     def start(self) -> None:
         """Begin the rounds; ENI creations that a crash cut short come first."""
         for intent in self._actions.unfinished():
-            self._writes.grow(CREATION, 1, partial(self._actions.resume, intent))
-        self._writes.start()
+            self.writes.grow(CREATION, 1, partial(self._actions.resume, intent))
+        self.writes.start()
         self._loop.start()
 
     def stop(self, timeout: float) -> bool:
@@ -99,7 +103,7 @@ class Pool:
         Return whether they have ended.
         """
         self._loop.stop(None)
-        return self._writes.stop(timeout)
+        return self.writes.stop(timeout)
 
     def trigger(self) -> None:
         """Have a round made now."""
@@ -117,6 +121,16 @@ class Pool:
             with self._guard:
                 self._waiting -= 1
 
+    def make_room(self, demand: Mapping[str, int]) -> None:
+        """Have room on ENIs for so many fixed addresses by subnet, until the next call says otherwise."""
+        if demand != self._fixed_demand:
+            self._fixed_demand = dict(demand)
+            self.trigger()
+
+    def no_room(self, subnet_id: str) -> str:
+        """Return why there will be no room for a fixed address in a subnet; empty while there may be."""
+        return fixed_room.obstacle(self.facts(), subnet_id)
+
     @property
     def terms(self) -> PoolTerms:
         """What the pool has to keep to; ENIs that are not ours take their share of the limit."""
@@ -126,11 +140,11 @@ class Pool:
     def activity(self) -> str:
         """What the pool is doing or waiting for; empty when it is content."""
         frozen = ["frozen by an operator"] if self._freeze.since is not None else []
-        return "; ".join(frozen + self._writes.activity())
+        return "; ".join(frozen + self.writes.activity())
 
     def obstacle(self) -> IpamError | None:
         """Return why no address will come to a Pod that waits now; None when waiting may help."""
-        if self._writes.arriving():
+        if self.writes.arriving():
             return None
         return obstacle(
             self.facts(),
@@ -146,7 +160,7 @@ class Pool:
 
         What cools or is held becomes free by itself; what waits for its EIP to be unbound perhaps never.
         """
-        shared_ledger = self._shared_ledger.current.shared
+        shared_ledger = self._shared_ledger.current.pooled
         if shared_ledger.available or shared_ledger.in_state(Assigned, Occupied, Cooling, Held):
             return []
         if pool.wanted(self.facts()) <= 0:
@@ -164,7 +178,7 @@ class Pool:
             return activity
         if pool.room(self.facts()) > 0:
             return "the cloud has not been asked for more addresses yet"
-        shared_ledger = self._shared_ledger.current.shared
+        shared_ledger = self._shared_ledger.current.pooled
         cooling, held = (
             len(pool.coming_free(shared_ledger, self._shared_ledger.now())),
             len(shared_ledger.in_state(Held)),
@@ -176,7 +190,7 @@ class Pool:
 
     def refusals(self) -> list[IpamError]:
         """Return what was refused, the cloud's own words first: they carry its code and RequestId."""
-        return self._writes.refusals()
+        return self.writes.refusals()
 
     def _pause(self) -> float:
         expiry = ledger.next_expiry(self._shared_ledger.current)
@@ -196,14 +210,16 @@ class Pool:
         self._shared_ledger.note(
             lambda shared_ledger: ledger.expire(shared_ledger, cooldown, self._shared_ledger.now())
         )
-        self._writes.growth.keep_only({CREATION, *self._enis.enis, *self._actions.subnet_ids})
-        self._writes.returns.keep_only(set(self._enis.enis))
+        self.writes.growth.keep_only({CREATION, *self._enis.enis, *self._actions.subnet_ids})
+        self.writes.returns.keep_only(set(self._enis.enis))
         if not self._enis.are_known:
             # Whoever does not know what the node has would order it once more.
-            if not self._writes.growth.is_closed(CREATION):
-                self._writes.grow(CREATION, 0, self._actions.look)
+            if not self.writes.growth.is_closed(CREATION):
+                self.writes.grow(CREATION, 0, self._actions.look)
             return
-        actions = pool.plan(self.facts(), self._shared_ledger.now())
+        facts, demand = self.facts(), self._fixed_demand
+        actions: list[pool.Action] = [*fixed_room.made(facts, demand)]
+        actions += pool.plan(fixed_room.reserved(facts, demand), self._shared_ledger.now())
         if self._freeze.since is not None:
             # Holds may end for Pods that wait: that is the node's own, and asks nothing of the cloud.
             actions = [action for action in actions if isinstance(action, pool.ShortenHolds)]
@@ -212,11 +228,11 @@ class Pool:
         for action in actions:
             match action:
                 case pool.AssignIps():
-                    self._writes.grow(action.eni_id, action.count, partial(self._actions.assign, action))
+                    self.writes.grow(action.eni_id, action.count, partial(self._actions.assign, action))
                 case pool.CreateEni():
-                    refused = frozenset(filter(self._writes.growth.is_closed, self._actions.subnet_ids))
+                    refused = frozenset(filter(self.writes.growth.is_closed, self._actions.subnet_ids))
                     create = partial(self._create, action, self._closed_subnets() | refused)
-                    self._writes.grow(CREATION, action.count, create)
+                    self.writes.grow(CREATION, action.count, create)
                 case pool.ShortenHolds():
                     log.info("Pods wait for an address: %s are held no longer", ", ".join(action.ips))
                     self._shorten_holds(action)
@@ -228,12 +244,12 @@ class Pool:
     def facts(self) -> pool.PoolFacts:
         """Return what is planned by: what there is, what comes, what is refused."""
         # Before the ledger: what comes meanwhile is then counted twice, and ordered once.
-        arriving = self._writes.arriving()
-        shared_ledger = self._shared_ledger.current.shared
+        arriving = self.writes.arriving()
+        shared_ledger = self._shared_ledger.current.pooled
         terms = self.terms
         with self._guard:
             waiting = self._waiting
-        known = Counter(address.eni_id for address in shared_ledger.addresses.values())
+        known = Counter(address.eni_id for address in self._shared_ledger.current.addresses.values())
         return pool.PoolFacts(
             ledger=shared_ledger,
             enis=tuple(self._room(known[eni.eni_id], eni, arriving) for eni in self._enis.enis.values()),
@@ -243,7 +259,7 @@ class Pool:
             arriving=sum(arriving.values()),
             creating=CREATION in arriving,
             closed_subnets=self._closed_subnets(),
-            may_create=not self._writes.growth.is_closed(CREATION),
+            may_create=not self.writes.growth.is_closed(CREATION),
             last_release=self._last_release,
         )
 
@@ -256,8 +272,8 @@ class Pool:
             # An ENI that cannot carry Pods takes a slot of the instance and has no room.
             addresses=known + eni.unusable + arriving.get(eni_id, 0) if usable else self._full,
             busy=eni_id in arriving,
-            refused=self._writes.growth.is_closed(eni_id),
-            keeps=self._writes.returns.is_closed(eni_id),
+            refused=self.writes.growth.is_closed(eni_id),
+            keeps=self.writes.returns.is_closed(eni_id),
             broken=eni.is_broken,
         )
 
@@ -272,12 +288,12 @@ class Pool:
         return frozenset(subnet_id for subject, subnet_id in subjects.items() if self._is_full(subject))
 
     def _is_full(self, subject: str) -> bool:
-        error = self._writes.growth.error(subject)
+        error = self.writes.growth.error(subject)
         full = isinstance(error, CloudError) and error.kind is CloudErrorKind.SUBNET_FULL
-        return full and self._writes.growth.is_closed(subject)
+        return full and self.writes.growth.is_closed(subject)
 
     def _create(self, action: pool.CreateEni, closed: frozenset[str]) -> None:
-        self._writes.growth.succeeded(self._actions.create(action, closed))
+        self.writes.growth.succeeded(self._actions.create(action, closed))
 
     def _shorten_holds(self, action: pool.ShortenHolds) -> None:
         self._shared_ledger.note(
@@ -292,11 +308,11 @@ class Pool:
     def _give_back_retired(self) -> None:
         """Have every retired address unassigned: those of this round, and those that a crash left."""
         retired: dict[str, tuple[str, ...]] = {}
-        for address in self._shared_ledger.current.shared.in_state(Unassigning):
-            if not self._writes.returns.is_closed(address.eni_id):
+        for address in self._shared_ledger.current.pooled.in_state(Unassigning):
+            if not self.writes.returns.is_closed(address.eni_id):
                 retired[address.eni_id] = (*retired.get(address.eni_id, ()), address.ip)
         for eni_id, ips in retired.items():
-            self._writes.give_back(eni_id, partial(self._actions.unassign, eni_id, ips))
+            self.writes.give_back(eni_id, partial(self._actions.unassign, eni_id, ips))
 
     def _look_again(self) -> None:
         """Have whoever waits for an address, and the pool itself, look again: a cloud write has ended."""

@@ -78,6 +78,19 @@ class SubnetChoice:
             )
         return subnet
 
+    def named(self, subnet_id: str, deadline: Deadline) -> model.Subnet:
+        """Return this subnet, for an ENI that a fixed address needs. Raises: CloudError; TryAgainError."""
+        zone = self._instance().zone
+        found = self._existing((subnet_id,), deadline)
+        self._seen(found)
+        if pool.choose_subnet(found, zone, frozenset()) is None:
+            raise TryAgainError(
+                f"{subnet_id} cannot take another ENI of this node in zone {zone}: "
+                f"{_described(found, frozenset())}",
+                advice="free addresses there, or let the Pod run on a node that has an ENI there",
+            )
+        return found[0]
+
     def _existing(self, subnet_ids: tuple[str, ...], deadline: Deadline) -> list[model.Subnet]:
         """Ask for the subnets; the cloud refuses the whole question for one that does not exist."""
         try:

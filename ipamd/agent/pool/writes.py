@@ -4,9 +4,10 @@ A subject is an ENI, or the creation of one. A few workers carry the writes out.
 while, so that it is not asked again at once.
 """
 
+import contextlib
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
@@ -32,9 +33,9 @@ class PoolWrites:
     Thread safety: any thread may call any public method.
     """
 
-    def __init__(self, clock: Callable[[], float], on_end: Callable[[], None]) -> None:
-        """Take the clock of the pauses after failures, and who hears of the end of each write."""
-        self._on_end = on_end
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """Take the clock of the pauses after failures."""
+        self._listeners: list[Callable[[], None]] = []
         self._guard = threading.Lock()
         self._arriving: dict[str, int] = {}  # by subject: how many addresses it will bring
         self.growth = FailureCache(clock=clock, random=chance.fraction)
@@ -42,6 +43,10 @@ class PoolWrites:
         """Of giving back: that an ENI must keep an address does not say that it cannot have another."""
         self._jobs = JobQueue()
         self._workers = Workers("pool-worker", _WORKERS, self._jobs, do_job, policy=OF_JOBS)
+
+    def on_end(self, listener: Callable[[], None]) -> None:
+        """Have `listener` hear of the end of each write; before the start."""
+        self._listeners.append(listener)
 
     def start(self) -> None:
         """Let the workers begin."""
@@ -52,14 +57,14 @@ class PoolWrites:
         return self._workers.stop(timeout)
 
     def arriving(self) -> dict[str, int]:
-        """Return what is under way: how many addresses each will bring, 0 for what is given back."""
+        """Return what is under way: how many addresses each will bring to the pool, 0 for all else."""
         with self._guard:
             return dict(self._arriving)
 
     def activity(self) -> list[str]:
         """Return in words what is under way, and what was refused."""
         under_way = [
-            f"{count} addresses for {what}" if count else f"giving addresses of {what} back"
+            f"{count} addresses for {what}" if count else f"a change of {what}"
             for what, count in self.arriving().items()
         ]
         errors = [*self.growth.errors().items(), *self.returns.errors().items()]
@@ -104,6 +109,23 @@ class PoolWrites:
             note_defect()
             failures.failed(subject, IpamError(f"a defect of the agent: {type(e).__name__}"))
         finally:
-            with self._guard:
-                del self._arriving[subject]
-            self._on_end()
+            self._end(subject)
+
+    @contextlib.contextmanager
+    def turn(self, eni_id: str) -> Iterator[bool]:
+        """Yield whether an ENI may be asked for something inside the block: the cloud takes one at a time."""
+        with self._guard:
+            is_free = eni_id not in self._arriving
+            if is_free:
+                self._arriving[eni_id] = 0
+        try:
+            yield is_free
+        finally:
+            if is_free:
+                self._end(eni_id)
+
+    def _end(self, subject: str) -> None:
+        with self._guard:
+            del self._arriving[subject]
+        for listener in self._listeners:
+            listener()

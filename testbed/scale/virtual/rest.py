@@ -14,8 +14,9 @@ from testbed.scale.virtual.timeline import Timeline
 LOOK = "DescribeNetworkInterfaces"
 LOOK_INTERVAL = 30.0
 """Default of --cloud-check-interval; checked by a test."""
-WATCHES = 5
-"""Of an agent: its Pods, claims and Node, ConfigMap ip-masq-agent-config, ServiceCIDRs; checked by a test."""
+WATCHES = 6
+"""Of an agent: its Pods, EIPClaims, VpcIPClaims and Node, ConfigMap ip-masq-agent-config, ServiceCIDRs; checked
+by a test."""
 _CALL_SECONDS = 30.0
 _SETTLED = 900.0
 """Seconds after which the agents have found their pace."""

@@ -1,0 +1,139 @@
+"""Keeps fixed addresses where the claims want them: does what `ipamd.core.vpc_ip.attach_plan` decides.
+
+What fails is told to claim and Pod. How it is repeated, and how often: `ipamd.runtime.due_actions`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from ipamd import logs
+from ipamd.agent.fixed.assign import FixedAssignment
+from ipamd.agent.fixed.give_back import FixedReturn
+from ipamd.agent.fixed.plan import AttachPlan
+from ipamd.agent.fixed.publish import VpcIpPublisher
+from ipamd.agent.pool.pool import Pool
+from ipamd.agent.shared_ledger import SharedLedger
+from ipamd.core.errors import IpamError, TryAgainError
+from ipamd.core.vpc_ip import attach_plan
+from ipamd.core.vpc_ip.attach_plan import (
+    AssignFixed,
+    LetGo,
+    MakeRoom,
+    PublishAssigned,
+    ReclaimFixed,
+    UnassignFixed,
+    WithdrawBinding,
+)
+from ipamd.runtime.due_actions import DueActions, Work
+from ipamd.runtime.metric import Metric, gauge
+
+_WORKERS: Final = 2
+"""An ENI is asked for one thing at a time, and a node has a few of them."""
+
+
+class FixedReconciler:
+    """The fixed addresses of one node. Thread safety: any thread may call any public method."""
+
+    def __init__(
+        self,
+        plan: AttachPlan,
+        *,
+        assignment: FixedAssignment,
+        giving_back: FixedReturn,
+        pool: Pool,
+        shared_ledger: SharedLedger,
+        announcer: VpcIpPublisher,
+    ) -> None:
+        """Take what says what is due, who acts, whose clock it goes by, and who tells of failures."""
+        self._plan = plan
+        self._assignment = assignment
+        self._giving_back = giving_back
+        self._pool = pool
+        self._shared_ledger = shared_ledger
+        self._announcer = announcer
+        work = Work(
+            due=self._due,
+            subject_of=attach_plan.claim_uid_of,
+            execute=self._execute,
+            failed=self._failed,
+            ended=shared_ledger.wake,
+            about=lambda action: logs.about(**_told_of(action)),
+        )
+        self._actions: DueActions[attach_plan.Action] = DueActions(
+            "attach", "fixed address", work, workers=_WORKERS, clock=shared_ledger.now
+        )
+
+    def start(self) -> None:
+        """Begin to compare and act."""
+        self._actions.start()
+
+    def stop(self, timeout: float) -> bool:
+        """End; actions under way are waited for, and resumed by the next start if they take longer.
+
+        Return whether they have ended.
+        """
+        return self._actions.stop(timeout)
+
+    def trigger(self) -> None:
+        """Have ledger and claims compared now."""
+        self._actions.trigger()
+
+    def error(self, claim_uid: str) -> IpamError | None:
+        """Return why the last action for a claim failed, None after a success."""
+        return self._actions.error(claim_uid)
+
+    def told(self) -> Mapping[str, str]:
+        """Return the last failures by claim UID, for people: what to do is in it, and when it comes again."""
+        return self._actions.told()
+
+    def metrics(self) -> Iterator[Metric]:
+        """Yield how many fixed addresses there are, and how much has failed."""
+        yield gauge(
+            "tke_eni_fixed_addresses",
+            "Fixed private addresses (VpcIPClaim) at ENIs of the node, used, held or on their way.",
+            len(self._shared_ledger.current.fixed),
+        )
+        yield gauge(
+            "tke_eni_fixed_addresses_failing",
+            "VpcIPClaims of the node whose address could not be assigned or given back.",
+            len(self._actions.errors()),
+        )
+
+    def _due(self) -> Sequence[attach_plan.Action] | None:
+        due = self._plan.due()
+        if due is None:
+            return None
+        self._giving_back.keep_only(due.claims)
+        return due.actions
+
+    def _execute(self, action: attach_plan.Action) -> None:
+        match action:
+            case AssignFixed():
+                self._assignment.assign(action)
+            case PublishAssigned():
+                self._assignment.announce(action)
+            case ReclaimFixed():
+                self._assignment.reclaim(action)
+            case LetGo():
+                self._giving_back.let_go(action)
+            case UnassignFixed():
+                self._giving_back.unassign(action)
+            case WithdrawBinding():
+                self._giving_back.withdraw(action.claim)
+            case MakeRoom():
+                # The pool has been told; it says why there will be none.
+                why = self._pool.no_room(action.subnet_id)
+                if why:
+                    raise TryAgainError(f"there is no room for it: {why}")
+
+    def _failed(self, action: attach_plan.Action, error: IpamError) -> None:
+        if isinstance(action, AssignFixed):
+            self._announcer.failed(action.claim, action.pod, error)
+
+
+def _told_of(action: attach_plan.Action) -> dict[str, str]:
+    """Return what the log says that an action is about."""
+    if isinstance(action, LetGo | UnassignFixed):
+        pod = action.address.pod
+        return {"eni": action.address.eni_id} | ({"namespace": pod.namespace, "pod": pod.name} if pod else {})
+    return {"claim": str(action.claim)}

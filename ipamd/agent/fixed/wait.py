@@ -1,0 +1,104 @@
+"""The part of ADD that waits for the Pod's fixed address; the work is done by controller and reconciler.
+
+It ends when the address is at the node for this Pod, when it cannot be without a person's doing, when the
+sandbox was taken away, or when the time is over; each end says what is the matter.
+Thread safety: any number of threads may wait.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ipamd.agent.fixed.claims import VpcIpClaimSource
+from ipamd.agent.fixed.reconciler import FixedReconciler
+from ipamd.agent.shared_ledger import SharedLedger
+from ipamd.core import model
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cni.errors import CniError, Code
+from ipamd.core.errors import IpamError, TryAgainError
+from ipamd.core.ledger.acquisition import Attachment, resumable
+from ipamd.core.ledger.ledger import Ledger
+from ipamd.core.timing.deadline import Deadline
+from ipamd.core.vpc_ip import attach_plan
+from ipamd.core.vpc_ip.vpcipclaim import VpcIpClaim
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixedWait:
+    """Waits for fixed addresses of Pods of one node."""
+
+    node: str
+    zone: Callable[[], str]
+    """Where the node is."""
+    shared_ledger: SharedLedger
+    claims: VpcIpClaimSource
+    reconciler: FixedReconciler
+
+    def ip_of(self, pod: model.PodRef) -> str:
+        """Return the address that the Pod may have, as far as the watch knows; empty while it has none."""
+        return attach_plan.fixed_ip(self.claims.known(pod), pod)
+
+    def wait(self, attachment: Attachment, deadline: Deadline, given_up: Callable[[], bool]) -> None:
+        """Return when the Pod's address may be given to the sandbox, or nobody waits for it any more.
+
+        Raises: TryAgainError and CniError (TRY_AGAIN) with what is waited for or was refused.
+        """
+        pod = attachment.pod
+        refused: list[IpamError] = []
+
+        def settled(ledger: Ledger) -> bool:
+            claim = self.claims.known(pod)
+            if _is_ready(ledger, attachment, attach_plan.fixed_ip(claim, pod)) or given_up():
+                return True
+            refusal = self._refusal(claim)
+            refused[:] = [refusal] if refusal is not None else []
+            return bool(refused)
+
+        in_time = self.shared_ledger.wait(settled, deadline)
+        if refused:
+            raise CniError(Code.TRY_AGAIN, refused[0].message, advice=refused[0].advice)
+        if not in_time:
+            raise TryAgainError(
+                f"its fixed address is not at the node in time: it waits for {self.waited_for(pod)}",
+                advice="it goes on in the background and the next ADD finds it",
+            )
+
+    def waited_for(self, pod: model.PodRef) -> str:
+        """Say in words what a Pod without its fixed address waits for."""
+        claim = self.claims.known(pod)
+        if claim is None and not self.claims.has_synced:
+            why = self.claims.problem or "the API server has not answered yet"
+            return f"the VpcIPClaims of this node, which are not known: {why}"
+        waiting = attach_plan.waited_for(claim, pod, self.node)
+        if not waiting and claim is not None and claim.address is not None:
+            waiting = f"the cloud to assign {claim.address.ip}"
+        last = self.reconciler.error(claim.uid) if claim is not None else None
+        return f"{waiting} (last attempt: {last})" if last else waiting
+
+    def _refusal(self, claim: VpcIpClaim | None) -> IpamError | None:
+        """Return what stands in the way until a person acts; None while waiting may help."""
+        if claim is None or claim.deleting:
+            return None
+        if misplaced := self._misplaced(claim):
+            return misplaced
+        if refused := attach_plan.refusal(claim):
+            return TryAgainError(f"its VpcIPClaim cannot be served: {refused}")
+        last = self.reconciler.error(claim.uid)
+        return last if isinstance(last, CloudError) and last.kind.policy.retry_after else None
+
+    def _misplaced(self, claim: VpcIpClaim) -> IpamError | None:
+        """Return why the address can never be at this node: an ENI is in the zone of its CVM."""
+        address, zone = claim.address, self.zone()
+        if address is None or not address.zone or not zone or address.zone == zone:
+            return None
+        return TryAgainError(
+            f"its fixed address {address.ip} is in {address.subnet_id} in zone {address.zone}, and node "
+            f"{self.node} is in zone {zone}",
+            advice=f"delete the Pod, so that it is scheduled to a node in {address.zone} (tke-eni's webhook "
+            f"sees to that), or delete its VpcIPClaim {claim} to have another address",
+        )
+
+
+def _is_ready(ledger: Ledger, attachment: Attachment, ip: str) -> bool:
+    address = ledger.addresses.get(ip)
+    # What the claim says may have changed since the ADD has read it: it reads it again.
+    return address is not None and resumable(address, attachment.with_fixed_ip(ip))
