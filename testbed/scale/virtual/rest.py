@@ -15,8 +15,8 @@ LOOK = "DescribeNetworkInterfaces"
 LOOK_INTERVAL = 30.0
 """Default of --cloud-check-interval; checked by a test."""
 WATCHES = 6
-"""Of an agent: its Pods, EIPClaims, VpcIPClaims and Node, ConfigMap ip-masq-agent-config, ServiceCIDRs; checked
-by a test."""
+"""Of an agent: its Pods, EIPClaims, VpcIPClaims and Node, ConfigMap ip-masq-agent-config, ServiceCIDRs;
+checked by a test."""
 _CALL_SECONDS = 30.0
 _SETTLED = 900.0
 """Seconds after which the agents have found their pace."""
