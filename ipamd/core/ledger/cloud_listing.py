@@ -160,7 +160,9 @@ def _found(now: Boottime) -> Cooling:
 def _seen(
     address: Address, eni_id: str, entry: model.EniAddress, *, loose: frozenset[str], now: Boottime
 ) -> Address:
-    address = _marked(replace(address, eni_id=eni_id, missing_since=None), entry, now)
+    # One on its way is listed, and of no use yet.
+    missing = None if entry.state is model.IpState.AVAILABLE else address.missing_since
+    address = _marked(replace(address, eni_id=eni_id, missing_since=missing), entry, now)
     listed = _listed_binding(entry)
     if isinstance(address.state, Unassigning | Unbinding):
         return address

@@ -61,11 +61,9 @@ def listed(current, *entries):
     return cloud_listing.observe(current, listing, NOW + 1).ledger
 
 
-def entry(ip=IP, *, fixed=UID, eip_id=""):
+def entry(ip=IP, *, fixed=UID, state=model.IpState.AVAILABLE):
     description = address_description(fixed) if fixed else ""
-    return model.EniAddress(
-        ip=ip, primary=False, state=model.IpState.AVAILABLE, eip_id=eip_id, description=description
-    )
+    return model.EniAddress(ip=ip, primary=False, state=state, description=description)
 
 
 def test_it_is_recorded_before_it_is_asked_for_and_given_to_nobody_until_it_is_listed():
@@ -77,6 +75,12 @@ def test_a_listing_confirms_what_a_crash_has_left_unknown():
     current = listed(begun(), entry())
 
     assert given(current, asks()).address.ip == IP
+
+
+def test_while_it_is_on_its_way_it_is_listed_and_of_no_use():
+    current = listed(begun(), entry(state=model.IpState.PENDING))
+
+    assert given(current, asks()).address is None
 
 
 def test_one_that_is_refused_for_certain_leaves_nothing():
