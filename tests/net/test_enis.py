@@ -1,3 +1,4 @@
+import re
 import threading
 import time
 
@@ -16,14 +17,18 @@ def ensure_eni(world, mac):
     return world.on_node(lambda: world.dataplane.ensure_eni(mac, GATEWAY))
 
 
+_CARRIER = re.compile(r"NO-CARRIER,|,LOWER_UP| state \w+| linkdown\b")
+"""What the kernel says of a link's carrier, some time after its other end came or went."""
+
+
 def state(world):
     """Return all that the data plane may have written, as the tools of an operator show it."""
     return [
-        world.node.run(*command.split())
+        _CARRIER.sub("", world.node.run(*command.split()))
         for command in (
             "nft -a list ruleset",
             "ip rule",
-            "ip route show table all",
+            "ip -4 route show table all",
             "ip -o link",
             "ip -4 -o address",
         )

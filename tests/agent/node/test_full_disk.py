@@ -165,7 +165,7 @@ def rebooted(node, *sandboxes):
 
 
 def test_an_agent_that_starts_after_a_reboot_on_a_full_disk_serves_and_gives_no_address_twice(node):
-    node.begin()
+    node.begin("--ip-hold=60s")
     pod, before = node.pod_and_sandbox("back")
     first = ip_of(node.call("add", before)[1])
     node.stop(node.agent)

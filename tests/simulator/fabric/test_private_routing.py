@@ -1,7 +1,9 @@
 """Packets inside the VPC: between CVMs, to secondary addresses, to the services, and nowhere else."""
 
 import functools
+import itertools
 import socket
+import statistics
 import subprocess
 import threading
 import time
@@ -23,13 +25,15 @@ def test_two_cvms_talk_with_their_private_addresses(lab):
 
 
 def test_neighbours_are_found_without_the_kernel_s_proxy_delay(lab):
+    """It is up to 0.8 s, at random; of so many first packets half are quicker on a busy machine too."""
     cvms = [lab.cvm(number) for number in (10, 20, 30, 40)]
 
-    start = time.monotonic()
-    for other in cvms[1:]:
-        assert lab.ping(cvms[0].netns, other.ip)
+    def seconds(one, other):
+        start = time.monotonic()
+        assert lab.ping(one.netns, other.ip)
+        return time.monotonic() - start
 
-    assert time.monotonic() - start < 0.3
+    assert statistics.median(seconds(*pair) for pair in itertools.permutations(cvms, 2)) < 0.15
 
 
 def test_a_secondary_address_needs_no_address_on_the_link(lab):
