@@ -14,7 +14,7 @@ from types import MappingProxyType
 from ipamd.core import model, tags
 from ipamd.core.errors import IpamError
 from ipamd.core.ledger.ledger import Ledger
-from ipamd.core.ledger.states import Address, Assigned
+from ipamd.core.ledger.states import Address, Assigned, Unassigning
 from ipamd.net.dataplane import DataPlane
 from ipamd.net.model import EniLink
 from ipamd.runtime.metric import Metric, gauges
@@ -93,9 +93,9 @@ class ExclusiveEnis:
                 )
                 for eni in listed
             }
-            recorded = {address.eni_id for address in ledger.addresses.values()}
+            recorded = {address.eni_id: address for address in ledger.addresses.values()}
             kept = {
-                eni_id: _unlisted(eni)
+                eni_id: _unlisted(eni, is_leaving=isinstance(recorded[eni_id].state, Unassigning))
                 for eni_id, eni in self.enis.items()
                 if eni_id not in found and eni_id in recorded
             }
@@ -153,8 +153,8 @@ class ExclusiveEnis:
             self._database.put_fact(EXCLUSIVE_ENIS, content)
 
 
-def _unlisted(eni: ExclusiveEni) -> ExclusiveEni:
-    if eni.is_listed:
+def _unlisted(eni: ExclusiveEni, *, is_leaving: bool) -> ExclusiveEni:
+    if eni.is_listed and not is_leaving:
         log.error("ENI %s: the cloud does not list it at this node any more", eni.eni_id)
     return ExclusiveEni(
         eni_id=eni.eni_id, mac=eni.mac, subnet_id=eni.subnet_id, gateway=eni.gateway, is_listed=False

@@ -5,7 +5,7 @@ Pods + min and Pods + max (TKE's `--eni-min-warm-target`, `--eni-max-warm-target
 surplus goes back one by one (document 457/43554, "exclusive ENI": about one in two minutes).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.ledger.ledger import Ledger
@@ -23,6 +23,11 @@ class EniTargets:
     release_interval: float = 120.0
     """Seconds between two ENIs given back."""
 
+    @property
+    def none(self) -> "EniTargets":
+        """The same for a node that is to have none: nothing is ordered, and what is left goes back."""
+        return replace(self, min_warm=0, max_warm=0)
+
     def __post_init__(self) -> None:
         """Refuse targets that contradict themselves."""
         if self.min_warm < 0 or self.max_warm < self.min_warm:
@@ -30,10 +35,6 @@ class EniTargets:
                 f"warm ENIs: min is {self.min_warm}, max is {self.max_warm}",
                 advice="choose --eni-min-warm-target and --eni-max-warm-target with 0 <= min <= max",
             )
-
-
-NONE = EniTargets(min_warm=0, max_warm=0)
-"""Where the mode is off: nothing is ordered, and what is left of it goes back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,7 @@ Action = CreateExclusiveEni | RemoveEni | ShortenHolds
 
 def plan(facts: ExclusiveFacts, now: Boottime) -> list[Action]:
     """Return what to do now; empty when content."""
-    if wanted(facts) - facts.creating > 0:
+    if wanted(facts) - facts.creating > 0 and not excess(facts):
         return _grow(facts, now)
     return _shrink(facts, now)
 
@@ -87,6 +88,11 @@ def wanted(facts: ExclusiveFacts) -> int:
 def room(facts: ExclusiveFacts) -> int:
     """Return how many more the instance can take."""
     return max(0, facts.limit - facts.enis)
+
+
+def excess(facts: ExclusiveFacts) -> int:
+    """Return how many free ENIs there are over the limit, which may have been lowered."""
+    return max(0, min(len(facts.ledger.available_enis) - facts.waiting, facts.enis - facts.limit))
 
 
 def _grow(facts: ExclusiveFacts, now: Boottime) -> list[Action]:
@@ -111,7 +117,8 @@ def _give_way(facts: ExclusiveFacts, now: Boottime) -> list[Action]:
 
 
 def _shrink(facts: ExclusiveFacts, now: Boottime) -> list[Action]:
-    surplus = len(facts.ledger.available_enis) - facts.waiting - facts.targets.max_warm
+    over_target = len(facts.ledger.available_enis) - facts.waiting - facts.targets.max_warm
+    surplus = max(over_target, excess(facts))
     if surplus <= 0 or now - facts.last_release < facts.targets.release_interval:
         return []
     idle = min(

@@ -84,13 +84,21 @@ def test_what_is_surplus_goes_one_by_one_the_longest_idle_first():
 
 
 def test_without_the_mode_all_that_is_free_goes_back():
-    assert exclusive_pool.plan(facts(enis(5), targets=exclusive_pool.NONE), NOW) == [
+    assert exclusive_pool.plan(facts(enis(5), targets=EniTargets().none), NOW) == [
         RemoveEni(eni_id="eni-10", ip="10.0.1.10")
     ]
-    assert exclusive_pool.plan(facts(enis(), targets=exclusive_pool.NONE, limit=0), NOW) == []
+    assert exclusive_pool.plan(facts(enis(), targets=EniTargets().none, limit=0), NOW) == []
 
 
 @pytest.mark.parametrize(("least", "most"), [(-1, 0), (2, 1)])
 def test_targets_that_contradict_themselves_are_refused(least, most):
     with pytest.raises(InvalidInputError, match=f"min is {least}, max is {most}"):
         EniTargets(min_warm=least, max_warm=most)
+
+
+def test_free_enis_over_a_limit_that_was_lowered_go_back_whatever_the_targets_say():
+    lowered = facts(enis(5, 9), limit=1, targets=EniTargets(min_warm=3, max_warm=3))
+    assert exclusive_pool.plan(lowered, NOW) == [RemoveEni(eni_id="eni-11", ip="10.0.1.11")]
+    assert exclusive_pool.plan(replace(lowered, limit=2), NOW) == []
+    assert exclusive_pool.plan(replace(lowered, waiting=2), NOW) == [], "two Pods wait for them"
+    assert exclusive_pool.plan(replace(lowered, last_release=NOW - 1), NOW) == []

@@ -40,9 +40,16 @@ def pool(
         return replace(like.plan(), exclusive=True)
 
     def terms() -> ExclusiveTerms:
-        quota = facts.current.limits.extended if settings.direct_eni else 0
+        if not settings.direct_eni:
+            return ExclusiveTerms(quota=0, targets=settings.eni_targets)
+        chosen = like.config.current
         return ExclusiveTerms(
-            quota=quota, targets=settings.eni_targets, disabled_by=like.pool.terms.disabled_by
+            quota=facts.current.limits.extended,
+            most=chosen.most_direct_enis,
+            targets=replace(
+                settings.eni_targets, min_warm=chosen.min_warm_enis, max_warm=chosen.max_warm_enis
+            ),
+            disabled_by=like.pool.terms.disabled_by,
         )
 
     made = ExclusivePool(

@@ -47,6 +47,8 @@ class ExclusiveTerms:
     quota: int
     """Extended ENIs that the instance takes; 0 where the mode is off."""
     targets: EniTargets
+    most: int | None = None
+    """So many of them at most, by the node's configuration; None: as many as the instance takes."""
     disabled_by: str = ""
     """Who says that the node is to have nothing for Pods; empty when nobody does."""
 
@@ -116,7 +118,8 @@ class ExclusivePool:
     def limit(self) -> int:
         """How many ENIs Pods of this node may have; others' share is taken off."""
         terms = self._terms()
-        return 0 if terms.disabled_by else max(0, terms.quota - self._enis.foreign)
+        room = 0 if terms.disabled_by else max(0, terms.quota - self._enis.foreign)
+        return room if terms.most is None else min(room, terms.most)
 
     @property
     def is_on(self) -> bool:
@@ -127,7 +130,7 @@ class ExclusivePool:
     def targets(self) -> EniTargets:
         """How many ENIs wait for Pods."""
         terms = self._terms()
-        return terms.targets if terms.quota and not terms.disabled_by else exclusive_pool.NONE
+        return terms.targets if terms.quota and not terms.disabled_by else terms.targets.none
 
     @property
     def activity(self) -> str:

@@ -132,6 +132,9 @@ def of_flags(settings: AgentSettings) -> Layer:
         "maxWarmTarget": sourced(settings.targets.max_warm, "--ip-max-warm-target"),
         "syncSecurityGroups": sourced(settings.sync_security_groups, "--sync-security-groups"),
     }
+    if settings.direct_eni:
+        layer["minWarmENITarget"] = sourced(settings.eni_targets.min_warm, "--eni-min-warm-target")
+        layer["maxWarmENITarget"] = sourced(settings.eni_targets.max_warm, "--eni-max-warm-target")
     if settings.security_groups:
         layer["securityGroups"] = sourced(list(settings.security_groups), "--security-groups")
     if settings.pod_subnets:

@@ -147,6 +147,23 @@ FIELDS: Final[Mapping[str, Field]] = {
             MOST_ADDRESSES,
             "max-ip-per-route-eni",
         ),
+        _whole(
+            "maxDirectENI", "at most this many ENIs for single Pods", 0, MOST_ENIS, "direct-eni-max-attach"
+        ),
+        _whole(
+            "minWarmENITarget",
+            "at least this many ENIs that wait for single Pods",
+            0,
+            MOST_ENIS,
+            "direct-eni-min-warm-target",
+        ),
+        _whole(
+            "maxWarmENITarget",
+            "at most this many ENIs that wait for single Pods",
+            0,
+            MOST_ENIS,
+            "direct-eni-max-warm-target",
+        ),
         _ids(
             "securityGroups",
             "of the ENIs for Pods; else those of the primary ENI",
@@ -180,6 +197,8 @@ FIELDS: Final[Mapping[str, Field]] = {
 }
 PLACES: Final = ("subnets", "subnetTags", "subnetCIDR")
 """Three ways to say where new ENIs are: one of them at a time."""
+WARM: Final = (("minWarmTarget", "maxWarmTarget"), ("minWarmENITarget", "maxWarmENITarget"))
+"""Fields of which the first is at most the second."""
 NEED_SYNC: Final = TKE + "need-sync-security-groups"
 """TKE's, of a Node: `true` has the security groups of its ENIs made right once, and is then removed."""
 BY_ANNOTATION: Final = {field.annotation: field for field in FIELDS.values() if field.annotation}
@@ -196,12 +215,13 @@ def check(values: Mapping[str, Value], where: str) -> None:
     places = [name for name in PLACES if name in values]
     if len(places) > 1:
         raise InvalidInputError(f"{where}: both {places[0]} and {places[1]} are set", advice="leave one out")
-    least, most = values.get("minWarmTarget"), values.get("maxWarmTarget")
-    if isinstance(least, int) and isinstance(most, int) and most < least:
-        raise InvalidInputError(
-            f"{where}: maxWarmTarget is {most} and minWarmTarget {least}",
-            advice="choose them with 0 <= minWarmTarget <= maxWarmTarget",
-        )
+    for least, most in WARM:
+        low, high = values.get(least), values.get(most)
+        if isinstance(low, int) and isinstance(high, int) and high < low:
+            raise InvalidInputError(
+                f"{where}: {most} is {high} and {least} {low}",
+                advice=f"choose them with 0 <= {least} <= {most}",
+            )
 
 
 def from_annotations(annotations: Mapping[str, str], where: str) -> dict[str, Value]:

@@ -45,6 +45,11 @@ class InForce:
     """ENIs for Pods, besides what the CVM's limit says."""
     most_ips: int | None
     """Addresses for Pods of each of them, likewise."""
+    min_warm_enis: int
+    """ENIs that wait for single Pods, at least; it counts where exclusive ENI mode is on."""
+    max_warm_enis: int
+    most_direct_enis: int | None
+    """ENIs of single Pods, besides what the CVM's quota says."""
     security_groups: tuple[str, ...]
     """Empty: those of the primary ENI."""
     sync_security_groups: bool
@@ -83,6 +88,9 @@ def in_force(*stack: Layer) -> InForce:
         desired=value("desiredRouteENIIP", 0),
         most_enis=value("maxRouteENI"),
         most_ips=value("maxIPPerENI"),
+        min_warm_enis=value("minWarmENITarget", 0),
+        max_warm_enis=value("maxWarmENITarget", 0),
+        most_direct_enis=value("maxDirectENI"),
         security_groups=tuple(value("securityGroups", ())),
         sync_security_groups=value("syncSecurityGroups", default=True),
         places=Places(
@@ -107,10 +115,11 @@ def from_node(annotations: Mapping[str, str]) -> Layer:
 
 def _check(values: Layer) -> None:
     """Refuse targets that contradict each other, and say who has set them. Raises: InvalidInputError."""
-    least, most = values.get("minWarmTarget"), values.get("maxWarmTarget")
-    if least and most and cast("int", most.value) < cast("int", least.value):
-        raise InvalidInputError(
-            f"maxWarmTarget is {shown(most.value)} by {most.source}, and minWarmTarget "
-            f"{shown(least.value)} by {least.source}",
-            advice="set both where you set one, with 0 <= minWarmTarget <= maxWarmTarget",
-        )
+    for least, most in fields.WARM:
+        low, high = values.get(least), values.get(most)
+        if low and high and cast("int", high.value) < cast("int", low.value):
+            raise InvalidInputError(
+                f"{most} is {shown(high.value)} by {high.source}, and {least} "
+                f"{shown(low.value)} by {low.source}",
+                advice=f"set both where you set one, with 0 <= {least} <= {most}",
+            )

@@ -242,8 +242,11 @@ def test_a_node_without_the_mode_refuses_with_a_reason(own_node):
 
 
 def test_a_mode_that_is_switched_off_gives_its_enis_back(own_node):
-    own_node.begin("--direct-eni", "--eni-release-interval=1s")
-    own_node.eventually("a warm ENI", lambda: len(extended(own_node)) == 1)
+    # Two: with TKE's two minutes between them the second would not go in time.
+    own_node.begin(
+        "--direct-eni", "--eni-release-interval=1s", "--eni-min-warm-target=2", "--eni-max-warm-target=2"
+    )
+    own_node.eventually("warm ENIs", lambda: len(extended(own_node)) == 2)
     stop(own_node)
     own_node.options = [o for o in own_node.options if o != "--direct-eni"]
     own_node.start_again()

@@ -35,6 +35,7 @@ def selecting(**expression):
     ("spec", "words"),
     [
         ({"minWarmTarget": 5, "maxWarmTarget": 4}, "maxWarmTarget is 4 and minWarmTarget 5"),
+        ({"minWarmENITarget": 2, "maxWarmENITarget": 1}, "maxWarmENITarget is 1 and minWarmENITarget 2"),
         ({"subnets": ["subnet-1"], "subnetTags": {"a": "b"}}, "both subnets and subnetTags are set"),
         ({"warm": 5}, "there is no field spec.warm"),
         ({"warm": 5, "cold": 5}, "there is no field spec.cold"),
@@ -71,6 +72,9 @@ ANNOTATIONS = {
     "desired-route-eni-pod-num": ("20", "desiredRouteENIIP", 20),
     "route-eni-max-attach": ("2", "maxRouteENI", 2),
     "max-ip-per-route-eni": ("9", "maxIPPerENI", 9),
+    "direct-eni-max-attach": ("4", "maxDirectENI", 4),
+    "direct-eni-min-warm-target": ("2", "minWarmENITarget", 2),
+    "direct-eni-max-warm-target": ("3", "maxWarmENITarget", 3),
     "disable-node-eni-security-groups": ("yes", "syncSecurityGroups", False),
     "disable-node-eni": ("Yes", "disabled", True),
 }
