@@ -1,14 +1,11 @@
-"""What tests of claims look at and do: claims, their EIPs, EIPs of the user's, flags of the controller."""
+"""What tests of claims look at and do: claims, their EIPs, EIPs of the user's."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from testbed.cluster.under_test import ClusterUnderTest
 from tests.vpc_console import VpcConsole
-
-_DEPLOYMENT = "/apis/apps/v1/namespaces/kube-system/deployments/tke-eni-ipamd"
 
 
 class Claims:
@@ -92,25 +89,6 @@ def users_eips(cluster: ClusterUnderTest, number: int, **tags: str) -> Iterator[
         for eip_id in ids:
             _wait_loose(cluster, eip_id)
             console.release_eip(eip_id)
-
-
-@contextmanager
-def controller_flags(cluster: ClusterUnderTest, *flags: str) -> Iterator[None]:
-    """Add flags to the args of Deployment tke-eni-ipamd, as TKE's page says, until the end."""
-    deployed = cluster.must_get(_DEPLOYMENT)
-    args = deployed["spec"]["template"]["spec"]["containers"][0]["args"]
-    _set_args(cluster, [*args, *flags])
-    try:
-        yield
-    finally:
-        _set_args(cluster, args)
-
-
-def _set_args(cluster: ClusterUnderTest, args: list[str]) -> None:
-    patch = [{"op": "replace", "path": "/spec/template/spec/containers/0/args", "value": args}]
-    deployment = ("deployment/tke-eni-ipamd", "--namespace=kube-system")
-    cluster.kubectl("patch", *deployment, "--type=json", f"--patch={json.dumps(patch)}")
-    cluster.kubectl("rollout", "status", *deployment, "--timeout=150s", seconds=160.0)
 
 
 def _wait_loose(cluster: ClusterUnderTest, eip_id: str) -> None:

@@ -53,6 +53,9 @@ CREATED = _STATEFUL_SET.format(
 )
 """Under "create an EIP automatically"."""
 
+WITH_OWN_ENI = CREATED.replace("tke-route-eni", "tke-direct-eni").replace("/eni-ip", "/direct-eni")
+"""The same in exclusive ENI mode: its network and its resource, as the page on the modes names them."""
+
 GIVEN = _STATEFUL_SET.format(
     annotations="""\
         tke.cloud.tencent.com/eip-id-list: "eip-xxx1,eip-xxx2"\

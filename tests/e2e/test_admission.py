@@ -5,51 +5,20 @@ that hosts of the internet see it, is what the resource is for.
 """
 
 import functools
-import json
 from collections.abc import Iterator
 
 import pytest
 
-from testbed.cluster import deployment
 from testbed.cluster.under_test import ClusterUnderTest
-from tests.e2e.workloads import EIP, ENI_IP, Json, forgetful_pod
-
-BOTH = {EIP: "1", ENI_IP: "1"}
-COMPONENTS = (*deployment.COMPONENTS, "admission", "admission/from-1.27")
+from tests.e2e import admission
+from tests.e2e.admission import BOTH, resources
+from tests.e2e.workloads import EIP, forgetful_pod
 
 
 @pytest.fixture(scope="module")
 def webhook(cluster: ClusterUnderTest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The component, applied beside what is deployed; taken away at the end."""
-    values = deployment.settings(cluster.region.document)
-    directory = tmp_path_factory.mktemp("overlay")
-    deployment.deploy(cluster.kubectl, directory / "with", values, components=COMPONENTS)
-    cluster.wait("the API server trusts the webhook", functools.partial(_trusted, cluster))
-    # Until the API server has heard of it, Pods pass as they are: a webhook that helps must not hinder.
-    cluster.wait("the API server asks the webhook", functools.partial(_asked, cluster))
-    yield
-    deployment.deploy(cluster.kubectl, directory / "without", values)
-    for kind in ("mutatingwebhookconfiguration", "clusterrole", "clusterrolebinding"):
-        cluster.kubectl("delete", kind, "tke-eni-admission")
-    for kind in ("service", "secret", "role", "rolebinding"):
-        cluster.kubectl("delete", kind, "tke-eni-admission", "--namespace=kube-system")
-
-
-def _trusted(cluster: ClusterUnderTest) -> bool:
-    path = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/tke-eni-admission"
-    (configured,) = cluster.must_get(path)["webhooks"]
-    return bool(configured["clientConfig"].get("caBundle"))
-
-
-def _asked(cluster: ClusterUnderTest) -> bool:
-    pod = json.dumps(forgetful_pod("nobody"))
-    answer = cluster.kubectl("create", "--dry-run=server", "--output=json", "--filename=-", stdin=pod)
-    return resources(json.loads(answer)) == {"requests": BOTH, "limits": BOTH}
-
-
-def resources(pod: Json | None) -> Json:
-    assert pod is not None
-    return dict(pod["spec"]["containers"][0]["resources"])
+    with admission.webhook(cluster, tmp_path_factory.mktemp("overlay")):
+        yield
 
 
 def test_a_pod_with_the_annotation_alone_gets_the_resources_and_its_eip(

@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from testbed.cluster.under_test import ClusterUnderTest
-from tests.e2e.claims import Claims, controller_flags, eip, wait_released
+from tests.e2e.claims import Claims, eip, wait_released
+from tests.e2e.flags import controller_flags
 from tests.e2e.workloads import eip_workload
 
 SOON = "--claim-absence=5s"

@@ -6,6 +6,9 @@ from typing import Any
 ANNOTATION = "tke.cloud.tencent.com/"
 EIP = "tke.cloud.tencent.com/eip"
 ENI_IP = "tke.cloud.tencent.com/eni-ip"
+DIRECT_ENI = "tke.cloud.tencent.com/direct-eni"
+DIRECT = {"networks": "tke-direct-eni"}
+"""The annotation of a Pod that has an ENI of its own."""
 SERVE = "mkdir /www && hostname > /www/index.html && exec httpd -f -p 80 -h /www"
 Json = dict[str, Any]
 
@@ -15,11 +18,17 @@ def plain_pod(name: str, *, node: str = "") -> Json:
     return {"apiVersion": "v1", "kind": "Pod", **_pod({"name": name}, {ENI_IP: "1"}, node)}
 
 
+def direct_pod(name: str, *, node: str = "") -> Json:
+    """Give a Pod with an ENI of its own and no EIP."""
+    metadata = {"name": name, "annotations": _annotations(DIRECT)}
+    return {"apiVersion": "v1", "kind": "Pod", **_pod(metadata, {DIRECT_ENI: "1"}, node)}
+
+
 def eip_pod(name: str, *, annotations: Mapping[str, str] | None = None, node: str = "") -> Json:
     """Give a Pod with an EIP; `annotations` without their prefix, by default an EIP with defaults."""
     wishes = {"eip-attributes": "", **(annotations or {})}
     metadata = {"name": name, "annotations": _annotations(wishes)}
-    return {"apiVersion": "v1", "kind": "Pod", **_pod(metadata, {ENI_IP: "1", EIP: "1"}, node)}
+    return {"apiVersion": "v1", "kind": "Pod", **_pod(metadata, _with_eip(wishes), node)}
 
 
 def forgetful_pod(name: str, *, annotations: Mapping[str, str] | None = None) -> Json:
@@ -46,10 +55,16 @@ def eip_workload(kind: str, name: str, wishes: Mapping[str, str], *, replicas: i
         "spec": {
             "replicas": replicas,
             "selector": {"matchLabels": labels},
-            "template": _pod(metadata, {ENI_IP: "1", EIP: "1"}, ""),
+            "template": _pod(metadata, _with_eip(wishes), ""),
             **spec,
         },
     }
+
+
+def _with_eip(wishes: Mapping[str, str]) -> dict[str, str]:
+    """The resources of a Pod with EIP, in the mode that it wishes."""
+    own_eni = wishes.get("networks") == DIRECT["networks"]
+    return {DIRECT_ENI if own_eni else ENI_IP: "1", EIP: "1"}
 
 
 def _annotations(wishes: Mapping[str, str]) -> dict[str, str]:
