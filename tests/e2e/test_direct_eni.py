@@ -319,7 +319,9 @@ def test_pods_notice_nothing_of_an_agent_that_is_replaced_or_killed(
 
 def agent_of(cluster: ClusterUnderTest, node: Node) -> Json:
     pods = cluster.client.get(AGENTS)["items"]
-    return next(dict(pod) for pod in pods if pod["spec"]["nodeName"] == node.name)
+    # One that the scheduler has not seen yet has no node.
+    here = [dict(pod) for pod in pods if pod["spec"].get("nodeName") == node.name]
+    return here[0] if here else {"status": {}}
 
 
 def restarts_of(pod: Json) -> int:
@@ -358,7 +360,7 @@ def _agents_only_where(cluster: ClusterUnderTest, term: Json) -> None:
 
 
 def _nodes_with_agent(cluster: ClusterUnderTest) -> set[str]:
-    return {pod["spec"]["nodeName"] for pod in cluster.client.get(AGENTS)["items"]}
+    return {pod["spec"].get("nodeName", "") for pod in cluster.client.get(AGENTS)["items"]}
 
 
 def test_after_a_power_cut_the_pod_has_its_eni_and_its_eip_again(
