@@ -75,7 +75,7 @@ Action = CreateExclusiveEni | RemoveEni | ShortenHolds
 
 def plan(facts: ExclusiveFacts, now: Boottime) -> list[Action]:
     """Return what to do now; empty when content."""
-    if wanted(facts) - facts.creating > 0 and not excess(facts):
+    if wanted(facts) > facts.creating and not excess(facts):
         return _grow(facts, now)
     return _shrink(facts, now)
 
@@ -108,7 +108,8 @@ def _give_way(facts: ExclusiveFacts, now: Boottime) -> list[Action]:
     soon = after(now, GRACE)
     held = [(a, a.state.until) for a in facts.ledger.in_state(Held) if isinstance(a.state, Held)]
     free = len(coming_free(facts.ledger, now)) + len(facts.ledger.available_enis)
-    missing = facts.waiting - free - sum(until <= soon for _, until in held)
+    ending = sum(until <= soon for _, until in held)
+    missing = facts.waiting - (free + ending)
     later = sorted(
         ((a.eip is not None, until, a.ip) for a, until in held if until > soon and not a.quarantined)
     )

@@ -76,6 +76,35 @@ def test_where_the_node_is_full_holds_give_way_to_pods_that_wait():
     assert exclusive_pool.plan(replace(full, waiting=0), NOW) == [], "nobody waits"
 
 
+def test_no_more_holds_give_way_than_pods_wait_for():
+    """What comes free by itself in a moment is not asked for twice."""
+    three = held(held(held(enis(5, 5, 5), "web-0", NOW + 300), "web-1", NOW + 200), "web-2", NOW + 5)
+
+    def yielding(waiting):
+        plan = exclusive_pool.plan(facts(three, limit=3, waiting=waiting), NOW)
+        return [len(action.ips) for action in plan]
+
+    assert [yielding(n) for n in (1, 2, 3, 4)] == [[], [1], [2], [2]]
+
+
+def test_an_address_in_quarantine_gives_way_to_nobody():
+    current = held(held(enis(5, 5), "web-0", NOW + 300), "web-1", NOW + 100)
+    first, second = (a for a in current.addresses.values() if isinstance(a.state, states.Held))
+    soonest = min((first, second), key=lambda a: a.state.until)
+
+    def plan_with(**changes):
+        changed = {**current.addresses, soonest.ip: replace(soonest, **changes)}
+        return exclusive_pool.plan(facts(ledger.Ledger.of(changed.values()), limit=2, waiting=1), NOW)
+
+    other = (second if soonest is first else first).ip
+    assert plan_with(missing_since=NOW) == [ShortenHolds(ips=(other,), until=NOW + 10)]
+    assert plan_with() == [ShortenHolds(ips=(soonest.ip,), until=NOW + 10)]
+
+
+def test_by_default_one_is_kept_and_goes_back_in_two_minutes():
+    assert EniTargets() == EniTargets(min_warm=1, max_warm=1, release_interval=120.0)
+
+
 def test_what_is_surplus_goes_one_by_one_the_longest_idle_first():
     surplus = facts(enis(5, 50, 7))
 

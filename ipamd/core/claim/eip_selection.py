@@ -68,7 +68,7 @@ class _Obstacle:
 _Check = Callable[[SelectionFacts, Claim, Eip], _Obstacle | None]
 
 
-def entries_for(request: EipRequest, pod: PodView, *, whole: bool = False) -> Choose | MarkNotProvisioned:
+def entries_for(request: EipRequest, pod: PodView, *, whole: bool) -> Choose | MarkNotProvisioned:
     """Return which EIPs of those that its EIPClaim names the Pod may have.
 
     With `whole` the number of its name does not count.
@@ -117,7 +117,7 @@ def settle(claim: Claim, choice: Choose, facts: SelectionFacts) -> RecordAddress
             "or correct the annotation and create the Pod again",
         )
     return MarkNotProvisioned(
-        reason=found[0].reason if len(found) == 1 else _common_reason(found),
+        reason=_common_reason(found),
         message=_joined([obstacle.text for obstacle in found]),
     )
 

@@ -1,6 +1,7 @@
 """When a claim's EIP is due for a change, what comes next, and what is never done twice."""
 
 import dataclasses
+import json
 
 import pytest
 
@@ -284,6 +285,66 @@ def test_a_record_survives_being_written():
     assert after(wanting(FASTER), refused).change == ChangeRecord(refused_generation=2)
     done = after(wanting(FASTER), change_status.finished(wanting(FASTER), "so", NOW))
     assert (done.change, dict(done.attributes)) == (None, attributes_of(FASTER))
+
+
+def test_an_eip_that_is_not_there_yet_or_not_ordered_is_never_due():
+    assert not change.is_due(wanting(FASTER, address=None))
+    assert not change.is_due(wanting(request=EipRequest(pool="web", delete_policy=DeletePolicy.DELETE)))
+    assert change.is_due(wanting(FASTER))
+
+
+def test_the_claim_s_own_eip_is_looked_at_among_others():
+    others = (any_eip("eip-0"), any_eip("eip-2"))
+    action = state_machine.decide(facts(wanting(FASTER), pod(), eips=(others[0], eip(), others[1])))
+    assert action == ChangeEip(eip_id="eip-1", step=SetBandwidth(mbps=50))
+    assert state_machine.decide(facts(wanting(FASTER), pod(), eips=others)) == Idle()
+
+
+def test_a_step_that_was_given_this_moment_is_waited_for():
+    assert isinstance(decided(wanting(FASTER, change=begun(ago=0.0)), eip()), Wait)
+
+
+def test_a_first_order_says_nothing_of_being_up_to_date_and_a_change_does():
+    fresh = change_status.finished(wanting(FASTER), "so", NOW)["status"]
+    assert fresh == {"change": None, "attributes": attributes_of(FASTER)}
+    changed = change_status.finished(wanting(FASTER, change=begun()), "so", NOW)["status"]
+    [condition] = changed["conditions"]
+    assert (condition["type"], condition["status"], condition["message"]) == ("UpToDate", "True", "so")
+    again = wanting(FASTER, conditions=(condition,))
+    assert change_status.finished(again, "still", NOW)["status"]["conditions"][0]["message"] == "still"
+
+
+def test_an_order_as_an_annotation_is_one_text_with_its_letters():
+    mark = mark_of(EipOrder(name="größe", tags=(("b", "1"), ("a", "2"))))
+    assert "größe" in mark
+    assert ": " not in mark
+    assert list(json.loads(mark)) == sorted(json.loads(mark))
+
+
+def test_what_an_eip_was_brought_to_names_its_package_and_its_name():
+    order = EipOrder(
+        bandwidth_mbps=5, charge_type="BANDWIDTH_PACKAGE", bandwidth_package_id="bwp-1", name="x"
+    )
+    assert attributes_of(order) == {
+        "isp": "BGP",
+        "bandwidthMbps": 5,
+        "chargeType": "BANDWIDTH_PACKAGE",
+        "bandwidthPackageID": "bwp-1",
+        "name": "x",
+    }
+    bare = attributes_of(EipOrder(bandwidth_mbps=0))
+    assert (bare["bandwidthMbps"], bare["bandwidthPackageID"], bare["name"]) == (None, None, None)
+
+
+def test_a_claim_that_orders_nothing_has_no_attributes():
+    assert change_record.attributes_patch(None) == {}
+    listed = EipRequest(address_ids=("eip-1",), delete_policy=DeletePolicy.DELETE)
+    assert change_record.attributes_patch(listed) == {}
+
+
+@pytest.mark.parametrize(("written", "read"), [(2, 2), (True, None), ("2", None), (None, None)])
+def test_a_refused_generation_is_a_number_or_nothing(written, read):
+    assert change_record.read({"refusedGeneration": written}).refused_generation == read
 
 
 def test_a_refusal_that_is_said_already_is_not_written_again():

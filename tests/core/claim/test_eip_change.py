@@ -94,6 +94,11 @@ def steps(before, wanted, name=NAME):
             order(BY_BANDWIDTH, 50),
             [LeavePackage(package_id="bwp-1"), SetChargeType(charge_type=BY_BANDWIDTH, mbps=50)],
         ),
+        (
+            eip(IN_PACKAGE, 500, "bwp-2"),
+            order(IN_PACKAGE, 500, "bwp-1"),
+            [MovePackage(source="bwp-2", package_id="bwp-1")],
+        ),
         (eip("", None), order(mbps=50), []),  # billed by CVM
     ],
 )

@@ -7,15 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipamd.core import tags
+from ipamd.core.annotations.eip import DeletePolicy, EipRequest
+from ipamd.core.annotations.eip_selector import EipSelector
 from ipamd.core.claim import actions as do
 from ipamd.core.claim import eip_selection
-from ipamd.core.claim.eip_selection import SelectionFacts
+from ipamd.core.claim.eip_selection import PoolOffer, SelectionFacts
 from ipamd.core.claim.eipclaim import ClaimAddress, ClaimPod
 from ipamd.core.claim.reason import FAILURES, Reason
 from ipamd.core.claim.state_machine import decide
 from ipamd.core.kubernetes.owners import OwnerRef
 from ipamd.core.model import EipStatus
-from tests.testkit.claims import CLUSTER, NOW, eip, facts, listing, pod
+from tests.testkit.claims import CLUSTER, NOW, ON_A, eip, facts, listing, pod
 
 A, B, C = "eip-aaaaaaaa", "eip-bbbbbbbb", "eip-cccccccc"
 
@@ -165,6 +167,173 @@ def test_when_none_of_several_is_free_each_is_told():
     assert "held by EIPClaim default/api-0" in mixed.message
     assert f"{B} does not exist" in mixed.message
     assert hopeless.reason is Reason.EIP_NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("eips", "held", "reason"),
+    [
+        ((users(A, is_blocked=True),), (), Reason.EIP_BLOCKED),
+        ((users(B, is_blocked=True),), (), Reason.EIP_NOT_FOUND),
+        ((users(A), users(B)), (A, B), Reason.EIP_IN_USE),
+        ((users(A), users(B, is_blocked=True)), (A,), Reason.NO_FREE_EIP),
+        ((users(A, is_blocked=True), users(B)), (B,), Reason.NO_FREE_EIP),
+    ],
+)
+def test_of_several_reasons_the_first_is_told_unless_time_may_mend_one(eips, held, reason):
+    outcome = settle(*eips, held=[holder(i, name=f"api-{i[-1]}") for i in held], among=(A, B))
+
+    assert outcome.reason is reason
+    assert outcome.message.startswith("none of the 2 EIPs of the list is free: ")
+
+
+def test_a_number_counts_for_a_list_and_not_for_what_has_no_order():
+    by_number = pod(name="web-1")
+    names = EipSelector(names=("a", "b"))
+    by_tag = EipSelector(tags=(("team", "web"),))
+
+    def entries(*, whole=False, **request):
+        wish = EipRequest(delete_policy=DeletePolicy.DELETE, **request)
+        return eip_selection.entries_for(wish, by_number, whole=whole)
+
+    assert entries(address_ids=(A, B)) == do.Choose(address_ids=(B,))
+    assert entries(address_ids=(A, B), whole=True) == do.Choose(address_ids=(A, B))
+    assert entries(selector=names) == do.Choose(selector=EipSelector(names=("b",)))
+    assert entries(selector=names, whole=True) == do.Choose(selector=names)
+    assert entries(selector=by_tag) == do.Choose(selector=by_tag)
+    assert entries(pool="web") == do.Choose(pool="web")
+    lacking = entries(selector=EipSelector(names=("a",)))
+    assert lacking.reason is Reason.NO_SUCH_ENTRY
+    assert "entry 2 of its eip-selector" in lacking.message
+
+
+def test_nothing_that_a_selector_finds_is_told_with_what_it_looks_for():
+    choice = do.Choose(selector=EipSelector(names=("a",)))
+    outcome = eip_selection.settle(listing(), choice, scene())
+
+    assert outcome.reason is Reason.EIP_NOT_FOUND
+    assert "of the name a" in outcome.message
+
+
+# -- pools
+
+
+def offered(**changes):
+    return PoolOffer(**{"name": "web", "uid": "pool-1", **changes})
+
+
+def from_pool(*eips, offer, **conditions):
+    return eip_selection.settle(
+        listing(), do.Choose(pool="web"), replace(scene(*eips, **conditions), pool=offer)
+    )
+
+
+OF_THE_POOL = tags.of_pool(CLUSTER, "pool-1")
+
+
+def test_a_pool_gives_what_was_created_for_it_and_no_other_pool_s():
+    assert isinstance(from_pool(users(A, tags=OF_THE_POOL), offer=offered()), do.RecordAddress)
+    for uid in ("pool-0", "pool-2"):
+        refused = from_pool(users(A, tags=OF_THE_POOL), offer=offered(uid=uid))
+        assert "was created for an EIPPool (UID pool-1)" in refused.message
+    assert settle(users(A, tags=OF_THE_POOL)).reason is Reason.EIP_OF_POOL
+
+
+def test_a_pool_asks_for_no_tag_of_namespaces():
+    facts_of_pool = replace(scene(users(A), tagged_only=True), pool=offered())
+
+    assert isinstance(eip_selection.settle(listing(), do.Choose(pool="web"), facts_of_pool), do.RecordAddress)
+
+
+@pytest.mark.parametrize(("ahead", "is_served"), [(0, True), (1, True), (2, False)])
+def test_who_is_behind_leaves_the_free_ones_to_those_before(ahead, is_served):
+    outcome = from_pool(users(A), users(B), offer=offered(ahead=ahead, waiting=4))
+
+    assert isinstance(outcome, do.RecordAddress) is is_served
+    if not is_served:
+        assert outcome.reason is Reason.POOL_EXHAUSTED
+        assert outcome.message.startswith("place 3 of 5 in the line for EIPPool web: ")
+
+
+def test_a_refusal_of_the_pool_comes_before_all_else():
+    refused = from_pool(users(A), offer=offered(refusal=(Reason.POOL_REFUSED, "no")))
+
+    assert (refused.reason, refused.message) == (Reason.POOL_REFUSED, "no")
+
+
+def test_one_that_comes_free_is_waited_for_by_the_first_only():
+    leaving = users(A, EipStatus.UNBINDING)
+
+    assert isinstance(from_pool(leaving, offer=offered()), do.Wait)
+    assert isinstance(from_pool(leaving, offer=offered(ahead=1, waiting=1)), do.MarkNotProvisioned)
+
+
+@pytest.mark.parametrize(("count", "end"), [(0, ""), (8, "t7"), (9, "; and 1 more"), (11, "; and 3 more")])
+def test_the_first_eight_that_are_taken_are_told(count, end):
+    told = eip_selection.wait_in_line(offered(growth="grows"), [f"t{n}" for n in range(count)])
+
+    shown = "; ".join(f"t{n}" for n in range(min(count, 8)))
+    assert told.message.startswith(f"place 1 of 1 in the line for EIPPool web: {shown or 'it has no EIP'}")
+    assert told.message.endswith(f"{end}: grows")
+
+
+def test_a_pool_that_grows_no_more_says_what_people_can_do():
+    assert "add EIPs to the pool" in eip_selection.wait_in_line(offered(), []).message
+
+
+# -- what the claims alone tell
+
+
+def test_when_claims_hold_all_of_a_list_nothing_is_asked_of_the_cloud():
+    both = {A: holder(A), B: holder(B, name="api-1", binding=ON_A)}
+    choice = do.Choose(address_ids=(A, B))
+
+    refused = eip_selection.refuse_if_held(choice, both)
+
+    assert refused.reason is Reason.EIP_IN_USE
+    assert (
+        f"{A} is held by EIPClaim default/api-0; {B} (bound to 10.0.1.5 on eni-a) is held" in refused.message
+    )
+    assert eip_selection.refuse_if_held(choice, {A: both[A]}) is None
+    ours = replace(holder(B), address=replace(holder(B).address, owned=True))
+    assert eip_selection.refuse_if_held(choice, {**both, B: ours}) is None
+    alone = eip_selection.refuse_if_held(do.Choose(address_ids=(A,)), both)
+    assert alone.message == f"{A} is held by EIPClaim default/api-0"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"never": True, "pod": ClaimPod(uid="p")},
+        {"never": True, "pod": None},
+        {"never": False, "pod": ClaimPod(uid="p", last_seen=NOW)},
+    ],
+)
+def test_only_a_claim_that_is_kept_after_its_pod_is_offered_for_deletion(changes):
+    refused = settle(users(A), held=(holder(A, **changes),))
+
+    assert refused.message == f"{A} is held by EIPClaim default/api-0"
+
+
+@pytest.mark.parametrize(
+    ("found", "has"), [({}, "it has no such tag"), ({tags.NAMESPACES: "team-a"}, 'it has "team-a"')]
+)
+def test_what_the_tag_of_namespaces_says_now_is_told(found, has):
+    assert has in settle(users(A, tags=found), tagged_only=True).message
+
+
+def test_an_eip_of_tkes_component_is_taken_only_when_an_operator_says_so():
+    kept = users(A, tags={tags.CREATED_EIP: "true"})
+    adopting = replace(scene(kept), adopts=True)
+
+    assert settle(kept).reason is Reason.EIP_OF_OTHER_CLAIM
+    assert "an EIPClaim (UID ?)" in settle(kept).message
+    assert isinstance(
+        eip_selection.settle(listing(A), do.Choose(address_ids=(A,)), adopting), do.RecordAddress
+    )
+    claimed = users(A, tags=tags.of_claim(CLUSTER, "claim-7"))
+    still = replace(scene(claimed, held=(holder(A),)), adopts=True)
+    refused = eip_selection.settle(listing(A), do.Choose(address_ids=(A,)), still)
+    assert "was created for EIPClaim default/api-0" in refused.message
 
 
 # -- the rule about namespaces

@@ -53,6 +53,21 @@ def test_an_eip_needs_room_in_both_quotas(used, ordered, fitness):
     assert account.eip_quota(quotas).fitness is fitness
 
 
+@pytest.mark.parametrize(
+    ("used", "ordered", "told"),
+    [
+        (19, 39, "1 of 20 EIPs are left, 1 of 40 orders today"),
+        (21, 41, "0 of 20 EIPs are left, 0 of 40 orders today"),
+    ],
+)
+def test_what_is_left_is_told_and_never_less_than_nothing(used, ordered, told):
+    quotas = [
+        model.EipQuota(quota_id="TOTAL_EIP_QUOTA", used=used, limit=20),
+        model.EipQuota(quota_id="DAILY_EIP_APPLY", used=ordered, limit=40),
+    ]
+    assert account.eip_quota(quotas).text == told
+
+
 def test_a_quota_that_is_not_told_is_no_quota_of_0():
     found = account.eip_quota([model.EipQuota(quota_id="TOTAL_EIP_QUOTA", used=0, limit=20)])
     assert (found.fitness, found.text) == (Fitness.UNKNOWN, "the cloud does not tell DAILY_EIP_APPLY")
@@ -83,8 +98,10 @@ def test_a_cvm_needs_room_for_pods(enis, vcpus, fitness):
     [
         (16, "z", Fitness.OK),
         (15, "z", Fitness.WARNING),
+        (1, "z", Fitness.WARNING),
         (0, "z", Fitness.PROBLEM),
         (99, "other", Fitness.PROBLEM),
+        (99, "zz", Fitness.PROBLEM),
     ],
 )
 def test_a_subnet_of_the_zone_needs_free_addresses(free, zone, fitness):
@@ -92,6 +109,14 @@ def test_a_subnet_of_the_zone_needs_free_addresses(free, zone, fitness):
         subnet_id="subnet-1", vpc_id="v", zone=zone, cidr="c", available_ips=free, route_table_id="r"
     )
     assert account.subnets("z", [subnet]).fitness is fitness
+
+
+def test_full_subnets_are_named_and_a_zone_without_any_is_told_so():
+    full = model.Subnet(
+        subnet_id="subnet-1", vpc_id="v", zone="z", cidr="c", available_ips=0, route_table_id="r"
+    )
+    assert account.subnets("z", [full]).text.endswith("has a free address: subnet-1 (0 free)")
+    assert account.subnets("z", []).text.endswith("has a free address: there is none")
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,39 @@ def test_a_network_that_comes_first_is_in_the_way(files, fitness):
     assert found.fitness is fitness
 
 
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        ({}, "there is no other"),
+        ({OURS: b""}, "there is no other"),
+        ({"20-flannel.conflist": b""}, f"nothing comes before {OURS}"),
+        ({OURS: b"", "20-flannel.conflist": b""}, f"nothing comes before {OURS}"),
+        ({"00-notes.txt": b""}, "there is no other"),
+    ],
+)
+def test_it_is_told_whether_there_is_another_at_all(files, told):
+    assert [judged.text for judged in machine.order("/etc/cni/net.d", OURS, files)] == [told]
+
+
+def test_where_containerd_looks_is_told():
+    assert machine.runtime("/c.toml", {}, WANTED).text == f"containerd looks in {WANTED[0]} and {WANTED[1]}"
+
+
+@pytest.mark.parametrize(
+    ("several", "fitness"),
+    [
+        (["/opt/cni/bin", "/b"], Fitness.OK),
+        (["/a", "/b"], Fitness.PROBLEM),
+        ([], Fitness.OK),
+        ("x", Fitness.OK),
+    ],
+)
+def test_several_directories_of_programs_count_where_there_are_some(several, fitness):
+    cni = {"bin_dirs": several, "bin_dir": WANTED[0]}
+    configuration = {"plugins": {"io.containerd.grpc.v1.cri": {"cni": cni}}}
+    assert machine.runtime("/c.toml", configuration, WANTED).fitness is fitness
+
+
 def test_each_file_that_comes_first_is_named():
     found = machine.order("/d", OURS, {"01-a.conf": b"", "02-b.conf": b""})
     assert [one.subject for one in found] == ["file/d/01-a.conf", "file/d/02-b.conf"]
