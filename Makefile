@@ -12,8 +12,8 @@ PACKAGES := python3.11 python3.11-venv dbus systemd iproute2 iputils-ping curl n
 	containernetworking-plugins gcc libc6-dev libpython3.11-dev strace zsh
 ARM64_PACKAGES := gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 BROWSER_PACKAGES := chromium fonts-dejavu-core pngquant
-IMAGE_PACKAGES := buildah mmdebstrap
-E2E_PACKAGES := $(IMAGE_PACKAGES) containerd runc etcd-server docker-registry skopeo busybox-static
+IMAGE_PACKAGES := buildah mmdebstrap skopeo
+E2E_PACKAGES := $(IMAGE_PACKAGES) containerd runc etcd-server docker-registry busybox-static
 IMAGE = ccr.ccs.tencentyun.com/tke-eni/ipamd:$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' ipamd/__init__.py)
 # Most tests wait for processes rather than compute: more workers than cores. 0 runs them one after another.
 WORKERS ?= 6
@@ -179,30 +179,52 @@ proto-check: $(VENV)/ok
 	@for f in build/proto/*_pb2*; do cmp -s $$f ipamd/rpc/$${f##*/} || \
 		{ echo "ipamd/rpc/$${f##*/} is not what proto/ says: run 'make proto' and commit"; exit 1; }; done
 
-build/image/ipamd.tar: $(wildcard deploy/image/*) setup.cfg pyproject.toml $(wildcard cni_plugin/*.py cni_plugin/*.[ch]) \
-		$(shell find ipamd -name '*.py') | build/image-packages.ok
+IMAGE_SOURCES := $(wildcard deploy/image/*) setup.cfg pyproject.toml $(wildcard cni_plugin/*.py cni_plugin/*.[ch]) \
+		$(shell find ipamd -name '*.py')
+
+build/image/ipamd.tar: $(IMAGE_SOURCES) | build/image-packages.ok
 	@echo "building the image $(IMAGE)"
 	@deploy/image/build.sh $(IMAGE) $@
 
+build/image/ipamd-amd64.tar build/image/ipamd-arm64.tar: build/image/ipamd-%.tar: $(IMAGE_SOURCES) | build/image-packages.ok
+	@echo "building the image $(IMAGE) for $*"
+	@deploy/image/build.sh $(IMAGE) $@ $*
+
+build/image/ipamd.oci.tar: build/image/ipamd-amd64.tar build/image/ipamd-arm64.tar
+	@deploy/image/index.sh $(IMAGE) $@ $^
+
 .PHONY: image
 image: build/image/ipamd.tar  ## build the container image into build/image/ipamd.tar, for docker load or ctr images import
+
+.PHONY: images
+images: build/image/ipamd.oci.tar  ## the image for amd64 and for arm64 under one name, into build/image/ipamd.oci.tar; each also alone
 
 build/sbom/ok: testbed/sbom/requirements.lock | build/packages.ok
 	@$(PYTHON) -m venv --clear build/sbom
 	@build/sbom/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
 	@touch $@
 
+build/image/%.cdx.json: build/image/%.tar build/sbom/ok
+	@build/sbom/bin/python -m testbed.sbom $< $@
+
 .PHONY: sbom
-sbom: build/image/ipamd.tar build/sbom/ok  ## the image's bill of materials (CycloneDX) into build/image/ipamd.cdx.json
-	@build/sbom/bin/python -m testbed.sbom build/image/ipamd.tar build/image/ipamd.cdx.json
+sbom: build/image/ipamd.cdx.json  ## the image's bill of materials (CycloneDX) into build/image/ipamd.cdx.json
 
 .PHONY: kubernetes
 kubernetes: $(VENV)/ok  ## build the Kubernetes programs from the Go module proxy, once for each release
 	@$(PY) -m testbed.kubernetes
 
-.PHONY: kubernetes-oldest
-kubernetes-oldest: $(VENV)/ok  ## build the oldest API server that can be built, for make contract
-	@$(PY) -c 'import sys; from testbed.kubernetes import OLDEST; sys.exit(OLDEST.main())'
+.PHONY: kubernetes-oldest kubernetes-newest
+kubernetes-oldest kubernetes-newest: kubernetes-%: $(VENV)/ok
+	@$(PY) -m testbed.kubernetes $*
+
+# What asks the API server, and nothing of kubelet or kube-proxy. Other programs than API server and controllers are
+# those of `make kubernetes`.
+.PHONY: oldest newest
+oldest newest: %: $(VENV)/ok build/e2e-packages.ok kubernetes kubernetes-% helm  ## deploy/ and the contract on the API server of the oldest, or newest, Kubernetes that can be built
+	@export KUBEBUILDER_ASSETS=$$($(PY) -m testbed.kubernetes $* --directory); \
+	$(PY) -m pytest -q tests/apiserver $(ARGS); \
+	$(PY) -m testbed.apiserver $(PY) -m pytest -q tests/contract/kube $(ARGS)
 
 .PHONY: chart
 chart: $(VENV)/ok  ## write the Helm chart deploy/chart anew from the manifests
@@ -229,7 +251,7 @@ aws-vpc-cni: $(VENV)/ok  ## build the AWS VPC CNI's plugin from the Go module pr
 conformance: $(VENV)/ok build/e2e-packages.ok kubernetes containerd coredns kube-router image  ## Kubernetes' own tests of the network on that cluster; ARGS=--bounded runs a few; into build/conformance.xml
 	@$(PY) -m testbed.conformance $(ARGS)
 
-FILES := tests/contract/kube tests/e2e
+FILES := tests/contract/kube tests/e2e tests/deploy/test_image.py
 .PHONY: e2e
 e2e: $(VENV)/ok build/e2e-packages.ok kubernetes containerd helm kube-router image  ## tests on a real cluster on this machine; ARGS goes to pytest, FILES are which
 	@CONTRACT_KUBERNETES=real $(PY) -m pytest -q -o timeout=400 -m "not release" --junitxml=build/e2e.xml $(FILES) $(ARGS)

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Builds the image from deploy/image/Dockerfile with buildah, without a daemon and, if need be, without a registry.
 #
-# Usage: build.sh NAME OUTPUT.tar
+# Usage: build.sh NAME OUTPUT.tar [ARCHITECTURE]
+#
+# ARCHITECTURE is amd64 or arm64, by default this machine's; nothing of another one is run.
 #
 # Two builds of a commit are the same to the last bit as long as Debian's archive is: every date in the image is
 # SOURCE_DATE_EPOCH, by default the commit's; and OCI's format has no name of the container that it was built in.
@@ -12,6 +14,8 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 name=$1 output=$2
+here=$(dpkg --print-architecture)
+architecture=${3:-$here}
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
 cache=${TKE_ENI_CACHE:-$HOME/.cache/tke-eni}/image
 base=docker.io/library/debian:bookworm-slim
@@ -42,6 +46,7 @@ cp "${certificates:-/dev/null}" "$work/ca.pem"
 
 buildah "${store[@]}" bud --quiet --isolation chroot --layers --pull-never --format oci \
     --timestamp "$SOURCE_DATE_EPOCH" \
+    --platform "linux/$architecture" --build-arg "BUILDPLATFORM=linux/$here" --build-arg "TARGETARCH=$architecture" \
     --secret "id=pip.conf,src=$work/pip.conf" --secret "id=ca.pem,src=$work/ca.pem" \
     --ignorefile deploy/image/Dockerfile.dockerignore --file deploy/image/Dockerfile --tag "$name" . >/dev/null
 mkdir -p "$(dirname "$output")"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the image of the release that is checked out, proves that it can be built again, and pushes it.
+# Builds the image of the release that is checked out, for amd64 and arm64, proves that it can be built again, and pushes it.
 #
 # Usage: publish.sh [--dry-run]
 #
@@ -30,21 +30,30 @@ export SOURCE_DATE_EPOCH
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 for build in first second; do
-    echo "the $build build"
-    TKE_ENI_CACHE="$work/$build" deploy/image/build.sh "$name:$version" "$work/$build.tar"
-    [ "$build" = first ] || rm -rf "${work:?}/$build"
+    for architecture in amd64 arm64; do
+        echo "the $build build for $architecture"
+        TKE_ENI_CACHE="$work/cache" deploy/image/build.sh "$name:$version" "$work/$build/ipamd-$architecture.tar" "$architecture"
+    done
+    rm -rf "$work/cache" # layers: the second build makes them anew
 done
-cmp "$work/first.tar" "$work/second.tar" ||
-    die "two builds of the same commit differ: diffoscope $work/first.tar $work/second.tar"
+for architecture in amd64 arm64; do
+    cmp "$work"/{first,second}/"ipamd-$architecture.tar" ||
+        die "two builds of the same commit differ: diffoscope $work/{first,second}/ipamd-$architecture.tar"
+done
 mkdir -p build/image
-cp "$work/first.tar" build/image/ipamd.tar
-make --no-print-directory sbom
+cp "$work"/first/*.tar build/image/
+make --no-print-directory build/image/ipamd.oci.tar build/image/ipamd-{amd64,arm64}.cdx.json
+index=oci-archive:build/image/ipamd.oci.tar
 if [ "$push" = no ]; then
-    echo "nothing was pushed; both builds are $(sha256sum <build/image/ipamd.tar | cut -d' ' -f1)"
+    echo "nothing was pushed; both builds are sha256:$(skopeo inspect --raw "$index" | sha256sum | cut -d' ' -f1)"
     exit 0
 fi
-skopeo copy --digestfile "$work/digest" docker-archive:build/image/ipamd.tar "docker://$name:$version"
-digest=$(cat "$work/digest")
-echo "$name:$version is $digest; sign it:"
-echo "  cosign sign $name@$digest"
-echo "  cosign attest --type cyclonedx --predicate build/image/ipamd.cdx.json $name@$digest"
+skopeo copy --all --digestfile "$work/digest" "$index" "docker://$name:$version"
+echo "$name:$version is $(cat "$work/digest"), for amd64 and arm64; sign it, and each with what is in it:"
+echo "  cosign sign --recursive $name@$(cat "$work/digest")"
+for architecture in amd64 arm64; do
+    digest=$(skopeo inspect --raw "$index" | python3 -c '
+import json, sys
+print(*(i["digest"] for i in json.load(sys.stdin)["manifests"] if i["platform"]["architecture"] == sys.argv[1]))' "$architecture")
+    echo "  cosign attest --type cyclonedx --predicate build/image/ipamd-$architecture.cdx.json $name@$digest"
+done

@@ -1,13 +1,13 @@
-"""What is in an image, as its layers say: Debian's packages by dpkg's list, Python's by their metadata."""
+"""What is in an image, as its layers say: Debian's packages by their list, Python's by their metadata."""
 
 import json
 import tarfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from email.parser import HeaderParser
 from pathlib import Path
 
-_DPKG = "var/lib/dpkg/status"
+_DEBIAN = "var/lib/dpkg/status.d/"
+"""A file for each package, as images without dpkg have it."""
 _METADATA = ".dist-info/METADATA"
 
 
@@ -35,7 +35,7 @@ class Inventory:
 
 
 def of_archive(path: Path) -> Inventory:
-    """Read a docker archive, as `make image` makes it. Raises: ValueError for one without dpkg's list."""
+    """Read a docker archive of `make image`. Raises: ValueError for one without Debian's packages."""
     with tarfile.open(path) as archive:
         (manifest,) = json.loads(_text(archive, "manifest.json"))
         config = json.loads(_text(archive, manifest["Config"]))
@@ -45,20 +45,21 @@ def of_archive(path: Path) -> Inventory:
             assert opened is not None
             with tarfile.open(fileobj=opened) as content:
                 files |= {name: _text(content, name) for name in content.getnames() if _is_read(name)}
-    if _DPKG not in files:
-        raise ValueError(f"{path} has no {_DPKG}: it is not an image of Debian")
-    parts = {*_debian(files[_DPKG]), *(_python(text) for name, text in files.items() if name != _DPKG)}
+    debian = {_debian(text) for name, text in files.items() if name.startswith(_DEBIAN)}
+    if not debian:
+        raise ValueError(f"{path} has nothing below {_DEBIAN}: it is not an image of ours")
+    python = {_python(text) for name, text in files.items() if name.endswith(_METADATA)}
     return Inventory(
         name=manifest["RepoTags"][0],
         architecture=config["architecture"],
         created=config["created"],
         digest=manifest["Config"].removesuffix(".json"),
-        parts=tuple(sorted(parts)),
+        parts=tuple(sorted(debian | python)),
     )
 
 
 def _is_read(name: str) -> bool:
-    return name == _DPKG or name.endswith(_METADATA)
+    return name.endswith(_METADATA) or (name.startswith(_DEBIAN) and name != _DEBIAN)
 
 
 def _text(archive: tarfile.TarFile, name: str) -> str:
@@ -67,11 +68,9 @@ def _text(archive: tarfile.TarFile, name: str) -> str:
     return opened.read().decode(errors="replace")
 
 
-def _debian(status: str) -> Iterator[Part]:
-    for paragraph in status.strip().split("\n\n"):
-        fields = HeaderParser().parsestr(paragraph)
-        if "installed" in fields.get("Status", "").split():
-            yield Part("deb", fields["Package"], fields["Version"], fields["Architecture"])
+def _debian(control: str) -> Part:
+    fields = HeaderParser().parsestr(control)
+    return Part("deb", fields["Package"], fields["Version"], fields["Architecture"])
 
 
 def _python(metadata: str) -> Part:
