@@ -30,6 +30,7 @@ _START_SECONDS = 60.0
 _THERE_AT_LAST = (
     "/apis/rbac.authorization.k8s.io/v1/clusterroles/system:discovery",
     "/api/v1/namespaces/kube-system",
+    "/api/v1/namespaces/default",
 )
 
 

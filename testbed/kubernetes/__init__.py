@@ -3,6 +3,6 @@
 `go.mod` beside this file names the release and `go.sum` pins every byte of it.
 """
 
-from testbed.kubernetes.programs import KUBERNETES, OLDEST, VERSION, locate
+from testbed.kubernetes.programs import KUBERNETES, NEWEST, OLDEST, VERSION, locate
 
-__all__ = ["KUBERNETES", "OLDEST", "VERSION", "locate"]
+__all__ = ["KUBERNETES", "NEWEST", "OLDEST", "VERSION", "locate"]

@@ -1,7 +1,8 @@
 """Which programs there are and where: given by KUBEBUILDER_ASSETS, built by us, or Debian's.
 
 KUBEBUILDER_ASSETS is the folder that controller-runtime's envtest uses; it holds etcd, kube-apiserver and
-kubectl. What is there is taken from there, so that a change can be tried against another release.
+kubectl. What is there is taken from there, so that a change can be tried against another release; our own
+folders of other releases have the controller manager, too.
 """
 
 import os
@@ -24,7 +25,8 @@ _PROGRAMS = (
     "kube-proxy",
     "kubectl",
 )
-_ASSETS = ("etcd", "kube-apiserver", "kubectl")
+_SERVER = ("kube-apiserver", "kube-controller-manager")
+_ASSETS = ("etcd", "kubectl", *_SERVER)
 
 
 def _stamps(version: str = VERSION) -> dict[str, str]:
@@ -47,19 +49,27 @@ KUBERNETES = GoBuild(
     target="kubernetes",
 )
 
-_OLDEST_MODULE = _MODULE / "oldest"
-_OLDEST = required_version(_OLDEST_MODULE, "k8s.io/kubernetes")
-OLDEST = GoBuild(
-    title=f"kube-apiserver {_OLDEST}",
-    module=_OLDEST_MODULE,
-    directory=CACHE / "kubernetes" / _OLDEST,
-    packages={"kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver"},
-    variables=_stamps(_OLDEST),
-    # Its libraries reach into the runtime in ways that the linker has refused since Go 1.23.
-    linker=("-checklinkname=0",),
-    target="kubernetes-oldest",
-)
-"""The oldest API server that the module proxy has whole: before 1.24 a module lacks its generated OpenAPI."""
+
+def _other_release(age: str, *, linker: tuple[str, ...] = ()) -> GoBuild:
+    """An API server with its controllers, of the release in a folder below this one."""
+    module = _MODULE / age
+    version = required_version(module, "k8s.io/kubernetes")
+    return GoBuild(
+        title=f"the API server of Kubernetes {version}",
+        module=module,
+        directory=CACHE / "kubernetes" / version,
+        packages={name: f"k8s.io/kubernetes/cmd/{name}" for name in _SERVER},
+        variables=_stamps(version),
+        linker=linker,
+        target=f"kubernetes-{age}",
+    )
+
+
+# Its libraries reach into the runtime in ways that the linker has refused since Go 1.23.
+OLDEST = _other_release("oldest", linker=("-checklinkname=0",))
+"""The oldest that the module proxy has whole: before 1.24 a module lacks its generated OpenAPI."""
+NEWEST = _other_release("newest")
+"""The newest release that the module proxy has."""
 
 CONFORMANCE = GoBuild(
     title=f"the end-to-end tests of Kubernetes {VERSION}",

@@ -28,6 +28,11 @@ class Cluster:
 
     server: ApiServer
 
+    @property
+    def minor(self) -> int:
+        """N of Kubernetes 1.N: `make oldest` runs these tests with a server that lacks what came later."""
+        return int(self.server.call("GET", "/version")[1]["minor"].rstrip("+"))
+
     def kubectl(self, *arguments: str) -> str:
         command = [str(locate("kubectl")), f"--kubeconfig={self.server.kubeconfig}", *arguments]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
