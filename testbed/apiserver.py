@@ -101,7 +101,8 @@ class ApiServer:
                 f"--secure-port={_free_ports(1)[0]}",
                 "--leader-elect=false",
                 # Nodes here are objects of tests, with no kubelet and no cloud behind them.
-                "--controllers=*,-node-lifecycle-controller,-node-ipam-controller,-cloud-node-lifecycle-controller",
+                # The names are those before 1.28, which later releases know too.
+                "--controllers=*,-nodelifecycle,-nodeipam,-cloud-node-lifecycle",
             ],
         )
 
