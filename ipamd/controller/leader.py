@@ -94,7 +94,6 @@ class Leader:
             tell=tell,
         )
         self.cluster, self.queue = claims.cluster, claims.queue
-        self.sweep = sweep_room.build(settings, claims.cluster, ports, client=client, cloud=cloud)
         masquerade = masquerade_room.build(
             settings.ip_masq_agent_config, claims, client=client, fence=election, teller=teller, tempo=tempo
         )
@@ -104,6 +103,9 @@ class Leader:
         claim_work = claims_room.build(settings, claims, ports, client=client, cloud=cloud, account=account)
         eip_pools = eip_pool_room.build(
             settings.cluster_id, claims, claim_work, ports, client=client, account=account, tempo=tempo
+        )
+        self.sweep = sweep_room.build(
+            settings, claims.cluster, ports, client=client, cloud=cloud, pools=eip_pools.known
         )
         self._standing = Services(
             Service(name="Events", start=recorder.start, stop=recorder.stop),

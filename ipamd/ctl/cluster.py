@@ -3,7 +3,7 @@
 Thread safety: any thread may ask.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from ipamd.core.claim import eipclaim
@@ -11,6 +11,7 @@ from ipamd.core.eip_pool import eippool
 from ipamd.core.eip_pool.eippool import EipPool
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.kubernetes import cluster_settings
+from ipamd.core.model import Eip
 from ipamd.kube import config
 from ipamd.kube.client import KubeClient
 from ipamd.kube.errors import ForbiddenError, NotFoundError
@@ -47,8 +48,8 @@ class ClusterAccess:
                 advice="give the kubeconfig of that cluster, or none if it is deleted",
             ) from e
 
-    def holders(self) -> dict[str, str]:
-        """Return which EIPClaim or EIPPool has which EIP, by its id. Raises: as `claims`.
+    def holders(self, eips: Collection[Eip]) -> dict[str, str]:
+        """Return which EIPClaim or EIPPool has which of the EIPs, by its id. Raises: as `claims`.
 
         A claim that was made to take an EIP over has it, though its Pod may be still to come.
         """
@@ -60,7 +61,7 @@ class ClusterAccess:
             for eip_id in c.request.address_ids
         }
         claimed = {c.address.eip_id: f"EIPClaim {c}" for c in claims if c.address}
-        return self.pooled() | kept | claimed
+        return self.pooled(eips) | kept | claimed
 
     def has_claim(self, namespace: str, name: str) -> bool:
         """Whether there is an EIPClaim of the name. Raises: KubeError."""
@@ -70,13 +71,9 @@ class ClusterAccess:
             return False
         return True
 
-    def pooled(self) -> dict[str, str]:
-        """Return which EIPPool has which EIP: by its list, or created for it. Raises: KubeError."""
-        return {
-            eip_id: f"EIPPool {pool}"
-            for pool in self._pools()
-            for eip_id in (*(pool.spec.address_ids if pool.spec else ()), *pool.created)
-        }
+    def pooled(self, eips: Collection[Eip]) -> dict[str, str]:
+        """Return which EIPPool has which of the EIPs. Raises: KubeError."""
+        return {eip.eip_id: f"EIPPool {pool}" for pool in self._pools() for eip in eips if pool.has(eip)}
 
     def add_to_pool(self, name: str, eip_ids: Sequence[str], *, most: int) -> None:
         """Add EIPs to the list of an EIPPool, made if there is none.

@@ -78,7 +78,10 @@ class _Adopt:
         eips = self._look(wanted)
         # Whoever has one of them now is there when the claims are read.
         found = adoption.plan(
-            wanted or sorted(eips), eips, cluster_id=self._cluster_id, held_by=self._cluster.holders()
+            wanted or sorted(eips),
+            eips,
+            cluster_id=self._cluster_id,
+            held_by=self._cluster.holders(eips.values()),
         )
         found = tuple(self._without_claim(each, claims) for each in found)
         accepted = [each for each in found if each.accepted]

@@ -95,7 +95,7 @@ class _Cleanup:
         eips = self._listed()
         held_by = cleanup.holders(eips, self._cluster.claims() if self._cluster else ())
         if self._cluster:
-            held_by = self._cluster.pooled() | held_by
+            held_by = self._cluster.pooled(eips) | held_by
         return cleanup.plan(
             eips,
             self._cluster_id,

@@ -11,7 +11,7 @@ from ipamd.core.claim.reason import Reason
 from ipamd.core.eip.orphans import SweepMode, SweepTerms
 from ipamd.core.kubernetes import cluster_settings
 from ipamd.core.model import EipOrder
-from ipamd.kube.resources import CONFIGMAPS
+from ipamd.kube.resources import CONFIGMAPS, EIPPOOLS
 from simulator.kube import Fault, FaultKind
 from tests.controller.replica import CLUSTER
 
@@ -56,6 +56,22 @@ def test_a_bind_that_is_refused_is_shown_with_its_reason_for_as_long_as_it_is(wo
     assert value("tke_eni_claims_not_ready_seconds", refused) >= before + 3600
     world.remove_pod("web-0")
     world.wait(lambda: value("tke_eni_claims_not_ready", refused) is None)
+
+
+def test_a_pool_that_is_not_ready_is_shown_with_its_reason_for_as_long_as_it_is(world, counted):
+    replica = world.start_controller()
+    counted.show(replica.leader.metrics)
+    value = counted.registry.get_sample_value
+    there = replica.cloud.allocate_eip(EipOrder(), {}, "token").eip_id
+
+    wrong = {"metadata": {"name": "web"}, "spec": {"addressIDs": ["eip-00000000"]}}
+    world.client.create(EIPPOOLS, wrong)
+    reason = {"pool": "web", "reason": "EIPNotFound"}
+    world.wait(lambda: value("tke_eni_eip_pool_problem", reason) == 1)
+
+    world.client.patch(EIPPOOLS, "web", {"spec": {"addressIDs": [there]}})
+    world.wait(lambda: value("tke_eni_eip_pool_problem", reason) is None)
+    assert value("tke_eni_eip_pool_eips", {"pool": "web", "state": "free"}) == 1
 
 
 def test_the_sweep_is_counted(world, counted):

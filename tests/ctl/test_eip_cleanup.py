@@ -13,7 +13,7 @@ from ipamd.ctl.__main__ import main
 from ipamd.kube.client import KubeClient
 from ipamd.kube.connection import Connection
 from ipamd.kube.errors import NotFoundError
-from ipamd.kube.resources import CONFIGMAPS, EIPCLAIMS
+from ipamd.kube.resources import CONFIGMAPS, EIPCLAIMS, EIPPOOLS
 from simulator.cloud import (
     CloudRegion,
     CloudServer,
@@ -305,6 +305,19 @@ class TestWithTheCluster:
         answer = shown(capsys)
         assert (answer[held]["claim"], answer[held]["action"]) == ("default/web-0", "keep: claimed")
         assert answer[orphan]["result"] == "released"
+
+    def test_an_eip_that_a_pool_selects_is_kept(self, account, kube, claim, kubeconfig, capsys):
+        selected = account.allocate({**tags.of_cluster(CLUSTER), "team": "web"})
+        orphan = account.allocate()
+        client = KubeClient(Connection(server=kube.url), component="test")
+        pool = {"metadata": {"name": "kept"}, "spec": {"selector": {"tags": {"team": "web"}}}}
+        client.create(EIPPOOLS, pool)
+        client.close()
+
+        assert account.cleanup("--yes", kubeconfig, "-o", "json") == 0
+
+        assert account.left() == {selected}
+        assert (shown(capsys)[selected]["claim"], orphan in account.left()) == ("EIPPool kept", False)
 
     def test_a_cluster_without_eipclaims_cannot_be_the_one_and_stops_everything(
         self, account, kube, kubeconfig, capsys

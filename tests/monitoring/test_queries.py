@@ -11,6 +11,7 @@ from ipamd.controller.admission.registration import NAME
 from ipamd.core.claim.reason import Reason
 from ipamd.core.claim.waits import ClaimStep
 from ipamd.core.cloud_errors.kind import CloudErrorKind
+from ipamd.kube.resources import EIPPOOLS
 from testbed.bed import Bed
 from tests.controller.process import free_address
 from tests.deploy import manifests
@@ -68,6 +69,9 @@ def exposed(tmp_path_factory):
     with Bed(tmp_path_factory.mktemp("exposed")) as bed:
         bed.start_region(REGION)
         create_admission_objects(bed)
+        kind = {"apiVersion": EIPPOOLS.api_version, "kind": EIPPOOLS.kind}
+        pool = {"metadata": {"name": "web"}, "spec": {"addressIDs": ["eip-00000000"]}}
+        bed.workloads.api.post(EIPPOOLS.path(), {**kind, **pool})
         address = free_address()
         bed.start_controller(
             options=[f"--metrics-address={address}", f"--admission-webhook={free_address()}"]
@@ -83,7 +87,13 @@ def exposed(tmp_path_factory):
             "tke_eni_pod_to_eip_seconds_count 1.0",
         )
         bed.wait_until("all of the agent", lambda: all(line in of_agent(bed) for line in complete))
-        needed = ("QuotaExceeded", "certificate_seconds_left", 'egress{by="eip"} 1.0', "quota_limit")
+        needed = (
+            "QuotaExceeded",
+            "certificate_seconds_left",
+            'egress{by="eip"} 1.0',
+            "quota_limit",
+            "eip_pool_problem{",
+        )
         bed.wait_until(
             "all of the controller", lambda: all(line in of_controller(address) for line in needed)
         )

@@ -13,6 +13,7 @@ from ipamd.controller.eip_pool.writer import PoolWriter
 from ipamd.controller.tempo import ReplicaPace
 from ipamd.core.claim.eipclaim import Claim
 from ipamd.core.eip_pool import eippool
+from ipamd.core.eip_pool.eippool import EipPool
 from ipamd.kube.client import KubeClient
 from ipamd.kube.leases import NotLeaderError
 from ipamd.kube.optional_watch import OptionalWatch
@@ -40,6 +41,8 @@ class PoolWork:
     watch: Service
     """In every replica."""
     while_leading: Service
+    known: Callable[[], list[EipPool]]
+    """The pools, as the watch tells."""
 
 
 class EipPools:
@@ -70,6 +73,10 @@ class EipPools:
                 self.queue.add(("", name))
                 self._wake_claims(name)
 
+    def known(self) -> list[EipPool]:
+        """Return the pools, as the watch tells."""
+        return [eippool.read(obj) for obj in self.watch.items() or ()]
+
     def claim_changed(self, claim: Claim) -> None:
         """Have the pool of a claim looked at."""
         if claim.request and claim.request.pool:
@@ -77,7 +84,7 @@ class EipPools:
 
     def metrics(self) -> Iterator[Metric]:
         """Yield what the pools' status says."""
-        pools = [eippool.read(obj) for obj in self.watch.items() or ()]
+        pools = self.known()
         yield Metric(
             name="tke_eni_eip_pool_eips",
             text="EIPs of an EIPPool; what is neither free nor held is changing or of no use.",
@@ -93,6 +100,12 @@ class EipPools:
             text="EIPClaims that wait for an EIP of an EIPPool.",
             labels=("pool",),
             samples={(pool.name,): _number(pool.status.get("waiting")) for pool in pools},
+        )
+        yield Metric(
+            name="tke_eni_eip_pool_problem",
+            text="1 for an EIPPool whose condition Ready is False; none that is being deleted.",
+            labels=("pool", "reason"),
+            samples={(pool.name, reason): 1.0 for pool in pools if (reason := pool.trouble)},
         )
 
 
@@ -139,6 +152,7 @@ def build(
             name="EIPPools", start=pools.watch.start, stop=ended(pools.watch.stop), metrics=pools.metrics
         ),
         while_leading=Service(name="EIPPool workers", start=start, stop=workers.stop),
+        known=pools.known,
     )
 
 

@@ -1,5 +1,6 @@
 """Passes over the whole cluster, for what the work on single claims cannot see."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +13,7 @@ from ipamd.controller.sweep.sweep import Sweep
 from ipamd.controller.tempo import ReplicaPace
 from ipamd.core.claim import eipclaim
 from ipamd.core.claim.eipclaim import Claim
+from ipamd.core.eip_pool.eippool import EipPool
 from ipamd.core.timing.backoff import Backoff
 from ipamd.kube.client import KubeClient
 from ipamd.kube.leases import NotLeaderError
@@ -25,10 +27,11 @@ _BACKOFF: Final = Backoff(first=2.0, longest=300.0)
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Claims from the cache, and from the API server."""
+    """Claims from the cache, and from the API server; pools from theirs."""
 
     cluster: ClusterView
     client: KubeClient
+    pools: Callable[[], list[EipPool]]
 
     def claims(self) -> list[Claim]:
         return self.cluster.claims()
@@ -44,13 +47,14 @@ def build(
     *,
     client: KubeClient,
     cloud: TencentCloud,
+    pools: Callable[[], list[EipPool]],
 ) -> Sweep:
     """Return what makes the passes; `run` makes the service of it."""
     return Sweep(
         settings.sweep,
         settings.cluster_id,
         cloud=cloud,
-        claims=_Reader(cluster, client),
+        claims=_Reader(cluster, client, pools),
         ports=ports,
         losses=ClaimLosses(cloud, ports, ports.tell),
     )

@@ -21,6 +21,8 @@ from ipamd.core.claim.eipclaim import Claim
 from ipamd.core.claim.reason import Reason
 from ipamd.core.eip import orphans
 from ipamd.core.eip.orphans import Orphan, OrphanVerdict, SweepMode, SweepTerms
+from ipamd.core.eip_pool import eippool
+from ipamd.core.eip_pool.eippool import EipPool
 from ipamd.core.timing.deadline import Deadline
 from ipamd.kube.errors import KubeError
 from ipamd.runtime.metric import Metric, counter, gauge, gauges
@@ -79,13 +81,16 @@ class SweepCloud(Protocol):
 
 
 class ClaimReader(Protocol):
-    """What knows the claims."""
+    """What knows the claims, and the pools that they take EIPs of."""
 
     def claims(self) -> list[Claim]:
         """Return those of the watch cache."""
 
     def live(self) -> list[Claim]:
         """Return those of the API server, all of them. Raises: KubeError."""
+
+    def pools(self) -> list[EipPool]:
+        """Return the EIPPools of the watch cache."""
 
 
 class Sweep:
@@ -213,7 +218,10 @@ class Sweep:
     def _find(
         self, eips: tuple[model.Eip, ...], claims: list[Claim], now: orphans.SweepTime
     ) -> tuple[Orphan, ...]:
-        return orphans.find(eips, claims, self._cluster_id, before=self._before, age=self._terms.age, now=now)
+        unpooled = eippool.outside(self._claims.pools(), eips)
+        return orphans.find(
+            unpooled, claims, self._cluster_id, before=self._before, age=self._terms.age, now=now
+        )
 
     def _releasable(self, found: tuple[Orphan, ...]) -> list[Orphan]:
         if self._terms.mode is not SweepMode.RELEASE:

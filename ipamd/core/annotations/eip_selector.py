@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ipamd.core.errors import InvalidInputError
+from ipamd.core.model import Eip
 from ipamd.core.text.quoting import shown
 
 MOST_TAGS = 6
@@ -45,6 +46,12 @@ class EipSelector:
         if self.names:
             return EipSelector(names=(self.names[number],))
         return EipSelector(public_ips=(self.public_ips[number],))
+
+    def matches(self, eip: Eip) -> bool:
+        """Whether the EIP is one of those that are meant."""
+        if self.tags:
+            return all(eip.tags.get(key) == value for key, value in self.tags)
+        return eip.name in self.names if self.names else eip.public_ip in self.public_ips
 
     def __str__(self) -> str:
         if self.tags:

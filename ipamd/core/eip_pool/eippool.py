@@ -5,14 +5,14 @@ many EIPs that the controller creates. Its spec has one writer, a person; its st
 objects are dicts of JSON.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ipamd.core import model
+from ipamd.core import model, tags
 from ipamd.core.annotations.eip_selector import EipSelector
 from ipamd.core.claim import spec as claim_spec
-from ipamd.core.claim.eipclaim import GROUP
+from ipamd.core.claim.eipclaim import GROUP, condition
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.text.quoting import shown
 from ipamd.core.timing import durations, timestamps
@@ -83,6 +83,21 @@ class EipPool:
     status: Mapping[str, Any]
     """As it is stored."""
 
+    @property
+    def trouble(self) -> str:
+        """The reason why the pool was found not to be ready; empty when it is, or is being deleted."""
+        ready = condition(tuple(self.status.get("conditions") or ()), READY)
+        return "" if self.deleting or ready.get("status") != "False" else ready.get("reason", "")
+
+    def has(self, eip: model.Eip) -> bool:
+        """Whether the EIP is the pool's: by its list, by its selector, or created for it."""
+        if eip.eip_id in self.created:
+            return True
+        if self.spec is None:
+            return False
+        selected = self.spec.selector is not None and self.spec.selector.matches(eip)
+        return selected or eip.eip_id in self.spec.address_ids
+
     def __str__(self) -> str:
         return self.name
 
@@ -112,6 +127,13 @@ def read(obj: Mapping[str, Any]) -> EipPool:
         created=_ids(status.get("created")),
         releasing=_ids(status.get("releasing")),
         status=status,
+    )
+
+
+def outside(pools: Collection[EipPool], eips: Iterable[model.Eip]) -> tuple[model.Eip, ...]:
+    """Return the EIPs that no pool has, and all that were created for a claim, which answers for them."""
+    return tuple(
+        eip for eip in eips if tags.claim_of(eip.tags, eip.name) or not any(pool.has(eip) for pool in pools)
     )
 
 

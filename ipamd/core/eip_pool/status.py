@@ -14,6 +14,8 @@ from ipamd.core.timing import timestamps
 _MESSAGE_LIMIT = 1024
 MOST_WAITING = 20
 """Claims of the line that are named, and that hear of each change of their place."""
+MOST_LISTED = 100
+"""EIPs that are named one by one: an object of etcd has 1.5 MiB, and each change writes the list again."""
 
 
 class PoolReason(Enum):
@@ -80,7 +82,8 @@ def patch(pool: EipPool, sight: PoolSight, now: float) -> dict[str, Any] | None:
         "bound": number[PoolEipState.HELD],
         "waiting": len(sight.line),
         "waitingClaims": list(sight.line[:MOST_WAITING]),
-        "addresses": [_address(pool, sight, eip) for _, eip in sorted(sight.eips.items())],
+        "addresses": [_address(pool, sight, eip) for eip in _listed(pool, sight)],
+        "addressesOmitted": max(0, len(sight.eips) - MOST_LISTED) or None,
         "conditions": [_ready(pool, sight, now)],
     }
     if all(pool.status.get(name) == value for name, value in said.items()):
@@ -117,6 +120,16 @@ def with_lists(pool: EipPool, *, created: Iterable[str], releasing: Iterable[str
 
 def _patch(pool: EipPool, changes: dict[str, Any]) -> dict[str, Any]:
     return {"metadata": {"resourceVersion": pool.resource_version}, "status": changes}
+
+
+def _listed(pool: EipPool, sight: PoolSight) -> list[Eip]:
+    """Choose what is named where not all can be: first what somebody may have to look after."""
+    urgency = (PoolEipState.UNUSABLE, PoolEipState.CHANGING, PoolEipState.HELD, PoolEipState.FREE)
+    first = sorted(
+        sight.eips.values(),
+        key=lambda eip: (urgency.index(state_of(eip, sight, pool.releasing)), eip.eip_id),
+    )
+    return sorted(first[:MOST_LISTED], key=lambda eip: eip.eip_id)
 
 
 def _address(pool: EipPool, sight: PoolSight, eip: Eip) -> dict[str, str]:

@@ -3,7 +3,10 @@
 import pytest
 
 from ipamd.controller.sweep.sweep import AT_ONCE
+from ipamd.core import tags
 from ipamd.core.eip.orphans import SweepMode, SweepTerms
+from ipamd.core.model import EipOrder
+from ipamd.kube.resources import EIPPOOLS
 from simulator.cloud import Fault as CloudFault
 from simulator.cloud import FaultKind as CloudFaultKind
 from simulator.kube import Fault, FaultKind
@@ -84,6 +87,20 @@ def test_what_was_not_created_for_a_claim_of_this_cluster_is_never_released(worl
 
     assert eip_id in world.eips()
     assert any(eip_id in e["message"] for e in world.events("OrphanedEIP")) is (kind == "no claim's")
+
+
+def test_what_tke_has_created_is_not_told_of_while_an_eippool_has_it(world, controller):
+    pool = {"metadata": {"name": "kept"}, "spec": {"selector": {"names": ["kept"]}}}
+    world.client.create(EIPPOOLS, pool)
+    by_tke = tags.of_cluster(CLUSTER)
+    pooled = controller.cloud.allocate_eip(EipOrder(name="kept"), by_tke, "token-kept").eip_id
+    other = orphan(world, controller, uid="", name="other")
+
+    world.wait(lambda: any(other in event["message"] for event in world.events("OrphanedEIP")))
+    wait_for_age(world)
+    wait_passes(world, controller)
+
+    assert not any(pooled in event["message"] for event in world.events("OrphanedEIP"))
 
 
 def test_a_cache_that_lacks_a_claim_does_not_cost_it_its_eip(world):

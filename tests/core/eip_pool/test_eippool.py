@@ -1,11 +1,15 @@
 """What stands in an EIPPool, and what is said of a wrong one (old servers drop the rules)."""
 
+import dataclasses
+
 import pytest
 
+from ipamd.core import tags
 from ipamd.core.annotations.eip_selector import EipSelector
 from ipamd.core.eip_pool import eippool
 from ipamd.core.eip_pool.eippool import FINALIZER, PoolAllocation, PoolSpec
 from ipamd.core.model import EipOrder
+from tests.testkit.eips import listed_eip
 
 ATTRIBUTES = {"bandwidthMbps": 10, "isp": "BGP", "chargeType": "TRAFFIC_POSTPAID_BY_HOUR"}
 ORDER = EipOrder(bandwidth_mbps=10)
@@ -119,3 +123,21 @@ def test_what_the_api_server_keeps_of_the_object_is_read_with_it():
     assert (pool.generation, pool.deleting, pool.held, pool.uid) == (4, True, True, "pool-1")
     assert (pool.resource_version, pool.created) == ("7", ("eip-a",))
     assert not eippool.read({"metadata": {"name": "web", "finalizers": ["x"]}}).held
+
+
+def test_what_an_eippool_has_is_no_orphan_unless_it_was_created_for_a_claim():
+    def pool(**spec):
+        return eippool.read({"metadata": {"name": "kept"}, "spec": spec})
+
+    kept = listed_eip("eip-1111aaaa", name="web-a", public_ip="198.18.0.9", tags=tags.of_cluster("cls-1"))
+    of_claim = dataclasses.replace(kept, eip_id="eip-2222bbbb", tags=tags.of_claim("cls-1", "gone"))
+    for one in (
+        pool(addressIDs=["eip-1111aaaa", "eip-2222bbbb"]),
+        pool(selector={"tags": tags.of_cluster("cls-1")}),
+        pool(selector={"names": ["web-a"]}),
+        pool(selector={"publicIPs": ["198.18.0.9"]}),
+    ):
+        assert eippool.outside([one], [kept, of_claim]) == (of_claim,), one
+
+    others = [pool(addressIDs=["eip-3333cccc"]), pool(selector={"tags": {"team": "web"}}), pool()]
+    assert eippool.outside(others, [kept, of_claim]) == (kept, of_claim)

@@ -1,5 +1,6 @@
 """What the status of an EIPPool says of its EIPs, of who waits, and of what is wrong."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,15 @@ import pytest
 from ipamd.core.annotations.eip_selector import EipSelector
 from ipamd.core.eip_pool import status
 from ipamd.core.eip_pool.eippool import EipPool, PoolAllocation, PoolSpec
-from ipamd.core.eip_pool.status import MOST_WAITING, PoolEipState, PoolSight, counts, patch, state_of
+from ipamd.core.eip_pool.status import (
+    MOST_LISTED,
+    MOST_WAITING,
+    PoolEipState,
+    PoolSight,
+    counts,
+    patch,
+    state_of,
+)
 from ipamd.core.model import Eip, EipOrder, EipStatus
 from ipamd.core.timing import timestamps
 
@@ -88,6 +97,21 @@ def test_the_status_has_each_eip_with_its_claim_or_its_place():
     ]
     assert (written["total"], written["free"], written["bound"]) == (3, 1, 1)
     assert written["observedGeneration"] == 3
+
+
+def test_of_a_large_pool_those_are_listed_that_somebody_may_have_to_look_after():
+    free = [replace(FREE, eip_id=f"eip-{number:04}") for number in range(5_000)]
+    blocked = replace(FREE, eip_id="eip-zzzz", is_blocked=True)
+    held = replace(HELD, eip_id="eip-yyyy")
+
+    written, _ = said(pool(), sight(*free, blocked, held, holders={"eip-yyyy": "default/web"}))
+
+    states = {address["id"]: address["state"] for address in written["addresses"]}
+    assert len(states) == MOST_LISTED
+    assert {states["eip-zzzz"], states["eip-yyyy"], states["eip-0000"]} == {"Unusable", "Held", "Free"}
+    assert (written["total"], written["free"], written["addressesOmitted"]) == (5_002, 5_000, 4_902)
+    assert list(states) == sorted(states)
+    assert len(json.dumps(written)) < 20_000
 
 
 def test_all_who_wait_are_counted_and_the_first_are_named():
