@@ -19,6 +19,7 @@ from ipamd.core.claim.eipclaim import ClaimBinding
 from ipamd.core.claim.reason import Reason
 from ipamd.core.kubernetes import node_condition
 from ipamd.core.kubernetes.external_dns import TARGETS
+from ipamd.core.kubernetes.node_labels import subnet_label
 from ipamd.core.kubernetes.nodes import AGENT, ENI_CONFIG, ENI_STATE
 from ipamd.core.node_config.fields import NEED_SYNC
 from ipamd.kube import errors
@@ -324,6 +325,14 @@ class TestNodes:
             metadata = self.patch(scene, NODE_A, body)["metadata"]
             assert metadata["annotations"] == {"a": "b", AGENT: agent}
 
+    def test_an_agent_says_of_which_subnets_its_node_can_have_addresses(self, scene):
+        label = subnet_label("subnet-demo0001")
+        written = self.patch(scene, NODE_A, {"metadata": {"labels": {label: ""}}})
+        assert written["metadata"]["labels"][label] == ""
+        taken = self.patch(scene, NODE_A, {"metadata": {"labels": {label: None}}})
+        assert label not in taken["metadata"]["labels"]
+        refused(lambda: self.patch(scene, NODE_B, {"metadata": {"labels": {label: ""}}}), NODE_A, NODE_B)
+
     def test_an_agent_says_what_its_node_has_and_that_a_sync_is_done(self, scene):
         asked = {"metadata": {"annotations": {NEED_SYNC: "true"}}}
         scene.server.call("PATCH", f"/api/v1/nodes/{NODE_A}", asked, content=MERGE)
@@ -376,6 +385,8 @@ class TestNodes:
             {"status": {"conditions": [{"type": "Ready", "status": "False"}]}},
             {"status": {"addresses": [{"type": "InternalIP", "address": "10.0.0.9"}]}},
             {"metadata": {"labels": {"zone": "2"}}},
+            {"metadata": {"labels": {"zone": None}}},
+            {"metadata": {"labels": {"example.com/subnet.tke.cloud.tencent.com": "x"}}},
             {"metadata": {"annotations": {"a": "c"}}},
             {"metadata": {"annotations": {"a": None}}},
             {"metadata": {"annotations": {"new": "x", AGENT: "no-pod"}}},

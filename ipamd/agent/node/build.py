@@ -115,8 +115,10 @@ def resources(
         agent=settings.agent_pod,
         state=pool.state,
         is_synced=lambda: pool.is_synced,
+        subnets=pool.homes.current,
     )
     facts.on_change(offered.trigger)
+    facts.on_answer(offered.trigger)
     offered.on_node(pool.config.told)
     pool.config.on_change(offered.trigger)
     return offered

@@ -1,8 +1,8 @@
 """Tells the scheduler how many addresses and EIPs the node has, and the controller that we serve it.
 
 The extended resources `tke.cloud.tencent.com/eip` and `.../eni-ip` are written into capacity and allocatable
-of the Node's status, and the annotation `nodes.AGENT` beside them; and again whenever they are gone or
-different: a kubelet that registers anew sets the extended resources of its Node to zero
+of the Node's status, the annotation `nodes.AGENT` and a label for each subnet beside them; and again whenever
+they are gone or different: a kubelet that registers anew sets the extended resources of its Node to zero
 (kubelet_node_status.go, "zeroes out extended resources"), a Node that was deleted comes back without any, and
 public IPs and ENIs that people bind to the CVM make them fewer.
 Thread safety: `start` and `stop` are for one thread; the work is done on threads of its own.
@@ -11,10 +11,10 @@ Thread safety: `start` and `stop` are for one thread; the work is done on thread
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from ipamd.core.kubernetes import node_condition, nodes
+from ipamd.core.kubernetes import node_condition, node_labels, nodes
 from ipamd.core.node_config import fields, state
 from ipamd.core.node_config.state import NodeEniState
 from ipamd.core.timing.backoff import Backoff
@@ -36,7 +36,7 @@ _FIELDS = ("capacity", "allocatable")
 class ExtendedResources:
     """The extended resources of this node.
 
-    Invariant: only our own resource names and our own annotation are ever written.
+    Invariant: only our own resource names, annotations and labels are ever written.
     """
 
     def __init__(  # noqa: PLR0913 - what is told to a Node
@@ -48,13 +48,16 @@ class ExtendedResources:
         agent: str,
         state: Callable[[], NodeEniState],
         is_synced: Callable[[], bool],
+        subnets: Callable[[], frozenset[str] | None],
         withdrawn: Sequence[str] = (),
     ) -> None:
         """Take the node's name, what gives the resources by full name, and the Pod in which we run.
 
-        `state` tells what the node has, for people; `is_synced` whether NEED_SYNC has been done. What is
-        `withdrawn` is set to 0 where the Node still offers it.
+        `state` tells what the node has, for people; `is_synced` whether NEED_SYNC has been done; `subnets` of
+        which it can have addresses, None when that is not known. What is `withdrawn` is set to 0 where the
+        Node still offers it.
         """
+        self._subnets = subnets
         self._is_synced = is_synced
         self._agent = agent
         self._withdrawn = withdrawn
@@ -138,7 +141,19 @@ class ExtendedResources:
         if patch:
             self._client.patch(resources.NODES, self._node, patch, subresource="status")
             log.info("Node %s offers %s", self._node, ", ".join(f"{k}={v}" for k, v in wanted.items()))
+        self._label(node)
         self._tell(node)
+
+    def _label(self, node: Mapping[str, Any]) -> None:
+        """Write of which subnets the node can have addresses, for the affinity of Pods; apart, as below."""
+        wanted = self._subnets()
+        labels = {} if wanted is None else missing_labels(nodes.view(node).labels, wanted)
+        if labels:
+            patch = {"metadata": {"labels": labels}}
+            self._client.patch(resources.NODES, self._node, patch, subresource="status")
+            log.info(
+                "Node %s can have addresses of %s", self._node, ", ".join(sorted(wanted or ())) or "none"
+            )
 
     def _tell(self, node: Mapping[str, Any]) -> None:
         """Write what is for people; apart, so that a policy which refuses it refuses nothing else."""
@@ -165,6 +180,13 @@ def missing_resources(status: Mapping[str, Any], wanted: Mapping[str, str]) -> d
         if differing:
             patch[field] = differing
     return patch
+
+
+def missing_labels(present: Mapping[str, str], subnets: Iterable[str]) -> dict[str, str | None]:
+    """Return the merge patch of a Node's labels that makes them name these subnets; empty for none."""
+    wanted = {node_labels.subnet_label(subnet_id) for subnet_id in subnets}
+    named = {node_labels.subnet_label(subnet_id) for subnet_id in node_labels.labelled_subnets(present)}
+    return {**dict.fromkeys(sorted(wanted - named), ""), **dict.fromkeys(sorted(named - wanted))}
 
 
 def _trim(node: dict[str, Any]) -> dict[str, Any]:

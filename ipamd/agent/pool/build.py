@@ -13,6 +13,7 @@ from ipamd.agent.pool.control import PoolControlService
 from ipamd.agent.pool.drain import Drain
 from ipamd.agent.pool.executor import EniPlan, PoolExecutor
 from ipamd.agent.pool.freeze import PoolFreeze
+from ipamd.agent.pool.homes import SubnetHomes
 from ipamd.agent.pool.node_config import NodeConfig
 from ipamd.agent.pool.pool import Pool, PoolTerms
 from ipamd.agent.pool.report import PoolReport
@@ -45,6 +46,8 @@ class NodePool:
     config: NodeConfig
     security_groups: EniSecurityGroups
     levels: SubnetLevels
+    homes: SubnetHomes
+    """Of which subnets the node can have addresses."""
     state: Callable[[], NodeEniState]
     """What the node has, for people."""
     drain: Drain
@@ -96,6 +99,14 @@ def build(
     levels = SubnetLevels(cloud, ids, low=settings.subnet_free_warning)
     facts.on_answer(levels.look)
     choice = SubnetChoice(cloud, lambda: facts.current.instance, lambda: config.current.places, levels.seen)
+    homes = SubnetHomes(
+        enis,
+        choice,
+        known=lambda: levels.known,
+        zone=lambda: facts.current.instance.zone,
+        disabled=lambda: config.current.disabled,
+        monotonic=time.monotonic,
+    )
     executor = PoolExecutor(
         plan,
         cloud=cloud,
@@ -129,6 +140,7 @@ def build(
         config=config,
         security_groups=sync,
         levels=levels,
+        homes=homes,
         drain=drain,
         plan=plan,
         state=lambda: NodeEniState(

@@ -46,6 +46,17 @@ class SubnetChoice:
         found = self._found
         return found[1] if found is not None and found[0] == places else ()
 
+    @property
+    def places(self) -> Places:
+        """What is configured."""
+        return self._places()
+
+    @property
+    def is_found(self) -> bool:
+        """Whether `ids` are what the configuration means; not before a search has been answered."""
+        places = self._places()
+        return not places.is_search or (self._found is not None and self._found[0] == places)
+
     def look(self, subnet_ids: Sequence[str], deadline: Deadline) -> list[model.Subnet]:
         """Return how full these subnets are. Raises: CloudError."""
         subnets = self._cloud.describe_subnets(subnet_ids, deadline)

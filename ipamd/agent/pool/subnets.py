@@ -9,7 +9,7 @@ import ipaddress
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
 from ipamd.core import model
@@ -44,6 +44,11 @@ class SubnetLevels:
         self._low = low
         self._guard = threading.Lock()
         self._levels: dict[str, model.Subnet] = {}
+
+    @property
+    def known(self) -> Mapping[str, model.Subnet]:
+        """The subnets of which the cloud has told, by id; empty before it has."""
+        return self._levels
 
     def look(self) -> None:
         """Ask once; what the cloud refuses is only logged, as nobody waits for it."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ipamd.core.errors import IpamError
-from ipamd.core.kubernetes import capacity, node_condition, node_taint, nodes
+from ipamd.core.kubernetes import capacity, node_condition, node_labels, node_taint, nodes
 from ipamd.ctl.kubectl import access, removal_pods
 from ipamd.ctl.kubectl.removal_of_pods import CORDONED
 from ipamd.ctl.kubectl.removal_step import Patience, StepReport, delete
@@ -204,5 +204,8 @@ def _forget(api: KubeClient, node: Mapping[str, Any]) -> None:
         spec["unschedulable"] = None
     if node_taint.is_tainted(node):
         spec["taints"] = [taint for taint in node_taint.taints(node) if not node_taint.is_ours(taint)] or None
-    body = {"metadata": {"annotations": {**dict.fromkeys(nodes.ANNOTATIONS), CORDONED: None}}, "spec": spec}
+    notes = {**dict.fromkeys(nodes.ANNOTATIONS), CORDONED: None}
+    subnets = node_labels.labelled_subnets(node["metadata"].get("labels") or {})
+    labels = {node_labels.subnet_label(subnet_id): None for subnet_id in subnets}
+    body = {"metadata": {"annotations": notes, "labels": labels}, "spec": spec}
     api.patch(NODES, name, body)

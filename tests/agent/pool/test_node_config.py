@@ -13,6 +13,7 @@ from tests.agent.conftest import AgentBed
 from tests.vpc_console import VpcConsole
 
 TKE = "tke.cloud.tencent.com/"
+SUBNET = "subnet.tke.cloud.tencent.com/"
 ZONE, OTHER_ZONE = "ap-guangzhou-3", "ap-guangzhou-4"
 OPEN, CLOSED, SECOND = "sg-demo0001", "sg-closed01", "sg-second01"
 PODS = {"use": "pods"}
@@ -186,6 +187,40 @@ def test_subnets_by_tag_are_those_of_the_zone_with_most_free_addresses_and_fall_
 
     subnets = [eni["subnetId"] for eni in bed.enis()]
     assert sorted(subnets) == ["subnet-demo0001", "subnet-pods0002"]
+
+
+def homes(bed):
+    labels = bed.workloads.node(bed.node.name)["metadata"].get("labels") or {}
+    return {key.removeprefix(SUBNET): value for key, value in labels.items() if key.startswith(SUBNET)}
+
+
+def test_the_node_says_of_which_subnets_its_pods_can_have_addresses(bed):
+    """By these labels a Pod comes to a node where its fixed address can be."""
+    bed.eventually("the subnet of the CVM", lambda: homes(bed) == {"subnet-demo0001": ""})
+
+    bed.configure(subnets=["subnet-pods0001", "subnet-pods0003", "subnet-none0000"])
+    bed.eventually(
+        "those of the zone, and where it has ENIs",
+        lambda: set(homes(bed)) == {"subnet-demo0001", "subnet-pods0001"},
+    )
+
+    bed.configure(subnetTags=PODS)
+    bed.eventually(
+        "those with the tag",
+        lambda: set(homes(bed)) == {"subnet-demo0001", "subnet-pods0001", "subnet-pods0002"},
+        seconds=90,
+    )
+
+    bed.annotate({TKE + "disable-node-eni": "yes"})
+    bed.eventually("it makes no ENIs any more", lambda: set(homes(bed)) <= {"subnet-demo0001"})
+
+
+def test_labels_that_others_take_or_give_are_put_right(bed):
+    bed.eventually("the subnet of the CVM", lambda: homes(bed) == {"subnet-demo0001": ""})
+    wrong = {SUBNET + "subnet-demo0001": None, SUBNET + "subnet-other001": "", "example.com/zone": "a"}
+    bed.kube.merge_patch(f"/api/v1/nodes/{bed.node.name}", {"metadata": {"labels": wrong}})
+    bed.eventually("they are right again", lambda: homes(bed) == {"subnet-demo0001": ""})
+    assert bed.workloads.node(bed.node.name)["metadata"]["labels"]["example.com/zone"] == "a"
 
 
 def test_a_subnet_that_is_nearly_full_is_told_before_it_is_full(bed):
