@@ -18,6 +18,7 @@ REASONS = {
     "ipamd/agent/introspection.py:IntrospectionService._component": "people are shown since when",
     "ipamd/agent/introspection.py:IntrospectionService._unix": "converted when people are shown it",
     "ipamd/cloud/metadata.py:_date": "only for a metadata service that does not date its answers",
+    "ipamd/agent/fixed/build.py:build": "what is written into claims is for people and other machines",
     "ipamd/controller/admission/webhook.py:AdmissionWebhook.__init__": "certificates have Unix times",
     "ipamd/controller/tempo.py:ReplicaPace": "written into claims, for the next leader on another machine",
     "ipamd/controller/claims/ports.py:Ports": "written into claims, for the next leader on another machine",
