@@ -60,6 +60,12 @@ class ClaimEvents:
             served = PodRef(namespace=claim.namespace, name=claim.name, uid=claim.pod_uid)
             self.pod(served, kind, reason, message)
 
+    def object(
+        self, about: dict[str, Any], kind: Literal["Normal", "Warning"], reason: str, message: str
+    ) -> None:
+        """Tell it on the object of this reference."""
+        self._recorder.record(about, kind, reason, message)
+
     def eip_pool(
         self, name: str, uid: str, kind: Literal["Normal", "Warning"], reason: str, message: str
     ) -> None:

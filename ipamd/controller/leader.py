@@ -29,6 +29,7 @@ from ipamd.controller.nodes import build as nodes_room
 from ipamd.controller.options import ControllerSettings
 from ipamd.controller.sweep import build as sweep_room
 from ipamd.controller.tempo import ReplicaPace
+from ipamd.controller.vpc_ips import build as vpc_ips_room
 from ipamd.core.model import EipQuota
 from ipamd.kube.client import KubeClient
 from ipamd.kube.events import EventPace, EventRecorder
@@ -107,17 +108,22 @@ class Leader:
         self.sweep = sweep_room.build(
             settings, claims.cluster, ports, client=client, cloud=cloud, pools=eip_pools.known
         )
+        vpc_ips = vpc_ips_room.build(
+            settings, claims, claim_work, ports, client=client, cloud=cloud, tempo=tempo
+        )
         self._standing = Services(
             Service(name="Events", start=recorder.start, stop=recorder.stop),
             claims_room.watch(claims),
             masquerade.watch,
             eip_pools.watch,
+            vpc_ips.watch,
             nodes.watch,
         )
         self._leading = Services(
             *account.while_leading,
             *claim_work.services,
             eip_pools.while_leading,
+            *vpc_ips.while_leading,
             egress_room.build(claims, ports, cloud, interval=settings.egress_check_interval),
             masquerade.while_leading,
             *nodes.while_leading,

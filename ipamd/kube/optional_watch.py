@@ -13,7 +13,7 @@ from ipamd.kube import errors
 from ipamd.kube.calls import JsonObject
 from ipamd.kube.client import KubeClient, Selection
 from ipamd.kube.resources import Resource
-from ipamd.kube.watch import ObjectCache
+from ipamd.kube.watch import ObjectCache, OnChange
 from ipamd.runtime import chance
 from ipamd.runtime.defects import Survive
 from ipamd.runtime.task import Task
@@ -37,20 +37,20 @@ class OptionalWatch:
         *,
         selection: Selection | None = None,
         on_change: Callable[[], None],
-        keep: Callable[[JsonObject], JsonObject] | None = None,
+        on_object: OnChange | None = None,
+        keep: Callable[[JsonObject], JsonObject] = dict,
     ) -> None:
-        """Take what to watch, who is told that `items` may be others, and what is kept of an object."""
+        """Take what to watch, and who is told that `items` may answer something else.
+
+        `on_object` is told of each object, also while the copy is not complete; `keep` says what of an object
+        is kept.
+        """
         self._client = client
         self._resource = resource
         self._selection = selection or Selection()
         self._on_change = on_change
-        self._cache = ObjectCache(
-            client,
-            resource,
-            selection=selection,
-            on_change=lambda _kind, _obj: self._changed(),
-            keep=keep or (lambda obj: obj),
-        )
+        self._on_object = on_object
+        self._cache = ObjectCache(client, resource, selection=selection, on_change=self._changed, keep=keep)
         self._problem = ""
         self._failures = 0
         self._task = Task(f"ask-{resource.plural}", self._ask, policy=Survive(backoff=_BACKOFF))
@@ -73,6 +73,10 @@ class OptionalWatch:
     def items(self) -> list[JsonObject] | None:
         """Return the copies of all objects, None while nothing is known."""
         return self._cache.items() if self._cache.has_synced else None
+
+    def get(self, namespace: str, name: str) -> JsonObject | None:
+        """Return the copy of one object, None when there is none or nothing is known."""
+        return self._cache.get(namespace, name)
 
     def _ask(self) -> bool:
         """Ask once; return whether to ask again. With the first answer the cache begins."""
@@ -98,7 +102,9 @@ class OptionalWatch:
         if not self._task.stopping.is_set():
             self._on_change()  # nothing else tells of a collection that is empty
 
-    def _changed(self) -> None:
+    def _changed(self, kind: str, obj: JsonObject) -> None:
+        if self._on_object is not None:
+            self._on_object(kind, obj)
         if self._cache.has_synced:
             self._on_change()
 

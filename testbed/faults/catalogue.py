@@ -36,6 +36,13 @@ _KEPT: Final = "only for Pods with fixed private addresses, of which no scenario
 NEVER_TAKEN: Final[Mapping[str, str]] = {
     "cloud.CreateReserveIpAddresses": _KEPT,
     "cloud.DeleteReserveIpAddresses": _KEPT,
+    "kube.create.vpcipclaims": _KEPT,
+    "kube.create.vpcips": _KEPT,
+    "kube.delete.vpcipclaims": _KEPT,
+    "kube.delete.vpcips": _KEPT,
+    "kube.patch.vpcipclaims": _KEPT,
+    "kube.patch.vpcips": _KEPT,
+    "kube.patch.vpcips.status": _KEPT,
     "cloud.DetachNetworkInterface": _EXCLUSIVE,
     "cloud.DeleteNetworkInterface": _EXCLUSIVE,
     "nft.add.exclusive_pods": _EXCLUSIVE,

@@ -84,9 +84,15 @@ class ModelApi:
 
         return self._call(read)
 
-    def list(self, resource, namespace=""):
+    def list(self, resource, namespace="", *, label_selector=""):
+        key, _, value = label_selector.partition("=")
+
         def read():
-            found = [copy.deepcopy(obj) for (kind, _), obj in self.objects.items() if kind == resource.kind]
+            found = [
+                copy.deepcopy(obj)
+                for (kind, _), obj in self.objects.items()
+                if kind == resource.kind and (obj["metadata"].get("labels") or {}).get(key, "") == value
+            ]
             return ObjectList(items=found, resource_version="1")
 
         return self._call(read)
@@ -118,7 +124,8 @@ class ModelApi:
             obj = self.objects.get((resource.kind, name))
             if obj is None:
                 raise errors.NotFoundError(f"delete {name}", status=404)
-            if (uid, resource_version) != (obj["metadata"]["uid"], obj["metadata"]["resourceVersion"]):
+            wanted = {"uid": uid, "resourceVersion": resource_version}
+            if any(value and obj["metadata"][field] != value for field, value in wanted.items()):
                 raise errors.ConflictError("delete", status=409)
             self.mark_deleted(resource, name)
 
@@ -233,9 +240,12 @@ class ModelApi:
         return obj is not None and nodes.view(obj).ready
 
     def write_status(self, claim, patch):
+        self.write_status_of(EIPCLAIMS, claim.name, patch)
+
+    def write_status_of(self, resource, name, patch):
         body = copy.deepcopy(patch)
         del body["metadata"]
-        self.store(EIPCLAIMS, _merged(self.objects["EIPClaim", claim.name], body))
+        self.store(resource, _merged(self.objects[resource.kind, name], body))
 
     def _call(self, carry_out):
         return self.wire.call(carry_out, lambda: errors.UnreachableError("lost"))

@@ -8,7 +8,7 @@ Thread safety: any thread may call any method; `wake` is called on the caches' t
 """
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -57,6 +57,7 @@ class ClusterView:
         self._outages = outages
         self._on_node: list[Callable[[str], None]] = []
         self._on_claim: list[Callable[[Claim], None]] = []
+        self._on_pod: list[Callable[[Key, dict[str, Any]], None]] = []
         self._seen: dict[Key, object] = {}  # used by the claims' thread only
         self._in_line: set[Key] = set()  # likewise
         self._index = ClaimIndex()
@@ -74,6 +75,17 @@ class ClusterView:
         Before `start`; the caches' threads call it.
         """
         self._on_node.append(listener)
+
+    def on_pod(self, listener: Callable[[Key, dict[str, Any]], None]) -> None:
+        """Have `listener` called with each trimmed Pod that changes or goes, and its key.
+
+        Before `start`; the Pods' thread calls it for each of perhaps 50,000, so it has to be quick.
+        """
+        self._on_pod.append(listener)
+
+    def pods(self) -> Iterator[tuple[Key, dict[str, Any]]]:
+        """Yield all trimmed Pods as the watch last told, with their keys."""
+        return ((key_of(obj), obj) for obj in self._pods.items())
 
     def start(self) -> None:
         """Begin to watch."""
@@ -221,6 +233,8 @@ class ClusterView:
         key = key_of(obj)
         if self._claims.get(*key) or _matters(obj):
             self._wake(key)
+        for listener in self._on_pod:
+            listener(key, obj)
         if node := self._agents.pod_changed(obj, gone=kind == "deleted"):
             self._wake_node(node)
         if pods.is_agent(obj) and isinstance(obj["spec"].get("nodeName"), str):

@@ -1,5 +1,7 @@
 """When a retained claim has waited long enough for the next Pod of its name. Pure."""
 
+from dataclasses import dataclass
+
 from ipamd.core.claim.eipclaim import Claim
 from ipamd.core.claim.facts import ClaimFacts
 
@@ -19,11 +21,35 @@ def seconds_left(facts: ClaimFacts, claim: Claim) -> float | None:
     clock is not believed no date counts: then this process must itself have missed the Pod for all of the
     time, by its steady clock. That is never shorter than by true dates, as it begins anew with each process.
     """
-    limit = limit_of(facts, claim)
+    absence = Absence(
+        last_seen=claim.pod.last_seen if claim.pod else None,
+        had_pod=bool(claim.pod_uid),
+        seen_for=facts.absent_for,
+        clock_doubt=facts.clock_doubt,
+    )
+    return left(limit_of(facts, claim), absence, now=facts.now, least=facts.rules.least_absence)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absence:
+    """For how long a kept claim, of whatever kind, has been without its Pod."""
+
+    last_seen: float | None
+    """When the Pod was found to be gone, by the claim; None when it does not say."""
+    had_pod: bool
+    """Whether the claim has ever had one."""
+    seen_for: float
+    """Seconds for which this process has missed the Pod at every look, by a steady clock."""
+    clock_doubt: str
+    """Why the wall clock is not believed."""
+
+
+def left(limit: float | None, absence: Absence, *, now: float, least: float) -> float | None:
+    """Return the seconds for which a claim with this limit is kept from now on; see `seconds_left`."""
     if limit is None:
         return None
-    if facts.clock_doubt:
-        return limit - facts.absent_for if claim.pod_uid else None
-    if claim.pod is None or claim.pod.last_seen is None:
+    if absence.clock_doubt:
+        return limit - absence.seen_for if absence.had_pod else None
+    if absence.last_seen is None:
         return None
-    return max(claim.pod.last_seen + limit - facts.now, facts.rules.least_absence - facts.absent_for)
+    return max(absence.last_seen + limit - now, least - absence.seen_for)

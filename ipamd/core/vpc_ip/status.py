@@ -139,7 +139,9 @@ def provisioned(
         "zone": address.zone or None,
         "reservationID": address.reservation_id or None,
     }
-    changes = {"address": fields, "allocation": {"startedAt": None}}
+    changes: dict[str, Any] = {"address": fields}
+    if address.reservation_id:  # else what was asked for may still turn up
+        changes["allocation"] = {"startedAt": None}
     return _patch(replace(claim, address=address, conditions=conditions), changes, now)
 
 

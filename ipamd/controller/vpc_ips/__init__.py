@@ -1,0 +1,1 @@
+"""Fixed private addresses: VpcIPClaims made from Pods, addresses reserved and given back."""

@@ -1,0 +1,211 @@
+"""A VPC as plain data: a small subnet, its addresses at ENIs, reservations; and the controller's copies.
+
+As `tests.controller.model`: each call may be lost on its way in or out, and lists may be old.
+"""
+
+import ipaddress
+import itertools
+from dataclasses import replace
+from typing import Any
+
+from ipamd.controller.vpc_ips.address_book import AddressBook
+from ipamd.core import tags
+from ipamd.core.cloud_errors.codes import cloud_error
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cloud_errors.kind import CloudErrorKind
+from ipamd.core.model import (
+    Eni,
+    EniAddress,
+    EniState,
+    IpState,
+    OccupiedAddress,
+    Reservation,
+    ReservationState,
+    Subnet,
+)
+from ipamd.kube.resources import VPCIPCLAIMS, VPCIPS
+
+SUBNET = "subnet-aaaaaaaa"
+CIDR = "10.0.3.0/28"
+USABLE = [str(ip) for ip in ipaddress.IPv4Network(CIDR)][2:-1]
+ZONE = "ap-test-1"
+FOREIGN = "eni-foreign"
+_KINDS = {"not offered": CloudErrorKind.NOT_OFFERED, "denied": CloudErrorKind.PERMISSION}
+
+
+class ModelVpc:
+    """Stands for TencentCloud."""
+
+    def __init__(self, wire):
+        self.wire = wire
+        self.ids = itertools.count(1)
+        self.reservations = {}
+        self.tokens = {}
+        self.past = {}
+        self.stale_lists = 0
+        self.refuse = ""
+        self.at_enis = {}
+        """ENI, description and EIP of each address that is at one."""
+        self.on_release = lambda reservation: None
+        self.on_unassign = lambda eni_id, ip: None
+
+    # -- what the controller calls
+
+    def describe_subnets(self, subnet_ids, deadline=None):
+        def read():
+            free = len(set(USABLE) - self.at_enis.keys() - {r.ip for r in self.reservations.values()})
+            known = Subnet(
+                subnet_id=SUBNET, vpc_id="vpc-1", zone=ZONE, cidr=CIDR, available_ips=free, route_table_id=""
+            )
+            return [known] if SUBNET in subnet_ids else []
+
+        return self._call("DescribeSubnets", read)
+
+    def find_subnets(self, vpc_id, tags, cidr, deadline=None):
+        return self.describe_subnets([SUBNET])
+
+    def reserve_ip(self, order, client_token, deadline=None):
+        def write():
+            if client_token in self.tokens:
+                asked, reservation_id = self.tokens[client_token]
+                assert asked == order, "the same token for another order"
+                if reservation_id in self.reservations:
+                    return self._shown(self.reservations[reservation_id])
+            if self.refuse:
+                raise self._refusal("CreateReserveIpAddresses")
+            taken = self.at_enis.keys() | {r.ip for r in self.reservations.values()}
+            if order.ip in taken:
+                raise _error("CreateReserveIpAddresses", CloudErrorKind.ADDRESS_IN_USE, "in use")
+            ip = order.ip or next((ip for ip in USABLE if ip not in taken), "")
+            if not ip:
+                raise _error("CreateReserveIpAddresses", CloudErrorKind.SUBNET_FULL, "full")
+            made = Reservation(
+                reservation_id=f"rsvip-{next(self.ids)}",
+                ip=ip,
+                subnet_id=SUBNET,
+                vpc_id="vpc-1",
+                state=ReservationState.UNBIND,
+                tags=dict(order.tags),
+            )
+            self.reservations[made.reservation_id] = made
+            self.tokens[client_token] = order, made.reservation_id
+            return made
+
+        return self._call("CreateReserveIpAddresses", write)
+
+    def describe_reservations(self, *, tags=None, ips=None, vpc_id="", deadline=None):
+        def read():
+            if self.refuse:
+                raise self._refusal("DescribeReserveIpAddresses")
+            shown = self.reservations
+            if self.stale_lists:
+                self.stale_lists -= 1
+                shown = self.past
+            found = [self._shown(one) for one in shown.values()]
+            if ips is not None:
+                return [one for one in found if one.ip in ips]
+            return [one for one in found if tags.items() <= one.tags.items()]
+
+        return self._call("DescribeReserveIpAddresses", read)
+
+    def release_reservation(self, vpc_id, reservation_id, deadline=None):
+        def write():
+            if reservation_id in self.reservations:
+                self.on_release(self.reservations[reservation_id])
+                del self.reservations[reservation_id]
+
+        return self._call("DeleteReserveIpAddresses", write)
+
+    def describe_used_ips(self, vpc_id, subnet_id, ips, deadline=None):
+        def read():
+            return {
+                ip: OccupiedAddress(ip=ip, resource_type="ENI", resource_id=self.at_enis[ip][0])
+                for ip in ips
+                if ip in self.at_enis
+            }
+
+        return self._call("DescribeUsedIpAddress", read)
+
+    def describe_eni(self, eni_id, deadline=None):
+        def read():
+            found = [
+                EniAddress(ip=ip, primary=False, state=IpState.AVAILABLE, description=description)
+                for ip, (eni, description) in self.at_enis.items()
+                if eni == eni_id
+            ]
+            return Eni(
+                eni_id=eni_id,
+                mac="",
+                vpc_id="vpc-1",
+                subnet_id=SUBNET,
+                primary=False,
+                state=EniState.AVAILABLE,
+                instance_id="ins-1",
+                addresses=tuple(found),
+            )
+
+        return self._call("DescribeNetworkInterfaces", read)
+
+    def unassign_ips(self, eni_id, ips, deadline):
+        def write():
+            for ip in ips:
+                if self.at_enis.get(ip, ("",))[0] == eni_id:
+                    self.on_unassign(eni_id, ip)
+                    del self.at_enis[ip]
+
+        self._call("UnassignPrivateIpAddresses", write)
+
+    def describe_instance(self, instance_id, deadline=None):
+        raise AssertionError("the model's nodes name no CVM")
+
+    # -- what others do
+
+    def assign(self, eni_id, ip, claim_uid=""):
+        """Return whether the address is at the ENI now: not if another one has it, or its reservation."""
+        if ip in self.at_enis:
+            return self.at_enis[ip][0] == eni_id
+        description = tags.address_description(claim_uid) if claim_uid else ""
+        holders = {r.tags.get(tags.VPC_IP_CLAIM_UID) for r in self.reservations.values() if r.ip == ip}
+        if holders - {claim_uid}:
+            return False
+        self.at_enis[ip] = eni_id, description
+        return True
+
+    def settle(self):
+        """Let lists show what there is."""
+        self.past = dict(self.reservations)
+
+    def _shown(self, one):
+        if one.ip not in self.at_enis:
+            return one
+        return replace(one, state=ReservationState.BIND, resource_id=self.at_enis[one.ip][0])
+
+    def _refusal(self, action):
+        return _error(action, _KINDS[self.refuse], self.refuse)
+
+    def _call(self, action, carry_out):
+        return self.wire.call(carry_out, lambda: cloud_error(action, "ClientNetworkError", "lost"))
+
+
+class ModelBook(AddressBook):
+    """The controller's copies, as the model's caches have them."""
+
+    def __init__(self, api):
+        claims: Any = _Copies(api, VPCIPCLAIMS)
+        lines: Any = _Copies(api, VPCIPS)
+        self._claims, self._lines = claims, lines
+
+
+class _Copies:
+    def __init__(self, api, resource):
+        self._api, self._kind = api, resource.kind
+
+    def items(self):
+        return [obj for (kind, _), obj in self._api.cached.items() if kind == self._kind]
+
+    def get(self, namespace, name):
+        return self._api.cached.get((self._kind, name))
+
+
+def _error(action, kind, message):
+    return CloudError(kind, message, action=action, code="InvalidParameterValue", request_id="")
