@@ -47,7 +47,8 @@ def check(resolved: Layer, where: str) -> None:
 def _difference(one: NodeEniConfig, other: NodeEniConfig, node: str) -> Contradiction | None:
     for name in one.values:
         for rival in fields.same_place(name):
-            if rival in other.values and (rival != name or other.values[rival] != one.values[name]):
+            # Two ways to name subnets never have equal values: a list, an object, a text.
+            if rival in other.values and other.values[rival] != one.values[name]:
                 return Contradiction(
                     names=(one.name, other.name),
                     field=name,

@@ -26,6 +26,10 @@ def read(spec, **status):
         ({"selector": {"tags": {"team": "web"}}}, PoolSpec(selector=EipSelector(tags=(("team", "web"),)))),
         ({"attributes": ATTRIBUTES, "max": 3}, PoolSpec(order=ORDER, most=3)),
         (
+            {"attributes": ATTRIBUTES, "max": 3, "releaseAfter": "24h"},
+            PoolSpec(order=ORDER, most=3, release_after=86400.0),
+        ),
+        (
             {"attributes": ATTRIBUTES, "min": 1, "max": 1, "releaseAfter": "1m", "namespaces": ["a"]},
             PoolSpec(order=ORDER, least=1, most=1, release_after=60.0, namespaces=("a",)),
         ),

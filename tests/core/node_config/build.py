@@ -40,7 +40,7 @@ BAD: Mapping[str, Sequence[object]] = {
     "syncSecurityGroups": ["yes", 1],
     "subnets": [[], ["vpc-12345678"], [5]],
     "subnetTags": [{}, {"": "x"}, {"k" * 128: "x"}, {"a": 5}, {str(n): "x" for n in range(6)}],
-    "subnetCIDR": ["10.0.2.1/24", "10.0.2.0", "fd00::/64", "300.0.0.0/24"],
+    "subnetCIDR": ["10.0.2.1/24", "10.0.2.0", "fd00::/64", "300.0.0.0/24", 5],
     "disabled": ["true", 0],
 }
 

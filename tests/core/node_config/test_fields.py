@@ -109,3 +109,5 @@ def test_an_annotation_of_the_object_stands_for_its_field_and_must_not_contradic
     assert node_eni_config.read(nec("a", noted, maxRouteENI=2)).values == {"maxRouteENI": 2}
     with pytest.raises(InvalidInputError, match=r"spec\.maxRouteENI is 3, and 2 by its annotation"):
         node_eni_config.read(nec("a", noted, maxRouteENI=3))
+    with pytest.raises(InvalidInputError, match=r"spec\.maxRouteENI is 1, and 2 by its annotation"):
+        node_eni_config.read(nec("a", noted, maxRouteENI=1))

@@ -78,6 +78,7 @@ def test_where_enis_go_is_said_in_words():
 def test_what_nobody_has_set_is_zero_or_not_there():
     found = in_force()
     assert (found.min_warm, found.max_warm, found.desired) == (0, 0, 0)
+    assert (found.min_warm_enis, found.max_warm_enis) == (0, 0)
     assert (found.most_enis, found.most_ips, found.security_groups) == (None, None, ())
     assert found.places == Places()
     assert found.places.source == ""

@@ -41,7 +41,11 @@ def test_an_empty_selector_matches_every_node(nothing):
     ("written", "place", "allowed"),
     [
         (["a"], "spec is", "an object with matchLabels or matchExpressions"),
-        ({"labels": {}, "names": {}}, "spec.labels is", "matchLabels and matchExpressions"),
+        (
+            {"labels": {"a": "b"}, "names": {}},
+            'spec.labels is {"a": "b"}',
+            "matchLabels and matchExpressions",
+        ),
         ({"matchLabels": ["a"]}, "spec.matchLabels is", "labels with their values"),
         ({"matchLabels": {"a": 1}}, "spec.matchLabels is", "labels with their values"),
         ({"matchExpressions": "abc"}, "spec.matchExpressions is", "a list"),

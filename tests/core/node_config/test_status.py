@@ -20,6 +20,10 @@ def told(obj, **changes):
     return {**obj, "status": wanted(obj, **changes)}
 
 
+def test_an_object_without_a_generation_is_of_none():
+    assert wanted(nec("a"))["conditions"][0]["observedGeneration"] == 0
+
+
 def test_a_new_object_is_told_all_at_once():
     obj = nec("a")
     obj["metadata"]["generation"] = 4

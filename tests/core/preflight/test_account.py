@@ -78,18 +78,20 @@ def test_the_type_of_account_is_told():
     assert account.account_type(AccountType.LEGACY).fitness is Fitness.WARNING
 
 
-@pytest.mark.parametrize(("enis", "vcpus", "fitness"), [(4, 4, Fitness.OK), (1, 4, Fitness.PROBLEM)])
-def test_a_cvm_needs_room_for_pods(enis, vcpus, fitness):
+@pytest.mark.parametrize(
+    ("enis", "addresses", "fitness"), [(4, 10, Fitness.OK), (2, 2, Fitness.OK), (1, 10, Fitness.PROBLEM)]
+)
+def test_a_cvm_needs_room_for_pods(enis, addresses, fitness):
     instance = model.Instance(
         instance_id="ins-1",
         instance_type="S5",
-        vcpus=vcpus,
+        vcpus=4,
         zone="z",
         vpc_id="v",
         subnet_id="s",
         private_ip="i",
     )
-    found = account.instance_limits(instance, model.EniLimits(enis=enis, ips_per_eni=10))
+    found = account.instance_limits(instance, model.EniLimits(enis=enis, ips_per_eni=addresses))
     assert found.fitness is fitness
 
 
@@ -97,6 +99,7 @@ def test_a_cvm_needs_room_for_pods(enis, vcpus, fitness):
     ("free", "zone", "fitness"),
     [
         (16, "z", Fitness.OK),
+        (99, "z", Fitness.OK),
         (15, "z", Fitness.WARNING),
         (1, "z", Fitness.WARNING),
         (0, "z", Fitness.PROBLEM),
