@@ -82,7 +82,11 @@ def _components(parts: NodeParts) -> NodeComponents:
             ),
             NodeComponent(
                 name="pool",
-                troubles=lambda: [*parts.pool.report.problems(), *shared_ledger.unwritten()],
+                troubles=lambda: [
+                    *parts.pool.report.problems(),
+                    *parts.fixed.troubles(),
+                    *shared_ledger.unwritten(),
+                ],
                 detail=partial(pool_room.figures, shared_ledger, pool),
             ),
             NodeComponent(

@@ -41,6 +41,8 @@ class Work(Generic[A]):
     """Returns the actions; None while nothing can be said."""
     subject_of: Callable[[A], str]
     """Of what no two actions run at once."""
+    name_of: Callable[[A], str]
+    """What the log calls that."""
     execute: Callable[[A], None]
     """Raises: IpamError."""
     failed: Callable[[A, IpamError], None]
@@ -138,14 +140,15 @@ class DueActions(Generic[A]):
             self._failures.succeeded(subject)
             self._expectations.done(subject, action)
         except TryAgainError as e:
-            log.info("%s of %s: %s", self._label, subject, e)
+            log.info("%s of %s: %s", self._label, self._work.name_of(action), e)
             self._failures.failed(subject, e)
         except IpamError as e:
             pause = self._failures.failed(subject, e)
-            log.warning("%s of %s: %s (again in %.0f s)", self._label, subject, e, pause)
+            name = self._work.name_of(action)
+            log.warning("%s of %s: %s (again in %.0f s)", self._label, name, e, pause)
             self._work.failed(action, e)
         except Exception as e:  # a worker must give its subject back
-            log.exception("%s of %s: a defect", self._label, subject)
+            log.exception("%s of %s: a defect", self._label, self._work.name_of(action))
             note_defect()
             self._failures.failed(subject, IpamError(f"a defect of the agent: {type(e).__name__}: {e}"))
         finally:

@@ -35,6 +35,7 @@ def build(parts: NodeParts, add: Add) -> DiagnosisService:
         trace=trace,
         history=_history(parts, add),
         bind_errors=eips.reconciler.told,
+        fixed=parts.fixed.wait,
     )
     return DiagnosisService(
         explain, parts.settings.effective, config=lambda: parts.pool.config.current.values

@@ -14,12 +14,13 @@ from ipamd.agent.diagnosis.trace import NoSuchPodError, PodTrace
 from ipamd.agent.eips.claims import ClaimSource
 from ipamd.agent.enis import NodeEnis
 from ipamd.agent.exclusive.pool import ExclusivePool
+from ipamd.agent.fixed.wait import FixedWait
 from ipamd.agent.pods.source import PodSource
 from ipamd.agent.pool.pool import Pool
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.core import model
-from ipamd.core.annotations import eip, networks
+from ipamd.core.annotations import eip, networks, vpc_ip
 from ipamd.core.claim import status
 from ipamd.core.claim.eipclaim import EGRESS_THROUGH_EIP, READY, UP_TO_DATE, condition
 from ipamd.core.eip.way_out import SeenAs
@@ -30,6 +31,8 @@ from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.ledger import eip_records
 from ipamd.core.ledger.states import Address, Assigned, Binding, BindStage
 from ipamd.core.timing.deadline import Deadline
+from ipamd.core.vpc_ip import status as vpc_ip_status
+from ipamd.core.vpc_ip.vpcipclaim import VpcIpClaim
 
 _CLOUD_SECONDS: Final = 5.0
 
@@ -72,6 +75,7 @@ class PodExplain:
     history: PodHistory
     bind_errors: Callable[[], Mapping[str, str]]
     """By claim, why the EIP is not bound, for people."""
+    fixed: FixedWait
 
     def run(self, namespace: str, name: str) -> PodExplanation:
         """Explain a Pod. Raises: NoSuchPodError when nothing at all is known of it."""
@@ -114,6 +118,8 @@ class PodExplain:
     def _waited_for(self, pod: PodView | None) -> str:
         """Return what a Pod without address waits for; empty while there is one for it."""
         current = self.shared_ledger.current
+        if pod is not None and vpc_ip.wants_fixed_ip(pod):
+            return f"its fixed address, and that for {self.fixed.waited_for(pod.ref)}"
         if pod is not None and networks.is_exclusive(pod):
             return "" if current.available_enis else self.exclusive_pool.waited_for()
         return "" if current.available else self.pool.waited_for()
@@ -194,7 +200,9 @@ class PodExplain:
         )
 
     def _cluster(self, ref: model.PodRef) -> Iterator[SideSight]:
-        claim = self.claims.known(ref)
+        fixed, claim = self.fixed.claims.known(ref), self.claims.known(ref)
+        if fixed is not None:
+            yield _fixed_claim(fixed)
         if claim is None:
             return
         ready = condition(claim.conditions, READY)
@@ -209,12 +217,22 @@ class PodExplain:
                 yield SideSight(side="cluster", what=what, text=text, ok=told.get("status") != "False")
 
 
+def _fixed_claim(claim: VpcIpClaim) -> SideSight:
+    ready = condition(claim.conditions, READY)
+    address = f", {claim.address.ip} in {claim.address.subnet_id}" if claim.address is not None else ""
+    reason = f", {ready.get('reason')}: {ready.get('message')}" if ready.get("message") else ""
+    text = f"{vpc_ip_status.phase_of(claim).value}{address}{reason}"
+    return SideSight(side="cluster", what="VpcIPClaim", text=text, ok=ready.get("status") != "False")
+
+
 def _wish(pod: PodView | None, *, exclusive: bool) -> tuple[bool, str]:
     """Return whether a Pod asks for an EIP, and why its annotations cannot be understood."""
     if pod is None:
         return False, ""
     try:
         networks.check(pod, exclusive=exclusive)
+        if vpc_ip.wants_fixed_ip(pod):
+            vpc_ip.request_of(pod)
         wants = eip.wants_eip(pod)
         if wants:
             eip.request_of(pod)

@@ -26,9 +26,10 @@ _STEPS: Final = {
     "FailedAddNetwork": "ADD",
     "FailedAssociateEIP": "bind",
     "FailedDisassociateEIP": "bind",
+    "FailedAssignVpcIP": "address",
 }
 """The step of what is told to a Pod as an Event, by its reason."""
-_OF_LEDGER: Final = frozenset({"AssociatedEIP"})
+_OF_LEDGER: Final = frozenset({"AssociatedEIP", "AssignedVpcIP"})
 """Reasons of Events about what the ledger has recorded first."""
 
 Events = queue.SimpleQueue[PodEvent]

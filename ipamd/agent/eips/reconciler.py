@@ -40,6 +40,7 @@ class EipReconciler:
         work = Work(
             due=self._due,
             subject_of=subject_of,
+            name_of=subject_of,
             execute=self._execute,
             failed=self._failed,
             ended=shared_ledger.wake,

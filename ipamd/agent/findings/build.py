@@ -14,6 +14,7 @@ from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.core.findings.codes import FindingCode
 from ipamd.core.findings.refusals import of_refusal
 from ipamd.core.timing.deadline import Deadline
+from ipamd.core.vpc_ip.fixed_findings import of_fixed
 from ipamd.kube.resources import NODES
 from ipamd.net.model import PodEgress
 
@@ -55,6 +56,9 @@ def build(parts: NodeParts) -> Inspection:
         {
             "kernel": kernel.look,
             "cloud": known.look,
+            "fixed addresses": lambda: list(
+                of_fixed(parts.fixed.claims.all(), parts.fixed.reconciler.errors())
+            ),
             "ways out": ways.look,
             "repairs": parts.repair_log.fights,
             "rounds": of_sentences(FindingCode.REPAIR_FAILED, "node/repair", parts.repair.rounds.drift),

@@ -57,12 +57,11 @@ class FixedAssignment:
         if self.frozen():
             raise TryAgainError(f"{action.ip} is not assigned, as the pool is frozen", advice=THAW)
         began = self.monotonic()
-        with self.turns.turn(action.eni_id) as is_free:
-            if not is_free:
-                raise TryAgainError(f"ENI {action.eni_id} is busy with another request")
+        deadline = Deadline.after(SECONDS, self.monotonic)
+        with self.turns.turn(action.eni_id, deadline):
             claim = self.announcer.begin(action.claim, action.pod, action.eni_id)
             self._record(action)
-            self._ask(action)
+            self._ask(action, deadline)
         self.shared_ledger.note(lambda ledger: fixed_addresses.confirm_assigned(ledger, action.ip, claim.uid))
         took = self.monotonic() - began
         log.info("%s of VpcIPClaim %s is assigned to %s, took %.1f s", action.ip, claim, action.eni_id, took)
@@ -96,8 +95,7 @@ class FixedAssignment:
 
         self.shared_ledger.apply(begun)
 
-    def _ask(self, action: AssignFixed) -> None:
-        deadline = Deadline.after(SECONDS, self.monotonic)
+    def _ask(self, action: AssignFixed, deadline: Deadline) -> None:
         description = tags.address_description(action.claim.uid)
         try:
             self.cloud.assign_named_ip(action.eni_id, action.ip, description, uuid.uuid4().hex, deadline)

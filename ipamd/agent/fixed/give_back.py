@@ -64,10 +64,8 @@ class FixedReturn:
     def unassign(self, action: UnassignFixed) -> None:
         """Take the address off its ENI. Raises: CloudError, TryAgainError; it then stays as it is."""
         address = action.address
-        with self.turns.turn(address.eni_id) as is_free:
-            if not is_free:
-                raise TryAgainError(f"ENI {address.eni_id} is busy with another request")
-            deadline = Deadline.after(_SECONDS, self.monotonic)
+        deadline = Deadline.after(_SECONDS, self.monotonic)
+        with self.turns.turn(address.eni_id, deadline):
             self.cloud.unassign_ips(address.eni_id, (address.ip,), deadline)
         self.shared_ledger.note(lambda current: ledger.forget(current, [address.ip]))
         self._gone[address.fixed] = address.ip

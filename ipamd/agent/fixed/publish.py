@@ -26,6 +26,7 @@ from ipamd.kube import errors
 log = logging.getLogger(__name__)
 
 _REASONS: Final = {
+    CloudErrorKind.ADDRESS_IN_USE: VpcIpReason.ADDRESS_IN_USE,
     CloudErrorKind.PERMISSION: VpcIpReason.PERMISSION_DENIED,
     CloudErrorKind.QUOTA: VpcIpReason.QUOTA_EXCEEDED,
 }

@@ -13,7 +13,7 @@ from ipamd.agent.fixed.plan import AttachPlan
 from ipamd.agent.fixed.publish import VpcIpPublisher
 from ipamd.agent.pool.pool import Pool
 from ipamd.agent.shared_ledger import SharedLedger
-from ipamd.core.errors import IpamError, TryAgainError
+from ipamd.core.errors import IpamError
 from ipamd.core.vpc_ip import attach_plan
 from ipamd.core.vpc_ip.attach_plan import (
     AssignFixed,
@@ -54,6 +54,7 @@ class FixedReconciler:
         work = Work(
             due=self._due,
             subject_of=attach_plan.claim_uid_of,
+            name_of=_name_of,
             execute=self._execute,
             failed=self._failed,
             ended=shared_ledger.wake,
@@ -81,6 +82,10 @@ class FixedReconciler:
     def error(self, claim_uid: str) -> IpamError | None:
         """Return why the last action for a claim failed, None after a success."""
         return self._actions.error(claim_uid)
+
+    def errors(self) -> Mapping[str, IpamError]:
+        """Return the last failures by claim UID."""
+        return self._actions.errors()
 
     def told(self) -> Mapping[str, str]:
         """Return the last failures by claim UID, for people: what to do is in it, and when it comes again."""
@@ -124,11 +129,19 @@ class FixedReconciler:
                 # The pool has been told; it says why there will be none.
                 why = self._pool.no_room(action.subnet_id)
                 if why:
-                    raise TryAgainError(f"there is no room for it: {why}")
+                    raise IpamError(
+                        f"there is no room for its address in {action.subnet_id}: {why}",
+                        advice="let the Pod run on a node with room there; the webhook sees to the subnet",
+                    )
 
     def _failed(self, action: attach_plan.Action, error: IpamError) -> None:
-        if isinstance(action, AssignFixed):
-            self._announcer.failed(action.claim, action.pod, error)
+        if isinstance(action, AssignFixed | MakeRoom):
+            self._announcer.failed(action.claim, attach_plan.pod_of(action.claim), error)
+
+
+def _name_of(action: attach_plan.Action) -> str:
+    """Return the claim's name, or the address where it is not known."""
+    return action.address.ip if isinstance(action, LetGo | UnassignFixed) else str(action.claim)
 
 
 def _told_of(action: attach_plan.Action) -> dict[str, str]:

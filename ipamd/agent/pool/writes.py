@@ -14,7 +14,8 @@ from typing import Final
 from ipamd import logs
 from ipamd.agent.pool.executor import SubnetRefusedError
 from ipamd.core.cloud_errors.error import CloudError
-from ipamd.core.errors import IpamError
+from ipamd.core.errors import IpamError, TryAgainError
+from ipamd.core.timing.deadline import Deadline
 from ipamd.runtime import chance
 from ipamd.runtime.failure_cache import FailureCache
 from ipamd.runtime.task import note_defect
@@ -36,7 +37,7 @@ class PoolWrites:
     def __init__(self, clock: Callable[[], float]) -> None:
         """Take the clock of the pauses after failures."""
         self._listeners: list[Callable[[], None]] = []
-        self._guard = threading.Lock()
+        self._guard = threading.Condition()
         self._arriving: dict[str, int] = {}  # by subject: how many addresses it will bring
         self.growth = FailureCache(clock=clock, random=chance.fraction)
         self.returns = FailureCache(clock=clock, random=chance.fraction)
@@ -112,20 +113,23 @@ class PoolWrites:
             self._end(subject)
 
     @contextlib.contextmanager
-    def turn(self, eni_id: str) -> Iterator[bool]:
-        """Yield whether an ENI may be asked for something inside the block: the cloud takes one at a time."""
+    def turn(self, eni_id: str, deadline: Deadline) -> Iterator[None]:
+        """Have an ENI's turn inside the block: the cloud takes one request at a time for an ENI.
+
+        Raises: TryAgainError when it does not come in time.
+        """
         with self._guard:
-            is_free = eni_id not in self._arriving
-            if is_free:
-                self._arriving[eni_id] = 0
+            if not self._guard.wait_for(lambda: eni_id not in self._arriving, deadline.remaining()):
+                raise TryAgainError(f"another request for ENI {eni_id} is still under way")
+            self._arriving[eni_id] = 0
         try:
-            yield is_free
+            yield
         finally:
-            if is_free:
-                self._end(eni_id)
+            self._end(eni_id)
 
     def _end(self, subject: str) -> None:
         with self._guard:
             del self._arriving[subject]
+            self._guard.notify_all()
         for listener in self._listeners:
             listener()

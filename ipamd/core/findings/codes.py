@@ -225,6 +225,14 @@ class FindingCode(Enum):
             "do what the condition says: `kubectl get eipc -A`",
         ),
     )
+    FIXED_ADDRESS = (
+        "FixedAddress",
+        _error(
+            "the fixed private address of a Pod (VpcIPClaim) cannot be had, or cannot be given back",
+            "the Pod does not start, or not on another node",
+            "do what the message says: `kubectl get vipc -A`; the agent tries again by itself",
+        ),
+    )
     NAT_GATEWAY_FIRST = (
         "NatGatewayFirst",
         _error(

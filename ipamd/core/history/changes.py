@@ -11,7 +11,7 @@ from ipamd.core.annotations.eip import wants_eip
 from ipamd.core.claim.eipclaim import BOUND, EGRESS_THROUGH_EIP, PROVISIONED, USABLE, Claim, condition
 from ipamd.core.claim.reason import Reason
 from ipamd.core.kubernetes.pods import PodView
-from ipamd.core.ledger.states import Address, Assigned, BindStage, Held, Unbinding
+from ipamd.core.ledger.states import Address, Assigned, BindStage, Held, State, Unbinding
 
 _CONDITIONS = {PROVISIONED: "order", BOUND: "bind", USABLE: "EIP", EGRESS_THROUGH_EIP: "egress"}
 """The conditions that are told, and under which step."""
@@ -112,9 +112,26 @@ def of_address(before: Address | None, after: Address | None) -> Iterator[PodCha
         if after.quarantined and not (before and before.quarantined):
             text = f"the cloud does not list {after.ip} at this node any more"
             yield PodChange(pod=str(pod), step="address", text=text, failed=True)
+    elif after.fixed and isinstance(after.state, Held) and not isinstance(_state(before), Assigned):
+        yield from _of_fixed(before, after, str(pod))
     elif isinstance(after.state, Held) and not (before and isinstance(before.state, Held)):
         yield PodChange(pod=str(pod), step="DEL", text=f"the sandbox is gone; {after.ip} is held for the Pod")
     yield from _of_eip(before if pod_before == pod else None, after, str(pod))
+
+
+def _of_fixed(before: Address | None, after: Address, pod: str) -> Iterator[PodChange]:
+    """Yield how a fixed address comes that no sandbox has had yet."""
+    if before is None and after.quarantined:
+        text = f"its fixed address {after.ip} is being assigned to {after.eni_id}"
+    elif (before is None or before.quarantined) and not after.quarantined:
+        text = f"its fixed address {after.ip} is at {after.eni_id}, and waits for its sandbox"
+    else:
+        return
+    yield PodChange(pod=pod, step="address", text=text)
+
+
+def _state(address: Address | None) -> State | None:
+    return address.state if address is not None else None
 
 
 def _left(before: Address, after: Address | None) -> Iterator[PodChange]:

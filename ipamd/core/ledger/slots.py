@@ -5,6 +5,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from ipamd.core.ledger.states import Address, Assigned, Cooling, Held, Occupied, Unassigning, Unbinding
+from ipamd.core.ledger.uses import is_coming
 from ipamd.core.timing.boottime import Boottime
 
 
@@ -49,6 +50,8 @@ def whole(address: Address | None, now: Boottime) -> Slot:
 
 def _slot(address: Address, now: Boottime) -> Slot:
     eip = f", EIP {address.eip.public_ip} ({address.eip.stage.value})" if address.eip else ""
+    if is_coming(address):
+        return Slot(SlotKind.HELD, f"{address.ip}: being assigned, the fixed address of Pod {address.pod}")
     if address.quarantined:
         whose = f", of Pod {address.pod}" if address.pod else ""
         return Slot(SlotKind.QUARANTINED, f"{address.ip}: the cloud does not list it{whose}{eip}")

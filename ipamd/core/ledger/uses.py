@@ -37,10 +37,18 @@ class AddressUse:
     why: str = ""
 
 
+def is_coming(address: Address) -> bool:
+    """Whether it is a fixed address that the cloud is asked for, and that no sandbox has had yet."""
+    return address.quarantined and isinstance(address.state, Held) and not address.state.key.ifname
+
+
 def use_of(address: Address) -> AddressUse:
     """Return what an address is doing; that it is in quarantine comes before everything else."""
     state = address.state
     pod = str(address.pod) if address.pod else ""
+    if is_coming(address):
+        why = "the cloud is asked for it: it is the Pod's fixed address"
+        return AddressUse(word="assigning", pod=pod, since=address.missing_since, why=why)
     if address.missing_since is not None:
         what = f"; it is {_WORDS[type(state)]}" if not isinstance(state, Warm) else ""
         why = f"the cloud does not list it at this node, so nobody gets it{what}"
@@ -49,9 +57,12 @@ def use_of(address: Address) -> AddressUse:
     match state:
         case Held(until=until, by_name=by_name):
             whom = "the next Pod of this name" if by_name else "the Pod's next sandbox"
-            return AddressUse(word=word, pod=pod, until=until, why=f"kept for {whom}")
+            fixed = ", whose fixed address it is" if address.fixed else ""
+            return AddressUse(word=word, pod=pod, until=until, why=f"kept for {whom}{fixed}")
         case Cooling(until=until):
-            return AddressUse(word=word, until=until, why="remote peers may still send to its last Pod")
+            found = "found after the store was lost; it waits for its VpcIPClaim"
+            why = found if address.fixed else "remote peers may still send to its last Pod"
+            return AddressUse(word=word, until=until, why=why)
         case Unbinding(since=since):
             eip = address.eip.eip_id if address.eip else "its EIP"
             return AddressUse(word=word, since=since, why=f"{eip} is being unbound")
@@ -60,4 +71,5 @@ def use_of(address: Address) -> AddressUse:
                 word=word, pod=pod, since=since, why="found in the kernel after the store was lost"
             )
         case Warm(since=since) | Assigned(since=since) | Unassigning(since=since):
-            return AddressUse(word=word, pod=pod, since=since)
+            why = "a fixed address: it belongs to a VpcIPClaim" if address.fixed else ""
+            return AddressUse(word=word, pod=pod, since=since, why=why)

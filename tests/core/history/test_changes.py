@@ -214,3 +214,23 @@ def test_each_stage_of_a_binding_has_its_words(stage):
         BindStage.BOUND: "EIP 198.18.0.1 (eip-1) is bound to 10.0.1.7",
         BindStage.UNBINDING: "unbinding EIP 198.18.0.1 (eip-1) is begun",
     }[stage] == change.text
+
+
+def test_how_a_fixed_address_comes_is_told():
+    key = SandboxKey(container_id="claim-1", ifname="")
+    coming = replace(
+        HELD, fixed="claim-1", missing_since=1.0, state=Held(key=key, pod=REF, until=9.0, by_name=True)
+    )
+    there = replace(coming, missing_since=None)
+
+    assert texts(of_address(None, coming)) == [
+        ("address", "its fixed address 10.0.1.7 is being assigned to eni-1")
+    ]
+    assert texts(of_address(coming, there)) == [
+        ("address", "its fixed address 10.0.1.7 is at eni-1, and waits for its sandbox")
+    ]
+    assert texts(of_address(there, there)) == []
+    ended = replace(HELD, fixed="claim-1")
+    assert texts(of_address(replace(ASSIGNED, fixed="claim-1"), ended)) == [
+        ("DEL", "the sandbox is gone; 10.0.1.7 is held for the Pod")
+    ]

@@ -1,5 +1,7 @@
 """What the addresses of an ENI are used for, in words."""
 
+from dataclasses import replace
+
 import pytest
 
 from ipamd.core.ledger.slots import Slot, SlotKind, slots, whole
@@ -89,3 +91,13 @@ def test_more_addresses_than_it_may_have_are_all_shown():
 def test_of_an_eni_that_one_pod_has_the_address_tells_all():
     assert whole(address(ASSIGNED), NOW) == Slot(SlotKind.POD, f"10.0.1.5: Pod {pod_ref()}")
     assert whole(None, NOW) == Slot(SlotKind.NONE, "no Pod can have it")
+
+
+def test_a_fixed_address_on_its_way_has_its_place():
+    key = SandboxKey(container_id="claim-1", ifname="")
+    coming = replace(
+        address(Held(key=key, pod=pod_ref(), until=NOW, by_name=True)), missing_since=NOW, fixed="claim-1"
+    )
+
+    (slot,) = slots([coming], 2, NOW)[1:]
+    assert slot == Slot(SlotKind.HELD, f"10.0.1.5: being assigned, the fixed address of Pod {pod_ref()}")

@@ -68,3 +68,15 @@ def test_quarantine_is_told_first_with_its_pod():
 
     assert (use.word, use.pod, use.since) == ("quarantined", "default/web-0", 6.0)
     assert use.why.endswith("; it is pod")
+
+
+def test_a_fixed_address_says_that_it_is_one():
+    held = Held(key=KEY, pod=POD, until=9.0, by_name=True)
+    coming = replace(held, key=replace(KEY, ifname=""))
+    fixed = replace(FREE, state=held, fixed="claim-1")
+
+    assert use_of(fixed).why == "kept for the next Pod of this name, whose fixed address it is"
+    assert use_of(replace(fixed, state=coming, missing_since=6.0)).word == "assigning"
+    assert use_of(replace(fixed, missing_since=6.0)).word == "quarantined"
+    assert "VpcIPClaim" in use_of(replace(fixed, state=Unassigning(since=3.0))).why
+    assert "waits for its VpcIPClaim" in use_of(replace(fixed, state=Cooling(until=8.0))).why
