@@ -26,6 +26,7 @@ from ipamd.core.ledger.ledger import Ledger, Transition
 from ipamd.core.timing.boottime import after
 from ipamd.core.timing.deadline import Deadline
 from ipamd.core.vpc_ip.attach_plan import AssignFixed, PublishAssigned, ReclaimFixed
+from ipamd.core.vpc_ip.vpcipclaim import VpcIpClaim
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ class FixedAssignment:
         with self.turns.turn(action.eni_id, deadline):
             claim = self.announcer.begin(action.claim, action.pod, action.eni_id)
             self._record(action)
-            self._ask(action, deadline)
+            self._ask(action, claim, deadline)
         self.shared_ledger.note(lambda ledger: fixed_addresses.confirm_assigned(ledger, action.ip, claim.uid))
         took = self.monotonic() - began
         log.info("%s of VpcIPClaim %s is assigned to %s, took %.1f s", action.ip, claim, action.eni_id, took)
@@ -95,7 +96,8 @@ class FixedAssignment:
 
         self.shared_ledger.apply(begun)
 
-    def _ask(self, action: AssignFixed, deadline: Deadline) -> None:
+    def _ask(self, action: AssignFixed, claim: VpcIpClaim, deadline: Deadline) -> None:
+        """Have the cloud assign the address; `claim` is as it is with this node's binding in it."""
         description = tags.address_description(action.claim.uid)
         try:
             self.cloud.assign_named_ip(action.eni_id, action.ip, description, uuid.uuid4().hex, deadline)
@@ -106,7 +108,7 @@ class FixedAssignment:
                     lambda ledger: fixed_addresses.abandon(ledger, action.ip, action.claim.uid)
                 )
             if e.kind is CloudErrorKind.ADDRESS_IN_USE:
-                self.announcer.in_use(action.claim, e)
+                self.announcer.in_use(claim, e)
             raise
 
     def _hold_of(self, action: AssignFixed | ReclaimFixed) -> FixedHold:

@@ -44,12 +44,11 @@ def test_a_pod_that_waits_is_told_for_what(node):
     node.workloads.remove_pod("waits-0")
 
 
-def test_an_address_that_cannot_be_had_is_a_finding_an_event_and_in_the_status(node):
+def test_an_address_that_somebody_else_has_is_an_event(node):
     taken = next(a.ip for eni in node.enis() for a in eni.addresses if a.primary)
     pod, _ = node.fixed_pod("taken-0")
     node.fixed_claim(pod, taken)
 
-    node.eventually("a finding", lambda: [f["code"] for f in findings(node, "taken-0")] == ["FixedAddress"])
     node.eventually(
         "an Event",
         lambda: any(
@@ -61,14 +60,24 @@ def test_an_address_that_cannot_be_had_is_a_finding_an_event_and_in_the_status(n
     node.delete_fixed("taken-0")
 
 
+def test_an_address_that_a_pod_has_had_and_somebody_else_has_now_is_a_finding(node):
+    taken = next(a.ip for eni in node.enis() for a in eni.addresses if a.primary)
+    pod, _ = node.fixed_pod("lost-0")
+    node.fixed_claim(pod)
+    subnet = node.enis()[0].subnet_id
+    node.fixed_status("lost-0", {"assignedIP": taken, "address": {"ip": taken, "subnetID": subnet}})
+
+    node.eventually("a finding", lambda: [f["code"] for f in findings(node, "lost-0")] == ["FixedAddress"])
+    assert "AddressInUse" in findings(node, "lost-0")[0]["text"]
+    node.workloads.remove_pod("lost-0")
+    node.delete_fixed("lost-0")
+
+
 def test_an_address_in_a_subnet_where_the_node_can_have_no_eni_is_told(node):
     pod, _ = node.fixed_pod("nowhere-0")
     node.fixed_claim(pod)
     node.fixed_status("nowhere-0", {"address": {"ip": "10.0.77.7", "subnetID": "subnet-nowhere0"}})
 
-    node.eventually(
-        "the pool says why",
-        lambda: "subnet-nowhere0" in str(node.status()["pool"]),
-    )
+    node.eventually("the pool says why", lambda: "subnet-nowhere0" in str(node.status()["pool"]))
     node.workloads.remove_pod("nowhere-0")
     node.delete_fixed("nowhere-0")

@@ -253,6 +253,18 @@ def test_the_pod_has_the_address_of_a_claim_that_serves_it():
     assert attach_plan.fixed_ip(None, POD) == ""
 
 
+def test_one_that_somebody_else_has_is_replaced_unless_a_pod_had_it():
+    said = {"type": "Assigned", "status": "False", "message": "it is in use"}
+    in_use = {**said, "reason": VpcIpReason.ADDRESS_IN_USE.value}
+    fresh, known = vpc_ip_claim(conditions=(in_use,)), vpc_ip_claim(conditions=(in_use,), assigned_ip=IP)
+
+    assert decided(EMPTY, fresh) == []
+    assert "choose another address" in attach_plan.waited_for(fresh, POD, "node-a")
+    assert attach_plan.refusal(fresh) == "", "the controller is about to choose another one"
+    assert decided(EMPTY, known) == to_eni("eni-1", known)
+    assert attach_plan.refusal(known) == "AddressInUse: it is in use"
+
+
 def test_what_only_a_person_mends_is_told_and_not_waited_for():
     said = {"type": "Provisioned", "status": "False", "message": "no address is left"}
     full = {**said, "reason": VpcIpReason.SUBNET_FULL.value}
