@@ -170,7 +170,7 @@ class NodeEnis:
         with self._looking:
             wired = self._unknown_owners.find()
             as_of, asked = self._shared_ledger.now(), self._shared_ledger.current
-            listed = self._cloud.describe_enis(self._instance.instance_id, deadline)
+            listed = self.exclusive.existing(self._cloud.describe_enis(self._instance.instance_id, deadline))
             ours = [eni for eni in listed if self._is_ours(eni)]
             whole = [eni for eni in listed if self.exclusive.is_ours(eni)]
             others = [eni for eni in listed if not eni.primary and eni not in ours and eni not in whole]

@@ -23,6 +23,8 @@ from ipamd.store.database import EXCLUSIVE_ENIS, Database
 log = logging.getLogger(__name__)
 
 LINK_LOCAL = "169.254.0.0/16"
+_REMEMBERED = 100
+"""Deletions: far more than a listing can lag behind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,7 @@ class ExclusiveEnis:
         self._database = database
         self._changing = threading.Lock()
         self._by_node: Callable[[], Iterable[str]] = tuple
+        self._deleted: tuple[str, ...] = ()
         self.foreign = 0
         """How many extended ENIs of the instance are not ours."""
         remembered = [_recalled(entry) for entry in database.fact(EXCLUSIVE_ENIS) or ()]
@@ -67,6 +70,15 @@ class ExclusiveEnis:
     def is_ours(self, eni: model.Eni) -> bool:
         """Whether a listed ENI is one of them."""
         return not eni.primary and eni.tags.get(tags.EXCLUSIVE_NODE) == self._instance_id
+
+    def deleted(self, eni_id: str) -> None:
+        """Note that we have deleted an ENI: a listing that lags behind may show it once more."""
+        self._deleted = (*self._deleted[-_REMEMBERED:], eni_id)
+
+    def existing(self, listed: Iterable[model.Eni]) -> list[model.Eni]:
+        """Return a listing without the ENIs that were deleted since."""
+        deleted = set(self._deleted)
+        return [eni for eni in listed if eni.eni_id not in deleted]
 
     def new(self, listed: Iterable[model.Eni]) -> list[model.Eni]:
         """Return those that were not known before."""

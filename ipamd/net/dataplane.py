@@ -203,6 +203,10 @@ class DataPlane:
             if link.mac in wanted
         }
 
+    def has_own_eni(self, mac: str) -> bool:
+        """Whether the link of an ENI for one Pod is on the node now."""
+        return exclusive_eni.is_here(checked_mac(mac))
+
     def return_eni(self, pod: PodWiring) -> None:
         """Make an ENI that is on the node its Pod's interface again. Raises: IpamError."""
         wiring.return_eni(pod, self._sysctls)

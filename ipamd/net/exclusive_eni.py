@@ -69,6 +69,12 @@ def put_away(mac: str) -> bool:
     return link is not None
 
 
+def is_here(mac: str) -> bool:
+    """Whether the link is in the namespace of the calling thread now."""
+    with NetlinkSocket(ROUTE) as channel:
+        return links.by_mac(channel, mac) is not None
+
+
 def is_put_away(link: Link) -> bool:
     """Whether a link of the node is as `put_away` leaves it."""
     return not link.up and link.name == spare_name(link.mac)

@@ -35,14 +35,17 @@ from ipamd.kube.client import KubeClient
 from ipamd.kube.connection import Connection
 from ipamd.kube.errors import ForbiddenError
 from ipamd.kube.gate import RequestGate
+from ipamd.net import links
 from ipamd.net.dataplane import DataPlane
 from ipamd.net.model import DataPlaneConfig
+from ipamd.net.netlink import ROUTE, NetlinkSocket
 from ipamd.rpc import cni_pb2, cni_pb2_grpc
 from ipamd.store import recovery
 from simulator.fabric import netns
 from testbed.bed import NETWORK
 
 CLUSTER = "cls-test"
+MOST_WARM_ENIS = 2
 _numbers = itertools.count(1)
 
 
@@ -216,10 +219,16 @@ class AgentNode:
             "retained-ip-hold": "3s",
             "add-timeout": f"{self._add_timeout}s",
             "repair-interval": "1s",
+            "service-cidrs": "172.16.252.0/22",
+            "eni-min-warm-target": 1,
+            "eni-max-warm-target": MOST_WARM_ENIS,
+            "eni-release-interval": "1s",
         }
         parser = argparse.ArgumentParser()
         options.add_arguments(parser)
-        return options.settings(parser.parse_args([f"--{k}={v}" for k, v in flags.items()]), {})
+        return options.settings(
+            parser.parse_args(["--direct-eni", *(f"--{k}={v}" for k, v in flags.items())]), {}
+        )
 
     # ---- what the runtime asks of it
 
@@ -272,6 +281,16 @@ class AgentNode:
             return links, set(seen.of_pods)
 
         return self.on_node(look)
+
+    def links_by_mac(self):
+        """The links of the node."""
+        return self.on_node(links_here)
+
+
+def links_here():
+    """The links of the namespace of the calling thread, by their MAC."""
+    with NetlinkSocket(ROUTE) as channel:
+        return {link.mac: link for link in links.listed(channel)}
 
 
 def _request(verb, sandbox, conf, environment):

@@ -6,15 +6,23 @@ from tests.chaos.pod_lives import Kind
 from tests.chaos.verbs import Scene
 
 
-@pytest.fixture
-def scene(cluster):
-    scene = Scene(cluster, Kind.PLAIN)
+@pytest.fixture(params=[Kind.PLAIN, Kind.OWN], ids=lambda kind: kind.value)
+def scene(cluster, request):
+    scene = Scene(cluster, request.param)
     yield scene
     scene.end()
 
 
 @pytest.fixture
-def with_eip(cluster):
-    scene = Scene(cluster, Kind.EIP)
+def shared_scene(cluster):
+    """Pods with addresses of shared ENIs only: what is theirs alone in the kernel is looked at."""
+    scene = Scene(cluster, Kind.PLAIN)
+    yield scene
+    scene.end()
+
+
+@pytest.fixture(params=[Kind.EIP, Kind.OWN_EIP], ids=lambda kind: kind.value)
+def with_eip(cluster, request):
+    scene = Scene(cluster, request.param)
     yield scene
     scene.end()

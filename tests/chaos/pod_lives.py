@@ -25,19 +25,33 @@ class Kind(Enum):
     RETAINED = "retained"
     LISTED = "listed"
     """One of the EIPs that a user has."""
+    OWN = "own"
+    """An ENI of its own."""
+    OWN_EIP = "own-eip"
+    OWN_RETAINED = "own-retained"
 
     def annotations(self, users_eips):
+        eip = {"eip-attributes": '{"Bandwidth":"100","ISP":"BGP"}'}
+        retained = {"eip-attributes": "", "eip-claim-delete-policy": "Never"}
+        own = {"networks": "tke-direct-eni"}
         wishes = {
             Kind.PLAIN: {},
-            Kind.EIP: {"eip-attributes": '{"Bandwidth":"100","ISP":"BGP"}'},
-            Kind.RETAINED: {"eip-attributes": "", "eip-claim-delete-policy": "Never"},
+            Kind.EIP: eip,
+            Kind.RETAINED: retained,
             Kind.LISTED: {"eip-id-list": ",".join(users_eips)},
+            Kind.OWN: own,
+            Kind.OWN_EIP: {**own, **eip},
+            Kind.OWN_RETAINED: {**own, **retained},
         }
         return {f"{PREFIX}{name}": value for name, value in wishes[self].items()}
 
     @property
     def wants_eip(self):
-        return self is not Kind.PLAIN
+        return self not in (Kind.PLAIN, Kind.OWN)
+
+    @property
+    def has_own_eni(self):
+        return self in (Kind.OWN, Kind.OWN_EIP, Kind.OWN_RETAINED)
 
 
 @dataclass(frozen=True)

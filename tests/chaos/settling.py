@@ -5,8 +5,11 @@ Each step waits for what has to come by itself; what does not come in its time i
 
 import json
 
+from ipamd.core import tags
 from ipamd.core.claim import eipclaim
 from ipamd.core.ledger import states
+from ipamd.net import exclusive_eni
+from tests.chaos.agent_node import links_here
 from tests.chaos.surroundings import TEAM
 from tests.testkit.eventually import comes_about
 
@@ -33,13 +36,37 @@ class Settling:
             comes_about(lambda: not self._waiting(), 60.0)
         claimed = self._around.claims()
         for life in self._waiting():
-            self._verdicts.unmended(f"{life} does not run; its claim: {claimed.get(life.name)}")
+            there = self._with_eip_on(life.node)
+            self._verdicts.unmended(f"{life} does not run; its claim: {claimed.get(life.name)}; {there}")
+            print(
+                "DEBUG",
+                life.node.ledger.addresses,
+                [
+                    (
+                        e["AddressId"],
+                        e["AddressStatus"],
+                        e["PrivateAddressIp"],
+                        e["NetworkInterfaceId"],
+                        e["Tags"],
+                    )
+                    for e in self._around.state()["eips"]
+                ],
+                claimed.keys(),
+                self._cluster.lives.keys(),
+            )
         self._cluster.watchman.look()
         for life in self._cluster.living():
             if life.running and life.kind.wants_eip:
                 comes_about(lambda life=life: self._told(life), 30.0)
                 if not self._told(life):
                     self._verdicts.unmended(f"{life}: its claim or annotations do not tell of its EIP")
+            own = life.running and life.kind.has_own_eni
+            if own and not comes_about(lambda life=life: self._has_its_eni(life), 10.0):
+                self._verdicts.unmended(f"{life} does not have its ENI")
+
+    def _with_eip_on(self, node):
+        """What of a node has an EIP, which may be why another Pod gets none."""
+        return [address for address in node.ledger.addresses.values() if address.eip is not None]
 
     def _waiting(self):
         return [life for life in self._cluster.living() if not life.running]
@@ -71,6 +98,17 @@ class Settling:
             and view.address is not None
             and view.address.eip_id == life.eip_id == said
         )
+
+    def _has_its_eni(self, life):
+        """Whether the ENI with the Pod's address is its eth0."""
+        macs = [eni["mac"] for eni in self._enis_of(life.node) if life.last_ip in eni["addresses"]]
+        inside = life.sandbox.run(links_here) if life.sandbox else {}
+        return [inside[mac].name for mac in macs if mac in inside] == ["eth0"]
+
+    def _enis_of(self, node):
+        """The secondary ENIs of a node."""
+        enis = self._around.state()["cloud"]["enis"].values()
+        return [eni for eni in enis if eni["instance_id"] == node.instance_id and not eni["primary"]]
 
     def _all_pods_go(self):
         for life in self._cluster.living():
@@ -125,21 +163,41 @@ class Settling:
         claimed = self._around.claims()
         return [f"EIP {json.dumps(e)}" for e in ours] + [f"claim {json.dumps(c)}" for c in claimed.values()]
 
+    def _own_enis_astray(self, node):
+        """ENIs for single Pods that are not put away on the node, or not at the node at all."""
+        here = node.links_by_mac()
+        there = {
+            eni["eni_id"]: eni["mac"] for eni in self._enis_of(node) if tags.EXCLUSIVE_NODE in eni["tags"]
+        }
+        tagged = {
+            eni["eni_id"]
+            for eni in self._around.state()["cloud"]["enis"].values()
+            if eni["tags"].get(tags.EXCLUSIVE_NODE) == node.instance_id
+        }
+        return [
+            *(f"ENI {eni_id} has our tag and is not attached" for eni_id in tagged - there.keys()),
+            *(
+                f"the link of ENI {eni_id} is {here.get(mac)}"
+                for eni_id, mac in there.items()
+                if mac not in here or not exclusive_eni.is_put_away(here[mac])
+            ),
+        ]
+
     def _left_on(self, node):
         """What a node has of Pods although none is there, and where store and cloud differ."""
         links, elements = node.pods_in_kernel()
         ledger = node.ledger
         taken = [a for a in ledger.addresses.values() if not isinstance(a.state, _FREE) or a.quarantined]
-        enis = self._around.state()["cloud"]["enis"].values()
+        enis = self._enis_of(node)
         listed = {
             ip
             for eni in enis
-            if eni["instance_id"] == node.instance_id and not eni["primary"]
             for ip, private in eni["addresses"].items()
-            if not private["primary"]
+            if private["primary"] == (tags.EXCLUSIVE_NODE in eni["tags"])
         }
         return (
-            [f"link {name}" for name in links]
+            self._own_enis_astray(node)
+            + [f"link {name}" for name in links]
             + [f"nft element {ip}" for ip in elements]
             + [f"address {address}" for address in taken]
             + [f"{ip} is only in the cloud" for ip in listed - set(ledger.addresses)]

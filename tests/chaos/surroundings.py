@@ -13,7 +13,7 @@ import urllib3
 
 from ipamd.cloud import endpoints
 from ipamd.cloud.tencent import TencentCloud
-from ipamd.core.kubernetes.capacity import EIP_RESOURCE, ENI_IP_RESOURCE
+from ipamd.core.kubernetes.capacity import DIRECT_ENI_RESOURCE, EIP_RESOURCE, ENI_IP_RESOURCE
 from ipamd.core.model import EipOrder
 from ipamd.kube.resources import EIPCLAIMS, NODES, PODS
 from testbed.bed import Bed
@@ -78,7 +78,8 @@ class Surroundings:
     # ---- users, kubelets, node controller
 
     def create_pod(self, name, node, kind):
-        resources = {ENI_IP_RESOURCE: "1", **({EIP_RESOURCE: "1"} if kind.wants_eip else {})}
+        network = DIRECT_ENI_RESOURCE if kind.has_own_eni else ENI_IP_RESOURCE
+        resources = {network: "1", **({EIP_RESOURCE: "1"} if kind.wants_eip else {})}
         container = {"name": "m", "image": "x", "resources": {"requests": resources, "limits": resources}}
         metadata = {"name": name, "namespace": "default", "annotations": kind.annotations(self.users_eips)}
         pod = {"metadata": metadata, "spec": {"nodeName": node, "containers": [container]}}

@@ -68,14 +68,15 @@ def disturbs(call, added, done):
     return call.code == 0 or any(ends(other, call.sandbox) and other.ended > call.began for other in done)
 
 
+@pytest.mark.parametrize("kind", [Kind.PLAIN, Kind.OWN], ids=lambda kind: kind.value)
 @settings(
     max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(plan=threads)
-def test_whatever_order_the_verbs_come_in_kernel_and_ledger_agree(cluster, plan):
-    scene = Scene(cluster, Kind.PLAIN)
+def test_whatever_order_the_verbs_come_in_kernel_and_ledger_agree(cluster, kind, plan):
+    scene = Scene(cluster, kind)
     try:
         start = threading.Barrier(len(plan))
 
@@ -111,7 +112,7 @@ STEPS_OF_AN_ADD = [
     ("store.commit.assigned", "after"),
     ("netlink.newlink", "after"),
     (NODE_SIDE, "after"),
-    ("nft.add.pods", "after"),
+    ("nft.add.pod_sources", "after"),
 ]
 
 
@@ -132,46 +133,46 @@ def test_nothing_is_assigned_after_a_del_that_came_in_any_step_of_the_add(scene,
     assert comes_about(lambda: not scene.links(), 5.0)
 
 
-def test_elements_do_not_come_back_when_a_pod_is_deleted_while_it_is_mended(scene):
+def test_elements_do_not_come_back_when_a_pod_is_deleted_while_it_is_mended(shared_scene):
     """The repair has seen that an element is gone, and adds it again in the very moment of the DEL."""
-    assert scene.call("add", 0).code == 0
-    ip = scene.results[0]["ips"][0]["address"].removesuffix("/32")
+    assert shared_scene.call("add", 0).code == 0
+    ip = shared_scene.results[0]["ips"][0]["address"].removesuffix("/32")
     argv = ["nft", "delete", "element", "ip", "tke_eni", "pods", f"{{ {ip} }}"]
     with (
         ThreadPoolExecutor(1) as pool,
         paused(NODE_SIDE, "after", by=the_repair) as before,
         paused("nft.add.pods", "after", by=the_repair) as added,
     ):
-        scene.node.on_node(lambda: subprocess.run(argv, check=True))
+        shared_scene.node.on_node(lambda: subprocess.run(argv, check=True))
         assert before.reached.wait(10)
-        delete = pool.submit(scene.call, "del", 0)
+        delete = pool.submit(shared_scene.call, "del", 0)
         wait([delete], 1.0)
         before.over.set()
         assert added.reached.wait(5)
 
-        too_late = delete.done() and ip in scene.node.pods_in_kernel()[1]
+        too_late = delete.done() and ip in shared_scene.node.pods_in_kernel()[1]
         added.over.set()
 
         assert not too_late
         assert delete.result(10).code == 0
-    assert ip not in scene.node.pods_in_kernel()[1]
+    assert ip not in shared_scene.node.pods_in_kernel()[1]
 
 
-def test_sandbox_that_gets_an_address_while_it_is_cleaned_is_wired_all_the_same(scene):
+def test_sandbox_that_gets_an_address_while_it_is_cleaned_is_wired_all_the_same(shared_scene):
     """The repair removes what is left of a free address, and in that moment the address is given."""
-    ip = min(scene.node.ledger.available, key=lambda a: (a.state.since, a.ip)).ip
-    chain = scene.node.on_node(a_pod_chain)
+    ip = min(shared_scene.node.ledger.available, key=lambda a: (a.state.since, a.ip)).ip
+    chain = shared_scene.node.on_node(a_pod_chain)
     argv = ["nft", "add", "element", "ip", "tke_eni", "pods", f"{{ {ip} : goto {chain} }}"]
     with ThreadPoolExecutor(1) as pool, paused("nft.delete.pods", "before", by=the_repair) as pause:
-        scene.node.on_node(lambda: subprocess.run(argv, check=True))
+        shared_scene.node.on_node(lambda: subprocess.run(argv, check=True))
         assert pause.reached.wait(10)
-        add = pool.submit(scene.call, "add", 0)
+        add = pool.submit(shared_scene.call, "add", 0)
         wait([add], 1.0)
         pause.over.set()
         assert add.result(10).code == 0
 
-    assert scene.results[0]["ips"][0]["address"] == f"{ip}/32"
-    scene.check()
+    assert shared_scene.results[0]["ips"][0]["address"] == f"{ip}/32"
+    shared_scene.check()
 
 
 def a_pod_chain():
@@ -179,3 +180,17 @@ def a_pod_chain():
     argv = ["nft", "list", "table", "ip", "tke_eni"]
     listed = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
     return next(word for word in listed.split() if word.startswith("pod_0x"))
+
+
+def test_a_repair_that_looked_before_an_add_does_not_give_the_eni_back_once_more(cluster):
+    scene = Scene(cluster, Kind.OWN)
+    agent = scene.node.agent
+    assert comes_about(lambda: agent.ledger.current.available_enis, 20.0)
+    before = scene.node.on_node(agent.dataplane.listing)
+    try:
+        assert scene.call("add", 0).code == 0
+
+        assert scene.node.on_node(lambda: agent._parts.repair.exclusive.mend(before)) == 0
+        scene.check()
+    finally:
+        scene.end()

@@ -204,7 +204,7 @@ class ExclusivePool:
                 self._act(action)
             if self._freeze.since is None:
                 self._give_back_retired()
-        return _TICK
+        return min(_TICK, self.targets.release_interval)
 
     def _act(self, action: exclusive_pool.Action) -> None:
         if isinstance(action, pool.ShortenHolds):

@@ -90,6 +90,8 @@ class ExclusiveRepair:
         link = self.enis.link(address.eni_id)
         if link is None or self.pending.are_under_way(state.key):
             return False
+        if not self.dataplane.has_own_eni(mac):
+            return False  # an ADD that has ended since the listing has moved it
         if self.dataplane.namespace_of(state.netns) is None:
             # Its sandbox has ended without a DEL, which comes, or `OrphanSandboxes` frees it.
             self.dataplane.put_away_eni(mac)

@@ -69,3 +69,29 @@ def test_tkes_annotations_of_the_node_are_over_the_object_and_what_is_wrong_chan
     words = "maxWarmENITarget is 2 by NodeENIConfig test, and minWarmENITarget 3 by annotation "
     assert words + TKE + "direct-eni-min-warm-target" in node.state()["refused"]
     assert node.state()["values"]["minWarmENITarget"] == [1, "default of --eni-min-warm-target"]
+
+
+def test_an_eni_that_a_lagging_listing_shows_after_its_end_is_not_taken_in_again(tmp_path):
+    with Node(tmp_path) as node:
+        node.begin(*NODE_OPTIONS, "--eni-release-interval=1s", "--cloud-check-interval=10s")
+        node.eventually("a warm one", lambda: len(extended(node)) == 1)
+        lag = {"kind": "stale_read", "count": None, "seconds": 60.0}
+        # The simulator remembers the past while some fault needs it.
+        node.admin.post("/faults", {"add": [{**lag, "action": "DescribeVpcs"}]})
+        node.configure(minWarmENITarget=0, maxWarmENITarget=0)
+        node.eventually("it is gone", lambda: extended(node) == {} and not own(node), seconds=60.0)
+
+        node.admin.post("/faults", {"add": [{**lag, "action": "DescribeNetworkInterfaces"}]})
+        assert len(extended(node)) == 1, "the listing is to be older than the end of the ENI"
+        looks = listings(node)
+        node.eventually("two looks", lambda: listings(node) >= looks + 2, seconds=40.0)
+
+        assert not own(node)
+
+
+def own(node):
+    return [eni for eni in node.ctl("enis")["enis"] if eni["exclusive"]]
+
+
+def listings(node):
+    return node.admin.get("/audit")["calls"]["DescribeNetworkInterfaces"]
