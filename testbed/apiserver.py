@@ -100,9 +100,8 @@ class ApiServer:
                 "--bind-address=127.0.0.1",
                 f"--secure-port={_free_ports(1)[0]}",
                 "--leader-elect=false",
-                # Nodes here are objects of tests, with no kubelet and no cloud behind them.
-                # The names are those before 1.28, which later releases know too.
-                "--controllers=*,-nodelifecycle,-nodeipam,-cloud-node-lifecycle",
+                # Nodes here are objects of tests, with no kubelet behind them. All releases know these names.
+                "--controllers=*,-nodelifecycle,-nodeipam",
             ],
         )
 
