@@ -4,19 +4,23 @@ A field that the schema does not know would be dropped without a word, and one t
 controller.
 """
 
+import copy
 import itertools
 import time
 
 import pytest
+import yaml
 
 from ipamd.core.annotations.eip import request_of
-from ipamd.core.claim import eipclaim, status
+from ipamd.core.claim import change_record, eipclaim, status
 from ipamd.core.claim.eipclaim import ClaimAddress, ClaimBinding
 from ipamd.core.claim.reason import Reason
 from ipamd.core.kubernetes import pods
 from ipamd.kube import errors
 from ipamd.kube.resources import EIPCLAIMS
+from tests.apiserver.conftest import DEPLOY
 
+MERGE = "application/merge-patch+json"
 PREFIX = "tke.cloud.tencent.com/"
 _numbers = itertools.count(1)
 
@@ -141,3 +145,35 @@ def test_the_order_of_a_list_cannot_be_changed_because_it_says_who_gets_which_ei
 
     with pytest.raises(errors.InvalidObjectError, match="addressIDs cannot be changed"):
         client.patch(EIPCLAIMS, name, {"spec": {"addressIDs": listed[::-1]}}, "default")
+
+
+def test_a_field_that_the_servers_crd_lacks_is_missed_before_anything_is_ordered(cluster, client):
+    """As after an upgrade of the controller without its CRDs."""
+    crd = yaml.safe_load((DEPLOY / "crd.yaml").read_text())
+    older = copy.deepcopy(crd)
+    (version,) = older["spec"]["versions"]
+    attributes = version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["attributes"]
+    del attributes["properties"]["addressType"]
+    attributes.pop("x-kubernetes-validations", None)
+    name = older["metadata"]["name"]
+    path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}"
+
+    def served(wanted):
+        status, answer = cluster.server.call("PATCH", path, {"spec": wanted["spec"]}, content=MERGE)
+        assert status == 200, answer
+        return answer
+
+    served(older)
+    try:
+        view = pod(eip_attributes='{"AddressType":"HighQualityEIP","ISP":"BGP"}')
+        end = time.monotonic() + 30
+        stored = client.create(EIPCLAIMS, eipclaim.new_object(view, request_of(view)))
+        while "addressType" in stored["spec"]["attributes"] and time.monotonic() < end:
+            client.delete(EIPCLAIMS, view.ref.name, "default")
+            view = pod(eip_attributes='{"AddressType":"HighQualityEIP","ISP":"BGP"}')
+            stored = client.create(EIPCLAIMS, eipclaim.new_object(view, request_of(view)))
+    finally:
+        served(crd)
+
+    claim = eipclaim.read(stored)
+    assert change_record.dropped(claim.carried, claim.request.order) == ("addressType",)

@@ -23,6 +23,9 @@ CARRIED = f"{_GROUP}/pod-attributes"
 CONFIRM = f"{_GROUP}/confirm-charge-type"
 """Annotation: the charge type to which a person wants the EIP changed, knowing that few changes are left."""
 
+_NOT_IN_OLDER = ("name", "addressType", "anycastZone", "egress", "antiDDoSPackageID", "tags")
+"""Fields of `spec.attributes` that came after the first release."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeRecord:
@@ -41,6 +44,21 @@ def mark_of(order: EipOrder) -> str:
     """Return an order as the annotation CARRIED has it."""
     written = spec.write_order(order)
     return json.dumps(written, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def dropped(carried: str | None, order: EipOrder) -> tuple[str, ...]:
+    """Return the fields that the Pod asked for and the spec lacks, of those that older CRDs do not have.
+
+    An API server drops what its CRD does not know without a word, and annotations it keeps.
+    """
+    try:
+        asked = json.loads(carried or "{}")
+    except ValueError:
+        return ()
+    there = spec.write_order(order)
+    return tuple(
+        field for field in _NOT_IN_OLDER if isinstance(asked, dict) and field in asked.keys() - there
+    )
 
 
 def attributes_of(order: EipOrder) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Rules in the manner of `claim_rules`, which has the table. An EIP is ordered onl
 what an earlier order made is adopted. Pure.
 """
 
-from ipamd.core.claim import eip_selection
+from ipamd.core.claim import change_record, eip_selection
 from ipamd.core.claim.actions import (
     Action,
     Allocate,
@@ -52,8 +52,23 @@ def provision(facts: ClaimFacts, claim: Claim, pod: PodView) -> Action:
     if found is not None:
         return found
     if not begun:
-        return _order(facts, claim.request.order, _attempt(claim), begun=False)
+        return _dropped(claim, claim.request.order) or _order(
+            facts, claim.request.order, _attempt(claim), begun=False
+        )
     return _order_again(facts, claim, claim.request.order)
+
+
+def _dropped(claim: Claim, order: EipOrder) -> MarkNotProvisioned | None:
+    """Refuse to order an EIP that would be another one than the Pod wants."""
+    lost = change_record.dropped(claim.carried, order)
+    if not lost:
+        return None
+    fields = " and ".join(f"spec.attributes.{field}" for field in lost)
+    return MarkNotProvisioned(
+        reason=Reason.INVALID_ATTRIBUTES,
+        message=f"claim {claim} has no {fields}, though its Pod asks for it: the CRD of the API server is "
+        "older than the controller; apply that of this release (deploy/crd.yaml), then delete the claim",
+    )
 
 
 def _order_again(facts: ClaimFacts, claim: Claim, order: EipOrder) -> Action:

@@ -6,7 +6,9 @@ import pytest
 
 from ipamd.core import tags
 from ipamd.core.claim import actions as do
+from ipamd.core.claim import change_record
 from ipamd.core.claim.eipclaim import Allocation
+from ipamd.core.claim.provision import provision
 from ipamd.core.claim.reason import Reason
 from ipamd.core.claim.release import ATTEMPT_WINDOW, SETTLE
 from ipamd.core.claim.state_machine import decide
@@ -29,6 +31,28 @@ def test_an_order_is_looked_for_when_it_is_probably_delivered():
 
 def test_none_there_means_order():
     assert decide(facts(claim(), pod(), eips=())) == do.Allocate(attempt=1, begun=False, order=EipOrder())
+
+
+def test_nothing_is_ordered_while_the_claim_lacks_what_its_pod_asks_for():
+    """An API server whose CRD is older drops fields without a word; annotations stay."""
+    wanted = EipOrder(address_type="HighQualityEIP", name="web", tags=(("team", "web"),))
+    stored = replace(claim(), carried=change_record.mark_of(wanted))
+
+    action = provision(facts(stored, pod(), eips=()), stored, pod())
+
+    assert isinstance(action, do.MarkNotProvisioned)
+    assert action.reason is Reason.INVALID_ATTRIBUTES
+    assert (
+        "no spec.attributes.name and spec.attributes.addressType and spec.attributes.tags" in action.message
+    )
+    assert "deploy/crd.yaml" in action.message
+
+
+@pytest.mark.parametrize("carried", [None, "", "no JSON", "[]", change_record.mark_of(EipOrder())])
+def test_a_claim_that_has_all_that_was_asked_for_gets_its_order(carried):
+    stored = replace(claim(), carried=carried)
+
+    assert isinstance(provision(facts(stored, pod(), eips=()), stored, pod()), do.Allocate)
 
 
 def test_one_there_is_adopted():
