@@ -7,7 +7,13 @@ import yaml
 
 from ipamd.controller.admission.registration import NAME
 from ipamd.controller.admission.server import PATH
-from ipamd.core.kubernetes.annotation_names import EIP_ATTRIBUTES, EXISTING, NETWORKS
+from ipamd.core.kubernetes.annotation_names import (
+    EIP_ATTRIBUTES,
+    EXISTING,
+    NETWORKS,
+    NOMINATED_VPC_IP,
+    VPC_IP_DELETE_POLICY,
+)
 from tests.deploy import manifests
 
 COMPONENT = "components/admission"
@@ -55,4 +61,4 @@ def test_the_api_server_asks_for_a_pod_with_any_annotation_that_the_webhook_acts
 
     named = re.findall(r"'(\S+)' in object\.metadata\.annotations", condition["expression"])
 
-    assert set(named) == {EIP_ATTRIBUTES, *EXISTING, NETWORKS}
+    assert set(named) == {EIP_ATTRIBUTES, *EXISTING, VPC_IP_DELETE_POLICY, NOMINATED_VPC_IP, NETWORKS}

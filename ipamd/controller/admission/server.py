@@ -45,10 +45,13 @@ class AdmissionServer:
     Thread safety: any thread may call `use`; `start` and `close` are for one.
     """
 
-    def __init__(self, host: str, port: int) -> None:
-        """Bind the address; OSError when that cannot be. Nothing is answered before `use` and `start`."""
+    def __init__(self, host: str, port: int, kept: admission.Kept) -> None:
+        """Bind the address; OSError when that cannot be. Nothing is answered before `use` and `start`.
+
+        `kept` is asked in each review, on its thread, and must not wait.
+        """
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._listener = _Listener(host, port, family)
+        self._listener = _Listener(host, port, family, kept)
         self._task = Task("admission", self._serve, policy=Survive())
 
     @property
@@ -93,7 +96,8 @@ class _Listener(HTTPServer):
     allow_reuse_address = True
     request_queue_size = 64
 
-    def __init__(self, host: str, port: int, family: socket.AddressFamily) -> None:
+    def __init__(self, host: str, port: int, family: socket.AddressFamily, kept: admission.Kept) -> None:
+        self.kept = kept
         self.address_family = family
         self.context: ssl.SSLContext | None = None
         self._seats = threading.BoundedSemaphore(MOST_CONNECTIONS)
@@ -207,7 +211,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _review(self, body: bytes) -> None:
         try:
-            answer = admission.review(body)
+            answer = admission.review(body, self.server.kept)
         except InvalidInputError as e:
             log.debug("a review is refused: %s", e)
             self._answer(HTTPStatus.BAD_REQUEST, str(e).encode())

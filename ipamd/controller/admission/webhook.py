@@ -1,7 +1,8 @@
-"""The admission webhook of one replica: the server, and what keeps its certificate."""
+"""The admission webhook of one replica: its server, what it knows of addresses, its certificate."""
 
 import time
 
+from ipamd.controller.admission.kept_addresses import KeptAddresses
 from ipamd.controller.admission.registration import WebhookRegistration
 from ipamd.controller.admission.server import AdmissionServer
 from ipamd.core.errors import InvalidInputError
@@ -15,8 +16,9 @@ class AdmissionWebhook:
     def __init__(self, client: KubeClient, namespace: str, host: str, port: int) -> None:
         """Take a client of its own, and bind the address; InvalidInputError when that cannot be."""
         self._client = client
+        self._addresses = KeptAddresses(client)
         try:
-            self._server = AdmissionServer(host, port)
+            self._server = AdmissionServer(host, port, self._addresses.subnet_of)
         except OSError as e:
             raise InvalidInputError(
                 f"--admission-webhook: {host}:{port} cannot be listened on: {e.strerror}",
@@ -43,7 +45,8 @@ class AdmissionWebhook:
         )
 
     def start(self) -> None:
-        """Begin to serve, and to keep the certificate."""
+        """Begin to serve, to watch and to keep the certificate."""
+        self._addresses.start()
         self._server.start()
         self._registration.start()
 
@@ -51,4 +54,5 @@ class AdmissionWebhook:
         """End; a request that is complete is still answered."""
         self._registration.stop()
         self._server.close()
+        self._addresses.stop()
         self._client.close()

@@ -1,18 +1,19 @@
-"""What the admission webhook answers: a Pod that asks for an EIP, or an ENI, gets the resources it forgot.
+"""What the admission webhook answers: Pods get the resources they forgot, and come to where their address is.
 
 Without the extended resource the scheduler does not know that the Pod needs an EIP, and may choose a node
 that has none left. TKE's own webhook (add-pod-eni-ip-limit-webhook) does the same, in requests and limits of
-the first container. Nothing is ever denied, and what is not understood is let through unchanged. Pure; the
+the first container. A Pod with a fixed address is kept to nodes that can have it (`affinity`). Nothing is
+ever denied, and what is not understood is let through unchanged. Pure; the
 caller bounds the size of what comes in. Contract: AdmissionReview of admission.k8s.io/v1, "Dynamic Admission
 Control" of the Kubernetes documentation.
 """
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from ipamd.core.annotations import networks
+from ipamd.core.annotations import affinity, networks
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.kubernetes import pods
 from ipamd.core.kubernetes.annotation_names import EIP_ATTRIBUTES, EXISTING
@@ -25,9 +26,16 @@ _MOST_UID = 128
 _AMOUNTS = ("requests", "limits")
 
 JsonPatch = list[dict[str, Any]]
+Kept = Callable[[str, str], str]
+"""Takes a Pod's namespace and name; returns the subnet of the address that is kept for it, or nothing."""
 
 
-def review(body: bytes) -> bytes:
+def _nothing(namespace: str, name: str) -> str:
+    del namespace, name
+    return ""
+
+
+def review(body: bytes, kept: Kept = _nothing) -> bytes:
     """Return the answer to an AdmissionReview; InvalidInputError for what is none."""
     try:
         document = json.loads(body)
@@ -43,7 +51,8 @@ def review(body: bytes) -> bytes:
     response: dict[str, Any] = {"uid": uid, "allowed": True}
     kind = _mapping(request.get("kind"))
     if (kind.get("group"), kind.get("kind")) == ("", "Pod") and request.get("operation") == "CREATE":
-        operations = patch(_mapping(request.get("object")))
+        pod = _mapping(request.get("object"))
+        operations = [*patch(pod), *placement(pod, request.get("namespace"), kept)]
         if operations:
             encoded = base64.b64encode(json.dumps(operations).encode()).decode()
             response |= {"patchType": "JSONPatch", "patch": encoded}
@@ -59,6 +68,14 @@ def patch(pod: Mapping[str, Any]) -> JsonPatch:
         return []
     missing = [name for name in _wanted(view) if not _named(pod, name)]
     return _additions(first, missing) if missing else []
+
+
+def placement(pod: Mapping[str, Any], namespace: object, kept: Kept) -> JsonPatch:
+    """Return the JSON patch that keeps a Pod with a fixed address to nodes that can have it."""
+    name = _mapping(pod.get("metadata")).get("name")
+    is_named = isinstance(name, str) and isinstance(namespace, str)
+    kept_in = kept(str(namespace), str(name)) if is_named else ""
+    return affinity.patch(pod, affinity.subnets_of(pods.view(pod), kept_in))
 
 
 def _wanted(view: pods.PodView) -> tuple[str, ...]:

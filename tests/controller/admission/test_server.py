@@ -25,6 +25,11 @@ from tests.testkit.eventually import eventually
 NAME = "tke-eni-admission.kube-system.svc"
 
 
+def nothing_kept(namespace, name):
+    del namespace, name
+    return ""
+
+
 def keyring():
     return renewed(None, [NAME], dt.datetime.now(dt.UTC))
 
@@ -36,7 +41,7 @@ def identity():
 
 @pytest.fixture
 def server(identity):
-    server = AdmissionServer("127.0.0.1", 0)
+    server = AdmissionServer("127.0.0.1", 0, nothing_kept)
     data = identity.data()
     server.use(data["tls.crt"], data["tls.key"])
     server.start()
@@ -183,7 +188,7 @@ def test_a_server_that_ends_ends_its_idle_connections(identity, server, connect)
 
 
 def test_nothing_is_answered_before_there_is_a_certificate():
-    server = AdmissionServer("127.0.0.1", 0)
+    server = AdmissionServer("127.0.0.1", 0, nothing_kept)
     server.start()
     try:
         with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
@@ -241,7 +246,7 @@ def ask(connection):
 
 
 def test_it_has_a_certificate_once_one_is_in_use(identity):
-    server = AdmissionServer("127.0.0.1", 0)
+    server = AdmissionServer("127.0.0.1", 0, nothing_kept)
     try:
         assert not server.has_certificate
         data = identity.data()
