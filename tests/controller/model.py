@@ -5,8 +5,8 @@ states. Each call may be lost on its way in, or its answer on the way out; lists
 try many orders of events; how the real servers answer is tested against the simulator.
 """
 
-import copy
 import itertools
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -28,6 +28,11 @@ from ipamd.kube.resources import EIPCLAIMS, NODES, PODS
 KEY = ("default", "web-0")
 CLUSTER = "cls-1"
 MOST_TAGS = len(tags.of_claim(CLUSTER, ""))
+
+
+def as_sent(obj):
+    """Return an object of the API as it comes out of the wire: a copy, in a third of the time of deepcopy."""
+    return json.loads(json.dumps(obj))
 
 
 def claim_uid(eip):
@@ -80,7 +85,7 @@ class ModelApi:
             obj = self.objects.get((resource.kind, name))
             if obj is None:
                 raise errors.NotFoundError(f"get {name}", status=404)
-            return copy.deepcopy(obj)
+            return as_sent(obj)
 
         return self._call(read)
 
@@ -89,7 +94,7 @@ class ModelApi:
 
         def read():
             found = [
-                copy.deepcopy(obj)
+                as_sent(obj)
                 for (kind, _), obj in self.objects.items()
                 if kind == resource.kind and (obj["metadata"].get("labels") or {}).get(key, "") == value
             ]
@@ -116,7 +121,7 @@ class ModelApi:
             assert set(body) <= {"metadata", "status"}
             return self.store(resource, _merged(obj, body))
 
-        body = copy.deepcopy(body)
+        body = as_sent(body)
         return self._call(write)
 
     def delete(self, resource, name, namespace="", *, uid="", resource_version=""):
@@ -134,7 +139,7 @@ class ModelApi:
     # -- the watch caches
 
     def refresh(self):
-        self.cached = copy.deepcopy(self.objects)
+        self.cached = {key: as_sent(obj) for key, obj in self.objects.items()}
 
     def pod(self, key):
         obj = self.cached.get(("Pod", key[1]))
@@ -168,7 +173,7 @@ class ModelApi:
 
     def put(self, resource, obj):
         metadata = {**obj["metadata"], "uid": f"uid-{next(self.uids)}"}
-        return self.store(resource, {**copy.deepcopy(obj), "metadata": metadata})
+        return self.store(resource, {**as_sent(obj), "metadata": metadata})
 
     def store(self, resource, obj):
         metadata = obj["metadata"]
@@ -178,10 +183,10 @@ class ModelApi:
             self.objects.pop(key, None)
         else:
             self.objects[key] = obj
-        return copy.deepcopy(obj)
+        return as_sent(obj)
 
     def mark_deleted(self, resource, name):
-        obj = copy.deepcopy(self.objects[resource.kind, name])
+        obj = as_sent(self.objects[resource.kind, name])
         obj["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
         self.store(resource, obj)
 
@@ -243,7 +248,7 @@ class ModelApi:
         self.write_status_of(EIPCLAIMS, claim.name, patch)
 
     def write_status_of(self, resource, name, patch):
-        body = copy.deepcopy(patch)
+        body = as_sent(patch)
         del body["metadata"]
         self.store(resource, _merged(self.objects[resource.kind, name], body))
 

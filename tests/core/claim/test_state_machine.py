@@ -125,6 +125,26 @@ def test_what_was_looked_at_is_not_asked_for_again(known):
         assert known.node_fate is NodeState.UNKNOWN
 
 
+@given(everything)
+def test_only_who_waits_for_eips_to_be_shown_again_waits_for_the_sweep(known):
+    action = decide(known)
+
+    if isinstance(action, do.Wait):
+        assert not action.until_sweep or known.blind
+
+
+def test_a_claim_with_an_eip_is_bound_from_its_binding_on():
+    assert stage_of(claim()) is ClaimStage.PENDING
+    assert stage_of(claim(address=OWN)) is ClaimStage.PROVISIONED
+    assert stage_of(claim(address=OWN, binding=ON_A)) is ClaimStage.BOUND
+    assert stage_of(claim(binding=ON_A)) is ClaimStage.PENDING, "its EIP was lost and is replaced first"
+    assert stage_of(claim(address=OWN, binding=ON_A, deleting=True)) is ClaimStage.UNBINDING
+    assert stage_of(claim(address=OWN, deleting=True)) is ClaimStage.RELEASING
+    assert stage_of(claim(address=OWN, held=False)) is ClaimStage.UNHELD
+    assert stage_of(claim(held=False, deleting=True)) is ClaimStage.LEFT
+    assert stage_of(None) is ClaimStage.ABSENT
+
+
 def test_names_of_the_api_stay():
     assert eipclaim.NODE_LABEL == "networking.tke.cloud.tencent.com/node"
     assert eipclaim.FINALIZER == "networking.tke.cloud.tencent.com/eip"
