@@ -41,6 +41,8 @@ class Cluster:
         self._names = itertools.count(1)
         self._guard = threading.Lock()
         self._owners = {}
+        self.fixed_ips = {}
+        """By name the address that the first Pod of it with a fixed one had."""
         self._troubles = []
         with contextlib.ExitStack() as stack:
             self.around = Surroundings(directory)
@@ -81,6 +83,10 @@ class Cluster:
             other, self._owners[ip] = self._owners.get(ip), life
         if other is not None and other is not life and other.running and other.running.ip == ip:
             self.verdicts.duplicate(f"{ip} was given to {life} while it is that of {other}")
+        with self._guard:
+            fixed = self.fixed_ips.setdefault(life.name, ip) if life.kind.is_fixed else ip
+        if fixed != ip:
+            self.verdicts.stolen(f"{life} has {ip}, and the address of its name is {fixed}")
 
     def life_ended(self, life):
         with self._guard:
@@ -105,7 +111,7 @@ class Cluster:
 
     def successor_comes(self, pick, node, forced):
         """Delete a Pod and create one of its name, on any node, as soon as the name is free."""
-        life = self._picked(pick, lambda life: life.kind.wants_eip)
+        life = self._picked(pick, lambda life: life.kind.wants_eip or life.kind.is_fixed)
         if life is not None and self._has_room(self.nodes[node], life.kind):
             self.replace(life, self.nodes[node], forced=forced)
 

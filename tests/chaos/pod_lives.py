@@ -29,11 +29,16 @@ class Kind(Enum):
     """An ENI of its own."""
     OWN_EIP = "own-eip"
     OWN_RETAINED = "own-retained"
+    FIXED = "fixed"
+    """A private address that is kept for its name."""
+    FIXED_EIP = "fixed-eip"
+    """That, and an EIP that is kept as well."""
 
     def annotations(self, users_eips):
         eip = {"eip-attributes": '{"Bandwidth":"100","ISP":"BGP"}'}
         retained = {"eip-attributes": "", "eip-claim-delete-policy": "Never"}
         own = {"networks": "tke-direct-eni"}
+        fixed = {"vpc-ip-claim-delete-policy": "Never"}
         wishes = {
             Kind.PLAIN: {},
             Kind.EIP: eip,
@@ -42,16 +47,22 @@ class Kind(Enum):
             Kind.OWN: own,
             Kind.OWN_EIP: {**own, **eip},
             Kind.OWN_RETAINED: {**own, **retained},
+            Kind.FIXED: fixed,
+            Kind.FIXED_EIP: {**fixed, **retained},
         }
         return {f"{PREFIX}{name}": value for name, value in wishes[self].items()}
 
     @property
     def wants_eip(self):
-        return self not in (Kind.PLAIN, Kind.OWN)
+        return self not in (Kind.PLAIN, Kind.OWN, Kind.FIXED)
 
     @property
     def has_own_eni(self):
         return self in (Kind.OWN, Kind.OWN_EIP, Kind.OWN_RETAINED)
+
+    @property
+    def is_fixed(self):
+        return self in (Kind.FIXED, Kind.FIXED_EIP)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ class Settling:
         self._all_pods_run()
         self._all_pods_go()
         self._retained_claims_rest()
+        self._fixed_addresses_rest()
         self._nothing_is_left()
 
     def _all_pods_run(self):
@@ -136,6 +137,26 @@ class Settling:
         for name in self._around.claims():
             self._around.delete_claim(name)
 
+    def _fixed_addresses_rest(self):
+        """Kept addresses are at no ENI, and the VPC keeps them; then a person deletes their claims."""
+
+        def restless():
+            enis = self._around.state()["cloud"]["enis"].values()
+            at_enis = {ip for eni in enis for ip in eni["addresses"]}
+            return [
+                claim
+                for claim in self._around.vpc_ip_claims().values()
+                if claim.get("status", {}).get("binding")
+                or claim.get("status", {}).get("address", {}).get("ip") in at_enis
+            ]
+
+        if not comes_about(lambda: not restless(), 60.0, tick=0.3):
+            for claim in restless():
+                self._verdicts.unmended(f"a fixed address does not rest: {claim}")
+        for name in self._around.vpc_ip_claims():
+            self._around.delete_vpc_ip_claim(name)
+        self._cluster.fixed_ips.clear()
+
     def _rests(self, status, eips):
         eip_id = status.get("address", {}).get("id")
         unbound = eip_id is None or eips.get(eip_id, {}).get("AddressStatus") == "UNBIND"
@@ -161,7 +182,14 @@ class Settling:
             if "tke-eipclaim-uid" in e["Tags"] or (e["Tags"] == TEAM and e["AddressStatus"] != "UNBIND")
         ]
         claimed = self._around.claims()
-        return [f"EIP {json.dumps(e)}" for e in ours] + [f"claim {json.dumps(c)}" for c in claimed.values()]
+        kept = self._around.state()["cloud"]["reservations"].values()
+        return [
+            *(f"EIP {json.dumps(e)}" for e in ours),
+            *(f"claim {json.dumps(c)}" for c in claimed.values()),
+            *(f"claim {json.dumps(c)}" for c in self._around.vpc_ip_claims().values()),
+            *(f"VpcIP {ip}" for ip in self._around.vpc_ips()),
+            *(f"reservation {json.dumps(r)}" for r in kept),
+        ]
 
     def _own_enis_astray(self, node):
         """ENIs for single Pods that are not put away on the node, or not at the node at all."""

@@ -15,7 +15,7 @@ from ipamd.cloud import endpoints
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.core.kubernetes.capacity import DIRECT_ENI_RESOURCE, EIP_RESOURCE, ENI_IP_RESOURCE
 from ipamd.core.model import EipOrder
-from ipamd.kube.resources import EIPCLAIMS, NODES, PODS
+from ipamd.kube.resources import EIPCLAIMS, NODES, PODS, VPCIPCLAIMS, VPCIPS
 from testbed.bed import Bed
 from testbed.http_json import HttpError
 from tests.controller.replica import KEYS
@@ -117,6 +117,22 @@ class Surroundings:
     def delete_claim(self, name):
         try:
             self.ask("DELETE", EIPCLAIMS.path("default", name))
+        except HttpError as e:
+            if e.status != 404:
+                raise
+
+    def vpc_ip_claims(self):
+        """All VpcIPClaims by name."""
+        listed = self.ask("GET", VPCIPCLAIMS.path("default"))["items"]
+        return {claim["metadata"]["name"]: claim for claim in listed}
+
+    def vpc_ips(self):
+        """The book of fixed addresses."""
+        return [line["metadata"]["name"] for line in self.ask("GET", VPCIPS.path(""))["items"]]
+
+    def delete_vpc_ip_claim(self, name):
+        try:
+            self.ask("DELETE", VPCIPCLAIMS.path("default", name))
         except HttpError as e:
             if e.status != 404:
                 raise

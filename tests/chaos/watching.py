@@ -2,6 +2,7 @@
 
 - A Pod that runs has the EIP that it started with, at its address, until somebody ends it.
 - A Pod that asked for no EIP has none at its address: it would get another's packets.
+- The fixed address of a Pod that runs is at an ENI of its node, and no other Pod ever has it.
 - A claim has one EIP at most. EIPs of users are never released.
 - The ledger of each agent keeps its own invariants.
 
@@ -39,9 +40,11 @@ class Watchman:
     def look(self):
         """Look once, now."""
         before = self._running()
-        eips = self._cluster.around.state()["eips"]
+        state = self._cluster.around.state()
+        eips = state["eips"]
         running = {life: was for life, was in self._running().items() if before.get(life) is was}
         self._judge_pods(running, eips)
+        self._judge_fixed(running, state["cloud"]["enis"].values())
         self._judge_claims(eips)
         self._judge_ledgers()
         self.looks += 1
@@ -75,6 +78,16 @@ class Watchman:
                 self._cluster.verdicts.stolen(f"{life} has what it did not ask for, {there}")
             else:
                 life.eip_id = there[0]["AddressId"]
+
+    def _judge_fixed(self, running, enis):
+        at = {ip: eni["instance_id"] for eni in enis for ip in eni["addresses"]}
+        names = {ip: name for name, ip in dict(self._cluster.fixed_ips).items()}
+        for life, network in running.items():
+            if life.kind.is_fixed and at.get(network.ip) != life.node.instance_id:
+                where = at.get(network.ip) or "nobody"
+                self._cluster.verdicts.stolen(f"{life} has lost its address, which {where} has")
+            if names.get(network.ip, life.name) != life.name:
+                self._cluster.verdicts.stolen(f"{life} has the fixed address of {names[network.ip]}")
 
     def _judge_claims(self, eips):
         of_claim = collections.defaultdict(list)
