@@ -101,11 +101,15 @@ def lines_without_claim(
     age: float,
     now: float,
 ) -> tuple[tuple[VpcIp, ...], dict[str, float]]:
-    """Return our lines of the book whose claim has been gone for so long, and the sightings of this pass."""
+    """Return our lines of the book whose claim has been gone for so long, and the sightings of this pass.
+
+    One that somebody has deleted as well is not waited for: two passes do.
+    """
     uids = {claim.uid for claim in claims}
     stray = [line for line in lines if line.ours and line.claim_uid not in uids]
     sightings = {line.uid: before.get(line.uid, now) for line in stray}
-    ripe = tuple(line for line in stray if line.uid in before and now - sightings[line.uid] >= age)
+    again = [line for line in stray if line.uid in before]
+    ripe = tuple(line for line in again if line.deleting or now - sightings[line.uid] >= age)
     return ripe, sightings
 
 

@@ -1,5 +1,7 @@
 """Fixed private addresses on a simulated cluster and region: had, kept, moved, given back."""
 
+import itertools
+
 import pytest
 
 from ipamd.core import tags
@@ -108,6 +110,21 @@ def test_a_wish_that_cannot_be_read_is_told_on_the_pod(fixed, annotations, said)
 
     assert said in event["message"]
     assert event["involvedObject"]["name"] == "web-0"
+
+
+def test_a_claim_that_a_person_writes_serves_the_pod_of_its_name(fixed):
+    fixed.world.client.create(
+        VPCIPCLAIMS,
+        {
+            "metadata": {"namespace": "default", "name": "web-0"},
+            "spec": {"deletePolicy": "Never", "nominatedIP": "10.0.1.77"},
+        },
+    )
+    fixed.world.wait(lambda: fixed.claim("web-0").held)
+
+    fixed.create_pod("web-0")
+
+    assert fixed.assign("web-0") == "10.0.1.77"
 
 
 def test_a_pod_that_is_not_scheduled_has_no_claim_yet(fixed):
@@ -315,11 +332,14 @@ class TestWithoutReservations:
         fixed.create_pod("web-0")
         ip = fixed.wait_address("web-0").address.ip
         fixed.world.region.set_reservation_rules(offered=True)
-        fixed.world.elapsed += 700.0
+        hours = itertools.count(24)
 
-        fixed.annotate(VPCIPCLAIMS, "web-0", "default", **{"claim-expired-duration": "24h"})
+        def reserved_after_a_while():
+            fixed.world.elapsed += 700.0
+            fixed.annotate(VPCIPCLAIMS, "web-0", "default", **{"claim-expired-duration": f"{next(hours)}h"})
+            return fixed.claim("web-0").address.reservation_id
 
-        fixed.world.wait(lambda: fixed.claim("web-0").address.reservation_id)
+        fixed.world.wait(reserved_after_a_while)
         assert fixed.claim("web-0").address.ip == ip
         assert fixed.condition("web-0", "Reserved")["status"] == "True"
 
