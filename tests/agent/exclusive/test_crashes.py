@@ -5,6 +5,7 @@ import contextlib
 import grpc
 import pytest
 
+from ipamd.core import tags
 from testbed.faults.points import Point, points_of
 from testbed.faults.victim import Remote
 from testbed.probes import SourceReporter, seen_source
@@ -59,11 +60,15 @@ class KilledBed(AgentBed):
             self.eventually("its death", lambda: self.agent.process.poll() is not None)
         else:
             return False
+        self.revive()
+        return True
+
+    def revive(self):
+        """Start the agent that has died."""
         self.stop(self.agent)
         # Not until all is well: a Pod that is half made is told as a problem.
         self.start_agent(options=self.options, launcher=self.launcher)
         self.eventually("an answer", lambda: self.socket.exists() and bool(self.status()))
-        return True
 
     def steps_of(self, verb, sandbox):
         """Serve a request, and return the points of its effects."""
@@ -149,3 +154,34 @@ def test_an_eni_whose_creation_was_cut_short_is_found_again(tmp_path):
         assert ip_of(result) in extended(bed)
         bed.ended(pod, sandbox, ip_of(result))
         assert len(extended(bed)) <= 2
+
+
+@pytest.mark.parametrize("phase", ["before", "after"])
+@pytest.mark.parametrize("action", ["DetachNetworkInterface", "DeleteNetworkInterface"])
+def test_an_eni_that_was_being_given_back_is_given_back_by_the_next_agent(tmp_path, action, phase):
+    with KilledBed(tmp_path) as bed:
+        bed.begin(*NODE_OPTIONS, "--eni-release-interval=1s", "--ip-cooldown=1s")
+        pod, sandbox, _ = bed.given()
+        bed.eventually("another one is warm", lambda: len(extended(bed)) == 2)
+        bed.victim.arm(Point(f"cloud.{action}", phase, 1))
+        bed.workloads.remove_pod(pod["metadata"]["name"])
+        assert bed.call("del", sandbox)[0] == 0
+        bed.runtime.remove_sandbox(sandbox)
+        bed.eventually("its death", lambda: bed.agent.process.poll() is not None)
+        bed.revive()
+
+        bed.eventually("one is left", lambda: len(extended(bed)) == 1, seconds=60.0)
+        bed.eventually("none is loose", lambda: not loose(bed))
+        bed.eventually("the node knows just that", lambda: known(bed) == set(extended(bed)), seconds=60.0)
+
+
+def loose(bed):
+    """Our ENIs that are attached to nothing, which nobody would ever find."""
+    enis = bed.admin.get("/state")["cloud"]["enis"].values()
+    return [eni for eni in enis if tags.EXCLUSIVE_NODE in eni["tags"] and not eni["instance_id"]]
+
+
+def known(bed):
+    """The addresses of the ENIs that the agent has for single Pods."""
+    listed = {eni.eni_id: ip for ip, eni in extended(bed).items()}
+    return {listed.get(eni["eniId"], eni["eniId"]) for eni in bed.ctl("enis")["enis"] if eni["exclusive"]}
