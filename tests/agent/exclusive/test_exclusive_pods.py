@@ -26,6 +26,10 @@ def links(netns):
     return {line.split(": ")[1].partition("@")[0]: line for line in shown.splitlines()}
 
 
+def mtu(link):
+    return link.split(" mtu ")[1].split()[0]
+
+
 def extended(node):
     """The exclusive ENIs of the node, by their primary address."""
     listed = node.cloud.describe_enis(node.node.instance_id)
@@ -84,6 +88,7 @@ def test_the_pod_has_the_eni_s_address_and_the_eni(node, given):
 
     assert set(inside) == {"lo", "eth0", "veth1"}
     assert eni.mac in inside["eth0"]
+    assert mtu(inside["eth0"]) == mtu(inside["veth1"]) == mtu(links(node.node.netns)["eth0"])
     (interface,) = [i for i in given.result["interfaces"] if i.get("sandbox")]
     assert interface["mac"] == eni.mac
     assert given.result["ips"][0]["gateway"].endswith(".1")
@@ -106,6 +111,14 @@ def test_node_and_pod_reach_each_other_and_the_metadata_service_is_closed(node, 
     with SourceReporter(node.node.netns):
         assert seen_source(given.sandbox.netns, node.node.private_ip) == given.ip
     assert seen_source(given.sandbox.netns, "169.254.0.23", port=80, seconds=0.5) == ""
+
+
+def test_node_local_dns_is_reached_at_its_address(node, given):
+    """NodeLocal DNSCache listens on a link-local address of the node."""
+    address = ("addr", "add", "169.254.20.10/32", "dev", "lo")
+    subprocess.run(["ip", "-n", node.node.netns, *address], check=True)
+    with SourceReporter(node.node.netns):
+        assert seen_source(given.sandbox.netns, "169.254.20.10") == given.ip
 
 
 def test_both_modes_live_on_one_node(node, given):
