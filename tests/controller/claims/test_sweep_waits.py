@@ -4,7 +4,7 @@ from ipamd.controller.claims.sweep_waits import SweepWaits
 
 
 def test_all_that_wait_are_woken_once():
-    woken = []
+    woken: list[tuple[str, str]] = []
     waits = SweepWaits(woken.append)
     for name in ("a", "b", "a"):
         waits.add(("default", name))
@@ -16,7 +16,7 @@ def test_all_that_wait_are_woken_once():
 
 
 def test_who_waits_again_while_it_is_woken_is_woken_by_the_next_pass():
-    woken = []
+    woken: list[tuple[str, str]] = []
 
     def look(key):
         woken.append(key)
