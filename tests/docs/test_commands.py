@@ -27,6 +27,7 @@ VERBS = {
         "cp",
         "create",
         "delete",
+        "debug",
         "describe",
         "drain",
         "edit",
