@@ -59,6 +59,11 @@ class Surroundings:
         """Where controllers find the API server."""
         return self
 
+    @property
+    def internet(self):
+        """The network namespace of the internet's hosts, and the first of them."""
+        return self._bed.internet_netns, self._bed.internet_hosts[0]
+
     def close(self):
         self._http.clear()
         self._bed.close()
