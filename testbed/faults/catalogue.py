@@ -32,17 +32,8 @@ _READS: Final = {"get", "list"}
 
 
 _EXCLUSIVE: Final = "only for Pods with ENIs of their own: tests/agent/exclusive/test_crashes.py kills there"
-_KEPT: Final = "only for Pods with fixed private addresses, of which no scenario has one yet"
 NEVER_TAKEN: Final[Mapping[str, str]] = {
-    "cloud.CreateReserveIpAddresses": _KEPT,
-    "cloud.DeleteReserveIpAddresses": _KEPT,
-    "kube.create.vpcipclaims": _KEPT,
-    "kube.create.vpcips": _KEPT,
-    "kube.delete.vpcipclaims": _KEPT,
-    "kube.delete.vpcips": _KEPT,
-    "kube.patch.vpcipclaims": _KEPT,
-    "kube.patch.vpcips": _KEPT,
-    "kube.patch.vpcips.status": _KEPT,
+    "kube.delete.vpcipclaims": "of a fixed address that ends by itself; in the scenario a person ends it",
     "cloud.DetachNetworkInterface": _EXCLUSIVE,
     "cloud.DeleteNetworkInterface": _EXCLUSIVE,
     "nft.add.exclusive_pods": _EXCLUSIVE,

@@ -50,7 +50,7 @@ class Kubelet:
     def create(self, name: str, annotations: Mapping[str, str] | None = None) -> Sandbox:
         """Have a Pod of this node created and make its first sandbox."""
         bed = self.stage.bed
-        has_eip = bool(annotations)
+        has_eip = any(key.startswith("eip-") for key in annotations or ())
         pod = bed.workloads.create_pod(name, node=bed.node.name, annotations=annotations, eip=has_eip)
         if annotations and "eip-claim-delete-policy" in annotations:
             self.retained.add(name)

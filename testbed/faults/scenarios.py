@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from testbed.faults.change_scenarios import ChargeTypeChanged, EipChanged
+from testbed.faults.fixed_scenarios import FixedLife
 from testbed.faults.node_scenarios import Configured
 from testbed.faults.pod_scenarios import (
     Add,
@@ -46,6 +47,7 @@ SCENARIOS: Final[Sequence[type[Scenario]]] = (
     EipChanged,
     ChargeTypeChanged,
     PoolLife,
+    FixedLife,
     Burst,
     Drain,
     Configured,

@@ -1,4 +1,4 @@
-"""A Pod with a fixed private address and an EIP goes from node to node: the world sees the same two addresses.
+"""A Pod with a fixed private address and an EIP goes from node to node: the world sees the same addresses.
 
 Agents, controller and packets are real; what the cloud was asked for is read from its audit.
 """

@@ -6,6 +6,7 @@ from testbed.bed import PLUGIN
 from testbed.faults import crashes
 from testbed.faults.change_scenarios import ChargeTypeChanged, EipChanged
 from testbed.faults.crashing import Outcome, Performance, Trial
+from testbed.faults.fixed_scenarios import FixedLife
 from testbed.faults.kubelet import Retry
 from testbed.faults.node_scenarios import Configured
 from testbed.faults.pod_scenarios import Add, AddWithEip, DeleteWithEip, NewSandbox, Retained
@@ -35,6 +36,13 @@ BAD_MOMENTS = [
     (EipChanged, CONTROLLER, "cloud.ModifyAddressesBandwidth:after:1", Retry.NEW_SANDBOX),
     (EipChanged, CONTROLLER, "cloud.MigrateBandwidthPackageResources:after:1", Retry.NEW_SANDBOX),
     (ChargeTypeChanged, CONTROLLER, "cloud.ModifyAddressInternetChargeType:after:1", Retry.NEW_SANDBOX),
+    # A private address is reserved, or at an ENI, and nobody but the dead process knows of it.
+    (FixedLife, AGENT, "cloud.AssignPrivateIpAddresses:after:1", Retry.NEW_SANDBOX),
+    (FixedLife, AGENT, "store.commit.held:after:1", Retry.GONE),
+    (FixedLife, AGENT, "cloud.UnassignPrivateIpAddresses:after:1", Retry.SAME_SANDBOX),
+    (FixedLife, CONTROLLER, "cloud.CreateReserveIpAddresses:after:1", Retry.NEW_SANDBOX),
+    (FixedLife, CONTROLLER, "kube.create.vpcips:after:1", Retry.SAME_SANDBOX),
+    (FixedLife, CONTROLLER, "cloud.DeleteReserveIpAddresses:after:1", Retry.NEW_SANDBOX),
     # Once failed: the annotations of a Pod were never written when the claim said Bound already.
     (AddWithEip, AGENT, "kube.patch.pods:before:1", Retry.NEW_SANDBOX),
     (AddWithEip, AGENT, "kube.patch.eipclaims.status:after:2", Retry.NEW_SANDBOX),
