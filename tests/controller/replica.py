@@ -51,6 +51,7 @@ class Replica:
         world: Surroundings,
         name: str,
         *,
+        cluster_id: str = CLUSTER,
         workers: int = 4,
         lease_namespace: str = "kube-system",
         rules: ClusterRules | None = None,
@@ -85,7 +86,7 @@ class Replica:
             limiter=Limiter(clock=conduct.clock, share=1.0),
         )
         settings = ControllerSettings(
-            cluster_id=CLUSTER,
+            cluster_id=cluster_id,
             region="ap-guangzhou",
             kubeconfig="",
             master="",

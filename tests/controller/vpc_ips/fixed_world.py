@@ -25,8 +25,9 @@ NEVER = {"vpc-ip-claim-delete-policy": "Never"}
 class FixedWorld:
     """What users do with fixed addresses, and what agents do about them; the rest is in `world`."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, cluster_id: str = CLUSTER) -> None:
         self.world = world
+        self.cluster_id = cluster_id
         self.enis: dict[str, str] = {}
 
     @property
@@ -52,7 +53,7 @@ class FixedWorld:
             security_groups=(),
             secondary_ips=0,
         )
-        made = self.cloud.create_and_attach_eni(request, f"eni-of-{name}", _deadline())
+        made = self.cloud.create_and_attach_eni(request, f"eni-of-{self.cluster_id}-{name}", _deadline())
         self.enis[name] = made.eni_id
 
     def create_pod(self, name: str, node: str = "node-1", **annotations: str) -> dict[str, Any]:
@@ -72,7 +73,7 @@ class FixedWorld:
         binding = AddressBinding(node=node, eni_id=eni_id, pod_uid=claim.pod_uid)
         self.write(name, lambda c: status.assigning(c, binding, time.time()))
         description = tags.address_description(claim.uid)
-        self.cloud.assign_named_ip(eni_id, ip, description, f"assign-{claim.uid}-{node}", _deadline())
+        self.cloud.assign_named_ip(eni_id, ip, description, f"{claim.uid}-{time.monotonic_ns()}", _deadline())
         self.write(name, lambda c: status.assigned(c, binding, time.time()))
         return ip
 
@@ -137,7 +138,7 @@ class FixedWorld:
         return {obj["metadata"]["name"]: vpcip.read(obj) for obj in self.world.client.list(VPCIPS).items}
 
     def reservations(self) -> dict[str, model.Reservation]:
-        found = self.cloud.describe_reservations(tags={tags.CLUSTER_ID: CLUSTER})
+        found = self.cloud.describe_reservations(tags={tags.CLUSTER_ID: self.cluster_id})
         return {one.reservation_id: one for one in found}
 
     def condition(self, name: str, kind: str) -> dict[str, Any]:
