@@ -88,26 +88,30 @@ class ReservationCalls(Calls):
     ) -> list[model.Reservation]:
         """Return the reservations with all of these tags, or of these addresses in the VPC: one of both.
 
-        DescribeReserveIpAddresses (API document 215/112865). Raises CloudError.
+        DescribeReserveIpAddresses (API document 215/112865). Raises CloudError: NOT_OFFERED where the cloud
+        has no reservations at all.
         """
         if (tags is None) == (ips is None) or not (tags or vpc_id):
             msg = "describe_reservations takes tags, or ips and their vpc_id"
             raise ValueError(msg)
         if tags is not None:
             filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
-            return paging.read_all(self._session, _RESERVATIONS, {"Filters": filters}, deadline)
+            return self._read(filters, deadline)
         in_vpc = {"Name": "vpc-id", "Values": [vpc_id]}
         return [
             reservation
             for some in paging.by_hundreds(ips or ())
-            for reservation in paging.read_all(
-                self._session,
-                _RESERVATIONS,
-                {"Filters": [in_vpc, {"Name": "reserve-address-ip", "Values": some}]},
-                deadline,
-            )
+            for reservation in self._read([in_vpc, {"Name": "reserve-address-ip", "Values": some}], deadline)
             if reservation.ip in some
         ]
+
+    def _read(self, filters: list[dict[str, Any]], deadline: Deadline | None) -> list[model.Reservation]:
+        try:
+            return paging.read_all(self._session, _RESERVATIONS, {"Filters": filters}, deadline)
+        except CloudError as error:
+            if _is_of_family(error.code, _NOT_OFFERED):
+                raise error.restated(error.detail, CloudErrorKind.NOT_OFFERED) from error
+            raise
 
     def release_reservation(self, vpc_id: str, reservation_id: str, deadline: Deadline | None = None) -> None:
         """Give a reservation up; the address is anybody's then. One that is gone is a success.
@@ -124,8 +128,7 @@ class ReservationCalls(Calls):
                 raise
 
     def _is_there(self, reservation_id: str, deadline: Deadline | None) -> bool:
-        filters = [{"Name": "reserve-ip-id", "Values": [reservation_id]}]
-        found = paging.read_all(self._session, _RESERVATIONS, {"Filters": filters}, deadline)
+        found = self._read([{"Name": "reserve-ip-id", "Values": [reservation_id]}], deadline)
         return any(reservation.reservation_id == reservation_id for reservation in found)
 
     def describe_used_ips(
@@ -157,8 +160,7 @@ class ReservationCalls(Calls):
         try:
             return self.describe_reservations(ips=ips, vpc_id=vpc_id, deadline=deadline)
         except CloudError as error:
-            hidden = error.kind is CloudErrorKind.PERMISSION or _is_of_family(error.code, _NOT_OFFERED)
-            if not hidden:
+            if error.kind not in (CloudErrorKind.PERMISSION, CloudErrorKind.NOT_OFFERED):
                 raise
             return []
 

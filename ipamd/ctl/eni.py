@@ -19,6 +19,11 @@ def add_commands(commands: "command_line.Subparsers") -> None:
     parser.add_argument(
         "--detach", action="store_true", help="also those that are attached: no Pod uses them any more"
     )
+    parser.add_argument(
+        "--reservations",
+        action="store_true",
+        help="also private addresses that are reserved for its Pods and at no ENI: the cluster is gone",
+    )
     eip.add_cloud(parser, "ENI")
 
 

@@ -20,7 +20,7 @@ from ipamd.core.eni_cleanup import EniEntry
 from ipamd.core.errors import InvalidInputError, IpamError
 from ipamd.core.model import Eip
 from ipamd.core.timing.deadline import Deadline
-from ipamd.ctl import eip_cleanup, output
+from ipamd.ctl import eip_cleanup, output, reservation_cleanup
 from ipamd.ctl.exit_codes import ExitCode
 from ipamd.ctl.shape import Block, Column, Line, Plain, Shape, Table
 from ipamd.flags import checks
@@ -53,9 +53,14 @@ def _run(options: argparse.Namespace, cloud: tencent.TencentCloud, cluster_id: s
     doomed = [entry for entry in entries if entry.doomed]
     outcomes = _delete(cloud, doomed, cluster_id, patience) if options.yes else {}
     rows = [_row(entry, outcomes.get(entry.eni.eni_id)) for entry in entries]
-    output.show(options, {"clusterId": cluster_id, "dryRun": not options.yes, "enis": rows}, SHAPE)
+    kept_ips: list[dict[str, Any]] = []
+    if options.reservations:  # after the ENIs, which may have had their addresses
+        deadline = Deadline.after(_LISTING_SECONDS + patience, time.monotonic)
+        kept_ips = reservation_cleanup.rows(cloud, cluster_id, deadline, release=options.yes)
+    answer = {"clusterId": cluster_id, "dryRun": not options.yes, "enis": rows, "reservations": kept_ips}
+    output.show(options, answer, SHAPE)
     if not options.yes:
-        again = "; --yes does it" if doomed else ""
+        again = "; --yes does it" if doomed or kept_ips else ""
         text = f"Nothing was changed: {len(doomed)} of {len(entries)} ENIs would be given back{again}."
         print(text, file=sys.stderr)
         return ExitCode.OK
@@ -63,7 +68,7 @@ def _run(options: argparse.Namespace, cloud: tencent.TencentCloud, cluster_id: s
     more = " The same command tries again." if left else ""
     kept = len(entries) - len(doomed)
     print(f"{len(doomed) - left} given back, {left} left, {kept} kept.{more}", file=sys.stderr)
-    return ExitCode.PROBLEM if left else ExitCode.OK
+    return ExitCode.PROBLEM if left or reservation_cleanup.left(kept_ips) else ExitCode.OK
 
 
 def _delete(
@@ -129,7 +134,22 @@ def _blocks(answer: Plain, _: float) -> Sequence[Block]:
     return [
         Table(columns, answer["enis"], empty=f"no ENI has the tags of cluster {answer['clusterId']}"),
         *(Line("LEFT", f"{eni['eniId']}: {eni['message']}") for eni in answer["enis"] if eni["message"]),
+        *_reservations(answer["reservations"]),
     ]
+
+
+def _reservations(shown: Sequence[Plain]) -> Sequence[Block]:
+    if not shown:
+        return []
+    columns = (
+        Column("RESERVATION", lambda one: one["reservationId"]),
+        Column("IP", lambda one: one["ip"]),
+        Column("ENI", lambda one: one["eniId"]),
+        Column("ACTION", lambda one: one["action"]),
+        Column("RESULT", lambda one: one["result"]),
+    )
+    messages = (Line("LEFT", f"{one['reservationId']}: {one['message']}") for one in shown if one["message"])
+    return [Table(columns, shown, empty=""), *messages]
 
 
 SHAPE: Final = Shape(_blocks, lambda answer: [eni["eniId"] for eni in answer["enis"]])

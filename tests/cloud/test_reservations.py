@@ -78,6 +78,13 @@ def test_an_action_that_the_cloud_lacks_is_told_from_a_wrong_request(scripted, c
     assert caught.value.code == code
 
 
+def test_a_listing_that_the_cloud_lacks_is_told_from_a_wrong_one(scripted):
+    cloud, _ = scripted(DescribeReserveIpAddresses=error("InvalidAction"))
+    with pytest.raises(CloudError) as caught:
+        cloud.describe_reservations(tags=TAGS)
+    assert caught.value.kind is CloudErrorKind.NOT_OFFERED
+
+
 @pytest.mark.parametrize(
     ("reserved", "used", "told"),
     [

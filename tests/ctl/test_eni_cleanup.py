@@ -1,11 +1,14 @@
 """`ipamctl eni cleanup` over the wire: the SDK's requests to a simulated region, and what is left in it."""
 
 import json
+import time
 
 import jsonschema
 import pytest
 
 from ipamd.core import tags
+from ipamd.core.model import ReservationOrder
+from ipamd.core.timing.deadline import Deadline
 from ipamd.ctl.__main__ import main
 from tests.ctl.account import CLUSTER
 from tests.ctl.test_eip_cleanup import account, rate_limits
@@ -105,3 +108,51 @@ def test_an_eni_without_our_tag_of_the_node_is_nobody_s_business(nodes):
 
     assert nodes.left() == before - {found.eni_id}
     assert len(before) == 2
+
+
+def test_reserved_addresses_go_only_when_somebody_says_so_and_not_from_an_eni(nodes, capsys):
+    eni_id, _ = nodes.eni()
+    cloud = nodes.account.cloud
+    kept, used = (reserve(cloud, ip, f"uid-{ip}") for ip in ("10.0.1.77", "10.0.1.78"))
+    cloud.assign_named_ip(eni_id, "10.0.1.78", "", "assign", Deadline.after(20.0, time.monotonic))
+
+    assert nodes.cleanup("--yes", "-o", "json") == 0
+    assert json.loads(capsys.readouterr().out)["reservations"] == []
+    assert nodes.cleanup("--reservations", "-o", "json") == 0
+    rows = {one["reservationId"]: one["action"] for one in reservations(capsys)}
+    assert rows == {kept: "release", used: "keep: at an ENI"}
+
+    assert nodes.cleanup("--yes", "--reservations", "-o", "json") == 0
+    assert {one["reservationId"]: one["result"] for one in reservations(capsys)} == {
+        kept: "released",
+        used: "",
+    }
+    assert nodes.cleanup("--yes", "--detach", "--reservations", "-o", "json") == 0
+    assert {one["reservationId"]: one["result"] for one in reservations(capsys)} == {used: "released"}
+    assert cloud.describe_reservations(tags={tags.CLUSTER_ID: CLUSTER}) == []
+
+
+def reserve(cloud, ip, uid):
+    order = ReservationOrder(
+        vpc_id="vpc-demo0001",
+        subnet_id="subnet-demo0001",
+        ip=ip,
+        tags=tags.of_vpc_ip_claim(CLUSTER, uid),
+    )
+    return cloud.reserve_ip(order, uid).reservation_id
+
+
+def reservations(capsys):
+    answer = json.loads(capsys.readouterr().out)
+    jsonschema.validate(answer, SCHEMA, format_checker=jsonschema.FormatChecker())
+    return answer["reservations"]
+
+
+def test_where_nothing_can_be_reserved_the_enis_go_all_the_same(nodes, capsys):
+    nodes.eni()
+    nodes.account.region.set_reservation_rules(offered=False)
+
+    assert nodes.cleanup("--yes", "--detach", "--reservations") == 0
+
+    assert nodes.left() == set()
+    assert "reserved addresses were not looked for" in capsys.readouterr().err

@@ -71,7 +71,8 @@ def test_the_account_s_pod_has_no_rights_on_the_node_and_asks_as_the_agent_does(
         "--metadata-url=$(METADATA_URL)",
     ]
     assert eips["command"] == ["ipamctl", "eip", "cleanup", *common, "--yes", "--unbind", "--keep-tke"]
-    assert enis["command"] == ["ipamctl", "eni", "cleanup", *common, "--yes", "--detach"]
+    taken = ["--yes", "--detach", "--reservations"]
+    assert enis["command"] == ["ipamctl", "eni", "cleanup", *common, *taken]
     assert "volumes" not in pod["spec"]
     assert eips["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     assert eips["envFrom"] == daemon_set["spec"]["template"]["spec"]["containers"][0]["envFrom"]

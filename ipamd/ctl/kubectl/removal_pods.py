@@ -44,7 +44,9 @@ def for_account(daemon_set: Mapping[str, Any], node: str) -> dict[str, Any]:
     flags = [*_chosen(agent, _OF_CLOUD), "--yes"]
     # What TKE's component has created has the cluster's tags as well, and may have been taken over.
     eips = _container(agent, "eips", command=["ipamctl", "eip", "cleanup", *flags, "--unbind", "--keep-tke"])
-    enis = _container(agent, "enis", command=["ipamctl", "eni", "cleanup", *flags, "--detach"])
+    enis = _container(
+        agent, "enis", command=["ipamctl", "eni", "cleanup", *flags, "--detach", "--reservations"]
+    )
     for container in (eips, enis):
         container["securityContext"] = {
             "allowPrivilegeEscalation": False,
