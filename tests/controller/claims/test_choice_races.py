@@ -1,5 +1,7 @@
 """Pods that want the same EIPs, leaders that replace each other in mid-choice: no EIP goes twice."""
 
+from dataclasses import replace
+
 import pytest
 
 from ipamd.core.kubernetes.annotation_names import EIP_ID_LIST
@@ -87,3 +89,17 @@ def test_a_choice_on_an_old_copy_of_a_claim_keeps_no_eip_from_others():
     held = contested.held()
     assert held["x"] == fresh.address.eip_id
     assert set(held.values()) == set(EIPS)
+
+
+def test_a_claim_whose_eip_is_just_being_unbound_looks_again_ever_more_seldom():
+    contested = ContestedEips(1)
+    only = EIPS[0]
+    contested.cloud.eips[only] = replace(contested.cloud.eips[only], status=EipStatus.UNBINDING)
+    contested.api.put_pod("node-a", never=False, name="x", wish={EIP_ID_LIST: only})
+    contested.api.refresh()
+
+    outcome = contested.leader.reconciler.reconcile(("default", "x"))
+
+    assert outcome.failed, "what has failed is repeated after a growing pause"
+    assert outcome.requeue_after
+    assert contested.held() == {}

@@ -125,6 +125,26 @@ def test_it_is_written_once(scene):
     assert scene.world.client.get(NODES, "node-x")["metadata"]["resourceVersion"] == version
 
 
+def test_a_whole_zone_that_goes_away_is_told_of_over_some_looks(scene):
+    """So that one look does not fill the API server with writes."""
+    names = [f"zone-{n}" for n in range(52)]
+    well = node_condition.NodeVerdict(status="True", reason="Serving", message="well")
+    for name in names:
+        scene.world.add_node(name, agent="kube-system/gone")
+        scene.write(name, well)
+    scene.world.wait(lambda: all(scene.seen(name) == "True" for name in names))
+
+    def unknown():
+        return sum(scene.condition(name)["status"] == "Unknown" for name in names)
+
+    scene.look()
+    scene.look(PATIENCE)
+    assert unknown() == 50
+    scene.world.wait(lambda: sum(scene.seen(name) == "Unknown" for name in names) == 50)
+    scene.look()
+    assert unknown() == 52
+
+
 def test_a_node_that_was_never_served_and_one_whose_agent_is_no_pod_are_left_alone(scene):
     scene.world.add_node("never", agent="")
     scene.world.add_node("by-hand", agent="no-pod")
