@@ -247,7 +247,9 @@ def _exclusive(config: DataPlaneConfig) -> Iterator[tuple[str, list[Command]]]:
     if not config.exclusive_source:
         return
     as_node: Command = {"snat": {"addr": config.exclusive_source}}
-    by_service = {"match": {"op": "in", "left": {"ct": {"key": "status"}}, "right": "dnat"}}
+    # Not by the status `dnat`: IPVS leads to backends without it, and changes the reply tuple only.
+    asked = {"ct": {"key": "ip daddr", "dir": "original"}}
+    by_service = {"match": {"op": "!=", "left": asked, "right": f"@{EXCLUSIVE_PODS}"}}
     to_its_link, elsewhere = (
         {"match": {"op": op, "left": {"meta": {"key": "oifname"}}, "right": f"{names.HOST_VETH_PREFIX}*"}}
         for op in ("==", "!=")

@@ -1,5 +1,7 @@
 """A Pod that has an ENI as a whole: what it reaches and who reaches it, and how the link comes back."""
 
+import socket
+
 import pytest
 
 from ipamd.core.errors import KernelError, NetnsError, TryAgainError
@@ -128,6 +130,23 @@ def test_a_service_leads_to_the_pod(eni, pod, client):
     # A Pod of a shared ENI gets there by its ENI, as to every Pod of the VPC.
     seen = SHARED_IP if client == "a Pod of the node" else NODE_IP
     assert source_seen(where[client], node_port, 80) == seen
+
+
+def test_a_service_without_nat_of_netfilter_leads_to_the_pod_from_the_node_s_address(eni, pod):
+    """As kube-proxy's IPVS does it: the connection is never marked as changed by a rule for NAT."""
+    change = f"ip daddr {SERVICE_IP} udp dport 80 ip daddr set {POD_IP} udp dport set 8080"
+    eni.node.run("nft", "add table ip ipvs")
+    hook = "{ type filter hook prerouting priority mangle ; }"
+    eni.node.run("nft", f"add chain ip ipvs services {hook}")
+    eni.node.run("nft", f"add rule ip ipvs services {change}")
+    server = pod.do(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    client = pod.do(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    with server, client:
+        server.bind((POD_IP, 8080))
+        server.settimeout(5.0)
+        client.sendto(b"x", (SERVICE_IP, 80))
+
+        assert server.recvfrom(1)[1][0] == NODE_IP
 
 
 def test_pods_of_both_modes_reach_each_other(eni, pod):
