@@ -7,6 +7,7 @@ import pytest
 
 from ipamd.controller.claims.absences import Absences
 from ipamd.controller.claims.cluster import ClusterView
+from ipamd.core.claim.reason import Reason
 from ipamd.core.kubernetes import nodes
 from ipamd.kube.client import KubeClient
 from ipamd.kube.connection import Connection
@@ -237,3 +238,40 @@ def test_only_pods_that_want_an_eip_or_have_a_claim_wake_and_are_known_by_key(wa
 
     keys = watched.view.keys()
     assert {name for _, name in keys if not name.startswith("marker")} == {"wants", "alone"}
+
+
+POOL = {f"{PREFIX}eip-pool": "web"}
+
+
+def in_line(watched, name, uid, pool="web"):
+    status = {**refused(SINCE, "PoolExhausted"), "pod": {"uid": uid, "node": "node-a"}}
+    watched.claim(name, pool=pool, status=status)
+
+
+def test_the_line_of_a_pool_has_the_claims_whose_own_pods_are_there(watched):
+    for name in ("web-0", "web-1"):
+        in_line(watched, name, watched.pod(name, POOL)["metadata"]["uid"])
+    in_line(watched, "alone", "gone")
+    watched.pod("again", POOL)
+    in_line(watched, "again", "the one before")
+    in_line(watched, "other", watched.pod("other", POOL)["metadata"]["uid"], pool="db")
+    leaving = watched.pod("leaving", POOL, finalizers=["test/held"])["metadata"]["uid"]
+    in_line(watched, "leaving", leaving)
+    watched.client.delete(PODS, "leaving", "default")
+    eventually(lambda: watched.view.pod(("default", "leaving")).deleting)
+
+    assert [claim.name for claim in watched.view.line("web")] == ["web-0", "web-1"]
+    assert [claim.name for claim in watched.view.line("db")] == ["other"]
+    assert watched.view.line("none") == []
+
+
+@pytest.mark.parametrize(
+    ("agent", "reason"), [("", Reason.NODE_NOT_SERVED), ("no-pod", None), ("default/gone", Reason.AGENT_GONE)]
+)
+def test_a_pod_can_have_an_eip_where_an_agent_is(watched, agent, reason):
+    watched.node(agent=agent)
+    watched.pod("web-0", ORDER)
+
+    obstacle = watched.view.obstacle(watched.view.pod(("default", "web-0")), early=False)
+
+    assert (obstacle and obstacle.reason) == reason

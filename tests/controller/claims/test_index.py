@@ -1,8 +1,13 @@
 """Claims are found by node and by EIP, as they are now and in the order of their coming."""
 
 import random
+from dataclasses import replace
 
-from ipamd.controller.claims.index import ClaimIndex
+import pytest
+
+from ipamd.controller.claims.index import ClaimIndex, source_of
+from ipamd.core.annotations.eip import DeletePolicy, EipRequest
+from ipamd.core.annotations.eip_selector import EipSelector
 from ipamd.core.claim import eipclaim
 
 EIPS = ("eip-aaaaaaaa", "eip-bbbbbbbb")
@@ -43,6 +48,22 @@ def test_who_waits_for_an_eip_and_who_has_it():
 
     assert index.waiting_for(EIPS[0]) == [key("a"), key("c")]
     assert index.holding(EIPS[0]) == [key("b")]
+
+
+@pytest.mark.parametrize(
+    ("request_", "source"),
+    [
+        (None, ""),
+        (EipRequest(address_ids=EIPS, delete_policy=DeletePolicy.DELETE), ""),
+        (EipRequest(pool="web", delete_policy=DeletePolicy.DELETE), "EIPPool web"),
+        (
+            EipRequest(selector=EipSelector(names=("a",)), delete_policy=DeletePolicy.DELETE),
+            "of the name a",
+        ),
+    ],
+)
+def test_a_claim_is_found_by_its_pool_or_selector_if_it_has_one(request_, source):
+    assert source_of(replace(claim("a"), request=request_)) == source
 
 
 def test_nothing_is_left_of_claims_that_are_gone():

@@ -9,6 +9,7 @@ from ipamd.core.kubernetes import node_condition
 from ipamd.kube.events import EventRecorder
 from ipamd.kube.leases import NotLeaderError
 from ipamd.kube.resources import NODES, PODS
+from simulator.kube import Fault, FaultKind
 
 OWNER = {"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "tke-eni-agent", "uid": "ds-1"}
 
@@ -110,6 +111,20 @@ def test_an_agent_that_is_replaced_in_time_changes_nothing(scene):
         scene.look()
 
     assert scene.condition("node-x")["status"] == "True"
+
+
+def test_a_node_that_is_deleted_meanwhile_holds_up_no_other(scene):
+    for node in ("node-x", "node-y"):
+        scene.serve(node, f"agent-of-{node}")
+        scene.end_agent(node, f"agent-of-{node}")
+    scene.look()
+    gone = Fault(kind=FaultKind.STATUS, verb="patch", resource="nodes/status", name="node-x", code=404)
+    scene.world.kube.inject(gone)
+
+    scene.look(PATIENCE)
+
+    assert scene.condition("node-x")["status"] == "True"
+    assert scene.condition("node-y")["status"] == "Unknown"
 
 
 def test_it_is_written_once(scene):
