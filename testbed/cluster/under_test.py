@@ -24,7 +24,7 @@ T = TypeVar("T")
 Manifest = str | Mapping[str, Any] | Sequence[Mapping[str, Any]]
 """YAML or JSON text, one object, or several."""
 
-_KINDS = "nodes,pods,statefulsets,deployments,daemonsets,eipclaims"
+_KINDS = "nodes,pods,statefulsets,deployments,daemonsets,eipclaims,vpcipclaims,vpcips"
 
 
 class Region:
@@ -198,15 +198,15 @@ class ClusterUnderTest:
         self.wait(f"{path} is gone", lambda: self.get(path) is None, seconds=seconds)
 
     def empty_namespace(self, name: str) -> None:
-        """Delete workloads, Pods (which get a second to end) and claims, and wait until nothing holds an EIP.
+        """Delete workloads, Pods (which get a second to end) and claims; wait until no EIP or address is held.
 
         The namespace itself goes some seconds later; nobody waits for it.
         """
         workloads = ["statefulsets,deployments,daemonsets,replicasets,jobs", "--all"]
         self.kubectl("delete", *workloads, *_in(name), "--cascade=orphan", "--wait=false")
         self.kubectl("delete", "pods", "--all", *_in(name), "--grace-period=1", "--wait=false")
-        self.kubectl("delete", "eipclaims", "--all", *_in(name), "--wait=false")
-        left = ["get", "pods,eipclaims", *_in(name), "--output=name"]
+        self.kubectl("delete", "eipclaims,vpcipclaims", "--all", *_in(name), "--wait=false")
+        left = ["get", "pods,eipclaims,vpcipclaims", *_in(name), "--output=name"]
         self.wait(f"{name} is empty", lambda: not self.kubectl(*left), seconds=120.0)
         self.kubectl("delete", "namespace", name, "--wait=false")
 
@@ -215,7 +215,7 @@ class ClusterUnderTest:
         directory.mkdir(parents=True, exist_ok=True)
         commands = {
             "objects": ["get", _KINDS, "-A", "-o", "wide"],
-            "claims.yaml": ["get", "eipclaims", "-A", "-o", "yaml"],
+            "claims.yaml": ["get", "eipclaims,vpcipclaims,vpcips", "-A", "-o", "yaml"],
             "events": ["get", "events", "-A", "--sort-by=.lastTimestamp"],
             "pods": ["describe", "pods", "-A"],
             "nodes": ["describe", "nodes"],

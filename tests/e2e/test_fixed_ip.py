@@ -1,0 +1,285 @@
+"""Fixed private IPs: each test is named after what a user is told in docs/fixed-ips.md."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from testbed.cluster.observation import is_ready
+from testbed.cluster.under_test import ClusterUnderTest
+from tests.e2e.claims import Claims
+from tests.e2e.flags import controller_flags
+from tests.e2e.workloads import ANNOTATION, eip_workload, plain_pod
+
+FIXED = {"vpc-ip-claim-delete-policy": "Never"}
+WITH_EIP = {**FIXED, "eip-attributes": "", "eip-claim-delete-policy": "Never"}
+SOON = "--claim-absence=5s"
+Json = dict[str, Any]
+
+
+class FixedIps:
+    """The VpcIPClaims of one namespace, and what API server and VPC have of their addresses."""
+
+    def __init__(self, cluster: ClusterUnderTest, namespace: str) -> None:
+        self._cluster = cluster
+        self._namespace = namespace
+
+    def path(self, name: str) -> str:
+        group = "/apis/networking.tke.cloud.tencent.com/v1"
+        return f"{group}/namespaces/{self._namespace}/vpcipclaims/{name}"
+
+    def claim(self, name: str) -> Json | None:
+        return self._cluster.get(self.path(name))
+
+    def book(self, ip: str) -> Json | None:
+        """The VpcIP of the address."""
+        return self._cluster.get(f"/apis/networking.tke.cloud.tencent.com/v1/vpcips/{ip}")
+
+    def reservation(self, ip: str) -> Json | None:
+        """What the VPC keeps of the address, None when anybody may have it."""
+        kept = self._cluster.region.admin.get("/state")["cloud"]["reservations"].values()
+        return next((one for one in kept if one["ip"] == ip), None)
+
+    def address(self, name: str) -> str:
+        """Wait until the Pod runs with the address of its claim, and return that."""
+        pod = self._cluster.wait_for_pod(self._namespace, name)
+        claim = self.claim(name)
+        assert claim is not None, f"there is no VpcIPClaim {name}"
+        ip = str(pod["status"]["podIP"])
+        assert claim["status"]["address"]["ip"] == ip
+        return ip
+
+    def unassigned(self, name: str) -> None:
+        """Wait until the address of the claim is at no ENI."""
+
+        def look() -> bool:
+            claim = self.claim(name)
+            return claim is not None and not claim["status"].get("binding")
+
+        self._cluster.wait(f"the address of {name} is at no ENI", look, seconds=90.0)
+
+    def missed(self, name: str) -> None:
+        """Wait until the claim notes that its Pod is gone."""
+
+        def look() -> bool:
+            claim = self.claim(name)
+            return claim is not None and "lastSeen" in claim["status"].get("pod", {})
+
+        self._cluster.wait(f"claim {name} misses its Pod", look)
+
+    def set_back(self, name: str, passed: timedelta) -> None:
+        """Let the Pod of the claim be gone for so long."""
+        seen = (datetime.now(UTC) - passed).strftime("%Y-%m-%dT%H:%M:%SZ")
+        patch = json.dumps({"status": {"pod": {"lastSeen": seen}}})
+        arguments = ("--subresource=status", "--type=merge", f"--patch={patch}")
+        self._cluster.kubectl("patch", "vipc", name, f"--namespace={self._namespace}", *arguments)
+
+    def given_back(self, name: str, ip: str) -> None:
+        """Wait until nothing keeps the address any more: neither objects nor the VPC."""
+        self._cluster.wait_until_gone(self.path(name), seconds=120.0)
+        self._cluster.wait(f"VpcIP {ip} is gone", lambda: self.book(ip) is None)
+        self._cluster.wait(f"nobody reserves {ip}", lambda: self.reservation(ip) is None)
+
+
+@pytest.fixture
+def fixed(cluster: ClusterUnderTest, namespace: str) -> FixedIps:
+    return FixedIps(cluster, namespace)
+
+
+@pytest.fixture
+def claims(cluster: ClusterUnderTest, namespace: str) -> Claims:
+    return Claims(cluster, namespace)
+
+
+@pytest.fixture
+def cordoned(cluster: ClusterUnderTest) -> Iterator[Callable[[str], None]]:
+    """Returns what keeps new Pods off a node until the end of the test."""
+    names: list[str] = []
+
+    def cordon(name: str) -> None:
+        names.append(name)
+        cluster.kubectl("cordon", name)
+
+    yield cordon
+    for name in names:
+        cluster.kubectl("uncordon", name)
+
+
+def node_of(cluster: ClusterUnderTest, namespace: str, pod: str) -> str:
+    return str(cluster.wait_for_pod(namespace, pod)["spec"]["nodeName"])
+
+
+def reached(cluster: ClusterUnderTest, namespace: str, ip: str, *, by: str) -> str:
+    """What the web server at the address answers to another Pod."""
+    return cluster.exec(namespace, by, "timeout", "5", "wget", "-q", "-O", "-", f"http://{ip}/")
+
+
+def writes(cluster: ClusterUnderTest, *needles: str) -> list[str]:
+    """The cloud writes about one of these, in order."""
+    return [
+        str(write["action"])
+        for write in cluster.region.admin.get("/audit")["writes"]
+        if any(needle in json.dumps(write["params"]) for needle in needles)
+    ]
+
+
+def test_the_next_pod_of_the_name_has_the_address_on_another_node_too(
+    cluster: ClusterUnderTest, namespace: str, fixed: FixedIps, cordoned: Callable[[str], None]
+):
+    cluster.apply(eip_workload("StatefulSet", "web", WITH_EIP), namespace=namespace)
+    ip = fixed.address("web-0")
+    claims = Claims(cluster, namespace)
+    eip = claims.bound("web-0")
+    first = node_of(cluster, namespace, "web-0")
+    before = writes(cluster, ip, eip[0])
+
+    cordoned(first)
+    cluster.delete("pod", "web-0", namespace=namespace)
+
+    assert fixed.address("web-0") == ip
+    assert node_of(cluster, namespace, "web-0") != first
+    assert claims.bound("web-0") == eip
+    claims.outside_sees("web-0", eip[1])
+    cluster.apply(plain_pod("peer"), namespace=namespace)
+    cluster.wait_for_pod(namespace, "peer")
+    assert reached(cluster, namespace, ip, by="peer") == "web-0\n"
+    assert writes(cluster, ip, eip[0])[len(before) :] == [
+        "DisassociateAddress",
+        "UnassignPrivateIpAddresses",
+        "AssignPrivateIpAddresses",
+        "AssociateAddress",
+    ]
+
+
+def test_on_the_same_node_no_cloud_call_is_made_for_either_address(
+    cluster: ClusterUnderTest, namespace: str, fixed: FixedIps, claims: Claims, cordoned: Any
+):
+    cluster.apply(eip_workload("StatefulSet", "web", WITH_EIP), namespace=namespace)
+    ip, eip = fixed.address("web-0"), claims.bound("web-0")
+    node = node_of(cluster, namespace, "web-0")
+    for other in cluster.nodes:
+        if other.name != node:
+            cordoned(other.name)
+    before = writes(cluster, ip, eip[0])
+
+    cluster.delete("pod", "web-0", namespace=namespace)
+
+    assert fixed.address("web-0") == ip
+    assert claims.bound("web-0") == eip
+    assert writes(cluster, ip, eip[0]) == before
+    claims.outside_sees("web-0", eip[1])
+
+
+def test_while_no_pod_runs_the_vpc_keeps_the_address_and_the_claim_says_whose_it_is(
+    cluster: ClusterUnderTest, namespace: str, fixed: FixedIps
+):
+    cluster.apply(eip_workload("StatefulSet", "web", WITH_EIP), namespace=namespace)
+    ip = fixed.address("web-0")
+
+    cluster.kubectl("scale", "statefulset/web", "--replicas=0", f"--namespace={namespace}")
+    fixed.missed("web-0")
+
+    assert fixed.reservation(ip) is not None
+    book = fixed.book(ip)
+    assert book is not None
+    assert book["spec"]["claimRef"]["name"] == "web-0"
+    shown = cluster.kubectl("get", "vipc", "web-0", f"--namespace={namespace}")
+    assert ip in shown
+    cluster.kubectl("scale", "statefulset/web", "--replicas=1", f"--namespace={namespace}")
+    assert fixed.address("web-0") == ip
+
+
+def test_a_deleted_claim_takes_no_address_from_a_pod_that_runs(
+    cluster: ClusterUnderTest, namespace: str, fixed: FixedIps
+):
+    cluster.apply(eip_workload("StatefulSet", "web", WITH_EIP), namespace=namespace)
+    ip = fixed.address("web-0")
+    cluster.apply(plain_pod("peer"), namespace=namespace)
+    cluster.wait_for_pod(namespace, "peer")
+
+    cluster.kubectl("delete", "vipc", "web-0", "--wait=false", f"--namespace={namespace}")
+
+    assert reached(cluster, namespace, ip, by="peer") == "web-0\n"
+    cluster.kubectl("scale", "statefulset/web", "--replicas=0", f"--namespace={namespace}")
+    fixed.given_back("web-0", ip)
+
+
+def test_the_address_is_given_back_so_long_after_its_pod_was_destroyed(
+    cluster: ClusterUnderTest, namespace: str, fixed: FixedIps
+):
+    cluster.apply(eip_workload("StatefulSet", "web", WITH_EIP), namespace=namespace)
+    ip = fixed.address("web-0")
+    cluster.kubectl("scale", "statefulset/web", "--replicas=0", f"--namespace={namespace}")
+    fixed.missed("web-0")
+    fixed.set_back("web-0", timedelta(minutes=61))
+
+    with controller_flags(cluster, "--claim-expired-duration=1h", SOON):
+        fixed.given_back("web-0", ip)
+
+
+def test_with_the_flag_the_address_goes_with_its_workload(
+    cluster: ClusterUnderTest, namespace: str, fixed: FixedIps
+):
+    with controller_flags(cluster, "--enable-ownerref"):
+        cluster.apply(eip_workload("StatefulSet", "web", WITH_EIP), namespace=namespace)
+        ip = fixed.address("web-0")
+
+        cluster.delete("statefulset", "web", namespace=namespace)
+
+        fixed.given_back("web-0", ip)
+
+
+def test_a_pod_has_the_address_that_it_names(cluster: ClusterUnderTest, namespace: str, fixed: FixedIps):
+    cluster.apply(eip_workload("StatefulSet", "web", WITH_EIP), namespace=namespace)
+    ip = fixed.address("web-0")
+    cluster.kubectl("delete", "statefulset/web", f"--namespace={namespace}")
+    cluster.kubectl("delete", "vipc", "web-0", f"--namespace={namespace}", seconds=120.0)
+    fixed.given_back("web-0", ip)
+
+    pod = plain_pod("named")
+    pod["metadata"]["annotations"] = {
+        f"{ANNOTATION}networks": "tke-route-eni",
+        f"{ANNOTATION}nominated-vpc-ip": ip,
+    }
+    cluster.apply(pod, namespace=namespace)
+
+    assert fixed.address("named") == ip
+    cluster.delete("pod", "named", namespace=namespace)
+    fixed.given_back("named", ip)
+
+
+def test_a_node_that_died_without_a_word_does_not_keep_the_address(
+    cluster: ClusterUnderTest, namespace: str, fixed: FixedIps
+):
+    """Power off, then the taint by which an operator says that the node is out of service."""
+    cluster.apply(eip_workload("StatefulSet", "web", WITH_EIP), namespace=namespace)
+    ip = fixed.address("web-0")
+    node = cluster.node(node_of(cluster, namespace, "web-0"))
+    taint = "node.kubernetes.io/out-of-service=nodeshutdown"
+    path = f"/api/v1/nodes/{node.name}"
+
+    node.power_off()
+    try:
+        cluster.wait("the node is not ready", lambda: not is_ready(cluster.must_get(path)), seconds=120.0)
+        cluster.kubectl("taint", "node", node.name, f"{taint}:NoExecute")
+
+        cluster.wait(
+            "another node has the Pod",
+            lambda: (
+                (pod := cluster.pod(namespace, "web-0")) is not None
+                and pod["spec"].get("nodeName") not in (None, node.name)
+            ),
+            seconds=180.0,
+        )
+        cluster.wait_for_pod(namespace, "web-0", seconds=180.0)
+        assert fixed.address("web-0") == ip
+    finally:
+        node.boot()
+        cluster.wait("the node is back", lambda: is_ready(cluster.must_get(path)), seconds=120.0)
+        if any(t["key"] in taint for t in cluster.must_get(path)["spec"].get("taints", ())):
+            cluster.kubectl("taint", "node", node.name, f"{taint}:NoExecute-")
+    cluster.apply(plain_pod("peer"), namespace=namespace)
+    cluster.wait_for_pod(namespace, "peer")
+    assert reached(cluster, namespace, ip, by="peer") == "web-0\n"
