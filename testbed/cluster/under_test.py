@@ -198,7 +198,7 @@ class ClusterUnderTest:
         self.wait(f"{path} is gone", lambda: self.get(path) is None, seconds=seconds)
 
     def empty_namespace(self, name: str) -> None:
-        """Delete workloads, Pods (which get a second to end) and claims; wait until no EIP or address is held.
+        """Delete workloads, Pods (which get a second to end) and claims; wait until none holds an EIP or IP.
 
         The namespace itself goes some seconds later; nobody waits for it.
         """
