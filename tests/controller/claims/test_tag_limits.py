@@ -2,8 +2,10 @@
 
 import pytest
 
+from ipamd.controller.claims.tag_limits import TagLimits
 from ipamd.core import tags
 from ipamd.core.eip.orphans import SweepMode, SweepTerms
+from ipamd.core.eip.tagging import Tagging
 from simulator.cloud import Fault, FaultKind
 from simulator.cloud.config import Quotas
 from tests.controller.replica import CLUSTER
@@ -128,3 +130,28 @@ def test_an_eip_that_is_known_by_its_name_only_has_none_of_the_pod_s(world, unta
     world.wait_provisioned("web-3")
     claim = world.claim("web-3")
     assert the_eip(world, claim)["name"] == f"default-web-3-eipclaim-{claim.uid}"
+
+
+def test_all_tags_are_tried_again_after_an_hour():
+    now = [100.0]
+    limits = TagLimits(lambda: now[0])
+    seen = []
+
+    assert limits.refused(Tagging.FULL)
+    for later in (0.0, 3599.0, 60.0):
+        now[0] += later
+        seen.append(limits.tagging)
+
+    assert seen == [Tagging.CLUSTER, Tagging.CLUSTER, Tagging.FULL]
+
+
+def test_of_orders_that_were_refused_at_once_the_first_one_counts():
+    limits = TagLimits(lambda: 100.0)
+    seen = []
+
+    for tagging in (Tagging.FULL, Tagging.FULL, Tagging.CLUSTER):
+        assert limits.refused(tagging)
+        seen.append(limits.tagging)
+
+    assert seen == [Tagging.CLUSTER, Tagging.CLUSTER, Tagging.NONE]
+    assert not limits.refused(Tagging.NONE), "there is nothing less to order with"
