@@ -1,4 +1,4 @@
-"""VpcIPClaims and VpcIPs as our code writes them, stored whole by a real API server with the CRDs of deploy/."""
+"""VpcIPClaims and VpcIPs as our code writes them, stored whole by a real API server with their CRDs."""
 
 import itertools
 import time
