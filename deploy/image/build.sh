@@ -44,11 +44,16 @@ index=${PIP_INDEX_URL:-$(python3 -m pip config get global.index-url 2>/dev/null 
 } >"$work/pip.conf"
 cp "${certificates:-/dev/null}" "$work/ca.pem"
 
-buildah "${store[@]}" bud --quiet --isolation chroot --layers --pull-never --format oci \
-    --timestamp "$SOURCE_DATE_EPOCH" \
-    --platform "linux/$architecture" --build-arg "BUILDPLATFORM=linux/$here" --build-arg "TARGETARCH=$architecture" \
-    --secret "id=pip.conf,src=$work/pip.conf" --secret "id=ca.pem,src=$work/ca.pem" \
-    --ignorefile deploy/image/Dockerfile.dockerignore --file deploy/image/Dockerfile --tag "$name" . >/dev/null
+build() {
+    buildah "${store[@]}" bud --quiet --isolation chroot --layers --pull-never --format oci \
+        --timestamp "$SOURCE_DATE_EPOCH" \
+        --platform "linux/$architecture" --build-arg "BUILDPLATFORM=linux/$here" --build-arg "TARGETARCH=$architecture" \
+        --secret "id=pip.conf,src=$work/pip.conf" --secret "id=ca.pem,src=$work/ca.pem" \
+        --ignorefile deploy/image/Dockerfile.dockerignore --file deploy/image/Dockerfile "$@" . >/dev/null
+}
+# A name of its own keeps what the first stage has downloaded: layers that nothing is named after are removed below.
+build --target build --tag "localhost/tke-eni-build:$architecture"
+build --tag "$name"
 mkdir -p "$(dirname "$output")"
 rm -f "$output.new"
 buildah "${store[@]}" push --quiet "$name" "docker-archive:$output.new:$name"
