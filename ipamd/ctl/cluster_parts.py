@@ -22,6 +22,8 @@ from ipamd.kube.resources import (
     LEASES,
     NODES,
     PODS,
+    VPCIPCLAIMS,
+    VPCIPS,
     Resource,
 )
 
@@ -63,6 +65,8 @@ def lists(api: KubeClient) -> Iterator[tuple[str, str]]:
     """Yield all Nodes and claims, our Pods, and the Events that agents and controller wrote."""
     yield "cluster/nodes.json", _listed(api, NODES)
     yield "cluster/claims.json", _listed(api, EIPCLAIMS)
+    yield "cluster/vpcipclaims.json", _listed(api, VPCIPCLAIMS)
+    yield "cluster/vpcips.json", _listed(api, VPCIPS)
     yield "cluster/events.json", _listed(api, EVENTS, keep=ours)
     labels = "app.kubernetes.io/part-of=tke-eni"
     yield "cluster/pods.json", _listed(api, PODS, namespace=cluster_settings.NAMESPACE, labels=labels)

@@ -211,6 +211,8 @@ def test_the_bundle_has_the_cluster_and_its_nodes_and_no_secret(busy, tmp_path):
     assert {
         "nodes.json",
         "cluster/claims.json",
+        "cluster/vpcipclaims.json",
+        "cluster/vpcips.json",
         "cluster/events.json",
         "controller/ipamd-1.log",
         "nodes/node-a/bundle.tar.gz",
