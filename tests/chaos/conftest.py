@@ -6,7 +6,7 @@ from tests.chaos.pod_lives import Kind
 from tests.chaos.verbs import Scene
 
 
-@pytest.fixture(params=[Kind.PLAIN, Kind.OWN], ids=lambda kind: kind.value)
+@pytest.fixture(params=[Kind.PLAIN, Kind.OWN, Kind.FIXED], ids=lambda kind: kind.value)
 def scene(cluster, request):
     scene = Scene(cluster, request.param)
     yield scene

@@ -68,7 +68,7 @@ def disturbs(call, added, done):
     return call.code == 0 or any(ends(other, call.sandbox) and other.ended > call.began for other in done)
 
 
-@pytest.mark.parametrize("kind", [Kind.PLAIN, Kind.OWN], ids=lambda kind: kind.value)
+@pytest.mark.parametrize("kind", [Kind.PLAIN, Kind.OWN, Kind.FIXED], ids=lambda kind: kind.value)
 @settings(
     max_examples=60,
     deadline=None,

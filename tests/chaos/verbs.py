@@ -47,6 +47,7 @@ class Scene:
         self.cluster = cluster
         self.node = cluster.nodes[0]
         self.around = cluster.around
+        self._kind = kind
         self.pods = [
             self.around.create_pod(f"mixed-{next(Scene.numbers)}-x", self.node.name, kind) for _ in range(2)
         ]
@@ -95,6 +96,11 @@ class Scene:
             assert self.call("del", number, CNI_IFNAME="net1").code == 0
             assert self.call("del", number).code == 0
             sandbox.remove()
+        for pod in self.pods if self._kind.is_fixed else ():
+            # As long as it exists its address waits for its next sandbox.
+            metadata = pod["metadata"]
+            self.around.delete_pod(metadata["name"], now=True, uid=metadata["uid"])
+            self.around.delete_vpc_ip_claim(metadata["name"])
         for pod in self.pods:
             metadata = pod["metadata"]
             self.around.delete_pod(metadata["name"], now=True, uid=metadata["uid"])

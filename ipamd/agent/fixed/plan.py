@@ -39,6 +39,10 @@ class AttachPlan:
         if not self.enis.are_known:
             return None
         claims = {str(claim): claim for claim in self.claims.all()}
+        if not claims and not self.shared_ledger.current.fixed:
+            # So it is on most nodes, and each ADD leads here.
+            self.pool.make_room({})
+            return AttachDue((), frozenset())
         informed = self.claims.has_synced and self.pods.has_synced
         views = [self.pods.known(attach_plan.pod_of(claim)) for claim in claims.values()]
         pool = self.pool.facts()
