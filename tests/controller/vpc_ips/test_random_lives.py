@@ -399,7 +399,7 @@ class FixedLives:
             self.an_agent_begins_to_assign()
             self.an_agent_assigns()
             self.a_pass_is_made()
-            self.time_passes(10.0)
+            self.time_passes(20.0)  # in all more than until a reservation is asked for again
         for name in POD_NAMES:
             self.is_at_rest(name)
         recorded = {(c.uid, ip) for c in self.claims() for ip in (*c.refused_ips, c.address and c.address.ip)}
