@@ -12,11 +12,13 @@ import pytest
 from ipamd.controller.admission.registration import NAME
 from ipamd.controller.admission.webhook import AdmissionWebhook
 from tests.deploy import manifests
+from tests.testkit.eventually import eventually
 
 EIP, ENI_IP = "tke.cloud.tencent.com/eip", "tke.cloud.tencent.com/eni-ip"
 BOTH = {EIP: "1", ENI_IP: "1"}
 ASKS = {"tke.cloud.tencent.com/eip-attributes": '{"Bandwidth":"100","ISP":"BGP"}'}
 COMPONENT = "components/admission"
+VPCIPCLAIMS = "/apis/networking.tke.cloud.tencent.com/v1/namespaces/default/vpcipclaims"
 PODS = "/api/v1/namespaces/{}/pods"
 _numbers = itertools.count(1)
 
@@ -43,9 +45,10 @@ class Webhook:
 
 @pytest.fixture(scope="module")
 def webhook(cluster):
+    cluster.apply("crd-vpcipclaim.yaml", f"{COMPONENT}/rbac.yaml", f"{COMPONENT}/webhook.yaml")
+    cluster.kubectl("wait", "--for=condition=Established", "crd/vpcipclaims.networking.tke.cloud.tencent.com")
     webhook = Webhook(cluster)
     webhook.start()
-    cluster.apply(f"{COMPONENT}/rbac.yaml", f"{COMPONENT}/webhook.yaml")
     service = manifests.one("Service", NAME, f"{COMPONENT}/service.yaml")
     service["spec"] = {
         "type": "ExternalName",
@@ -70,10 +73,10 @@ class Pods:
     def __init__(self, cluster):
         self._server = cluster.server
 
-    def create(self, annotations=ASKS, *, namespace="default", query="", **spec):
+    def create(self, annotations=ASKS, *, name="", namespace="default", query="", **spec):
         container = {"name": "main", "image": "registry.example/app:1"}
         body = {
-            "metadata": {"name": f"web-{next(_numbers)}", "annotations": dict(annotations)},
+            "metadata": {"name": name or f"web-{next(_numbers)}", "annotations": dict(annotations)},
             "spec": {"containers": [container], **spec},
         }
         return self._server.create(PODS.format(namespace) + query, body)
@@ -108,6 +111,31 @@ def test_a_dry_run_shows_the_same_and_creates_nothing(pods):
     shown = pods.create(query="?dryRun=All")
     assert resources(shown) == {"requests": BOTH, "limits": BOTH}
     assert not pods.exists(shown)
+
+
+def test_a_pod_whose_address_is_kept_is_led_to_its_subnet(cluster, pods):
+    name = f"web-{next(_numbers)}"
+    claim = {
+        "apiVersion": "networking.tke.cloud.tencent.com/v1",
+        "kind": "VpcIPClaim",
+        "metadata": {"name": name},
+        "spec": {"type": "Pod", "deletePolicy": "Never"},
+    }
+    cluster.server.create(VPCIPCLAIMS, claim)
+    path = f"{VPCIPCLAIMS}/{name}/status"
+    body = {"status": {"phase": "Provisioned", "address": {"ip": "10.0.1.9", "subnetID": "subnet-demo0001"}}}
+    code, answer = cluster.server.call("PATCH", path, body, content="application/merge-patch+json")
+    assert code == 200, answer
+    kept = {"tke.cloud.tencent.com/vpc-ip-claim-delete-policy": "Never"}
+    label = "subnet.tke.cloud.tencent.com/subnet-demo0001"
+
+    def asked():
+        shown = pods.create(kept, name=name, query="?dryRun=All")
+        node = shown["spec"].get("affinity", {}).get("nodeAffinity", {})
+        return node.get("requiredDuringSchedulingIgnoredDuringExecution")
+
+    expected = {"nodeSelectorTerms": [{"matchExpressions": [{"key": label, "operator": "Exists"}]}]}
+    eventually(lambda: asked() == expected)
 
 
 def test_other_pods_are_as_they_were_written(pods):
