@@ -31,14 +31,13 @@ _WRITES: Final = {"create", "replace", "patch", "delete"}
 _READS: Final = {"get", "list"}
 
 
-_EXCLUSIVE: Final = "only for Pods with ENIs of their own: tests/agent/exclusive/test_crashes.py kills there"
+_EXCLUSIVE: Final = (
+    "of ENIs for single Pods that are too many: tests/agent/exclusive/test_crashes.py kills there"
+)
 NEVER_TAKEN: Final[Mapping[str, str]] = {
     "kube.delete.vpcipclaims": "of a fixed address that ends by itself; in the scenario a person ends it",
     "cloud.DetachNetworkInterface": _EXCLUSIVE,
     "cloud.DeleteNetworkInterface": _EXCLUSIVE,
-    "nft.add.exclusive_pods": _EXCLUSIVE,
-    "nft.delete.exclusive_pods": _EXCLUSIVE,
-    "sysctl.rp_filter": _EXCLUSIVE,
     "nft.remove_table": "an uninstall, which no daemon does by itself",
     "nft.remove_ipv6_guard": "the same",
     "netlink.deladdr": "somebody else has to put a Pod's address on a link of the node first",

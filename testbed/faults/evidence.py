@@ -5,13 +5,17 @@ import sqlite3
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from testbed.bed import Bed
 
 Row = Mapping[str, Any]
+_OWN_TAG = "tke-eni-exclusive-node"
+_OWN_TABLE = "4000"
+"""Where routes to Pods with ENIs of their own stand."""
+_TABLES = (None, "main", _OWN_TABLE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +25,7 @@ class Evidence:
     eips: Sequence[Row]
     """As the cloud has them, with the names of DescribeAddresses."""
     enis: Sequence[Row]
+    """All but `own_enis`."""
     instance_id: str
     claims: Sequence[Row]
     pods: Mapping[str, Row]
@@ -36,7 +41,9 @@ class Evidence:
     nft_sources: frozenset[str]
     """Addresses that nft lets in by a link."""
     rules: int
-    """Policy rules of ours."""
+    """Policy rules of ours, but that of exclusive ENI mode."""
+    own_enis: Mapping[str, str] = field(default_factory=dict)
+    """The node's ENIs for single Pods: address, and the name of its link on the node, empty in a Pod."""
 
 
 def gather(bed: Bed) -> Evidence:
@@ -44,10 +51,14 @@ def gather(bed: Bed) -> Evidence:
     state = bed.cloud_state()
     rows, intents = _store(bed.state_dir / "ipamd.db")
     elements = _nft(bed.node.netns)
-    routes = _ip(bed.node.netns, "route", "show", "table", "main")
+    routes = [r for r in _ip(bed.node.netns, "route", "show", "table", "all") if r.get("table") in _TABLES]
+    rules = _ip(bed.node.netns, "rule", "show")
+    enis = state["cloud"]["enis"].values()
+    own = [e for e in enis if e["tags"].get(_OWN_TAG) == e["instance_id"] == bed.node.instance_id]
+    here = {link.get("address"): link["ifname"] for link in _ip(bed.node.netns, "link", "show")}
     return Evidence(
         eips=state["eips"],
-        enis=list(state["cloud"]["enis"].values()),
+        enis=[eni for eni in enis if eni not in own],
         instance_id=bed.node.instance_id,
         claims=bed.workloads.claims(),
         pods={pod["metadata"]["name"]: pod for pod in bed.workloads.pods()},
@@ -59,10 +70,16 @@ def gather(bed: Bed) -> Evidence:
             if link["ifname"].startswith("eni")
         ),
         host_routes={r["dst"]: r["dev"] for r in routes if str(r.get("dev", "")).startswith("eni")},
-        nft_pods=elements.get("pods", frozenset()),
+        nft_pods=elements.get("pods", frozenset()) | elements.get("exclusive_pods", frozenset()),
         nft_eip_pods=elements.get("eip_pods", frozenset()),
         nft_sources=elements.get("pod_sources", frozenset()),
-        rules=len([r for r in _ip(bed.node.netns, "rule", "show") if str(r.get("protocol")) == "116"]),
+        rules=len([r for r in rules if str(r.get("protocol")) == "116" and r.get("table") != _OWN_TABLE]),
+        own_enis={
+            address["ip"]: here.get(eni["mac"], "")
+            for eni in own
+            for address in eni["addresses"].values()
+            if address["primary"]
+        },
     )
 
 

@@ -20,6 +20,8 @@ KINDS: Final = ("leaked", "stolen", "duplicate", "unmended")
 _CLUSTER_TAG: Final = "tke-clusterId"
 _UID_TAG: Final = "tke-eipclaim-uid"
 _NODE_TAG: Final = "tke-eni-node"
+_PUT_AWAY: Final = "tke"
+"""How the name of a link begins that waits for a Pod."""
 _UNOWNED: Final = ("warm", "cooling", "unassigning")
 """States of an address that nobody has."""
 
@@ -68,6 +70,7 @@ def violations(seen: Evidence, expected: Expectation) -> list[Violation]:
         *_eips(seen, expected),
         *_claims(seen, expected),
         *_enis(seen, expected),
+        *_own_enis(seen, expected),
         *_addresses(seen, expected),
         *_kernel(seen, expected),
         *(v for wanted in expected.pods.values() for v in _pod(seen, wanted)),
@@ -139,6 +142,18 @@ def _enis(seen: Evidence, expected: Expectation) -> Iterator[Violation]:
         yield Violation(kind="leaked", text=f"the store has {seen.intents} intents whose outcome is known")
 
 
+def _own_enis(seen: Evidence, expected: Expectation) -> Iterator[Violation]:
+    """Look for ENIs of single Pods that are neither in their Pod nor put away."""
+    owners = {pod.ip: pod.name for pod in expected.pods.values()}
+    for ip, link in seen.own_enis.items():
+        if ip in owners and link:
+            text = f"the ENI of {ip} is on the node, as {link}"
+            yield Violation(kind="unmended", text=text, pod=owners[ip])
+        elif ip not in owners and not link.startswith(_PUT_AWAY):
+            text = f"the ENI of {ip}, which no Pod has, is {link or 'not on the node'}"
+            yield Violation(kind="leaked", text=text)
+
+
 def _addresses(seen: Evidence, expected: Expectation) -> Iterator[Violation]:
     """Compare what the cloud assigned with what the store has."""
     listed = {
@@ -147,12 +162,12 @@ def _addresses(seen: Evidence, expected: Expectation) -> Iterator[Violation]:
         if eni["tags"].get(_NODE_TAG) == seen.instance_id
         for ip, address in eni["addresses"].items()
         if not address["primary"]
-    }
+    } | set(seen.own_enis)
     for ip in sorted(listed - set(seen.leases)):
         yield Violation(kind="leaked", text=f"{ip} is assigned by the cloud and not in the store")
     unowned = {ip: row for ip, row in seen.leases.items() if row["state"] in _UNOWNED}
     # What is in quarantine is known not to be listed, and given to nobody.
-    free = {ip for ip, row in unowned.items() if row["missing_since"] is None}
+    free = {ip for ip, row in unowned.items() if row["missing_since"] is None and ip not in seen.own_enis}
     for ip in sorted(set(seen.leases) - (set(unowned) - free) - listed):
         yield Violation(kind="unmended", text=f"{ip} is in the store and not assigned by the cloud")
     if len(free) not in expected.warm:
@@ -196,7 +211,8 @@ def _pod(seen: Evidence, pod: Wanted) -> Iterator[Violation]:
     if pod.ip not in seen.host_routes or seen.host_routes[pod.ip] not in seen.links:
         yield _lack(pod, f"there is no link, or no route to {pod.ip}")
     elements = pod.ip in seen.nft_pods, pod.ip in seen.nft_sources, pod.ip in seen.nft_eip_pods
-    if elements != (True, True, pod.eip):
+    # What comes from an ENI of its own does not pass the node, where its address would be kept.
+    if elements != (True, True, pod.eip and pod.ip not in seen.own_enis):
         yield _lack(pod, f"the nft elements of {pod.ip} are not right")
     if not pod.eip:
         return

@@ -15,6 +15,7 @@ from testbed.runtime import Outcome, Sandbox
 
 _ATTEMPTS: Final = 8
 EIP: Final[Mapping[str, str]] = {"eip-attributes": ""}
+OWN_ENI_EIP: Final[Mapping[str, str]] = {"networks": "tke-direct-eni", "eip-attributes": ""}
 RETAINED_EIP: Final[Mapping[str, str]] = {"eip-attributes": "", "eip-claim-delete-policy": "Never"}
 
 

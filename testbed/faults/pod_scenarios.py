@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from testbed.faults.kubelet import EIP, RETAINED_EIP, Retry, RunningPod
-from testbed.faults.scenario import EXACT, Scenario, Scene
+from testbed.faults.kubelet import EIP, OWN_ENI_EIP, RETAINED_EIP, Retry, RunningPod
+from testbed.faults.scenario import EXACT, OWN_ENIS, Scenario, Scene
 from testbed.faults.stage import AGENT, DAEMONS
 
 
@@ -102,6 +102,22 @@ class DeleteWithEip(Delete):
     name = "DEL with EIP"
     victims = DAEMONS
     annotations = EIP
+
+
+class AddWithOwnEni(Add):
+    """A Pod with an ENI of its own and an EIP."""
+
+    name = "ADD with own ENI"
+    annotations = OWN_ENI_EIP
+    flags = OWN_ENIS
+
+
+class DeleteWithOwnEni(Delete):
+    """DEL of such a Pod: the ENI comes back to the node."""
+
+    name = "DEL with own ENI"
+    annotations = OWN_ENI_EIP
+    flags = OWN_ENIS
 
 
 class NewSandbox(Scenario):

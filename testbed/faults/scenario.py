@@ -15,6 +15,19 @@ from testbed.faults.stage import DAEMONS, MIN_WARM, Flags
 
 PATIENT: Final = Flags(agent=("--ip-max-warm-target", "200"), most_warm=200)
 """No address is given back."""
+OWN_ENIS: Final = Flags(
+    agent=(
+        "--ip-max-warm-target",
+        "200",
+        "--direct-eni",
+        "--service-cidrs",
+        "172.16.252.0/22",
+        "--eni-max-warm-target",
+        "8",
+    ),
+    most_warm=200,
+)
+"""Pods may have ENIs of their own; neither addresses nor ENIs are given back."""
 EXACT: Final = Flags(
     agent=("--ip-max-warm-target", str(MIN_WARM), "--enable-quick-release"), most_warm=MIN_WARM
 )

@@ -38,7 +38,14 @@ _TICK: Final = 0.02
 
 REGION: Final[dict[str, Any]] = {
     "instance_types": [
-        {"name": "S5.FAULTS", "cpu": 48, "memory_gib": 96, "enis": 8, "ips_per_eni": 30},
+        {
+            "name": "S5.FAULTS",
+            "cpu": 48,
+            "memory_gib": 96,
+            "enis": 8,
+            "ips_per_eni": 30,
+            "extended_enis": 39,
+        },
     ],
     "instances": [{"instance_type": "S5.FAULTS", "public_ip": True}],
     "quotas": {

@@ -73,6 +73,25 @@ def test_a_free_address_in_quarantine_is_known_not_to_be_there():
     assert violations(replace(GOOD, leases=quarantined), EXPECTED) == []
 
 
+def test_an_eni_of_one_pod_is_in_its_pod_or_put_away():
+    enis = {"10.0.1.7": "tke20906f000001", "10.0.1.4": ""}
+    seen = replace(
+        GOOD,
+        own_enis=enis,
+        enis=[PRIMARY, {**ENI, "addresses": {"10.0.1.5": {"primary": False}}}],
+        leases={**GOOD.leases, "10.0.1.7": WARM},
+        nft_eip_pods=frozenset(),
+    )
+    assert violations(seen, EXPECTED) == []
+
+    astray = violations(replace(seen, own_enis={"10.0.1.7": "dev9", "10.0.1.4": "eth0"}), EXPECTED)
+
+    assert {(violation.kind, violation.text) for violation in astray} == {
+        ("leaked", "the ENI of 10.0.1.7, which no Pod has, is dev9"),
+        ("unmended", "the ENI of 10.0.1.4 is on the node, as eth0"),
+    }
+
+
 def test_an_eip_of_another_cluster_is_nobodys_business():
     foreign = {**EIP, "AddressId": "eip-9", "Tags": {"tke-clusterId": "cls-other"}}
 
