@@ -79,6 +79,7 @@ class VpcIpExecutor:
             do.RefuseAddress: self._refuse_address,
             do.MarkUnreserved: self._mark_unreserved,
             do.MarkWithoutAddress: self._mark_without_address,
+            do.MarkReleasing: self._mark_releasing,
             do.UnassignAddress: self._unassign,
         }
 
@@ -182,6 +183,15 @@ class VpcIpExecutor:
             claim = self._writer.write_status(claim, patch)
         self._teller.both(claim, "Warning", action.reason.value, action.message)
         return Result(requeue_after=_REFUSED_PAUSE, failed=True)
+
+    def _mark_releasing(self, action: do.MarkReleasing, claim: VpcIpClaim, _: VpcIpFacts) -> VpcIpClaim:
+        patch = status.releasing(claim, self._ports.clock())
+        if patch is not None:
+            claim = self._writer.write_status(claim, patch)
+        if action.pod_runs and claim.address is not None:
+            message = f"{claim.address.ip} stays Pod {claim}'s until the Pod is gone; then it is given back"
+            self._teller.both(claim, "Normal", "ReleaseWaitsForPod", message)
+        return claim
 
     def _postpone(self, action: shared.Postpone, claim: VpcIpClaim, _: VpcIpFacts) -> Result:
         reason, message = VpcIpReason(action.obstacle.reason.value), action.obstacle.message

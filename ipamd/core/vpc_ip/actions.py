@@ -145,6 +145,14 @@ class MarkWithoutAddress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MarkReleasing:
+    """Say in the claim, which is deleted, what it waits for; tell those who may not expect that it waits."""
+
+    pod_runs: bool
+    """Whether its Pod does, which keeps the address."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnassignAddress:
     """Take the address off an ENI in the place of an agent whose node is gone."""
 
@@ -186,6 +194,7 @@ VpcIpAction = (
     | RefuseAddress
     | MarkUnreserved
     | MarkWithoutAddress
+    | MarkReleasing
     | Postpone
     | DeleteClaim
     | UnassignAddress

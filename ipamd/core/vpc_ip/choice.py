@@ -18,6 +18,9 @@ def subnet_of(facts: VpcIpFacts, claim: VpcIpClaim) -> Subnet | AddressRefusal:
     subnets = facts.subnets or ()
     if not subnets:
         return AddressRefusal(VpcIpReason.NO_SUBNET, _none_found(facts, claim))
+    unusable = _unusable(claim, subnets)
+    if unusable:
+        return AddressRefusal(VpcIpReason.INVALID_SPEC, unusable)
     near = [subnet for subnet in subnets if subnet.zone == facts.node_zone]
     if not near:
         zones = ", ".join(f"{subnet.subnet_id} in {subnet.zone}" for subnet in subnets)
@@ -47,14 +50,36 @@ def candidates(subnet: Subnet, taken: Collection[str]) -> Iterator[str]:
     What the VPC gives out by itself is likely to be low.
     """
     network = ipaddress.IPv4Network(subnet.cidr, strict=False)
-    numbers = range(network.num_addresses - 1 - _KEPT_HIGH, _KEPT_LOW - 1, -1)
-    return (ip for number in numbers if (ip := str(network[number])) not in taken)
+    usable = reversed(_usable(network))
+    return (ip for number in usable if (ip := str(network[number])) not in taken)
 
 
 def by_number(ips: Iterator[str], size: int) -> Iterator[list[str]]:
     """Yield lists of so many addresses."""
     while batch := list(islice(ips, size)):
         yield batch
+
+
+def _usable(network: ipaddress.IPv4Network) -> range:
+    """Return the numbers of the addresses that the VPC does not keep for itself."""
+    return range(_KEPT_LOW, network.num_addresses - _KEPT_HIGH)
+
+
+def _unusable(claim: VpcIpClaim, subnets: Collection[Subnet]) -> str:
+    """Say why nobody can have the nominated address; empty when somebody can."""
+    ip = claim.request.nominated_ip if claim.request else ""
+    subnet = subnet_with(subnets, ip) if ip else None
+    if subnet is None:
+        return ""
+    network = ipaddress.IPv4Network(subnet.cidr, strict=False)
+    usable = _usable(network)
+    if int(ipaddress.IPv4Address(ip)) - int(network.network_address) in usable:
+        return ""
+    return (
+        f"spec.nominatedIP of VpcIPClaim {claim} is {ip}, which the VPC keeps for itself (network, gateway "
+        f"and broadcast address of {subnet.subnet_id}); allowed are {network[usable[0]]} to "
+        f"{network[usable[-1]]}: correct the annotation nominated-vpc-ip and create the Pod again"
+    )
 
 
 def _is_nominated(claim: VpcIpClaim) -> bool:

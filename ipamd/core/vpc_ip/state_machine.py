@@ -32,10 +32,11 @@ from ipamd.core.errors import InvalidInputError
 from ipamd.core.kubernetes.node_labels import label_value
 from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.timing import durations
-from ipamd.core.vpc_ip import expiry, provision, release, vpcip
+from ipamd.core.vpc_ip import expiry, provision, release, status, vpcip
 from ipamd.core.vpc_ip.actions import (
     CreateVpcIpClaim,
     LookAtBook,
+    MarkReleasing,
     RefuseAddress,
     RefusePod,
     SyncLine,
@@ -250,7 +251,20 @@ def _follow(facts: VpcIpFacts, claim: VpcIpClaim, pod: PodView) -> VpcIpAction |
 
 
 def _unbind_deleted(facts: VpcIpFacts) -> VpcIpAction:
-    return release.unassign(facts, _the_claim(facts))
+    return _told(facts, release.unassign(facts, _the_claim(facts)))
+
+
+def _release(facts: VpcIpFacts) -> VpcIpAction:
+    return _told(facts, release.release(facts))
+
+
+def _told(facts: VpcIpFacts, action: VpcIpAction) -> VpcIpAction:
+    """Have a deleted claim say that it waits before it does."""
+    claim, pod = _the_claim(facts), facts.pod
+    if not isinstance(action, Wait) or status.releasing(claim, facts.now) is None:
+        return action
+    runs = relation_of(claim, pod) is PodRelation.SAME and pod is not None and not pod.deleting
+    return MarkReleasing(pod_runs=runs and claim.binding is not None)
 
 
 def _the_claim(facts: VpcIpFacts) -> VpcIpClaim:
@@ -285,6 +299,6 @@ _TABLE: Mapping[tuple[ClaimStage, PodRelation], VpcIpRule] = {
         )
     },
     **{(ClaimStage.UNBINDING, relation): _unbind_deleted for relation in PodRelation},
-    **{(ClaimStage.RELEASING, relation): release.release for relation in PodRelation},
+    **{(ClaimStage.RELEASING, relation): _release for relation in PodRelation},
     **{(ClaimStage.LEFT, relation): _idle for relation in PodRelation},
 }

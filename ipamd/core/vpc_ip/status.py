@@ -172,6 +172,13 @@ def not_reserved(claim: VpcIpClaim, reason: VpcIpReason, message: str, now: floa
     return _patch(replace(claim, address=address, conditions=conditions), changes, now)
 
 
+def releasing(claim: VpcIpClaim, now: float) -> dict[str, Any] | None:
+    """Record that a deleted claim waits, and for what; None when it says so."""
+    if says_of(claim.conditions, READY, Phase.RELEASING.value, _awaited(claim)):
+        return None
+    return _patch(claim, {}, now)
+
+
 def refuse_address(claim: VpcIpClaim, message: str, now: float) -> dict[str, Any]:
     """Take from a claim an address that is somebody else's, and remember that it is."""
     refused = claim.refused_ips
@@ -202,11 +209,21 @@ def _summed_up(claim: VpcIpClaim, now: float) -> tuple[Mapping[str, Any], ...]:
     cause = condition(claim.conditions, ASSIGNED if claim.address else PROVISIONED)
     reason, message = str(cause.get("reason", "")), str(cause.get("message", ""))
     if phase is Phase.RELEASING:
-        reason, message = phase.value, "the claim is being deleted"
+        reason, message = phase.value, _awaited(claim)
     elif not cause:
         reason, message = VpcIpReason.WAITING.value, "the agent of the Pod's node assigns the address"
     ready = phase is Phase.BOUND
     return set_condition(claim.conditions, READY, status=ready, reason=reason, message=message, now=now)
+
+
+def _awaited(claim: VpcIpClaim) -> str:
+    """Return what a deleted claim waits for."""
+    if claim.binding is None or claim.address is None:
+        return "the claim is being deleted"
+    return (
+        f"the claim is being deleted: {claim.address.ip} is given back when Pod {claim} is gone and the "
+        f"agent of node {claim.binding.node} has unassigned it"
+    )
 
 
 def _patch(after: VpcIpClaim, changes: dict[str, Any], now: float | None = None) -> dict[str, Any]:

@@ -76,6 +76,17 @@ def test_an_address_goes_with_a_pod_that_only_nominates_it(fixed):
     assert fixed.lines() == {}
 
 
+@pytest.mark.parametrize("ip", ["10.0.1.0", "10.0.1.1", "10.0.1.255"])
+def test_an_address_that_the_vpc_keeps_for_itself_is_refused_before_the_cloud_is_asked(fixed, ip):
+    fixed.create_pod("web-0", nominated_vpc_ip=ip)
+
+    fixed.world.wait(lambda: fixed.condition("web-0", "Ready").get("reason") == "InvalidSpec")
+
+    assert f"{ip}, which the VPC keeps for itself" in fixed.condition("web-0", "Ready")["message"]
+    assert fixed.claim("web-0").allocation.attempt == 0
+    assert fixed.lines() == {}
+
+
 def test_of_two_pods_that_nominate_one_address_the_first_has_it(fixed):
     fixed.create_pod("web-0", nominated_vpc_ip="10.0.1.77")
     fixed.wait_address("web-0")
@@ -156,7 +167,13 @@ def test_a_deleted_claim_keeps_the_address_of_a_running_pod(fixed):
     fixed.delete_claim("web-0")
     fixed.create_pod("web-1")
     fixed.wait_address("web-1")
+    fixed.world.wait(lambda: fixed.condition("web-0", "Ready").get("reason") == "Releasing")
 
+    assert "when Pod default/web-0 is gone" in fixed.condition("web-0", "Ready")["message"]
+    stored = fixed.world.client.get(VPCIPCLAIMS, "web-0", "default")
+    assert stored["status"]["phase"] == "Releasing"
+    told = fixed.world.wait(lambda: fixed.world.events("ReleaseWaitsForPod"))
+    assert {event["involvedObject"]["kind"] for event in told} <= {"VpcIPClaim", "Pod"}
     assert fixed.claim("web-0").binding is not None
     assert ip in fixed.lines()
     assert ip in {one.ip for one in fixed.reservations().values()}

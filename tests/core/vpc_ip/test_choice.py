@@ -10,7 +10,7 @@ from ipamd.core.vpc_ip.reason import VpcIpReason
 from tests.testkit.pods import pod_view
 from tests.testkit.vpc_ips import KEPT, fixed_claim
 
-NOMINATED = VpcIpRequest(delete_policy=VpcIpPolicy.NEVER, nominated_ip="10.0.3.7")
+NOMINATED = VpcIpRequest(delete_policy=VpcIpPolicy.NEVER, nominated_ip="10.0.3.5")
 
 
 def subnet(number, *, free=10, zone="zone-1", cidr="10.0.3.0/29"):
@@ -55,11 +55,31 @@ def test_a_nominated_address_may_be_the_last_one():
     assert chosen(subnet(1, free=0), request=NOMINATED) == subnet(1, free=0)
 
 
+@pytest.mark.parametrize("ip", ["10.0.3.0", "10.0.3.1", "10.0.3.7"])
+def test_what_the_vpc_keeps_for_itself_cannot_be_nominated(ip):
+    """Network, gateway and broadcast: the cloud reserves and assigns none of them to anybody."""
+    wish = VpcIpRequest(delete_policy=VpcIpPolicy.NEVER, nominated_ip=ip)
+
+    refusal = chosen(subnet(1), request=wish)
+
+    assert isinstance(refusal, AddressRefusal)
+    assert refusal.reason is VpcIpReason.INVALID_SPEC
+    assert f"spec.nominatedIP of VpcIPClaim default/web-0 is {ip}" in refusal.message
+    assert "subnet-1); allowed are 10.0.3.2 to 10.0.3.6" in refusal.message
+
+
+@pytest.mark.parametrize("ip", ["10.0.3.2", "10.0.3.6"])
+def test_the_first_and_the_last_that_the_vpc_gives_may_be_nominated(ip):
+    wish = VpcIpRequest(delete_policy=VpcIpPolicy.NEVER, nominated_ip=ip)
+
+    assert chosen(subnet(1), request=wish) == subnet(1)
+
+
 @pytest.mark.parametrize(
     ("request_", "said"),
     [
         (KEPT, "node node-a does not say yet"),
-        (NOMINATED, "the nominated address 10.0.3.7 is in no subnet of the VPC"),
+        (NOMINATED, "the nominated address 10.0.3.5 is in no subnet of the VPC"),
         (
             VpcIpRequest(delete_policy=VpcIpPolicy.NEVER, nominated_ip="10.0.3.7", subnet_ids=("subnet-x",)),
             "10.0.3.7 is in no subnet of subnet-x",

@@ -1,6 +1,7 @@
 """What is done next about a VpcIPClaim, at the bounds that the lives of Pods do not always come by."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -40,6 +41,12 @@ POD = pod_view({VPC_IP_DELETE_POLICY: "Never"}, nodeName="node-a")
 SERVED = ClaimPod(uid="u1", node="node-a")
 GONE = ClaimPod(uid="u1", node="node-a", last_seen=NOW - 1000.0)
 BY_BOOK = FixedAddress(ip="10.0.3.7", subnet_id="subnet-aaaaaaaa", zone="ap-test-1")
+
+
+def told(claim):
+    """The deleted claim when it says what it waits for."""
+    patch = status.releasing(claim, NOW)
+    return replace(claim, conditions=tuple(patch["status"]["conditions"])) if patch else claim
 
 
 def decided(claim=None, pod=None, **known):
@@ -164,13 +171,45 @@ def test_the_label_follows_the_binding_before_the_pod():
     assert isinstance(decided(there, POD, node_fate=NodeState.ALIVE), Wait)
 
 
+class TestWaitingToBeReleased:
+    """A deleted claim that waits says so before it does, and for what."""
+
+    CLAIM = fixed_claim(address=ADDRESS, binding=BINDING, pod=SERVED, deleting=True)
+
+    def test_for_its_pod_which_is_told_once(self):
+        what = decided(self.CLAIM, POD, node_fate=NodeState.ALIVE)
+
+        assert what == do.MarkReleasing(pod_runs=True)
+        assert isinstance(decided(told(self.CLAIM), POD, node_fate=NodeState.ALIVE), Wait)
+
+    def test_for_the_agent_when_the_pod_is_gone(self):
+        assert decided(self.CLAIM, None, node_fate=NodeState.ALIVE) == do.MarkReleasing(pod_runs=False)
+
+    def test_for_the_cloud(self):
+        claim = fixed_claim(address=ADDRESS, deleting=True)
+        busy = (reservation(state=ReservationState.BIND),)
+
+        assert decided(claim, None, book=(), reservations=busy) == do.MarkReleasing(pod_runs=False)
+
+    def test_its_words_name_address_pod_and_node(self):
+        patch = status.releasing(self.CLAIM, NOW)
+
+        assert patch
+        (ready,) = patch["status"]["conditions"]
+        assert patch["status"]["phase"] == "Releasing"
+        assert (ready["type"], ready["status"], ready["reason"]) == ("Ready", "False", "Releasing")
+        assert "10.0.3.7 is given back when Pod default/web-0 is gone" in ready["message"]
+        assert "node node-a" in ready["message"]
+        assert status.releasing(told(self.CLAIM), NOW + 9) is None
+
+
 class TestUnassign:
     """For a node that is gone the controller takes the address off its ENI."""
 
     CLAIM = fixed_claim(address=ADDRESS, binding=BINDING, deleting=True)
 
     def decided(self, claim=CLAIM, **known):
-        return decided(claim, None, **{"node_fate": NodeState.GONE, **known})
+        return decided(told(claim), None, **{"node_fate": NodeState.GONE, **known})
 
     def test_only_after_a_look_at_the_eni(self):
         assert self.decided() == do.LookAtUse(ip="10.0.3.7", subnet_id="subnet-aaaaaaaa", eni_id="eni-1")
@@ -209,7 +248,7 @@ class TestRelease:
     """A deleted claim gives back in order: reservation, line, finalizer; and nothing that is in use."""
 
     def decided(self, claim=None, **known):
-        claim = claim or fixed_claim(address=ADDRESS, deleting=True)
+        claim = told(claim or fixed_claim(address=ADDRESS, deleting=True))
         return decided(claim, None, **{"book": (), "reservations": (), **known})
 
     def test_it_looks_at_book_and_reservations_first(self):
