@@ -259,6 +259,11 @@ class CloudRegion:
             self._world.reserves_ips = offered
             self._world.assigns_reserved_ips = assignable
 
+    def set_reservation_tags(self, reservation_id: str, tags: dict[str, str]) -> None:
+        """Give a reservation these tags and no others, as a person does in the console."""
+        with self._changed:
+            self._world.reservations[reservation_id].tags = dict(tags)
+
     def set_clock_error(self, seconds: float) -> None:
         """Let the clocks of all clients be wrong by so much: the region's own moves away from them."""
         self._clock_error = -seconds

@@ -35,7 +35,7 @@ class FixedWait:
 
     def ip_of(self, pod: model.PodRef) -> str:
         """Return the address that the Pod may have, as far as the watch knows; empty while it has none."""
-        return attach_plan.fixed_ip(self.claims.known(pod), pod)
+        return attach_plan.fixed_ip(self.claims.known(pod), pod, self.shared_ledger.current)
 
     def wait(self, attachment: Attachment, deadline: Deadline, given_up: Callable[[], bool]) -> None:
         """Return when the Pod's address may be given to the sandbox, or nobody waits for it any more.
@@ -47,7 +47,7 @@ class FixedWait:
 
         def settled(ledger: Ledger) -> bool:
             claim = self.claims.known(pod)
-            if _is_ready(ledger, attachment, attach_plan.fixed_ip(claim, pod)) or given_up():
+            if _is_ready(ledger, attachment, attach_plan.fixed_ip(claim, pod, ledger)) or given_up():
                 return True
             refusal = self._refusal(claim)
             refused[:] = [refusal] if refusal is not None else []

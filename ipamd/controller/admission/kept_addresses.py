@@ -28,8 +28,13 @@ class KeptAddresses:
         self._watch.stop()
 
     def subnet_of(self, namespace: str, name: str) -> str:
-        """Return the subnet of the address that is kept for a Pod of this name; empty for none."""
+        """Return the subnet of the address that is kept for a Pod of this name; empty for none.
+
+        The address of a claim that is being deleted is for no Pod that is to come.
+        """
         claim = self._watch.get(namespace, name)
+        if claim is not None and claim["metadata"].get("deletionTimestamp"):
+            return ""
         subnet_id = _address(claim).get("subnetID") if claim is not None else None
         return subnet_id if isinstance(subnet_id, str) else ""
 
@@ -42,7 +47,7 @@ def _address(claim: Mapping[str, Any]) -> Mapping[str, Any]:
 def _trim(claim: Mapping[str, Any]) -> dict[str, Any]:
     """Return what an object cache needs of a claim, and the subnet: there may be tens of thousands."""
     metadata = claim["metadata"]
-    kept = ("namespace", "name", "uid", "resourceVersion")
+    kept = ("namespace", "name", "uid", "resourceVersion", "deletionTimestamp")
     subnet_id = _address(claim).get("subnetID")
     return {
         "metadata": {key: metadata[key] for key in kept if key in metadata},

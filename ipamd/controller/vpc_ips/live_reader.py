@@ -149,7 +149,8 @@ class VpcIpLiveReader:
         try:
             wanted = tags.of_vpc_ip_claim(self._cluster_id, claim.uid)
             found = self._cloud.describe_reservations(tags=wanted)
-            found += self._recorded(claim, {one.reservation_id for one in found})
+            if _records_another(claim, found):
+                found += self.at_recorded(claim)
         except CloudError as e:
             refusal = refusal_of(e)
             if refusal is None:
@@ -157,10 +158,13 @@ class VpcIpLiveReader:
             return replace(facts, refusal=refusal)
         return replace(facts, reservations=tuple(found))
 
-    def _recorded(self, claim: VpcIpClaim, known: Collection[str]) -> list[model.Reservation]:
-        """Return the reservation that the claim records, if its tags do not show it: people remove tags."""
+    def at_recorded(self, claim: VpcIpClaim) -> list[model.Reservation]:
+        """Return the reservation that the claim records, whatever its tags are: people remove tags.
+
+        Raises: CloudError.
+        """
         address = claim.address
-        if address is None or not address.reservation_id or address.reservation_id in known:
+        if address is None or not address.reservation_id:
             return []
         subnets = self._cloud.describe_subnets([address.subnet_id])
         if not subnets:
@@ -217,3 +221,9 @@ class VpcIpLiveReader:
             claim_uid=tags.described_claim(address.description),
             eip_id=address.eip_id,
         )
+
+
+def _records_another(claim: VpcIpClaim, found: Collection[model.Reservation]) -> bool:
+    """Whether the claim records a reservation that is not among those found."""
+    recorded = claim.address.reservation_id if claim.address is not None else ""
+    return bool(recorded) and recorded not in {one.reservation_id for one in found}

@@ -159,6 +159,8 @@ class VpcIpSweep:
         """Have claims whose reservation is gone say so, and ask for another."""
         gone, self._unlisted = orphans.lost(claims, reservations, before=self._unlisted)
         for claim in gone:
+            if self._live.at_recorded(claim):
+                continue  # its tags were taken off, or the list is old
             message = "the reservation was deleted; the address is reserved again"
             patch = status.not_reserved(claim, VpcIpReason.RESERVATION_LOST, message, self._ports.clock())
             if patch is None:

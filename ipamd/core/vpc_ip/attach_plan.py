@@ -197,11 +197,17 @@ def elsewhere(claim: VpcIpClaim, node: str) -> str:
     return claim.node if claim.node != label_value(node) else ""
 
 
-def fixed_ip(claim: VpcIpClaim | None, pod: model.PodRef) -> str:
-    """Return the address that the Pod may have by its claim; empty while there is none."""
-    if claim is None or claim.deleting or claim.address is None or claim.pod_uid != pod.uid:
+def fixed_ip(claim: VpcIpClaim | None, pod: model.PodRef, ledger: Ledger) -> str:
+    """Return the address that the Pod may have by its claim; empty while there is none.
+
+    A Pod that has the address of a claim which is being deleted keeps it, also for its next sandbox.
+    """
+    if claim is None or claim.address is None:
         return ""
-    return claim.address.ip
+    known = ledger.addresses.get(claim.address.ip)
+    if claim.deleting:
+        return claim.address.ip if known and known.fixed == claim.uid and _keeps(known, pod) else ""
+    return claim.address.ip if claim.pod_uid == pod.uid else ""
 
 
 def wanted_binding(address: Address, pod: model.PodRef, node: str) -> AddressBinding:
@@ -243,11 +249,12 @@ def _for_held(facts: AttachFacts, address: Address, state: Held) -> Action | Non
     if target := elsewhere(claim, facts.node):
         # Not certain: the first list after a restart may be older than what this node has done since.
         return LetGo(address=address, why=f"its VpcIPClaim is for node {target}", certain=False)
-    pod = _pod_here(facts, claim)
     if claim.deleting:
         # Deleted by hand under a Pod: that keeps it until it goes.
         why = "its VpcIPClaim is being deleted"
-        return None if pod or state.pod in facts.expected else LetGo(address=address, why=why, certain=True)
+        kept = state.pod in facts.expected and _keeps(address, state.pod)
+        return None if kept else LetGo(address=address, why=why, certain=True)
+    pod = _pod_here(facts, claim)
     if pod is not None:
         return _upkeep(facts, address, claim, pod)
     return None if facts.now < state.until else LetGo(address=address, why="its hold is over", certain=True)
@@ -284,6 +291,9 @@ def _for_claim(facts: AttachFacts, claim: VpcIpClaim) -> Action | None:
         # After the store was lost, where the cloud does not show what an address was assigned for.
         free = isinstance(known.state, Warm | Cooling)
         return ReclaimFixed(claim=claim, pod=pod_of(claim), ip=known.ip) if free else None
+    if ours and not _is_at_eni_of(facts, claim):
+        # Of a CVM that had this node's name, or of an ENI that was taken away: that is looked at first.
+        return WithdrawBinding(claim=claim)
     if wanted and pod is not None and claim.address is not None and not _has_another(facts.ledger, pod):
         return _assign(facts, claim, pod, claim.address.ip, claim.address.subnet_id)
     return WithdrawBinding(claim=claim) if ours else None
@@ -327,6 +337,16 @@ def _pod_here(facts: AttachFacts, claim: VpcIpClaim) -> model.PodRef | None:
 def pod_of(claim: VpcIpClaim) -> model.PodRef:
     """Return the Pod that the claim serves."""
     return model.PodRef(namespace=claim.namespace, name=claim.name, uid=claim.pod_uid)
+
+
+def _is_at_eni_of(facts: AttachFacts, claim: VpcIpClaim) -> bool:
+    """Whether the ENI that the claim's binding names is one of this node."""
+    return claim.binding is not None and any(eni.eni_id == claim.binding.eni_id for eni in facts.enis)
+
+
+def _keeps(address: Address, pod: model.PodRef) -> bool:
+    """Whether the address is the Pod's, also between two of its sandboxes, and the cloud lists it."""
+    return address.pod == pod and not address.quarantined
 
 
 def _has_another(ledger: Ledger, pod: model.PodRef) -> bool:

@@ -28,6 +28,7 @@ from ipamd.core.vpc_ip.actions import (
 )
 from ipamd.core.vpc_ip.facts import AddressRefusal, VpcIpFacts
 from ipamd.core.vpc_ip.reason import VpcIpReason
+from ipamd.core.vpc_ip.vpcip import VpcIp
 from ipamd.core.vpc_ip.vpcipclaim import AddressOrder, FixedAddress, VpcIpClaim
 
 _WORDS = (
@@ -130,6 +131,9 @@ def _order(facts: VpcIpFacts, claim: VpcIpClaim) -> VpcIpAction:
     wanted = _wanted(facts, claim)
     if wanted in facts.foreign_ips:
         return _taken(claim, wanted, facts.taken_by or "another VpcIPClaim has it")
+    entered = _entered(facts, claim)
+    if entered is not None and entered.ip == wanted and entered.subnet_id:
+        return _go_on(facts, claim, entered)
     subnet = choice.subnet_of(facts, claim)
     if isinstance(subnet, AddressRefusal):
         return MarkWithoutAddress(reason=subnet.reason, message=subnet.message)
@@ -140,6 +144,16 @@ def _order(facts: VpcIpFacts, claim: VpcIpClaim) -> VpcIpAction:
             return LookForAddress(subnet_id=subnet.subnet_id)
         wanted = facts.candidate
     return Reserve(order=_next_order(facts, claim, subnet.subnet_id, wanted), begun=False)
+
+
+def _go_on(facts: VpcIpFacts, claim: VpcIpClaim, line: VpcIp) -> VpcIpAction:
+    """Go on with the address that is in the book: in its own subnet, whichever has more room by now."""
+    if facts.refusal is not None:
+        return _enter(facts, _address(facts, line.ip, line.subnet_id), facts.refusal)
+    if line.subnet_id in facts.full:
+        message = f"{line.ip} cannot be reserved: no address is free in {line.subnet_id}"
+        return MarkWithoutAddress(reason=VpcIpReason.SUBNET_FULL, message=message)
+    return Reserve(order=_next_order(facts, claim, line.subnet_id, line.ip), begun=False)
 
 
 def _needs_name(facts: VpcIpFacts, claim: VpcIpClaim, subnet: Subnet) -> bool:
@@ -173,7 +187,13 @@ def _wanted(facts: VpcIpFacts, claim: VpcIpClaim) -> str:
     """Return the very address that the claim is to have: nominated, or in the book already."""
     if claim.request and claim.request.nominated_ip:
         return claim.request.nominated_ip
-    return next((line.ip for line in facts.book or () if line.ip not in claim.refused_ips), "")
+    entered = _entered(facts, claim)
+    return entered.ip if entered is not None else ""
+
+
+def _entered(facts: VpcIpFacts, claim: VpcIpClaim) -> VpcIp | None:
+    """Return the line that an earlier start has written for the claim."""
+    return next((line for line in facts.book or () if line.ip not in claim.refused_ips), None)
 
 
 def _next_order(facts: VpcIpFacts, claim: VpcIpClaim, subnet_id: str, ip: str) -> AddressOrder:
@@ -181,7 +201,8 @@ def _next_order(facts: VpcIpFacts, claim: VpcIpClaim, subnet_id: str, ip: str) -
 
 
 def _address(facts: VpcIpFacts, ip: str, subnet_id: str, reservation_id: str = "") -> FixedAddress:
-    zone = next((s.zone for s in facts.subnets or () if s.subnet_id == subnet_id), facts.node_zone)
+    # That of the node may be another one: the Pod may have been elsewhere when the address was chosen.
+    zone = next((s.zone for s in facts.subnets or () if s.subnet_id == subnet_id), "")
     return FixedAddress(ip=ip, subnet_id=subnet_id, zone=zone, reservation_id=reservation_id)
 
 

@@ -13,7 +13,7 @@ Pure.
 from collections.abc import Callable, Mapping
 
 from ipamd.core.annotations import vpc_ip
-from ipamd.core.annotations.vpc_ip import VpcIpPolicy
+from ipamd.core.annotations.vpc_ip import VpcIpPolicy, VpcIpRequest
 from ipamd.core.claim.actions import (
     AddFinalizer,
     DeleteClaim,
@@ -69,10 +69,9 @@ def _create(facts: VpcIpFacts) -> VpcIpAction:
     pod = _the_pod(facts)
     if not pod.node:
         return Idle()
-    try:
-        request = vpc_ip.request_of(pod, facts.rules.default_network)
-    except InvalidInputError as e:
-        return RefusePod(pod=pod, reason=VpcIpReason.INVALID_SPEC, message=str(e))
+    request = _wish(facts, pod)
+    if isinstance(request, RefusePod):
+        return request
     if facts.obstacle:
         postponed = provision.postpone(facts, facts.obstacle)
         if not isinstance(postponed, Postpone):
@@ -150,7 +149,10 @@ def _pass_on(facts: VpcIpFacts) -> VpcIpAction:
     claim, pod = _the_claim(facts), _the_pod(facts)
     if not claim.retained:
         return _let_go(facts)
-    if _keeps_nothing(claim) and not _says_the_same(claim, pod):
+    wish = _wish(facts, pod)
+    if isinstance(wish, RefusePod):
+        return wish
+    if _keeps_nothing(claim) and wish != claim.request:
         reason = f"it has no address yet, and Pod {claim} asks for something else now"
         return _unless_wanted(facts, claim, PodRelation.SAME) or DeleteClaim(reason=reason)
     return RecordPod(pod=ClaimPod(uid=pod.ref.uid, node=pod.node))
@@ -221,11 +223,12 @@ def _keeps_nothing(claim: VpcIpClaim) -> bool:
     return bool(claim.made_for) and claim.address is None and claim.allocation.started is None
 
 
-def _says_the_same(claim: VpcIpClaim, pod: PodView) -> bool:
+def _wish(facts: VpcIpFacts, pod: PodView) -> VpcIpRequest | RefusePod:
+    """Return what the Pod asks for, or that it is told why it gets nothing."""
     try:
-        return vpc_ip.request_of(pod) == claim.request
-    except InvalidInputError:
-        return False
+        return vpc_ip.request_of(pod, facts.rules.default_network)
+    except InvalidInputError as e:
+        return RefusePod(pod=pod, reason=VpcIpReason.INVALID_SPEC, message=str(e))
 
 
 def _cascades(facts: VpcIpFacts, pod: PodView, *, kept: bool) -> bool:

@@ -48,7 +48,8 @@ class KilledBed(FixedBed):
 
     def dies_at(self, point):
         """Wait for the agent's death, and start it again."""
-        self.eventually(f"death at {point}", lambda: self.agent.process.poll() is not None)
+        self.agent.process.wait(timeout=60)
+        assert f"killed at {point}" in self.agent.log_tail()
         self.stop(self.agent)
         self.start_agent(options=self.options, launcher=self.launcher)
         self.eventually("an answer", lambda: self.socket.exists() and bool(self.status()))
@@ -130,6 +131,7 @@ def test_a_lost_store_gives_no_fixed_address_to_another_pod_and_runs_on(node):
 def test_a_rebooted_node_gives_its_pods_their_addresses_again(node):
     ip = node.free_ip()
     pod, sandbox = node.given("reboots-0", ip)
+    node.wait_until_ready(warm=3)  # nothing is ordered for other Pods any more
     before = node.writes()
 
     node.stop(node.agent)

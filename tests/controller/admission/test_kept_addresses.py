@@ -56,6 +56,20 @@ def test_the_subnet_is_known_as_soon_as_the_claim_has_an_address(client, address
     eventually(lambda: addresses.subnet_of("default", "web-0") == "")
 
 
+def test_an_address_that_is_being_given_back_keeps_the_next_pod_nowhere(client, addresses):
+    metadata = {"namespace": "default", "name": "web-0", "finalizers": ["example.com/held"]}
+    held = {**CLAIM, "metadata": metadata}
+    client.create(VPCIPCLAIMS, held)
+    provision(client)
+    addresses.start()
+    eventually(lambda: addresses.subnet_of("default", "web-0") == "subnet-a")
+
+    client.delete(VPCIPCLAIMS, "web-0", "default")
+
+    eventually(lambda: addresses.subnet_of("default", "web-0") == "")
+    assert client.get(VPCIPCLAIMS, "web-0", "default")["metadata"]["deletionTimestamp"]
+
+
 def test_who_does_not_know_says_nothing_and_does_not_wait(server, client, addresses):
     client.create(VPCIPCLAIMS, CLAIM)
     provision(client)

@@ -29,6 +29,7 @@ KEY = SandboxKey(container_id="c1", ifname="eth0")
 HOLD = fixed_addresses.FixedHold(claim_uid=UID, pod=POD, until=NOW + 300)
 ENI = EniCapacity(eni_id="eni-1", subnet_id=SUBNET, addresses=3)
 EMPTY = ledger.Ledger()
+ON_A_NEXT = ClaimPod(uid="pod-2", node="node-a")
 
 
 def decided(current=EMPTY, *claims, expected=(POD,), enis=(ENI,), now=NOW):
@@ -240,6 +241,12 @@ def test_one_that_came_in_as_warm_is_claimed_and_not_taken_from_another_pod():
     assert decided(used, told_claim()) == []
 
 
+def test_an_eni_of_the_binding_that_is_none_of_this_node_is_looked_at_before_another_is_asked():
+    of_predecessor = told_claim(binding=AddressBinding(node="node-a", eni_id="eni-8", pod_uid="pod-0"))
+
+    assert decided(EMPTY, of_predecessor) == [WithdrawBinding(claim=of_predecessor)]
+
+
 def test_a_binding_of_another_node_is_nobody_s_business_here():
     assert (
         decided(EMPTY, told_claim(binding=AddressBinding(node="node-b", eni_id="eni-9")), expected=()) == []
@@ -247,10 +254,26 @@ def test_a_binding_of_another_node_is_nobody_s_business_here():
 
 
 def test_the_pod_has_the_address_of_a_claim_that_serves_it():
-    assert attach_plan.fixed_ip(told_claim(), POD) == IP
-    assert attach_plan.fixed_ip(told_claim(), NEXT) == ""
-    assert attach_plan.fixed_ip(told_claim(deleting=True), POD) == ""
-    assert attach_plan.fixed_ip(None, POD) == ""
+    assert attach_plan.fixed_ip(told_claim(), POD, EMPTY) == IP
+    assert attach_plan.fixed_ip(told_claim(), NEXT, EMPTY) == ""
+    assert attach_plan.fixed_ip(None, POD, EMPTY) == ""
+
+
+@pytest.mark.parametrize(("current", "ip"), [(EMPTY, ""), (begun(), ""), (held(), IP), (running(), IP)])
+def test_of_a_claim_that_is_being_deleted_only_a_pod_that_has_the_address_may_have_it(current, ip):
+    assert attach_plan.fixed_ip(told_claim(deleting=True), POD, current) == ip
+    assert attach_plan.fixed_ip(told_claim(deleting=True, pod=ON_A_NEXT), NEXT, current) == ""
+
+
+def test_what_was_asked_for_a_claim_that_is_being_deleted_since_is_let_go():
+    (what,) = decided(begun(), vpc_ip_claim(deleting=True, binding=ON_A), expected=(POD,))
+    assert isinstance(what, LetGo)
+    assert what.certain
+
+
+def test_the_next_pod_of_the_name_waits_for_no_address_of_a_claim_that_is_being_deleted():
+    (what,) = decided(held(), told_claim(deleting=True, pod=ON_A_NEXT), expected=(NEXT,))
+    assert isinstance(what, LetGo)
 
 
 def test_one_that_somebody_else_has_is_replaced_unless_a_pod_had_it():

@@ -1,5 +1,7 @@
 """The steps by which a claim gets its address, and what is never done: reserved twice, or another claim's."""
 
+from dataclasses import replace
+
 import pytest
 
 from ipamd.core.annotations.vpc_ip import VpcIpPolicy, VpcIpRequest
@@ -82,6 +84,30 @@ def test_a_line_of_before_is_reserved_by_its_address():
 
     assert isinstance(what, do.Reserve)
     assert what.order.ip == "10.0.3.9"
+
+
+def test_a_line_of_before_stays_in_its_subnet_when_another_one_has_more_room():
+    roomier = replace(SUBNET, subnet_id="subnet-bbbbbbbb", cidr="10.0.4.0/24", available_ips=200)
+    both = {"book": (line("10.0.3.9"),), "subnets": (SUBNET, roomier)}
+
+    what = step(**both)
+    assert isinstance(what, do.Reserve)
+    assert (what.order.subnet_id, what.order.ip) == ("subnet-aaaaaaaa", "10.0.3.9")
+    kept = step(**both, reservations=None, refusal=REFUSAL)
+    assert isinstance(kept, do.KeepAddress)
+    assert (kept.address.subnet_id, kept.address.ip) == ("subnet-aaaaaaaa", "10.0.3.9")
+    full = step(**both, full=frozenset({"subnet-aaaaaaaa"}))
+    assert isinstance(full, do.MarkWithoutAddress)
+    assert full.reason is VpcIpReason.SUBNET_FULL
+
+
+def test_the_zone_of_an_address_is_never_that_of_a_node_in_another_one():
+    elsewhere = replace(SUBNET, subnet_id="subnet-bbbbbbbb", cidr="10.0.4.0/24", zone="ap-test-2")
+
+    what = step(reservations=(reservation(),), subnets=(elsewhere,), node_zone="ap-test-2")
+
+    assert isinstance(what, do.WriteLine)
+    assert what.address == replace(ADDRESS, zone="")
 
 
 def test_several_reservations_are_an_error_and_refused_ones_do_not_count():

@@ -1,0 +1,58 @@
+"""What people do by hand to claims and reservations, and to the Pods of kept addresses."""
+
+import pytest
+
+from ipamd.core.eip.orphans import SweepMode, SweepTerms
+from ipamd.kube.resources import VPCIPCLAIMS
+from tests.controller.vpc_ips.fixed_world import NEVER, VPC
+
+
+@pytest.mark.parametrize("offered", [True, False])
+def test_what_a_person_wipes_from_the_status_is_found_again(fixed, offered):
+    fixed.world.region.set_reservation_rules(offered=offered)
+    fixed.create_pod("web-0")
+    ip = fixed.assign("web-0")
+    before = fixed.claim("web-0").address
+    fields = fixed.world.client.get(VPCIPCLAIMS, "web-0", "default")["status"]
+
+    wiped = {"status": dict.fromkeys(fields)}
+    fixed.world.client.patch(VPCIPCLAIMS, "web-0", wiped, "default", subresource="status")
+
+    assert fixed.wait_address("web-0").address == before
+    assert set(fixed.lines()) == {ip}
+
+
+def test_a_reservation_whose_tags_were_taken_off_stays_its_claims(bare):
+    """The other one, which was deleted, shows that the passes have been made."""
+    bare.world.start_controller(sweep=SweepTerms(mode=SweepMode.RELEASE, interval=0.2, age=0.0))
+    bare.add_node("node-1")
+    bare.create_pod("web-0")
+    bare.create_pod("web-1")
+    untagged, deleted = (bare.wait_address(name).address for name in ("web-0", "web-1"))
+
+    bare.world.region.set_reservation_tags(untagged.reservation_id, {})
+    bare.cloud.release_reservation(VPC, deleted.reservation_id)
+    bare.world.wait(lambda: bare.claim("web-1").address.reservation_id not in ("", deleted.reservation_id))
+
+    assert bare.claim("web-0").address == untagged
+    bare.world.remove_pod("web-0")
+    bare.delete_claim("web-0")
+    bare.wait_gone("web-0")
+    assert bare.cloud.describe_reservations(ips=[untagged.ip], vpc_id=VPC) == []
+
+
+def test_the_next_pod_with_an_eni_of_its_own_is_told_and_the_address_is_kept_for_the_one_after_it(fixed):
+    before = fixed.create_pod("web-0")
+    ip = fixed.assign("web-0")
+    fixed.world.remove_pod("web-0")
+    fixed.unassign("web-0")
+
+    fixed.world.create_pod("web-0", {**NEVER, "networks": "tke-direct-eni"}, node="node-1")
+    (event,) = fixed.world.wait(lambda: fixed.world.events("InvalidSpec"))
+
+    assert "an ENI of its own" in event["message"]
+    assert fixed.claim("web-0").pod_uid == before["metadata"]["uid"]
+    fixed.world.remove_pod("web-0")
+    fixed.create_pod("web-0")
+    fixed.world.wait(lambda: fixed.claim("web-0").pod_uid != before["metadata"]["uid"])
+    assert fixed.assign("web-0") == ip
