@@ -79,6 +79,7 @@ class VpcIpExecutor:
             do.RefuseAddress: self._refuse_address,
             do.MarkUnreserved: self._mark_unreserved,
             do.MarkWithoutAddress: self._mark_without_address,
+            do.MarkGivenUp: self._mark_given_up,
             do.MarkReleasing: self._mark_releasing,
             do.UnassignAddress: self._unassign,
         }
@@ -183,6 +184,14 @@ class VpcIpExecutor:
             claim = self._writer.write_status(claim, patch)
         self._teller.both(claim, "Warning", action.reason.value, action.message)
         return Result(requeue_after=_REFUSED_PAUSE, failed=True)
+
+    def _mark_given_up(self, action: do.MarkGivenUp, claim: VpcIpClaim, facts: VpcIpFacts) -> VpcIpFacts:
+        patch = status.given_up(claim, action.reason, action.message, self._ports.clock())
+        claim = self._writer.write_status(claim, patch)
+        ip = claim.address.ip if claim.address else ""
+        message = f"{ip} is kept by this cluster only, and assigned once more: {action.message}"
+        self._teller.both(claim, "Warning", "ReservationGivenUp", message)
+        return replace(facts, claim=claim, reserve_again=False)
 
     def _mark_releasing(self, action: do.MarkReleasing, claim: VpcIpClaim, _: VpcIpFacts) -> VpcIpClaim:
         patch = status.releasing(claim, self._ports.clock())

@@ -15,7 +15,8 @@ from ipamd.core.claim import actions as shared
 from ipamd.core.claim.cluster_rules import ClusterRules
 from ipamd.core.claim.facts import PodRelation
 from ipamd.core.vpc_ip import actions as do
-from ipamd.core.vpc_ip.facts import VpcIpFacts, relation_of
+from ipamd.core.vpc_ip import own_reservation
+from ipamd.core.vpc_ip.facts import AddressRefusal, VpcIpFacts, relation_of
 from ipamd.core.vpc_ip.vpcipclaim import VpcIpClaim
 from ipamd.kube.watch import Key
 
@@ -47,8 +48,9 @@ class VpcIpSight:
         obstacle = self._cluster.obstacle(pod, early=False) if pod else None
         waits = obstacle is not None and (claim is None or claim.address is None)
         mark = claim.uid if claim else "no claim"
-        chooses = claim is not None and claim.address is None
+        chooses = claim is None or claim.address is None  # one that is created in this round chooses in it
         unreserved = claim is not None and claim.address is not None and not claim.address.reservation_id
+        again = unreserved and self.pauses.may_reserve(mark)
         return VpcIpFacts(
             now=self._ports.clock(),
             claim=claim,
@@ -60,10 +62,17 @@ class VpcIpSight:
             absent_for=self.pauses.absences.looked(key, mark, absent=absent),
             clock_doubt=self._ports.clock_doubt() if absent else "",
             line=self.book.line(claim.address.ip) if claim and claim.address else None,
-            foreign_ips=self.book.foreign_ips(claim.uid) if claim and chooses else frozenset(),
+            foreign_ips=self.book.foreign_ips(claim.uid if claim else "") if chooses else frozenset(),
             crowded=self.book.crowded() if chooses else frozenset(),
-            reserve_again=unreserved and self.pauses.may_reserve(mark),
+            reserve_again=again,
+            refusal=self._refusal(claim) if chooses or again else None,
         )
+
+    def _refusal(self, claim: VpcIpClaim | None) -> AddressRefusal | None:
+        """Return why nothing is to be reserved for a claim, if it lives and nothing is on its way for it."""
+        if claim is not None and (claim.deleting or claim.allocation.started is not None):
+            return None
+        return own_reservation.met_by(self.book.claims())
 
     def look(self, action: do.VpcIpAction, facts: VpcIpFacts) -> VpcIpFacts | None:
         """Return the facts with what the action looks at; None for an action that does not look.

@@ -137,6 +137,15 @@ class MarkUnreserved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MarkGivenUp:
+    """Say in the claim that only the book keeps its address now, and let the agent assign it once more."""
+
+    reason: VpcIpReason
+    """Of the condition Reserved."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MarkWithoutAddress:
     """Say in the claim's condition, and by Events, why it has no address; look again later."""
 
@@ -193,6 +202,7 @@ VpcIpAction = (
     | KeepAddress
     | RefuseAddress
     | MarkUnreserved
+    | MarkGivenUp
     | MarkWithoutAddress
     | MarkReleasing
     | Postpone

@@ -13,6 +13,8 @@ class VpcIpReason(Enum):
     """The VPC keeps no addresses here: nobody but this cluster knows that it is taken."""
     RESERVATION_REFUSED = "ReservationRefused"
     """The same, because the cloud has refused for another reason, which the message has."""
+    NOT_ASSIGNABLE = "ReservedNotAssignable"
+    """The VPC would keep the address also from our own Pods: the cloud assigns no reserved one."""
     QUOTA_EXCEEDED = "QuotaExceeded"
     PERMISSION_DENIED = "PermissionDenied"
     CLOUD_ERROR = "CloudError"

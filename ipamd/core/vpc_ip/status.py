@@ -172,6 +172,15 @@ def not_reserved(claim: VpcIpClaim, reason: VpcIpReason, message: str, now: floa
     return _patch(replace(claim, address=address, conditions=conditions), changes, now)
 
 
+def given_up(claim: VpcIpClaim, reason: VpcIpReason, message: str, now: float) -> dict[str, Any]:
+    """Record that only the book keeps the address now; what the agent was refused before counts no more."""
+    conditions = _set(claim, RESERVED, holds=False, reason=reason, message=message, now=now)
+    conditions = tuple(c for c in conditions if c.get("type") != ASSIGNED or claim.binding)
+    address = replace(claim.address, reservation_id="") if claim.address else None
+    after = replace(claim, address=address, conditions=conditions)
+    return _patch(after, {"address": {"reservationID": None}, "allocation": {"startedAt": None}}, now)
+
+
 def releasing(claim: VpcIpClaim, now: float) -> dict[str, Any] | None:
     """Record that a deleted claim waits, and for what; None when it says so."""
     if says_of(claim.conditions, READY, Phase.RELEASING.value, _awaited(claim)):

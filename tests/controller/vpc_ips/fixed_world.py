@@ -4,7 +4,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from ipamd.core import model, tags
+from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.kubernetes import nodes
 from ipamd.core.kubernetes.node_labels import subnet_label
 from ipamd.core.timing.deadline import Deadline
@@ -87,6 +90,20 @@ class FixedWorld:
         self.write(
             name, lambda c: status.unassigned(c, VpcIpReason.UNASSIGNED, "the Pod is gone", time.time())
         )
+
+    def try_assign(self, name: str, node: str = "node-1") -> CloudError:
+        """What the agent does when the cloud does not assign the address; return what that said."""
+        claim = self.wait_address(name)
+        assert claim.address
+        ip, eni_id = claim.address.ip, self.enis[node]
+        with pytest.raises(CloudError) as refused:
+            self.cloud.assign_named_ip(eni_id, ip, tags.address_description(claim.uid), "token", _deadline())
+        self.write(name, lambda c: status.address_in_use(c, str(refused.value), time.time()))
+        return refused.value
+
+    def lose(self, ip: str, node: str = "node-2") -> None:
+        """Somebody names the address in the console, for an ENI of another node."""
+        self.cloud.assign_named_ip(self.enis[node], ip, "", f"console {ip}", _deadline())
 
     def find_in_use(self, name: str) -> None:
         """What the agent says when the cloud does not assign the address."""

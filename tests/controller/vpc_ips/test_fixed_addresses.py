@@ -1,16 +1,19 @@
 """Fixed private addresses on a simulated cluster and region: had, kept, moved, given back."""
 
 import itertools
+import time
 
 import pytest
 
 from ipamd.core import tags
 from ipamd.core.claim.cluster_rules import ClusterRules
 from ipamd.core.claim.eipclaim import NODE_LABEL
+from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.core.model import ReservationState
+from ipamd.core.timing.deadline import Deadline
 from ipamd.core.vpc_ip import vpcip
 from ipamd.kube.resources import NODES, STATEFULSETS, VPCIPCLAIMS, VPCIPS
-from tests.controller.vpc_ips.fixed_world import SUBNET
+from tests.controller.vpc_ips.fixed_world import SUBNET, VPC
 
 
 def test_a_pod_gets_an_address_that_the_vpc_keeps(fixed):
@@ -271,6 +274,7 @@ def test_the_address_of_a_node_that_is_gone_is_unassigned_for_it(fixed):
 def test_an_address_that_is_somebody_elses_is_replaced_before_a_pod_has_had_it(fixed):
     fixed.create_pod("web-0")
     first = fixed.wait_address("web-0").address.ip
+    fixed.lose(first)
 
     fixed.find_in_use("web-0")
 
@@ -278,6 +282,7 @@ def test_an_address_that_is_somebody_elses_is_replaced_before_a_pod_has_had_it(f
         lambda: (c := fixed.claim("web-0")) and c.address and c.address.ip != first and c
     )
     assert second.refused_ips == (first,)
+    fixed.cloud.unassign_ips(fixed.enis["node-2"], [first], Deadline.after(20.0, time.monotonic))
     fixed.world.remove_pod("web-0")
     fixed.delete_claim("web-0")
     fixed.wait_gone("web-0")
@@ -289,6 +294,7 @@ def test_an_address_that_a_pod_has_had_is_never_replaced(fixed):
     fixed.create_pod("web-0")
     ip = fixed.assign("web-0")
     fixed.unassign("web-0")
+    fixed.lose(ip)
 
     fixed.find_in_use("web-0")
     fixed.create_pod("web-1")
@@ -296,6 +302,65 @@ def test_an_address_that_a_pod_has_had_is_never_replaced(fixed):
 
     assert fixed.claim("web-0").address.ip == ip
     assert fixed.condition("web-0", "Ready")["reason"] == "AddressInUse"
+
+
+class TestWhereReservedAddressesAreNotAssigned:
+    """The reservation of a claim would keep its own Pod from the address; the book goes on alone."""
+
+    @pytest.fixture
+    def fixed(self, fixed):
+        fixed.world.region.set_reservation_rules(assignable=False)
+        return fixed
+
+    @pytest.mark.parametrize("wish", [{}, {"nominated_vpc_ip": "10.0.1.77"}], ids=["any", "nominated"])
+    def test_the_reservation_is_given_up_and_the_address_stays(self, fixed, wish):
+        fixed.create_pod("web-0", **wish)
+        ip = fixed.wait_address("web-0").address.ip
+
+        refused = fixed.try_assign("web-0")
+        fixed.world.wait(lambda: fixed.claim("web-0").address.reservation_id == "")
+
+        assert refused.kind is CloudErrorKind.ADDRESS_IN_USE
+        assert fixed.assign("web-0") == ip
+        reserved = fixed.condition("web-0", "Reserved")
+        assert (reserved["status"], reserved["reason"]) == ("False", "ReservedNotAssignable")
+        assert fixed.reservations() == {}
+        fixed.world.wait(lambda: fixed.world.events("ReservationGivenUp"))
+
+    def test_the_next_claims_are_reserved_nothing(self, fixed):
+        fixed.create_pod("web-0")
+        fixed.try_assign("web-0")
+        fixed.world.wait(lambda: fixed.claim("web-0").address.reservation_id == "")
+        fixed.create_pod("web-1")
+
+        fixed.assign("web-1")
+
+        assert fixed.condition("web-1", "Reserved")["reason"] == "ReservedNotAssignable"
+        assert fixed.claim("web-1").allocation.attempt == 0
+        assert fixed.claim("web-1").address.ip != fixed.claim("web-0").address.ip
+
+    def test_an_address_that_a_pod_has_had_stays_too(self, fixed):
+        fixed.world.region.set_reservation_rules(assignable=True)
+        fixed.create_pod("web-0")
+        ip = fixed.assign("web-0")
+        fixed.unassign("web-0")
+        fixed.world.region.set_reservation_rules(assignable=False)
+
+        fixed.try_assign("web-0")
+        fixed.world.wait(lambda: fixed.claim("web-0").address.reservation_id == "")
+
+        assert fixed.assign("web-0") == ip
+
+    def test_a_crash_between_release_and_claim_costs_nothing(self, fixed):
+        fixed.create_pod("web-0")
+        address = fixed.wait_address("web-0").address
+        fixed.cloud.release_reservation(VPC, address.reservation_id)
+
+        fixed.find_in_use("web-0")
+        fixed.world.wait(lambda: fixed.claim("web-0").address.reservation_id == "")
+
+        assert fixed.assign("web-0") == address.ip
+        assert fixed.condition("web-0", "Reserved")["reason"] == "ReservationLost"
 
 
 class TestWithoutReservations:

@@ -28,7 +28,7 @@ from ipamd.core.claim.release import SETTLE
 from ipamd.core.kubernetes.annotation_names import VPC_IP_DELETE_POLICY
 from ipamd.core.model import Reservation, ReservationState
 from ipamd.core.vpc_ip import actions as do
-from ipamd.core.vpc_ip import state_machine, status, vpcip
+from ipamd.core.vpc_ip import own_reservation, state_machine, status, vpcip
 from ipamd.core.vpc_ip.facts import AddressHolder, AddressRefusal, VpcIpFacts
 from ipamd.core.vpc_ip.reason import VpcIpReason
 from ipamd.core.vpc_ip.state_machine import decide
@@ -342,12 +342,68 @@ class TestReserveAgain:
         assert "eni-9" in taken.message
 
 
+class TestOwnReservationHinders:
+    """The cloud does not assign the address, and nobody but our own reservation has it."""
+
+    IN_USE = tuple(status.address_in_use(fixed_claim(address=ADDRESS), "taken", NOW)["status"]["conditions"])
+    NOBODY = AddressHolder(place="")
+
+    def decided(self, *, reservations=(), use=NOBODY, address=ADDRESS, **known):
+        claim = fixed_claim(address=address, pod=SERVED, conditions=self.IN_USE)
+        return decided(claim, POD, line=line(claim), reservations=reservations, use=use, **known)
+
+    def test_it_is_looked_at_before_anything_is_given_up(self):
+        assert self.decided(reservations=None) == do.LookAtReservations()
+        look = do.LookAtUse(ip="10.0.3.7", subnet_id="subnet-aaaaaaaa")
+        assert self.decided(reservations=(reservation(),), use=None) == look
+
+    @pytest.mark.parametrize("place", ["", "RESERVED rsvip-1"])
+    def test_then_it_is_given_up_and_said(self, place):
+        what = self.decided(reservations=(reservation(),), use=AddressHolder(place=place))
+        assert what == do.ReleaseReservation(reservation_id="rsvip-1", vpc_id="vpc-1")
+        after = self.decided(released=frozenset({"rsvip-1"}))
+        assert isinstance(after, do.MarkGivenUp)
+        assert after.reason is VpcIpReason.NOT_ASSIGNABLE
+
+    def test_one_that_somebody_has_is_theirs(self):
+        theirs = AddressHolder(place="ENI eni-9", eni_id="eni-9")
+        assert isinstance(self.decided(reservations=(reservation(),), use=theirs), do.RefuseAddress)
+        bound = reservation(state=ReservationState.BIND)
+        assert isinstance(self.decided(reservations=(bound,), use=None), do.RefuseAddress)
+
+    def test_of_one_that_is_not_shown_nothing_is_learned(self):
+        gone = self.decided()
+        assert isinstance(gone, do.MarkGivenUp)
+        assert gone.reason is VpcIpReason.RESERVATION_LOST
+        assert isinstance(self.decided(use=AddressHolder(place="CVM ins-9")), do.RefuseAddress)
+
+    def test_an_address_of_the_book_alone_and_blind_looks_change_nothing(self):
+        assert isinstance(self.decided(address=BY_BOOK), do.RefuseAddress)
+        denied = AddressRefusal(VpcIpReason.PERMISSION_DENIED, "no")
+        assert isinstance(self.decided(reservations=None, refusal=denied), do.RefuseAddress)
+
+    def test_what_the_claim_says_afterwards_lets_the_agent_try_again_and_others_remember(self):
+        claim = fixed_claim(address=ADDRESS, pod=SERVED, conditions=self.IN_USE)
+        patch = status.given_up(claim, VpcIpReason.NOT_ASSIGNABLE, "it assigns none", NOW)["status"]
+        kinds = {one["type"]: one["reason"] for one in patch["conditions"]}
+        assert kinds == {"Reserved": "ReservedNotAssignable", "Ready": "Waiting"}
+        assert patch["phase"] == "Provisioned"
+
+        after = replace(claim, address=BY_BOOK, conditions=tuple(patch["conditions"]))
+        assert own_reservation.met_by([fixed_claim(address=ADDRESS)]) is None
+        refusal = own_reservation.met_by([fixed_claim(), after])
+        assert refusal
+        assert refusal.reason is VpcIpReason.NOT_ASSIGNABLE
+        assert own_reservation.met_by([replace(after, address=ADDRESS)]) is None
+
+
 def test_an_address_of_somebody_else_is_replaced_only_before_a_pod_has_had_it():
     in_use = tuple(status.address_in_use(fixed_claim(address=ADDRESS), "taken", NOW)["status"]["conditions"])
 
     def what(request=KEPT, **changes):
         claim = fixed_claim(request, address=ADDRESS, pod=SERVED, conditions=in_use, **changes)
-        return decided(claim, POD, line=line(claim))
+        theirs = reservation(state=ReservationState.BIND)
+        return decided(claim, POD, line=line(claim), reservations=(theirs,))
 
     assert isinstance(what(), do.RefuseAddress)
     assert what(assigned_ip="10.0.3.7") == Idle()
