@@ -184,6 +184,11 @@ class Bed:
         )
 
     @property
+    def kubeconfig(self) -> Path:
+        """For the API server from outside of the VPC; there once the controller has been started."""
+        return self.directory / "controller.kubeconfig"
+
+    @property
     def socket(self) -> Path:
         """The agent's socket."""
         return self._run_directory / "ipamd.sock"

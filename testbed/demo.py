@@ -242,6 +242,7 @@ class Demo:
         say(f"  ip netns exec {self._sandboxes['web-1'].netns} ping -c1 {bed.internet_hosts[0]}")
         say(f"  ip netns exec {bed.internet_netns} ping -c1 {web.eip}")
         say(f"  curl -s {bed.endpoints.kube}/apis/networking.tke.cloud.tencent.com/v1/eipclaims")
+        say(f"  .venv/bin/kubectl-eni --kubeconfig {bed.kubeconfig} claims")
         say("Ctrl-C goes on with the deletes.")
         try:
             signal.pause()

@@ -80,7 +80,6 @@ class IntrospectionService:
     ) -> messages.NodeStatus:
         """Say who the node is, what its pool holds and what is wrong."""
         identity, instance = self._identity, self._identity.instance()
-        terms = self._pool.terms
         return messages.NodeStatus(
             version=ipamd.__version__,
             node=identity.node,
@@ -93,12 +92,7 @@ class IntrospectionService:
             problems=self._problems.all_problems(),
             notices=self._problems.notices(),
             pool=self._pool_message(),
-            capacity={
-                name.partition("/")[2]: quantity
-                for name, quantity in capacity.resources(
-                    instance.vcpus, terms.limits, self._enis.other_public_ips
-                ).items()
-            },
+            capacity=self._capacity(instance),
             components=[self._component(sight) for sight in self._problems.components.look()],
             addresses=self._addresses() if request.addresses else (),
             exclusive_enis=self._exclusive_message(),
@@ -179,6 +173,13 @@ class IntrospectionService:
     def _unix(self, at: Boottime) -> int:
         """Return the Unix time of an instant, by what the node's wall clock says now."""
         return round(boottime.to_unix(at, now=self._shared_ledger.now(), wall=time.time()))
+
+    def _capacity(self, instance: model.Instance) -> dict[str, int]:
+        """Return what the Node offers to Pods, by the names of the resources without their prefix."""
+        offered = capacity.resources(instance.vcpus, self._pool.terms.limits, self._enis.other_public_ips)
+        if self._exclusive_pool.limit:
+            offered[capacity.DIRECT_ENI_RESOURCE] = self._exclusive_pool.limit
+        return {name.partition("/")[2]: quantity for name, quantity in offered.items()}
 
     def _pool_message(self) -> messages.Pool:
         terms = self._pool.terms

@@ -57,8 +57,18 @@ def build(
     claims = VpcIpClaimSource(client, node)
     # What is written to the API server is for people and other machines.
     announcer = VpcIpPublisher(node, claims=claims, pods=told, clock=time.time)
+
+    def zone() -> str:
+        return facts.current.instance.zone
+
     plan = AttachPlan(
-        node=node, shared_ledger=shared_ledger, claims=claims, pods=pods.source, enis=enis, pool=pool.pool
+        node=node,
+        zone=zone,
+        shared_ledger=shared_ledger,
+        claims=claims,
+        pods=pods.source,
+        enis=enis,
+        pool=pool.pool,
     )
     reconciler = FixedReconciler(
         plan,
@@ -96,7 +106,7 @@ def build(
         reconciler=reconciler,
         wait=FixedWait(
             node=node,
-            zone=lambda: facts.current.instance.zone,
+            zone=zone,
             shared_ledger=shared_ledger,
             claims=claims,
             reconciler=reconciler,

@@ -4,6 +4,7 @@ While the watches have not caught up, only what needs no claim is due: what was 
 Thread safety: any thread may call any method.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ipamd.agent.enis import NodeEnis
@@ -28,6 +29,8 @@ class AttachPlan:
     """Gathers the facts of one node and has `ipamd.core.vpc_ip.attach_plan` decide."""
 
     node: str
+    zone: Callable[[], str]
+    """Where the node is."""
     shared_ledger: SharedLedger
     claims: VpcIpClaimSource
     pods: PodSource
@@ -48,6 +51,7 @@ class AttachPlan:
         pool = self.pool.facts()
         facts = attach_plan.AttachFacts(
             node=self.node,
+            zone=self.zone(),
             ledger=self.shared_ledger.current,
             claims=claims,
             expected=frozenset(view.ref for view in views if view is not None and view.wants_sandbox),

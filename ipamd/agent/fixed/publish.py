@@ -19,6 +19,7 @@ from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.core.errors import IpamError, TryAgainError
 from ipamd.core.vpc_ip import status
 from ipamd.core.vpc_ip.attach_plan import waited_for
+from ipamd.core.vpc_ip.placement import WrongZoneError
 from ipamd.core.vpc_ip.reason import VpcIpReason
 from ipamd.core.vpc_ip.vpcipclaim import ASSIGNED, AddressBinding, VpcIpClaim
 from ipamd.kube import errors
@@ -111,14 +112,16 @@ class VpcIpPublisher:
 
     def failed(self, claim: VpcIpClaim, pod: model.PodRef, error: IpamError) -> None:
         """Tell claim and Pod why the address is not assigned; a loss is only logged."""
-        self._pods.warning(pod, "FailedAssignVpcIP", failures.told(error))
+        # Another node is no repeat.
+        said = str(error) if isinstance(error, WrongZoneError) else failures.told(error)
+        self._pods.warning(pod, "FailedAssignVpcIP", said)
         if isinstance(error, errors.KubeError):
             return
 
         def revision(current: VpcIpClaim) -> dict[str, object] | None:
             if waited_for(current, pod, self._node) or current.address != claim.address:
                 return None  # changed meanwhile: the failure is none of its present state
-            return status.assign_failed(current, reason_of(error), failures.told(error), self._clock())
+            return status.assign_failed(current, reason_of(error), said, self._clock())
 
         try:
             self._claims.revise(claim, revision)
@@ -130,4 +133,6 @@ def reason_of(error: IpamError) -> VpcIpReason:
     """Return the reason of a claim whose address could not be assigned."""
     if isinstance(error, CloudError):
         return _REASONS.get(error.kind, VpcIpReason.ASSIGN_FAILED)
+    if isinstance(error, WrongZoneError):
+        return VpcIpReason.WRONG_SUBNET
     return VpcIpReason.ASSIGN_FAILED

@@ -21,6 +21,7 @@ from ipamd.core.vpc_ip.attach_plan import (
     MakeRoom,
     PublishAssigned,
     ReclaimFixed,
+    TellMisplaced,
     UnassignFixed,
     WithdrawBinding,
 )
@@ -125,6 +126,8 @@ class FixedReconciler:
                 self._giving_back.unassign(action)
             case WithdrawBinding():
                 self._giving_back.withdraw(action.claim)
+            case TellMisplaced():
+                raise action.why
             case MakeRoom():
                 # The pool has been told; it says why there will be none.
                 why = self._pool.no_room(action.subnet_id)
@@ -135,7 +138,7 @@ class FixedReconciler:
                     )
 
     def _failed(self, action: attach_plan.Action, error: IpamError) -> None:
-        if isinstance(action, AssignFixed | MakeRoom):
+        if isinstance(action, AssignFixed | MakeRoom | TellMisplaced):
             self._announcer.failed(action.claim, attach_plan.pod_of(action.claim), error)
 
 

@@ -18,7 +18,7 @@ from ipamd.core.errors import IpamError, TryAgainError
 from ipamd.core.ledger.acquisition import Attachment, resumable
 from ipamd.core.ledger.ledger import Ledger
 from ipamd.core.timing.deadline import Deadline
-from ipamd.core.vpc_ip import attach_plan
+from ipamd.core.vpc_ip import attach_plan, placement
 from ipamd.core.vpc_ip.vpcipclaim import VpcIpClaim
 
 
@@ -70,6 +70,8 @@ class FixedWait:
             return f"the VpcIPClaims of this node, which are not known: {why}"
         waiting = attach_plan.waited_for(claim, pod, self.node)
         if not waiting and claim is not None and claim.address is not None:
+            if placement.misplaced(claim, self.node, self.zone()):
+                return f"a node in zone {claim.address.zone}, where its address {claim.address.ip} is"
             waiting = f"the cloud to assign {claim.address.ip}"
         last = self.reconciler.error(claim.uid) if claim is not None else None
         return f"{waiting} (last attempt: {last})" if last else waiting
@@ -78,24 +80,12 @@ class FixedWait:
         """Return what stands in the way until a person acts; None while waiting may help."""
         if claim is None or claim.deleting:
             return None
-        if misplaced := self._misplaced(claim):
+        if misplaced := placement.misplaced(claim, self.node, self.zone()):
             return misplaced
         if refused := attach_plan.refusal(claim):
             return TryAgainError(f"its VpcIPClaim cannot be served: {refused}")
         last = self.reconciler.error(claim.uid)
         return last if isinstance(last, CloudError) and last.kind.policy.retry_after else None
-
-    def _misplaced(self, claim: VpcIpClaim) -> IpamError | None:
-        """Return why the address can never be at this node: an ENI is in the zone of its CVM."""
-        address, zone = claim.address, self.zone()
-        if address is None or not address.zone or not zone or address.zone == zone:
-            return None
-        return TryAgainError(
-            f"its fixed address {address.ip} is in {address.subnet_id} in zone {address.zone}, and node "
-            f"{self.node} is in zone {zone}",
-            advice=f"delete the Pod, so that it is scheduled to a node in {address.zone} (tke-eni's webhook "
-            f"sees to that), or delete its VpcIPClaim {claim} to have another address",
-        )
 
 
 def _is_ready(ledger: Ledger, attachment: Attachment, ip: str) -> bool:

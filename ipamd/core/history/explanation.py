@@ -123,6 +123,8 @@ def _next(sight: PodSight, wrong: bool) -> str:  # noqa: FBT001
 
 def _next_of_running(sight: PodSight, pod: PodView, wrong: bool) -> str:  # noqa: FBT001
     if sight.address is None or not isinstance(sight.address.state, Assigned):
+        if sight.wish_problem:
+            return "nothing by itself: the Pod has to be created again, with the annotations corrected"
         waits = f"; it will wait for: {sight.pool}" if sight.pool else ""
         return f"the kubelet makes a sandbox and the runtime sends ADD, again and again{waits}"
     if sight.eni_problem:

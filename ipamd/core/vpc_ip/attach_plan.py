@@ -24,6 +24,8 @@ from ipamd.core.ledger.ledger import Ledger
 from ipamd.core.ledger.states import Address, Assigned, Cooling, Held, Occupied, Unassigning, Warm
 from ipamd.core.pool import EniCapacity
 from ipamd.core.timing.boottime import Boottime
+from ipamd.core.vpc_ip import placement
+from ipamd.core.vpc_ip.placement import WrongZoneError
 from ipamd.core.vpc_ip.reason import ADDRESS_FAILURES, VpcIpReason
 from ipamd.core.vpc_ip.vpcipclaim import ASSIGNED, PROVISIONED, AddressBinding, VpcIpClaim
 
@@ -36,6 +38,8 @@ class AttachFacts:
     """All that the decision depends on."""
 
     node: str
+    zone: str = ""
+    """Where the node is; empty while nobody knows."""
     ledger: Ledger
     claims: Mapping[str, VpcIpClaim]
     """The claims that carry this node's label, by namespace/name."""
@@ -63,6 +67,14 @@ class MakeRoom:
 
     claim: VpcIpClaim
     subnet_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TellMisplaced:
+    """Tell claim and Pod that the address cannot be at this node; no cloud call."""
+
+    claim: VpcIpClaim
+    why: WrongZoneError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +119,16 @@ class WithdrawBinding:
     claim: VpcIpClaim
 
 
-Action = AssignFixed | MakeRoom | ReclaimFixed | PublishAssigned | LetGo | UnassignFixed | WithdrawBinding
+Action = (
+    AssignFixed
+    | MakeRoom
+    | TellMisplaced
+    | ReclaimFixed
+    | PublishAssigned
+    | LetGo
+    | UnassignFixed
+    | WithdrawBinding
+)
 
 
 def decide(facts: AttachFacts) -> list[Action]:
@@ -170,11 +191,12 @@ def waited_for(claim: VpcIpClaim | None, pod: model.PodRef, node: str) -> str:
 
 
 def refusal(claim: VpcIpClaim | None) -> str:
-    """Return why the claim gets no address, or cannot have it here, until a person acts; empty if it can."""
+    """Return why the claim gets no address, or no node can have it, until a person acts; empty if one can."""
     if claim is None or _is_to_be_replaced(claim):
         return ""
     said = condition(claim.conditions, PROVISIONED if claim.address is None else ASSIGNED)
-    hopeless = said.get("reason") in {reason.value for reason in ADDRESS_FAILURES}
+    # WrongSubnet was said of one node, and the Pod may be on another one now: `placement` tells.
+    hopeless = said.get("reason") in {r.value for r in ADDRESS_FAILURES - {VpcIpReason.WRONG_SUBNET}}
     return (
         f"{said.get('reason')}: {said.get('message')}" if said.get("status") == "False" and hopeless else ""
     )
@@ -295,6 +317,9 @@ def _for_claim(facts: AttachFacts, claim: VpcIpClaim) -> Action | None:
         # Of a CVM that had this node's name, or of an ENI that was taken away: that is looked at first.
         return WithdrawBinding(claim=claim)
     if wanted and pod is not None and claim.address is not None and not _has_another(facts.ledger, pod):
+        why = placement.misplaced(claim, facts.node, facts.zone)
+        if why is not None:
+            return WithdrawBinding(claim=claim) if ours else TellMisplaced(claim=claim, why=why)
         return _assign(facts, claim, pod, claim.address.ip, claim.address.subnet_id)
     return WithdrawBinding(claim=claim) if ours else None
 

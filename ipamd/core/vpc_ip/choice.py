@@ -33,7 +33,9 @@ def subnet_of(facts: VpcIpFacts, claim: VpcIpClaim) -> Subnet | AddressRefusal:
     if not fit:
         return AddressRefusal(
             VpcIpReason.SUBNET_FULL,
-            f"no address is free in {_ids(near)}: make room, or give the node another subnet",
+            f"no address is free in {_ids(near)}: delete VpcIPClaims that nobody needs "
+            "(kubectl get vipc -A), or name another subnet of the zone: in nominated-eni-subnets, or for "
+            "the node (--pod-subnets)",
         )
     return max(fit, key=lambda subnet: (subnet.available_ips, subnet.subnet_id))
 

@@ -130,7 +130,8 @@ def _order(facts: VpcIpFacts, claim: VpcIpClaim) -> VpcIpAction:
         return Reserve(order=claim.allocation, begun=True)
     wanted = _wanted(facts, claim)
     if wanted in facts.foreign_ips:
-        return _taken(claim, wanted, facts.taken_by or "another VpcIPClaim has it")
+        other = f"another VpcIPClaim has it (kubectl get vip {wanted})"
+        return _taken(claim, wanted, facts.taken_by or other)
     entered = _entered(facts, claim)
     if entered is not None and entered.ip == wanted and entered.subnet_id:
         return _go_on(facts, claim, entered)

@@ -47,6 +47,7 @@ def test_status_counts_them_apart_from_addresses(node, given):
 
     assert shown["exclusiveEnis"]["inUse"] == 1
     assert shown["exclusiveEnis"]["limit"] == 39
+    assert int(shown["capacity"]["direct-eni"]) == 39
     assert shown["pool"]["inUse"] == 0
     assert node.pods()[given.pod["metadata"]["name"]]["exclusive"]
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ipamd.core.claim.eipclaim import READY, condition
 from tests.agent.fixed.fixed_bed import NEVER, FixedBed, ip_of
 
 pytestmark = [pytest.mark.netns, pytest.mark.scenario]
@@ -11,6 +12,10 @@ pytestmark = [pytest.mark.netns, pytest.mark.scenario]
 def node(tmp_path_factory):
     with FixedBed(tmp_path_factory.mktemp("fixed")) as bed:
         yield bed.begin("--retained-ip-hold=60s")
+
+
+def ready_reason(node, name):
+    return condition(node.read_fixed(name).conditions, READY).get("reason")
 
 
 def test_the_pod_has_the_address_of_its_claim_and_the_claim_says_where(node):
@@ -107,6 +112,14 @@ def test_an_address_of_another_zone_is_told_with_what_to_do(node):
     assert "10.9.9.9 is in" in error["msg"]
     assert "zone ap-elsewhere-1" in error["msg"]
     assert "delete the Pod" in error["details"]
+    node.eventually("the claim says so", lambda: ready_reason(node, "zone-0") == "WrongSubnet")
+    said = condition(node.read_fixed("zone-0").conditions, READY)["message"]
+    assert said.endswith("to have another address"), "it does not come by itself"
+    assert node.read_fixed("zone-0").binding is None
+    assert "a node in zone ap-elsewhere-1" in node.ctl("explain", "pod", "zone-0")["next"]
+    (finding,) = (f for f in node.ctl("check")["findings"] if f["code"] == "FixedAddress")
+    assert "zone ap-elsewhere-1" in finding["text"]
+    assert "delete the Pod" in finding["nextStep"]
     node.workloads.remove_pod("zone-0")
     node.delete_fixed("zone-0")
 

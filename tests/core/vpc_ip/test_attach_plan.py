@@ -15,6 +15,7 @@ from ipamd.core.vpc_ip.attach_plan import (
     MakeRoom,
     PublishAssigned,
     ReclaimFixed,
+    TellMisplaced,
     UnassignFixed,
     WithdrawBinding,
 )
@@ -32,9 +33,10 @@ EMPTY = ledger.Ledger()
 ON_A_NEXT = ClaimPod(uid="pod-2", node="node-a")
 
 
-def decided(current=EMPTY, *claims, expected=(POD,), enis=(ENI,), now=NOW):
+def decided(current=EMPTY, *claims, expected=(POD,), enis=(ENI,), now=NOW, zone=""):
     facts = attach_plan.AttachFacts(
         node="node-a",
+        zone=zone,
         ledger=current,
         claims={str(claim): claim for claim in claims},
         expected=frozenset(expected),
@@ -64,6 +66,25 @@ def retired():
 
 def to_eni(eni_id, claim):
     return [AssignFixed(claim=claim, pod=POD, ip=IP, eni_id=eni_id)]
+
+
+def test_an_address_of_another_zone_is_told_and_nothing_is_asked_of_the_cloud():
+    claim = vpc_ip_claim()
+
+    (told,) = decided(EMPTY, claim, enis=(), zone="ap-guangzhou-4")
+
+    assert isinstance(told, TellMisplaced)
+    assert "in zone ap-guangzhou-3, and node node-a is in zone ap-guangzhou-4" in str(told.why)
+    assert not attach_plan.demand([told], EMPTY), "no ENI is made for it"
+    assert decided(EMPTY, claim, enis=(), zone="ap-guangzhou-3") == [MakeRoom(claim=claim, subnet_id=SUBNET)]
+    begun_here = vpc_ip_claim(binding=ON_A)
+    assert decided(EMPTY, begun_here, zone="ap-guangzhou-4") == [WithdrawBinding(claim=begun_here)]
+
+
+def test_what_was_said_of_a_node_in_another_zone_stands_in_no_other_node_s_way():
+    wrong = {"type": "Assigned", "status": "False", "reason": "WrongSubnet", "message": "another zone"}
+
+    assert attach_plan.refusal(vpc_ip_claim(conditions=(wrong,))) == ""
 
 
 def test_a_pod_s_address_is_assigned_to_the_eni_of_its_subnet_with_the_least_room():
