@@ -14,11 +14,12 @@ from ipamd.agent.eips.claims import ClaimSource
 from ipamd.agent.eips.pod_annotations import PodAnnotations
 from ipamd.agent.pods.source import PodSource
 from ipamd.core import model
-from ipamd.core.claim import failures, status
+from ipamd.core.claim import status
 from ipamd.core.claim.eipclaim import BOUND, Claim, ClaimBinding, condition
 from ipamd.core.claim.reason import Reason
 from ipamd.core.eip.binding_plan import waited_for
 from ipamd.core.errors import IpamError, TryAgainError
+from ipamd.core.failure_meanings import failures
 from ipamd.core.kubernetes.annotation_names import EIP_ID
 from ipamd.kube import errors
 from ipamd.kube.events import EventRecorder

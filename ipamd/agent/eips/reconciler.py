@@ -10,10 +10,10 @@ from ipamd.agent.eips.executor import BindingExecutor, subject_of
 from ipamd.agent.eips.plan import BindingPlan
 from ipamd.agent.eips.publish import ClaimPublisher
 from ipamd.agent.shared_ledger import SharedLedger
-from ipamd.core.claim import failures
 from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.core.eip import binding_plan
 from ipamd.core.errors import IpamError
+from ipamd.core.failure_meanings import failures
 from ipamd.kube.errors import KubeError
 from ipamd.runtime.due_actions import DueActions, Work
 from ipamd.runtime.metric import Metric, gauge

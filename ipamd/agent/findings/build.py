@@ -11,10 +11,10 @@ from ipamd.agent.findings.ways import WayFindings
 from ipamd.agent.parts import NodeParts
 from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.cloud_errors.kind import CloudErrorKind
+from ipamd.core.failure_meanings.fixed_findings import of_fixed
+from ipamd.core.failure_meanings.refusal_findings import of_refusal
 from ipamd.core.findings.codes import FindingCode
-from ipamd.core.findings.refusals import of_refusal
 from ipamd.core.timing.deadline import Deadline
-from ipamd.core.vpc_ip.fixed_findings import of_fixed
 from ipamd.kube.resources import NODES
 from ipamd.net.model import PodEgress
 

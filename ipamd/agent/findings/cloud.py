@@ -12,12 +12,12 @@ from ipamd.agent.enis import NodeEnis
 from ipamd.agent.pool.obstacle import NodeDisabledError, NodeFullError
 from ipamd.agent.pool.pool import Pool
 from ipamd.agent.shared_ledger import SharedLedger
-from ipamd.core.claim.claim_findings import of_claim
 from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.errors import IpamError
+from ipamd.core.failure_meanings.claim_findings import of_claim
+from ipamd.core.failure_meanings.refusal_findings import of_refusal, one_for_each_action
 from ipamd.core.findings.codes import FindingCode
 from ipamd.core.findings.finding import Finding
-from ipamd.core.findings.refusals import of_refusal, one_for_each_action
 from ipamd.core.ledger.states import Address, Assigned, BindStage
 from ipamd.core.model import PodRef
 

@@ -7,16 +7,14 @@ Thread safety: any thread may call any method.
 
 import logging
 from collections.abc import Callable
-from typing import Final
 
 from ipamd.agent.eips.publish import ClaimPublisher
 from ipamd.agent.fixed.claims import VpcIpClaimSource
 from ipamd.core import model
-from ipamd.core.claim import failures
 from ipamd.core.claim.eipclaim import condition
 from ipamd.core.cloud_errors.error import CloudError
-from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.core.errors import IpamError, TryAgainError
+from ipamd.core.failure_meanings import failures
 from ipamd.core.vpc_ip import status
 from ipamd.core.vpc_ip.attach_plan import waited_for
 from ipamd.core.vpc_ip.placement import WrongZoneError
@@ -25,12 +23,6 @@ from ipamd.core.vpc_ip.vpcipclaim import ASSIGNED, AddressBinding, VpcIpClaim
 from ipamd.kube import errors
 
 log = logging.getLogger(__name__)
-
-_REASONS: Final = {
-    CloudErrorKind.ADDRESS_IN_USE: VpcIpReason.ADDRESS_IN_USE,
-    CloudErrorKind.PERMISSION: VpcIpReason.PERMISSION_DENIED,
-    CloudErrorKind.QUOTA: VpcIpReason.QUOTA_EXCEEDED,
-}
 
 
 class VpcIpPublisher:
@@ -121,18 +113,9 @@ class VpcIpPublisher:
         def revision(current: VpcIpClaim) -> dict[str, object] | None:
             if waited_for(current, pod, self._node) or current.address != claim.address:
                 return None  # changed meanwhile: the failure is none of its present state
-            return status.assign_failed(current, reason_of(error), said, self._clock())
+            return status.assign_failed(current, failures.assign_reason(error), said, self._clock())
 
         try:
             self._claims.revise(claim, revision)
         except errors.KubeError as e:
             log.warning("VpcIPClaim %s does not say why its address is not assigned: %s", claim, e)
-
-
-def reason_of(error: IpamError) -> VpcIpReason:
-    """Return the reason of a claim whose address could not be assigned."""
-    if isinstance(error, CloudError):
-        return _REASONS.get(error.kind, VpcIpReason.ASSIGN_FAILED)
-    if isinstance(error, WrongZoneError):
-        return VpcIpReason.WRONG_SUBNET
-    return VpcIpReason.ASSIGN_FAILED

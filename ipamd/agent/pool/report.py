@@ -6,8 +6,8 @@ from ipamd.agent.pool.freeze import PoolFreeze
 from ipamd.agent.pool.obstacle import MEANT, NodeDisabledError, NodeFullError
 from ipamd.agent.pool.pool import Pool
 from ipamd.core import pool as rules
-from ipamd.core.claim import failures
 from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.failure_meanings import failures
 from ipamd.core.kubernetes.node_condition import NodeProblem, NodeReason, Weight
 from ipamd.runtime.metric import Metric, gauge
 

@@ -14,8 +14,8 @@ from typing import Final
 from ipamd.agent.enis import NodeEnis
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.core import model
-from ipamd.core.claim import failures
 from ipamd.core.errors import IpamError
+from ipamd.core.failure_meanings import failures
 from ipamd.core.kubernetes.node_condition import NodeProblem, Weight
 from ipamd.core.security_groups import AssociateGroups, DisassociateGroups, next_step
 from ipamd.core.timing.backoff import Backoff

@@ -10,7 +10,7 @@ import logging
 from typing import Final
 
 from ipamd.controller.claims.ports import Ports
-from ipamd.core.claim import change_status, failures
+from ipamd.core.claim import change_status
 from ipamd.core.claim.actions import CarryAttributes, ChangeEip, FinishChange, RefuseChange
 from ipamd.core.claim.eip_change import SetBandwidth
 from ipamd.core.claim.eipclaim import UP_TO_DATE, Claim, condition
@@ -18,6 +18,7 @@ from ipamd.core.claim.reason import Reason
 from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.core.cloud_errors.policy import Outcome
+from ipamd.core.failure_meanings import failures
 from ipamd.kube import errors
 from ipamd.runtime.reconcile import Result
 
@@ -157,7 +158,7 @@ class EipChanges:
             message = f"{error}; the EIP stays as it is until the claim is edited"
             return self.refuse(claim, RefuseChange(message=message))
         self._say_refused(claim, failures.told(error), for_good=False)
-        pause = max(_LEAST_PAUSE, failures.meaning_of(error).pause)
+        pause = max(_LEAST_PAUSE, failures.of_order(error).pause)
         return Result(requeue_after=pause, failed=True)
 
     def _say_refused(self, claim: Claim, message: str, *, for_good: bool) -> None:

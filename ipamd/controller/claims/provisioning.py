@@ -16,13 +16,14 @@ from ipamd.controller.account.account_type import AccountChecks
 from ipamd.controller.claims.ports import Ports
 from ipamd.core import tags
 from ipamd.core.annotations.eip_attributes import BY_CVM
-from ipamd.core.claim import failures, status
+from ipamd.core.claim import status
 from ipamd.core.claim.actions import Allocate
 from ipamd.core.claim.eipclaim import PROVISIONED, Claim, condition
 from ipamd.core.claim.reason import Reason
 from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.core.eip.tagging import Tagging
+from ipamd.core.failure_meanings import failures
 from ipamd.core.model import EipOrder
 from ipamd.runtime.reconcile import Result
 
@@ -117,7 +118,7 @@ class Provisioning:
         return Result(requeue_after=_SOON)
 
     def _refused(self, claim: Claim, action: Allocate, error: CloudError) -> Result:
-        meaning = failures.meaning_of(error)
+        meaning = failures.of_order(error)
         known = condition(claim.conditions, PROVISIONED).get("reason") == meaning.reason.value
         log.log(logging.DEBUG if known else logging.WARNING, "claim %s gets no EIP: %s", claim, error)
         # An earlier call of the attempt may have been carried out although this one was refused.

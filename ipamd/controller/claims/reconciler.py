@@ -15,11 +15,12 @@ from ipamd.controller.claims.executor import Executor
 from ipamd.controller.claims.live_reader import LiveReader
 from ipamd.controller.claims.ports import Ports
 from ipamd.core.claim import actions as do
-from ipamd.core.claim import failures, provision, state_machine, status, warnings
+from ipamd.core.claim import provision, state_machine, status, warnings
 from ipamd.core.claim.cluster_rules import ClusterRules
 from ipamd.core.claim.eipclaim import Claim
 from ipamd.core.claim.facts import ClaimFacts, PodRelation, relation_of
 from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.failure_meanings import failures
 from ipamd.kube import errors
 from ipamd.kube.leases import NotLeaderError
 from ipamd.kube.watch import Key
@@ -199,7 +200,7 @@ class ClaimReconciler:
         """Say in a claim that waits for its EIP that the cloud does not let itself be asked."""
         if claim.address is not None or claim.deleting:
             return
-        reason = failures.meaning_of(error).reason
+        reason = failures.of_order(error).reason
         patch = status.not_provisioned(
             claim, reason, failures.told(error), self._ports.clock(), certain=False
         )

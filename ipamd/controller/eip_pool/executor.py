@@ -14,11 +14,11 @@ from ipamd.controller.claims.live_reader import LiveReader
 from ipamd.controller.claims.ports import Ports
 from ipamd.controller.eip_pool.writer import PoolWriter
 from ipamd.core import tags
-from ipamd.core.claim import failures
 from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.eip_pool import plan, status
 from ipamd.core.eip_pool.eippool import EipPool
 from ipamd.core.eip_pool.plan import PoolAction
+from ipamd.core.failure_meanings import failures
 from ipamd.runtime.reconcile import Result
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class EipPoolExecutor:
             )
         except CloudError as e:
             # An earlier sending of the attempt may have been carried out although this one was refused.
-            certain = failures.meaning_of(e).refused and not action.begun
+            certain = failures.of_order(e).refused and not action.begun
             if certain or failures.spends_token(e):
                 self._writer.write_status(pool, status.end_order(pool))
             raise

@@ -17,13 +17,13 @@ from ipamd.controller.claims.ports import Ports
 from ipamd.controller.eip_pool.eip_times import EipTimes
 from ipamd.controller.eip_pool.executor import EipPoolExecutor
 from ipamd.controller.eip_pool.writer import PoolWriter
-from ipamd.core.claim import failures
 from ipamd.core.claim.actions import Choose
 from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.eip_pool import plan, status
 from ipamd.core.eip_pool.eippool import EipPool
 from ipamd.core.eip_pool.plan import EipPoolFacts
 from ipamd.core.eip_pool.status import PoolEipState, PoolReason, PoolSight
+from ipamd.core.failure_meanings import failures
 from ipamd.core.model import AcceptedOrder, Eip
 from ipamd.kube import errors
 from ipamd.kube.watch import Key
@@ -92,7 +92,7 @@ class PoolReconciler:
         try:
             result = self._executor.execute(pool, action)
         except CloudError as e:
-            refusal = failures.meaning_of(e).reason.value, failures.told(e)
+            refusal = failures.of_order(e).reason.value, failures.told(e)
             self._tell(pool.name, dataclasses.replace(sight, refusal=refusal))
             raise
         if result is not None and not isinstance(action, plan.LetPoolGo):

@@ -13,9 +13,8 @@ from typing import Protocol
 from ipamd.controller.claims.live_reader import LiveReader
 from ipamd.core import model, tags
 from ipamd.core.claim.facts import LivePod, NodeState
-from ipamd.core.claim.failures import told
 from ipamd.core.cloud_errors.error import CloudError
-from ipamd.core.cloud_errors.kind import CloudErrorKind
+from ipamd.core.failure_meanings.failures import reservation_refusal
 from ipamd.core.kubernetes import pods
 from ipamd.core.kubernetes.node_labels import labelled_subnets
 from ipamd.core.kubernetes.owners import Workload
@@ -23,8 +22,7 @@ from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.timing.deadline import Deadline
 from ipamd.core.vpc_ip import choice, vpcip, vpcipclaim
 from ipamd.core.vpc_ip.actions import LookAtUse
-from ipamd.core.vpc_ip.facts import AddressHolder, AddressRefusal, VpcIpFacts
-from ipamd.core.vpc_ip.reason import VpcIpReason
+from ipamd.core.vpc_ip.facts import AddressHolder, VpcIpFacts
 from ipamd.core.vpc_ip.vpcip import VpcIp
 from ipamd.core.vpc_ip.vpcipclaim import VpcIpClaim
 from ipamd.kube import errors
@@ -38,16 +36,6 @@ _AT_ONCE = 100
 _MOST_LOOKS = 10
 """Questions until a subnet counts as full."""
 _NOBODY = AddressHolder(place="")
-
-_REFUSALS = {
-    CloudErrorKind.NOT_OFFERED: VpcIpReason.NOT_SUPPORTED,
-    CloudErrorKind.PERMISSION: VpcIpReason.PERMISSION_DENIED,
-    CloudErrorKind.QUOTA: VpcIpReason.QUOTA_EXCEEDED,
-    CloudErrorKind.INVALID: VpcIpReason.RESERVATION_REFUSED,
-    CloudErrorKind.MONEY: VpcIpReason.RESERVATION_REFUSED,
-    CloudErrorKind.TAGS: VpcIpReason.RESERVATION_REFUSED,
-}
-"""What the VPC refuses for certain: the cluster's own book takes its place."""
 
 
 class AddressCloud(Protocol):
@@ -80,14 +68,6 @@ class AddressCloud(Protocol):
 
     def describe_eni(self, eni_id: str, deadline: Deadline | None = None) -> model.Eni | None:
         """Return one ENI, None when there is none."""
-
-
-def refusal_of(error: CloudError) -> AddressRefusal | None:
-    """Return what a failed call means for the reservation; None when it means nothing for certain."""
-    reason = _REFUSALS.get(error.kind)
-    if reason is VpcIpReason.NOT_SUPPORTED:  # advice is for what can be mended
-        return AddressRefusal(reason, f"region or account do not offer it: {error.message}")
-    return AddressRefusal(reason, told(error)) if reason else None
 
 
 class VpcIpLiveReader:
@@ -131,7 +111,7 @@ class VpcIpLiveReader:
         try:
             return self._cloud.describe_reservations(tags={tags.CLUSTER_ID: self._cluster_id})
         except CloudError as e:
-            if refusal_of(e) is None:
+            if reservation_refusal(e) is None:
                 raise
             log.debug("reservations cannot be listed: %s", e)
             return None
@@ -152,7 +132,7 @@ class VpcIpLiveReader:
             if _records_another(claim, found):
                 found += self.at_recorded(claim)
         except CloudError as e:
-            refusal = refusal_of(e)
+            refusal = reservation_refusal(e)
             if refusal is None:
                 raise
             return replace(facts, refusal=refusal)

@@ -13,8 +13,8 @@ from ipamd.controller.vpc_ips.sight import VpcIpSight
 from ipamd.controller.vpc_ips.teller import VpcIpTeller
 from ipamd.controller.vpc_ips.writer import VpcIpWriter
 from ipamd.core.claim import actions as shared
-from ipamd.core.claim import failures
 from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.failure_meanings import failures
 from ipamd.core.vpc_ip import actions as do
 from ipamd.core.vpc_ip import state_machine, warnings
 from ipamd.core.vpc_ip.facts import VpcIpFacts

@@ -10,13 +10,12 @@ from dataclasses import replace
 from typing import Protocol
 
 from ipamd.controller.claims.ports import Ports
-from ipamd.controller.vpc_ips.live_reader import refusal_of
 from ipamd.controller.vpc_ips.teller import VpcIpTeller
 from ipamd.controller.vpc_ips.writer import VpcIpWriter
 from ipamd.core import model, tags
-from ipamd.core.claim import failures
 from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.cloud_errors.kind import CloudErrorKind
+from ipamd.core.failure_meanings import failures
 from ipamd.core.timing.deadline import Deadline
 from ipamd.core.vpc_ip import actions as do
 from ipamd.core.vpc_ip import status
@@ -125,7 +124,7 @@ class Reservations:
 
     def _refused(self, error: CloudError, claim: VpcIpClaim, facts: VpcIpFacts) -> VpcIpFacts:
         """Return what a failed order means; only one that is certain is forgotten."""
-        order, refusal = claim.allocation, refusal_of(error)
+        order, refusal = claim.allocation, failures.reservation_refusal(error)
         in_use = error.kind is CloudErrorKind.ADDRESS_IN_USE
         full = error.kind is CloudErrorKind.SUBNET_FULL
         if refusal is None and not in_use and not full and not failures.spends_token(error):

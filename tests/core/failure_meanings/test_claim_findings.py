@@ -2,7 +2,7 @@
 
 import pytest
 
-from ipamd.core.claim.claim_findings import of_claim
+from ipamd.core.failure_meanings.claim_findings import of_claim
 from ipamd.core.findings.codes import FindingCode
 from tests.testkit.claims import claim
 

@@ -2,11 +2,12 @@
 
 import pytest
 
-from ipamd.core.claim import failures
 from ipamd.core.claim.reason import FAILURES, Reason
 from ipamd.core.cloud_errors.codes import cloud_error
 from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.core.errors import TryAgainError
+from ipamd.core.failure_meanings import failures
+from ipamd.core.failure_meanings.by_kind import BY_KIND
 
 REFUSALS = {
     CloudErrorKind.QUOTA,
@@ -50,23 +51,23 @@ def test_one_that_a_repeat_may_mend_has_not(code):
 
 @pytest.mark.parametrize("code", ["AuthFailure.SignatureExpire", "AuthFailure.SecretIdNotFound"])
 def test_a_refusal_of_who_asks_does_not_say_that_no_eip_was_made(code):
-    assert not failures.meaning_of(cloud_error("AllocateAddresses", code, "no")).refused
+    assert not failures.of_order(cloud_error("AllocateAddresses", code, "no")).refused
 
 
 @pytest.mark.parametrize("kind", sorted(REFUSALS, key=str))
 def test_a_refused_order_is_known_to_have_come_to_nothing(kind):
-    assert failures.meaning(kind).refused
+    assert BY_KIND[kind].order.refused
 
 
 @pytest.mark.parametrize("kind", sorted(set(CloudErrorKind) - REFUSALS, key=str))
 def test_a_failure_that_may_pass_does_not_say_that_the_order_was_refused(kind):
-    assert not failures.meaning(kind).refused
+    assert not BY_KIND[kind].order.refused
 
 
 @pytest.mark.parametrize("kind", [kind for kind in CloudErrorKind if kind.policy.needs_operator])
 def test_what_only_a_person_mends_is_a_failure_of_the_claim(kind):
-    """A kind that stands in none of the tables would say CloudError and be tried again for ever."""
-    order = failures.meaning(kind)
+    """One that said CloudError would be tried again for ever."""
+    order = BY_KIND[kind].order
 
     assert order.reason in FAILURES
     assert order.pause > 0

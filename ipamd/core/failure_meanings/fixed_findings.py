@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.errors import IpamError, TryAgainError
+from ipamd.core.failure_meanings.refusal_findings import of_refusal
 from ipamd.core.findings.codes import FindingCode
 from ipamd.core.findings.finding import Finding
-from ipamd.core.findings.refusals import of_refusal
 from ipamd.core.vpc_ip.attach_plan import refusal
 from ipamd.core.vpc_ip.vpcipclaim import VpcIpClaim
 

@@ -1,22 +1,14 @@
 """What the cloud refuses, as findings: one for each cause, whoever met with it. Pure."""
 
-from collections.abc import Mapping
 from typing import Final
 
 from ipamd.core.cloud_errors.error import CloudError
-from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.core.errors import IpamError
+from ipamd.core.failure_meanings.by_kind import BY_KIND
 from ipamd.core.findings.codes import FindingCode
 from ipamd.core.findings.finding import Finding
 
 _EIP_ACTIONS: Final = ("AllocateAddresses",)
-_CODES: Final[Mapping[CloudErrorKind, FindingCode]] = {
-    CloudErrorKind.PERMISSION: FindingCode.CAM_DENIED,
-    CloudErrorKind.MONEY: FindingCode.ARREARS,
-    CloudErrorKind.SUBNET_FULL: FindingCode.SUBNET_FULL,
-    CloudErrorKind.CREDENTIALS: FindingCode.CREDENTIALS_REFUSED,
-    CloudErrorKind.UNKNOWN_OUTCOME: FindingCode.CLOUD_AWAY,
-}
 
 
 def of_refusal(error: IpamError, what: str, pod: str = "") -> Finding:
@@ -37,9 +29,8 @@ def of_refusal(error: IpamError, what: str, pod: str = "") -> Finding:
 
 
 def _code(error: CloudError) -> FindingCode:
-    if error.kind is CloudErrorKind.QUOTA:
-        return FindingCode.EIP_QUOTA if error.action in _EIP_ACTIONS else FindingCode.CVM_LIMIT
-    return _CODES.get(error.kind, FindingCode.CLOUD_REFUSES)
+    meaning = BY_KIND[error.kind]
+    return meaning.order.finding if error.action in _EIP_ACTIONS else meaning.finding
 
 
 def one_for_each_action(findings: list[Finding]) -> list[Finding]:

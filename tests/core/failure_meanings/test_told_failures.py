@@ -4,12 +4,13 @@ import re
 
 import pytest
 
-from ipamd.core.claim import failures, status
+from ipamd.core.claim import status
 from ipamd.core.claim.eipclaim import BOUND, PROVISIONED, condition
 from ipamd.core.claim.reason import Reason
 from ipamd.core.cloud_errors import codes
 from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.core.errors import TryAgainError
+from ipamd.core.failure_meanings import failures
 from ipamd.core.kubernetes import node_condition
 from ipamd.core.kubernetes.node_condition import NodeProblem, Weight
 from tests.testkit.claims import claim

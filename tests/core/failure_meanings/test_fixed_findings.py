@@ -2,8 +2,8 @@
 
 from ipamd.core.cloud_errors.codes import cloud_error
 from ipamd.core.errors import IpamError, TryAgainError
+from ipamd.core.failure_meanings.fixed_findings import of_fixed
 from ipamd.core.findings.codes import FindingCode
-from ipamd.core.vpc_ip.fixed_findings import of_fixed
 from tests.testkit.vpc_ip_claims import UID, told_claim, vpc_ip_claim
 
 FULL = {"type": "Provisioned", "status": "False", "reason": "SubnetFull", "message": "no address is left."}

@@ -4,8 +4,8 @@ import pytest
 
 from ipamd.core.cloud_errors.codes import cloud_error
 from ipamd.core.errors import TryAgainError
+from ipamd.core.failure_meanings.refusal_findings import of_refusal, one_for_each_action
 from ipamd.core.findings.codes import FindingCode
-from ipamd.core.findings.refusals import of_refusal, one_for_each_action
 
 POD = "default/web-0"
 

@@ -6,17 +6,21 @@ from typing import Any, Final
 from ipamd.core.claim import eipclaim
 from ipamd.core.claim.eipclaim import Claim
 from ipamd.core.claim.reason import FAILURES, Reason
+from ipamd.core.failure_meanings.by_code import BY_CODE
+from ipamd.core.failure_meanings.by_kind import BY_KIND
 from ipamd.core.findings.codes import FindingCode
 from ipamd.core.findings.finding import Finding
 
+_ORDERS: Final = (
+    *(meaning.order for meaning in BY_KIND.values()),
+    *(meaning.order for meaning in BY_CODE.values() if meaning.order),
+)
 _CODES: Final[Mapping[str, FindingCode]] = {
-    Reason.QUOTA_EXCEEDED.value: FindingCode.EIP_QUOTA,
-    Reason.PERMISSION_DENIED.value: FindingCode.CAM_DENIED,
-    Reason.NO_MONEY.value: FindingCode.ARREARS,
-    Reason.EIP_IN_ARREARS.value: FindingCode.ARREARS,
-    Reason.CREDENTIALS_REFUSED.value: FindingCode.CREDENTIALS_REFUSED,
-    Reason.CLOCK_WRONG.value: FindingCode.CLOCK_WRONG,
-}
+    order.reason.value: order.finding
+    for order in _ORDERS
+    if order.reason in FAILURES and order.finding is not FindingCode.CLOUD_REFUSES
+} | {Reason.EIP_IN_ARREARS.value: FindingCode.ARREARS}
+"""Where it is more than that the claim has failed."""
 _FAILED: Final = frozenset(reason.value for reason in FAILURES)
 
 

@@ -1,0 +1,1 @@
+"""What failed calls of the cloud mean for claims, nodes and operators. Pure."""
