@@ -25,7 +25,6 @@ from ipamd.cloud.tencent import TencentCloud
 from ipamd.core.kubernetes import capacity
 from ipamd.core.ledger.states import Assigned, Occupied
 from ipamd.core.node_config.state import NodeEniState
-from ipamd.core.pool import Targets
 from ipamd.runtime.metric import Metric
 from ipamd.runtime.service import Service
 from ipamd.store.database import Database
@@ -162,16 +161,13 @@ def _terms(settings: AgentSettings, facts: LiveFacts, config: NodeConfig, foreig
     """Return what the pool has to keep to on a CVM with so many ENIs of others."""
     limits, chosen = facts.current.limits, config.current
     own = replace(limits, enis=max(1, limits.enis - foreign))
-    targets = Targets(
-        min_warm=chosen.min_warm,
-        max_warm=chosen.max_warm,
-        desired=chosen.desired,
-        release_interval=settings.targets.release_interval,
-        quick_release=settings.targets.quick_release,
+    targets = replace(
+        settings.targets, min_warm=chosen.min_warm, max_warm=chosen.max_warm, desired=chosen.desired
     )
+    nothing = replace(settings.targets, min_warm=0, max_warm=0, quick_release=True)
     return PoolTerms(
         limits=chosen.within(own),
-        targets=Targets(min_warm=0, max_warm=0, quick_release=True) if chosen.disabled else targets,
+        targets=nothing if chosen.disabled else targets,
         cooldown=settings.ip_cooldown,
         disabled_by=chosen.source("disabled") if chosen.disabled else "",
     )
