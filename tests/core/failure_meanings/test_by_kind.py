@@ -53,6 +53,12 @@ def test_an_order_is_told_with_the_reason_that_somebody_has_to_mend():
     }
 
 
+def test_an_order_is_known_to_have_come_to_nothing_only_where_the_cloud_has_judged_it():
+    refused = {kind for kind in K if BY_KIND[kind].order.refused}
+
+    assert refused == {K.QUOTA, K.TAGS, K.PERMISSION, K.MONEY, K.INVALID}
+
+
 def test_a_bind_is():
     assert having(lambda row: row.bind) == {
         K.QUOTA: Reason.QUOTA_EXCEEDED,

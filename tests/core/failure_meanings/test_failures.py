@@ -9,14 +9,6 @@ from ipamd.core.errors import TryAgainError
 from ipamd.core.failure_meanings import failures
 from ipamd.core.failure_meanings.by_kind import BY_KIND
 
-REFUSALS = {
-    CloudErrorKind.QUOTA,
-    CloudErrorKind.TAGS,
-    CloudErrorKind.PERMISSION,
-    CloudErrorKind.MONEY,
-    CloudErrorKind.INVALID,
-}
-
 
 def bind(code):
     return failures.bind_reason(cloud_error("AssociateAddress", code, "no"))
@@ -52,16 +44,6 @@ def test_one_that_a_repeat_may_mend_has_not(code):
 @pytest.mark.parametrize("code", ["AuthFailure.SignatureExpire", "AuthFailure.SecretIdNotFound"])
 def test_a_refusal_of_who_asks_does_not_say_that_no_eip_was_made(code):
     assert not failures.of_order(cloud_error("AllocateAddresses", code, "no")).refused
-
-
-@pytest.mark.parametrize("kind", sorted(REFUSALS, key=str))
-def test_a_refused_order_is_known_to_have_come_to_nothing(kind):
-    assert BY_KIND[kind].order.refused
-
-
-@pytest.mark.parametrize("kind", sorted(set(CloudErrorKind) - REFUSALS, key=str))
-def test_a_failure_that_may_pass_does_not_say_that_the_order_was_refused(kind):
-    assert not BY_KIND[kind].order.refused
 
 
 @pytest.mark.parametrize("kind", [kind for kind in CloudErrorKind if kind.policy.needs_operator])
