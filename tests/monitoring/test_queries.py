@@ -8,9 +8,11 @@ import urllib.request
 import pytest
 
 from ipamd.controller.admission.registration import NAME
+from ipamd.core.claim.eipclaim import Phase
 from ipamd.core.claim.reason import Reason
 from ipamd.core.claim.waits import ClaimStep
 from ipamd.core.cloud_errors.kind import CloudErrorKind
+from ipamd.core.vpc_ip.reason import VpcIpReason
 from ipamd.kube.resources import EIPPOOLS
 from testbed.bed import Bed
 from tests.controller.process import free_address
@@ -24,6 +26,8 @@ REGION = {
     "instances": [{"instance_type": "S5.LARGE8", "public_ip": True}],
     # One EIP, so that the second Pod waits for its own.
     "quotas": {"total_eips": 1, "daily_eip_applications": 20},
+    # So that a fixed address is kept by the book alone, and says why.
+    "account": {"reserves_ips": False},
 }
 
 pytestmark = [pytest.mark.netns, pytest.mark.scenario]
@@ -80,6 +84,9 @@ def exposed(tmp_path_factory):
         bed.wait_until_ready()
         assert bed.add_pod("web-0", annotations={"eip-attributes": ""}, eip=True)[1].exit_code == 0
         assert bed.add_pod("web-1", annotations={"eip-attributes": ""}, eip=True)[1].exit_code != 0
+        fixed = {"vpc-ip-claim-delete-policy": "Never"}
+        assert bed.add_pod("db-0", annotations={**fixed, "nominated-vpc-ip": "192.0.2.7"})[1].exit_code != 0
+        bed.add_pod("db-1", annotations=fixed)
         subprocess.run(["ip", "-n", bed.node.netns, "rule", "del", "priority", "512"], check=True)
         complete = (
             "tke_eni_repairs_by_code_total{",
@@ -93,6 +100,8 @@ def exposed(tmp_path_factory):
             'egress{by="eip"} 1.0',
             "quota_limit",
             "eip_pool_problem{",
+            "vpc_ip_claims_not_ready_seconds{",
+            "vpc_ip_claims_not_reserved_by_reason{",
         )
         bed.wait_until(
             "all of the controller", lambda: all(line in of_controller(address) for line in needed)
@@ -120,7 +129,7 @@ def test_a_query_of_what_nobody_exposes_is_found_out(exposed):
 
 KNOWN = {
     "kind": {kind.name.lower() for kind in CloudErrorKind},
-    "reason": {reason.value for reason in Reason},
+    "reason": {reason.value for reason in (*Reason, *VpcIpReason, Phase.RELEASING)},
     "state": {"warm", "assigned", "occupied", "held", "cooling", "unbinding", "unassigning", "quarantined"},
     "step": {step.value for step in ClaimStep},
     "severity": {"error", "warning", "info"},

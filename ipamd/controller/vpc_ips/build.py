@@ -11,6 +11,7 @@ from ipamd.controller.claims.ports import Ports
 from ipamd.controller.options import ControllerSettings
 from ipamd.controller.tempo import ReplicaPace
 from ipamd.controller.vpc_ips.address_book import AddressBook
+from ipamd.controller.vpc_ips.address_waits import AddressWaits
 from ipamd.controller.vpc_ips.executor import VpcIpExecutor
 from ipamd.controller.vpc_ips.live_reader import VpcIpLiveReader
 from ipamd.controller.vpc_ips.pauses import Pauses
@@ -89,9 +90,10 @@ def build(
             queue.add(key)
 
     resync = Loop("vpc-ip-resync", look_at_all, policy=Survive(), pace=LoopPace(period=settings.resync))
+    waits = AddressWaits(tempo.steady)
     return VpcIpWork(
         watch=Service(
-            name="VpcIPClaims", start=book.start, stop=ended(book.stop), metrics=lambda: _metrics(book)
+            name="VpcIPClaims", start=book.start, stop=ended(book.stop), metrics=lambda: _metrics(book, waits)
         ),
         while_leading=(
             Service(name="VpcIPClaim workers", start=workers.start, stop=workers.stop),
@@ -122,7 +124,7 @@ class _LineNotice:
         )
 
 
-def _metrics(book: AddressBook) -> Iterator[Metric]:
+def _metrics(book: AddressBook, waits: AddressWaits) -> Iterator[Metric]:
     """Yield what the copies hold."""
     claims = book.claims()
     phases = Counter(map(status.phase_of, claims))
@@ -137,3 +139,4 @@ def _metrics(book: AddressBook) -> Iterator[Metric]:
         "VpcIPClaims whose address the VPC does not keep from others.",
         sum(1 for claim in claims if claim.address and not claim.address.reservation_id),
     )
+    yield from waits.metrics(claims)
