@@ -14,6 +14,7 @@ from ipamd.core.failure_meanings.by_code import BY_CODE
 from ipamd.core.failure_meanings.by_kind import BY_KIND
 from ipamd.core.failure_meanings.meaning import KindMeaning, OrderMeaning
 from ipamd.core.kubernetes.node_condition import NodeReason
+from ipamd.core.vpc_ip.placement import WrongZoneError
 from ipamd.core.vpc_ip.reason import VpcIpReason
 
 K = CloudErrorKind
@@ -115,6 +116,7 @@ def test_what_is_no_answer_of_the_cloud_has_its_own():
 
     assert failures.node_reason(failure) is NodeReason.NO_ADDRESSES
     assert failures.assign_reason(failure) is VpcIpReason.ASSIGN_FAILED
+    assert failures.assign_reason(WrongZoneError("another zone")) is VpcIpReason.WRONG_SUBNET
 
 
 @pytest.mark.parametrize("kind", K)
