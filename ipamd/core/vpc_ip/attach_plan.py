@@ -24,7 +24,7 @@ from ipamd.core.ledger.ledger import Ledger
 from ipamd.core.ledger.states import Address, Assigned, Cooling, Held, Occupied, Unassigning, Warm
 from ipamd.core.pool import EniCapacity
 from ipamd.core.timing.boottime import Boottime
-from ipamd.core.vpc_ip import placement
+from ipamd.core.vpc_ip import placement, replacement
 from ipamd.core.vpc_ip.placement import WrongZoneError
 from ipamd.core.vpc_ip.reason import ADDRESS_FAILURES, VpcIpReason
 from ipamd.core.vpc_ip.vpcipclaim import ASSIGNED, PROVISIONED, AddressBinding, VpcIpClaim
@@ -185,14 +185,14 @@ def waited_for(claim: VpcIpClaim | None, pod: model.PodRef, node: str) -> str:
         return f"the controller to move its VpcIPClaim from node {claim.node}"
     if claim.binding is not None and claim.binding.node != node:
         return f"the agent of node {claim.binding.node} to give back {claim.address.ip}"
-    if _is_to_be_replaced(claim):
+    if replacement.is_due(claim):
         return f"the controller to choose another address than {claim.address.ip}, which somebody else has"
     return ""
 
 
 def refusal(claim: VpcIpClaim | None) -> str:
     """Return why the claim gets no address, or no node can have it, until a person acts; empty if one can."""
-    if claim is None or _is_to_be_replaced(claim):
+    if claim is None or replacement.is_due(claim):
         return ""
     said = condition(claim.conditions, PROVISIONED if claim.address is None else ASSIGNED)
     # WrongSubnet was said of one node, and the Pod may be on another one now: `placement` tells.
@@ -200,13 +200,6 @@ def refusal(claim: VpcIpClaim | None) -> str:
     return (
         f"{said.get('reason')}: {said.get('message')}" if said.get("status") == "False" and hopeless else ""
     )
-
-
-def _is_to_be_replaced(claim: VpcIpClaim) -> bool:
-    """Whether the claim's address turned out to be somebody else's before any Pod had it."""
-    said = condition(claim.conditions, ASSIGNED)
-    in_use = said.get("status") == "False" and said.get("reason") == VpcIpReason.ADDRESS_IN_USE.value
-    return in_use and claim.address is not None and claim.assigned_ip != claim.address.ip
 
 
 def elsewhere(claim: VpcIpClaim, node: str) -> str:

@@ -32,7 +32,7 @@ from ipamd.core.errors import InvalidInputError
 from ipamd.core.kubernetes.node_labels import label_value
 from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.timing import durations
-from ipamd.core.vpc_ip import expiry, own_reservation, provision, release, status, vpcip
+from ipamd.core.vpc_ip import expiry, own_reservation, provision, release, replacement, status, vpcip
 from ipamd.core.vpc_ip.actions import (
     CreateVpcIpClaim,
     LookAtBook,
@@ -117,15 +117,10 @@ def _keep(facts: VpcIpFacts) -> VpcIpAction:
 
 def _replace_address(claim: VpcIpClaim) -> VpcIpAction | None:
     """Take from a claim the address that somebody else uses, unless a Pod has had it, or it was nominated."""
-    assigned = condition(claim.conditions, ASSIGNED)
-    in_use = assigned.get("status") == "False" and assigned.get("reason") == VpcIpReason.ADDRESS_IN_USE.value
-    nominated = claim.request is not None and bool(claim.request.nominated_ip)
-    if not in_use or claim.binding or claim.address is None or nominated:
+    if claim.binding or claim.address is None or not replacement.is_due(claim):
         return None
-    if claim.assigned_ip == claim.address.ip:
-        return None
-    message = f"{claim.address.ip} is somebody else's ({assigned.get('message', '')}); another is chosen"
-    return RefuseAddress(message=message)
+    said = condition(claim.conditions, ASSIGNED).get("message", "")
+    return RefuseAddress(message=f"{claim.address.ip} is somebody else's ({said}); another is chosen")
 
 
 def _book(facts: VpcIpFacts, claim: VpcIpClaim) -> VpcIpAction | None:

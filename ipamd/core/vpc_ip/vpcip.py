@@ -48,6 +48,8 @@ class VpcIp:
     claim_namespace: str = ""
     claim_name: str = ""
     claim_uid: str = ""
+    label: str = ""
+    """The label CLAIM_UID, by which it is found."""
     node: str = ""
     """The label NODE_NAME."""
     status: Mapping[str, Any]
@@ -81,6 +83,7 @@ def read(obj: Mapping[str, Any]) -> VpcIp:
         claim_namespace=_text(claim.get("namespace")),
         claim_name=_text(claim.get("name")),
         claim_uid=_text(claim.get("uid")),
+        label=_text(labels.get(CLAIM_UID)),
         node=_text(labels.get(NODE_NAME)),
         status=_mapping(obj.get("status")),
         expiry=_text(_mapping(metadata.get("annotations")).get(EXPIRED_DURATION)).strip(),
@@ -142,11 +145,12 @@ def status_patch(line: VpcIp, claim: VpcIpClaim) -> dict[str, Any] | None:
 
 
 def label_patch(line: VpcIp, claim: VpcIpClaim) -> dict[str, Any] | None:
-    """Return the merge patch of the node's label; None when it is right."""
-    wanted = label_value(claim.binding.node) if claim.binding else ""
-    if line.node == wanted:
+    """Return the merge patch of the labels, of claim and node; None when they are right."""
+    node = label_value(claim.binding.node) if claim.binding else ""
+    if (line.label, line.node) == (claim.uid, node):
         return None
-    return {"metadata": {"resourceVersion": line.resource_version, "labels": {NODE_NAME: wanted or None}}}
+    labels = {CLAIM_UID: claim.uid, NODE_NAME: node or None}
+    return {"metadata": {"resourceVersion": line.resource_version, "labels": labels}}
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -3,7 +3,7 @@
 import pytest
 
 from ipamd.core.eip.orphans import SweepMode, SweepTerms
-from ipamd.kube.resources import VPCIPCLAIMS
+from ipamd.kube.resources import VPCIPCLAIMS, VPCIPS
 from tests.controller.vpc_ips.fixed_world import NEVER, VPC
 
 
@@ -20,6 +20,21 @@ def test_what_a_person_wipes_from_the_status_is_found_again(fixed, offered):
 
     assert fixed.wait_address("web-0").address == before
     assert set(fixed.lines()) == {ip}
+
+
+def test_a_label_that_was_taken_off_a_line_comes_back_and_the_line_goes_with_its_claim(fixed):
+    fixed.create_pod("web-0")
+    ip = fixed.assign("web-0")
+    claim = fixed.claim("web-0")
+
+    fixed.world.client.patch(VPCIPS, ip, {"metadata": {"labels": None}})
+    fixed.world.wait(lambda: (fixed.lines()[ip].label, fixed.lines()[ip].node) == (claim.uid, "node-1"))
+
+    fixed.world.remove_pod("web-0")
+    fixed.unassign("web-0")
+    fixed.delete_claim("web-0")
+    fixed.wait_gone("web-0")
+    assert fixed.lines() == {}
 
 
 def test_a_reservation_whose_tags_were_taken_off_stays_its_claims(bare):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from ipamd.core.annotations.vpc_ip import VpcIpPolicy, VpcIpRequest
 from ipamd.core.claim.eipclaim import ClaimPod
 from ipamd.core.ledger import acquisition, fixed_addresses, ledger, states
 from ipamd.core.model import SandboxKey
@@ -307,6 +308,15 @@ def test_one_that_somebody_else_has_is_replaced_unless_a_pod_had_it():
     assert attach_plan.refusal(fresh) == "", "the controller is about to choose another one"
     assert decided(EMPTY, known) == to_eni("eni-1", known)
     assert attach_plan.refusal(known) == "AddressInUse: it is in use"
+
+
+def test_one_that_was_nominated_and_that_somebody_else_has_is_asked_for_again():
+    said = {"type": "Assigned", "status": "False", "message": "it is in use", "reason": "AddressInUse"}
+    nominated = VpcIpRequest(delete_policy=VpcIpPolicy.NEVER, nominated_ip=IP)
+    claim = vpc_ip_claim(request=nominated, conditions=(said,))
+
+    assert decided(EMPTY, claim) == to_eni("eni-1", claim)
+    assert attach_plan.refusal(claim) == "AddressInUse: it is in use"
 
 
 def test_what_only_a_person_mends_is_told_and_not_waited_for():

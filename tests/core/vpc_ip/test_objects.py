@@ -240,7 +240,7 @@ def test_a_line_follows_its_claim():
     assert vpcip.status_of(moving)["phase"] == "Attaching"
     label = vpcip.label_patch(free, moving)
     assert label is not None
-    assert label["metadata"]["labels"] == {vpcip.NODE_NAME: "node-a"}
+    assert label["metadata"]["labels"] == {vpcip.CLAIM_UID: "claim-1", vpcip.NODE_NAME: "node-a"}
     conditions = tuple(status.assigned(moving, BINDING, NOW)["status"]["conditions"])
     assert vpcip.status_of(fixed_claim(address=ADDRESS, binding=BINDING, conditions=conditions)) == {
         "phase": "Assigned",
