@@ -419,6 +419,13 @@ def test_a_line_that_was_taken_out_by_force_is_written_again():
     assert decided(claim, POD, book=(line(claim),)) == Idle()
 
 
+def test_a_line_of_another_claim_is_not_written():
+    claim = fixed_claim(address=ADDRESS, pod=SERVED, binding=BINDING)
+    theirs = line(fixed_claim(address=ADDRESS, uid="claim-9"))
+
+    assert decided(claim, POD, line=theirs) == Idle()
+
+
 def test_a_line_follows_what_the_claim_says():
     bound = fixed_claim(address=ADDRESS, pod=SERVED, binding=BINDING)
 

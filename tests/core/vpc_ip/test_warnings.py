@@ -1,0 +1,31 @@
+"""What the owner of a running Pod is told about its VpcIPClaim, and when nothing is said."""
+
+from ipamd.core.claim.eipclaim import ClaimPod
+from ipamd.core.kubernetes.annotation_names import NOMINATED_VPC_IP, VPC_IP_DELETE_POLICY
+from ipamd.core.vpc_ip import warnings
+from ipamd.core.vpc_ip.facts import VpcIpFacts
+from tests.testkit.pods import pod_view
+from tests.testkit.vpc_ips import ADDRESS, fixed_claim
+
+OTHER_WISH = {VPC_IP_DELETE_POLICY: "Never", NOMINATED_VPC_IP: "10.0.3.9"}
+POD = pod_view(OTHER_WISH, nodeName="node-a")
+CLAIM = fixed_claim(address=ADDRESS, pod=ClaimPod(uid="u1", node="node-a"))
+
+
+def reasons(claim=CLAIM, pod=POD):
+    return [note.reason for note in warnings.notes(VpcIpFacts(now=0.0, claim=claim, pod=pod))]
+
+
+def test_annotations_that_differ_from_the_claim_are_told():
+    assert reasons() == ["AnnotationsIgnored"]
+    same = pod_view({VPC_IP_DELETE_POLICY: "Never"}, nodeName="node-a")
+    assert reasons(pod=same) == []
+
+
+def test_nothing_is_said_without_claim_or_pod_or_of_a_deleted_claim_or_another_pod():
+    served = ClaimPod(uid="u0", node="node-a")
+
+    assert reasons(claim=None) == []
+    assert reasons(pod=None) == []
+    assert reasons(claim=fixed_claim(address=ADDRESS, pod=CLAIM.pod, deleting=True)) == []
+    assert reasons(claim=fixed_claim(address=ADDRESS, pod=served)) == []
