@@ -8,6 +8,7 @@ written, by whatever clock, no address is out of use for longer than that.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from ipamd.core.ledger.cloud_listing import FOUND_SECONDS
 from ipamd.core.ledger.ledger import Ledger, Transition
 from ipamd.core.ledger.states import (
     Address,
@@ -52,7 +53,7 @@ def _bounded(address: Address, spans: Spans, now: Boottime) -> Address:
     if isinstance(state, Held):
         state = replace(state, until=_until(state.until, spans.hold, now))
     elif isinstance(state, Cooling):
-        state = replace(state, until=_until(state.until, spans.cooldown, now))
+        state = replace(state, until=_until(state.until, _cooling(address, spans), now))
     else:
         state = _since(state, _past(state.since, now))
     missing = address.missing_since
@@ -76,10 +77,15 @@ def _begun_anew(address: Address, spans: Spans, now: Boottime) -> Address:
     elif isinstance(state, Held):
         address = replace(address, state=replace(state, until=after(now, spans.hold)))
     elif isinstance(state, Cooling):
-        address = replace(address, state=replace(state, until=after(now, spans.cooldown)))
+        address = replace(address, state=replace(state, until=after(now, _cooling(address, spans))))
     else:
         address = replace(address, state=_since(state, BOOT))
     return replace(address, added_at=BOOT, missing_since=now if address.quarantined else None)
+
+
+def _cooling(address: Address, spans: Spans) -> float:
+    """Return how long it may cool at most: a fixed address that was found waits for its claim."""
+    return max(spans.cooldown, FOUND_SECONDS) if address.fixed else spans.cooldown
 
 
 def _since(state: Warm | Assigned | Occupied | Unbinding | Unassigning, since: Boottime) -> State:

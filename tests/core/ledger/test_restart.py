@@ -8,6 +8,7 @@ from hypothesis import given
 
 from ipamd.core import model
 from ipamd.core.ledger import acquisition, eip_records, ledger, restart, states
+from ipamd.core.ledger.cloud_listing import FOUND_SECONDS
 from ipamd.core.timing.boottime import BOOT
 from tests.random_addresses import any_address
 
@@ -50,7 +51,8 @@ def test_whatever_was_stored_keeps_no_address_from_pods_for_longer_than_the_sett
 
     found = after.addresses[address.ip]
     due = ledger.next_expiry(after)
-    assert due is None or due <= NOW + (SPANS.hold if isinstance(found.state, states.Held) else 30.0)
+    cooling = FOUND_SECONDS if found.fixed else SPANS.cooldown
+    assert due is None or due <= NOW + (SPANS.hold if isinstance(found.state, states.Held) else cooling)
     assert BOOT <= found.added_at <= NOW
     assert found.missing_since is None or BOOT <= found.missing_since <= NOW
     assert BOOT <= getattr(found.state, "since", NOW) <= NOW
@@ -85,6 +87,15 @@ def test_a_hold_or_cool_down_that_would_last_for_hours_is_cut_to_its_setting():
     assert restart.restarted(one(held), SPANS, NOW).address.state.until == NOW + 120
     cooling = states.Cooling(until=NOW + HOUR)
     assert restart.restarted(one(cooling), SPANS, NOW).address.state.until == NOW + 30
+
+
+@pytest.mark.parametrize("take_over", [restart.restarted, restart.rebooted])
+def test_a_fixed_address_that_was_found_goes_on_waiting_for_its_claim_s_word(take_over):
+    waiting = states.Cooling(until=NOW + FOUND_SECONDS)
+
+    after = take_over(one(waiting, fixed="claim-1"), SPANS, NOW).ledger
+
+    assert after.addresses[IP].state == waiting
 
 
 def test_what_lies_in_the_future_happened_just_now():
