@@ -141,3 +141,13 @@ def test_what_the_address_is_cannot_be_changed(cluster, writer, client, change, 
     with pytest.raises(errors.InvalidObjectError, match=words):
         client.patch(VPCIPCLAIMS, claim.name, {"spec": change}, "default")
     client.patch(VPCIPCLAIMS, claim.name, {"spec": {"deletePolicy": "Immediate"}}, "default")
+
+
+def test_a_line_of_the_book_cannot_be_given_to_another_claim(cluster, writer, client):
+    if cluster.minor < 25:
+        pytest.skip("this API server knows no rules")
+    line = writer.enter(created(writer), ADDRESS)
+    other = created(writer)
+
+    with pytest.raises(errors.InvalidObjectError, match="stays its claim's"):
+        client.patch(VPCIPS, line.ip, {"spec": {"claimRef": {"name": other.name, "uid": other.uid}}})
