@@ -113,12 +113,22 @@ def test_node_and_pod_reach_each_other_and_the_metadata_service_is_closed(node, 
     assert seen_source(given.sandbox.netns, "169.254.0.23", port=80, seconds=0.5) == ""
 
 
-def test_node_local_dns_is_reached_at_its_address(node, given):
-    """NodeLocal DNSCache listens on a link-local address of the node."""
-    address = ("addr", "add", "169.254.20.10/32", "dev", "lo")
-    subprocess.run(["ip", "-n", node.node.netns, *address], check=True)
+@pytest.fixture
+def node_local_dns(node):
+    """What NodeLocal DNSCache makes on a node: a link of its own with a link-local address."""
+    inside = ("ip", "-n", node.node.netns)
+    subprocess.run([*inside, "link", "add", "nodelocaldns", "type", "bridge"], check=True)
+    subprocess.run([*inside, "addr", "add", "169.254.20.10/32", "dev", "nodelocaldns"], check=True)
+    yield "169.254.20.10"
+    subprocess.run([*inside, "link", "del", "nodelocaldns"], check=True)
+
+
+def test_node_local_dns_is_reached_at_its_address(node, given, node_local_dns):
     with SourceReporter(node.node.netns):
-        assert seen_source(given.sandbox.netns, "169.254.20.10") == given.ip
+        assert seen_source(given.sandbox.netns, node_local_dns) == given.ip
+        assert seen_source(node.node.netns, node_local_dns) == node_local_dns
+    with SourceReporter(given.sandbox.netns):
+        assert seen_source(node.node.netns, given.ip) == node.node.private_ip
 
 
 def test_both_modes_live_on_one_node(node, given):
