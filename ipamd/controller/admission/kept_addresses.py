@@ -7,6 +7,7 @@ Thread safety: any thread may call any method; `start` and `stop` are for one.
 from collections.abc import Mapping
 from typing import Any
 
+from ipamd.core.kubernetes import fields
 from ipamd.kube.client import KubeClient
 from ipamd.kube.optional_watch import OptionalWatch
 from ipamd.kube.resources import VPCIPCLAIMS
@@ -40,8 +41,8 @@ class KeptAddresses:
 
 
 def _address(claim: Mapping[str, Any]) -> Mapping[str, Any]:
-    address = _mapping(claim.get("status")).get("address")
-    return _mapping(address)
+    address = fields.mapping(claim.get("status")).get("address")
+    return fields.mapping(address)
 
 
 def _trim(claim: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,7 +54,3 @@ def _trim(claim: Mapping[str, Any]) -> dict[str, Any]:
         "metadata": {key: metadata[key] for key in kept if key in metadata},
         **({"status": {"address": {"subnetID": subnet_id}}} if subnet_id else {}),
     }
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

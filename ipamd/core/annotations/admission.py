@@ -15,7 +15,7 @@ from typing import Any
 
 from ipamd.core.annotations import affinity, networks
 from ipamd.core.errors import InvalidInputError
-from ipamd.core.kubernetes import pods
+from ipamd.core.kubernetes import fields, pods
 from ipamd.core.kubernetes.annotation_names import EIP_ATTRIBUTES, EXISTING
 from ipamd.core.kubernetes.capacity import DIRECT_ENI_RESOURCE, EIP_RESOURCE, ENI_IP_RESOURCE
 
@@ -41,17 +41,20 @@ def review(body: bytes, kept: Kept = _nothing) -> bytes:
         document = json.loads(body)
     except (ValueError, RecursionError) as e:
         raise InvalidInputError("the body is not JSON", advice=f"send an {KIND} of {API_VERSION}") from e
-    request = _mapping(_mapping(document).get("request"))
+    request = fields.mapping(fields.mapping(document).get("request"))
     uid = request.get("uid")
-    known = _mapping(document).get("apiVersion") == API_VERSION and _mapping(document).get("kind") == KIND
+    known = (
+        fields.mapping(document).get("apiVersion") == API_VERSION
+        and fields.mapping(document).get("kind") == KIND
+    )
     if not known or not isinstance(uid, str) or not 0 < len(uid) <= _MOST_UID:
         raise InvalidInputError(
             f"the body is no {KIND} of {API_VERSION} with a request.uid", advice="send one"
         )
     response: dict[str, Any] = {"uid": uid, "allowed": True}
-    kind = _mapping(request.get("kind"))
+    kind = fields.mapping(request.get("kind"))
     if (kind.get("group"), kind.get("kind")) == ("", "Pod") and request.get("operation") == "CREATE":
-        pod = _mapping(request.get("object"))
+        pod = fields.mapping(request.get("object"))
         operations = [*patch(pod), *placement(pod, request.get("namespace"), kept)]
         if operations:
             encoded = base64.b64encode(json.dumps(operations).encode()).decode()
@@ -62,7 +65,7 @@ def review(body: bytes, kept: Kept = _nothing) -> bytes:
 def patch(pod: Mapping[str, Any]) -> JsonPatch:
     """Return the JSON patch that adds what is missing to the Pod; empty when nothing is."""
     view = pods.view(pod)
-    containers = _mapping(pod.get("spec")).get("containers")
+    containers = fields.mapping(pod.get("spec")).get("containers")
     first = containers[0] if isinstance(containers, list) and containers else None
     if view.host_network or not isinstance(first, Mapping):
         return []
@@ -72,7 +75,7 @@ def patch(pod: Mapping[str, Any]) -> JsonPatch:
 
 def placement(pod: Mapping[str, Any], namespace: object, kept: Kept) -> JsonPatch:
     """Return the JSON patch that keeps a Pod with a fixed address to nodes that can have it."""
-    name = _mapping(pod.get("metadata")).get("name")
+    name = fields.mapping(pod.get("metadata")).get("name")
     is_named = isinstance(name, str) and isinstance(namespace, str)
     kept_in = kept(str(namespace), str(name)) if is_named else ""
     return affinity.patch(pod, affinity.subnets_of(pods.view(pod), kept_in))
@@ -89,12 +92,12 @@ def _wanted(view: pods.PodView) -> tuple[str, ...]:
 
 def _named(pod: Mapping[str, Any], resource: str) -> bool:
     """Whether a container says anything about the resource, be it 0: then its author has decided."""
-    spec = _mapping(pod.get("spec"))
+    spec = fields.mapping(pod.get("spec"))
     for kind in ("containers", "initContainers"):
         containers = spec.get(kind)
         for container in containers if isinstance(containers, list) else ():
-            amounts = _mapping(_mapping(container).get("resources"))
-            if any(resource in _mapping(amounts.get(each)) for each in _AMOUNTS):
+            amounts = fields.mapping(fields.mapping(container).get("resources"))
+            if any(resource in fields.mapping(amounts.get(each)) for each in _AMOUNTS):
                 return True
     return False
 
@@ -121,7 +124,3 @@ def _add(path: str, value: Any) -> dict[str, Any]:
 def _escaped(name: str) -> str:
     """Return a member's name as a JSON pointer spells it (RFC 6901)."""
     return name.replace("~", "~0").replace("/", "~1")
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

@@ -11,7 +11,7 @@ from typing import Any
 
 from ipamd.core.annotations import vpc_ip
 from ipamd.core.errors import InvalidInputError
-from ipamd.core.kubernetes import node_labels
+from ipamd.core.kubernetes import fields, node_labels
 from ipamd.core.kubernetes.pods import PodView
 
 MOST_TERMS = 100
@@ -36,7 +36,7 @@ def subnets_of(view: PodView, kept_in: str) -> tuple[str, ...]:
 
 def patch(pod: Mapping[str, Any], subnets: Sequence[str]) -> list[dict[str, Any]]:
     """Return the JSON patch that keeps the Pod to nodes with one of the subnets; empty when it needs none."""
-    spec = _mapping(pod.get("spec"))
+    spec = fields.mapping(pod.get("spec"))
     if not subnets or spec.get("nodeName"):
         return []
     labels = [node_labels.subnet_label(subnet_id) for subnet_id in subnets]
@@ -83,7 +83,3 @@ def _within(name: str, terms: list[dict[str, Any]]) -> dict[str, Any]:
     required: dict[str, Any] = {_TERMS: terms}
     node: dict[str, Any] = {_REQUIRED: required}
     return {"affinity": {"nodeAffinity": node}, "nodeAffinity": node, _REQUIRED: required}[name]
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

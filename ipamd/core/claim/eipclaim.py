@@ -15,6 +15,7 @@ from ipamd.core.annotations.eip import DeletePolicy, EipRequest
 from ipamd.core.claim import change_record, spec
 from ipamd.core.claim.change_record import CARRIED, CONFIRM, ChangeRecord
 from ipamd.core.errors import InvalidInputError
+from ipamd.core.kubernetes import fields
 from ipamd.core.kubernetes.node_labels import label_value
 from ipamd.core.kubernetes.owners import OwnerRef
 from ipamd.core.kubernetes.pods import PodView
@@ -158,7 +159,7 @@ class Claim:
         provisioned = condition(self.conditions, PROVISIONED)
         if provisioned.get("status") != "True":
             return None
-        return timestamps.from_text(_text(provisioned.get("lastTransitionTime")))
+        return timestamps.from_text(fields.text(provisioned.get("lastTransitionTime")))
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
@@ -169,13 +170,13 @@ def read(obj: Mapping[str, Any]) -> Claim:
 
     Never fails for what a person may have written.
     """
-    metadata, status = obj["metadata"], _mapping(obj.get("status"))
-    annotations = _mapping(metadata.get("annotations"))
+    metadata, status = obj["metadata"], fields.mapping(obj.get("status"))
+    annotations = fields.mapping(metadata.get("annotations"))
     carried, generation = annotations.get(CARRIED), metadata.get("generation")
     problem = ""
     request: EipRequest | None = None
     try:
-        request = spec.read(_mapping(obj.get("spec")))
+        request = spec.read(fields.mapping(obj.get("spec")))
     except InvalidInputError as e:
         problem = e.message
     return Claim(
@@ -185,21 +186,21 @@ def read(obj: Mapping[str, Any]) -> Claim:
         resource_version=metadata.get("resourceVersion", ""),
         deleting=bool(metadata.get("deletionTimestamp")),
         held=FINALIZER in (metadata.get("finalizers") or ()),
-        node=_text(_mapping(metadata.get("labels")).get(NODE_LABEL)),
-        made_for=_text(annotations.get(POD_UID)),
+        node=fields.text(fields.mapping(metadata.get("labels")).get(NODE_LABEL)),
+        made_for=fields.text(annotations.get(POD_UID)),
         request=request,
         problem=problem,
-        pod=_pod(_mapping(status.get("pod"))),
-        address=_address(_mapping(status.get("address"))),
-        binding=_binding(_mapping(status.get("binding"))),
-        allocation=_allocation(_mapping(status.get("allocation"))),
-        conditions=tuple(c for c in _list(status.get("conditions")) if isinstance(c, Mapping)),
-        has_owner=bool(_list(metadata.get("ownerReferences"))),
-        created=timestamps.from_text(_text(metadata.get("creationTimestamp"))) or 0.0,
+        pod=_pod(fields.mapping(status.get("pod"))),
+        address=_address(fields.mapping(status.get("address"))),
+        binding=_binding(fields.mapping(status.get("binding"))),
+        allocation=_allocation(fields.mapping(status.get("allocation"))),
+        conditions=tuple(c for c in fields.items(status.get("conditions")) if isinstance(c, Mapping)),
+        has_owner=bool(fields.items(metadata.get("ownerReferences"))),
+        created=timestamps.from_text(fields.text(metadata.get("creationTimestamp"))) or 0.0,
         adopts=annotations.get(ADOPT) == "true",
         generation=generation if isinstance(generation, int) else 1,
         carried=carried if isinstance(carried, str) else None,
-        confirmed=_text(annotations.get(CONFIRM)),
+        confirmed=fields.text(annotations.get(CONFIRM)),
         attributes=change_record.read_attributes(status.get("attributes")),
         change=change_record.read(status.get("change")),
     )
@@ -207,27 +208,22 @@ def read(obj: Mapping[str, Any]) -> Claim:
 
 def trim(obj: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parts of a claim that `read` and an object cache read: without managedFields above all."""
-    metadata = obj["metadata"]
-    kept = (
-        "namespace",
-        "name",
-        "uid",
-        "resourceVersion",
-        "creationTimestamp",
-        "generation",
-        "deletionTimestamp",
-        "finalizers",
-        "ownerReferences",
+    return fields.trimmed(
+        obj,
+        metadata=(
+            "namespace",
+            "name",
+            "uid",
+            "resourceVersion",
+            "creationTimestamp",
+            "generation",
+            "deletionTimestamp",
+            "finalizers",
+            "ownerReferences",
+        ),
+        labels=(NODE_LABEL,),
+        annotations=_KEPT_ANNOTATIONS,
     )
-    labels, annotations = _mapping(metadata.get("labels")), _mapping(metadata.get("annotations"))
-    return {
-        "metadata": {
-            **{key: metadata[key] for key in kept if key in metadata},
-            "labels": {key: labels[key] for key in (NODE_LABEL,) if key in labels},
-            "annotations": {key: annotations[key] for key in _KEPT_ANNOTATIONS if key in annotations},
-        },
-        **{part: obj[part] for part in ("spec", "status") if part in obj},
-    }
 
 
 def new_object(pod: PodView, request: EipRequest, owner: OwnerRef | None = None) -> dict[str, Any]:
@@ -256,28 +252,30 @@ def condition(conditions: tuple[Mapping[str, Any], ...], kind: str) -> Mapping[s
 
 
 def _pod(pod: Mapping[str, Any]) -> ClaimPod | None:
-    uid = _text(pod.get("uid"))
-    last_seen = timestamps.from_text(_text(pod.get("lastSeen")))
-    return ClaimPod(uid=uid, node=_text(pod.get("node")), last_seen=last_seen) if uid else None
+    uid = fields.text(pod.get("uid"))
+    last_seen = timestamps.from_text(fields.text(pod.get("lastSeen")))
+    return ClaimPod(uid=uid, node=fields.text(pod.get("node")), last_seen=last_seen) if uid else None
 
 
 def _address(address: Mapping[str, Any]) -> ClaimAddress | None:
-    eip_id = _text(address.get("id"))
+    eip_id = fields.text(address.get("id"))
     if not eip_id:
         return None
     # Only a clear "true" makes it ours to release.
-    return ClaimAddress(eip_id=eip_id, public_ip=_text(address.get("ip")), owned=address.get("owned") is True)
+    return ClaimAddress(
+        eip_id=eip_id, public_ip=fields.text(address.get("ip")), owned=address.get("owned") is True
+    )
 
 
 def _binding(binding: Mapping[str, Any]) -> ClaimBinding | None:
     if not binding:
         return None
     return ClaimBinding(
-        node=_text(binding.get("node")),
-        eni_id=_text(binding.get("eniID")),
-        private_ip=_text(binding.get("privateIP")),
-        pod_uid=_text(binding.get("podUID")),
-        sandbox=_text(binding.get("sandbox")),
+        node=fields.text(binding.get("node")),
+        eni_id=fields.text(binding.get("eniID")),
+        private_ip=fields.text(binding.get("privateIP")),
+        pod_uid=fields.text(binding.get("podUID")),
+        sandbox=fields.text(binding.get("sandbox")),
     )
 
 
@@ -285,17 +283,5 @@ def _allocation(allocation: Mapping[str, Any]) -> Allocation | None:
     attempt = allocation.get("attempt")
     if not isinstance(attempt, int) or isinstance(attempt, bool) or attempt < 1:
         return None
-    started = timestamps.from_text(_text(allocation.get("startedAt")))
+    started = timestamps.from_text(fields.text(allocation.get("startedAt")))
     return Allocation(attempt=attempt, started=started)
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""

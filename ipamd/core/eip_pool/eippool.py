@@ -14,6 +14,7 @@ from ipamd.core.annotations.eip_selector import EipSelector
 from ipamd.core.claim import spec as claim_spec
 from ipamd.core.claim.eipclaim import GROUP, condition
 from ipamd.core.errors import InvalidInputError
+from ipamd.core.kubernetes import fields
 from ipamd.core.text.quoting import shown
 from ipamd.core.timing import durations, timestamps
 
@@ -107,11 +108,11 @@ def read(obj: Mapping[str, Any]) -> EipPool:
 
     Never fails for what a person may have written.
     """
-    metadata, status = obj["metadata"], _mapping(obj.get("status"))
+    metadata, status = obj["metadata"], fields.mapping(obj.get("status"))
     spec, problem = None, ""
     held = FINALIZER in (metadata.get("finalizers") or ())
     try:
-        spec = _spec(_mapping(obj.get("spec")), created=held)
+        spec = _spec(fields.mapping(obj.get("spec")), created=held)
     except InvalidInputError as e:
         problem = f"EIPPool {metadata['name']}: {e.message}"
     return EipPool(
@@ -123,7 +124,7 @@ def read(obj: Mapping[str, Any]) -> EipPool:
         held=held,
         spec=spec,
         problem=problem,
-        allocation=_allocation(_mapping(status.get("allocation"))),
+        allocation=_allocation(fields.mapping(status.get("allocation"))),
         created=_ids(status.get("created")),
         releasing=_ids(status.get("releasing")),
         status=status,
@@ -211,23 +212,11 @@ def _allocation(allocation: Mapping[str, Any]) -> PoolAllocation:
         return PoolAllocation(attempt=0)
     return PoolAllocation(
         attempt=attempt,
-        started=timestamps.from_text(_text(allocation.get("startedAt"))),
-        eip_id=_text(allocation.get("id")),
-        task_id=_text(allocation.get("taskID")),
+        started=timestamps.from_text(fields.text(allocation.get("startedAt"))),
+        eip_id=fields.text(allocation.get("id")),
+        task_id=fields.text(allocation.get("taskID")),
     )
 
 
 def _ids(value: object) -> tuple[str, ...]:
-    return tuple(i for i in _list(value) if isinstance(i, str))
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    return tuple(i for i in fields.items(value) if isinstance(i, str))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ipamd.core.kubernetes import capacity, node_condition, node_taint
+from ipamd.core.kubernetes import capacity, fields, node_condition, node_taint
 
 AGENT = "networking.tke.cloud.tencent.com/agent"
 """Annotation of a Node: the agent that serves it has written which Pod it runs in, as namespace/name.
@@ -65,10 +65,14 @@ class NodeView:
 
 def view(node: Mapping[str, Any]) -> NodeView:
     """Read a Node object, trimmed or not."""
-    metadata, spec, status = node["metadata"], _mapping(node.get("spec")), _mapping(node.get("status"))
+    metadata, spec, status = (
+        node["metadata"],
+        fields.mapping(node.get("spec")),
+        fields.mapping(node.get("status")),
+    )
     instance_id = str(spec.get("providerID") or "").rpartition("/")[2]
-    conditions, noted = _ready_conditions(status), _mapping(metadata.get("annotations"))
-    labels = {str(k): v for k, v in _mapping(metadata.get("labels")).items() if isinstance(v, str)}
+    conditions, noted = _ready_conditions(status), fields.mapping(metadata.get("annotations"))
+    labels = {str(k): v for k, v in fields.mapping(metadata.get("labels")).items() if isinstance(v, str)}
     ready = any(c.get("status") == "True" for c in conditions)
     changes = [str(c.get("lastTransitionTime")) for c in conditions]
     return NodeView(
@@ -76,28 +80,32 @@ def view(node: Mapping[str, Any]) -> NodeView:
         ready=ready,
         outage="" if ready else " ".join(changes),
         instance_id=instance_id if _INSTANCE_ID.fullmatch(instance_id) else "",
-        agent=_text(noted.get(AGENT)),
+        agent=fields.text(noted.get(AGENT)),
         instance_type=labels.get(INSTANCE_TYPE, ""),
-        uid=_text(metadata.get("uid")),
-        condition=_text(node_condition.shown(node).get("status")),
+        uid=fields.text(metadata.get("uid")),
+        condition=fields.text(node_condition.shown(node).get("status")),
         tainted=node_taint.is_tainted(node),
-        has_addresses=_mapping(status.get("allocatable")).get(capacity.ENI_IP_RESOURCE, "0") != "0",
+        has_addresses=fields.mapping(status.get("allocatable")).get(capacity.ENI_IP_RESOURCE, "0") != "0",
         labels=labels,
-        eni_config=_text(noted[ENI_CONFIG]) if ENI_CONFIG in noted else None,
-        eni_state=_text(noted.get(ENI_STATE)),
+        eni_config=fields.text(noted[ENI_CONFIG]) if ENI_CONFIG in noted else None,
+        eni_state=fields.text(noted.get(ENI_STATE)),
     )
 
 
 def trim(node: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parts of a Node object that `view` and an object cache read."""
-    metadata, spec, status = node["metadata"], _mapping(node.get("spec")), _mapping(node.get("status"))
+    metadata, spec, status = (
+        node["metadata"],
+        fields.mapping(node.get("spec")),
+        fields.mapping(node.get("status")),
+    )
     kept = ("type", "status", "lastTransitionTime")
     ready = [{key: c[key] for key in kept if key in c} for c in _ready_conditions(status)]
     return {
         "metadata": {
             **{key: metadata[key] for key in ("name", "uid", "resourceVersion") if key in metadata},
             **_texts(metadata, "annotations", ANNOTATIONS),
-            **_texts(metadata, "labels", _mapping(metadata.get("labels"))),
+            **_texts(metadata, "labels", fields.mapping(metadata.get("labels"))),
         },
         "spec": {
             **({"providerID": spec["providerID"]} if "providerID" in spec else {}),
@@ -119,7 +127,7 @@ def _own_condition(node: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _only(status: Mapping[str, Any], part: str, key: str) -> dict[str, dict[str, str]]:
     """Return the part of the status with one of its entries, and nothing when that is not there."""
-    value = _text(_mapping(status.get(part)).get(key))
+    value = fields.text(fields.mapping(status.get(part)).get(key))
     return {part: {key: sys.intern(value)}} if value else {}
 
 
@@ -128,7 +136,7 @@ def _texts(metadata: Mapping[str, Any], part: str, keys: Iterable[str]) -> dict[
 
     Interned: thousands of Nodes have the same.
     """
-    found = _mapping(metadata.get(part))
+    found = fields.mapping(metadata.get(part))
     kept = {sys.intern(key): sys.intern(value) for key in keys if isinstance(value := found.get(key), str)}
     return {part: kept} if kept else {}
 
@@ -137,11 +145,3 @@ def _ready_conditions(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     conditions = status.get("conditions")
     found = conditions if isinstance(conditions, list) else []
     return [c for c in found if isinstance(c, Mapping) and c.get("type") == "Ready"]
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""

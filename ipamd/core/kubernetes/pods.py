@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ipamd.core import model
-from ipamd.core.kubernetes import annotation_names, capacity, external_dns, owners
+from ipamd.core.kubernetes import annotation_names, capacity, external_dns, fields, owners
 from ipamd.core.timing import timestamps
 
 _ASKS = [{"resources": {"requests": {capacity.EIP_RESOURCE: "1"}}}]
@@ -75,24 +75,24 @@ class PodView:
 
 def view(pod: Mapping[str, Any]) -> PodView:
     """Read a Pod object, trimmed or not; what is absent or of a wrong type counts as empty."""
-    metadata, spec, status = (_mapping(pod.get(part)) for part in ("metadata", "spec", "status"))
+    metadata, spec, status = (fields.mapping(pod.get(part)) for part in ("metadata", "spec", "status"))
     return PodView(
         ref=model.PodRef(
-            namespace=_text(metadata.get("namespace")),
-            name=_text(metadata.get("name")),
-            uid=_text(metadata.get("uid")),
+            namespace=fields.text(metadata.get("namespace")),
+            name=fields.text(metadata.get("name")),
+            uid=fields.text(metadata.get("uid")),
         ),
-        node=_text(spec.get("nodeName")),
-        phase=_text(status.get("phase")),
+        node=fields.text(spec.get("nodeName")),
+        phase=fields.text(status.get("phase")),
         deleting=bool(metadata.get("deletionTimestamp")),
         host_network=spec.get("hostNetwork") is True,
-        pod_ip=_text(status.get("podIP")),
+        pod_ip=fields.text(status.get("podIP")),
         annotations={**_own_annotations(metadata), **_only(metadata, external_dns.TARGETS)},
         strays=_strays(metadata),
         requests_eip=_requests(spec, capacity.EIP_RESOURCE),
-        generate_name=_text(metadata.get("generateName")),
+        generate_name=fields.text(metadata.get("generateName")),
         controller=owners.controller_of(metadata),
-        created=timestamps.from_text(_text(metadata.get("creationTimestamp"))),
+        created=timestamps.from_text(fields.text(metadata.get("creationTimestamp"))),
         static_uids=frozenset(_only(metadata, _STATIC_UIDS).values()),
     )
 
@@ -110,7 +110,7 @@ def runs_ready_agent(pod: Mapping[str, Any]) -> bool:
 
 def is_agent(pod: Mapping[str, Any]) -> bool:
     """Whether a Pod, trimmed or not, is of our DaemonSet."""
-    return _is_agent(owners.controller_of(_mapping(pod.get("metadata"))))
+    return _is_agent(owners.controller_of(fields.mapping(pod.get("metadata"))))
 
 
 def trim(pod: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def trim(pod: Mapping[str, Any]) -> dict[str, Any]:
 
     What the Pods of a workload or node have in common is kept once.
     """
-    metadata, spec, status = (_mapping(pod.get(part)) for part in ("metadata", "spec", "status"))
+    metadata, spec, status = (fields.mapping(pod.get(part)) for part in ("metadata", "spec", "status"))
     own = _own_annotations(metadata)
     asks = bool(own) or _requests(spec, capacity.EIP_RESOURCE)
     kept = (
@@ -155,9 +155,9 @@ def _requests(spec: Mapping[str, Any], resource: str) -> bool:
     for kind in ("containers", "initContainers"):
         containers = spec.get(kind)
         for container in containers if isinstance(containers, list) else ():
-            resources = _mapping(_mapping(container).get("resources"))
+            resources = fields.mapping(fields.mapping(container).get("resources"))
             for amounts in ("requests", "limits"):
-                if str(_mapping(resources.get(amounts)).get(resource, "0")) not in ("0", ""):
+                if str(fields.mapping(resources.get(amounts)).get(resource, "0")) not in ("0", ""):
                     return True
     return False
 
@@ -171,13 +171,15 @@ def _is_ready_agent(controller: owners.OwnerRef | None, status: Mapping[str, Any
         return False
     conditions = status.get("conditions")
     found = conditions if isinstance(conditions, list) else []
-    return any(_mapping(c).get("type") == "Ready" and _mapping(c).get("status") == "True" for c in found)
+    return any(
+        fields.mapping(c).get("type") == "Ready" and fields.mapping(c).get("status") == "True" for c in found
+    )
 
 
 def _own_annotations(metadata: Mapping[str, Any]) -> dict[str, str]:
-    annotations = _mapping(metadata.get("annotations"))
+    annotations = fields.mapping(metadata.get("annotations"))
     return {
-        sys.intern(key): _shared(_text(annotations[key]))
+        sys.intern(key): _shared(fields.text(annotations[key]))
         for key in annotations
         if key.startswith(annotation_names.PREFIX)
     }
@@ -185,7 +187,7 @@ def _own_annotations(metadata: Mapping[str, Any]) -> dict[str, str]:
 
 def _strays(metadata: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(
-        sys.intern(key) for key in _mapping(metadata.get("annotations")) if annotation_names.meant(key)
+        sys.intern(key) for key in fields.mapping(metadata.get("annotations")) if annotation_names.meant(key)
     )
 
 
@@ -201,14 +203,5 @@ def _shared(value: Any) -> Any:
 
 def _only(metadata: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, str]:
     """Return those annotations that are there."""
-    annotations = _mapping(metadata.get("annotations"))
-    return {key: value for key in keys if (value := _text(annotations.get(key)))}
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    # A dict is known by its type; to ask for a Mapping costs more than the rest of a trim, 50,000 times.
-    return value if isinstance(value, (dict, Mapping)) else {}
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    annotations = fields.mapping(metadata.get("annotations"))
+    return {key: value for key in keys if (value := fields.text(annotations.get(key)))}

@@ -6,6 +6,7 @@ from typing import Any, Final
 from ipamd.core.cni import conflist
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.kernel import kernel_release
+from ipamd.core.kubernetes import fields
 from ipamd.core.preflight.result import FitnessCheck, Judgement, fine, problem, unknown, warning
 
 _OUR_MARK: Final = b"TKE_ENI_"
@@ -97,15 +98,11 @@ def runtime(path: str, configuration: Mapping[str, Any] | None, wanted: Sequence
 
 def _directories(configuration: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     """Return where programs and configurations are looked for; nothing where the default counts."""
-    plugins = _mapping(configuration.get("plugins"))
+    plugins = fields.mapping(configuration.get("plugins"))
     for name in _CRI:
-        cni = _mapping(_mapping(plugins.get(name)).get("cni"))
+        cni = fields.mapping(fields.mapping(plugins.get(name)).get("cni"))
         if cni:
             several = cni.get("bin_dirs")
             programs = several if isinstance(several, list) and several else [cni.get("bin_dir")]
             return [str(one) for one in programs if one], [str(one) for one in [cni.get("conf_dir")] if one]
     return [], []
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

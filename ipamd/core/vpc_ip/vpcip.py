@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any
 
 from ipamd.core.claim.eipclaim import GROUP, condition
+from ipamd.core.kubernetes import fields
 from ipamd.core.kubernetes.annotation_names import EXPIRED_DURATION, PREFIX
 from ipamd.core.kubernetes.node_labels import label_value
 from ipamd.core.vpc_ip.spec import TYPE
@@ -71,38 +72,33 @@ def read(obj: Mapping[str, Any]) -> VpcIp:
 
     Never fails for what a person may have written.
     """
-    metadata, spec = obj["metadata"], _mapping(obj.get("spec"))
-    claim, labels = _mapping(spec.get("claimRef")), _mapping(metadata.get("labels"))
+    metadata, spec = obj["metadata"], fields.mapping(obj.get("spec"))
+    claim, labels = fields.mapping(spec.get("claimRef")), fields.mapping(metadata.get("labels"))
     return VpcIp(
         ip=metadata["name"],
         uid=metadata.get("uid", ""),
         resource_version=metadata.get("resourceVersion", ""),
         deleting=bool(metadata.get("deletionTimestamp")),
         held=FINALIZER in (metadata.get("finalizers") or ()),
-        subnet_id=_text(spec.get("subnetID")),
-        claim_namespace=_text(claim.get("namespace")),
-        claim_name=_text(claim.get("name")),
-        claim_uid=_text(claim.get("uid")),
-        label=_text(labels.get(CLAIM_UID)),
-        node=_text(labels.get(NODE_NAME)),
-        status=_mapping(obj.get("status")),
-        expiry=_text(_mapping(metadata.get("annotations")).get(EXPIRED_DURATION)).strip(),
+        subnet_id=fields.text(spec.get("subnetID")),
+        claim_namespace=fields.text(claim.get("namespace")),
+        claim_name=fields.text(claim.get("name")),
+        claim_uid=fields.text(claim.get("uid")),
+        label=fields.text(labels.get(CLAIM_UID)),
+        node=fields.text(labels.get(NODE_NAME)),
+        status=fields.mapping(obj.get("status")),
+        expiry=fields.text(fields.mapping(metadata.get("annotations")).get(EXPIRED_DURATION)).strip(),
     )
 
 
 def trim(obj: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parts that `read` and an object cache read."""
-    metadata = obj["metadata"]
-    kept = ("name", "uid", "resourceVersion", "deletionTimestamp", "finalizers")
-    labels, annotations = _mapping(metadata.get("labels")), _mapping(metadata.get("annotations"))
-    return {
-        "metadata": {
-            **{key: metadata[key] for key in kept if key in metadata},
-            "labels": {key: labels[key] for key in (CLAIM_UID, NODE_NAME) if key in labels},
-            "annotations": {key: annotations[key] for key in (EXPIRED_DURATION,) if key in annotations},
-        },
-        **{part: obj[part] for part in ("spec", "status") if part in obj},
-    }
+    return fields.trimmed(
+        obj,
+        metadata=("name", "uid", "resourceVersion", "deletionTimestamp", "finalizers"),
+        labels=(CLAIM_UID, NODE_NAME),
+        annotations=(EXPIRED_DURATION,),
+    )
 
 
 def new_object(claim: VpcIpClaim, address: FixedAddress) -> dict[str, Any]:
@@ -151,11 +147,3 @@ def label_patch(line: VpcIp, claim: VpcIpClaim) -> dict[str, Any] | None:
         return None
     labels = {CLAIM_UID: claim.uid, NODE_NAME: node or None}
     return {"metadata": {"resourceVersion": line.resource_version, "labels": labels}}
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""

@@ -14,6 +14,7 @@ from typing import Any
 from ipamd.core.annotations.vpc_ip import VpcIpPolicy, VpcIpRequest
 from ipamd.core.claim.eipclaim import GROUP, NODE_LABEL, ClaimPod
 from ipamd.core.errors import InvalidInputError
+from ipamd.core.kubernetes import fields
 from ipamd.core.kubernetes.annotation_names import EXPIRED_DURATION
 from ipamd.core.kubernetes.node_labels import label_value
 from ipamd.core.kubernetes.owners import OwnerRef
@@ -126,11 +127,11 @@ def read(obj: Mapping[str, Any]) -> VpcIpClaim:
 
     Never fails for what a person may have written.
     """
-    metadata, status = obj["metadata"], _mapping(obj.get("status"))
-    annotations = _mapping(metadata.get("annotations"))
+    metadata, status = obj["metadata"], fields.mapping(obj.get("status"))
+    annotations = fields.mapping(metadata.get("annotations"))
     request, problem = None, ""
     try:
-        request = spec.read(_mapping(obj.get("spec")))
+        request = spec.read(fields.mapping(obj.get("spec")))
     except InvalidInputError as e:
         problem = f"VpcIPClaim {metadata.get('namespace', '')}/{metadata['name']}: {e.message}"
     return VpcIpClaim(
@@ -140,47 +141,40 @@ def read(obj: Mapping[str, Any]) -> VpcIpClaim:
         resource_version=metadata.get("resourceVersion", ""),
         deleting=bool(metadata.get("deletionTimestamp")),
         held=FINALIZER in (metadata.get("finalizers") or ()),
-        node=_text(_mapping(metadata.get("labels")).get(NODE_LABEL)),
-        made_for=_text(annotations.get(POD_UID)),
+        node=fields.text(fields.mapping(metadata.get("labels")).get(NODE_LABEL)),
+        made_for=fields.text(annotations.get(POD_UID)),
         request=request,
         problem=problem,
-        pod=_pod(_mapping(status.get("pod"))),
-        address=_address(_mapping(status.get("address"))),
-        assigned_ip=_text(status.get("assignedIP")),
-        refused_ips=tuple(ip for ip in _list(status.get("refusedIPs")) if isinstance(ip, str)),
-        binding=_binding(_mapping(status.get("binding"))),
-        allocation=_allocation(_mapping(status.get("allocation"))),
-        conditions=tuple(c for c in _list(status.get("conditions")) if isinstance(c, Mapping)),
-        has_owner=bool(_list(metadata.get("ownerReferences"))),
-        created=timestamps.from_text(_text(metadata.get("creationTimestamp"))) or 0.0,
-        expiry=_text(annotations.get(EXPIRED_DURATION)).strip(),
+        pod=_pod(fields.mapping(status.get("pod"))),
+        address=_address(fields.mapping(status.get("address"))),
+        assigned_ip=fields.text(status.get("assignedIP")),
+        refused_ips=tuple(ip for ip in fields.items(status.get("refusedIPs")) if isinstance(ip, str)),
+        binding=_binding(fields.mapping(status.get("binding"))),
+        allocation=_allocation(fields.mapping(status.get("allocation"))),
+        conditions=tuple(c for c in fields.items(status.get("conditions")) if isinstance(c, Mapping)),
+        has_owner=bool(fields.items(metadata.get("ownerReferences"))),
+        created=timestamps.from_text(fields.text(metadata.get("creationTimestamp"))) or 0.0,
+        expiry=fields.text(annotations.get(EXPIRED_DURATION)).strip(),
     )
 
 
 def trim(obj: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parts of a claim that `read` and an object cache read: without managedFields above all."""
-    metadata = obj["metadata"]
-    kept = (
-        "namespace",
-        "name",
-        "uid",
-        "resourceVersion",
-        "creationTimestamp",
-        "deletionTimestamp",
-        "finalizers",
-        "ownerReferences",
+    return fields.trimmed(
+        obj,
+        metadata=(
+            "namespace",
+            "name",
+            "uid",
+            "resourceVersion",
+            "creationTimestamp",
+            "deletionTimestamp",
+            "finalizers",
+            "ownerReferences",
+        ),
+        labels=(NODE_LABEL,),
+        annotations=(POD_UID, EXPIRED_DURATION),
     )
-    labels, annotations = _mapping(metadata.get("labels")), _mapping(metadata.get("annotations"))
-    return {
-        "metadata": {
-            **{key: metadata[key] for key in kept if key in metadata},
-            "labels": {key: labels[key] for key in (NODE_LABEL,) if key in labels},
-            "annotations": {
-                key: annotations[key] for key in (POD_UID, EXPIRED_DURATION) if key in annotations
-            },
-        },
-        **{part: obj[part] for part in ("spec", "status") if part in obj},
-    }
 
 
 def new_object(pod: PodView, request: VpcIpRequest, owner: OwnerRef | None = None) -> dict[str, Any]:
@@ -201,20 +195,20 @@ def new_object(pod: PodView, request: VpcIpRequest, owner: OwnerRef | None = Non
 
 
 def _pod(pod: Mapping[str, Any]) -> ClaimPod | None:
-    uid = _text(pod.get("uid"))
-    last_seen = timestamps.from_text(_text(pod.get("lastSeen")))
-    return ClaimPod(uid=uid, node=_text(pod.get("node")), last_seen=last_seen) if uid else None
+    uid = fields.text(pod.get("uid"))
+    last_seen = timestamps.from_text(fields.text(pod.get("lastSeen")))
+    return ClaimPod(uid=uid, node=fields.text(pod.get("node")), last_seen=last_seen) if uid else None
 
 
 def _address(address: Mapping[str, Any]) -> FixedAddress | None:
-    ip = _text(address.get("ip"))
+    ip = fields.text(address.get("ip"))
     if not ip:
         return None
     return FixedAddress(
         ip=ip,
-        subnet_id=_text(address.get("subnetID")),
-        zone=_text(address.get("zone")),
-        reservation_id=_text(address.get("reservationID")),
+        subnet_id=fields.text(address.get("subnetID")),
+        zone=fields.text(address.get("zone")),
+        reservation_id=fields.text(address.get("reservationID")),
     )
 
 
@@ -222,9 +216,9 @@ def _binding(binding: Mapping[str, Any]) -> AddressBinding | None:
     if not binding:
         return None
     return AddressBinding(
-        node=_text(binding.get("node")),
-        eni_id=_text(binding.get("eniID")),
-        pod_uid=_text(binding.get("podUID")),
+        node=fields.text(binding.get("node")),
+        eni_id=fields.text(binding.get("eniID")),
+        pod_uid=fields.text(binding.get("podUID")),
     )
 
 
@@ -234,19 +228,7 @@ def _allocation(allocation: Mapping[str, Any]) -> AddressOrder:
         return AddressOrder(attempt=0)
     return AddressOrder(
         attempt=attempt,
-        subnet_id=_text(allocation.get("subnetID")),
-        ip=_text(allocation.get("ip")),
-        started=timestamps.from_text(_text(allocation.get("startedAt"))),
+        subnet_id=fields.text(allocation.get("subnetID")),
+        ip=fields.text(allocation.get("ip")),
+        started=timestamps.from_text(fields.text(allocation.get("startedAt"))),
     )
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
