@@ -1,6 +1,7 @@
 """VpcIPClaims and VpcIPs as our code writes them, stored whole by a real API server with their CRDs."""
 
 import itertools
+import json
 import time
 
 import pytest
@@ -8,13 +9,14 @@ import pytest
 from ipamd.controller.vpc_ips.writer import VpcIpWriter
 from ipamd.core.annotations.vpc_ip import VpcIpPolicy, VpcIpRequest
 from ipamd.core.claim.eipclaim import ClaimPod
-from ipamd.core.vpc_ip import status, vpcip
+from ipamd.core.vpc_ip import status, vpcip, vpcipclaim
 from ipamd.core.vpc_ip.reason import VpcIpReason
 from ipamd.core.vpc_ip.vpcipclaim import AddressOrder
 from ipamd.kube import errors
 from ipamd.kube.resources import VPCIPCLAIMS, VPCIPS
+from tests.testkit.eventually import eventually
 from tests.testkit.pods import pod_view
-from tests.testkit.vpc_ips import ADDRESS, BINDING, KEPT
+from tests.testkit.vpc_ips import ADDRESS, BINDING, EXCLUSIVE, KEPT, OWN_ENI
 
 NOW = time.time()
 _numbers = itertools.count(1)
@@ -49,6 +51,7 @@ def created(writer, request=KEPT):
     "request_",
     [
         KEPT,
+        EXCLUSIVE,
         VpcIpRequest(delete_policy=VpcIpPolicy.IMMEDIATE, nominated_ip="10.0.3.7"),
         VpcIpRequest(
             delete_policy=VpcIpPolicy.NEVER,
@@ -110,6 +113,7 @@ def test_only_one_claim_gets_the_line_of_an_address(writer, client):
         ({"subnetIDs": []}, "spec.subnetIDs"),
         ({"subnetIDs": ["10.0.0.0/16"]}, "spec.subnetIDs"),
         ({"expireAfter": "soon"}, "spec.expireAfter"),
+        ({"network": "flannel"}, "spec.network"),
     ],
     ids=str,
 )
@@ -127,6 +131,7 @@ def test_a_wrong_spec_is_refused_by_its_field(client, spec, words):
         ({"nominatedIP": None}, "nominatedIP cannot be changed"),
         ({"subnetIDs": ["subnet-cccccccc"]}, "subnetIDs cannot be changed"),
         ({"expireAfter": "1m"}, "the shortest time is 5m"),
+        ({"network": "tke-direct-eni"}, "network cannot be changed"),
     ],
     ids=str,
 )
@@ -140,7 +145,70 @@ def test_what_the_address_is_cannot_be_changed(cluster, writer, client, change, 
 
     with pytest.raises(errors.InvalidObjectError, match=words):
         client.patch(VPCIPCLAIMS, claim.name, {"spec": change}, "default")
-    client.patch(VPCIPCLAIMS, claim.name, {"spec": {"deletePolicy": "Immediate"}}, "default")
+    changes = {"deletePolicy": "Immediate", "network": "tke-route-eni"}  # what its absence says
+    client.patch(VPCIPCLAIMS, claim.name, {"spec": changes}, "default")
+
+
+@pytest.mark.parametrize("network", [None, "tke-route-eni"])
+def test_an_eni_of_its_own_is_not_given_up_for_the_shared_network(cluster, writer, client, network):
+    if cluster.minor < 25:
+        pytest.skip("this API server knows no rules")
+    claim = created(writer, EXCLUSIVE)
+
+    with pytest.raises(errors.InvalidObjectError, match="network cannot be changed"):
+        client.patch(VPCIPCLAIMS, claim.name, {"spec": {"network": network}}, "default")
+
+
+def test_an_eni_of_its_own_is_kept_whole(writer):
+    claim = created(writer, EXCLUSIVE)
+
+    claim = writer.write_status(claim, status.provisioned(claim, OWN_ENI, VpcIpReason.RESERVED, "r", NOW))
+
+    assert claim.exclusive
+    assert claim.address == OWN_ENI
+
+
+def test_a_claim_that_a_person_makes_remembers_its_network_by_the_hand_that_holds_it(writer, client):
+    name = f"by-hand-{next(_numbers)}"
+    body = {"metadata": {"namespace": "default", "name": name}, "spec": {"network": "tke-direct-eni"}}
+    client.create(VPCIPCLAIMS, body)
+
+    held = writer.hold(writer.read("default", name))
+
+    assert held.held
+    annotations = client.get(VPCIPCLAIMS, name, "default")["metadata"]["annotations"]
+    assert annotations[vpcipclaim.NETWORK] == "tke-direct-eni"
+
+
+@pytest.fixture
+def older_crd(cluster):
+    """The kind as a release before this one defined it, for as long as the test runs."""
+    name = "crd/vpcipclaims.networking.tke.cloud.tencent.com"
+    crd = json.loads(cluster.kubectl("get", name, "--output=json"))
+    (version,) = crd["spec"]["versions"]
+    spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    del spec["properties"]["network"]
+    rules = spec["x-kubernetes-validations"]
+    spec["x-kubernetes-validations"] = [rule for rule in rules if "network" not in rule["rule"]]
+    version["additionalPrinterColumns"] = [
+        column for column in version["additionalPrinterColumns"] if column["name"] != "NETWORK"
+    ]
+    patch = json.dumps({"spec": {"versions": [version]}})
+    cluster.kubectl("patch", name, "--type=merge", f"--patch={patch}")
+    yield
+    cluster.apply("crd-vpcipclaim.yaml")
+
+
+def test_an_older_kind_that_drops_the_network_makes_no_claim_of_the_other_one(writer, client, older_crd):
+    def network_is_dropped():
+        name = created(writer, EXCLUSIVE).name
+        return "network" not in client.get(VPCIPCLAIMS, name, "default")["spec"] and name
+
+    claim = writer.read("default", eventually(network_is_dropped))
+
+    assert claim.exclusive
+    assert claim.request is None
+    assert "spec.network is not tke-direct-eni" in claim.problem
 
 
 def test_a_line_of_the_book_cannot_be_given_to_another_claim(cluster, writer, client):

@@ -11,7 +11,7 @@ from ipamd.core.vpc_ip.vpcipclaim import AddressOrder
 from tests.deploy import manifests
 from tests.deploy.test_claim_schema import Asked, dropped, known
 from tests.testkit.pods import pod_view
-from tests.testkit.vpc_ips import ADDRESS, BINDING, fixed_claim
+from tests.testkit.vpc_ips import ADDRESS, BINDING, OWN_ENI, fixed_claim
 
 
 def version(plural):
@@ -27,6 +27,7 @@ REQUEST = VpcIpRequest(
     expire_after=600.0,
     nominated_ip="10.0.3.7",
     subnet_ids=("subnet-aaaaaaaa",),
+    exclusive=True,
 )
 HAS = fixed_claim(address=ADDRESS)
 NEW = vpcipclaim.new_object(pod_view(nodeName="n"), REQUEST)
@@ -38,6 +39,7 @@ WRITTEN = {
     ),
     "end_order": status.end_order(HAS),
     "provisioned": status.provisioned(HAS, ADDRESS, VpcIpReason.RESERVED, "r", NOW),
+    "provisioned_eni": status.provisioned(HAS, OWN_ENI, VpcIpReason.RESERVED, "r", NOW),
     "not_provisioned": status.not_provisioned(HAS, VpcIpReason.SUBNET_FULL, "full", NOW),
     "not_reserved": status.not_reserved(HAS, VpcIpReason.NOT_SUPPORTED, "no", NOW),
     "refuse_address": status.refuse_address(HAS, "taken", NOW),

@@ -9,7 +9,11 @@ from ipamd.core.vpc_ip.vpcipclaim import AddressBinding, FixedAddress, VpcIpClai
 from tests.testkit.pods import pod_view
 
 KEPT = VpcIpRequest(delete_policy=VpcIpPolicy.NEVER)
+EXCLUSIVE = VpcIpRequest(delete_policy=VpcIpPolicy.NEVER, exclusive=True)
+"""The wish for an ENI of the Pod's own that is kept."""
 ADDRESS = FixedAddress(ip="10.0.3.7", subnet_id="subnet-aaaaaaaa", zone="ap-test-1", reservation_id="rsvip-1")
+OWN_ENI = FixedAddress(ip="10.0.3.7", subnet_id="subnet-aaaaaaaa", zone="ap-test-1", eni_id="eni-own")
+"""The same address as the primary one of an ENI of the claim's own."""
 BINDING = AddressBinding(node="node-a", eni_id="eni-1", pod_uid="u1")
 
 

@@ -53,9 +53,10 @@ class VpcIpWriter:
         return self._write_metadata(claim, {"ownerReferences": [owner.reference()]})
 
     def hold(self, claim: VpcIpClaim) -> VpcIpClaim:
-        """Put our finalizer on the claim."""
+        """Put our finalizer on the claim, and what it is in words that every CRD keeps."""
         names = self._finalizers(VPCIPCLAIMS, claim.name, claim.namespace, claim.resource_version)
-        return self._write_metadata(claim, {"finalizers": [*names, vpcipclaim.FINALIZER]})
+        held = {"finalizers": [*names, vpcipclaim.FINALIZER]}
+        return self._write_metadata(claim, held | vpcipclaim.network_mark(exclusive=claim.exclusive))
 
     def let_go(self, claim: VpcIpClaim) -> None:
         """Take our finalizer off the claim; with the last one it is gone."""

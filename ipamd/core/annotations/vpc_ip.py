@@ -48,6 +48,8 @@ class VpcIpRequest:
     """The very address; empty for any of the subnet."""
     subnet_ids: tuple[str, ...] = ()
     """Where an address may be taken; empty for the subnets of the Pod's node."""
+    exclusive: bool = False
+    """Whether the address is that of an ENI of the Pod's own (`tke-direct-eni`), not one on a shared ENI."""
 
 
 def wants_fixed_ip(pod: PodView) -> bool:

@@ -6,6 +6,7 @@ A person may have written it, so what is read is checked as an annotation is. Pu
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from ipamd.core.annotations import networks
 from ipamd.core.annotations.eip import expiry_of
 from ipamd.core.annotations.vpc_ip import VpcIpPolicy, VpcIpRequest, address_of, policy_of, subnets_of
 from ipamd.core.errors import InvalidInputError
@@ -27,6 +28,8 @@ def write(request: VpcIpRequest) -> dict[str, Any]:
         spec["nominatedIP"] = request.nominated_ip
     if request.subnet_ids:
         spec["subnetIDs"] = list(request.subnet_ids)
+    if request.exclusive:
+        spec["network"] = networks.DIRECT_ENI
     return spec
 
 
@@ -42,6 +45,7 @@ def read(spec: Mapping[str, Any]) -> VpcIpRequest:
         expire_after=_field("expireAfter", _expiry, spec.get("expireAfter")),
         nominated_ip=_field("nominatedIP", address_of, spec["nominatedIP"]) if "nominatedIP" in spec else "",
         subnet_ids=_field("subnetIDs", subnets_of, spec["subnetIDs"]) if "subnetIDs" in spec else (),
+        exclusive=_field("network", _exclusive, spec.get("network", networks.ROUTE_ENI)),
     )
 
 
@@ -51,6 +55,14 @@ def _field(name: str, reader: Callable[[object], _T], value: object) -> _T:
         return reader(value)
     except InvalidInputError as e:
         raise InvalidInputError(f"spec.{name}: {e.message}") from e
+
+
+def _exclusive(network: object) -> bool:
+    if network not in (networks.ROUTE_ENI, networks.DIRECT_ENI):
+        raise InvalidInputError(
+            f"it is {shown(network)}; allowed are {networks.ROUTE_ENI} and {networks.DIRECT_ENI}"
+        )
+    return network == networks.DIRECT_ENI
 
 
 def _expiry(value: object) -> float | None:

@@ -116,7 +116,7 @@ def end_order(claim: VpcIpClaim) -> dict[str, Any]:
 def provisioned(
     claim: VpcIpClaim, address: FixedAddress, reason: VpcIpReason, message: str, now: float
 ) -> dict[str, Any]:
-    """Record the address of the claim, and whether the VPC keeps it; the reason is that of Reserved."""
+    """Record the address of the claim, and whether VPC or ENI keep it; the reason is that of Reserved."""
     conditions = _set(
         claim,
         PROVISIONED,
@@ -128,7 +128,7 @@ def provisioned(
     conditions = set_condition(
         tuple(c for c in conditions if c.get("type") != ASSIGNED or claim.binding),
         RESERVED,
-        status=bool(address.reservation_id),
+        status=bool(address.reservation_id or address.eni_id),
         reason=reason.value,
         message=message,
         now=now,
@@ -138,9 +138,10 @@ def provisioned(
         "subnetID": address.subnet_id,
         "zone": address.zone or None,
         "reservationID": address.reservation_id or None,
+        "eniID": address.eni_id or None,
     }
     changes: dict[str, Any] = {"address": fields}
-    if address.reservation_id:  # else what was asked for may still turn up
+    if address.reservation_id or address.eni_id:  # else what was asked for may still turn up
         changes["allocation"] = {"startedAt": None}
     return _patch(replace(claim, address=address, conditions=conditions), changes, now)
 

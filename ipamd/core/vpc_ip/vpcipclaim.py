@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ipamd.core.annotations import networks
 from ipamd.core.annotations.vpc_ip import VpcIpPolicy, VpcIpRequest
 from ipamd.core.claim.eipclaim import GROUP, NODE_LABEL, ClaimPod
 from ipamd.core.errors import InvalidInputError
@@ -24,10 +25,14 @@ from ipamd.core.vpc_ip import spec
 
 API_VERSION = f"{GROUP}/v1"
 KIND = "VpcIPClaim"
+CRD = f"vpcipclaims.{GROUP}"
 FINALIZER = f"{GROUP}/vpc-ip"
 """Holds a deleted claim until its address is at no ENI and not reserved any more."""
 POD_UID = f"{GROUP}/pod-uid"
 """Annotation: the Pod that the claim was created for; counts until `status.pod` is written."""
+NETWORK = f"{GROUP}/network"
+"""Annotation: what `spec.network` was written as. An API server whose CRD is of an earlier release drops the
+field without a word, also from a stored claim, and keeps annotations."""
 PROVISIONED = "Provisioned"
 """Condition: the claim has an address; the controller's."""
 RESERVED = "Reserved"
@@ -46,7 +51,9 @@ class FixedAddress:
     subnet_id: str
     zone: str = ""
     reservation_id: str = ""
-    """Of the VPC; empty when only the cluster's own book (VpcIP) keeps the address."""
+    """Of the VPC; empty when its own ENI keeps the address, or only the cluster's own book (VpcIP)."""
+    eni_id: str = ""
+    """The ENI that is the claim's with the address (`tke-direct-eni`); empty for one on shared ENIs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +99,8 @@ class VpcIpClaim:
     request: VpcIpRequest | None = None
     """None when the spec cannot be used; `problem` says why."""
     problem: str = ""
+    exclusive: bool = False
+    """Whether the claim is of an ENI of the Pod's own; also while its spec cannot be used."""
     pod: ClaimPod | None = None
     address: FixedAddress | None = None
     assigned_ip: str = ""
@@ -134,6 +143,11 @@ def read(obj: Mapping[str, Any]) -> VpcIpClaim:
         request = spec.read(fields.mapping(obj.get("spec")))
     except InvalidInputError as e:
         problem = f"VpcIPClaim {metadata.get('namespace', '')}/{metadata['name']}: {e.message}"
+    address = _address(fields.mapping(status.get("address")))
+    written = fields.text(annotations.get(NETWORK)) == networks.DIRECT_ENI
+    exclusive = written or (request is not None and request.exclusive) or bool(address and address.eni_id)
+    if exclusive and request is not None and not request.exclusive:
+        request, problem = None, _lost_network(metadata)
     return VpcIpClaim(
         namespace=metadata.get("namespace", ""),
         name=metadata["name"],
@@ -145,8 +159,9 @@ def read(obj: Mapping[str, Any]) -> VpcIpClaim:
         made_for=fields.text(annotations.get(POD_UID)),
         request=request,
         problem=problem,
+        exclusive=exclusive,
         pod=_pod(fields.mapping(status.get("pod"))),
-        address=_address(fields.mapping(status.get("address"))),
+        address=address,
         assigned_ip=fields.text(status.get("assignedIP")),
         refused_ips=tuple(ip for ip in fields.items(status.get("refusedIPs")) if isinstance(ip, str)),
         binding=_binding(fields.mapping(status.get("binding"))),
@@ -173,7 +188,7 @@ def trim(obj: Mapping[str, Any]) -> dict[str, Any]:
             "ownerReferences",
         ),
         labels=(NODE_LABEL,),
-        annotations=(POD_UID, EXPIRED_DURATION),
+        annotations=(POD_UID, NETWORK, EXPIRED_DURATION),
     )
 
 
@@ -185,13 +200,29 @@ def new_object(pod: PodView, request: VpcIpRequest, owner: OwnerRef | None = Non
         "metadata": {
             "namespace": pod.ref.namespace,
             "name": pod.ref.name,
-            "annotations": {POD_UID: pod.ref.uid},
+            "annotations": {
+                POD_UID: pod.ref.uid,
+                **network_mark(exclusive=request.exclusive).get("annotations", {}),
+            },
             "finalizers": [FINALIZER],
             **({"labels": {NODE_LABEL: label_value(pod.node)}} if pod.node else {}),
             **({"ownerReferences": [owner.reference()]} if owner else {}),
         },
         "spec": spec.write(request),
     }
+
+
+def network_mark(*, exclusive: bool) -> dict[str, Any]:
+    """Return the metadata by which the network of a claim is known whatever its CRD keeps."""
+    return {"annotations": {NETWORK: networks.DIRECT_ENI}} if exclusive else {}
+
+
+def _lost_network(metadata: Mapping[str, Any]) -> str:
+    return (
+        f"VpcIPClaim {metadata.get('namespace', '')}/{metadata['name']}: spec.network is not "
+        f"{networks.DIRECT_ENI}, with which the claim was made: the CustomResourceDefinition {CRD} of this "
+        "cluster is of an earlier release and drops the field; apply deploy/crd-vpcipclaim.yaml"
+    )
 
 
 def _pod(pod: Mapping[str, Any]) -> ClaimPod | None:
@@ -209,6 +240,7 @@ def _address(address: Mapping[str, Any]) -> FixedAddress | None:
         subnet_id=fields.text(address.get("subnetID")),
         zone=fields.text(address.get("zone")),
         reservation_id=fields.text(address.get("reservationID")),
+        eni_id=fields.text(address.get("eniID")),
     )
 
 

@@ -10,7 +10,7 @@ from ipamd.core.vpc_ip.reason import VpcIpReason
 from ipamd.core.vpc_ip.status import MOST_REFUSED, phase_of
 from ipamd.core.vpc_ip.vpcipclaim import AddressOrder, FixedAddress
 from tests.testkit.pods import pod_view
-from tests.testkit.vpc_ips import ADDRESS, BINDING, fixed_claim
+from tests.testkit.vpc_ips import ADDRESS, BINDING, EXCLUSIVE, OWN_ENI, fixed_claim
 
 NOW = 1_800_000_000.0
 FULL = VpcIpRequest(
@@ -44,7 +44,7 @@ def stored(request=FULL):
     return obj
 
 
-@pytest.mark.parametrize("request_", [FULL, VpcIpRequest(delete_policy=VpcIpPolicy.IMMEDIATE)])
+@pytest.mark.parametrize("request_", [FULL, EXCLUSIVE, VpcIpRequest(delete_policy=VpcIpPolicy.IMMEDIATE)])
 def test_what_is_made_for_a_pod_is_read_again(request_):
     claim = vpcipclaim.read(stored(request_))
 
@@ -66,6 +66,8 @@ def test_what_is_made_for_a_pod_is_read_again(request_):
         ({"nominatedIP": "10.0.0.300"}, "spec.nominatedIP: it is"),
         ({"subnetIDs": []}, "spec.subnetIDs: it is []"),
         ({"subnetIDs": "subnet-a"}, "spec.subnetIDs:"),
+        ({"network": "flannel"}, 'spec.network: it is "flannel"'),
+        ({"network": None}, "spec.network: it is null"),
     ],
 )
 def test_a_server_without_rules_lets_pass_what_is_refused_here(spec, problem):
@@ -249,3 +251,52 @@ def test_a_line_follows_its_claim():
         "reservationID": "rsvip-1",
     }
     assert NODE_LABEL not in label["metadata"]["labels"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "exclusive"),
+    [({}, False), ({"network": "tke-route-eni"}, False), ({"network": "tke-direct-eni"}, True)],
+    ids=str,
+)
+def test_a_claim_is_of_one_network_the_shared_one_if_it_names_none(spec, exclusive):
+    claim = vpcipclaim.read({"metadata": {"namespace": "default", "name": "web-0"}, "spec": spec})
+
+    assert claim.exclusive is exclusive
+    assert claim.request is not None
+    assert claim.request.exclusive is exclusive
+
+
+def test_a_claim_whose_network_was_dropped_is_no_claim_of_the_other_one():
+    obj = stored(EXCLUSIVE)
+    del obj["spec"]["network"]  # by an API server whose CRD is of an earlier release
+
+    claim = vpcipclaim.read(obj)
+
+    assert claim.exclusive
+    assert claim.request is None
+    assert "spec.network is not tke-direct-eni" in claim.problem
+    assert "apply deploy/crd-vpcipclaim.yaml" in claim.problem
+    assert claim.retained
+
+
+def test_a_claim_that_has_an_eni_is_of_its_own_network_whatever_its_spec_says():
+    obj = stored()
+    obj["status"] = {"address": {"ip": "10.0.3.7", "eniID": "eni-own"}}
+
+    claim = vpcipclaim.read(obj)
+
+    assert claim.exclusive
+    assert claim.request is None
+
+
+def test_an_eni_of_its_own_keeps_the_address_of_a_claim():
+    obj = stored(EXCLUSIVE)
+    claim = vpcipclaim.read(obj)
+
+    claim = vpcipclaim.read(
+        applied(obj, status.provisioned(claim, OWN_ENI, VpcIpReason.RESERVED, "eni-own", NOW))
+    )
+
+    assert claim.address == OWN_ENI
+    assert condition(claim.conditions, "Reserved")["status"] == "True"
+    assert phase_of(claim) is Phase.PROVISIONED
