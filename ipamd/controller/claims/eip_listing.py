@@ -97,7 +97,7 @@ class EipListing:
             while not mine.over:
                 if not self._running and mine is self._next:
                     self._run(deadline)
-                elif not self._changed.wait(deadline.remaining()) and deadline.expired:
+                elif not self._changed.wait(deadline.remaining()):
                     raise TryAgainError("the EIPs of the claim could not be looked at in time")
         if mine.error is not None:
             raise mine.error.restated(mine.error.detail)  # a raised exception belongs to one thread

@@ -40,13 +40,18 @@ class NodeTaints:
         *,
         fence: Fence,
         teller: ClaimEvents,
+        most: int = _WRITES,
     ) -> None:
-        """Take what is to be done, where to look and write, when writing is allowed, and who tells people."""
+        """Take what is to be done, where to look and write, when writing is allowed, and who tells people.
+
+        `most` Nodes are written in one pass.
+        """
         self._mode = mode
         self._cluster = cluster
         self._client = client
         self._fence = fence
         self._teller = teller
+        self._most = most
         self._told: set[str] = set()
 
     def is_due(self, name: str) -> bool:
@@ -59,19 +64,14 @@ class NodeTaints:
 
         Raises: KubeError; NotLeaderError.
         """
-        left = _WRITES
-        for node in self._cluster.nodes():
-            patch = self._due(node)
-            if patch is None:
-                continue
-            if left == 0:
-                return _SOON
-            if self._mode is TaintMode.OFF:
+        due = [(node, patch) for node in self._cluster.nodes() if (patch := self._due(node)) is not None]
+        if self._mode is TaintMode.OFF:
+            for node, _ in due:
                 self._warn(node)
-            else:
-                self._write(node, patch)
-                left -= 1
-        return None
+            return None
+        for node, patch in due[: self._most]:
+            self._write(node, patch)
+        return _SOON if len(due) > self._most else None
 
     def _due(self, node: NodeView) -> Callable[[JsonObject], JsonObject] | None:
         """Return what makes the patch that the Node needs; None when it is as it should be."""

@@ -9,6 +9,8 @@ from ipamd.controller.claims.eip_listing import EipListing
 from ipamd.core import tags
 from ipamd.core.cloud_errors.codes import cloud_error
 from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.errors import TryAgainError
+from tests.runtime.manual_clock import ManualClock
 from tests.testkit.eips import listed_eip
 
 
@@ -136,3 +138,31 @@ def test_looks_are_spaced_but_for_the_first_three(cloud):
 
     assert len(cloud.calls) == 6
     assert time.monotonic() - began >= 3 * spacing
+
+
+def test_who_waits_for_a_look_that_does_not_end_is_told_to_try_again(cloud):
+    clock = ManualClock()
+    eips = EipListing(cloud, "cls-1", spacing=0.0, monotonic=clock.now)
+    cloud.gate.clear()
+    first, _ = in_background(eips, "a")
+    assert cloud.begun.acquire(timeout=5)
+    told: list[TryAgainError] = []
+
+    def wait_in_vain():
+        with pytest.raises(TryAgainError, match="could not be looked at in time") as failed:
+            eips.look("b")
+        told.append(failed.value)
+
+    waiting = threading.Thread(target=wait_in_vain)
+    waiting.start()
+    while "b" not in eips._next.known:
+        pass
+    clock.advance(20.0)
+    with eips._changed:
+        eips._changed.notify_all()  # somebody else's news, after which nothing is left of its time
+    waiting.join(5)
+    cloud.gate.set()
+    for thread in first:
+        thread.join(5)
+
+    assert len(told) == 1

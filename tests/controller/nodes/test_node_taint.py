@@ -1,10 +1,17 @@
 """The taint eni-ip-unavailable goes when an agent serves the Node; no Node that was served gets it."""
 
+import contextlib
+from types import SimpleNamespace
+
 import pytest
 
+from ipamd.controller.claims.absences import Absences
+from ipamd.controller.claims.cluster import ClusterView
+from ipamd.controller.nodes.taint import NodeTaints
 from ipamd.core.kubernetes.node_taint import KEY, TaintMode
 from ipamd.core.kubernetes.nodes import AGENT
 from ipamd.kube.resources import NODES, PODS
+from tests.runtime.manual_clock import ManualClock
 
 OWNER = {
     "apiVersion": "apps/v1",
@@ -138,6 +145,27 @@ def test_keep_never_taints_a_node_that_was_served_and_none_that_has_no_agents_po
 
     for node in ("served", "without-agent", "super"):
         assert OURS not in scene.taints(node)
+
+
+def test_a_pass_writes_some_nodes_and_the_next_one_comes_soon(scene):
+    names = ["n1", "n2", "n3"]
+    for name in names:
+        scene.add_node(name, OURS)
+        scene.write_resources(name, agent="no-pod")
+    client = scene.world.client
+    view = ClusterView(client, wake=lambda _: None, outages=Absences(ManualClock().now))
+    may_write = SimpleNamespace(deadline=lambda: None)
+    taints = NodeTaints(TaintMode.REMOVE, view, client, fence=may_write, teller=None, most=2)
+    with contextlib.ExitStack() as ended:
+        ended.callback(view.stop)
+        view.start()
+        assert view.wait_synced(10)
+
+        assert taints.look() == 2.0
+        assert sum(OURS in scene.taints(name) for name in names) == 1
+        scene.world.wait(lambda: sum(node.tainted for node in view.nodes()) == 1)
+        assert taints.look() is None
+        assert not any(OURS in scene.taints(name) for name in names)
 
 
 def test_off_leaves_it_and_says_so_on_the_node(scene):
