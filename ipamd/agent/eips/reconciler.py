@@ -44,7 +44,7 @@ class EipReconciler:
             execute=self._execute,
             failed=self._failed,
             ended=shared_ledger.wake,
-            about=lambda action: logs.about(**_told_of(action)),
+            about=lambda action: logs.about(**binding_plan.about(action)),
         )
         self._actions: DueActions[binding_plan.Action] = DueActions(
             "bind", "EIP", work, workers=WORKERS, clock=shared_ledger.now
@@ -108,14 +108,3 @@ class EipReconciler:
 
 
 _BINDS = (binding_plan.Associate, binding_plan.PublishBinding)
-
-
-def _told_of(action: binding_plan.Action) -> dict[str, str]:
-    """Return what the log says that an action is about."""
-    if isinstance(action, binding_plan.Disassociate):
-        record, pod = action.address.eip, action.address.pod
-        told = {"eni": action.address.eni_id}
-        told |= {"namespace": pod.namespace, "pod": pod.name} if pod else {}
-        return told | ({"eip": record.eip_id, "claim": record.claim} if record else {})
-    claim = action.claim
-    return {"claim": str(claim), "eip": claim.address.eip_id if claim.address else ""}

@@ -148,7 +148,7 @@ def _entries(field: str, content: object) -> Sequence[Any]:
 
 
 def _is_word(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value.strip()) == len(value) <= _LONGEST_WORD
+    return isinstance(value, str) and value == value.strip() and 1 <= len(value) <= _LONGEST_WORD
 
 
 def _is_ipv4(value: object) -> bool:

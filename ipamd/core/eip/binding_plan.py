@@ -86,6 +86,21 @@ def decide(facts: BindingFacts) -> list[Action]:
     return actions
 
 
+def about(action: Action) -> dict[str, str]:
+    """Return what the log says that an action is about, by the log's names; empty what there is not."""
+    if not isinstance(action, Disassociate):
+        claim = action.claim
+        return {"claim": str(claim), "eip": claim.address.eip_id if claim.address else ""}
+    eip, pod = action.address.eip, action.address.pod
+    return {
+        "eni": action.address.eni_id,
+        "namespace": pod.namespace if pod else "",
+        "pod": pod.name if pod else "",
+        "eip": eip.eip_id if eip else "",
+        "claim": eip.claim if eip else "",
+    }
+
+
 def waited_for(claim: Claim | None, pod: model.PodRef, node: str) -> str:
     """Say in words what the Pod's EIP waits for before it can be bound; empty when it waits for nothing.
 

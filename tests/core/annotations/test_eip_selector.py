@@ -45,6 +45,9 @@ def test_each_form_is_read_and_written(text, selector):
         ('{"names": "web"}', 'names is "web"; allowed is a list with 1 to 20 entries'),
         ('{"names": ["web", "web"]}', 'names has "web" twice'),
         ('{"names": [" web"]}', 'entry 1 of names is " web"; allowed is a name'),
+        ('{"names": ["web "]}', 'entry 1 of names is "web "; allowed is a name'),
+        ('{"names": ["web", ""]}', 'entry 2 of names is ""; allowed is a name'),
+        (json.dumps({"names": ["x" * 129]}), "allowed is a name of 1 to 128 characters"),
         (json.dumps({"names": [f"n{n}" for n in range(21)]}), "allowed is a list with 1 to 20 entries"),
         ('{"publicIPs": ["198.51.100.7", "eip-1a2b3c4d"]}', 'entry 2 of publicIPs is "eip-1a2b3c4d"'),
         ('{"publicIPs": ["198.51.100.007"]}', "allowed is an IPv4 address"),
@@ -57,6 +60,12 @@ def test_a_wrong_one_is_refused_with_field_value_and_what_is_allowed(text, said)
     with pytest.raises(InvalidInputError) as refused:
         eip_selector.parse(text)
     assert said in refused.value.message
+
+
+@pytest.mark.parametrize("word", ["w", "x" * 128])
+def test_the_shortest_and_the_longest_word_are_names_keys_and_values(word):
+    assert eip_selector.read({"names": [word]}).names == (word,)
+    assert eip_selector.read({"tags": {word: word}}).tags == ((word, word),)
 
 
 def test_a_hundred_public_ips_are_a_list_and_one_more_is_not():

@@ -261,3 +261,20 @@ def test_add_is_ready_only_with_the_right_eip_bound_for_the_right_pod():
     assert not binding_plan.is_ready(address, None, pod_ref())
     assert not binding_plan.is_ready(assigned(BINDING).addresses[IP], claim(), pod_ref())
     assert not binding_plan.is_ready(assigned(BOUND, eip_id="eip-2").addresses[IP], claim(), pod_ref())
+
+
+def test_the_log_has_what_an_action_is_about():
+    of_claim = one(assigned(), claim())
+    of_address = one(assigned(UNBINDING), claim())
+    bare = replace(of_address, address=replace(released(assigned()).addresses[IP], eip=None))
+
+    assert binding_plan.about(of_claim) == {"claim": "default/web-0", "eip": "eip-1"}
+    assert binding_plan.about(replace(of_claim, claim=claim(address=None)))["eip"] == ""
+    assert binding_plan.about(of_address) == {
+        "eni": "eni-1",
+        "namespace": "default",
+        "pod": "web-0",
+        "eip": "eip-1",
+        "claim": "default/web-0",
+    }
+    assert {name for name, value in binding_plan.about(bare).items() if value} == {"eni"}
