@@ -148,7 +148,7 @@ def test_keep_never_taints_a_node_that_was_served_and_none_that_has_no_agents_po
 
 
 def test_a_pass_writes_some_nodes_and_the_next_one_comes_soon(scene):
-    names = ["n1", "n2", "n3"]
+    names = ["n1", "n2", "n3", "n4"]
     for name in names:
         scene.add_node(name, OURS)
         scene.write_resources(name, agent="no-pod")
@@ -162,8 +162,8 @@ def test_a_pass_writes_some_nodes_and_the_next_one_comes_soon(scene):
         assert view.wait_synced(10)
 
         assert taints.look() == 2.0
-        assert sum(OURS in scene.taints(name) for name in names) == 1
-        scene.world.wait(lambda: sum(node.tainted for node in view.nodes()) == 1)
+        assert sum(OURS in scene.taints(name) for name in names) == 2
+        scene.world.wait(lambda: sum(node.tainted for node in view.nodes()) == 2)
         assert taints.look() is None
         assert not any(OURS in scene.taints(name) for name in names)
 
