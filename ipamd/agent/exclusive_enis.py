@@ -132,6 +132,7 @@ class ExclusiveEnis:
             mtu=links[0].mtu,
             gateway=eni.gateway,
             by_node=tuple(self._by_node()),
+            node_ip=self._dataplane.node_ip,
         )
 
     def bring_back(self, address: Address) -> None:

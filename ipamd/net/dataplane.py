@@ -64,7 +64,8 @@ class DataPlane:
     def __init__(self, config: DataPlaneConfig, repaired: Callable[[Difference], None] | None = None) -> None:
         """Take the settings, and who hears of what of the node and its ENIs was changed and is mended."""
         self._link_wait = config.link_wait
-        self._exclusive = bool(config.exclusive_source)
+        self.node_ip = config.exclusive_source
+        """From which address the node speaks to Pods with an ENI of their own; empty: there are none."""
         self.repaired = repaired or _tell
         """Hears of each repair; also of those that callers of this class make."""
         self._sysctls = Sysctls(config.sysctl_root)
@@ -286,7 +287,7 @@ class DataPlane:
         return self._setup.snapshot(seen)
 
     def _forget_exclusive(self, ip: str) -> None:
-        if self._exclusive:
+        if self.node_ip:
             wiring.forget_exclusive(ip, self._elements)
 
     def remove_all(self) -> None:

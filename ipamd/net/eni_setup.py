@@ -89,7 +89,7 @@ class EniSetup:
             started = not self._enis
             done += self._write(ranges, {mac: primary, **others})
             if started:
-                wiring.adopt(seen, self._elements)
+                self._changes += wiring.adopt(seen, self._elements, self._config.exclusive_source)
             self._count(known, done)
             return primary
 

@@ -55,13 +55,13 @@ class KernelListing:
         )
 
     @cached_property
-    def host_routes(self) -> Mapping[tuple[int, str], frozenset[int]]:
-        """By table and address: the indices of the links that routes to it alone lead to."""
-        found: dict[tuple[int, str], set[int]] = {}
+    def host_routes(self) -> Mapping[tuple[int, str], tuple[KernelRoute, ...]]:
+        """By table and address: the routes that lead to it alone."""
+        found: dict[tuple[int, str], list[KernelRoute]] = {}
         for route in self.routes:
             if route.prefix_length == 32 and route.table in _TO_PODS:
-                found.setdefault((route.table, route.destination), set()).add(route.ifindex)
-        return {place: frozenset(links) for place, links in found.items()}
+                found.setdefault((route.table, route.destination), []).append(route)
+        return {place: tuple(routes) for place, routes in found.items()}
 
     @cached_property
     def pod_routes(self) -> Mapping[int, frozenset[str]]:

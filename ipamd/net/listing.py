@@ -90,6 +90,8 @@ class KernelRoute(NamedTuple):
     """1 is unicast; others (blackhole) lead nowhere."""
     onlink: bool = False
     metric: int = 0
+    source: str = ""
+    """What the node's own packets get for their source if their sender has chosen none."""
 
 
 class Neighbour(NamedTuple):
@@ -192,6 +194,7 @@ def route(message: bytes) -> KernelRoute:
         kind=kind,
         onlink=bool(flags & 4),  # RTNH_F_ONLINK
         metric=_u32(found.get(6)),
+        source=_ip(found.get(7)),
     )
 
 

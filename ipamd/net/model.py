@@ -50,8 +50,8 @@ class DataPlaneConfig:
     link_wait: float = 10.0
     """Seconds that `ensure_eni` waits for the link of an ENI that was just attached."""
     exclusive_source: str = ""
-    """The node's address, with which leaves what Pods with an ENI of their own send by the node. Empty: there
-    are no such Pods."""
+    """The node's address: with it leaves what Pods with an ENI of their own send by the node, and from it the
+    node speaks to them. Empty: there are no such Pods."""
     sysctl_root: Path = PROC_SYS
     """Where the directory `net` of kernel settings is writable; elsewhere than /proc/sys in a container."""
 
@@ -101,6 +101,8 @@ class EniLink:
     """Where its table leads; empty for the primary ENI, whose routes are the node's own."""
     by_node: tuple[str, ...] = ()
     """Of an ENI that goes into a Pod: what that Pod reaches by its second link (`OwnEni`)."""
+    node_ip: str = ""
+    """Of such an ENI: from which address the node speaks to that Pod."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,10 +114,15 @@ class OwnEni:
     """The subnet's."""
     by_node: tuple[str, ...]
     """What the Pod reaches by its second link: the node, Services, link-local addresses."""
+    node_ip: str = ""
+    """The node's address among these: what the node sends comes from it, wherever else it has addresses.
+    Empty: the kernel chooses."""
 
     def __post_init__(self) -> None:
         checked_mac(self.mac)
         checked_ip(self.gateway, "gateway")
+        if self.node_ip:
+            checked_ip(self.node_ip, "address of the node")
         object.__setattr__(self, "by_node", _checked_cidrs(self.by_node))
 
 
@@ -169,6 +176,11 @@ class PodWiring:
     def table(self) -> int:
         """The routing table that leads to the Pod's end."""
         return _MAIN_TABLE if self.own_eni is None else EXCLUSIVE_TABLE
+
+    @property
+    def route_source(self) -> str:
+        """From which address the node speaks to the Pod; empty where the Pod answers any by the node."""
+        return "" if self.own_eni is None else self.own_eni.node_ip
 
     @property
     def interface_mac(self) -> str:

@@ -13,7 +13,7 @@ from ipamd.core.findings.codes import FindingCode
 from ipamd.core.kernel.difference import Difference
 from ipamd.net import host_addresses, links, listing, rtnetlink, ruleset
 from ipamd.net.kernel_listing import KernelListing
-from ipamd.net.listing import Link
+from ipamd.net.listing import KernelRoute, Link
 from ipamd.net.model import PodWiring, Snapshot
 from ipamd.net.netlink import ROUTE, NetlinkSocket
 from ipamd.net.nft_elements import TABLE, Elements
@@ -27,8 +27,8 @@ class NodeSide:
     """What the node has of one Pod."""
 
     link: Link | None
-    routed_to: frozenset[int]
-    """The indices of the links that main's routes to the address lead to."""
+    routes: tuple[KernelRoute, ...]
+    """The routes of its table to the address."""
     answers: bool
     """Whether its link answers ARP for the Pod's gateway."""
     on_links: tuple[str, ...]
@@ -57,7 +57,7 @@ class NodeSides:
         mark = self._ours.pod_marks.get(pod.ip)
         return NodeSide(
             link=link,
-            routed_to=self._seen.host_routes.get((pod.table, pod.ip), frozenset()),
+            routes=self._seen.host_routes.get((pod.table, pod.ip), ()),
             answers=link is not None and link.ifindex in self._seen.answering,
             on_links=(),  # asked for all addresses of the pool at once: `host_addresses`
             chain=ruleset.pod_chain(mark) if mark is not None else None,
@@ -80,11 +80,7 @@ def looked_at(pod: PodWiring, elements: Elements) -> NodeSide:
     wanted = (pod.ip, 32, pod.table)
     return NodeSide(
         link=link,
-        routed_to=frozenset(
-            route.ifindex
-            for route in routes
-            if (route.destination, route.prefix_length, route.table) == wanted
-        ),
+        routes=tuple(r for r in routes if (r.destination, r.prefix_length, r.table) == wanted),
         answers=link is not None and link.ifindex in answering,
         on_links=tuple(address.link for address in host_addresses.found((pod.ip,))),
         chain=elements.lookup(ruleset.PODS, pod.ip),
@@ -102,14 +98,19 @@ def differences(pod: PodWiring, side: NodeSide) -> Iterator[Difference]:
     else:
         yield from _link(link, pod, answers=side.answers)
         # With a link that is down the kernel takes its routes away.
-        if link.up and link.ifindex not in side.routed_to:
+        if link.up and not any(_is_of(pod, link, route) for route in side.routes):
             table = "main" if pod.own_eni is None else f"table {pod.table}"
-            text = f"{table} has no route {pod.ip}/32 dev {pod.host_veth}"
+            source = f" src {pod.route_source}" if pod.route_source else ""
+            text = f"{table} has no route {pod.ip}/32 dev {pod.host_veth}{source}"
             yield _of(pod, FindingCode.POD_ROUTE, text)
     for name in side.on_links:
         text = f"{pod.ip} is an address of the node's own link {name} too"
         yield _of(pod, FindingCode.POD_ADDRESS_ON_LINK, text, f"address/{pod.ip}")
     yield from _elements(pod, side)
+
+
+def _is_of(pod: PodWiring, link: Link, route: KernelRoute) -> bool:
+    return route.ifindex == link.ifindex and pod.route_source in ("", route.source)
 
 
 def _elements(pod: PodWiring, side: NodeSide) -> Iterator[Difference]:

@@ -45,7 +45,8 @@ _IFLA_AF_SPEC, _IFLA_NET_NS_FD, _IFLA_EXT_MASK = 26, 28, 29
 _IFLA_INET_CONF, _IPV4_DEVCONF_ACCEPT_LOCAL = 1, 23
 _IFLA_INFO_KIND, _IFLA_INFO_DATA, _VETH_INFO_PEER = 1, 2, 1
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
-_RTA_DST, _RTA_SRC, _RTA_IIF, _RTA_OIF, _RTA_GATEWAY, _RTA_TABLE, _RTA_MARK = 1, 2, 3, 4, 5, 15, 16
+_RTA_DST, _RTA_SRC, _RTA_IIF, _RTA_OIF, _RTA_GATEWAY, _RTA_PREFSRC = 1, 2, 3, 4, 5, 7
+_RTA_TABLE, _RTA_MARK = 15, 16
 _RTN_UNICAST: Final = 1
 _RT_SCOPE_UNIVERSE, _RT_SCOPE_LINK = 0, 253
 _RTNH_F_ONLINK: Final = 4
@@ -154,13 +155,18 @@ def delete_address(ifindex: int, ip: str, prefix_length: int, what: str) -> Netl
     return NetlinkRequest(made, what, frozenset({errno.EADDRNOTAVAIL, errno.ENODEV}))
 
 
-def set_host_route(ip: str, ifindex: int, what: str, table: int = MAIN_TABLE) -> NetlinkRequest:
-    """Make `ip/32 dev …` of a table what it has to be."""
+def set_host_route(
+    ip: str, ifindex: int, what: str, table: int = MAIN_TABLE, *, source: str = ""
+) -> NetlinkRequest:
+    """Make `ip/32 dev …` of a table what it has to be, in one step if there is one already.
+
+    `source` is the address that the node's own packets get if their sender has chosen none; the node
+    has to have it.
+    """
     header, to_table = _to_host(table)
-    destination = attribute(_RTA_DST, _ip(ip))
-    flags = ACK | CREATE | REPLACE
-    made = message(_RTM_NEWROUTE, flags, header, destination, to_table, u32(_RTA_OIF, ifindex))
-    return NetlinkRequest(made, what)
+    attributes = [attribute(_RTA_DST, _ip(ip)), to_table, u32(_RTA_OIF, ifindex)]
+    attributes += [attribute(_RTA_PREFSRC, _ip(source))] if source else []
+    return NetlinkRequest(message(_RTM_NEWROUTE, ACK | CREATE | REPLACE, header, *attributes), what)
 
 
 def delete_host_route(ip: str, table: int = MAIN_TABLE) -> NetlinkRequest:

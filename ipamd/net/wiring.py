@@ -38,7 +38,7 @@ from ipamd.net import (
 from ipamd.net.kernel_listing import KernelListing
 from ipamd.net.marks import EXCLUSIVE_TABLE
 from ipamd.net.model import PodLink, PodWiring, checked_host_end, checked_ip
-from ipamd.net.netlink import ROUTE, NetlinkSocket
+from ipamd.net.netlink import ROUTE, NetlinkRequest, NetlinkSocket
 from ipamd.net.nft_elements import Change, Element, Elements
 from ipamd.net.rtnetlink import VethEnd
 from ipamd.net.sysctls import Sysctls
@@ -129,11 +129,13 @@ def connect(pod: PodWiring, elements: Elements, sysctls: Sysctls) -> bool:
     return True
 
 
-def adopt(seen: KernelListing, elements: Elements) -> None:
+def adopt(seen: KernelListing, elements: Elements, node_ip: str) -> int:
     """Let every link speak as the addresses that are led to it, and as no other ones: for a start.
 
     A release before has let Pods in by their routes alone; a roll-back to it adds and removes no elements.
+    Nor has one before given the node's packets to Pods with an ENI of their own the source `node_ip`.
     Nothing is told of it: it is how Pods are brought from one release to the next. No Pod is wired meanwhile.
+    Return how many routes were changed.
     """
     links = [seen.by_index[ifindex] for ifindex in seen.pod_routes if ifindex in seen.by_index]
     ours = {link.ifindex for link in links if names.HOST_VETH.fullmatch(link.name)}
@@ -146,10 +148,29 @@ def adopt(seen: KernelListing, elements: Elements) -> None:
     ]
     elements.apply(changes)
     plain = [link for link in links if link.ifindex in ours and not link.accepts_local]
+    routes = _without_source(seen, node_ip) if node_ip else []
     with NetlinkSocket(ROUTE) as channel:
         channel.change(
-            *(rtnetlink.accept_local(link.ifindex, f"set accept_local of {link.name}") for link in plain)
+            *(rtnetlink.accept_local(link.ifindex, f"set accept_local of {link.name}") for link in plain),
+            *routes,
         )
+    return len(routes)
+
+
+def _without_source(seen: KernelListing, node_ip: str) -> list[NetlinkRequest]:
+    """Return what gives the node's address to our routes to Pods with an ENI of their own that lack it."""
+    return [
+        rtnetlink.set_host_route(
+            route.destination,
+            route.ifindex,
+            f"set the source {node_ip} of route {route.destination}/32",
+            EXCLUSIVE_TABLE,
+            source=node_ip,
+        )
+        for (table, _), routes in seen.host_routes.items()
+        for route in routes
+        if table == EXCLUSIVE_TABLE and route.protocol == rtnetlink.PROTOCOL and route.source != node_ip
+    ]
 
 
 def unwire(ip: str, end: HostEnd, elements: Elements) -> None:
@@ -245,7 +266,11 @@ def _route(pod: PodWiring, host_ifindex: int) -> None:
             # First: a link that is down takes no route.
             rtnetlink.set_link(host_ifindex, up, mtu=pod.mtu, alias=pod.alias, accept_local=True),
             rtnetlink.set_host_route(
-                pod.ip, host_ifindex, f"add route {pod.ip}/32 dev {pod.host_veth}", pod.table
+                pod.ip,
+                host_ifindex,
+                f"add route {pod.ip}/32 dev {pod.host_veth}",
+                pod.table,
+                source=pod.route_source,
             ),
             rtnetlink.set_proxy(names.GATEWAY_IP, host_ifindex, f"answer ARP on {pod.host_veth}"),
         )

@@ -1,13 +1,20 @@
 """A Pod that has an ENI as a whole: what it reaches and who reaches it, and how the link comes back."""
 
+import contextlib
 import socket
+import struct
+from typing import TYPE_CHECKING
 
 import pytest
 
 from ipamd.core.errors import KernelError, NetnsError, TryAgainError
+from ipamd.net import listing
 from ipamd.net.exclusive_eni import spare_name
 from ipamd.net.model import DataPlaneConfig, OwnEni
 from tests.net.world import GATEWAY, INTERNET_IP, NEIGHBOUR_IP, NODE_IP, source_seen
+
+if TYPE_CHECKING:
+    from ipamd.core.kernel.difference import Difference
 
 pytestmark = pytest.mark.netns
 
@@ -35,7 +42,7 @@ def eni(world):
 
 
 def wiring(world, sandbox, **changes):
-    own = OwnEni(mac=MAC, gateway=GATEWAY, by_node=BY_NODE)
+    own = OwnEni(mac=MAC, gateway=GATEWAY, by_node=BY_NODE, node_ip=NODE_IP)
     return world.wiring(sandbox, POD_IP, **{"eni_mark": 0, "own_eni": own, **changes})
 
 
@@ -52,6 +59,21 @@ def pod(eni):
 def links(namespace):
     found = (line.split(": ")[1].partition("@")[0] for line in namespace.run("ip", "-o", "link").splitlines())
     return set(found) - {"lo"}
+
+
+@contextlib.contextmanager
+def removed_routes(namespace):
+    """Give a list that has, after the block, the routes that the kernel has removed meanwhile."""
+    removed: list[listing.KernelRoute] = []
+    family, kind, protocol = socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE
+    with namespace.do(lambda: socket.socket(family, kind, protocol)) as heard:
+        heard.bind((0, 0x40))  # RTMGRP_IPV4_ROUTE
+        yield removed
+        heard.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while message := heard.recv(65536):
+                if struct.unpack_from("=H", message, 4)[0] == 25:  # RTM_DELROUTE
+                    removed.append(listing.route(message))
 
 
 def dnat(world, destination, to):
@@ -97,6 +119,76 @@ def test_the_node_and_the_pod_reach_each_other(eni, pod):
 
     assert source_seen(eni.node, POD_IP) == NODE_IP, "as the kubelet probes"
     assert source_seen(pod, NODE_IP) == POD_IP
+
+
+def test_an_address_on_the_node_s_lo_is_not_the_source_of_what_the_node_sends(eni, pod):
+    """As LVS direct routing has one: the kernel takes it for what leaves by a link without address."""
+    eni.node.run("ip", "address", "add", "10.9.9.9/32", "dev", "lo")
+    eni.serve(pod, POD_IP)
+    dnat(eni, SERVICE_IP, f"{POD_IP}:8080")
+
+    assert source_seen(eni.node, POD_IP) == NODE_IP, "as the kubelet probes, and a Pod of the host's network"
+    assert source_seen(eni.node, SERVICE_IP, 80) == NODE_IP
+    assert eni.on_node(lambda: eni.dataplane.check_pod(eni.pods[POD_IP])) == []
+
+
+def test_a_source_that_the_sender_has_chosen_stays(eni, pod):
+    """As NodeLocal DNS answers from its link-local address."""
+    eni.node.run("ip", "address", "add", "169.254.20.10/32", "dev", "lo")
+    server = pod.do(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    client = eni.node.do(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    with server, client:
+        server.bind((POD_IP, 8080))
+        server.settimeout(5.0)
+        client.bind(("169.254.20.10", 0))
+        client.sendto(b"x", (POD_IP, 8080))
+
+        assert server.recvfrom(1)[1][0] == "169.254.20.10"
+
+
+def route_of(world):
+    return world.node.run("ip", "route", "show", "table", "4000", POD_IP).strip()
+
+
+def as_the_release_before(world):
+    """Lead to the Pod as agents did before the node's address was in the route."""
+    veth = world.pods[POD_IP].host_veth
+    world.node.run(*f"ip route replace {POD_IP} dev {veth} scope link proto 116 table 4000".split())
+    assert "src" not in route_of(world)
+
+
+def test_a_route_without_the_node_s_address_is_told_and_replaced_without_a_gap(eni, pod):
+    as_the_release_before(eni)
+    wired = eni.pods[POD_IP]
+    expected = f"table 4000 has no route {POD_IP}/32 dev {wired.host_veth} src {NODE_IP}"
+    assert eni.on_node(lambda: eni.dataplane.check_pod(wired)) == [expected]
+
+    with removed_routes(eni.node) as removed:
+        eni.on_node(lambda: eni.dataplane.connect_pod(wired))
+
+    assert f"src {NODE_IP}" in route_of(eni)
+    assert removed == []
+    assert eni.on_node(lambda: eni.dataplane.check_pod(wired)) == []
+
+
+def test_a_start_gives_the_node_s_address_to_the_routes_of_running_pods(eni, pod):
+    as_the_release_before(eni)
+    told: list[Difference] = []
+    eni.restart_agent(told.append)
+    eni.ensure()
+
+    assert f"src {NODE_IP}" in route_of(eni)
+    assert told == [], "an upgrade is no repair"
+    assert eni.dataplane.changes, "what was listed before is old"
+
+
+def test_the_route_outlives_the_node_s_address(eni, pod):
+    """As when a DHCP client takes it off and gives it again."""
+    eni.node.run("ip", "address", "del", f"{NODE_IP}/24", "dev", "eth0")
+    eni.node.run("ip", "address", "add", f"{NODE_IP}/24", "dev", "eth0")
+    eni.serve(pod, POD_IP)
+
+    assert source_seen(eni.node, POD_IP) == NODE_IP
 
 
 def test_a_service_leads_the_pod_to_another_node_with_the_node_s_address(eni, pod):

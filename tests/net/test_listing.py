@@ -108,6 +108,7 @@ def test_routes(answers):
             gateway=theirs.get_attr("RTA_GATEWAY") or "",
             ifindex=theirs.get_attr("RTA_OIF") or 0,
             kind=theirs["type"],
+            source=theirs.get_attr("RTA_PREFSRC") or "",
             onlink=bool(theirs["flags"] & 4),
             metric=theirs.get_attr("RTA_PRIORITY") or 0,
         )

@@ -209,9 +209,9 @@ class World:
     def on_node(self, function):
         return self.node.do(function)
 
-    def restart_agent(self):
-        """Start again with an agent that knows nothing."""
-        self.dataplane = DataPlane(self._config)
+    def restart_agent(self, repaired=None):
+        """Start again with an agent that knows nothing; `repaired` hears of what it mends."""
+        self.dataplane = DataPlane(self._config, repaired)
         self._stack.callback(self.dataplane.close)
 
     def ensure_node(self, ranges=DIRECT):

@@ -35,9 +35,7 @@ def wiring(address: Address, link: EniLink) -> PodWiring:
         # What a Pod sends by an ENI of its own does not pass the node.
         eip=address.is_eip_pod and not address.exclusive,
         alias=_alias(state, address.ip),
-        own_eni=OwnEni(mac=link.mac, gateway=link.gateway, by_node=link.by_node)
-        if address.exclusive
-        else None,
+        own_eni=_own_eni(link) if address.exclusive else None,
     )
 
 
@@ -95,6 +93,10 @@ def _pod(alias: LinkAlias | None, ip: str, pods: Iterable[PodView]) -> model.Pod
     # A name that had no room beside the link: the API server tells it.
     uid = alias.uid if alias is not None else ""
     return next((pod.ref for pod in pods if (pod.is_called(uid) if uid else pod.pod_ip == ip)), None)
+
+
+def _own_eni(link: EniLink) -> OwnEni:
+    return OwnEni(mac=link.mac, gateway=link.gateway, by_node=link.by_node, node_ip=link.node_ip)
 
 
 def _alias(state: Assigned, ip: str) -> str:
