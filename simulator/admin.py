@@ -54,6 +54,7 @@ class AdminServer(HttpServer):
             ("POST", "/vpc", '{"assistant_cidrs": [...]}: besides the main one', self._set_vpc),
             ("POST", "/account", '{"balance_ok": bool}', self._set_account),
             ("POST", "/reservations", '{"offered": bool, "assignable": bool}', self._set_reservations),
+            ("POST", "/attachments", '{"eips": "LIMITED" | "ALL" | "NONE"}', self._set_attachments),
             ("GET", "/policies", "CAM policies by user and role", lambda _: region.cloud.accounts.policies()),
             ("POST", "/policies/*", '{"allow": [globs], "deny": [globs]}', self._set_policy),
             ("POST", "/keys", '{"expire": role}: its temporary keys are valid no more', self._expire_keys),
@@ -140,6 +141,10 @@ class AdminServer(HttpServer):
         self._region.cloud.set_reservation_rules(
             offered=bool(body.get("offered", True)), assignable=bool(body.get("assignable", True))
         )
+        return {}
+
+    def _set_attachments(self, body: Body) -> dict[str, Any]:
+        self._region.cloud.set_attachment_of_eips(str(_required(body, "eips")))
         return {}
 
     def _set_policy(self, body: Body, name: str) -> dict[str, Any]:

@@ -30,13 +30,14 @@ _BY_CAM = (
 _NEEDS_ADDRESSES = (
     "AssignPrivateIpAddresses",
     "CreateAndAttachNetworkInterface",
+    "CreateNetworkInterface",
     "CreateReserveIpAddresses",
 )
 _RELIEVES: Mapping[str, tuple[str, ...]] = {
     "DeleteNetworkInterface": _NEEDS_ADDRESSES,
     "DeleteReserveIpAddresses": _NEEDS_ADDRESSES,
-    "DetachNetworkInterface": ("CreateAndAttachNetworkInterface",),
-    "DisassociateAddress": ("AssociateAddress",),
+    "DetachNetworkInterface": ("AttachNetworkInterface", "CreateAndAttachNetworkInterface"),
+    "DisassociateAddress": ("AssociateAddress", "AttachNetworkInterface"),
     "UnassignPrivateIpAddresses": _NEEDS_ADDRESSES,
 }
 """Which actions get back what a success of the left one frees."""

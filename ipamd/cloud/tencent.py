@@ -7,6 +7,7 @@ from ipamd.cloud.credentials import Credentials
 from ipamd.cloud.eip_binding import EipBinding
 from ipamd.cloud.eip_changes import EipChangeCalls
 from ipamd.cloud.endpoints import Endpoints
+from ipamd.cloud.eni_attachment import EniAttachment
 from ipamd.cloud.eni_creation import EniCreation
 from ipamd.cloud.inhibition import Inhibitor
 from ipamd.cloud.instances import InstanceCalls
@@ -24,6 +25,7 @@ class TencentCloud(
     AccountCalls,
     EipBinding,
     EipChangeCalls,
+    EniAttachment,
     EniCreation,
     InstanceCalls,
     IpAssignment,

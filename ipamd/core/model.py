@@ -141,6 +141,20 @@ class EniRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EniOrder:
+    """What CreateNetworkInterface is asked for: an ENI with one address, attached to no CVM."""
+
+    vpc_id: str
+    subnet_id: str
+    ip: str = ""
+    """Its primary address; empty for one that the VPC chooses."""
+    name: str = ""
+    """At most 60 characters."""
+    security_groups: tuple[str, ...] = ()
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Subnet:
     """A subnet of the VPC."""
 

@@ -24,8 +24,8 @@ looks for EIPs of claims (the orphan sweep, `ipamctl eip cleanup`) leaves it alo
 NAMESPACES = "tke-eip-namespaces"
 """On an EIP of the user's: the namespaces whose Pods may have it, as words; `*` stands for all."""
 VPC_IP_CLAIM_UID = "tke-vpcipclaim-uid"
-"""On a reservation of a private address: the UID of the VpcIPClaim that it is kept for, beside the cluster's
-id. No EIP has it, and a reservation has no other tag of ours."""
+"""On a reservation of a private address, or on an ENI that moves as a whole: the UID of the VpcIPClaim that
+it is for, beside the cluster's id. No EIP has it, and neither of the two has another tag of ours."""
 BEFORE_VPC_IP_CLAIM = "tke-vpcip/"
 """In the description of an address of an ENI, what stands before the UID of the VpcIPClaim that it is for."""
 
@@ -53,7 +53,7 @@ def of_pool(cluster_id: str, pool_uid: str) -> dict[str, str]:
 
 
 def of_vpc_ip_claim(cluster_id: str, claim_uid: str) -> dict[str, str]:
-    """Return the tags of a reservation that is made for a VpcIPClaim."""
+    """Return the tags of a reservation, or of an ENI, that is made for a VpcIPClaim."""
     return {CLUSTER_ID: cluster_id, VPC_IP_CLAIM_UID: claim_uid}
 
 
@@ -119,6 +119,11 @@ def client_token(uid: str, attempt: int) -> str:
 def reservation_token(claim_uid: str, attempt: int) -> str:
     """Return the ClientToken of a reservation, as `client_token` does for an order."""
     return _token(f"rsvip-{claim_uid}-{attempt}")
+
+
+def fixed_eni_token(claim_uid: str, attempt: int) -> str:
+    """Return the ClientToken of an ENI that is made for a VpcIPClaim, as `client_token` does for an order."""
+    return _token(f"eni-{claim_uid}-{attempt}")
 
 
 def _token(token: str) -> str:

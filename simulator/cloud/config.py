@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+LIMITED = "LIMITED"
+"""An ENI is attached with its EIPs as long as the instance may have so many public IPs."""
 LEGACY = "LEGACY"
 """NetworkAccountType of an account that pays for EIPs with their CVMs."""
 
@@ -110,6 +112,9 @@ class AccountConfig:
     """Whether private addresses can be reserved here; else the region lacks the actions."""
     assigns_reserved_ips: bool = True
     """Whether an ENI of the account gets a reserved address that it names; no document says it."""
+    attaches_eips: str = LIMITED
+    """Which ENIs with EIPs an instance takes: LIMITED (as many EIPs as it may have), ALL, NONE. No document
+    says it."""
     network_type: str = "STANDARD"
     """Or LEGACY: EIPs are billed with their CVM."""
 

@@ -259,6 +259,11 @@ class CloudRegion:
             self._world.reserves_ips = offered
             self._world.assigns_reserved_ips = assignable
 
+    def set_attachment_of_eips(self, which: str) -> None:
+        """Let instances take ENIs with EIPs within their limit (LIMITED), always (ALL), or never (NONE)."""
+        with self._changed:
+            self._world.attaches_eips = which
+
     def set_reservation_tags(self, reservation_id: str, tags: dict[str, str]) -> None:
         """Give a reservation these tags and no others, as a person does in the console."""
         with self._changed:

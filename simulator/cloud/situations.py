@@ -376,6 +376,7 @@ ENI_PUBLIC_QUOTA = Situation(
     "LimitExceeded",
     "The instance {instance_id} can have {limit} public IPs; it would have {count}.",
 )
+ENI_WITH_EIP = Situation("UnsupportedOperation", "The network interface {eni_id} has an EIP.")
 ENI_QUOTA_VPC = Situation(
     "LimitExceeded.NetworkInterfaceLimitExceeded", "The VPC {vpc_id} can have {limit} network interfaces."
 )

@@ -34,7 +34,10 @@ _READS: Final = {"get", "list"}
 _EXCLUSIVE: Final = (
     "of ENIs for single Pods that are too many: tests/agent/exclusive/test_crashes.py kills there"
 )
+_FIXED_ENI: Final = "of a fixed Pod's own ENI, which nothing makes yet (ADR 48)"
 NEVER_TAKEN: Final[Mapping[str, str]] = {
+    "cloud.AttachNetworkInterface": _FIXED_ENI,
+    "cloud.CreateNetworkInterface": _FIXED_ENI,
     "kube.delete.vpcipclaims": "of a fixed address that ends by itself; in the scenario a person ends it",
     "cloud.DetachNetworkInterface": _EXCLUSIVE,
     "cloud.DeleteNetworkInterface": _EXCLUSIVE,

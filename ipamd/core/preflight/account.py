@@ -18,6 +18,8 @@ WRITES: Final = (
     "DisassociateAddress",
     "ReleaseAddresses",
     "CreateAndAttachNetworkInterface",
+    "CreateNetworkInterface",
+    "AttachNetworkInterface",
     "DetachNetworkInterface",
     "DeleteNetworkInterface",
     "AssignPrivateIpAddresses",

@@ -153,7 +153,11 @@ def _check_room(world: World, eni: NetworkInterface, instance: CvmInstance) -> N
     limit = eni_lookup.instance_type(world, instance).ips_per_eni
     if len(eni.addresses) > limit:
         raise situations.IP_QUOTA.error(eni_id=eni.eni_id, limit=limit, count=len(eni.addresses))
-    check_public_ips(world, instance, len(addresses_of(world, eni)))
+    coming = len(addresses_of(world, eni))
+    if coming and world.attaches_eips == "NONE":
+        raise situations.ENI_WITH_EIP.error(eni_id=eni.eni_id)
+    if world.attaches_eips != "ALL":
+        check_public_ips(world, instance, coming)
 
 
 def check_public_ips(world: World, instance: CvmInstance, coming: int) -> None:

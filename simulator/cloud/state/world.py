@@ -50,6 +50,7 @@ class World:
         self.balance_ok = True
         self.reserves_ips = config.account.reserves_ips
         self.assigns_reserved_ips = config.account.assigns_reserved_ips
+        self.attaches_eips = config.account.attaches_eips
         self.tag_values: dict[str, set[str]] = {}
         """The values that each key of a tag has had at an EIP."""
         self.assistant_cidrs = config.vpc.assistant_cidrs

@@ -222,6 +222,16 @@ def test_attaching_an_eni_with_more_eips_than_the_cvm_takes(cloud):
     cloud.call("AttachNetworkInterface", {**request, "InstanceId": cloud.node("S5.SMALL2")})
 
 
+def test_whether_an_eni_is_attached_with_its_eip_is_a_switch(cloud):
+    eni = cloud.eni(secondaries=1)
+    cloud.bind(cloud.eip(), eni, cloud.ips(eni)[0])
+    request = {"NetworkInterfaceId": eni, "InstanceId": cloud.node("S5.SMALL2", public_ip=True)}
+    cloud.region.set_attachment_of_eips("NONE")
+    assert cloud.refused("AttachNetworkInterface", request) == "UnsupportedOperation"
+    cloud.region.set_attachment_of_eips("ALL")
+    cloud.call("AttachNetworkInterface", request)
+
+
 def test_detaching_what_cannot_be_detached(cloud):
     node, other = cloud.node(), cloud.node()
     eni = cloud.eni(node)
