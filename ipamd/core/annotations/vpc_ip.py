@@ -57,9 +57,22 @@ def wants_fixed_ip(pod: PodView) -> bool:
 
     A policy that is no word of TKE's counts as a wish: `request_of` says what is wrong with it.
     """
+    return _asks(pod) and not pod.host_network
+
+
+def asks_in_vain(pod: PodView) -> bool:
+    """Whether the Pod asks for a fixed address, and has no network of its own that could have one."""
+    return _asks(pod) and pod.host_network
+
+
+def names_subnets_alone(pod: PodView) -> bool:
+    """Whether the Pod says in which subnets its address is to be, and not that it is a fixed one."""
+    return bool(_value(pod, NOMINATED_SUBNETS)) and not _asks(pod) and not pod.host_network
+
+
+def _asks(pod: PodView) -> bool:
     policy = _value(pod, VPC_IP_DELETE_POLICY)
-    kept = policy not in ("", VpcIpPolicy.IMMEDIATE.value)
-    return (kept or bool(_value(pod, NOMINATED_VPC_IP))) and not pod.host_network
+    return policy not in ("", VpcIpPolicy.IMMEDIATE.value) or bool(_value(pod, NOMINATED_VPC_IP))
 
 
 def request_of(pod: PodView, default_network: str = networks.ROUTE_ENI) -> VpcIpRequest:

@@ -5,6 +5,7 @@ The claim goes its way whatever is noted here. Pure.
 
 from dataclasses import dataclass
 
+from ipamd.core.annotations import vpc_ip
 from ipamd.core.annotations.eip import asks_in_vain, request_of, wants_eip
 from ipamd.core.claim import spec
 from ipamd.core.claim.eip_change import unchangeable_wish
@@ -12,7 +13,14 @@ from ipamd.core.claim.eipclaim import Claim
 from ipamd.core.claim.reason import Reason
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.kubernetes import annotation_names, capacity, generated_names
-from ipamd.core.kubernetes.annotation_names import DELETE_POLICY, EIP_ATTRIBUTES, EXISTING
+from ipamd.core.kubernetes.annotation_names import (
+    DELETE_POLICY,
+    EIP_ATTRIBUTES,
+    EXISTING,
+    NOMINATED_SUBNETS,
+    NOMINATED_VPC_IP,
+    VPC_IP_DELETE_POLICY,
+)
 from ipamd.core.kubernetes.nodes import SUPER_NODE, NodeView
 from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.text.quoting import shown
@@ -34,7 +42,8 @@ def notes(claim: Claim, pod: PodView) -> list[ClaimWarning]:
 
 def may_misunderstand(pod: PodView) -> bool:
     """Whether `misunderstandings` may have something to say, wherever the Pod is."""
-    return bool(pod.strays) or asks_in_vain(pod)
+    in_vain = asks_in_vain(pod) or vpc_ip.asks_in_vain(pod)
+    return in_vain or bool(pod.strays) or vpc_ip.names_subnets_alone(pod)
 
 
 def misunderstandings(pod: PodView, node: NodeView | None) -> list[ClaimWarning]:
@@ -42,7 +51,8 @@ def misunderstandings(pod: PodView, node: NodeView | None) -> list[ClaimWarning]
 
     `node` is the Pod's; None when it has none, or that is not known.
     """
-    return [note for note in (_of_the_host(pod), *_strays(pod, node)) if note]
+    found = (_of_the_host(pod), _fixed_of_the_host(pod), _subnets_alone(pod), *_strays(pod, node))
+    return [note for note in found if note]
 
 
 def _of_the_host(pod: PodView) -> ClaimWarning | None:
@@ -52,6 +62,28 @@ def _of_the_host(pod: PodView) -> ClaimWarning | None:
         "HostNetworkHasNoEIP",
         f"Pod {pod.ref} asks for an EIP and gets none, because with hostNetwork: true it has no address of "
         f"its own: remove hostNetwork, or the annotations and the resource {capacity.EIP_RESOURCE}",
+    )
+
+
+def _fixed_of_the_host(pod: PodView) -> ClaimWarning | None:
+    if not vpc_ip.asks_in_vain(pod):
+        return None
+    named = next(name for name in (VPC_IP_DELETE_POLICY, NOMINATED_VPC_IP) if name in pod.annotations)
+    return ClaimWarning(
+        "HostNetworkHasNoFixedIP",
+        f"Pod {pod.ref} asks for a fixed address and gets none, because with hostNetwork: true it has no "
+        f"address of its own: remove hostNetwork, or annotation {named}",
+    )
+
+
+def _subnets_alone(pod: PodView) -> ClaimWarning | None:
+    if not vpc_ip.names_subnets_alone(pod):
+        return None
+    return ClaimWarning(
+        "NominatedSubnetsIgnored",
+        f"annotation {NOMINATED_SUBNETS} of Pod {pod.ref} is ignored, because it counts for fixed addresses "
+        f"only: add {VPC_IP_DELETE_POLICY}: Never (or {NOMINATED_VPC_IP}) and create the Pod again, or "
+        "remove it; other Pods are in the subnets of their node (--pod-subnets, or a NodeENIConfig)",
     )
 
 

@@ -163,6 +163,14 @@ def test_a_pod_of_the_host_s_network_is_told_that_it_gets_no_eip(world, controll
     assert world.claim("web-0") is None
 
 
+def test_nominated_subnets_alone_are_told_to_mean_nothing(world, controller):
+    world.create_pod("web-0", {"nominated-eni-subnets": "subnet-demo0001"})
+
+    kind, name, message = told_of(world, "NominatedSubnetsIgnored")
+    assert (kind, name) == ("Warning", "web-0")
+    assert f"add {PREFIX}vpc-ip-claim-delete-policy: Never" in message
+
+
 def test_a_pod_from_before_the_controller_is_told_too(world):
     world.create_pod("web-0", {"eip-attribute": "{}"})
 

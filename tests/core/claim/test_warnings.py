@@ -6,13 +6,16 @@ import pytest
 
 from ipamd.core.annotations.eip import request_of
 from ipamd.core.claim import eipclaim
-from ipamd.core.claim.warnings import misunderstandings, notes
+from ipamd.core.claim.warnings import may_misunderstand, misunderstandings, notes
 from ipamd.core.kubernetes import pods
 from ipamd.core.kubernetes.annotation_names import (
     DELETE_POLICY,
     EIP_ATTRIBUTES,
     EIP_ID_LIST,
     EXPIRED_DURATION,
+    NOMINATED_SUBNETS,
+    NOMINATED_VPC_IP,
+    VPC_IP_DELETE_POLICY,
 )
 from ipamd.core.kubernetes.nodes import NodeView
 from ipamd.core.kubernetes.owners import OwnerRef
@@ -188,6 +191,40 @@ def test_a_pod_of_the_host_s_network_is_told_that_it_gets_no_eip():
     assert note.reason == "HostNetworkHasNoEIP"
     assert misunderstandings(viewed({EIP_ATTRIBUTES: ""}), CVM) == []
     assert misunderstandings(viewed({}, host_network=True), CVM) == []
+
+
+@pytest.mark.parametrize("beside", [{}, {VPC_IP_DELETE_POLICY: "Immediate"}, {NOMINATED_VPC_IP: " "}])
+def test_nominated_subnets_alone_are_told_to_mean_nothing(beside):
+    asking = viewed({NOMINATED_SUBNETS: "subnet-1", **beside})
+
+    (note,) = misunderstandings(asking, CVM)
+
+    assert may_misunderstand(asking)
+    assert note.reason == "NominatedSubnetsIgnored"
+    assert f"add {VPC_IP_DELETE_POLICY}: Never (or {NOMINATED_VPC_IP})" in note.message
+    assert "\n" not in note.message
+
+
+@pytest.mark.parametrize(
+    "annotations",
+    [
+        {VPC_IP_DELETE_POLICY: "Never", NOMINATED_SUBNETS: "subnet-1"},
+        {NOMINATED_VPC_IP: "10.0.1.7", NOMINATED_SUBNETS: "subnet-1"},
+        {NOMINATED_SUBNETS: ""},
+    ],
+)
+def test_nominated_subnets_of_a_fixed_address_are_no_matter(annotations):
+    assert misunderstandings(viewed(annotations), CVM) == []
+
+
+@pytest.mark.parametrize("name", [VPC_IP_DELETE_POLICY, NOMINATED_VPC_IP])
+def test_a_pod_of_the_host_s_network_is_told_that_it_gets_no_fixed_address(name):
+    asking = {name: "Never", NOMINATED_SUBNETS: "subnet-1"}
+
+    (note,) = misunderstandings(viewed(asking, host_network=True), CVM)
+
+    assert note.reason == "HostNetworkHasNoFixedIP"
+    assert f"remove hostNetwork, or annotation {name}" in note.message
 
 
 def test_every_misspelt_annotation_is_told_whatever_stands_beside_it():
