@@ -37,6 +37,8 @@ class ExclusiveEni:
     gateway: str
     is_listed: bool = True
     """Whether the cloud lists it at this instance, ready for use."""
+    is_attached: bool = True
+    """Whether the cloud lists it at this instance in whatever state: it takes a place there."""
     security_groups: tuple[str, ...] = ()
     """As listed last; empty for one that is not listed."""
 
@@ -62,6 +64,11 @@ class ExclusiveEnis:
         remembered = [_recalled(entry) for entry in database.fact(EXCLUSIVE_ENIS) or ()]
         self.enis: Mapping[str, ExclusiveEni] = MappingProxyType({eni.eni_id: eni for eni in remembered})
         """By id, as last known."""
+
+    @property
+    def attached(self) -> int:
+        """How many places of the instance they take."""
+        return sum(eni.is_attached for eni in self.enis.values())
 
     def reaches_by_node(self, ranges: Callable[[], Iterable[str]]) -> None:
         """Have `ranges` tell what Pods reach by their second link; before the first Pod is wired."""
@@ -170,7 +177,12 @@ def _unlisted(eni: ExclusiveEni, *, is_leaving: bool) -> ExclusiveEni:
     if eni.is_listed and not is_leaving:
         log.error("ENI %s: the cloud does not list it at this node any more", eni.eni_id)
     return ExclusiveEni(
-        eni_id=eni.eni_id, mac=eni.mac, subnet_id=eni.subnet_id, gateway=eni.gateway, is_listed=False
+        eni_id=eni.eni_id,
+        mac=eni.mac,
+        subnet_id=eni.subnet_id,
+        gateway=eni.gateway,
+        is_listed=False,
+        is_attached=False,
     )
 
 

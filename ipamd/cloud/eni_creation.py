@@ -27,7 +27,8 @@ class EniCreation(EniCalls):
 
         With the same `client_token` a repeat finds the ENI of the first try instead of creating a second one
         (API page CreateAndAttachNetworkInterface): keep it until the outcome is certain. Raises CloudError;
-        if the ENI was created, it is either removed again or named in the message.
+        if the ENI was created, it is either removed again or named in the message. One that somebody deletes
+        meanwhile is not waited for until the deadline (TASK_FAILED).
         """
         reply = self._session.call(
             "CreateAndAttachNetworkInterface",
@@ -39,8 +40,11 @@ class EniCreation(EniCalls):
             lambda body: fields.identity(fields.child(body, "NetworkInterface"), "NetworkInterfaceId")
         )
 
+        disappearance = tasks.Disappearance(f"ENI {eni_id}", self._session.conduct.clock)
+
         def ready(deadline: Deadline) -> model.Eni | None:
             eni = self.describe_eni(eni_id, deadline)
+            disappearance.note(listed=eni is not None)
             if eni is None or eni.state is not model.EniState.AVAILABLE:
                 return None
             return eni if eni.instance_id == request.instance_id and eni.primary_ip else None

@@ -21,6 +21,9 @@ from ipamd.core.timing.deadline import Deadline
 
 _Settled = TypeVar("_Settled")
 
+_ABSENT_SECONDS = 15.0
+"""Listings of ENIs are a few seconds behind at most, as far as anybody has seen."""
+
 
 class TaskState(Enum):
     """How far a task is; UNKNOWN when the cloud does not say, or does not know the task."""
@@ -29,6 +32,31 @@ class TaskState(Enum):
     FAILED = "FAILED"
     RUNNING = "RUNNING"
     UNKNOWN = "UNKNOWN"
+
+
+class VanishedError(Exception):
+    """What a write was to make is there no more: waiting for it is in vain. The text is about the object."""
+
+
+class Disappearance:
+    """For how long an object of the cloud has not been listed, as its looks tell one after the other.
+
+    Not seen once says nothing: a listing may be some seconds behind. Not thread-safe.
+    """
+
+    def __init__(self, what: str, clock: Callable[[], float]) -> None:
+        """Take the object in words, and the clock of the looks, in seconds."""
+        self._what = what
+        self._clock = clock
+        self._since: float | None = None
+
+    def note(self, *, listed: bool) -> None:
+        """Take in a look. Raises: VanishedError when it is too long ago that the object was listed."""
+        now = self._clock()
+        self._since = None if listed else now if self._since is None else self._since
+        if self._since is not None and now - self._since >= _ABSENT_SECONDS:
+            msg = f"{self._what} has not been listed for {now - self._since:.0f} s: somebody has deleted it"
+            raise VanishedError(msg)
 
 
 class TaskCalls(Calls):
@@ -52,8 +80,8 @@ def settle(
     """Wait until the task of `write` is over and the object is as `look` wants it; return what `look` gives.
 
     `look` returns None while the object is not yet so. Raises CloudError of the write: TASK_FAILED when the
-    task failed; UNKNOWN_OUTCOME when the deadline came first or the end could not be seen, whatever kept us
-    from it.
+    task failed, or `look` raises VanishedError; UNKNOWN_OUTCOME when the deadline came first or the end could
+    not be seen, whatever kept us from it.
     """
     state = TaskState.RUNNING
     attempt = 0
@@ -68,6 +96,10 @@ def settle(
                 return settled
         except CloudError as error:
             unseen = error
+        except VanishedError as error:
+            raise cloud_error(
+                write.action, "ClientTaskFailed", f"it was accepted, and {error}", write.request_id
+            ) from error
         if state is TaskState.FAILED:
             raise cloud_error(
                 write.action, "ClientTaskFailed", "it was accepted, and its task failed", write.request_id

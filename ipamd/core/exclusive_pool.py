@@ -44,7 +44,7 @@ class ExclusiveFacts:
     ledger: Ledger
     """The part that is about exclusive ENIs."""
     enis: int
-    """Exclusive ENIs that the node has, usable or not."""
+    """Exclusive ENIs that take a place of the instance, usable or not; none that somebody has detached."""
     limit: int
     """How many it may have."""
     targets: EniTargets

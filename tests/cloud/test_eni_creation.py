@@ -6,6 +6,7 @@ from ipamd.cloud.eni_creation import EXCLUSIVE_NODE_TAG, NODE_TAG
 from ipamd.core import model
 from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.cloud_errors.kind import CloudErrorKind
+from ipamd.core.timing.deadline import Deadline
 from simulator.cloud import CloudRegion, CloudServer, Fault, FaultKind, RegionConfig, loopback_socket
 from simulator.cloud.config import SubnetConfig, VpcConfig
 from tests.cloud import scripted_http
@@ -130,3 +131,63 @@ def test_an_eni_whose_removal_fails_too_is_named_with_the_reason(open_cloud, ser
         cloud.create_and_attach_eni(request("ins-12345678"), "token-1", soon())
     assert caught.value.kind is CloudErrorKind.TASK_FAILED
     assert "ResourceInUse" in str(caught.value)
+
+
+class Waiting:
+    """A clock that only sleeping moves."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def clock(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+def listing(present):
+    """A cloud that makes an ENI and lists it while `present()`; it does not know what is deleted."""
+
+    def handler(asked):
+        if asked.action == CREATE:
+            return {"NetworkInterface": {"NetworkInterfaceId": "eni-brief001"}}
+        if asked.action == "DescribeVpcTaskResult":
+            return {"Status": "SUCCESS"}
+        if asked.action in ("DetachNetworkInterface", "DeleteNetworkInterface"):
+            return {"Error": {"Code": "ResourceNotFound", "Message": "no such ENI"}}
+        address = {"PrivateIpAddress": "10.0.1.9", "Primary": True, "State": "AVAILABLE"}
+        row = {
+            "NetworkInterfaceId": "eni-brief001",
+            "State": "AVAILABLE",
+            "Attachment": {"InstanceId": "ins-12345678"},
+            "PrivateIpAddressSet": [address],
+        }
+        found = [row] if present() else []
+        return {"TotalCount": len(found), "NetworkInterfaceSet": found}
+
+    return handler
+
+
+def test_an_eni_that_somebody_deletes_meanwhile_is_not_waited_for_until_the_deadline(open_cloud, serve):
+    waiting = Waiting()
+    url = serve(scripted_http.api(listing(lambda: False))).url
+    cloud = open_cloud(url, {"clock": waiting.clock, "sleep": waiting.sleep})
+
+    with pytest.raises(CloudError, match=r"ENI eni-brief001 has not been listed for .* deleted it") as caught:
+        cloud.create_and_attach_eni(request("ins-12345678"), "token-1", Deadline.after(120.0, waiting.clock))
+
+    assert caught.value.kind is CloudErrorKind.TASK_FAILED, "its outcome is known: it is not asked for again"
+    assert waiting.now < 20.0
+
+
+def test_a_listing_that_is_some_seconds_behind_is_waited_for(open_cloud, serve):
+    waiting = Waiting()
+    url = serve(scripted_http.api(listing(lambda: waiting.now > 10.0))).url
+    cloud = open_cloud(url, {"clock": waiting.clock, "sleep": waiting.sleep})
+
+    eni = cloud.create_and_attach_eni(
+        request("ins-12345678"), "token-1", Deadline.after(120.0, waiting.clock)
+    )
+
+    assert eni.eni_id == "eni-brief001"

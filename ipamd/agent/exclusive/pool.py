@@ -266,7 +266,7 @@ class ExclusivePool:
             waiting = self._waiting
         return ExclusiveFacts(
             ledger=self._shared_ledger.current.exclusive,
-            enis=len(self._enis.enis),
+            enis=self._enis.attached,
             limit=self.limit,
             targets=self.targets,
             waiting=waiting,

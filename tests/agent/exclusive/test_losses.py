@@ -4,9 +4,12 @@ import time
 
 import pytest
 
+from ipamd.core.ledger.cloud_listing import FORGET_AFTER
 from ipamd.core.timing.deadline import Deadline
 from tests.agent.conftest import AgentBed
+from tests.agent.exclusive.test_configured_node import offered
 from tests.agent.exclusive.test_exclusive_pods import NODE_OPTIONS, Given, extended, links
+from tests.agent.pool.test_node_config import Node
 
 pytestmark = [pytest.mark.netns, pytest.mark.scenario]
 
@@ -24,14 +27,15 @@ def detach(node, given):
     return eni
 
 
+def states(node):
+    """How the ENIs that Pods have are in the cloud, as the operator is told."""
+    return [eni["state"] for eni in node.ctl("enis")["enis"] if eni["exclusive"] and eni["pod"]]
+
+
 def test_the_next_sandbox_of_a_pod_whose_eni_was_detached_gets_another_one(node):
     given = Given(node, "detached")
     detach(node, given)
-    missing = [("MISSING", True)]
-    node.eventually(
-        "the loss is told",
-        lambda: [(e["state"], e["exclusive"]) for e in node.ctl("enis")["enis"] if e["pod"]] == missing,
-    )
+    node.eventually("the loss is told", lambda: states(node) == ["MISSING"])
     before = given.ip
     given.delete()
 
@@ -54,3 +58,22 @@ def test_del_of_a_pod_whose_eni_was_deleted_succeeds_as_often_as_it_is_asked(nod
     node.runtime.remove_sandbox(given.sandbox)
     assert node.call("del", given.sandbox)[0] == 0
     node.workloads.remove_pod("deleted")
+
+
+def test_an_eni_that_was_detached_takes_no_place_of_the_node(tmp_path):
+    with Node(tmp_path) as node:
+        node.begin(*NODE_OPTIONS)
+        node.configure(maxDirectENI=1)
+        node.eventually("one is offered", lambda: offered(node) == "1")
+        lost = Given(node, "lost")
+        node.eventually("it is the only one", lambda: set(extended(node)) == {lost.ip}, seconds=60.0)
+        detach(node, lost)
+        node.eventually("the loss is told", lambda: states(node) == ["MISSING"])
+
+        began = time.monotonic()
+        given = Given(node, "next")
+
+        assert time.monotonic() - began < FORGET_AFTER / 2
+        assert set(extended(node)) == {given.ip}
+        given.end()
+        lost.end()

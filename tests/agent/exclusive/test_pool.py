@@ -37,6 +37,10 @@ class Cloud:
         self.refusals: list[Exception] = []
         self.keeps: Exception | None = None
 
+    @property
+    def attached(self):
+        return len(self.enis)
+
     def add(self, number):
         eni_id, ip = f"eni-{number}", f"10.0.1.{number}"
         self.enis[eni_id] = ip
