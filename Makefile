@@ -92,9 +92,9 @@ test: lint shim prometheus  ## lint, unit, netns and scenario tests, WORKERS fil
 	@$(PY) -m pytest -q -n $(WORKERS) --dist loadfile $(ARGS)
 
 # Measured tests need half as much time again, and some fail by that alone: `make test` says whether they pass, this says
-# what they run. Whoever was killed has no data.
+# what they run. Whoever was killed has no data. The sources are kept with it: `make mutants` follows lines that move.
 define measured
-	@rm -rf build/coverage && mkdir -p build/coverage
+	@rm -rf build/coverage && mkdir -p build/coverage && cp -r ipamd build/coverage/
 	@COVERAGE_PROCESS_START=$(CURDIR)/setup.cfg COVERAGE_FILE=$(CURDIR)/build/coverage/data \
 		$(PY) -m pytest -q -n $(WORKERS) --dist loadfile -o timeout=300 -p no:cacheprovider \
 		--junitxml=build/coverage/tests.xml $(1) || [ $$? -eq 1 ]
@@ -109,10 +109,10 @@ coverage: $(VENV)/ok shim prometheus  ## the tests again with branch coverage of
 # Only what `make mutants` reads: which test ran a line.
 .PHONY: coverage-more
 coverage-more: $(VENV)/ok  ## records what tests that are new or changed run, for `make mutants`; ARGS names their files
-	@mkdir -p build/coverage/more
-	@COVERAGE_PROCESS_START=$(CURDIR)/setup.cfg COVERAGE_FILE=$(CURDIR)/build/coverage/more/data \
-		$(PY) -m pytest -q -o timeout=300 -p no:cacheprovider $(ARGS)
-	@cd build/coverage/more && $(CURDIR)/$(PY) -m coverage combine -q --append --rcfile=$(CURDIR)/setup.cfg --data-file=data .
+	@more=build/coverage/more/$$(date +%s) && mkdir -p $$more && cp -r ipamd $$more/ && \
+	COVERAGE_PROCESS_START=$(CURDIR)/setup.cfg COVERAGE_FILE=$(CURDIR)/$$more/data \
+		$(PY) -m pytest -q -o timeout=300 -p no:cacheprovider --junitxml=$$more/tests.xml $(ARGS) && \
+	cd $$more && $(CURDIR)/$(PY) -m coverage combine -q --rcfile=$(CURDIR)/setup.cfg --data-file=data .
 
 UNITS := core runtime store kube cloud ctl flags installation metrics
 comma := ,

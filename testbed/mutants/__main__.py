@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Final
 
 from testbed.mutants.collected import collected_tests
-from testbed.mutants.measured import Measured, NotMeasuredError
-from testbed.mutants.mutation import Mutation, sample
+from testbed.mutants.measured import Measured
+from testbed.mutants.mutation import Mutation, sample, usable
+from testbed.mutants.record import NotMeasuredError
 from testbed.mutants.trial import Copy, Trial
 
 PACKAGES: Final = ("ipamd/core", "ipamd/agent", "ipamd/controller")
@@ -49,11 +50,28 @@ def attempt_all(found: Sequence[Mutation], measured: Measured, arguments: argpar
             trial = copy.attempt(mutation, tests, seconds=60.0 + _SLOWER * usual)
         finally:
             copies.put(copy)
-        print(f"{trial.verdict.value}: {mutation}: {trial.change}", flush=True)
+        by = f" ({trial.noticed_by})" if trial.noticed_by else ""
+        print(f"{trial.verdict.value}{by}: {mutation}: {trial.change}", flush=True)
         return trial
 
     with ThreadPoolExecutor(arguments.jobs) as pool:
         return list(pool.map(attempt, found))
+
+
+def mutations_at(places: Sequence[str]) -> list[Mutation]:
+    """Return all mutations of places: `FILE`, `FILE:LINE` or `FILE:FIRST-LAST`.
+
+    Raises:
+        ValueError: it is none of them.
+        OSError: there is no such file.
+    """
+    found: list[Mutation] = []
+    for place in places:
+        name, _, lines = place.partition(":")
+        first, _, last = lines.partition("-")
+        begin, end = int(first or 1), int(last or first or sys.maxsize)
+        found += (m for m in usable(Path(name), Path(name).read_text()) if begin <= m.line <= end)
+    return found
 
 
 def told(trials: Sequence[Trial]) -> list[dict[str, object]]:
@@ -63,6 +81,7 @@ def told(trials: Sequence[Trial]) -> list[dict[str, object]]:
             "mutant": str(trial.mutation),
             "verdict": trial.verdict.value,
             "change": trial.change,
+            "noticed by": trial.noticed_by,
             "tests": list(trial.tests),
         }
         for trial in trials
@@ -74,6 +93,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="testbed.mutants", description=__doc__)
     parser.add_argument("--count", type=int, default=60, metavar="N", help="mutants; default %(default)s")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the sample; default %(default)s")
+    parser.add_argument(
+        "--at",
+        nargs="+",
+        default=(),
+        metavar="FILE:LINE",
+        help="all mutants of these lines instead of a sample",
+    )
     parser.add_argument("--jobs", type=int, default=3, metavar="N", help="at a time; default %(default)s")
     parser.add_argument(
         "--seconds", type=float, default=300.0, help="of tests for one mutant; default %(default)s"
@@ -88,8 +114,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"--packages {' '.join(arguments.packages)}: no Python file there; name folders")
     try:
         measured = Measured(arguments.measured, collected_tests())
-        trials = attempt_all(sample(files, arguments.count, arguments.seed), measured, arguments)
-    except NotMeasuredError as e:
+        found = mutations_at(arguments.at) or sample(files, arguments.count, arguments.seed)
+        trials = attempt_all(found, measured, arguments)
+    except (NotMeasuredError, OSError, ValueError) as e:
         parser.error(str(e))
     arguments.output.write_text(json.dumps(told(trials), indent=2) + "\n")
     alive = [trial for trial in trials if trial.verdict.lives]

@@ -1,6 +1,7 @@
 """What `make coverage` has recorded: which tests ran a line, and how long each of them took.
 
-Tests that were written since are recorded beside it by `make coverage-more`.
+Tests that were written since are recorded beside it by `make coverage-more`. Files may have changed since:
+lines are followed (`testbed.mutants.record`).
 """
 
 import ast
@@ -12,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from coverage import CoverageData
+from testbed.mutants.record import NotMeasuredError, Record
 
 _OF_NO_TEST: Final = ""
 """The context of what runs while pytest reads the files of tests: imports, and what they call."""
@@ -20,12 +21,8 @@ _OF_TABLES: Final = "tests/docs/test_tables.py"
 _PHASE: Final = re.compile(r" \((setup|call|teardown)\)$")
 
 
-class NotMeasuredError(RuntimeError):
-    """There is no record, or the file has been changed since."""
-
-
 class Measured:
-    """Invariant: `at` is older than no file that is asked for."""
+    """All records together, and the tests that there are now."""
 
     def __init__(self, directory: Path, there: Collection[str]) -> None:
         """Read the record; `there` are the tests that exist now, by pytest's names of them.
@@ -33,28 +30,25 @@ class Measured:
         Raises:
             NotMeasuredError: there is none.
         """
-        data, junit = directory / "data", directory / "tests.xml"
-        if not data.exists() or not junit.exists():
-            raise NotMeasuredError(f"{data} or {junit} is missing: run `make coverage`")
-        self._at = data.stat().st_mtime
-        self._data = [_read(path) for path in (data, directory / "more" / "data") if path.exists()]
-        self._seconds = seconds_by_test(junit.read_text())
+        reports = [directory / "tests.xml", *sorted(directory.glob("more/*/tests.xml"))]
+        if not reports[0].exists():
+            raise NotMeasuredError(f"{reports[0]} is missing: run `make coverage`")
+        self._records = [Record(report.parent) for report in reports]
+        self._seconds: dict[str, float] = {}
+        for report in reports:
+            self._seconds |= seconds_by_test(report.read_text())
         self._there = {*there, *map(file_of, there)}
+        self._new = {test for test in there if test not in self._seconds}
 
     def tests_of(self, path: Path, line: int) -> list[str]:
         """Return the tests that ran the statement: of the file's own tests first, then by time and nearness.
 
-        A test is a file of tests, or one test of it where that alone has run the statement. A line that runs
-        at import, be it in a function, is ascribed to whatever ran any line of the file, and to the tests of
-        its folder, which may look at its values only: who happened to import the file first says nothing. The
-        declarations of flags are shown by the tables in docs/, so what is in no function meets the test of
-        these, too.
-
-        Raises:
-            NotMeasuredError: the file has been changed after it was measured.
+        A test is a file of tests, or one test of it where that alone has run the statement. Those of the
+        file's own tests that the record does not know yet are among them. A line that runs at import, be it
+        in a function, is ascribed to whatever ran any line of the file, and to the tests of its folder, which
+        may look at its values only: who happened to import the file first says nothing. The declarations of
+        flags are shown by the tables in docs/, so what is in no function meets the test of these, too.
         """
-        if path.stat().st_mtime > self._at:
-            raise NotMeasuredError(f"{path} has been changed since it was measured: run `make coverage`")
         by_line = self._contexts_by_line(path)
         source = path.read_text()
         contexts = set[str]().union(*(by_line.get(n, ()) for n in statement_lines(source, line)))
@@ -66,6 +60,7 @@ class Measured:
             ran |= {file for file in files if Path(file).parts[1:-1] == path.parts[1:-1]}
         if not is_called:
             ran.add(_OF_TABLES)
+        ran |= {test for test in self._new if is_own(path, Path(file_of(test))) and file_of(test) not in ran}
         return sorted(
             ran & self._there,
             key=lambda test: (not is_own(path, Path(file_of(test))), self._cost(path, test), test),
@@ -73,8 +68,8 @@ class Measured:
 
     def _contexts_by_line(self, path: Path) -> Mapping[int, set[str]]:
         found: dict[int, set[str]] = defaultdict(set)
-        for data in self._data:
-            for line, contexts in data.contexts_by_lineno(str(path.resolve())).items():
+        for record in self._records:
+            for line, contexts in record.contexts_by_line(path).items():
                 found[line].update(contexts)
         return found
 
@@ -85,12 +80,6 @@ class Measured:
     def seconds(self, test: str) -> float:
         """Return how long a test, or all of a file, took; 0.0 when that is not known."""
         return self._seconds.get(test, 0.0)
-
-
-def _read(path: Path) -> CoverageData:
-    data = CoverageData(str(path))
-    data.read()
-    return data
 
 
 def file_of(test: str) -> str:

@@ -67,6 +67,11 @@ def mutations(path: Path, source: str) -> list[Mutation]:
     return sorted(found, key=lambda m: (m.line, m.column, m.operator, m.occurrence))
 
 
+def usable(path: Path, source: str) -> list[Mutation]:
+    """Return those mutations that can be tried: what they make compiles."""
+    return [mutation for mutation in mutations(path, source) if _can_be_tried(mutation, source)]
+
+
 def sample(files: Sequence[Path], count: int, seed: int) -> list[Mutation]:
     """Draw mutations: a file by its lines, a place in it, one of those of the place; no place twice."""
     draw = random.Random(seed)

@@ -2,21 +2,25 @@
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Final
 
+from testbed.mutants.measured import file_of
 from testbed.mutants.mutation import Mutation
 
 _PASSED: Final = 0
 _BUILT: Final = ("build/cni",)
 """What tests need besides the files that git knows."""
+_FAILED: Final = re.compile(r"^(?:FAILED|ERROR) (tests/\S+)", re.MULTILINE)
 _PATIENCE: Final = 20.0
 """Seconds in which pytest takes its namespaces down after an interrupt."""
 
@@ -44,6 +48,8 @@ class Trial:
     verdict: Verdict
     change: str
     """The changed line before and after."""
+    noticed_by: str = ""
+    """The test, or file of tests, that failed, as pytest names it; empty where none did."""
 
 
 class Copy:
@@ -68,15 +74,25 @@ class Copy:
                 shutil.copytree(name, directory / name)
 
     def attempt(self, mutation: Mutation, tests: Sequence[str], *, seconds: float) -> Trial:
-        """Run the tests against the mutant until one fails; too long counts as failed."""
+        """Run the tests against the mutant until one fails; too long counts as failed.
+
+        Those of the first file come first, by themselves: most mutants are noticed there, and pytest reads
+        all files that it is given before it runs a test of the first.
+        """
         source = mutation.path.read_text()
         mutated = mutation.applied(source)
-        verdict = Verdict.UNTESTED
-        if tests:
-            with self._holding(mutation.path, source, mutated):
-                verdict = self._judge(tests, seconds)
+        verdict, noticed_by = Verdict.UNTESTED, ""
+        with self._holding(mutation.path, source, mutated):
+            for some in filter(None, _first_file_and_others(tests)):
+                verdict, noticed_by = self._judge(some, seconds)
+                if not verdict.lives:
+                    break
         return Trial(
-            mutation=mutation, tests=tuple(tests), verdict=verdict, change=changed_line(source, mutated)
+            mutation=mutation,
+            tests=tuple(tests),
+            verdict=verdict,
+            change=changed_line(source, mutated),
+            noticed_by=noticed_by,
         )
 
     @contextlib.contextmanager
@@ -88,7 +104,7 @@ class Copy:
         finally:
             target.write_text(source)
 
-    def _judge(self, tests: Sequence[str], seconds: float) -> Verdict:
+    def _judge(self, tests: Sequence[str], seconds: float) -> tuple[Verdict, str]:
         # Two mutants may have the same size and second: no compiled file may outlive its source.
         environment = {
             **os.environ,
@@ -102,26 +118,34 @@ class Copy:
             "pytest",
             "-x",
             "-q",
+            "--tb=no",
             "-p",
             "no:cacheprovider",
             "-o",
             "timeout=60",
             *tests,
         ]
-        with subprocess.Popen(
-            argv,
-            cwd=self._directory,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        ) as process:
+        # A file and no pipe: what a test leaves running keeps it open.
+        with (
+            tempfile.TemporaryFile() as output,
+            subprocess.Popen(
+                argv,
+                cwd=self._directory,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            ) as process,
+        ):
             try:
-                return Verdict.LIVES if process.wait(seconds) == _PASSED else Verdict.KILLED
+                if process.wait(seconds) == _PASSED:
+                    return Verdict.LIVES, ""
             except subprocess.TimeoutExpired:
                 _end(process)
-                return Verdict.TIMEOUT
+                return Verdict.TIMEOUT, ""
+            output.seek(0)
+            return Verdict.KILLED, failed_test(output.read().decode(errors="replace"))
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
@@ -131,6 +155,17 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def _first_file_and_others(tests: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    begin = next((n for n, test in enumerate(tests) if file_of(test) != file_of(tests[0])), len(tests))
+    return tests[:begin], tests[begin:]
+
+
+def failed_test(output: str) -> str:
+    """Return which test failed, by what pytest has written; empty when it says of none."""
+    found = _FAILED.search(output)
+    return found.group(1) if found else ""
 
 
 def changed_line(before: str, after: str) -> str:

@@ -1,6 +1,7 @@
 """A small project with tests, and what `make coverage` would have recorded of it."""
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -46,6 +47,7 @@ def record(root):
     data.set_context("tests/core/test_loop.py")
     data.add_lines({loop: [2, 3, 4]})
     data.write()
+    shutil.copytree(root / "ipamd", directory / "ipamd")
     (directory / "tests.xml").write_text(
         '<testsuites><testsuite><testcase classname="tests.core.test_limit" time="3.5"/>'
         '<testcase classname="tests.core.test_limit" time="1"/>'

@@ -1,6 +1,6 @@
 """Which tests `make mutants` lets a mutant meet."""
 
-import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,8 +8,6 @@ from coverage import CoverageData
 
 from testbed.mutants.collected import collected_tests
 from testbed.mutants.measured import (
-    Measured,
-    NotMeasuredError,
     is_in_function,
     is_own,
     named_tests,
@@ -17,6 +15,7 @@ from testbed.mutants.measured import (
     shared_rooms,
     statement_lines,
 )
+from testbed.mutants.record import NotMeasuredError
 from tests.testbed.mutants.project import A_TEST, measured
 
 
@@ -39,6 +38,7 @@ def test_a_mutant_meets_the_tests_that_ran_its_line_those_of_its_own_file_first(
 
 def test_quick_tests_come_before_slow_ones_and_near_ones_before_those_of_other_rooms(project):
     (project / "ipamd/core/limit.py").rename(project / "ipamd/core/bound.py")
+    (project / "build/coverage/ipamd/core/limit.py").rename(project / "build/coverage/ipamd/core/bound.py")
     data = CoverageData(str(project / "build/coverage/data"))
     data.read()
     for test in ("tests/core/test_limit.py", "tests/agent/test_slow.py", "tests/kube/test_all.py"):
@@ -120,12 +120,65 @@ def test_what_runs_at_import_is_told_from_what_is_called(line, inside):
     assert is_in_function(source, line) is inside
 
 
-def test_a_record_that_is_missing_or_older_than_the_file_is_refused_with_what_to_do(project):
-    with pytest.raises(NotMeasuredError, match="run `make coverage`"):
-        Measured(project / "nothing", [])
-    os.utime("ipamd/core/limit.py", (2e9, 2e9))
-    with pytest.raises(NotMeasuredError, match=r"limit\.py.*run `make coverage`"):
-        measured(project).tests_of(Path("ipamd/core/limit.py"), 5)
+@pytest.mark.parametrize("missing", ["tests.xml", "data", "ipamd"])
+def test_a_record_that_is_not_whole_is_refused_with_what_to_do(project, missing):
+    (project / "build/coverage" / missing).rename(project / "elsewhere")
+
+    with pytest.raises(NotMeasuredError, match=rf"coverage/{missing} is missing: run `make coverage`"):
+        measured(project)
+
+
+def test_a_line_that_has_moved_since_meets_the_tests_that_ran_it_where_it_was(project):
+    limit = Path("ipamd/core/limit.py")
+    tests = measured(project).tests_of(limit, 5)
+    limit.write_text("import os\n\n" + limit.read_text())
+
+    assert measured(project).tests_of(limit, 7) == tests
+
+
+def test_a_record_that_was_made_in_another_checkout_will_do(project):
+    tests = measured(project).tests_of(Path("ipamd/core/limit.py"), 5)
+    shutil.move(project / "build/coverage/data", project / "data")
+    there = CoverageData(str(project / "data"))
+    there.read()
+    elsewhere = CoverageData(str(project / "build/coverage/data"))
+    for name in there.measured_files():
+        for line, contexts in there.contexts_by_lineno(name).items():
+            for context in contexts:
+                elsewhere.set_context(context)
+                elsewhere.add_lines({name.replace(str(project), "/home/somebody/ipamd/tke-eni"): [line]})
+    elsewhere.write()
+
+    assert measured(project).tests_of(Path("ipamd/core/limit.py"), 5) == tests
+
+
+def test_a_file_that_is_newer_than_the_record_meets_the_tests_of_its_folder(project):
+    new = Path("ipamd/core/new.py")
+    new.write_text("def a():\n    return 1\n")
+
+    assert set(measured(project).tests_of(new, 2)) == {"tests/core/test_limit.py", "tests/core/test_loop.py"}
+
+
+def test_the_file_s_own_tests_are_met_before_any_record_knows_them(project):
+    tests = project / "tests/core/test_loop.py"
+    report = project / "build/coverage/tests.xml"
+    known = '<testcase classname="tests.core.test_loop" name="test_down" time="2"/>'
+    report.write_text(report.read_text().replace("</testsuite>", known + "</testsuite>"))
+    data = CoverageData(str(project / "build/coverage/data"))
+    data.read()
+    data.set_context("tests/core/test_limit.py")
+    data.add_lines({str(project / "ipamd/core/limit.py"): [5]})
+    data.write()
+    own = project / "tests/core/test_limit.py"
+    own.rename(project / "tests/core/test_bound.py")
+    tests.write_text(tests.read_text() + "\n\ndef test_zero():\n    assert down(0) == 0\n")
+    own.write_text(A_TEST)
+
+    of_limit = measured(project).tests_of(Path("ipamd/core/limit.py"), 5)
+    of_loop = measured(project).tests_of(Path("ipamd/core/loop.py"), 3)
+
+    assert of_limit[0] == "tests/core/test_limit.py"
+    assert of_loop == ["tests/core/test_loop.py"], "the whole file is met, with what is new in it"
 
 
 def test_a_test_that_has_another_name_by_now_kills_no_mutant(project):
@@ -152,14 +205,18 @@ def test_tests_have_the_names_that_pytest_gives_them(project):
 
 def test_tests_that_were_recorded_later_are_met_too(project):
     (project / "tests/core/test_new.py").write_text(A_TEST)
-    more = project / "build/coverage/more"
-    more.mkdir()
+    more = project / "build/coverage/more/1"
+    shutil.copytree(project / "ipamd", more / "ipamd")
+    (more / "tests.xml").write_text(
+        '<s><testcase classname="tests.core.test_new" name="test_a" time="9"/></s>'
+    )
     data = CoverageData(str(more / "data"))
     data.set_context("tests/core/test_new.py::test_a")
     data.add_lines({str(project / "ipamd/core/limit.py"): [5]})
     data.write()
 
     assert "tests/core/test_new.py::test_a" in measured(project).tests_of(Path("ipamd/core/limit.py"), 5)
+    assert measured(project).seconds("tests/core/test_new.py::test_a") == 9.0
 
 
 def test_the_seconds_of_a_file_are_the_sum_of_its_tests():

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed.mutants.mutation import mutations, sample
+from testbed.mutants.mutation import mutations, sample, usable
 from testbed.mutants.trial import changed_line
 
 SOURCE = """\
@@ -193,3 +193,13 @@ def test_longer_files_are_drawn_more_often(files):
     drawn = Counter(m.path.name for m in sample(files, 110, seed=4))
 
     assert drawn["long.py"] > 5 * drawn["short.py"]
+
+
+def test_usable_are_those_that_can_be_made_and_compiled():
+    source = "try:\n    a = 2 > 1\nexcept (errors.KubeError, ValueError):\n    pass\n"
+    listed = mutations(Path("a.py"), source)
+
+    kept = usable(Path("a.py"), source)
+
+    assert [m for m in listed if m not in kept] == [m for m in listed if m.line == 3][:1]
+    assert {m.line for m in kept} == {2, 3}

@@ -3,10 +3,11 @@
 import json
 from pathlib import Path
 
+import pytest
 from coverage import CoverageData
 
 from testbed.mutants import __main__ as program
-from testbed.mutants.trial import Copy, Verdict
+from testbed.mutants.trial import Copy, Verdict, failed_test
 from tests.testbed.mutants.project import A_TEST, measured, mutations_of
 
 
@@ -46,6 +47,27 @@ def test_a_mutant_is_killed_by_a_test_that_fails_and_lives_when_all_pass(project
     assert attempt(project, "limit", "LtE_Gt", [weak]) is Verdict.KILLED
 
 
+def test_the_test_that_noticed_is_named(project):
+    [mutation] = [m for m in mutations_of("limit") if m.operator.endswith("LtE_Lt")]
+    tests = ["tests/core/test_limit.py", "tests/agent/test_slow.py"]
+
+    trial = Copy(project / "copy").attempt(mutation, tests, seconds=60.0)
+
+    assert trial.noticed_by == "tests/agent/test_slow.py::test_exactly"
+
+
+@pytest.mark.parametrize(
+    ("output", "test"),
+    [
+        ("F\nFAILED tests/core/test_a.py::test_b[x] - assert 1\n1 failed", "tests/core/test_a.py::test_b[x]"),
+        ("ERROR tests/core/test_a.py - ImportError\n", "tests/core/test_a.py"),
+        ("Killed", ""),
+    ],
+)
+def test_which_test_failed_is_read_from_what_pytest_writes(output, test):
+    assert failed_test(output) == test
+
+
 def test_a_mutant_without_tests_lives(project):
     assert attempt(project, "limit", "LtE_Lt", []) is Verdict.UNTESTED
     assert Verdict.UNTESTED.lives
@@ -72,3 +94,25 @@ def test_the_program_fails_when_one_in_twenty_or_more_lives_and_writes_which(pro
     assert len(told) == 3
     assert status == (1 if alive else 0)
     assert f"{len(alive)} of 3 live" in capsys.readouterr().out
+
+
+def test_all_mutants_of_a_line_can_be_tried_instead_of_a_sample(project, capsys):
+    options = ["--jobs", "1", "--at", "ipamd/core/loop.py:2", "ipamd/core/limit.py:4-5"]
+
+    status = program.main(["--packages", "ipamd/core", *options])
+
+    told = json.loads(Path("build/mutants.json").read_text())
+    assert {trial["mutant"].split(" ")[0].rpartition(":")[0] for trial in told} == {
+        "ipamd/core/loop.py:2",
+        "ipamd/core/limit.py:5",
+    }
+    assert status in (0, 1)
+    assert f"of {len(told)} live" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("place", ["ipamd/core/limit.py:one", "ipamd/core/nothing.py:1"])
+def test_a_place_that_is_none_is_refused(project, place, capsys):
+    with pytest.raises(SystemExit):
+        program.main(["--packages", "ipamd/core", "--at", place])
+
+    assert "error" in capsys.readouterr().err
