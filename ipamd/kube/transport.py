@@ -1,4 +1,4 @@
-"""HTTP to one API server: bytes out, bytes in, and nothing of urllib3 beyond this module.
+"""HTTP to one API server: bytes out, bytes in; urllib3 is known here and in `kept_connections` only.
 
 Every call has an end: a request is bounded in time as a whole (not only for each read), an answer in size,
 and a stream in its silence. Redirects are not followed and nothing is repeated here, except that a GET whose
@@ -21,6 +21,7 @@ from ipamd.core.text import no_answer
 from ipamd.kube import tls_files
 from ipamd.kube.connection import Connection
 from ipamd.kube.errors import BODY_LIMIT, ForbiddenError, UnreachableError
+from ipamd.kube.kept_connections import POOLS, StaleConnectionError
 from ipamd.runtime import failpoints
 
 _CONNECT_TIMEOUT = 5.0
@@ -94,6 +95,7 @@ class Transport:
             if connection.proxy
             else urllib3.PoolManager(**options)
         )
+        self._pool.pool_classes_by_scheme = POOLS
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -144,7 +146,7 @@ class Transport:
     def _open_again_if_stale(self, request: HttpRequest, timeout: float) -> urllib3.BaseHTTPResponse:
         try:
             return self._open(request, connect=min(_CONNECT_TIMEOUT, timeout), read=timeout)
-        except urllib3.exceptions.ProtocolError:
+        except StaleConnectionError:
             if request.method != "GET":
                 raise
             return self._open(request, connect=min(_CONNECT_TIMEOUT, timeout), read=timeout)

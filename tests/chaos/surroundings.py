@@ -192,11 +192,14 @@ class Surroundings:
         self.operate("DELETE", "/kube/traffic")
 
     def requests(self, user_agent):
-        """How many requests a client has made of the API server, and how many in its busiest second."""
+        """What a client has asked of the API server, how often each, and how much in its busiest second."""
         traffic = self.operate("GET", "/kube")["traffic"]
-        counts = [r["count"] for r in traffic["requests"] if user_agent in r["userAgent"]]
+        asked: collections.Counter[str] = collections.Counter()
+        for request in traffic["requests"]:
+            if user_agent in request["userAgent"]:
+                asked[f"{request['verb']} {request['resource']}"] += request["count"]
         busiest = [count for agent, count in traffic["busiestSecond"].items() if user_agent in agent]
-        return sum(counts), max(busiest, default=0)
+        return asked, max(busiest, default=0)
 
     # ---- on the wire
 

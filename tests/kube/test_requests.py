@@ -190,6 +190,16 @@ def test_a_read_over_a_connection_that_the_server_has_closed_is_sent_again(serve
     assert client.list(PODS).items == []
 
 
+def test_a_read_that_a_failing_server_ends_on_a_fresh_connection_is_not_sent_twice(server, client):
+    server.inject(Fault(kind=FaultKind.CLOSE))
+
+    for _ in range(3):
+        with pytest.raises(errors.UnreachableError):
+            client.get(NODES, "node-a")
+
+    assert server.traffic.count() == 3
+
+
 def test_a_server_that_never_answers_is_given_up_in_time(server, open_client):
     server.inject(Fault(kind=FaultKind.HANG))
     impatient = open_client(server.url, timeout=0.3)
