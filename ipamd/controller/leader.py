@@ -111,6 +111,8 @@ class Leader:
         vpc_ips = vpc_ips_room.build(
             settings, claims, claim_work, ports, client=client, cloud=cloud, tempo=tempo
         )
+        self.fixed_ips = vpc_ips.claims
+        """Tells all VpcIPClaims."""
         self._standing = Services(
             Service(name="Events", start=recorder.start, stop=recorder.stop),
             claims_room.watch(claims),

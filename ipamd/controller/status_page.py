@@ -15,6 +15,9 @@ from ipamd.core import model
 from ipamd.core.claim import status, waits
 from ipamd.core.claim.eipclaim import EGRESS_THROUGH_EIP, READY, Claim, Phase, condition
 from ipamd.core.claim.waits import EgressPath
+from ipamd.core.vpc_ip import status as vpc_ip_status
+from ipamd.core.vpc_ip import waits as vpc_ip_waits
+from ipamd.core.vpc_ip.vpcipclaim import RESERVED, VpcIpClaim
 from ipamd.page import layout
 from ipamd.page.markup import Child, Element, tag
 
@@ -31,6 +34,8 @@ def content(leader: Leader, identity: str) -> tuple[str, list[Element]]:
         f"{len(leader.queue)} Pods and claims are to be looked at"
     )
     sections = [layout.section("What is held back", *_held_back(leader)), _claims(claims)]
+    if fixed := leader.fixed_ips():
+        sections.append(_fixed_ips(fixed))
     if leader.leading:
         sections += [_quotas(leader.quotas), _sweep(leader.sweep.counts)]
     return subtitle, sections
@@ -86,6 +91,44 @@ def _claims(claims: Sequence[Claim]) -> Element:
         tag("p", counted or "none"),
         layout.table(("claim", "node", "EIP", "waits", "because"), rows, "no Pod waits for its EIP"),
     )
+
+
+def _fixed_ips(claims: Sequence[VpcIpClaim]) -> Element:
+    """Show which Pods wait for their fixed addresses, and why the VPC does not keep some."""
+    phases = Counter(map(vpc_ip_status.phase_of, claims))
+    rows: list[list[Child]] = [
+        [str(claim), claim.pod.node if claim.pod else "", _ip(claim), reason, _said(claim, READY)]
+        for claim in sorted(claims, key=str)
+        if (reason := vpc_ip_waits.reason_of(claim))
+    ]
+    alone = [claim for claim in claims if claim.address and not claim.address.is_reserved]
+    reserved = sum(1 for claim in claims if claim.address and claim.address.is_reserved)
+    rows += [
+        [
+            str(claim),
+            claim.binding.node if claim.binding else "",
+            _ip(claim),
+            "the VPC does not keep it",
+            _said(claim, RESERVED),
+        ]
+        for claim in sorted(alone, key=str)
+    ]
+    counted = ", ".join(f"{phases[phase]} {phase.value}" for phase in Phase if phases[phase])
+    return layout.section(
+        "Fixed addresses (VpcIPClaims)",
+        tag("p", f"{counted}; {reserved} reserved in the VPC, {len(alone)} kept by the cluster's book alone"),
+        layout.table(
+            ("claim", "node", "address", "waits", "because"), rows, "no Pod waits for its fixed address"
+        ),
+    )
+
+
+def _ip(claim: VpcIpClaim) -> str:
+    return claim.address.ip if claim.address else ""
+
+
+def _said(claim: VpcIpClaim, kind: str) -> str:
+    return str(condition(claim.conditions, kind).get("message") or "")
 
 
 def _quotas(quotas: Sequence[model.EipQuota]) -> Element:

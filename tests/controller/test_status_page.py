@@ -5,6 +5,7 @@ from functools import partial
 from ipamd.controller import status_page
 from ipamd.core.claim.reason import Reason
 from ipamd.page import layout
+from tests.controller.vpc_ips.fixed_world import FixedWorld
 from tests.page.test_markup import Reader
 
 
@@ -50,3 +51,18 @@ def test_releases_that_are_stopped_are_told_as_held_back(world):
     page = partial(shown, replica)
 
     world.wait(lambda: "releases of EIPs are stopped: the controller runs with --stop-releases" in page())
+
+
+def test_fixed_addresses_are_shown_with_what_they_wait_for_and_whether_the_vpc_keeps_them(world):
+    fixed = FixedWorld(world)
+    replica = world.start_controller()
+    page = partial(shown, replica)
+    world.wait(lambda: "leads" in page())
+    assert "Fixed addresses" not in page(), "there is none"
+
+    fixed.add_node("node-1")
+    fixed.create_pod("web-0")
+
+    world.wait(lambda: "1 reserved in the VPC, 0 kept by the cluster's book alone" in page())
+    world.wait(lambda: "default/web-0 node-1 10.0.1." in page())
+    assert "the agent of the Pod's node assigns the address" in page()

@@ -14,7 +14,7 @@ from ipamd.core.kubernetes import node_condition, nodes
 from ipamd.kube.client import KubeClient
 from ipamd.kube.connection import Connection
 from ipamd.kube.gate import RequestGate
-from ipamd.kube.resources import EIPCLAIMS, NODES, PODS
+from ipamd.kube.resources import EIPCLAIMS, NODES, PODS, VPCIPCLAIMS
 
 KUBECTL = """#!{python}
 import json, os, subprocess, sys
@@ -155,3 +155,18 @@ class ClusterBeside:
             EIPCLAIMS, {"metadata": {"name": name, "namespace": "default"}, "spec": SPEC, "status": status}
         )
         self.client.patch(EIPCLAIMS, name, {"status": status}, "default", subresource="status")
+
+    def add_fixed_ip(self, name, *, node="", ip="10.0.1.9", assigned=True, gone=False, **status):
+        """A VpcIPClaim whose address is reserved in the VPC; `status` is written over that."""
+        ready = {"type": "Ready", "status": str(assigned), "reason": "Assigned" if assigned else "Waiting"}
+        whole = {
+            "pod": {"uid": "u", "node": node, **({"lastSeen": "2026-11-30T00:00:00Z"} if gone else {})},
+            "address": {"ip": ip, "subnetID": "subnet-1", "zone": "z", "reservationID": "rsvip-1"},
+            "conditions": [ready, {"type": "Assigned", "status": str(assigned), "reason": ready["reason"]}],
+            **({"binding": {"node": node, "eniID": "eni-1", "podUID": "u"}} if assigned else {}),
+            **status,
+        }
+        spec = {"type": "Pod", "deletePolicy": "Never"}
+        claim = {"metadata": {"name": name, "namespace": "default"}, "spec": spec}
+        self.client.create(VPCIPCLAIMS, claim)
+        self.client.patch(VPCIPCLAIMS, name, {"status": whole}, "default", subresource="status")

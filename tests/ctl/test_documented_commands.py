@@ -14,7 +14,7 @@ from tests.docs import command_lines
 from tests.docs.project import PAGES, ROOT
 
 ON_A_NODE = {"status", "pods", "enis", "eips", "check", "repair", "bundle"}
-OF_THE_CLUSTER = {"nodes", "claims", "check", "status", "bundle"}
+OF_THE_CLUSTER = {"nodes", "claims", "fixed-ips", "check", "status", "bundle"}
 STANDS_FOR = re.compile(r"^(NODE|POD|NAMESPACE|NAME|NAMESPACE/NAME|10\.0\.1\.4)$")
 """Words for what a reader's own cluster has."""
 

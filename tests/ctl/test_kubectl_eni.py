@@ -105,6 +105,64 @@ def test_a_kept_claim_without_pod_is_no_problem(cluster):
     assert cluster("claims", "--problems").stdout == "no EIPClaim has a problem\n"
 
 
+WRONG_ZONE = {
+    "type": "Ready",
+    "status": "False",
+    "reason": "WrongSubnet",
+    "message": "10.0.1.7 is in subnet-1; delete the Pod",
+}
+
+
+@pytest.fixture
+def fixed(busy):
+    """An address that a Pod has, one that a Pod waits for, one that is kept, one that only the book keeps."""
+    busy.add_fixed_ip("web-0", node="node-a", ip="10.0.1.6")
+    busy.add_fixed_ip("web-1", node="node-a", ip="10.0.1.7", assigned=False, conditions=[WRONG_ZONE])
+    busy.add_fixed_ip("web-2", ip="10.0.1.8", assigned=False, gone=True)
+    refused = {"type": "Reserved", "status": "False", "reason": "QuotaExceeded", "message": "no more"}
+    alone = {"ip": "10.0.1.9", "subnetID": "subnet-1"}
+    busy.add_fixed_ip(
+        "web-3", node="node-a", address=alone, conditions=[refused, {**WRONG_ZONE, "status": "True"}]
+    )
+    return busy
+
+
+def test_fixed_addresses_with_who_keeps_them_and_what_is_wrong(fixed):
+    every = entries(fixed("fixed-ips", "-o", "json"), "claims")
+    troubled = entries(fixed("fixed-ips", "--problems", "-o", "json"), "claims")
+
+    assert (every["web-0"]["ip"], every["web-0"]["node"], every["web-0"]["keptBy"]) == (
+        "10.0.1.6",
+        "node-a",
+        "vpc",
+    )
+    assert every["web-0"]["phase"] == "Bound"
+    assert (every["web-3"]["keptBy"], every["web-3"]["notReserved"]) == ("book", "no more")
+    assert set(troubled) == {"web-1"}, "a kept address waits for the next Pod, which is no problem"
+    assert troubled["web-1"]["problem"] == "WrongSubnet: 10.0.1.7 is in subnet-1; delete the Pod"
+
+
+def test_fixed_addresses_as_a_table(fixed):
+    lines = fixed("fixed-ips").stdout.splitlines()
+
+    assert lines[0].split() == ["NAMESPACE", "CLAIM", "PHASE", "REASON", "IP", "RESERVED", "NODE", "AGE"]
+    assert lines[1].split()[:7] == ["default", "web-0", "Bound", "Assigned", "10.0.1.6", "yes", "node-a"]
+    assert lines[4].split()[4:6] == ["10.0.1.9", "no"]
+    assert lines[5:] == ["PROBLEM  default/web-1: WrongSubnet: 10.0.1.7 is in subnet-1; delete the Pod"]
+    assert max(map(len, lines[:4])) <= 100
+    assert fixed("fixed-ips", "-n", "shop").stdout == "there is no VpcIPClaim\n"
+
+
+def test_an_address_that_a_pod_waits_for_is_a_problem_of_its_node(cluster):
+    cluster.add_node("node-a", agent="agent-a")
+    cluster.add_fixed_ip("web-1", node="node-a", assigned=False, conditions=[WRONG_ZONE])
+
+    row = entries(cluster("nodes", "-o", "json"), "nodes")["node-a"]
+
+    assert row["fixedIpsWithProblems"] == 1
+    assert row["problem"] == "1 VpcIPClaims of its Pods have a problem: kubectl eni fixed-ips --problems"
+
+
 def test_a_node_is_checked_by_its_agent_and_the_answer_is_passed_on(busy):
     done = busy("check", "node-a")
 

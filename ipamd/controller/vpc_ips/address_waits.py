@@ -41,7 +41,7 @@ class AddressWaits:
         refused: Counter[tuple[str, ...]] = Counter(
             (str(condition(claim.conditions, RESERVED).get("reason") or "Unknown"),)
             for claim in claims
-            if claim.address and not claim.address.reservation_id
+            if claim.address and not claim.address.is_reserved
         )
         yield gauge_table(
             "tke_eni_vpc_ip_claims_not_reserved_by_reason",

@@ -1,7 +1,7 @@
 """The work on fixed addresses: watches -> queue -> workers -> reconciler -> executor -> Kubernetes, cloud."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -25,6 +25,7 @@ from ipamd.core.claim.eipclaim import Phase
 from ipamd.core.timing.backoff import Backoff
 from ipamd.core.vpc_ip import status
 from ipamd.core.vpc_ip.vpcip import VpcIp
+from ipamd.core.vpc_ip.vpcipclaim import VpcIpClaim
 from ipamd.kube.client import KubeClient
 from ipamd.kube.leases import NotLeaderError
 from ipamd.runtime.defects import Survive
@@ -49,6 +50,8 @@ class VpcIpWork:
     watch: Service
     """In every replica."""
     while_leading: tuple[Service, ...]
+    claims: Callable[[], list[VpcIpClaim]]
+    """All VpcIPClaims, as the watch last told."""
 
 
 def build(
@@ -100,6 +103,7 @@ def build(
             Service(name="VpcIPClaim resync", start=resync.start, stop=resync.stop),
             Service(name="VpcIPClaim sweep", start=passes.start, stop=passes.stop, metrics=sweep.metrics),
         ),
+        claims=book.claims,
     )
 
 
@@ -137,6 +141,6 @@ def _metrics(book: AddressBook, waits: AddressWaits) -> Iterator[Metric]:
     yield gauge(
         "tke_eni_vpc_ip_claims_not_reserved",
         "VpcIPClaims whose address the VPC does not keep from others.",
-        sum(1 for claim in claims if claim.address and not claim.address.reservation_id),
+        sum(1 for claim in claims if claim.address and not claim.address.is_reserved),
     )
     yield from waits.metrics(claims)

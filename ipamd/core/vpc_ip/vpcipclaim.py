@@ -55,6 +55,11 @@ class FixedAddress:
     eni_id: str = ""
     """The ENI that is the claim's with the address (`tke-direct-eni`); empty for one on shared ENIs."""
 
+    @property
+    def is_reserved(self) -> bool:
+        """Whether the VPC keeps it from everybody else: by a reservation, or as its own ENI's."""
+        return bool(self.reservation_id or self.eni_id)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressBinding:

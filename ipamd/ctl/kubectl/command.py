@@ -6,9 +6,10 @@ kubectl runs a program `kubectl-eni` of the path as its command `eni` ("Extend k
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from ipamd.core.claim import eipclaim
+from ipamd.core.vpc_ip import vpcipclaim
 from ipamd.ctl import command_line, completion, output, process
 from ipamd.ctl.exit_codes import ExitCode
 from ipamd.ctl.kubectl import (
@@ -17,11 +18,13 @@ from ipamd.ctl.kubectl import (
     claims,
     cleanup,
     connectivity,
+    fixed_ips,
     node_listing,
     nodes,
     relay,
     uninstall,
 )
+from ipamd.ctl.shape import Shape
 
 _NAME: Final = "kubectl eni"
 
@@ -35,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     commands = command_line.commands_of(made)
     _add_nodes(commands)
     _add_claims(commands)
+    _add_fixed_ips(commands)
     relay.add_commands(commands)
     connectivity.add_command(commands)
     bundle.add_command(commands)
@@ -63,6 +67,13 @@ def _add_claims(commands: "command_line.Subparsers") -> None:
     added.add_argument("--problems", action="store_true", help="only claims with a problem")
 
 
+def _add_fixed_ips(commands: "command_line.Subparsers") -> None:
+    text = "the VpcIPClaims of the cluster with their addresses, and what is wrong with them"
+    added = command_line.add(commands, "fixed-ips", text, _fixed_ips, asks_agent=False, repeats=True)
+    access.add_flags(added, default=False)
+    added.add_argument("--problems", action="store_true", help="only claims with a problem")
+
+
 def _nodes(options: argparse.Namespace) -> int:
     with access.client(options) as api:
         found = node_listing.look(api)
@@ -74,11 +85,25 @@ def _nodes(options: argparse.Namespace) -> int:
 def _claims(options: argparse.Namespace) -> int:
     with access.client(options) as api:
         objects = node_listing.claim_objects(api, options.namespace)
-    created = {o["metadata"]["uid"]: str(o["metadata"].get("creationTimestamp") or "") for o in objects}
-    found = claims.rows(map(eipclaim.read, objects), created)
-    chosen = [row for row in found if row["problem"]] if options.problems else found
-    output.show(options, {"claims": chosen, "onlyProblems": options.problems}, claims.SHAPE)
+    _show_claims(options, claims.rows(map(eipclaim.read, objects), _created(objects)), claims.SHAPE)
     return ExitCode.OK
+
+
+def _fixed_ips(options: argparse.Namespace) -> int:
+    with access.client(options) as api:
+        objects = node_listing.fixed_ip_objects(api, options.namespace)
+    found = fixed_ips.rows(map(vpcipclaim.read, objects), _created(objects))
+    _show_claims(options, found, fixed_ips.SHAPE)
+    return ExitCode.OK
+
+
+def _show_claims(options: argparse.Namespace, found: list[dict[str, Any]], shape: Shape) -> None:
+    chosen = [row for row in found if row["problem"]] if options.problems else found
+    output.show(options, {"claims": chosen, "onlyProblems": options.problems}, shape)
+
+
+def _created(objects: list[dict[str, Any]]) -> dict[str, str]:
+    return {o["metadata"]["uid"]: str(o["metadata"].get("creationTimestamp") or "") for o in objects}
 
 
 if __name__ == "__main__":

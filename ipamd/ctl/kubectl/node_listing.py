@@ -1,13 +1,14 @@
-"""Asks the API server for what the rows of `nodes` and `claims` are made of."""
+"""Asks the API server for what the rows of `nodes`, `claims` and `fixed-ips` are made of."""
 
 from collections import Counter
 from typing import Any
 
 from ipamd.core.claim import eipclaim
+from ipamd.core.vpc_ip import vpcipclaim
 from ipamd.ctl.kubectl import access, nodes
 from ipamd.kube.client import KubeClient, Selection
 from ipamd.kube.errors import NotFoundError
-from ipamd.kube.resources import EIPCLAIMS, NODES, PODS
+from ipamd.kube.resources import EIPCLAIMS, NODES, PODS, VPCIPCLAIMS, Resource
 
 
 def look(api: KubeClient) -> list[dict[str, Any]]:
@@ -17,12 +18,22 @@ def look(api: KubeClient) -> list[dict[str, Any]]:
     pods = api.scan(PODS, Selection(), resource_version="0")
     pods_on = Counter(pod["spec"]["nodeName"] for pod in pods if nodes.holds_address(pod))
     found = [eipclaim.read(obj) for obj in claim_objects(api, "")]
-    return nodes.rows(objects, access.agents(api), pods_on, found)
+    fixed = [vpcipclaim.read(obj) for obj in fixed_ip_objects(api, "")]
+    return nodes.rows(objects, access.agents(api), pods_on, found, fixed)
 
 
 def claim_objects(api: KubeClient, namespace: str) -> list[dict[str, Any]]:
     """Return the EIPClaims of a namespace, or of all. Raises: KubeError."""
+    return _claims(api, EIPCLAIMS, namespace)
+
+
+def fixed_ip_objects(api: KubeClient, namespace: str) -> list[dict[str, Any]]:
+    """Return the VpcIPClaims of a namespace, or of all. Raises: KubeError."""
+    return _claims(api, VPCIPCLAIMS, namespace)
+
+
+def _claims(api: KubeClient, kind: Resource, namespace: str) -> list[dict[str, Any]]:
     try:
-        return api.list(EIPCLAIMS, namespace).items
+        return api.list(kind, namespace).items
     except NotFoundError:
         return []  # a cluster without the CRD has none

@@ -6,8 +6,10 @@ from typing import Any, Final
 
 from ipamd.core.claim.eipclaim import Claim
 from ipamd.core.kubernetes import capacity, node_condition, nodes, pods
+from ipamd.core.vpc_ip.vpcipclaim import VpcIpClaim
 from ipamd.ctl import ages
 from ipamd.ctl.kubectl import claims as claim_rows
+from ipamd.ctl.kubectl import fixed_ips
 from ipamd.ctl.shape import Block, Column, Line, Plain, Shape, Table
 
 _READY: Final = "True"
@@ -19,12 +21,14 @@ def rows(
     agents: Mapping[str, Mapping[str, Any]],
     pods_on: Mapping[str, int],
     claims: Sequence[Claim],
+    fixed: Sequence[VpcIpClaim],
 ) -> list[dict[str, Any]]:
     """Return a row for each Node that an agent serves, has served, or should serve."""
     bound = Counter(claim.binding.node for claim in claims if claim.binding)
     troubled = Counter(_node_of(claim) for claim in claims if claim_rows.problem(claim))
+    waiting = Counter(claim.pod.node for claim in fixed if claim.pod and fixed_ips.problem(claim))
     found = [
-        _row(obj, agents.get(obj["metadata"]["name"]), pods_on, bound, troubled)
+        _row(obj, agents.get(obj["metadata"]["name"]), pods_on, bound, troubled, waiting)
         for obj in node_objects
         if nodes.view(obj).instance_type != nodes.SUPER_NODE
     ]
@@ -43,6 +47,7 @@ def _row(
     pods_on: Mapping[str, int],
     bound: Mapping[str, int],
     troubled: Mapping[str, int],
+    waiting: Mapping[str, int],
 ) -> dict[str, Any]:
     name = obj["metadata"]["name"]
     said = node_condition.shown(obj)
@@ -61,12 +66,13 @@ def _row(
         "eipsUsed": bound.get(name, 0),
         "eips": _number(offered.get(capacity.EIP_RESOURCE)),
         "claimsWithProblems": troubled.get(name, 0),
-        "problem": _problem(said, agent, troubled.get(name, 0)),
+        "fixedIpsWithProblems": waiting.get(name, 0),
+        "problem": _problem(said, agent, troubled.get(name, 0), waiting.get(name, 0)),
         "createdAt": str(obj["metadata"].get("creationTimestamp") or ""),
     }
 
 
-def _problem(said: Mapping[str, Any], agent: Mapping[str, Any] | None, troubled: int) -> str:
+def _problem(said: Mapping[str, Any], agent: Mapping[str, Any] | None, troubled: int, waiting: int) -> str:
     """Return the worst that is known of the node; empty when nothing is."""
     if agent is None:
         return "no Pod of the agent is on it: see kubectl -n kube-system describe ds tke-eni-agent"
@@ -76,6 +82,8 @@ def _problem(said: Mapping[str, Any], agent: Mapping[str, Any] | None, troubled:
         return fault
     if troubled:
         return f"{troubled} EIPClaims of its Pods have a problem: kubectl eni claims --problems"
+    if waiting:
+        return f"{waiting} VpcIPClaims of its Pods have a problem: kubectl eni fixed-ips --problems"
     return ""
 
 

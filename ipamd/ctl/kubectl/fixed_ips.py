@@ -1,0 +1,91 @@
+"""`kubectl eni fixed-ips`: the VpcIPClaims of the cluster with their addresses, and what is wrong. Pure."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from ipamd.core.claim.eipclaim import condition
+from ipamd.core.vpc_ip import status, waits
+from ipamd.core.vpc_ip.vpcipclaim import READY, RESERVED, VpcIpClaim
+from ipamd.ctl import ages
+from ipamd.ctl.shape import Block, Column, Line, Plain, Shape, Table
+
+_KEPT_BY: Final = {"vpc": "yes", "eni": "by its ENI", "book": "no", "": ""}
+
+
+def problem(claim: VpcIpClaim) -> str:
+    """Return what keeps the Pod from its address; empty for nothing.
+
+    A kept claim waits for the next Pod of its name, and a deleted one for the end of its Pod: no problems.
+    """
+    if claim.problem:
+        return claim.problem
+    reason = "" if claim.deleting else waits.reason_of(claim)
+    said = str(condition(claim.conditions, READY).get("message") or "the controller has not come to it yet")
+    return f"{reason}: {said}" if reason else ""
+
+
+def rows(claims: Iterable[VpcIpClaim], ages_of: dict[str, str]) -> list[dict[str, Any]]:
+    """Return a row for each claim; `ages_of` has the time of creation by UID."""
+    return [_row(claim, ages_of.get(claim.uid, "")) for claim in sorted(claims, key=str)]
+
+
+def kept_by(claim: VpcIpClaim) -> str:
+    """Return who keeps the address from others: `vpc`, `eni` (its own), or the cluster's `book` alone."""
+    if claim.address is None:
+        return ""
+    if claim.address.eni_id:
+        return "eni"
+    return "vpc" if claim.address.reservation_id else "book"
+
+
+def _row(claim: VpcIpClaim, created: str) -> dict[str, Any]:
+    ready = condition(claim.conditions, READY)
+    reserved = condition(claim.conditions, RESERVED)
+    return {
+        "namespace": claim.namespace,
+        "name": claim.name,
+        "phase": status.phase_of(claim).value,
+        "ready": str(ready.get("status") or ""),
+        "reason": str(ready.get("reason") or ""),
+        "ip": claim.address.ip if claim.address else "",
+        "subnetId": claim.address.subnet_id if claim.address else "",
+        "zone": claim.address.zone if claim.address else "",
+        "keptBy": kept_by(claim),
+        "notReserved": str(reserved.get("message") or "") if reserved.get("status") == "False" else "",
+        "node": claim.binding.node if claim.binding else "",
+        "eniId": claim.binding.eni_id if claim.binding else "",
+        "exclusive": claim.exclusive,
+        "deleting": claim.deleting,
+        "problem": problem(claim),
+        "createdAt": created,
+    }
+
+
+def _blocks(answer: Plain, now: float) -> Sequence[Block]:
+    columns = (
+        Column("NAMESPACE", lambda row: row["namespace"]),
+        Column("CLAIM", lambda row: row["name"]),
+        Column("PHASE", lambda row: row["phase"]),
+        Column("REASON", lambda row: row["reason"]),
+        Column("IP", lambda row: row["ip"]),
+        Column("SUBNET", lambda row: row["subnetId"], wide=True),
+        Column("RESERVED", lambda row: _KEPT_BY[row["keptBy"]]),
+        Column("NODE", lambda row: row["node"]),
+        Column("ENI", lambda row: row["eniId"], wide=True),
+        Column("AGE", lambda row: ages.since(row["createdAt"], now)),
+    )
+    entries = answer["claims"]
+    empty = "no VpcIPClaim has a problem" if answer["onlyProblems"] else "there is no VpcIPClaim"
+    return [
+        Table(columns, entries, empty=empty),
+        *(
+            Line("PROBLEM", f"{row['namespace']}/{row['name']}: {row['problem']}")
+            for row in entries
+            if row["problem"]
+        ),
+    ]
+
+
+SHAPE: Final = Shape(
+    _blocks, lambda answer: [f"{row['namespace']}/{row['name']}" for row in answer["claims"]]
+)
