@@ -68,6 +68,10 @@ class TaskCalls(Calls):
             return TaskState.UNKNOWN
         return _state_of(self._session, "DescribeTaskResult", {"TaskId": int(task_id)}, "Result", deadline)
 
+    def describe_vpc_task(self, request_id: str, deadline: Deadline | None = None) -> TaskState:
+        """Return the state of the task of an ENI or address write, which its RequestId names."""
+        return _vpc_task(self._session, request_id, deadline)
+
 
 def task_id(reply: Reply) -> str:
     """Return the TaskId of an EIP write's answer as text; "" if it has none."""
@@ -115,7 +119,7 @@ def settle(
             ) from unseen
 
 
-def _vpc_task(session: Session, request_id: str, deadline: Deadline) -> TaskState:
+def _vpc_task(session: Session, request_id: str, deadline: Deadline | None) -> TaskState:
     if not request_id:
         return TaskState.UNKNOWN
     return _state_of(session, "DescribeVpcTaskResult", {"TaskId": request_id}, "Status", deadline)

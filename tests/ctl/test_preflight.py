@@ -8,7 +8,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from ipamd.core.preflight import machine
+from ipamd.core.preflight import machine, rights
 from ipamd.ctl.__main__ import main
 from ipamd.kube.resources import DAEMONSETS
 from ipamd.net import trial
@@ -107,6 +107,21 @@ def test_on_a_node_that_is_fit_nothing_is_in_the_way(node, capsys):
     }
     assert code == 0
     assert node.region.audit.writes() == []
+    asked = {action.name for action in rights.ACTIONS if action.trial is rights.Trial.ASKED}
+    assert set(said["ReadRights"]["text"].removeprefix("the key may call ").split(", ")) == asked
+    assert asked <= set(node.region.audit.calls())
+
+
+def test_a_region_without_reservations_is_told_and_is_no_problem(node, capsys):
+    node.region.faults.add(
+        Fault(kind=FaultKind.ERROR, action="DescribeReserveIpAddresses", code="InvalidAction", count=None)
+    )
+
+    code, said = node.preflight(capsys)
+
+    assert code == 0
+    assert said["ReadRights"]["result"] == "warning"
+    assert "the VPC does not keep fixed addresses here" in said["ReadRights"]["text"]
 
 
 def test_people_get_a_line_for_each_and_a_verdict(node, capsys):

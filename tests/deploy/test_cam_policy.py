@@ -3,6 +3,8 @@
 import ast
 import json
 
+from ipamd.cloud import throttling
+from ipamd.core.preflight import rights
 from tests.deploy import manifests
 
 POLICY = json.loads((manifests.DEPLOY / "cam-policy.json").read_text())
@@ -32,6 +34,19 @@ def test_it_allows_what_the_code_calls_and_nothing_else():
 
     assert {action.rpartition(":")[2] for action in allowed} == called()
     assert len(allowed) == len(set(allowed))
+
+
+def test_the_pre_flight_knows_every_action_that_is_called_and_the_rate_of_each():
+    names = [action.name for action in rights.ACTIONS]
+
+    assert set(names) == called()
+    assert len(names) == len(set(names))
+    assert set(names) == set(throttling.ALLOWANCE)
+
+
+def test_what_only_reads_is_called_or_named_as_needing_an_object():
+    for action in rights.ACTIONS:
+        assert action.name.startswith("Describe") == (action.trial is not rights.Trial.CHANGES), action
 
 
 PRIVATE = ("PrivateIp", "ReserveIp", "UsedIp")

@@ -6,30 +6,19 @@ from typing import Final
 from ipamd.core import model
 from ipamd.core.eip.account_types import AccountType
 from ipamd.core.kubernetes import capacity
+from ipamd.core.preflight import rights
 from ipamd.core.preflight.result import FitnessCheck, Judgement, fine, problem, unknown, warning
 from ipamd.core.timing.durations import text_of
 
 MOST_APART: Final = 60.0
 """Seconds between the clocks; the cloud refuses signatures at 300."""
 FEW_ADDRESSES: Final = 16
-WRITES: Final = (
-    "AllocateAddresses",
-    "AssociateAddress",
-    "DisassociateAddress",
-    "ReleaseAddresses",
-    "CreateAndAttachNetworkInterface",
-    "CreateNetworkInterface",
-    "AttachNetworkInterface",
-    "DetachNetworkInterface",
-    "DeleteNetworkInterface",
-    "AssignPrivateIpAddresses",
-    "UnassignPrivateIpAddresses",
-    "AssociateNetworkInterfaceSecurityGroups",
-    "DisassociateNetworkInterfaceSecurityGroups",
-)
-"""What is changed in the cloud. None of these actions can be tried without an effect (none takes DryRun)."""
 _TOTAL: Final = "TOTAL_EIP_QUOTA"
 _DAILY: Final = "DAILY_EIP_APPLY"
+_RIGHTS: Final = "account/rights"
+_WHOLE_POLICY: Final = (
+    "attach deploy/cam-policy.json to the CAM role of the CVM: no page says which preset has it"
+)
 _POLICY: Final = (
     "attach the policies QcloudAccessForIPAMDofTKERole and QcloudAccessForIPAMDRoleInQcloudAllocateEIP, or "
     "deploy/cam-policy.json, to the CAM role of the CVM"
@@ -59,26 +48,44 @@ def no_credential(reason: str) -> Judgement:
 
 
 def read_rights(allowed: Sequence[str], refused: Sequence[str], unanswered: Sequence[str]) -> list[Judgement]:
-    """Judge what became of the calls that only ask; `unanswered` are sentences."""
-    subject = "account/rights"
+    """Judge what became of the calls that only ask; `unanswered` are sentences.
+
+    What not every cluster needs is a warning that names what is not to be had.
+    """
     found = []
-    if refused:
-        text = f"the key may not call {', '.join(refused)}"
-        found.append(problem(FitnessCheck.READ_RIGHTS, subject, text, _POLICY))
+    for purpose, names in rights.by_purpose(refused).items():
+        text = f"the key may not call {', '.join(names)}"
+        if purpose.is_essential:
+            found.append(problem(FitnessCheck.READ_RIGHTS, _RIGHTS, text, _POLICY))
+        else:
+            text += f", which is needed for {purpose.value}"
+            found.append(warning(FitnessCheck.READ_RIGHTS, _RIGHTS, text, _WHOLE_POLICY))
     found += [
         problem(
-            FitnessCheck.READ_RIGHTS, subject, text, "look at the way to the API, and at --cloud-endpoint"
+            FitnessCheck.READ_RIGHTS, _RIGHTS, text, "look at the way to the API, and at --cloud-endpoint"
         )
         for text in unanswered
     ]
     if not found:
-        found.append(fine(FitnessCheck.READ_RIGHTS, subject, f"the key may call {', '.join(allowed)}"))
+        found.append(fine(FitnessCheck.READ_RIGHTS, _RIGHTS, f"the key may call {', '.join(allowed)}"))
     return found
+
+
+def reservations_not_offered(reason: str) -> Judgement:
+    """Return that region or account have no reserved addresses."""
+    text = f"the VPC does not keep fixed addresses here: {reason}"
+    step = "nothing, if no Pod has a fixed address; else give those a subnet of their own: docs/fixed-ips.md"
+    return warning(FitnessCheck.READ_RIGHTS, _RIGHTS, text, step)
 
 
 def write_rights() -> Judgement:
     """Return what cannot be found out without changing something."""
-    return unknown(FitnessCheck.WRITE_RIGHTS, "account/rights", f"not tried: {', '.join(WRITES)}", _POLICY)
+    groups = rights.by_purpose(rights.untried())
+    listed = [
+        ", ".join(names) if purpose.is_essential else f"for {purpose.value}: {', '.join(names)}"
+        for purpose, names in groups.items()
+    ]
+    return unknown(FitnessCheck.WRITE_RIGHTS, _RIGHTS, f"not tried: {'; '.join(listed)}", _POLICY)
 
 
 def clock(ahead: float) -> Judgement:

@@ -1,6 +1,7 @@
 """What `ipamctl preflight` asks metadata service and cloud API: only what is read, each action once."""
 
 import contextlib
+import ipaddress
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, TypeVar
@@ -58,6 +59,7 @@ class _Asked:
         self._allowed: list[str] = []
         self._refused: list[str] = []
         self._unanswered: list[str] = []
+        self._not_offered = ""
 
     def judged(self) -> Iterator[Judgement]:
         cloud, instance_id = self._cloud, self._instance_id
@@ -74,9 +76,14 @@ class _Asked:
         self._ask("DescribeAddresses", lambda d: cloud.count_eips_with_tag("tke-created-eip", d))
         quota = self._ask("DescribeAddressQuota", cloud.describe_eip_quota)
         kind = self._ask("DescribeNetworkAccountType", cloud.describe_account_type)
+        # Of tasks that there never were: whether the key may ask is all that matters.
+        self._ask("DescribeTaskResult", lambda d: cloud.describe_eip_task("1", d))
+        self._ask("DescribeVpcTaskResult", lambda d: cloud.describe_vpc_task("preflight", d))
         found += [account.eip_quota(quota)] if quota is not None else []
         found += [account.account_type(kind)] if kind else []
         yield from account.read_rights(self._allowed, self._refused, self._unanswered)
+        if self._not_offered:
+            yield account.reservations_not_offered(self._not_offered)
         yield account.write_rights()
         there = cloud.time()
         if there is not None:
@@ -91,9 +98,22 @@ class _Asked:
             return []
         if not subnets:
             return [account.subnets(instance.zone, (), self._pod_subnets)]
+        self._of_fixed_addresses(instance.vpc_id, subnets[0])
         tables = [subnet.route_table_id for subnet in subnets]
         self._ask("DescribeRouteTables", lambda d: self._cloud.describe_route_tables(tables, d))
         return [account.subnets(instance.zone, subnets, self._pod_subnets)]
+
+    def _of_fixed_addresses(self, vpc_id: str, subnet: model.Subnet) -> None:
+        """Ask for one address of a subnet: its gateway, which nobody can have reserved."""
+        gateway = str(ipaddress.IPv4Network(subnet.cidr).network_address + 1)
+        self._ask(
+            "DescribeReserveIpAddresses",
+            lambda d: self._cloud.describe_reservations(ips=[gateway], vpc_id=vpc_id, deadline=d),
+        )
+        self._ask(
+            "DescribeUsedIpAddress",
+            lambda d: self._cloud.describe_used_ips(vpc_id, subnet.subnet_id, [gateway], d),
+        )
 
     def _existing(self, subnet_ids: Sequence[str], deadline: Deadline) -> list[model.Subnet]:
         """Return those that exist: the cloud refuses a request that names one that does not."""
@@ -112,6 +132,8 @@ class _Asked:
         except CloudError as e:
             if e.kind is CloudErrorKind.PERMISSION:
                 self._refused.append(action)
+            elif e.kind is CloudErrorKind.NOT_OFFERED:
+                self._not_offered = e.message
             else:
                 self._unanswered.append(e.message)
             return None

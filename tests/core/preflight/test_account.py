@@ -1,5 +1,7 @@
 """Whether account, key and CVM are fit; and whether the cluster is."""
 
+import re
+
 import pytest
 
 from ipamd.core import model
@@ -38,7 +40,20 @@ def test_rights_are_named_by_action():
 def test_what_would_change_something_is_said_to_be_untried():
     found = account.write_rights()
     assert found.fitness is Fitness.UNKNOWN
-    assert set(account.WRITES) <= set(found.text.replace(",", "").split())
+    named = set(re.sub("[,;:]", "", found.text).split())
+    assert named >= {"ReleaseAddresses", "CreateReserveIpAddresses", "DescribeAddressBandwidthRange"}
+    assert named.isdisjoint({"DescribeAddresses", "DescribeReserveIpAddresses"}), "those are tried"
+    assert "for keeping fixed addresses in the VPC: CreateReserveIpAddresses, DeleteReserveIp" in found.text
+
+
+def test_a_right_that_not_every_cluster_needs_is_a_warning_that_names_what_is_not_to_be_had():
+    (missing,) = account.read_rights([], ["DescribeReserveIpAddresses"], [])
+
+    assert missing.fitness is Fitness.WARNING
+    assert "DescribeReserveIpAddresses, which is needed for keeping fixed addresses" in missing.text
+    assert "deploy/cam-policy.json" in missing.next_step
+    both = account.read_rights([], ["DescribeReserveIpAddresses", "DescribeVpcs"], [])
+    assert [one.fitness for one in both] == [Fitness.PROBLEM, Fitness.WARNING]
 
 
 @pytest.mark.parametrize(
