@@ -221,7 +221,7 @@ def _give_way(facts: PoolFacts, now: Boottime) -> list[Action]:
     comes last: its Pod has been promised that it comes back. Among equals the hold that would end first.
     """
     soon = after(now, GRACE)
-    if facts.arriving or facts.creating or open_room(facts) > 0:
+    if facts.arriving or facts.creating or open_room(facts):
         return []
     leaving = len(coming_free(facts.ledger, now)) + len(facts.ledger.available)
     held = [

@@ -368,6 +368,15 @@ def test_no_hold_gives_way_while_the_cloud_may_give_more():
     assert [type(a) for a in plan(current, eni(1, 8), waiting=1)] == [pool.AssignIps, pool.CreateEni]
 
 
+@pytest.mark.parametrize(("held_by_eni", "gives_way"), [(8, False), (9, True)])
+def test_no_hold_gives_way_for_the_one_address_that_a_busy_eni_may_still_get(held_by_eni, gives_way):
+    only = model.EniLimits(enis=2, ips_per_eni=10)
+
+    actions = plan(held((100, None)), eni(1, held_by_eni, busy=True), limits=only, waiting=1)
+
+    assert [type(action) for action in actions] == [pool.ShortenHolds] * gives_way
+
+
 def test_a_hold_that_gives_way_lasts_a_moment_longer_and_is_never_prolonged():
     current = held((100, None), (3, None))
     [action] = plan(current, *FULL, waiting=2)

@@ -1,5 +1,7 @@
 """What the pool of whole ENIs has done, waits for and says; the cloud's part is played by the test."""
 
+import time
+
 import pytest
 
 from ipamd.agent.exclusive.pool import ExclusivePool, ExclusiveTerms
@@ -127,6 +129,22 @@ def test_nothing_runs_where_the_mode_is_off_and_nothing_is_left_of_it(scene):
     assert scene.pool.targets == TWO.none
 
 
+def test_what_is_left_of_a_mode_that_was_switched_off_is_seen_to(scene):
+    scene.terms = ExclusiveTerms(quota=0, targets=TWO)
+    scene.cloud.add(10)
+    scene.begin()
+
+    eventually(lambda: not scene.cloud.enis)
+
+
+def test_a_creation_that_was_cut_short_is_seen_to_though_the_mode_is_off(scene):
+    scene.terms = ExclusiveTerms(quota=0, targets=TWO)
+    scene.cloud.left_over = ["cut short"]
+    scene.begin()
+
+    eventually(lambda: scene.cloud.resumed)
+
+
 def test_what_a_crash_cut_short_comes_first_and_only_then_a_new_one(scene):
     scene.cloud.left_over = ["cut short"]
     scene.begin()
@@ -149,7 +167,14 @@ def test_nothing_is_planned_before_the_enis_of_the_node_are_known(scene):
 
 @pytest.mark.parametrize(
     ("terms", "limit"),
-    [({}, 3), ({"most": 2}, 2), ({"most": 9}, 3), ({"disabled_by": "label x"}, 0), ({"quota": 1}, 0)],
+    [
+        ({}, 3),
+        ({"most": 2}, 2),
+        ({"most": 9}, 3),
+        ({"disabled_by": "label x"}, 0),
+        ({"quota": 1}, 0),
+        ({"quota": 0}, 0),
+    ],
 )
 def test_the_limit_is_what_the_instance_takes_without_others_and_what_is_configured(scene, terms, limit):
     scene.cloud.foreign = 1
@@ -161,8 +186,9 @@ def test_the_limit_is_what_the_instance_takes_without_others_and_what_is_configu
 def test_others_that_have_all_leave_the_mode_off(scene):
     scene.cloud.foreign = 2
     assert scene.pool.is_on
-    scene.cloud.foreign = 3
-    assert not scene.pool.is_on
+    for foreign in (3, 4):
+        scene.cloud.foreign = foreign
+        assert not scene.pool.is_on
 
 
 def test_a_disabled_node_wants_none(scene):
@@ -231,12 +257,32 @@ def test_a_subnet_that_refuses_is_left_out_of_the_next_choice(scene):
     assert scene.pool.obstacle() is None
 
 
-def test_pods_that_wait_are_served_beyond_the_target(scene):
+def test_each_pod_that_waits_is_served_beyond_the_target_and_counted_no_longer(scene):
+    scene.terms = ExclusiveTerms(quota=9, targets=TWO)
     scene.begin()
-    eventually(lambda: len(scene.ledger.available_enis) == 1)
     with scene.pool.demand():
-        eventually(lambda: len(scene.ledger.available_enis) == 2)
-    assert len(scene.cloud.enis) == 2
+        eventually(lambda: scene.pool.activity == "")
+        assert len(scene.ledger.available_enis) == 2
+    for name in ("game-0", "game-1"):
+        scene.cloud.give(name)
+    scene.pool.trigger()
+    eventually(lambda: scene.pool.activity == "")
+
+    assert len(scene.ledger.available_enis) == 1
+
+
+def test_who_comes_is_served_before_the_next_regular_round(scene):
+    scene.terms = ExclusiveTerms(quota=30, targets=EniTargets(min_warm=0, max_warm=30))
+    scene.begin()
+    eventually(lambda: scene.pool.activity == "")
+
+    # Regular rounds would need 5 s for each.
+    began = time.monotonic()
+    for number in range(10):
+        with scene.pool.demand():
+            eventually(lambda: scene.ledger.available_enis)
+        scene.cloud.give(f"game-{number}")
+    assert time.monotonic() - began < 40.0
 
 
 def test_surplus_goes_back_one_by_one(scene):

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from ipamd.core import model
 from ipamd.core.claim import eipclaim
 from ipamd.core.eip import binding_plan
@@ -199,6 +201,16 @@ def test_binding_of_this_node_without_an_address_is_withdrawn():
 
     assert decided(ledger.Ledger(), known) == [binding_plan.ClearPublishedBinding(claim=known)]
     assert decided(ledger.Ledger(), claim(**told(node="node-2"))) == []
+
+
+@pytest.mark.parametrize("other", ["default/web-1", "default/db-0"])
+def test_binding_is_withdrawn_though_another_pod_of_the_node_has_an_eip(other):
+    others = assigned(BOUND, eip_id="eip-2", claim_name=other)
+    known = claim(deleting=True, **told())
+
+    assert binding_plan.ClearPublishedBinding(claim=known) in decided(others, known)
+    assert not binding_plan.is_here(others, known)
+    assert binding_plan.is_here(assigned(BOUND), known)
 
 
 def test_binding_that_is_about_to_be_made_again_is_not_withdrawn():
