@@ -7,7 +7,7 @@ import pytest
 from ipamd.core import model
 from ipamd.core.tags import address_description
 from ipamd.core.timing.deadline import Deadline
-from tests.agent.fixed.fixed_bed import FixedBed, ip_of
+from tests.agent.fixed.fixed_bed import VPC_IP_CLAIMS, FixedBed, ip_of
 
 pytestmark = [pytest.mark.netns, pytest.mark.scenario]
 
@@ -34,6 +34,26 @@ def test_a_pod_whose_claim_is_being_deleted_keeps_its_address_for_its_next_sandb
     node.gone("crashes-0", again)
     node.eventually("it is given back", lambda: node.at_eni(ip) is None)
     node.eventually("the claim is free of the node", lambda: node.binding("crashes-0") is None)
+
+
+def test_a_claim_removed_by_force_under_its_pod_leaves_it_the_address_until_its_next_sandbox(node):
+    """The controller makes another claim for the Pod, with another address; it knows nothing of the first."""
+    name, before, after = "forced-0", node.free_ip(), node.free_ip()
+    pod, sandbox = node.given(name, before)
+    node.kube.merge_patch(f"{VPC_IP_CLAIMS}/{name}", {"metadata": {"finalizers": None}})
+    node.delete_fixed(name)
+    node.fixed_claim(pod, after)
+
+    assert node.call("add", sandbox)[0] == 0, "the runtime asks again"
+    assert node.pods()[name]["privateIp"] == before
+    assert node.at_eni(after) is None, "a Pod has one address"
+
+    assert node.call("del", sandbox)[0] == 0
+    again = node.runtime.new_sandbox(pod=pod)
+    node.eventually("it has the address of its claim", lambda: node.call("add", again)[0] == 0)
+    assert node.pods()[name]["privateIp"] == after
+    node.eventually("the first one is given back", lambda: node.at_eni(before) is None)
+    node.gone(name, again)
 
 
 def test_an_address_at_an_eni_of_a_cvm_that_had_the_node_s_name_comes_to_the_pod_of_its_successor(node):

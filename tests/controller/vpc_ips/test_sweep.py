@@ -1,8 +1,11 @@
 """Passes over reservations and the book: what no claim answers for is told, and released if wanted."""
 
+import time
+
 import pytest
 
 from ipamd.core.eip.orphans import SweepMode, SweepTerms
+from ipamd.core.timing.deadline import Deadline
 from ipamd.kube.resources import VPCIPCLAIMS, VPCIPS
 
 
@@ -11,9 +14,9 @@ def reservation_gone(fixed):
 
 
 def take_away(fixed, name):
-    """What a person does to a claim by force: its finalizer goes, and the claim with it."""
-    fixed.world.client.patch(VPCIPCLAIMS, name, {"metadata": {"finalizers": None}}, "default")
+    """What a person does to a claim by force: it is deleted, its finalizer goes, and the claim with it."""
     fixed.delete_claim(name)
+    fixed.world.client.patch(VPCIPCLAIMS, name, {"metadata": {"finalizers": None}}, "default")
 
 
 @pytest.fixture
@@ -74,3 +77,28 @@ def test_a_reservation_that_a_person_deletes_is_made_again(bare):
 
     assert bare.claim("web-0").address.ip == before.ip
     assert bare.condition("web-0", "Reserved")["status"] == "True"
+
+
+def test_the_address_of_a_claim_taken_away_under_its_pod_is_nobody_elses_until_it_is_off_its_eni(bare):
+    bare.world.start_controller(sweep=SweepTerms(mode=SweepMode.RELEASE, interval=0.1, age=0.0))
+    bare.add_node("node-1")
+    bare.create_pod("web-0")
+    ip = bare.assign("web-0")
+    before = bare.claim("web-0")
+
+    take_away(bare, "web-0")
+
+    again = bare.world.wait(lambda: (c := bare.claim("web-0")) and c.uid != before.uid and c.address and c)
+    assert again.address.ip != ip
+    bare.create_pod("greedy-0", nominated_vpc_ip=ip)
+    refused = bare.world.wait(lambda: bare.condition("greedy-0", "Provisioned"))
+    assert refused["reason"] == "AddressTaken"
+    (told,) = bare.world.wait(lambda: bare.world.events("OrphanedReservation"))
+    assert f"({ip}) has no VpcIPClaim; at an ENI" in told["message"]
+    assert before.address.reservation_id in bare.reservations()
+    assert bare.lines()[ip].claim_uid == before.uid
+
+    bare.cloud.unassign_ips(bare.enis["node-1"], [ip], Deadline.after(20.0, time.monotonic))
+
+    bare.world.wait(lambda: before.address.reservation_id not in bare.reservations())
+    bare.world.wait(lambda: before.uid not in {line.claim_uid for line in bare.lines().values()})
