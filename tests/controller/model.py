@@ -77,6 +77,7 @@ class ModelApi:
         self.versions = itertools.count(1)
         self.objects = {}
         self.cached = {}
+        self.kept_enis = {}
 
     # -- what the controller calls
 
@@ -160,6 +161,9 @@ class ModelApi:
 
     def wake_line(self, pool, number):
         pass
+
+    def kept_eni(self, key):
+        return self.kept_enis.get(key)
 
     def node(self, name):
         obj = self.cached.get(("Node", name))

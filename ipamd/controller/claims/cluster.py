@@ -21,6 +21,7 @@ from ipamd.core.claim import eip_line, eip_selection, eipclaim, placement, warni
 from ipamd.core.claim.actions import Choose, MarkNotProvisioned
 from ipamd.core.claim.eipclaim import Claim, condition
 from ipamd.core.claim.facts import PodRelation, relation_of
+from ipamd.core.claim.kept_eni import KeptEni
 from ipamd.core.claim.placement import Obstacle
 from ipamd.core.claim.reason import Reason
 from ipamd.core.errors import InvalidInputError
@@ -58,6 +59,7 @@ class ClusterView:
         self._on_node: list[Callable[[str], None]] = []
         self._on_claim: list[Callable[[Claim], None]] = []
         self._on_pod: list[Callable[[Key, dict[str, Any]], None]] = []
+        self._kept_enis: Callable[[Key], KeptEni | None] = _keep_none
         self._seen: dict[Key, object] = {}  # used by the claims' thread only
         self._in_line: set[Key] = set()  # likewise
         self._index = ClaimIndex()
@@ -82,6 +84,14 @@ class ClusterView:
         Before `start`; the Pods' thread calls it for each of perhaps 50,000, so it has to be quick.
         """
         self._on_pod.append(listener)
+
+    def know_kept_enis(self, source: Callable[[Key], KeptEni | None]) -> None:
+        """Take who knows which Pods keep ENIs of their own. Before `start`; any thread may call it."""
+        self._kept_enis = source
+
+    def kept_eni(self, key: Key) -> KeptEni | None:
+        """Return the ENI of its own that the Pod of this name keeps, as the watch last told."""
+        return self._kept_enis(key)
 
     def pods(self) -> Iterator[tuple[Key, dict[str, Any]]]:
         """Yield all trimmed Pods as the watch last told, with their keys."""
@@ -326,6 +336,12 @@ def _listed(claim: Claim | None, pod: PodView) -> EipRequest | None:
         except InvalidInputError:
             return None
     return request if request and request.address_ids else None
+
+
+def _keep_none(key: Key) -> KeptEni | None:
+    """Know of no Pod that keeps an ENI."""
+    del key
+    return None
 
 
 def _matters(obj: dict[str, Any]) -> bool:

@@ -172,8 +172,11 @@ class Executor:
 
     def _disassociate(self, action: do.DisassociateEip, claim: Claim) -> Result:
         self._ports.cloud.disassociate_eip(action.eip_id, self._ports.fence.deadline())
-        log.info("claim %s: %s is unbound in the place of a node that is gone", claim, action.eip_id)
-        self._ports.teller.claim(claim, "Normal", Reason.NODE_GONE.value, f"unbinding {action.eip_id}")
+        reason, place = Reason.NODE_GONE, "in the place of a node that is gone"
+        if action.leaves_eni:
+            reason, place = Reason.UNBOUND, f"from {action.leaves_eni}, which it is not to stay at"
+        log.info("claim %s: %s is unbound %s", claim, action.eip_id, place)
+        self._ports.teller.claim(claim, "Normal", reason.value, f"unbinding {action.eip_id} {place}")
         return Result(requeue_after=_SOON)
 
     def _clear_binding(self, action: do.ClearBinding, claim: Claim) -> Claim:

@@ -104,6 +104,7 @@ class ClaimReconciler:
                     key, claim.uid if claim else "", absent=obstructed
                 ),
                 clock_doubt=self._ports.clock_doubt() if absent else "",
+                kept_eni=self._cluster.kept_eni(key) if claim else None,
             )
         )
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from ipamd.controller.claims.cluster import ClusterView
 from ipamd.core.annotations.vpc_ip import wants_fixed_ip
+from ipamd.core.claim.kept_eni import KeptEni
 from ipamd.core.kubernetes import pods
 from ipamd.core.kubernetes.annotation_names import FIXED_IP
 from ipamd.core.kubernetes.node_labels import labelled_subnets
@@ -33,11 +34,13 @@ class AddressBook:
         cluster: ClusterView,
         *,
         wake: Callable[[Key], None],
+        wake_eip: Callable[[Key], None],
         on_line_deleted: Callable[[VpcIp], None],
     ) -> None:
-        """Take who is told that a key is to be looked at, and of lines that somebody has deleted by hand."""
+        """Take who looks at a key, here and for its EIP, and who is told of lines deleted by hand."""
         self._cluster = cluster
         self._wake = wake
+        self._wake_eip = wake_eip
         self._on_line_deleted = on_line_deleted
         self._lock = threading.Lock()
         self._seen: dict[Key, object] = {}  # used by the claims' thread only
@@ -52,6 +55,7 @@ class AddressBook:
         )
         cluster.on_pod(self._pod_changed)
         cluster.on_node(self._node_changed)
+        cluster.know_kept_enis(self.kept_eni)
 
     def start(self) -> None:
         """Begin to watch."""
@@ -73,6 +77,13 @@ class AddressBook:
         obj = self._claims.get(*key)
         return vpcipclaim.read(obj) if obj else None
 
+    def kept_eni(self, key: Key) -> KeptEni | None:
+        """Return the ENI of its own that the Pod of this name keeps."""
+        claim = self.claim(key)
+        if claim is None or claim.address is None or not claim.address.eni_id:
+            return None
+        return KeptEni(claim.address.eni_id, ends=claim.deleting)
+
     def claims(self) -> list[VpcIpClaim]:
         """Return all claims."""
         return [vpcipclaim.read(obj) for obj in self._claims.items() or ()]
@@ -93,7 +104,7 @@ class AddressBook:
     def crowded(self) -> frozenset[str]:
         """Return the subnets in which a claim has an address that the VPC does not keep."""
         kept = (claim.address for claim in self.claims() if claim.address)
-        return frozenset(address.subnet_id for address in kept if not address.reservation_id)
+        return frozenset(address.subnet_id for address in kept if not address.is_reserved)
 
     def all_keys(self) -> set[Key]:
         """Return all keys that have to do with fixed addresses."""
@@ -131,6 +142,8 @@ class AddressBook:
             nodes = {claim.pod.node if claim.pod else "", claim.binding.node if claim.binding else ""}
             self._index(key, frozenset(nodes - {""}))
             self._wake(key)
+            if claim.exclusive:
+                self._wake_eip(key)
 
     def _line_changed(self, kind: str, obj: dict[str, Any]) -> None:
         line = vpcip.read(obj)

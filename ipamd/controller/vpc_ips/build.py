@@ -12,6 +12,7 @@ from ipamd.controller.options import ControllerSettings
 from ipamd.controller.tempo import ReplicaPace
 from ipamd.controller.vpc_ips.address_book import AddressBook
 from ipamd.controller.vpc_ips.address_waits import AddressWaits
+from ipamd.controller.vpc_ips.enis import ClaimEnis
 from ipamd.controller.vpc_ips.executor import VpcIpExecutor
 from ipamd.controller.vpc_ips.live_reader import VpcIpLiveReader
 from ipamd.controller.vpc_ips.pauses import Pauses
@@ -68,7 +69,11 @@ def build(
     queue: WorkQueue[Key] = WorkQueue(backoff=tempo.backoff)
     teller = VpcIpTeller(ports.teller)
     book = AddressBook(
-        client, claims.cluster, wake=queue.add, on_line_deleted=_LineNotice(teller, ports).tell
+        client,
+        claims.cluster,
+        wake=queue.add,
+        wake_eip=claims.queue.add,
+        on_line_deleted=_LineNotice(teller, ports).tell,
     )
     writer = VpcIpWriter(client)
     live = VpcIpLiveReader(client, cloud, settings.cluster_id, nodes=work.live)
@@ -76,7 +81,8 @@ def build(
         claims.cluster, book, live, pauses=Pauses(tempo.steady), ports=ports, rules=settings.rules
     )
     reservations = Reservations(settings.cluster_id, cloud, writer, teller=teller, ports=ports)
-    executor = VpcIpExecutor(writer, cloud, reservations, teller=teller, ports=ports)
+    enis = ClaimEnis(settings.cluster_id, cloud, writer, teller=teller, ports=ports)
+    executor = VpcIpExecutor(writer, cloud, reservations, enis, teller=teller, ports=ports)
     reconciler = VpcIpReconciler(sight, executor, writer, teller)
     sweep = VpcIpSweep(settings.sweep, sight, reservations, writer, ports=ports, wake=queue.add)
     workers = ReconcileWorkers("vpc-ips", _WORKERS, queue, reconciler.reconcile, no_news=(NotLeaderError,))

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from ipamd.controller.claims.ports import Ports
+from ipamd.controller.vpc_ips.enis import ClaimEnis
 from ipamd.controller.vpc_ips.reservations import Reservations
 from ipamd.controller.vpc_ips.teller import VpcIpTeller
 from ipamd.controller.vpc_ips.writer import VpcIpWriter
@@ -51,6 +52,7 @@ class VpcIpExecutor:
         writer: VpcIpWriter,
         cloud: Unassigner,
         reservations: Reservations,
+        enis: ClaimEnis,
         *,
         teller: VpcIpTeller,
         ports: Ports,
@@ -82,6 +84,9 @@ class VpcIpExecutor:
             do.MarkGivenUp: self._mark_given_up,
             do.MarkReleasing: self._mark_releasing,
             do.UnassignAddress: self._unassign,
+            do.MakeOwnEni: enis.create,
+            do.DetachOwnEni: enis.detach,
+            do.DeleteOwnEni: enis.delete,
         }
 
     def execute(self, action: do.VpcIpAction, facts: VpcIpFacts) -> VpcIpOutcome:
@@ -115,7 +120,7 @@ class VpcIpExecutor:
             return Result(requeue_after=_REFUSED_PAUSE, failed=True)
         log.info("VpcIPClaim %s is created for Pod UID %s", claim, ref.uid)
         # Its UID is new: neither the book nor the VPC has anything for it.
-        return replace(facts, claim=claim, book=(), reservations=())
+        return replace(facts, claim=claim, book=(), reservations=(), enis=())
 
     def _refuse_pod(self, action: do.RefusePod) -> Result:
         self._teller.pod_once(action.pod.ref, action.reason.value, action.message)
@@ -153,7 +158,10 @@ class VpcIpExecutor:
         kept = self._writer.write_status(claim, patch)
         address = action.address
         log.info("VpcIPClaim %s has %s in %s", claim, address.ip, address.subnet_id)
-        if address.reservation_id:
+        if address.eni_id:
+            message = f"{address.ip} in {address.subnet_id}, of an ENI of its own ({address.eni_id})"
+            self._teller.both(kept, "Normal", "ReservedAddress", message)
+        elif address.reservation_id:
             message = f"{address.ip} in {address.subnet_id}, kept by the VPC ({address.reservation_id})"
             self._teller.both(kept, "Normal", "ReservedAddress", message)
         else:

@@ -6,7 +6,7 @@ Thread safety: any thread may call any method.
 """
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -66,6 +66,9 @@ class AddressCloud(Protocol):
     ) -> dict[str, model.OccupiedAddress]:
         """Return which of these addresses of the subnet something has, and what."""
 
+    def find_enis(self, tags: Mapping[str, str], deadline: Deadline | None = None) -> list[model.Eni]:
+        """Return the ENIs with all of these tags, attached or not."""
+
     def describe_eni(self, eni_id: str, deadline: Deadline | None = None) -> model.Eni | None:
         """Return one ENI, None when there is none."""
 
@@ -122,7 +125,7 @@ class VpcIpLiveReader:
         return next((one for one in shown if one.reservation_id == known.reservation_id), None)
 
     def at_reservations(self, claim: VpcIpClaim, facts: VpcIpFacts) -> VpcIpFacts:
-        """Look at the reservations of the claim: by its tag, as whoever made them may not have told.
+        """Look at the reservations of the claim: by its tag, as a crash may have hidden them.
 
         Raises: CloudError.
         """
@@ -151,6 +154,26 @@ class VpcIpLiveReader:
             return []
         at_ip = self._cloud.describe_reservations(ips=[address.ip], vpc_id=subnets[0].vpc_id)
         return [one for one in at_ip if one.reservation_id == address.reservation_id]
+
+    def at_enis(self, claim: VpcIpClaim) -> tuple[model.Eni, ...]:
+        """Return the ENIs that were made for the claim alone: by its tag, as a crash may have hidden them.
+
+        Those that the claim records are among them whatever their tags are: people remove tags.
+        Raises: CloudError.
+        """
+        found = {
+            eni.eni_id: eni
+            for eni in self._cloud.find_enis(tags.of_vpc_ip_claim(self._cluster_id, claim.uid))
+        }
+        recorded = {
+            claim.address.eni_id if claim.address else "",
+            claim.binding.eni_id if claim.binding else "",
+        }
+        for eni_id in sorted(recorded - found.keys() - {""}):
+            eni = self._cloud.describe_eni(eni_id)
+            if eni is not None and eni.tags.get(tags.VPC_IP_CLAIM_UID, claim.uid) == claim.uid:
+                found[eni_id] = eni
+        return tuple(found.values())
 
     def at_subnets(self, claim: VpcIpClaim, facts: VpcIpFacts) -> VpcIpFacts:
         """Look at the subnets in which the claim may have its address. Raises: CloudError."""

@@ -6,6 +6,7 @@ Thread safety: one object serves all workers; the work queue keeps two of them o
 """
 
 import logging
+from collections.abc import Mapping
 
 from ipamd import logs
 from ipamd.controller.vpc_ips.executor import VpcIpExecutor
@@ -31,6 +32,13 @@ A round that exceeds it is a defect or a fight with another writer.
 """
 _UNSYNCED = 0.5
 """Seconds until a key is looked at again while the copies are not complete."""
+_FAILED: Mapping[type, str] = {
+    do.UnassignAddress: "FailedUnassignAddress",
+    do.ReleaseReservation: "FailedReleaseAddress",
+    do.DetachOwnEni: "FailedDetachENI",
+    do.DeleteOwnEni: "FailedDeleteENI",
+}
+"""Reasons of the Events that tell of what was not done for a claim that nobody uses."""
 
 
 class VpcIpReconciler:
@@ -95,9 +103,9 @@ class VpcIpReconciler:
         claim = facts.claim
         if claim is None:
             return
-        if isinstance(action, do.UnassignAddress | do.ReleaseReservation):
-            verb = "Unassign" if isinstance(action, do.UnassignAddress) else "Release"
-            self._teller.claim(claim, "Warning", f"Failed{verb}Address", failures.told(error))
+        failed = _FAILED.get(type(action))
+        if failed:
+            self._teller.claim(claim, "Warning", failed, failures.told(error))
         elif error.kind.policy.needs_operator:
             self._teller.both(claim, "Warning", "FailedAddressRequest", failures.told(error))
 

@@ -49,7 +49,7 @@ class VpcIpSight:
         waits = obstacle is not None and (claim is None or claim.address is None)
         mark = claim.uid if claim else "no claim"
         chooses = claim is None or claim.address is None  # one that is created in this round chooses in it
-        unreserved = claim is not None and claim.address is not None and not claim.address.reservation_id
+        unreserved = claim is not None and claim.address is not None and not claim.address.is_reserved
         again = unreserved and self.pauses.may_reserve(mark)
         return VpcIpFacts(
             now=self._ports.clock(),
@@ -96,8 +96,15 @@ class VpcIpSight:
             shared.LookAtPod: lambda claim, facts: replace(facts, live_pod=self.live.at_pod(claim)),
             do.LookAtBook: lambda claim, facts: replace(facts, book=self.live.lines_of(claim.uid)),
             do.LookAtReservations: self.live.at_reservations,
+            do.LookAtEnis: self._look_at_enis,
             do.LookAtSubnets: self.live.at_subnets,
         }
+
+    def _look_at_enis(self, claim: VpcIpClaim, facts: VpcIpFacts) -> VpcIpFacts:
+        enis = self.live.at_enis(claim)
+        eips = {address.eip_id for eni in enis for address in eni.addresses} - {""}
+        claimed = frozenset(eip_id for eip_id in eips if self._cluster.holders(eip_id))
+        return replace(facts, enis=enis, claimed_eips=claimed)
 
     def _look_for_address(self, action: do.LookForAddress, facts: VpcIpFacts) -> VpcIpFacts:
         subnet = next(s for s in facts.subnets or () if s.subnet_id == action.subnet_id)

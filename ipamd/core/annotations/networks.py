@@ -24,6 +24,11 @@ def is_exclusive(pod: PodView) -> bool:
     return DIRECT_ENI in asked and ROUTE_ENI not in asked
 
 
+def name_of(*, exclusive: bool) -> str:
+    """Return TKE's name of the network on which a Pod has, or has not, an ENI of its own."""
+    return DIRECT_ENI if exclusive else ROUTE_ENI
+
+
 def check(pod: PodView, *, exclusive: bool) -> None:
     """Do nothing for a Pod that may have its address here; else InvalidInputError.
 

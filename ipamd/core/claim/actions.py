@@ -194,9 +194,11 @@ class DeleteClaim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisassociateEip:
-    """Unbind the EIP in the place of an agent whose node is gone."""
+    """Unbind the EIP in the place of an agent whose node is gone, or where no node could."""
 
     eip_id: str
+    leaves_eni: str = ""
+    """The kept ENI, attached to nothing, that it is not to stay at; empty for a node that is gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from ipamd.core import model, tags
 from ipamd.core.annotations.eip import wants_eip
 from ipamd.core.claim.cluster_rules import ClusterRules
 from ipamd.core.claim.eipclaim import Claim
+from ipamd.core.claim.kept_eni import KeptEni
 from ipamd.core.claim.placement import Obstacle
 from ipamd.core.kubernetes.owners import Workload
 from ipamd.core.kubernetes.pods import PodView
@@ -54,6 +55,8 @@ class ClaimFacts:
     node_fate: NodeState = NodeState.UNKNOWN
     eips: tuple[model.Eip, ...] | None = None
     """Those with the claim's tags or its recorded id, from the cloud in this round."""
+    kept_eni: KeptEni | None = None
+    """The ENI of its own that the Pod of the claim's name keeps, from the watch cache."""
     ordered: str = ""
     """EIP that the cloud has promised to this process for the claim, not yet recorded."""
     delivery_in: float = 0.0

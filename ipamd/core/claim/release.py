@@ -6,6 +6,7 @@ supplied is let go at "binding gone". Pure.
 """
 
 from ipamd.core import tags
+from ipamd.core.claim import kept_eni
 from ipamd.core.claim.actions import (
     Action,
     ClearBinding,
@@ -66,7 +67,25 @@ def unbind(facts: ClaimFacts, claim: Claim) -> Action:
             return Wait(reason=f"node {binding.node} is not ready, and its Pod not deleted", seconds=_AGENT)
     if facts.eips is None:
         return LookAtCloud()
-    return _detach(claim, binding, facts.eips)
+    return _detach(facts, claim, binding, facts.eips)
+
+
+def leave(facts: ClaimFacts, claim: Claim) -> Action | None:
+    """Unbind the EIP from a kept ENI at which it is not to stay; None when it is not there.
+
+    While a node has the ENI, its agent does.
+    """
+    kept = facts.kept_eni
+    if kept is None or claim.address is None or kept_eni.stays(claim, kept, facts.pod):
+        return None
+    if claim.binding is not None and claim.binding.eni_id == kept.eni_id:
+        return None
+    if facts.eips is None:
+        return LookAtCloud()
+    eip = next((one for one in facts.eips if one.eip_id == claim.address.eip_id), None)
+    if eip is None or not kept_eni.rests_at(eip, kept):
+        return None
+    return DisassociateEip(eip_id=eip.eip_id, leaves_eni=kept.eni_id)
 
 
 def unbind_deleted(facts: ClaimFacts) -> Action:
@@ -85,7 +104,7 @@ def release(facts: ClaimFacts) -> Action:
     if claim is None:
         raise ValueError("this rule is for a claim that exists")
     if claim.address and not claim.address.owned and claim.allocation is None:
-        return DropFinalizer()
+        return leave(facts, claim) or DropFinalizer()
     if facts.eips is None:
         return LookAtCloud()
     ours = _releasable(facts, claim)
@@ -117,8 +136,8 @@ def _doubt(facts: ClaimFacts, claim: Claim) -> Action | None:
     return None
 
 
-def _detach(claim: Claim, binding: ClaimBinding, eips: tuple[Eip, ...]) -> Action:
-    """Unbind only what the cloud shows to be bound just as the binding says."""
+def _detach(facts: ClaimFacts, claim: Claim, binding: ClaimBinding, eips: tuple[Eip, ...]) -> Action:
+    """Unbind only what the cloud shows to be bound just as the binding says, and not to stay there."""
     eip = next((e for e in eips if claim.address and e.eip_id == claim.address.eip_id), None)
     if eip is None:
         return ClearBinding(message=f"node {binding.node} is gone, and so is the EIP")
@@ -130,6 +149,9 @@ def _detach(claim: Claim, binding: ClaimBinding, eips: tuple[Eip, ...]) -> Actio
         return ClearBinding(
             message=f"node {binding.node} is gone; {eip.eip_id} is bound elsewhere, to {eip.place}"
         )
+    kept = facts.kept_eni
+    if kept is not None and kept.eni_id == eip.eni_id and kept_eni.stays(claim, kept, facts.pod):
+        return ClearBinding(message=f"node {binding.node} is gone; {eip.eip_id} stays at {eip.eni_id}")
     return DisassociateEip(eip_id=eip.eip_id)
 
 
@@ -148,6 +170,8 @@ def _releasable(facts: ClaimFacts, claim: Claim) -> list[Eip]:
 
 def _bound_without_record(facts: ClaimFacts, claim: Claim, eip: Eip) -> Action:
     """Deal with an EIP of a deleted claim that is bound although no binding is recorded."""
+    if kept_eni.rests_at(eip, facts.kept_eni):
+        return DisassociateEip(eip_id=eip.eip_id, leaves_eni=eip.eni_id)
     node = claim.pod.node if claim.pod else ""
     if node and facts.node_fate is NodeState.UNKNOWN:
         return LookAtNode(node=node)

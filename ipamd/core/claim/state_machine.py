@@ -99,8 +99,9 @@ def _keep(facts: ClaimFacts) -> Action:
         return follow
     if claim.binding and pod.node and claim.binding.node != pod.node:
         return release.unbind(facts, claim)
-    if pod.deleting:
-        return Idle()
+    leaves = release.leave(facts, claim)
+    if leaves or pod.deleting:
+        return leaves or Idle()
     return change.carry(claim, pod, facts.rules.default_network) or change.change(facts, claim) or Idle()
 
 
@@ -170,7 +171,7 @@ def _rest(facts: ClaimFacts, claim: Claim) -> Action:
         if facts.eips is None:
             return LookAtCloud()
         return provision.adopt(facts, claim) or Idle()
-    return change.change(facts, claim) or Idle()
+    return release.leave(facts, claim) or change.change(facts, claim) or Idle()
 
 
 def _within(seconds: float | None, action: Action) -> Action:

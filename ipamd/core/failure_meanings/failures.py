@@ -74,6 +74,15 @@ def reservation_refusal(error: CloudError) -> AddressRefusal | None:
     return AddressRefusal(reason, told(error)) if reason else None
 
 
+def eni_refusal(error: CloudError) -> AddressRefusal | None:
+    """Return what a failed call means for the ENI that a claim was to get; None when nothing is certain."""
+    reason = BY_KIND[error.kind].reservation
+    if reason is None:
+        return None
+    certain = reason in (VpcIpReason.QUOTA_EXCEEDED, VpcIpReason.PERMISSION_DENIED)
+    return AddressRefusal(reason if certain else VpcIpReason.ENI_REFUSED, told(error))
+
+
 def assign_reason(error: IpamError) -> VpcIpReason:
     """Return the reason of a VpcIPClaim whose address could not be assigned."""
     if isinstance(error, CloudError):

@@ -39,6 +39,11 @@ class LookAtReservations:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LookAtEnis:
+    """List the ENIs that were made for the claim alone, and the one that it records."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LookAtSubnets:
     """Find out in which subnets the claim may have its address."""
 
@@ -84,6 +89,15 @@ class RefusePod:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reserve:
     """Record the order, then have the VPC reserve what it says."""
+
+    order: AddressOrder
+    begun: bool
+    """Whether the order stands in the claim already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakeOwnEni:
+    """Record the order, then have the cloud make an ENI for the claim alone, attached to nothing."""
 
     order: AddressOrder
     begun: bool
@@ -178,6 +192,21 @@ class ReleaseReservation:
     """Empty for that of the claim's subnet."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetachOwnEni:
+    """Take the claim's ENI off a CVM in the place of an agent whose node is gone."""
+
+    eni_id: str
+    instance_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteOwnEni:
+    """Delete an ENI: it was made for this claim, is attached to nothing, and has no EIP."""
+
+    eni_id: str
+
+
 VpcIpAction = (
     Idle
     | Wait
@@ -186,6 +215,7 @@ VpcIpAction = (
     | LookAtOwners
     | LookAtBook
     | LookAtReservations
+    | LookAtEnis
     | LookAtSubnets
     | LookForAddress
     | LookAtUse
@@ -196,6 +226,7 @@ VpcIpAction = (
     | SetOwnerReference
     | RecordPod
     | Reserve
+    | MakeOwnEni
     | WriteLine
     | DropLine
     | SyncLine
@@ -210,5 +241,7 @@ VpcIpAction = (
     | UnassignAddress
     | ClearBinding
     | ReleaseReservation
+    | DetachOwnEni
+    | DeleteOwnEni
     | DropFinalizer
 )

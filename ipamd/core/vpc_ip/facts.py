@@ -21,7 +21,7 @@ from ipamd.core.vpc_ip.vpcipclaim import VpcIpClaim
 
 
 class AddressRefusal(NamedTuple):
-    """Why the VPC does not reserve an address."""
+    """Why the VPC does not reserve an address, or makes no ENI with one."""
 
     reason: VpcIpReason
     message: str
@@ -76,10 +76,16 @@ class VpcIpFacts:
     """The lines that belong to the claim, by its UID."""
     reservations: tuple[model.Reservation, ...] | None = None
     """Those with the claim's tags, and that of its recorded address if it is ours."""
+    enis: tuple[model.Eni, ...] | None = None
+    """Those that were made for the claim alone, by its tags, and those that it records."""
+    claimed_eips: frozenset[str] = frozenset()
+    """EIPs at these ENIs that EIPClaims of the cluster have."""
     released: frozenset[str] = frozenset()
-    """Reservations that were given up in this round."""
+    """Reservations and ENIs that were given up in this round."""
     refusal: AddressRefusal | None = None
     """Why the VPC reserves nothing for the claim, if that was seen in this round."""
+    eni_refusal: AddressRefusal | None = None
+    """Why the cloud makes no ENI for the claim, if that was seen in this round."""
     subnets: tuple[model.Subnet, ...] | None = None
     """Where the claim may have its address: those of the node, those that the spec names, or the nominated
     address's."""

@@ -24,6 +24,14 @@ class VpcIpReason(Enum):
     """Somebody has deleted it; the address is reserved again."""
     AMBIGUOUS = "AmbiguousReservation"
     """Several reservations carry the tag of the claim."""
+    AMBIGUOUS_ENI = "AmbiguousENI"
+    """Several ENIs carry the tag of the claim, or one that is not its own."""
+    ENI_REFUSED = "ENIRefused"
+    """The cloud makes no ENI for the claim."""
+    ENI_LOST = "ENILost"
+    """Somebody has deleted the claim's ENI; another one gets the address."""
+    NETWORK_DIFFERS = "NetworkDiffers"
+    """The Pod asks for an address on another network than its claim is of."""
     INVALID_SPEC = "InvalidSpec"
     NO_SUBNET = "NoSubnet"
     """No subnet of the node fits what the claim names."""
@@ -50,6 +58,7 @@ class VpcIpReason(Enum):
 ADDRESS_FAILURES: Final = frozenset(
     {
         VpcIpReason.AMBIGUOUS,
+        VpcIpReason.AMBIGUOUS_ENI,
         VpcIpReason.INVALID_SPEC,
         VpcIpReason.NO_SUBNET,
         VpcIpReason.SUBNET_FULL,

@@ -2,7 +2,8 @@
 
 Rules in the manner of `state_machine`, which has the table. The order is always the same: binding gone, no
 ENI shown to have the address for this claim, reservation released, line out of the book, finalizer dropped.
-Pure.
+An ENI of the claim's own is detached where others' addresses are unassigned, and deleted where reservations
+are released (`own_eni`). Pure.
 """
 
 from ipamd.core.claim.actions import (
@@ -18,6 +19,7 @@ from ipamd.core.claim.facts import LivePod, NodeState
 from ipamd.core.claim.release import SETTLE
 from ipamd.core.kubernetes.node_labels import label_value
 from ipamd.core.model import Reservation, ReservationState
+from ipamd.core.vpc_ip import own_eni
 from ipamd.core.vpc_ip.actions import (
     DropLine,
     LookAtBook,
@@ -74,6 +76,8 @@ def unassign(facts: VpcIpFacts, claim: VpcIpClaim) -> VpcIpAction:
 
 def _take_off(facts: VpcIpFacts, claim: VpcIpClaim, binding: AddressBinding) -> VpcIpAction:
     """Unassign only what the cloud shows to be there just as the binding says."""
+    if claim.exclusive:
+        return own_eni.take_off(facts, binding)
     gone = f"node {binding.node} is gone"
     if claim.address is None:
         return ClearBinding(message=gone)
@@ -96,6 +100,8 @@ def release(facts: VpcIpFacts) -> VpcIpAction:
         raise ValueError("this rule is for a claim that exists")
     if facts.book is None:
         return LookAtBook()
+    if claim.exclusive:
+        return own_eni.give_back(facts, claim) or _settling(facts, claim) or _last(facts.book)
     if facts.reservations is None and facts.refusal is None:
         return LookAtReservations()
     return _blind(facts, claim) or _not_shown(facts, claim) or _reserved(facts, claim) or _last(facts.book)
@@ -129,11 +135,17 @@ def _not_shown(facts: VpcIpFacts, claim: VpcIpClaim) -> VpcIpAction | None:
 def _reserved(facts: VpcIpFacts, claim: VpcIpClaim) -> VpcIpAction | None:
     if facts.reservations:
         return _give_up(claim, facts.reservations[0])
+    return _settling(facts, claim)
+
+
+def _settling(facts: VpcIpFacts, claim: VpcIpClaim) -> VpcIpAction | None:
+    """Wait while what was asked for may still turn up."""
     started = claim.allocation.started
     left = 0.0 if started is None else started + SETTLE - facts.now
     if left <= 0:
         return None
-    return Wait(reason="a reservation that was asked for may still turn up", seconds=left)
+    made = "an ENI" if claim.exclusive else "a reservation"
+    return Wait(reason=f"{made} that was asked for may still turn up", seconds=left)
 
 
 def _last(book: tuple[VpcIp, ...]) -> VpcIpAction:

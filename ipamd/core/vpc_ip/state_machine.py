@@ -12,8 +12,7 @@ Pure.
 
 from collections.abc import Callable, Mapping
 
-from ipamd.core.annotations import vpc_ip
-from ipamd.core.annotations.vpc_ip import VpcIpPolicy, VpcIpRequest
+from ipamd.core.annotations.vpc_ip import VpcIpPolicy
 from ipamd.core.claim.actions import (
     AddFinalizer,
     DeleteClaim,
@@ -28,11 +27,10 @@ from ipamd.core.claim.actions import (
 )
 from ipamd.core.claim.eipclaim import ClaimPod, condition
 from ipamd.core.claim.facts import ClaimStage, PodRelation
-from ipamd.core.errors import InvalidInputError
 from ipamd.core.kubernetes.node_labels import label_value
 from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.timing import durations
-from ipamd.core.vpc_ip import expiry, own_reservation, provision, release, replacement, status, vpcip
+from ipamd.core.vpc_ip import expiry, own_reservation, provision, release, replacement, status, vpcip, wish
 from ipamd.core.vpc_ip.actions import (
     CreateVpcIpClaim,
     LookAtBook,
@@ -69,7 +67,7 @@ def _create(facts: VpcIpFacts) -> VpcIpAction:
     pod = _the_pod(facts)
     if not pod.node:
         return Idle()
-    request = _wish(facts, pod)
+    request = wish.read(facts, pod)
     if isinstance(request, RefusePod):
         return request
     if facts.obstacle:
@@ -144,13 +142,14 @@ def _pass_on(facts: VpcIpFacts) -> VpcIpAction:
     claim, pod = _the_claim(facts), _the_pod(facts)
     if not claim.retained:
         return _let_go(facts)
-    wish = _wish(facts, pod)
-    if isinstance(wish, RefusePod):
-        return wish
-    if _keeps_nothing(claim) and wish != claim.request:
+    asked = wish.read(facts, pod)
+    if isinstance(asked, RefusePod):
+        return asked
+    if _keeps_nothing(claim) and asked != claim.request:
         reason = f"it has no address yet, and Pod {claim} asks for something else now"
         return _unless_wanted(facts, claim, PodRelation.SAME) or DeleteClaim(reason=reason)
-    return RecordPod(pod=ClaimPod(uid=pod.ref.uid, node=pod.node))
+    misfit = wish.misfit(claim, pod, asked)
+    return misfit or RecordPod(pod=ClaimPod(uid=pod.ref.uid, node=pod.node))
 
 
 def _let_go(facts: VpcIpFacts) -> VpcIpAction:
@@ -216,14 +215,6 @@ def _within(seconds: float | None, action: VpcIpAction) -> VpcIpAction:
 def _keeps_nothing(claim: VpcIpClaim) -> bool:
     """Whether we made the claim, and no address came of it or can still come."""
     return bool(claim.made_for) and claim.address is None and claim.allocation.started is None
-
-
-def _wish(facts: VpcIpFacts, pod: PodView) -> VpcIpRequest | RefusePod:
-    """Return what the Pod asks for, or that it is told why it gets nothing."""
-    try:
-        return vpc_ip.request_of(pod, facts.rules.default_network)
-    except InvalidInputError as e:
-        return RefusePod(pod=pod, reason=VpcIpReason.INVALID_SPEC, message=str(e))
 
 
 def _cascades(facts: VpcIpFacts, pod: PodView, *, kept: bool) -> bool:

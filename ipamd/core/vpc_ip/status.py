@@ -128,7 +128,7 @@ def provisioned(
     conditions = set_condition(
         tuple(c for c in conditions if c.get("type") != ASSIGNED or claim.binding),
         RESERVED,
-        status=bool(address.reservation_id or address.eni_id),
+        status=address.is_reserved,
         reason=reason.value,
         message=message,
         now=now,
@@ -141,7 +141,7 @@ def provisioned(
         "eniID": address.eni_id or None,
     }
     changes: dict[str, Any] = {"address": fields}
-    if address.reservation_id or address.eni_id:  # else what was asked for may still turn up
+    if address.is_reserved:  # else what was asked for may still turn up
         changes["allocation"] = {"startedAt": None}
     return _patch(replace(claim, address=address, conditions=conditions), changes, now)
 
@@ -159,17 +159,17 @@ def not_provisioned(
 def not_reserved(claim: VpcIpClaim, reason: VpcIpReason, message: str, now: float) -> dict[str, Any] | None:
     """Record why the VPC does not keep the claim's address; None when it says so, but for RequestIds.
 
-    A reservation that was recorded is forgotten: it does not exist any more.
+    A reservation or an ENI that was recorded is forgotten: it does not exist any more.
     """
-    forgets = claim.address is not None and bool(claim.address.reservation_id)
+    forgets = claim.address is not None and claim.address.is_reserved
     if not forgets and says_of(claim.conditions, RESERVED, reason.value, message):
         return None
     conditions = _set(claim, RESERVED, holds=False, reason=reason, message=message, now=now)
     changes: dict[str, Any] = {"allocation": {"startedAt": None}} if claim.allocation.attempt else {}
     if claim.address is None:
         return _patch(replace(claim, conditions=conditions), changes, now)
-    address = replace(claim.address, reservation_id="")
-    changes |= {"address": {"reservationID": None}}
+    address = replace(claim.address, reservation_id="", eni_id="")
+    changes |= {"address": {"reservationID": None, "eniID": None}}
     return _patch(replace(claim, address=address, conditions=conditions), changes, now)
 
 

@@ -127,7 +127,7 @@ def status_of(claim: VpcIpClaim) -> dict[str, Any]:
     return {
         "phase": (bound if binding else VpcIpPhase.AVAILABLE).value,
         "node": binding.node if binding else None,
-        "eniID": binding.eni_id if binding else None,
+        "eniID": binding.eni_id if binding else (address.eni_id or None if address else None),
         "reservationID": (address.reservation_id or None) if address else None,
     }
 

@@ -17,6 +17,7 @@ from ipamd.controller.claims.live_reader import LiveReader
 from ipamd.controller.claims.ports import Ports
 from ipamd.controller.claims.writer import ClaimWriter
 from ipamd.controller.events import ClaimEvents
+from ipamd.controller.vpc_ips.enis import ClaimEnis
 from ipamd.controller.vpc_ips.executor import VpcIpExecutor
 from ipamd.controller.vpc_ips.live_reader import VpcIpLiveReader
 from ipamd.controller.vpc_ips.pauses import Pauses
@@ -112,7 +113,8 @@ class FixedLives:
         reservations = Reservations(CLUSTER, vpc, writer, teller=teller, ports=ports)
         terms = SweepTerms(mode=SweepMode.RELEASE, age=AGE)
         self.sweeps.append(VpcIpSweep(terms, sight, reservations, writer, ports=ports, wake=lambda _: None))
-        executor = VpcIpExecutor(writer, vpc, reservations, teller=teller, ports=ports)
+        enis = ClaimEnis(CLUSTER, vpc, writer, teller=teller, ports=ports)
+        executor = VpcIpExecutor(writer, vpc, reservations, enis, teller=teller, ports=ports)
         return VpcIpReconciler(sight, executor, writer, teller)
 
     def clock(self):

@@ -1,0 +1,168 @@
+"""ENIs made for claims alone, detached and deleted, so that one order makes at most one ENI.
+
+As for reservations the order is written into the claim before the cloud is asked, its number makes the
+ClientToken, and the ENI is created with the claim's UID as a tag. Only what is certain ends the order.
+Thread safety: any thread may call any method, for different claims.
+"""
+
+import logging
+from dataclasses import replace
+from typing import Protocol
+
+from ipamd.controller.claims.ports import Ports
+from ipamd.controller.vpc_ips.teller import VpcIpTeller
+from ipamd.controller.vpc_ips.writer import VpcIpWriter
+from ipamd.core import model, tags
+from ipamd.core.cloud_errors.codes import cloud_error
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cloud_errors.kind import CloudErrorKind
+from ipamd.core.failure_meanings import failures
+from ipamd.core.timing.deadline import Deadline
+from ipamd.core.vpc_ip import actions as do
+from ipamd.core.vpc_ip import own_eni, status
+from ipamd.core.vpc_ip.facts import VpcIpFacts
+from ipamd.core.vpc_ip.reason import VpcIpReason
+from ipamd.core.vpc_ip.vpcipclaim import VpcIpClaim
+from ipamd.runtime.reconcile import Result
+
+log = logging.getLogger(__name__)
+
+_SOON = 0.5
+"""Seconds until the effect of a write to the cloud is looked for."""
+_STOPPED_PAUSE = 10.0
+"""Seconds between two looks at whether releases are allowed again."""
+_MOST_CHARACTERS = 60
+"""Of an ENI's name (API page CreateNetworkInterface)."""
+
+
+class EniCloud(Protocol):
+    """What makes ENIs and takes them away: `TencentCloud`. All methods raise CloudError."""
+
+    def describe_subnets(self, subnet_ids: list[str], deadline: Deadline | None = None) -> list[model.Subnet]:
+        """Return those of the subnets that exist."""
+
+    def create_eni(self, order: model.EniOrder, client_token: str, deadline: Deadline) -> model.Eni:
+        """Create an ENI that is attached to nothing."""
+
+    def describe_eni(self, eni_id: str, deadline: Deadline | None = None) -> model.Eni | None:
+        """Return one ENI, None when there is none."""
+
+    def detach_eni(self, eni_id: str, instance_id: str, deadline: Deadline) -> None:
+        """Take the ENI off the CVM; one that is not on it is a success."""
+
+    def delete_eni(self, eni_id: str, deadline: Deadline) -> None:
+        """Delete a detached ENI; one that is gone is a success."""
+
+
+class ClaimEnis:
+    """Invariant: no ENI is created that does not stand in its claim before, and none deleted that is used."""
+
+    def __init__(
+        self, cluster_id: str, cloud: EniCloud, writer: VpcIpWriter, *, teller: VpcIpTeller, ports: Ports
+    ) -> None:
+        self._cluster_id = cluster_id
+        self._cloud = cloud
+        self._writer = writer
+        self._teller = teller
+        self._ports = ports
+
+    def create(self, action: do.MakeOwnEni, claim: VpcIpClaim, facts: VpcIpFacts) -> VpcIpFacts:
+        """Have an ENI made; return what that came to.
+
+        Raises: CloudError when it may come yet; KubeError; NotLeaderError.
+        """
+        order = action.order
+        subnet = self._subnet(order.subnet_id, facts)
+        if not action.begun:
+            claim = self._writer.write_status(claim, status.begin_order(claim, order))
+            facts = replace(facts, claim=claim)
+        wanted = model.EniOrder(
+            vpc_id=subnet.vpc_id,
+            subnet_id=order.subnet_id,
+            ip=order.ip,
+            name=f"tke-eni {claim.namespace}/{claim.name}"[:_MOST_CHARACTERS],
+            tags=tags.of_vpc_ip_claim(self._cluster_id, claim.uid),
+        )
+        token = tags.fixed_eni_token(claim.uid, order.attempt)
+        try:
+            made = self._cloud.create_eni(wanted, token, self._ports.fence.deadline())
+        except CloudError as e:
+            return self._refused(e, claim, facts)
+        log.info("VpcIPClaim %s: %s is made (%s)", claim, made.eni_id, made.primary_ip)
+        others = [eni for eni in facts.enis or () if eni.eni_id != made.eni_id]
+        return replace(facts, enis=(*others, made))
+
+    def detach(self, action: do.DetachOwnEni, claim: VpcIpClaim, _: VpcIpFacts) -> Result:
+        """Take the ENI off the CVM of a node that is gone. Raises: as `create`."""
+        self._teller.claim(
+            claim,
+            "Normal",
+            VpcIpReason.NODE_GONE.value,
+            f"detaching {action.eni_id} from {action.instance_id}",
+        )
+        self._cloud.detach_eni(action.eni_id, action.instance_id, self._ports.fence.deadline())
+        log.info("VpcIPClaim %s: %s is detached in the place of a node that is gone", claim, action.eni_id)
+        return Result(requeue_after=_SOON)
+
+    def delete(self, action: do.DeleteOwnEni, claim: VpcIpClaim, facts: VpcIpFacts) -> VpcIpFacts | Result:
+        """Delete the ENI, unless it is in use now or releases are stopped. Raises: as `create`."""
+        stopped_by = self._ports.release_stopped()
+        if stopped_by:
+            log.warning("VpcIPClaim %s: %s is not deleted: %s", claim, action.eni_id, stopped_by)
+            self._teller.claim(claim, "Warning", "ReleasesStopped", f"{action.eni_id}: {stopped_by}")
+            return Result(requeue_after=_STOPPED_PAUSE)
+        if not self._delete_unused(action.eni_id):
+            return Result(requeue_after=_SOON)
+        log.info("VpcIPClaim %s: %s is deleted", claim, action.eni_id)
+        self._teller.claim(claim, "Normal", "DeletedENI", action.eni_id)
+        if claim.allocation.started is not None:  # what it was to make was this one
+            claim = self._writer.write_status(claim, status.end_order(claim))
+        left = tuple(eni for eni in facts.enis or () if eni.eni_id != action.eni_id)
+        return replace(facts, claim=claim, enis=left, released=facts.released | {action.eni_id})
+
+    def give_up(self, eni_id: str) -> str:
+        """Delete an ENI that no claim answers for; return why it is not, empty when it is.
+
+        Raises: as `create`.
+        """
+        stopped_by = self._ports.release_stopped()
+        if stopped_by or self._delete_unused(eni_id):
+            return stopped_by
+        return "it is in use again"
+
+    def _delete_unused(self, eni_id: str) -> bool:
+        """Delete an ENI if a look at it shows nothing of it in use: the list it was found in may be older."""
+        now = self._cloud.describe_eni(eni_id)
+        if now is not None and not own_eni.may_delete(now):
+            return False
+        self._cloud.delete_eni(eni_id, self._ports.fence.deadline())
+        return True
+
+    def _refused(self, error: CloudError, claim: VpcIpClaim, facts: VpcIpFacts) -> VpcIpFacts:
+        """Return what a failed order means; only one that is certain is forgotten."""
+        order, refusal = claim.allocation, failures.eni_refusal(error)
+        in_use = error.kind is CloudErrorKind.ADDRESS_IN_USE
+        full = error.kind is CloudErrorKind.SUBNET_FULL
+        ended = failures.spends_token(error) or error.kind is CloudErrorKind.TASK_FAILED
+        if refusal is None and not in_use and not full and not ended:
+            raise error
+        claim = self._writer.write_status(claim, status.end_order(claim))
+        log.info("VpcIPClaim %s: no ENI is made: %s", claim, error)
+        if error.kind is CloudErrorKind.TASK_FAILED:
+            raise error  # the next round asks anew, after a pause
+        return replace(
+            facts,
+            claim=claim,
+            eni_refusal=refusal,
+            foreign_ips=facts.foreign_ips | {order.ip} if in_use else facts.foreign_ips,
+            taken_by=error.detail if in_use else facts.taken_by,
+            full=facts.full | {order.subnet_id} if full else facts.full,
+            candidate="",
+        )
+
+    def _subnet(self, subnet_id: str, facts: VpcIpFacts) -> model.Subnet:
+        known = next((s for s in facts.subnets or () if s.subnet_id == subnet_id), None)
+        found = [known] if known else self._cloud.describe_subnets([subnet_id])
+        if not found:
+            raise cloud_error("DescribeSubnets", "ClientNotFound", f"there is no subnet {subnet_id}")
+        return found[0]
