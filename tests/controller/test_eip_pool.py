@@ -12,6 +12,7 @@ from ipamd.kube import errors
 from ipamd.kube.resources import EIPCLAIMS, EIPPOOLS
 from tests.controller.replica import CLUSTER
 
+ATTRIBUTES = {"bandwidthMbps": 10, "isp": "BGP", "chargeType": "TRAFFIC_POSTPAID_BY_HOUR"}
 IPS = ("10.0.1.5", "10.0.1.6", "10.0.1.7", "10.0.1.8")
 
 
@@ -109,9 +110,7 @@ def test_the_next_in_the_line_has_the_eip_at_once(world, pools):
 
 def test_eips_are_ordered_as_pods_want_them_and_never_beyond_max(world, pools):
     world.start_controller()
-    pools.create(
-        attributes={"bandwidthMbps": 10, "isp": "BGP", "chargeType": "TRAFFIC_POSTPAID_BY_HOUR"}, min=1, max=2
-    )
+    pools.create(attributes=ATTRIBUTES, min=1, max=2)
     pools.wait(total=1, free=1)
 
     for name in ("a", "b", "c"):
@@ -125,10 +124,20 @@ def test_eips_are_ordered_as_pods_want_them_and_never_beyond_max(world, pools):
     assert world.orders() == 2
 
 
+@pytest.mark.parametrize("name", ["", "web-front"])
+def test_an_eip_has_the_name_that_the_pool_gives_or_the_pool_s_own(world, pools, name):
+    world.start_controller()
+    attributes = {**ATTRIBUTES, **({"name": name} if name else {})}
+    uid = pools.create(attributes=attributes, min=1, max=1)["metadata"]["uid"]
+    pools.wait(total=1, free=1)
+
+    (eip,) = world.eips().values()
+    assert eip["name"] == (name or tags.name_for_pool("web", uid))
+
+
 def test_what_is_free_for_long_is_released_down_to_min(world, pools):
     world.start_controller()
-    attributes = {"bandwidthMbps": 10, "isp": "BGP", "chargeType": "TRAFFIC_POSTPAID_BY_HOUR"}
-    pools.create(attributes=attributes, min=1, max=3, releaseAfter="1m")
+    pools.create(attributes=ATTRIBUTES, min=1, max=3, releaseAfter="1m")
     for name in ("a", "b"):
         pools.pod(f"web-{name}")
     pools.wait(total=2, bound=2)
@@ -145,8 +154,7 @@ def test_what_is_free_for_long_is_released_down_to_min(world, pools):
 
 def test_a_deleted_pool_releases_what_is_free_and_the_rest_when_it_is(world, pools):
     world.start_controller()
-    attributes = {"bandwidthMbps": 10, "isp": "BGP", "chargeType": "TRAFFIC_POSTPAID_BY_HOUR"}
-    pools.create(attributes=attributes, min=2, max=3)
+    pools.create(attributes=ATTRIBUTES, min=2, max=3)
     pools.wait(total=2)
     pools.pod("web-a")
     held = world.wait_provisioned("web-a").address.eip_id
@@ -176,8 +184,7 @@ def test_a_deleted_pool_leaves_the_users_eips(world, pools):
 
 def test_the_next_leader_gives_out_nothing_that_is_held_and_orders_nothing_again(world, pools):
     first = world.start_controller()
-    attributes = {"bandwidthMbps": 10, "isp": "BGP", "chargeType": "TRAFFIC_POSTPAID_BY_HOUR"}
-    pools.create(attributes=attributes, min=1, max=2)
+    pools.create(attributes=ATTRIBUTES, min=1, max=2)
     pools.pod("web-a")
     held = world.wait_provisioned("web-a").address.eip_id
     world.stop_controller(first)
@@ -192,9 +199,7 @@ def test_the_next_leader_gives_out_nothing_that_is_held_and_orders_nothing_again
 
 def test_a_wrong_pool_is_told_on_itself_and_to_those_who_name_it(world, pools):
     world.start_controller()
-    pools.create(
-        attributes={"bandwidthMbps": 10, "isp": "BGP", "chargeType": "TRAFFIC_POSTPAID_BY_HOUR"}, min=3, max=2
-    )
+    pools.create(attributes=ATTRIBUTES, min=3, max=2)
 
     pools.pod("web-a")
     pools.pod("api-a", pool="none")

@@ -296,6 +296,17 @@ def test_a_bandwidth_out_of_the_account_s_range_is_not_asked_for(make_world):
     wait_changed(world)
 
 
+def test_a_range_that_cannot_be_read_stops_no_change(world, served):
+    denied = {"code": "UnauthorizedOperation", "message": "you are not authorized", "count": None}
+    world.region.faults.add(Fault(kind=FaultKind.ERROR, action="DescribeAddressBandwidthRange", **denied))
+
+    edit(world, bandwidthMbps=50)
+    wait_changed(world)
+
+    assert world.region.faults.injected()
+    assert the_eip(world)["bandwidth"] == 50
+
+
 def test_a_package_that_is_full_is_joined_when_it_has_room(make_world):
     packages = (BandwidthPackageConfig(most_eips=0),)
     world = make_world(account=AccountConfig(bandwidth_packages=packages))

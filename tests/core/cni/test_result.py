@@ -52,6 +52,25 @@ def test_a_result_is_read_back_from_prev_result(version):
     assert [interface.mac for interface in previous.interfaces] == [MADE.host_mac, MADE.pod_mac]
 
 
+def with_mtu(mtu):
+    result = json.loads(cni_result.encode(MADE, "1.1.0"))
+    result["interfaces"][1]["mtu"] = mtu
+    return netconf.parse(
+        json.dumps({"cniVersion": "1.1.0", "name": "tke-eni", "prevResult": result}).encode()
+    )
+
+
+@pytest.mark.parametrize("mtu", [0, 1500, 2**32 - 1])
+def test_every_mtu_that_a_link_may_have_is_read_back(mtu):
+    assert len(cni_result.parse_previous(with_mtu(mtu)).interfaces) == 2
+
+
+@pytest.mark.parametrize("mtu", [-1, 2**32, True, "1500", 1.5])
+def test_what_is_no_mtu_is_named(mtu):
+    with pytest.raises(CniError, match="mtu of the configuration is not a number from 0 to 4294967295"):
+        cni_result.parse_previous(with_mtu(mtu))
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [

@@ -55,6 +55,21 @@ def test_an_expression_is_what_the_packet_has(expression, value):
 
 
 @pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        (META_MARK, 0),
+        ({"ct": {"key": "mark"}}, 0),
+        ({"meta": {"key": "oifname"}}, ""),
+        ({"payload": {"protocol": "tcp", "field": "dport"}}, UNREADABLE),
+    ],
+)
+def test_a_packet_that_nobody_has_marked_or_sent_on_has_no_mark_and_no_way_out(expression, value):
+    fresh = TracedPacket(source="10.0.1.7", destination="203.0.113.5", iif="eni1")
+
+    assert ExpressionReader(NftRuleset(SETS), fresh, fib).value(CHAIN, expression) == value
+
+
+@pytest.mark.parametrize(
     ("value", "member", "inside"),
     [
         ("10.0.1.7", "10.0.1.7", True),

@@ -189,6 +189,11 @@ class TestByTheBookAlone:
         assert isinstance(taken, do.MarkWithoutAddress)
         assert "ENI eni-9 has it" in taken.message
 
+    def test_one_that_is_in_the_book_is_recorded_without_another_look(self):
+        kept = self.step(NOMINATED, book=(line(),))
+        assert isinstance(kept, do.KeepAddress)
+        assert kept.address.ip == "10.0.3.7"
+
     def test_a_full_subnet_is_said(self):
         what = self.step(full=frozenset({"subnet-aaaaaaaa"}))
         assert isinstance(what, do.MarkWithoutAddress)

@@ -1,5 +1,7 @@
 """What the owner of a running Pod is told about its VpcIPClaim, and when nothing is said."""
 
+import pytest
+
 from ipamd.core.claim.eipclaim import ClaimPod
 from ipamd.core.kubernetes.annotation_names import NOMINATED_VPC_IP, VPC_IP_DELETE_POLICY
 from ipamd.core.vpc_ip import warnings
@@ -29,3 +31,22 @@ def test_nothing_is_said_without_claim_or_pod_or_of_a_deleted_claim_or_another_p
     assert reasons(pod=None) == []
     assert reasons(claim=fixed_claim(address=ADDRESS, pod=CLAIM.pod, deleting=True)) == []
     assert reasons(claim=fixed_claim(address=ADDRESS, pod=served)) == []
+
+
+JOB = {"apiVersion": "batch/v1", "kind": "Job", "name": "web", "uid": "j", "controller": True}
+
+
+@pytest.mark.parametrize(
+    ("maker", "said"),
+    [
+        ({"ownerReferences": [JOB]}, "(its Job gives each Pod a new one)"),
+        ({"generateName": "web-"}, "(it was generated)"),
+    ],
+)
+def test_an_address_that_is_kept_for_nobody_is_told_with_who_makes_the_names(maker, said):
+    name = {"namespace": "default", "name": "web-7x2kq", "uid": "u1"}
+    pod = pod_view({VPC_IP_DELETE_POLICY: "Never"}, nodeName="node-a", metadata={**name, **maker})
+
+    (note,) = warnings.notes(VpcIpFacts(now=0.0, claim=CLAIM, pod=pod))
+
+    assert (note.reason, said in note.message) == ("KeptForNobody", True)
