@@ -2,8 +2,9 @@
 
 import pytest
 
+from ipamd.core.timing.backoff import Backoff
 from ipamd.kube.client import Selection
-from ipamd.kube.optional_watch import OptionalWatch
+from ipamd.kube.optional_watch import ON_NODES, AbsentPace, OptionalWatch
 from ipamd.kube.resources import CONFIGMAPS, SERVICE_CIDRS
 from simulator.kube import Fault, FaultKind
 from testbed.http_json import JsonEndpoint
@@ -17,9 +18,10 @@ def begin(client):
     """Returns what starts a watch, and how often it has told of a change."""
     started = []
 
-    def start(resource=SERVICE_CIDRS, **options):
+    def start(resource=SERVICE_CIDRS, pace=ON_NODES, **options):
         told = []
         watch = OptionalWatch(client, resource, on_change=lambda: told.append(watch.items()), **options)
+        watch.at_pace(pace)
         started.append(watch)
         watch.start()
         return watch, told
@@ -74,6 +76,32 @@ def test_what_the_server_does_not_have_is_asked_for_seldom(begin, server):
     asked = server.traffic.as_json()
     assert not comes_about(lambda: server.traffic.as_json() != asked, 2.0)
     assert told == []
+
+
+def test_who_needs_what_the_server_did_not_have_has_it_asked_for_at_once(begin, server):
+    number = server.inject(Fault(kind=FaultKind.STATUS, verb="list", resource="servicecidrs", code=404))
+    pace = AbsentPace(pauses=Backoff(first=600.0, longest=600.0), soonest=0.2)
+    absent, told = begin(pace=pace)
+    eventually(lambda: "404" in absent.problem)
+    server.heal(number)
+
+    absent.ask_soon()
+
+    eventually(lambda: told == [[]])
+    assert absent.problem == ""
+
+
+def test_many_who_need_it_cause_no_more_questions_than_the_pace_allows(begin, server):
+    server.inject(Fault(kind=FaultKind.STATUS, verb="list", resource="servicecidrs", code=404))
+    pace = AbsentPace(pauses=Backoff(first=600.0, longest=600.0), soonest=600.0)
+    absent, _ = begin(pace=pace)
+    eventually(lambda: "404" in absent.problem)
+    asked = server.traffic.as_json()
+
+    for _ in range(100):
+        absent.ask_soon()
+
+    assert not comes_about(lambda: server.traffic.as_json() != asked, 1.0)
 
 
 def test_it_ends_while_it_waits(begin, server):

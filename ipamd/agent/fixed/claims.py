@@ -1,7 +1,7 @@
 """The VpcIPClaims of this node: read from a watch by label, their status written by merge patch.
 
 A cluster whose objects are of a release before does not have the kind: then no Pod has a fixed address, and
-nothing else is any different.
+nothing else is any different. It is looked for now and then, and when a Pod waits for its claim.
 Thread safety: any thread may call any method.
 """
 
@@ -60,6 +60,10 @@ class VpcIpClaimSource:
     def problem(self) -> str:
         """Why they are not known, as far as the API server has said."""
         return self._watch.problem
+
+    def ask_soon(self) -> None:
+        """Have the API server asked for the kind, if it did not have it: a Pod waits for its claim."""
+        self._watch.ask_soon()
 
     def all(self) -> list[VpcIpClaim]:
         """Return all that the watch knows."""

@@ -43,6 +43,8 @@ class FixedWait:
         Raises: TryAgainError and CniError (TRY_AGAIN) with what is waited for or was refused.
         """
         pod = attachment.pod
+        if not self.claims.has_synced:
+            self.claims.ask_soon()
         refused: list[IpamError] = []
 
         def settled(ledger: Ledger) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ipamd.core.kubernetes import fields
 from ipamd.kube.client import KubeClient
-from ipamd.kube.optional_watch import OptionalWatch
+from ipamd.kube.optional_watch import IN_CONTROLLER, OptionalWatch
 from ipamd.kube.resources import VPCIPCLAIMS
 
 
@@ -18,7 +18,9 @@ class KeptAddresses:
 
     def __init__(self, client: KubeClient) -> None:
         """Take whom to watch with."""
-        self._watch = OptionalWatch(client, VPCIPCLAIMS, on_change=lambda: None, keep=_trim)
+        self._watch = OptionalWatch(client, VPCIPCLAIMS, on_change=lambda: None, keep=_trim).at_pace(
+            IN_CONTROLLER
+        )
 
     def start(self) -> None:
         """Begin to watch, as soon as the cluster has the kind."""

@@ -16,7 +16,7 @@ from ipamd.core.eip_pool import eippool
 from ipamd.core.eip_pool.eippool import EipPool
 from ipamd.kube.client import KubeClient
 from ipamd.kube.leases import NotLeaderError
-from ipamd.kube.optional_watch import OptionalWatch
+from ipamd.kube.optional_watch import IN_CONTROLLER, OptionalWatch
 from ipamd.kube.resources import EIPPOOLS
 from ipamd.runtime.metric import Metric
 from ipamd.runtime.reconcile import ReconcileWorkers
@@ -53,7 +53,7 @@ class EipPools:
         self.queue: WorkQueue[Key] = WorkQueue(backoff=tempo.backoff)
         self._wake_claims = wake_claims
         self._seen: dict[str, Mapping[str, Any]] = {}  # used by the watch's thread only
-        self.watch = OptionalWatch(client, EIPPOOLS, on_change=self._changed)
+        self.watch = OptionalWatch(client, EIPPOOLS, on_change=self._changed).at_pace(IN_CONTROLLER)
 
     def look_at_all(self) -> None:
         """Have all pools looked at."""

@@ -24,7 +24,7 @@ from ipamd.core.node_config.survey import ConfigRefusal, Survey, is_due, survey,
 from ipamd.kube import errors
 from ipamd.kube.calls import JsonObject
 from ipamd.kube.client import KubeClient
-from ipamd.kube.optional_watch import OptionalWatch
+from ipamd.kube.optional_watch import IN_CONTROLLER, OptionalWatch
 from ipamd.kube.resources import NODE_ENI_CONFIGS, NODES
 
 log = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class NodeEniConfigs:
         self._known: _Read | None = None
         self._stale = threading.Event()  # set when the watch has told of something that was not read yet
         self._refusal: errors.KubeError | None = None
-        self.watch = OptionalWatch(client, NODE_ENI_CONFIGS, on_change=self._changed)
+        self.watch = OptionalWatch(client, NODE_ENI_CONFIGS, on_change=self._changed).at_pace(IN_CONTROLLER)
 
     def on_node(self, name: str) -> None:
         """Have a look made if something is to be written on this Node, or about it."""

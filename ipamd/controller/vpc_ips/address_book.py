@@ -20,7 +20,7 @@ from ipamd.core.vpc_ip import vpcip, vpcipclaim
 from ipamd.core.vpc_ip.vpcip import VpcIp
 from ipamd.core.vpc_ip.vpcipclaim import VpcIpClaim
 from ipamd.kube.client import KubeClient
-from ipamd.kube.optional_watch import OptionalWatch
+from ipamd.kube.optional_watch import IN_CONTROLLER, OptionalWatch
 from ipamd.kube.resources import VPCIPCLAIMS, VPCIPS
 from ipamd.kube.watch import Key, key_of
 
@@ -49,10 +49,10 @@ class AddressBook:
         self._nodes_of: dict[Key, frozenset[str]] = {}
         self._claims = OptionalWatch(
             client, VPCIPCLAIMS, on_change=_ignore, on_object=self._claim_changed, keep=vpcipclaim.trim
-        )
+        ).at_pace(IN_CONTROLLER)
         self._lines = OptionalWatch(
             client, VPCIPS, on_change=_ignore, on_object=self._line_changed, keep=vpcip.trim
-        )
+        ).at_pace(IN_CONTROLLER)
         cluster.on_pod(self._pod_changed)
         cluster.on_node(self._node_changed)
         cluster.know_kept_enis(self.kept_eni)

@@ -7,6 +7,7 @@ import pytest
 from ipamd.core import model
 from ipamd.core.tags import address_description
 from ipamd.core.timing.deadline import Deadline
+from tests.agent.conftest import OPTIONS
 from tests.agent.fixed.fixed_bed import VPC_IP_CLAIMS, FixedBed, ip_of
 
 pytestmark = [pytest.mark.netns, pytest.mark.scenario]
@@ -85,3 +86,24 @@ def test_an_address_at_an_eni_of_a_cvm_that_had_the_node_s_name_comes_to_the_pod
     assert ip_of(result) == ip
     assert node.binding("heir-0").eni_id != left.eni_id
     node.gone("heir-0", sandbox)
+
+
+def test_a_kind_that_comes_after_the_agent_is_found_when_a_pod_waits_for_its_claim(tmp_path):
+    absent = {"kind": "status", "code": 404, "verb": "list", "resource": "vpcipclaims"}
+    with FixedBed(tmp_path) as node:
+        node.begin_region()
+        node.admin.post("/kube/faults", absent)
+        node.options = [*OPTIONS, "--retained-ip-hold=60s"]
+        node.start_again()
+        pod, sandbox = node.fixed_pod("early-0")
+        ip = node.free_ip()
+        node.fixed_claim(pod, ip)
+        code, error = node.call("add", sandbox)
+        assert code != 0
+        assert "the VpcIPClaims of this node, which are not known" in error["msg"]
+        assert "404" in error["msg"]
+
+        node.admin.delete("/kube/faults")
+
+        node.eventually("it is found", lambda: node.call("add", sandbox)[0] == 0)
+        assert node.pods()["early-0"]["privateIp"] == ip
