@@ -89,7 +89,7 @@ class ClaimWriter:
         """Return the finalizers of the claim; they are of the state that the next write's version names."""
         obj = self._client.get(EIPCLAIMS, claim.name, claim.namespace)
         if obj["metadata"]["resourceVersion"] != claim.resource_version:
-            raise errors.ConflictError(f"EIPClaim {claim} has changed since it was read", status=409)
+            raise errors.ConflictError(f"EIPClaim {claim} has changed since it was read")
         return list(obj["metadata"].get("finalizers") or ())
 
     def _write_metadata(self, claim: Claim, changes: dict[str, Any]) -> Claim:

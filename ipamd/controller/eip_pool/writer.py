@@ -34,7 +34,7 @@ class PoolWriter:
     def _write_finalizers(self, pool: EipPool, change: Callable[[list[str]], list[str]]) -> EipPool:
         metadata = self._client.get(EIPPOOLS, pool.name)["metadata"]
         if metadata["resourceVersion"] != pool.resource_version:
-            raise errors.ConflictError(f"EIPPool {pool} has changed since it was read", status=409)
+            raise errors.ConflictError(f"EIPPool {pool} has changed since it was read")
         finalizers = change(list(metadata.get("finalizers") or ()))
         body = {"metadata": {"resourceVersion": pool.resource_version, "finalizers": finalizers}}
         return eippool.read(self._client.patch(EIPPOOLS, pool.name, body))
