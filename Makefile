@@ -247,6 +247,11 @@ kube-router: $(VENV)/ok  ## build kube-router, whose firewall enforces NetworkPo
 aws-vpc-cni: $(VENV)/ok  ## build the AWS VPC CNI's plugin from the Go module proxy, once for each release
 	@$(PY) -m testbed.aws_vpc_cni
 
+# Kubernetes first: it takes longest, and what comes after it has most of its packages compiled.
+.PHONY: programs
+programs: $(VENV)/ok build/e2e-packages.ok kubernetes image containerd helm kube-router coredns build/browser-packages.ok  ## build all that the suites of .ci/run need of others
+	@$(PY) -m testbed.conformance --prepare
+
 .PHONY: conformance
 conformance: $(VENV)/ok build/e2e-packages.ok kubernetes containerd coredns kube-router image  ## Kubernetes' own tests of the network on that cluster; ARGS=--bounded runs a few; into build/conformance.xml
 	@$(PY) -m testbed.conformance $(ARGS)

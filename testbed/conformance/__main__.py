@@ -41,6 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if CONFORMANCE.main() != 0:
         return 1
     try:
+        if options.prepare:
+            conformance_images()
+            return 0
         return _run(options)
     except (
         choice.ChoiceError,
@@ -128,6 +131,7 @@ def _failed_before(tests: Sequence[str], runs: Sequence[str]) -> Mapping[str, Se
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m testbed.conformance", description=__doc__)
     add = parser.add_argument
+    add("--prepare", action="store_true", help="build programs and images, and run nothing")
     add("--bounded", action="store_true", help="only what bounded.txt names")
     add("--focus", action="append", metavar="REGEX", help="only tests that it fits; may be repeated")
     add("--last-failed", action="store_true", help=f"only what failed according to {_RESULT}")

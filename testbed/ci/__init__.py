@@ -1,0 +1,1 @@
+"""What decides whether a change lands: all suites, beside each other where they mostly wait (`.ci/run`)."""
