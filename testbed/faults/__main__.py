@@ -9,6 +9,7 @@ import argparse
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,10 @@ from typing import Final
 
 from testbed.bed import PLUGIN
 from testbed.faults import crashes, lives, report
+from testbed.faults.budget import LEAST_MINUTES, Budget, ends
+from testbed.faults.crashing import LATE
 from testbed.faults.report import Counts
+from testbed.faults.workers import StoppedError, stop_by_signal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,13 +34,21 @@ class Part:
     """What is wrong besides the counts."""
 
 
-def crash_points(arguments: argparse.Namespace) -> Part:
-    """Kill both daemons at every point of every scenario."""
-    found = crashes.all_points(arguments.logs, arguments.jobs, only=arguments.only, points=arguments.points)
+def crash_points(arguments: argparse.Namespace, end: float) -> Part:
+    """Kill both daemons at every point of every scenario, as far as there is time."""
+    found = crashes.all_points(
+        arguments.logs,
+        arguments.jobs,
+        only=arguments.only,
+        points=arguments.points,
+        budget=Budget.ending_at(end, rest=LATE + _TRIAL_SECONDS),
+    )
     print(f"{crashes.matrix(found.trials)}\n\n{crashes.summary(found.trials)}")
     for violation in found.others:
         print(f"at the end of a run: {violation}")
-    is_whole = not arguments.only and not arguments.points
+    if found.left_out:
+        print(f"the time was over: not tried are {', '.join(found.left_out)}")
+    is_whole = not (arguments.only or arguments.points or found.left_out)
     return Part(
         counts=found.counts(),
         goals={"crash_points": report.GOALS["crash_points"]} if is_whole else {},
@@ -44,11 +56,12 @@ def crash_points(arguments: argparse.Namespace) -> Part:
     )
 
 
-def life_cycles(arguments: argparse.Namespace) -> Part:
-    """Let Pods come and go while cloud and API server are broken."""
-    found = lives.all_shards(arguments.logs, arguments.lives, seed=arguments.seed)
+def life_cycles(arguments: argparse.Namespace, end: float) -> Part:
+    """Let Pods come and go while cloud and API server are broken, as far as there is time."""
+    seconds = max(0.0, end - lives.REST_SECONDS - time.monotonic())
+    found = lives.all_shards(arguments.logs, arguments.lives, seed=arguments.seed, seconds=seconds)
     print(lives.table_of(found))
-    is_whole = arguments.lives >= report.GOALS["life_cycles"]
+    is_whole = arguments.minutes is None and arguments.lives >= report.GOALS["life_cycles"]
     return Part(
         counts=sum((shard.counts for shard in found), Counts()),
         goals={"life_cycles": report.GOALS["life_cycles"]} if is_whole else {},
@@ -56,7 +69,9 @@ def life_cycles(arguments: argparse.Namespace) -> Part:
     )
 
 
-PARTS: Final[Mapping[str, Callable[[argparse.Namespace], Part]]] = {
+_TRIAL_SECONDS: Final = 60.0
+"""What the last trial takes, repeated alone if it fails."""
+PARTS: Final[Mapping[str, Callable[[argparse.Namespace, float], Part]]] = {
     "crashes": crash_points,
     "lives": life_cycles,
 }
@@ -80,6 +95,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--parts", nargs="*", choices=PARTS, default=list(PARTS), help="default: all")
     parser.add_argument("--only", default="", metavar="TEXT", help="scenarios whose name contains it")
     parser.add_argument("--points", default="", metavar="TEXT", help="points that contain it")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        metavar="N",
+        help="end with a verdict within so many; what there is no time for is told, and not wanted",
+    )
     goal = report.GOALS["life_cycles"]
     parser.add_argument("--lives", type=int, default=goal, metavar="N", help="Pods; default %(default)s")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the lives; default %(default)s")
@@ -87,11 +108,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--logs", type=Path, default=Path("build/faults"), help="default %(default)s")
     parser.add_argument("--output", type=Path, default=Path("build/faults.json"), help="default %(default)s")
     arguments = parser.parse_args(argv)
+    if arguments.minutes is not None and arguments.minutes < LEAST_MINUTES:
+        parser.error(f"--minutes {arguments.minutes:g}: at least {LEAST_MINUTES:g}, most of which is the end")
     if not PLUGIN.exists():
         parser.error(f"{PLUGIN} is missing: run `make shim`")
     shutil.rmtree(arguments.logs, ignore_errors=True)
     arguments.logs.mkdir(parents=True)
-    return verdict([PARTS[name](arguments) for name in arguments.parts], arguments.output)
+    stop_by_signal()
+    times = ends(arguments.minutes, len(arguments.parts))
+    try:
+        parts = [PARTS[name](arguments, end) for name, end in zip(arguments.parts, times, strict=True)]
+    except StoppedError:
+        return 2
+    return verdict(parts, arguments.output)
 
 
 if __name__ == "__main__":

@@ -6,17 +6,16 @@ itself is at fault or what happened before. It counts as a failure in any case.
 """
 
 import itertools
-import multiprocessing
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from testbed import table
 from testbed.faults import catalogue
+from testbed.faults.budget import UNLIMITED, Budget
 from testbed.faults.catalogue import atoms
 from testbed.faults.crashing import Outcome, Performance, Trial
 from testbed.faults.invariants import Violation
@@ -27,6 +26,7 @@ from testbed.faults.report import Counts, count_kinds
 from testbed.faults.scenario import Scenario
 from testbed.faults.scenarios import SCENARIOS
 from testbed.faults.stage import Flags
+from testbed.faults.workers import WorkerEndedError, results
 
 _SIGNS: Final[Mapping[Outcome, str]] = {
     Outcome.CONVERGED: "✓",
@@ -51,6 +51,16 @@ class Run:
     """Violations at the end that belong to no single trial."""
     unrecorded: list[str] = field(default_factory=list)
     """Scenarios that failed without a kill, and why: none of their points could be tried."""
+    left_out: list[str] = field(default_factory=list)
+    """What was not tried because the time was over."""
+
+    def add(self, other: "Run") -> None:
+        """Take what another run has found."""
+        self.trials += other.trials
+        self.exercised |= other.exercised
+        self.others += other.others
+        self.unrecorded += other.unrecorded
+        self.left_out += other.left_out
 
     def counts(self) -> Counts:
         """Return the counts for the report."""
@@ -61,7 +71,7 @@ class Run:
     def complaints(self) -> list[str]:
         """Return what is wrong with a run of all scenarios besides its counts."""
         # What a scenario without a record comes by is missing, too, and says nothing more.
-        return list(self.unrecorded) or catalogue.gaps(self.exercised)
+        return list(self.unrecorded) or ([] if self.left_out else catalogue.gaps(self.exercised))
 
 
 Say = Callable[[str], None]
@@ -70,25 +80,31 @@ Choice = Callable[[Sequence[Point]], Iterable[Point]]
 
 
 def run(
-    directory: Path, scenarios: Iterable[type[Scenario]], *, choose: Choice = iter, say: Say = print
+    directory: Path,
+    scenarios: Iterable[type[Scenario]],
+    *,
+    choose: Choice = iter,
+    say: Say = print,
+    budget: Budget = UNLIMITED,
 ) -> Run:
     """Perform the scenarios and kill at their points; what fails on the way is in what is returned."""
     found = Run()
     shared: dict[Flags, list[type[Scenario]]] = defaultdict(list)
     for scenario in scenarios:
         if scenario.needs_new_node:
-            _on_new_nodes(directory, scenario, found, choose, say)
+            _on_new_nodes(directory, scenario, found, choose, say, budget)
         else:
             shared[scenario.flags].append(scenario)
     for flags, group in shared.items():
-        _Series(directory, flags, found, say).perform(group, choose)
+        _Series(directory, flags, found, say, budget).perform(group, choose)
     return found
 
 
 class _Series:
     """Trials on one node, and on the next one when a trial has failed."""
 
-    def __init__(self, directory: Path, flags: Flags, found: Run, say: Say) -> None:
+    def __init__(self, directory: Path, flags: Flags, found: Run, say: Say, budget: Budget) -> None:
+        self._budget = budget
         self._directory = directory
         self._flags = flags
         self._found = found
@@ -99,10 +115,15 @@ class _Series:
         """Record each scenario, then try its points."""
         try:
             for scenario in scenarios:
-                for trial in _trials(scenario, self._record(scenario), choose):
+                if self._budget.is_over():
+                    self._found.left_out.append(scenario.name)
+                    continue
+                trials = _trials(scenario, self._record(scenario), choose)
+                for trial in _in_time(trials, scenario, self._budget, self._found):
                     self._try(scenario, trial)
-        finally:
             self._end_node()
+        finally:
+            self._leave_node()  # there is one only if somebody ends the run
 
     def _record(self, scenario: type[Scenario]) -> Mapping[str, Sequence[str]]:
         """Return the steps of its daemons; none when it fails without a kill, which is told."""
@@ -165,8 +186,13 @@ class _Series:
             node.close()
 
 
-def _on_new_nodes(directory: Path, scenario: type[Scenario], found: Run, choose: Choice, say: Say) -> None:
+def _on_new_nodes(
+    directory: Path, scenario: type[Scenario], found: Run, choose: Choice, say: Say, budget: Budget
+) -> None:
     """Let a daemon die in its first start, each time in a region of its own."""
+    if budget.is_over():
+        found.left_out.append(scenario.name)
+        return
     daemon = scenario.victims[0]
     try:
         with _new_node(directory) as node:
@@ -177,7 +203,7 @@ def _on_new_nodes(directory: Path, scenario: type[Scenario], found: Run, choose:
         return
     say(f"{scenario.name}: {len(recorded)} steps")
     _note({daemon: recorded}, found)
-    for trial in _trials(scenario, {daemon: recorded}, choose):
+    for trial in _in_time(_trials(scenario, {daemon: recorded}, choose), scenario, budget, found):
         with _new_node(directory) as node:
             node.attempt_start(trial)
         found.trials.append(trial)
@@ -219,6 +245,20 @@ def _trials(
             yield Trial(scenario=scenario.name, daemon=daemon, point=point, retry=retry)
 
 
+def _in_time(
+    trials: Iterable[Trial], scenario: type[Scenario], budget: Budget, found: Run
+) -> Iterator[Trial]:
+    """Yield trials while there is time to try them, and note how many there is none for."""
+    missed = 0
+    for trial in trials:
+        if budget.is_over():
+            missed += 1
+        else:
+            yield trial
+    if missed:
+        found.left_out.append(f"{missed} points of {scenario.name}")
+
+
 def _tell(trial: Trial, say: Say) -> None:
     say(f"FAILED {trial.scenario}, {trial.daemon} at {trial.point}, then {trial.retry.value}")
     for violation in trial.violations:
@@ -242,27 +282,30 @@ def summary(trials: Sequence[Trial]) -> str:
     return ", ".join(f"{outcomes.count(outcome)} {outcome.value}" for outcome in Outcome)
 
 
-def all_points(directory: Path, jobs: int, *, only: str = "", points: str | None = "") -> Run:
+def all_points(
+    directory: Path, jobs: int, *, only: str = "", points: str | None = "", budget: Budget = UNLIMITED
+) -> Run:
     """Perform every scenario whose name contains `only` in so many processes, one node each at a time.
 
     Killed is at the points whose text contains `points`; with None nothing is killed, only recorded.
     """
     names = [scenario.name for scenario in SCENARIOS if only in scenario.name]
-    shares = [names[job::jobs] for job in range(jobs)]
+    shares = [share for job in range(jobs) if (share := names[job::jobs])]
     found = Run()
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as processes:
-        for share in processes.map(_share, itertools.repeat(directory), shares, itertools.repeat(points)):
-            found.trials += share.trials
-            found.exercised |= share.exercised
-            found.others += share.others
-            found.unrecorded += share.unrecorded
+    work = [(directory, share, points, budget) for share in shares]
+    for share, result in zip(shares, results(_share, work), strict=True):
+        if isinstance(result, WorkerEndedError):
+            found.unrecorded.append(f"the process of the scenarios {', '.join(share)} {result}")
+        else:
+            found.add(result)
     return found
 
 
-def _share(directory: Path, names: Sequence[str], points: str | None) -> Run:
+def _share(directory: Path, names: Sequence[str], points: str | None, budget: Budget) -> Run:
     scenarios = [scenario for scenario in SCENARIOS if scenario.name in names]
     return run(
         directory,
         scenarios,
         choose=lambda all_: [point for point in all_ if points is not None and points in str(point)],
+        budget=budget,
     )

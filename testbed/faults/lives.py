@@ -5,8 +5,11 @@ is in a JSON file that the test writes. A shard whose test fails without a findi
 time-out) is a complaint too, and so is one that leaves no file.
 """
 
+import contextlib
 import json
+import math
 import os
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -24,6 +27,9 @@ SHARDS: Final = 3
 """A shard waits most of the time: three keep two cores busy."""
 SEEDS_APART: Final = 1000
 _SECONDS: Final = 2400
+_CLEAN_SECONDS: Final = 60.0
+REST_SECONDS: Final = 150.0
+"""What a process takes from its last Pod to its report: everything comes right, and all Pods go."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,16 +43,32 @@ class Shard:
     complaints: tuple[str, ...]
 
 
-def all_shards(logs: Path, life_cycles: int, *, seed: int, test: str = TEST) -> list[Shard]:
-    """Run so many lives, in processes that share them; return what each has found."""
+def all_shards(
+    logs: Path, life_cycles: int, *, seed: int, test: str = TEST, seconds: float = math.inf
+) -> list[Shard]:
+    """Run so many lives, in processes that share them; return what each has found.
+
+    After `seconds` no more Pods come: those that are there come to their ends.
+    """
     each = -(-life_cycles // SHARDS)
     seeds = [seed + number * SEEDS_APART for number in range(SHARDS)]
-    running = [_start(logs, each, number, test) for number in seeds]
+    running = [_start(logs, each, number, test, seconds) for number in seeds]
     try:
         return [_finish(process, logs, number) for process, number in zip(running, seeds, strict=True)]
     finally:
-        for process in running:
-            process.terminate()
+        _end(running)
+
+
+def _end(running: "Sequence[subprocess.Popen[bytes]]") -> None:
+    """End what still runs: as by Ctrl-C, so that tests remove what they have made."""
+    for process in running:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+    for process in running:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_CLEAN_SECONDS)
+        process.kill()
+        process.wait()
 
 
 def table_of(shards: Sequence[Shard]) -> str:
@@ -59,16 +81,19 @@ def table_of(shards: Sequence[Shard]) -> str:
     )
 
 
-def _start(logs: Path, life_cycles: int, seed: int, test: str) -> "subprocess.Popen[bytes]":
+def _start(logs: Path, life_cycles: int, seed: int, test: str, seconds: float) -> "subprocess.Popen[bytes]":
     environment = {
         **os.environ,
         "TKE_ENI_LIFE_CYCLES": str(life_cycles),
         "TKE_ENI_SEED": str(seed),
+        "TKE_ENI_SECONDS": str(seconds),
         "TKE_ENI_FAULTS_REPORT": str(_report(logs, seed).absolute()),
     }
     # What the daemons said stays in a file of its own: an end without rest has its cause minutes before.
     log = [f"--log-file={_said(logs, seed)}", "--log-file-level=DEBUG", "--log-level=DEBUG"]
-    argv = [sys.executable, "-m", "pytest", "-q", "--show-capture=no", f"--timeout={_SECONDS}", *log, test]
+    # A test is ended with us, even if we are killed.
+    argv = ["setpriv", "--pdeathsig", "TERM", "--"]
+    argv += [sys.executable, "-m", "pytest", "-q", "--show-capture=no", f"--timeout={_SECONDS}", *log, test]
     with _log(logs, seed).open("wb") as output:
         return subprocess.Popen(argv, stdout=output, stderr=subprocess.STDOUT, env=environment)
 

@@ -11,6 +11,7 @@ test of its own, where the thing that was found lives.
 import json
 import os
 import random
+import time
 from pathlib import Path
 
 import hypothesis
@@ -40,6 +41,8 @@ WEIGHTS = {
 """How often what happens; the names are methods of Cluster."""
 
 WANTED = int(os.environ.get("TKE_ENI_LIFE_CYCLES", "60"))
+ENDS = time.monotonic() + float(os.environ.get("TKE_ENI_SECONDS", "inf"))
+"""When nothing happens any more, however many Pods have come and gone."""
 LONG_RUN = WANTED > 200
 """Whether there is time for a trouble that outlasts the back-offs."""
 OUTLASTING = 40.0
@@ -84,6 +87,8 @@ class Lives(RuleBasedStateMachine):
     @rule(number=st.integers(0, 2**32 - 1))
     def happens(self, number):
         self._step += 1
+        if time.monotonic() >= ENDS:
+            return
         # Evenly spread: left to itself hypothesis prefers what is short and simple, and little would happen.
         name, *arguments = event(number, self._step)
         getattr(self.cluster, name)(*arguments)
@@ -97,7 +102,7 @@ def test_nothing_leaks_is_stolen_doubled_or_left_unmended(tmp_path):
     number = int(os.environ.get("TKE_ENI_SEED", "1"))
     with Cluster(tmp_path) as cluster:
         try:
-            while cluster.ended < WANTED:
+            while cluster.ended < WANTED and time.monotonic() < ENDS:
                 run(cluster, number, steps=120 if LONG_RUN else 25)
                 number += 1
         finally:

@@ -19,11 +19,11 @@ WRITTEN = 'pathlib.Path(os.environ["TKE_ENI_FAULTS_REPORT"]).write_text(json.dum
 def shards(tmp_path):
     """Have the processes run a test of these lines after what each has found."""
 
-    def run(*lines):
+    def run(*lines, **options):
         test = tmp_path / "test_lives.py"
         body = textwrap.indent("\n".join(lines or ["pass"]), " " * 4)
         test.write_text(f"import json, os, pathlib\n{textwrap.dedent(REPORT)}{body}\n")
-        return lives.all_shards(tmp_path, 7, seed=10, test=str(test))
+        return lives.all_shards(tmp_path, 7, seed=10, test=str(test), **options)
 
     return run
 
@@ -35,6 +35,12 @@ def test_pods_are_shared_by_processes_of_seeds_of_their_own_and_counts_are_their
     assert sum((shard.counts for shard in found), Counts()) == Counts(life_cycles=9, faults_injected=9)
     assert [shard.complaints for shard in found] == [()] * 3
     assert ["cloud", "6"] in [line.split() for line in lives.table_of(found).splitlines()]
+
+
+def test_each_process_is_told_when_no_more_pods_come(shards):
+    found = shards("assert float(os.environ['TKE_ENI_SECONDS']) == 90", WRITTEN, seconds=90.0)
+
+    assert [shard.complaints for shard in found] == [()] * 3
 
 
 def test_what_one_process_has_found_is_a_complaint_and_counted(shards):
