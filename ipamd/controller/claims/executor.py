@@ -65,6 +65,7 @@ class Executor:
             do.DisassociateEip: self._disassociate,
             do.ClearBinding: self._clear_binding,
             do.Release: self._release,
+            do.RedateOrder: self._redate,
             do.DropFinalizer: self._drop_finalizer,
         }
 
@@ -195,6 +196,10 @@ class Executor:
             log.info("claim %s: %s is released", claim, eip_id)
             self._ports.teller.claim(claim, "Normal", "ReleasedEIP", eip_id)
         return Result(requeue_after=_SOON)
+
+    def _redate(self, _: do.RedateOrder, claim: Claim) -> Claim:
+        log.warning("claim %s: its order has a date that is still to come, which counts as now", claim)
+        return self._ports.writer.write_status(claim, status.redate_attempt(claim, self._ports.clock()))
 
     def _drop_finalizer(self, _: do.DropFinalizer, claim: Claim) -> Result:
         self._ports.writer.let_go(claim)

@@ -14,6 +14,7 @@ from ipamd.controller.claims.live_reader import LiveReader
 from ipamd.controller.claims.ports import Ports
 from ipamd.controller.eip_pool.writer import PoolWriter
 from ipamd.core import tags
+from ipamd.core.claim.actions import RedateOrder
 from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.eip_pool import plan, status
 from ipamd.core.eip_pool.eippool import EipPool
@@ -59,6 +60,9 @@ class EipPoolExecutor:
             self._writer.hold(pool)
         elif isinstance(action, plan.OrderEip):
             return self._order(pool, action)
+        elif isinstance(action, RedateOrder):
+            log.warning("EIPPool %s: its order has a date that is still to come, which counts as now", pool)
+            self._writer.write_status(pool, status.redate_order(pool, self._ports.clock()))
         elif isinstance(action, plan.EndOrder):
             self._writer.write_status(pool, status.end_order(pool, failed=action.failed))
         elif isinstance(action, plan.ReleaseEip):

@@ -71,6 +71,7 @@ class VpcIpExecutor:
             shared.Postpone: self._postpone,
             shared.DeleteClaim: self._delete_claim,
             shared.ClearBinding: self._clear_binding,
+            shared.RedateOrder: self._redate,
             shared.DropFinalizer: self._drop_finalizer,
             do.Reserve: reservations.reserve,
             do.ReleaseReservation: reservations.release,
@@ -244,6 +245,10 @@ class VpcIpExecutor:
     def _clear_binding(self, action: shared.ClearBinding, claim: VpcIpClaim, _: VpcIpFacts) -> VpcIpClaim:
         patch = status.unassigned(claim, VpcIpReason.NODE_GONE, action.message, self._ports.clock())
         return self._writer.write_status(claim, patch)
+
+    def _redate(self, _: shared.RedateOrder, claim: VpcIpClaim, __: VpcIpFacts) -> VpcIpClaim:
+        log.warning("VpcIPClaim %s: its order has a date that is still to come, which counts as now", claim)
+        return self._writer.write_status(claim, status.redate_order(claim, self._ports.clock()))
 
     def _drop_finalizer(self, _: shared.DropFinalizer, claim: VpcIpClaim, __: VpcIpFacts) -> Result:
         self._writer.let_go(claim)

@@ -218,6 +218,11 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RedateOrder:
+    """Write that what was asked for last was asked for now: by its date that is still to come."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DropFinalizer:
     """Let the deleted claim go."""
 
@@ -248,5 +253,6 @@ Action = (
     | DisassociateEip
     | ClearBinding
     | Release
+    | RedateOrder
     | DropFinalizer
 )

@@ -12,13 +12,14 @@ from ipamd.core.claim.actions import (
     MarkNotProvisioned,
     Postpone,
     RecordAddress,
+    RedateOrder,
     Wait,
 )
 from ipamd.core.claim.eipclaim import Claim, ClaimAddress
 from ipamd.core.claim.facts import ClaimFacts, created_eips
 from ipamd.core.claim.placement import Obstacle
 from ipamd.core.claim.reason import Reason
-from ipamd.core.claim.release import ATTEMPT_WINDOW, SETTLE
+from ipamd.core.claim.release import ATTEMPT_WINDOW, SETTLE, is_ahead
 from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.model import Eip, EipOrder, EipStatus
 
@@ -42,6 +43,8 @@ def provision(facts: ClaimFacts, claim: Claim, pod: PodView) -> Action:
     begun = claim.allocation is not None and claim.allocation.started is not None
     if facts.obstacle and not begun:
         return _postpone(facts, facts.obstacle)
+    if claim.allocation is not None and is_ahead(claim.allocation.started, facts.now):
+        return RedateOrder()
     if claim.request.order is None:
         return eip_selection.entries_for(claim.request, pod, whole=claim.adopts)
     if facts.eips is None and facts.delivery_in > 0:

@@ -16,6 +16,7 @@ from ipamd.core.claim.actions import (
     LookAtCloud,
     LookAtNode,
     LookAtPod,
+    RedateOrder,
     Release,
     SetNodeLabel,
     Wait,
@@ -88,6 +89,11 @@ def leave(facts: ClaimFacts, claim: Claim) -> Action | None:
     return DisassociateEip(eip_id=eip.eip_id, leaves_eni=kept.eni_id)
 
 
+def is_ahead(date: float | None, now: float) -> bool:
+    """Whether a date of ours is of a clock that was ahead then: it counts as now, not until it has come."""
+    return date is not None and date - now > SETTLE
+
+
 def unbind_deleted(facts: ClaimFacts) -> Action:
     """Bring a deleted claim to the point where no binding is recorded."""
     claim = facts.claim
@@ -118,6 +124,8 @@ def release(facts: ClaimFacts) -> Action:
     if ours:
         return Wait(reason=f"{ours[0].eip_id} is {ours[0].status.value}", seconds=_POLL)
     unsettled = _unsettled(facts, claim)
+    if unsettled > 0 and claim.allocation is not None and is_ahead(claim.allocation.started, facts.now):
+        return RedateOrder()
     if unsettled > 0:
         return Wait(reason="an order that was begun may still deliver an EIP", seconds=unsettled)
     return _doubt(facts, claim) or DropFinalizer()
@@ -197,7 +205,8 @@ def _unsettled(facts: ClaimFacts, claim: Claim) -> float:
         return 0.0
     seen = claim.provisioned_at if known else None
     if seen is not None:
-        return seen + SETTLE - facts.now
+        # A date that is still to come says nothing; `_doubt` waits by another clock.
+        return 0.0 if is_ahead(seen, facts.now) else seen + SETTLE - facts.now
     if claim.allocation is None or claim.allocation.started is None:
         return 0.0
     return claim.allocation.started + ATTEMPT_WINDOW + SETTLE - facts.now

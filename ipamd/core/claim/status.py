@@ -58,6 +58,11 @@ def begin_attempt(claim: Claim, attempt: int, now: float) -> dict[str, Any]:
     return _patch(claim, {"allocation": allocation, **attributes_patch(claim.request)})
 
 
+def redate_attempt(claim: Claim, now: float) -> dict[str, Any]:
+    """Record that the last order was begun now, as its date is still to come."""
+    return _patch(claim, {"allocation": {"startedAt": timestamps.to_text(now)}})
+
+
 def provisioned(
     claim: Claim, address: ClaimAddress, reason: Reason, now: float, *, request_id: str = ""
 ) -> dict[str, Any]:

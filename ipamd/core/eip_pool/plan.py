@@ -9,7 +9,8 @@ is free is looked at again, live, while no claim can choose (`EipSelection.withd
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ipamd.core.claim.release import ATTEMPT_WINDOW, SETTLE, UNSHOWN
+from ipamd.core.claim.actions import RedateOrder
+from ipamd.core.claim.release import ATTEMPT_WINDOW, SETTLE, UNSHOWN, is_ahead
 from ipamd.core.eip_pool.eippool import EipPool
 from ipamd.core.model import Eip, EipOrder, EipStatus
 
@@ -88,7 +89,7 @@ class Rest:
     """Whether an EIP was delivered that the cloud does not show, so that no other is ordered."""
 
 
-PoolAction = HoldPool | OrderEip | EndOrder | ReleaseEip | RecordLists | LetPoolGo | Rest
+PoolAction = HoldPool | OrderEip | RedateOrder | EndOrder | ReleaseEip | RecordLists | LetPoolGo | Rest
 
 
 def decide(pool: EipPool, facts: EipPoolFacts) -> PoolAction:
@@ -120,6 +121,8 @@ def _settle_order(pool: EipPool, facts: EipPoolFacts) -> PoolAction | None:
         return EndOrder(failed=True)
     if allocation.eip_id and _is_there(facts.eips.get(allocation.eip_id)):
         return EndOrder()
+    if is_ahead(allocation.started, facts.now):
+        return RedateOrder()
     late = allocation.started + ATTEMPT_WINDOW + SETTLE - facts.now
     if allocation.eip_id:
         # Whatever is promised counts against `max` until the cloud says that it does not come.

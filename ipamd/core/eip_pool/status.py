@@ -99,6 +99,11 @@ def begin_order(pool: EipPool, attempt: int, now: float) -> dict[str, Any]:
     )
 
 
+def redate_order(pool: EipPool, now: float) -> dict[str, Any]:
+    """Record that the last order was begun now, as its date is still to come."""
+    return _patch(pool, {"allocation": {"startedAt": timestamps.to_text(now)}})
+
+
 def order_accepted(pool: EipPool, eip_id: str, task_id: str) -> dict[str, Any]:
     """Record what the cloud has promised."""
     created = sorted({*pool.created, eip_id})

@@ -17,6 +17,7 @@ from ipamd.core.claim.actions import (
     LookAtPod,
     Postpone,
     RecordPod,
+    RedateOrder,
     SetNodeLabel,
     SetOwnerReference,
     Wait,
@@ -243,5 +244,6 @@ VpcIpAction = (
     | ReleaseReservation
     | DetachOwnEni
     | DeleteOwnEni
+    | RedateOrder
     | DropFinalizer
 )

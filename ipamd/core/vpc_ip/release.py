@@ -12,11 +12,12 @@ from ipamd.core.claim.actions import (
     Idle,
     LookAtNode,
     LookAtPod,
+    RedateOrder,
     SetNodeLabel,
     Wait,
 )
 from ipamd.core.claim.facts import LivePod, NodeState
-from ipamd.core.claim.release import SETTLE
+from ipamd.core.claim.release import SETTLE, is_ahead
 from ipamd.core.kubernetes.node_labels import label_value
 from ipamd.core.model import Reservation, ReservationState
 from ipamd.core.vpc_ip import own_eni
@@ -141,6 +142,8 @@ def _reserved(facts: VpcIpFacts, claim: VpcIpClaim) -> VpcIpAction | None:
 def _settling(facts: VpcIpFacts, claim: VpcIpClaim) -> VpcIpAction | None:
     """Wait while what was asked for may still turn up."""
     started = claim.allocation.started
+    if is_ahead(started, facts.now):
+        return RedateOrder()
     left = 0.0 if started is None else started + SETTLE - facts.now
     if left <= 0:
         return None

@@ -108,6 +108,11 @@ def begin_order(claim: VpcIpClaim, order: AddressOrder) -> dict[str, Any]:
     return _patch(claim, {"allocation": _order_fields(order)})
 
 
+def redate_order(claim: VpcIpClaim, now: float) -> dict[str, Any]:
+    """Record that the last order was begun now, as its date is still to come."""
+    return _patch(claim, {"allocation": {"startedAt": timestamps.to_text(now)}})
+
+
 def end_order(claim: VpcIpClaim) -> dict[str, Any]:
     """Record that nothing of the last order is to come any more."""
     return _patch(claim, {"allocation": {"startedAt": None}})

@@ -1,10 +1,12 @@
 """What people do by hand to claims and reservations, and to the Pods of kept addresses."""
 
+import time
+
 import pytest
 
 from ipamd.core.eip.orphans import SweepMode, SweepTerms
 from ipamd.kube.resources import VPCIPCLAIMS, VPCIPS
-from tests.controller.vpc_ips.fixed_world import NEVER, VPC
+from tests.controller.vpc_ips.fixed_world import NEVER, SUBNET, VPC
 
 
 @pytest.mark.parametrize("offered", [True, False])
@@ -54,6 +56,19 @@ def test_a_reservation_whose_tags_were_taken_off_stays_its_claims(bare):
     bare.delete_claim("web-0")
     bare.wait_gone("web-0")
     assert bare.cloud.describe_reservations(ips=[untagged.ip], vpc_id=VPC) == []
+
+
+def test_an_order_with_a_date_that_is_still_to_come_holds_a_deleted_claim_no_longer_than_one_of_now(fixed):
+    by_hand = {"metadata": {"name": "web-0", "namespace": "default"}, "spec": {"deletePolicy": "Never"}}
+    fixed.world.client.create(VPCIPCLAIMS, by_hand)
+    fixed.world.wait(lambda: fixed.claim("web-0").held)
+    order = {"attempt": 1, "subnetID": SUBNET, "startedAt": "2099-01-01T00:00:00Z"}
+    ahead = {"status": {"allocation": order}}
+    fixed.world.client.patch(VPCIPCLAIMS, "web-0", ahead, "default", subresource="status")
+
+    fixed.delete_claim("web-0")
+
+    fixed.world.wait(lambda: fixed.claim("web-0").allocation.started < time.time() + 5.0)
 
 
 def test_the_next_pod_with_an_eni_of_its_own_is_told_and_the_address_is_kept_for_the_one_after_it(fixed):

@@ -83,6 +83,34 @@ def test_an_ordered_eip_that_may_still_turn_up_holds_the_claim():
     assert action.seconds == pytest.approx(ATTEMPT_WINDOW + SETTLE - 10)
 
 
+def test_an_order_with_a_date_that_is_still_to_come_counts_from_now():
+    """As a controller has written it whose clock was ahead: the claim would be held until then."""
+    ahead = replace(LEAVING, address=None, allocation=Allocation(attempt=1, started=NOW + 86400))
+
+    assert decide(facts(ahead, eips=())) == do.RedateOrder()
+    redated = replace(ahead, allocation=Allocation(attempt=1, started=NOW))
+    waiting = decide(facts(redated, eips=()))
+    assert isinstance(waiting, do.Wait)
+    assert waiting.seconds == ATTEMPT_WINDOW + SETTLE
+
+
+def test_clocks_that_differ_by_seconds_are_no_matter():
+    little = replace(LEAVING, address=None, allocation=Allocation(attempt=1, started=NOW + SETTLE))
+
+    assert isinstance(decide(facts(little, eips=())), do.Wait)
+
+
+def test_an_eip_that_was_recorded_by_a_clock_that_was_ahead_is_looked_for_and_then_let_go():
+    later = timestamps.to_text(NOW + 86400)
+    ready = {"type": "Provisioned", "status": "True", "lastTransitionTime": later}
+    recorded = replace(LEAVING, conditions=(ready,))
+
+    waiting = decide(facts(recorded, eips=()))
+    assert isinstance(waiting, do.Wait)
+    assert waiting.seconds <= UNSHOWN
+    assert decide(facts(recorded, eips=(), unshown_for=UNSHOWN)) == do.DropFinalizer()
+
+
 def test_a_recorded_eip_may_be_missing_in_an_old_list_only_while_it_is_young():
     def recorded(seconds_ago):
         since = timestamps.to_text(NOW - seconds_ago)

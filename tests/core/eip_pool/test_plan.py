@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ipamd.core.claim.actions import RedateOrder
 from ipamd.core.claim.release import ATTEMPT_WINDOW, SETTLE
 from ipamd.core.eip_pool import plan
 from ipamd.core.eip_pool.eippool import EipPool, PoolAllocation, PoolSpec
@@ -185,6 +186,11 @@ TABLE = {
         pool(deleting=True, allocation=begun(1)),
         facts(),
         Rest(seconds=5.0),
+    ),
+    "a deleted pool whose order has the date of a clock that was ahead": (
+        pool(deleting=True, allocation=begun(-86400)),
+        facts(),
+        RedateOrder(),
     ),
     "a deleted pool whose promised EIP was released by hand": (
         pool(deleting=True, allocation=begun(999, eip_id="eip-a"), created=("eip-a",)),

@@ -1,6 +1,6 @@
 """How a deleted claim without binding gives back what was reserved for it."""
 
-from ipamd.core.claim.actions import DropFinalizer, Wait
+from ipamd.core.claim.actions import DropFinalizer, RedateOrder, Wait
 from ipamd.core.claim.release import SETTLE
 from ipamd.core.model import Reservation, ReservationState
 from ipamd.core.vpc_ip import actions as do
@@ -72,6 +72,7 @@ def test_one_that_was_asked_for_may_turn_up_for_a_while():
         return released(fixed_claim(deleting=True, allocation=order))
 
     assert isinstance(asked(SETTLE), DropFinalizer)
+    assert asked(-86400.0) == RedateOrder(), "of a clock that was ahead: it counts from now"
     waiting = asked(SETTLE - 1.0)
     assert isinstance(waiting, Wait)
     assert waiting.seconds == 1.0
