@@ -25,6 +25,7 @@ from ipamd.core.ledger.fixed_addresses import FixedHold
 from ipamd.core.ledger.ledger import Ledger, Transition
 from ipamd.core.timing.boottime import after
 from ipamd.core.timing.deadline import Deadline
+from ipamd.core.vpc_ip import replacement
 from ipamd.core.vpc_ip.attach_plan import AssignFixed, PublishAssigned, ReclaimFixed
 from ipamd.core.vpc_ip.vpcipclaim import VpcIpClaim
 
@@ -108,7 +109,9 @@ class FixedAssignment:
                     lambda ledger: fixed_addresses.abandon(ledger, action.ip, action.claim.uid)
                 )
             if e.kind is CloudErrorKind.ADDRESS_IN_USE:
-                self.announcer.in_use(claim, e)
+                advised = e.advised(replacement.advice(claim))
+                self.announcer.in_use(claim, advised)
+                raise advised from e
             raise
 
     def _hold_of(self, action: AssignFixed | ReclaimFixed) -> FixedHold:

@@ -61,7 +61,8 @@ class FixedWait:
         if not in_time:
             raise TryAgainError(
                 f"its fixed address is not at the node in time: it waits for {self.waited_for(pod)}",
-                advice="it goes on in the background and the next ADD finds it",
+                advice="it goes on in the background and the next ADD finds it; if it lasts, see `kubectl "
+                f"describe vipc {pod.name} -n {pod.namespace}`, and without one the log of the controller",
             )
 
     def waited_for(self, pod: model.PodRef) -> str:

@@ -24,6 +24,17 @@ class CloudError(IpamError):
         """Whether the cloud has not answered, or as one does that does not work."""
         return self.kind in (CloudErrorKind.UNKNOWN_OUTCOME, CloudErrorKind.INTERNAL)
 
+    def advised(self, advice: str) -> "CloudError":
+        """Return this failure with what to do in the case at hand, as a new exception."""
+        return CloudError(
+            self.kind,
+            self.detail,
+            action=self.action,
+            code=self.code,
+            request_id=self.request_id,
+            advice=advice,
+        )
+
     def restated(self, detail: str, kind: CloudErrorKind | None = None) -> "CloudError":
         """Return this failure in other words, and of another kind if one is given, as a new exception."""
         return CloudError(

@@ -1,6 +1,7 @@
 """What keeps Pods of a node from their fixed addresses, or nodes from giving them back, as findings. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.errors import IpamError, TryAgainError
@@ -18,7 +19,7 @@ def of_fixed(claims: Iterable[VpcIpClaim], errors: Mapping[str, IpamError]) -> I
         names[claim.uid] = str(claim)
         if why := claim.problem or refusal(claim):
             told.add(claim.uid)
-            yield _finding(str(claim), why)
+            yield replace(_finding(str(claim), why), alike="" if claim.problem else why.partition(":")[0])
     for uid, error in errors.items():
         name = names.get(uid, "")
         if uid in told or isinstance(error, TryAgainError):

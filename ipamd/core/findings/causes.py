@@ -50,7 +50,8 @@ def _alike(findings: Iterable[Finding]) -> list[Finding]:
     groups: dict[object, list[Finding]] = {}
     for finding in findings:
         of_a_pod = finding.subject.startswith("pod/")
-        groups.setdefault((finding.code, finding.level) if of_a_pod else finding, []).append(finding)
+        kind = (finding.code, finding.level, finding.alike) if of_a_pod else finding
+        groups.setdefault(kind, []).append(finding)
     return [_joined(group) for group in groups.values()]
 
 

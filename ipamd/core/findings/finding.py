@@ -32,6 +32,8 @@ class Finding:
     """None: as the code says."""
     because_of: tuple[str, ...] = ()
     """Subjects whose own findings explain this one."""
+    alike: str = ""
+    """What befalls Pods alike has the same code, level and this."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pods", tuple(sorted(set(self.pods))))

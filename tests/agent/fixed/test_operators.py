@@ -68,7 +68,11 @@ def test_an_address_that_a_pod_has_had_and_somebody_else_has_now_is_a_finding(no
     node.fixed_status("lost-0", {"assignedIP": taken, "address": {"ip": taken, "subnetID": subnet}})
 
     node.eventually("a finding", lambda: [f["code"] for f in findings(node, "lost-0")] == ["FixedAddress"])
-    assert "AddressInUse" in findings(node, "lost-0")[0]["text"]
+    told = findings(node, "lost-0")[0]["text"]
+    assert "AddressInUse" in told
+    assert f"take {taken} off its user" in told
+    assert "kubectl delete vipc lost-0 -n default" in told
+    assert "looked at again" not in told, "the advice for other objects"
     node.workloads.remove_pod("lost-0")
     node.delete_fixed("lost-0")
 

@@ -38,6 +38,14 @@ def test_without_a_common_cause_what_befalls_pods_alike_is_one_line_too():
     assert "3 more Pods alike" in found.text
 
 
+def test_pods_whose_refusals_differ_are_lines_of_their_own():
+    full, taken = (
+        of_pod(pod, alike=alike) for pod, alike in zip(PODS, ("SubnetFull", "AddressInUse"), strict=False)
+    )
+
+    assert {found.subject for found in merge_causes([full, taken])} == {full.subject, taken.subject}
+
+
 def test_pods_that_differ_in_what_befalls_them_are_lines_of_their_own():
     found = merge_causes(
         [of_pod(PODS[0]), of_pod(PODS[1], FindingCode.POD_ROUTE), of_pod(PODS[2], severity=Severity.INFO)]
