@@ -24,6 +24,7 @@ _UNUSED: Final = ("RemoveDecorator", "VariableReplacer", "VariableInserter")
 _ORDERS: Final = tuple(
     f"{equal}_{order}" for equal in ("Eq", "NotEq") for order in ("Gt", "GtE", "Lt", "LtE")
 )
+_ARITHMETIC: Final = ("shift_expr", "term", "arith_expr", "power")
 _BRANCHES: Final = ("for_stmt", "if_stmt", "while_stmt")
 _BUILT_IN_TYPES: Final = ("None", "bool", "bytes", "dict", "float", "int", "list", "str")
 
@@ -173,13 +174,20 @@ def _is_annotation(node: Any) -> bool:
 
 
 def _is_chosen_size(number: Any) -> bool:
-    """Whether it is a number above 2 to which a module gives a name."""
+    """Whether it is a number above 2 to which a module gives a name, or a part of such a one (`4 << 20`)."""
     statement = number.parent
-    while statement.type in ("testlist_star_expr", "annassign"):
+    while statement.type in ("testlist_star_expr", "annassign") or _is_sum_of_numbers(statement):
         statement = statement.parent
     within = statement.parent.parent if statement.parent else None
     is_named = statement.type == "expr_stmt" and (within is None or within.type == "file_input")
     return is_named and _number_of(number) > 2
+
+
+def _is_sum_of_numbers(node: Any) -> bool:
+    """Whether it is arithmetic with nothing but numbers in it."""
+    return node.type in _ARITHMETIC and all(
+        child.type in ("number", "operator") or _is_sum_of_numbers(child) for child in node.children
+    )
 
 
 def _number_of(number: Any) -> int:

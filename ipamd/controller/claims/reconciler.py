@@ -18,7 +18,7 @@ from ipamd.core.claim import actions as do
 from ipamd.core.claim import provision, state_machine, status, warnings
 from ipamd.core.claim.cluster_rules import ClusterRules
 from ipamd.core.claim.eipclaim import Claim
-from ipamd.core.claim.facts import ClaimFacts, PodRelation, relation_of
+from ipamd.core.claim.facts import ClaimFacts, PodRelation, is_alone, relation_of
 from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.failure_meanings import failures
 from ipamd.kube import errors
@@ -88,7 +88,7 @@ class ClaimReconciler:
 
     def _begin(self, claim: Claim | None, key: Key) -> ClaimFacts:
         pod = self._cluster.pod(key)
-        absent = claim is not None and relation_of(claim, pod) not in (PodRelation.SAME, PodRelation.NEXT)
+        absent = is_alone(claim, pod)
         obstacle = self._cluster.obstacle(pod, early=self._rules.early_orders) if pod else None
         obstructed = claim is not None and claim.address is None and obstacle is not None
         return self._with_promises(

@@ -136,6 +136,11 @@ def relation_of(claim: Claim | None, pod: PodView | None) -> PodRelation:
     return PodRelation.NEXT if wants_eip(pod) and not pod.deleting else PodRelation.STRANGER
 
 
+def is_alone(claim: Claim | None, pod: PodView | None) -> bool:
+    """Whether there is a claim, and no Pod to be seen that it serves or may serve next."""
+    return claim is not None and relation_of(claim, pod) not in (PodRelation.SAME, PodRelation.NEXT)
+
+
 def created_eips(facts: ClaimFacts, claim: Claim) -> list[model.Eip]:
     """Return the EIPs that the cloud shows to have been created for the claim, whatever the claim records."""
     return [

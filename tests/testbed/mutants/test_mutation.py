@@ -203,3 +203,9 @@ def test_usable_are_those_that_can_be_made_and_compiled():
 
     assert [m for m in listed if m not in kept] == [m for m in listed if m.line == 3][:1]
     assert {m.line for m in kept} == {2, 3}
+
+
+def test_parts_of_a_size_that_somebody_chose_are_no_mutants():
+    assert not any(name == "NumberReplacer" for name in found("MOST = 4 << 20\nLONGEST = 60 * 60 - 5\n", 1))
+    assert not any(name == "NumberReplacer" for name in found("MOST = 4 << 20\nLONGEST = 60 * 60 - 5\n", 2))
+    assert found("def f(n):\n    return n << 20\n", 2).count("NumberReplacer") == 2
