@@ -23,6 +23,8 @@ def test_a_full_node_is_a_fact_and_no_problem(own_node):
     assert status["problems"] == []
     full = f"the node is full: all {limit} addresses for Pods are taken"
     assert [notice for notice in status["notices"] if notice.startswith(full)]
+    enis = node.ctl("enis")["enis"]
+    assert sum(eni["addresses"] for eni in enis) == sum(eni["addressLimit"] for eni in enis) == limit
     components = {component["name"]: component for component in status["components"]}
     assert components["pool"]["detail"] == f"{limit} of {limit} addresses in use, 0 free"
     assert {use["use"] for use in status["addresses"]} == {"pod"}
