@@ -275,3 +275,14 @@ def test_a_pod_can_have_an_eip_where_an_agent_is(watched, agent, reason):
     obstacle = watched.view.obstacle(watched.view.pod(("default", "web-0")), early=False)
 
     assert (obstacle and obstacle.reason) == reason
+
+
+def test_a_claim_is_read_once_for_each_of_its_versions(watched):
+    watched.claim("web-0")
+    first = watched.view.claim(("default", "web-0"))
+    assert watched.view.claim(("default", "web-0")) is first
+
+    watched.client.patch(EIPCLAIMS, "web-0", {"metadata": {"labels": {"a": "b"}}}, "default")
+
+    second = eventually(lambda: (now := watched.view.claim(("default", "web-0"))) is not first and now)
+    assert watched.view.claim(("default", "web-0")) is second
