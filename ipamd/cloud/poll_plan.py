@@ -5,7 +5,7 @@ they come in short steps, and more and more seldom as the write ages. Seconds ar
 """
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from ipamd.core.timing.expected_duration import ExpectedDuration
@@ -26,9 +26,11 @@ class PollPace:
 
     def next_poll(self, last_poll: float, due: Collection[float]) -> float:
         """Return when to poll next, for waits that are due at these times; one at least. Pure."""
-        first = min(due)
-        together = max(time for time in due if time <= first + self.gather)
-        return max(together, last_poll + self.shortest)
+        return max(self.together(min(due), due), last_poll + self.shortest)
+
+    def together(self, first: float, due: Iterable[float]) -> float:
+        """Return when to poll for what is due at `first`, together with what is due soon after it. Pure."""
+        return max((time for time in due if time <= first + self.gather), default=first)
 
     def pause(self, waited: float) -> float:
         """Return the seconds until the next poll for a wait of this age. Pure."""
@@ -48,6 +50,10 @@ class PollWait:
     """Polls that came when they were due, or later."""
     waited: float = 0.0
     """Seconds after which the last poll was to come, or came before that."""
+    polled: float = 0.0
+    """Seconds after which it came."""
+    too_early: float = 0.0
+    """Seconds after which the poll before it came, if that was no sooner than due; 0 if there was none."""
 
 
 class PollPlan:
@@ -74,6 +80,9 @@ class PollPlan:
         """Let those whose time has come be due again in a while, should this poll not be enough."""
         self._last_poll = now
         for wait in waits:
+            if wait.looks:
+                wait.too_early = wait.polled
+            wait.polled = now - wait.joined
             # A poll that is late because the machine is busy must not make the next ones later.
             wait.waited = min(now, wait.due) - wait.joined
             if wait.due <= now:
@@ -83,4 +92,4 @@ class PollPlan:
     def ended(self, wait: PollWait) -> None:
         """Learn from a wait whose last poll has shown what was waited for."""
         if wait.kind:
-            self._expected[wait.kind].observe(wait.waited, early=wait.looks > 1)
+            self._expected[wait.kind].observe(wait.waited, seen=wait.polled, too_early=wait.too_early)

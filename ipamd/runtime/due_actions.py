@@ -91,8 +91,12 @@ class DueActions(Generic[A]):
         return self._workers.stop(timeout)
 
     def trigger(self) -> None:
-        """Have the plan asked now."""
+        """Have the plan asked soon, together with what else changes."""
         self._loop.trigger()
+
+    def hurry(self) -> None:
+        """Have the plan asked now: an ADD waits for what has changed."""
+        self._loop.hurry()
 
     def relieve(self, kind: CloudErrorKind) -> None:
         """Try again at once what failed for this reason: something has just lifted it."""

@@ -69,6 +69,7 @@ class Loop:
         self._no_news = no_news
         self._clock = clock
         self._triggered = threading.Event()
+        self._hurried = threading.Event()
         self._progress = threading.Condition()
         self._begun = 0
         self._ended = 0
@@ -86,10 +87,15 @@ class Loop:
         """Have a pass made that begins soon, after the one that is being made."""
         self._triggered.set()
 
+    def hurry(self) -> None:
+        """Have the same pass made without waiting for more triggers: somebody waits for what has come."""
+        self._hurried.set()
+        self._triggered.set()
+
     def stop(self, timeout: float | None) -> bool:
         """Let the pass end that is being made, for so many seconds; return whether it has."""
         self._task.stopping.set()
-        self._triggered.set()
+        self.hurry()
         return self._task.join(timeout)
 
     @property
@@ -109,12 +115,13 @@ class Loop:
         if self._rest > 0 and self._clock.wait(stopping, self._rest):
             return False
         if self._clock.wait(self._triggered, max(0.0, self._wait - self._rest)) and self._pace.gather:
-            self._clock.wait(stopping, self._pace.gather)
+            self._clock.wait(self._hurried, self._pace.gather)
         if stopping.is_set():
             return False
         with self._progress:
             # Together, so that nobody's wish falls between a pass that began and its count.
             self._triggered.clear()
+            self._hurried.clear()
             self._begun += 1
         self._wait = self._rest = 0.0  # should it end by a defect, after which the task has waited
         try:

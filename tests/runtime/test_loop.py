@@ -144,6 +144,20 @@ def test_a_burst_of_triggers_is_gathered(run, clock):
     assert clock.wait_asleep() == HOUR
 
 
+def test_who_is_in_a_hurry_ends_the_gathering(run, clock):
+    work = Work()
+    loop = run(work, gather=0.5)
+    eventually(lambda: work.done == 1)
+    loop.trigger()
+    eventually(lambda: clock.waits == [0.5])
+    loop.hurry()
+
+    eventually(lambda: work.done == 2)
+    assert clock.wait_asleep() == HOUR
+    loop.trigger()
+    eventually(lambda: clock.waits == [0.5])
+
+
 def test_two_passes_are_a_pause_apart_whoever_triggers(run, clock):
     work = Work()
     loop = run(work, pause=5.0)

@@ -143,5 +143,5 @@ def _listen(
 ) -> None:
     shared_ledger.on_change(reconciler.trigger)
     claims.on_change(lambda _kind, _claim: shared_ledger.wake())  # for the ADDs that wait for their EIP
-    claims.on_change(lambda _kind, _claim: reconciler.trigger())
+    claims.on_change(lambda _kind, _claim: reconciler.hurry())
     pods.source.on_change(lambda _kind, _pod: reconciler.trigger())

@@ -7,6 +7,7 @@ Thread safety: any number of threads may wait.
 """
 
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable
 
@@ -33,11 +34,13 @@ class EipConfirmation:
         watch: EipWatch,
         *,
         pace: PollPace | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take whom to ask about tasks, how often, and the watch of EIPs."""
         self._cloud = cloud
         self._watch = watch
         self._pace = pace or PollPace()
+        self._clock = clock
         self._guard = threading.Lock()
         self._expected: defaultdict[str, ExpectedDuration] = defaultdict(ExpectedDuration)
 
@@ -79,23 +82,24 @@ class EipConfirmation:
 
         Raises: CloudError (TASK_FAILED, and those of the call); TryAgainError when the time is over.
         """
-        asked = 0.0
+        asked, began = 0.0, self._clock()
         with self._guard:
             pause = self._expected[action].seconds
-        early = False
+        too_early = 0.0
         while True:
             if pause >= deadline.remaining():
                 raise TryAgainError(f"{action} of {eip_id}: its task {task_id} is not over in time")
             self._watch.rest(pause)
             asked += pause  # not what the clock says: a busy machine must not make the next ones later
+            seen = self._clock() - began
             state = self._cloud.describe_eip_task(task_id, deadline)
             _check(state, eip_id, action, task_id)
             if state is not TaskState.RUNNING:
                 break
-            early, pause = True, self._pace.pause(asked)
+            too_early, pause = seen, self._pace.pause(asked)
         if state is TaskState.SUCCESS:
             with self._guard:
-                self._expected[action].observe(asked, early=early)
+                self._expected[action].observe(asked, seen=seen, too_early=too_early)
 
 
 def _check(state: TaskState, eip_id: str, action: str, task_id: str) -> None:

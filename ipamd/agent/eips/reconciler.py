@@ -62,8 +62,12 @@ class EipReconciler:
         return self._actions.stop(timeout)
 
     def trigger(self) -> None:
-        """Have ledger and claims compared now."""
+        """Have ledger and claims compared soon, with what else changes."""
         self._actions.trigger()
+
+    def hurry(self) -> None:
+        """Have them compared now: an ADD may wait for the claim that has changed."""
+        self._actions.hurry()
 
     def error(self, claim: str) -> IpamError | None:
         """Return why the last action for a claim (namespace/name) failed, None after a success."""

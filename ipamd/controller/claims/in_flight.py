@@ -9,9 +9,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ipamd.cloud.poll_plan import PollPace
 from ipamd.core.model import AcceptedOrder
 from ipamd.core.timing.expected_duration import ExpectedDuration
 
+_PACE = PollPace(gather=0.05)
+"""Looks of all claims share an allowance: a burst of orders, given by several workers, is looked for once."""
 RELEASE_AGAIN = 10.0
 """Seconds after which an EIP that was released and is still listed is released once more."""
 
@@ -22,8 +25,11 @@ class _Delivery:
 
     began: float
     due: float
-    """When the first look is to come."""
-    looks: int = 0
+    """When the next look is to come."""
+    asked: float = 0.0
+    """When the last look began."""
+    too_early: float = 0.0
+    """Seconds after which the last look began that found nothing; 0 while there was none."""
 
 
 class InFlight:
@@ -51,31 +57,42 @@ class InFlight:
             now = self._monotonic()
             self._deliveries[claim_uid] = _Delivery(began=now, due=now + self._delivery.seconds)
 
-    def delivery_seconds(self) -> float:
-        """Return in how many seconds an EIP that is ordered now is probably there, by what others took."""
-        with self._lock:
-            return self._delivery.seconds
-
     def delivery_in(self, claim_uid: str) -> float:
-        """Return in how many seconds the claim's order is probably delivered; 0 if it should be by now."""
+        """Return in how many seconds the claim's order is to be looked for; 0 if it should be there by now.
+
+        Orders that are given at once are looked for at once.
+        """
         with self._lock:
             delivery = self._deliveries.get(claim_uid)
-            if delivery is None or delivery.looks:
+            if delivery is None:
                 return 0.0
-            return max(0.0, delivery.due - self._monotonic())
+            due = _PACE.together(delivery.due, (other.due for other in self._deliveries.values()))
+            return max(0.0, due - self._monotonic())
+
+    def order_asked(self, claim_uid: str) -> None:
+        """Note that a look begins which may show the claim's order."""
+        with self._lock:
+            if delivery := self._deliveries.get(claim_uid):
+                delivery.asked = self._monotonic()
 
     def order_looked(self, claim_uid: str, *, delivered: bool) -> None:
-        """Note whether a look has shown that the claim's order was delivered."""
+        """Note whether the look that began last has shown that the claim's order was delivered."""
         with self._lock:
             delivery = self._deliveries.get(claim_uid)
             if delivery is None:
                 return
+            now = self._monotonic()
             if delivered:
                 del self._deliveries[claim_uid]
-                # The first look may have come late, as looks wait for each other.
-                seen = delivery.due if not delivery.looks else self._monotonic()
-                self._delivery.observe(seen - delivery.began, early=delivery.looks > 0)
-            delivery.looks += 1
+                # Looks wait for each other, so it may have come late, and says little then.
+                self._delivery.observe(
+                    min(delivery.due, now) - delivery.began,
+                    seen=now - delivery.began,
+                    too_early=delivery.too_early,
+                )
+            else:
+                delivery.too_early = delivery.asked - delivery.began
+                delivery.due = now + _PACE.pause(now - delivery.began)
 
     def order_refused(self, claim_uid: str) -> None:
         """Note that the cloud, asked with the token of the claim's order, has promised no EIP."""

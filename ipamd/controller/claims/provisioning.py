@@ -100,7 +100,7 @@ class Provisioning:
         self._ports.promises.order_accepted(claim.uid, order)
         if fitted.bandwidth_mbps != action.order.bandwidth_mbps:
             self._ports.teller.both(claim, "Normal", "BilledByCVM", _BY_CVM)
-        return Result(requeue_after=self._ports.promises.delivery_seconds())
+        return Result(requeue_after=self._ports.promises.delivery_in(claim.uid))
 
     def _give_fewer_tags(self, claim: Claim, action: Allocate, error: CloudError) -> Result:
         """Begin another attempt, as one token may not stand for two different orders.

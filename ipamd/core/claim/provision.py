@@ -144,7 +144,7 @@ def adopt(facts: ClaimFacts, claim: Claim) -> Action | None:
         return _ambiguous(claim, found)
     eip = found[0]
     if eip.status not in USABLE or not eip.public_ip:
-        return Wait(reason=f"{eip.eip_id} is {eip.status.value}", seconds=_POLL)
+        return Wait(reason=f"{eip.eip_id} is {eip.status.value}", seconds=facts.delivery_in or _POLL)
     return RecordAddress(
         address=ClaimAddress(eip_id=eip.eip_id, public_ip=eip.public_ip, owned=True),
         reason=Reason.ALLOCATED if eip.eip_id == facts.ordered else Reason.ADOPTED,

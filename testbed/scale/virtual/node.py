@@ -71,15 +71,15 @@ class Node:
         while not (yield from self._caller.call("AssociateAddress", BIND_SECONDS)):
             yield self._closures.failed(subject, _REFUSED)
         begun = self._timeline.now
-        pause, looks, bound = self._expected.seconds, 0, False
+        pause, looked, too_early, bound = self._expected.seconds, 0.0, 0.0, False
         while not bound:
             yield pause
+            too_early = looked
             looked = self._timeline.now - begun
             answered = yield from self._caller.call("DescribeAddresses", _CALL_SECONDS)
-            looks += 1
             bound = answered and looked >= LATENCIES.eip_bind
             pause = _PACE.pause(looked)
-        self._expected.observe(looked, early=looks > 1)
+        self._expected.observe(looked, too_early=too_early)
         self._requests["patch pods"] += 1
         self._requests["patch eipclaims/status"] += 1
         self._requests["create events"] += 1
