@@ -228,6 +228,10 @@ class World:
         cloud = self.replicas[-1].cloud
         cloud.disassociate_eip(claim.address.eip_id)
         self.wait_eip(claim.address.eip_id, "UNBIND")
+        self.tell_unbound(name)
+
+    def tell_unbound(self, name: str) -> None:
+        """What the agent writes when it has seen the EIP unbound."""
         self._write(name, lambda c: claim_status.unbound(c, Reason.UNBOUND, "Pod is gone", time.time()))
 
     def skip_attempt_window(self, name: str) -> None:

@@ -1,7 +1,7 @@
 """Takes this node's binding out of a claim whose EIP is at none of its addresses any more.
 
-The cloud is looked at, unless this process has just seen the EIP unbound. Thread safety: one call for a claim
-at a time; calls for different claims run in parallel.
+The cloud is looked at, unless this process has just seen the EIP unbound: the controller may release the EIP
+by this word alone. Thread safety: one call for a claim at a time; calls for different claims run in parallel.
 """
 
 from collections.abc import Callable, Container
@@ -17,10 +17,12 @@ from ipamd.core.errors import TryAgainError
 from ipamd.core.timing.deadline import Deadline
 
 _LOOK_SECONDS = 30.0
+_JUST = 5.0
+"""Seconds for which a look counts: the API server may have been away since."""
 
 
 class Withdrawal:
-    """Invariant: `_loose` has by claim the EIP that this process has seen unbound, until it is withdrawn."""
+    """Invariant: `_loose` has by claim which EIP was seen unbound, and when, until it is withdrawn."""
 
     def __init__(
         self,
@@ -37,11 +39,11 @@ class Withdrawal:
         self._shared_ledger = shared_ledger
         self._announcer = announcer
         self._monotonic = monotonic
-        self._loose: dict[str, str] = {}
+        self._loose: dict[str, tuple[str, float]] = {}
 
     def seen_unbound(self, claim: str, eip_id: str) -> None:
         """Note that a claim's EIP (namespace/name) was just seen unbound."""
-        self._loose[claim] = eip_id
+        self._loose[claim] = (eip_id, self._monotonic())
 
     def keep_only(self, claims: Container[str]) -> None:
         """Forget what was noted of other claims: those are gone without a withdrawal."""
@@ -52,10 +54,14 @@ class Withdrawal:
     def withdraw(self, claim: Claim) -> None:
         """Take it out. Raises: CloudError, KubeError; TryAgainError when the EIP is still bound."""
         eip_id = claim.address.eip_id if claim.address else ""
-        if eip_id and self._loose.get(str(claim)) != eip_id:
+        if eip_id and not self._was_just_seen(claim, eip_id):
             self._see_loose(claim, eip_id)
         self._announcer.withdraw(claim, lambda now: binding_plan.is_here(self._shared_ledger.current, now))
         self._loose.pop(str(claim), None)
+
+    def _was_just_seen(self, claim: Claim, eip_id: str) -> bool:
+        seen, at = self._loose.get(str(claim), ("", 0.0))
+        return seen == eip_id and self._monotonic() - at <= _JUST
 
     def _see_loose(self, claim: Claim, eip_id: str) -> None:
         """Return when the claim's EIP is at no address that this node has or had; else TryAgainError.

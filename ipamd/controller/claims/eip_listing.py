@@ -51,6 +51,8 @@ class _Look:
 
     known: dict[str, frozenset[str]] = field(default_factory=dict)
     """The ids that are known of each claim, by its UID."""
+    tagged: set[str] = field(default_factory=set)
+    """The claims whose EIPs are looked for by their tag."""
     names: dict[str, str] = field(default_factory=dict)
     """What the EIP of a claim is called, by its UID."""
     over: bool = False
@@ -79,10 +81,12 @@ class EipListing:
         self._next = _Look()
         self._running = False
 
-    def look(self, claim_uid: str, known: frozenset[str] = frozenset(), *, name: str = "") -> tuple[Eip, ...]:
+    def look(
+        self, claim_uid: str, known: frozenset[str] = frozenset(), *, name: str = "", by_tag: bool = True
+    ) -> tuple[Eip, ...]:
         """Return the EIPs that were created for the claim, and those of the known ids, as of now or later.
 
-        When these are none, and a name is given, those of the name.
+        When these are none, and a name is given, those of the name. If not `by_tag`, only those of known ids.
 
         Raises: CloudError; TryAgainError when it takes too long.
         """
@@ -92,6 +96,8 @@ class EipListing:
                 self._changed.wait_for(lambda: len(self._next.known) < _MOST, deadline.remaining())
             mine = self._next
             mine.known[claim_uid] = mine.known.get(claim_uid, frozenset()) | known
+            if by_tag:
+                mine.tagged.add(claim_uid)
             if name:
                 mine.names[claim_uid] = name
             while not mine.over:
@@ -124,8 +130,8 @@ class EipListing:
             self._changed.notify_all()
 
     def _ask(self, look: _Look, deadline: Deadline) -> None:
-        asked: dict[str, str | Sequence[str]] = {**self._tags, tags.CLAIM_UID: sorted(look.known)}
-        for eip in self._cloud.describe_eips(tags=asked, deadline=deadline):
+        asked: dict[str, str | Sequence[str]] = {**self._tags, tags.CLAIM_UID: sorted(look.tagged)}
+        for eip in self._cloud.describe_eips(tags=asked, deadline=deadline) if look.tagged else ():
             look.found.setdefault(eip.tags.get(tags.CLAIM_UID, ""), {})[eip.eip_id] = eip
         missing = {
             uid: known.difference(look.found.get(uid, ())) for uid, known in look.known.items() if known

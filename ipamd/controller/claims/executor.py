@@ -192,7 +192,9 @@ class Executor:
                 self._ports.teller.claim(claim, "Warning", "ReleasesStopped", f"{eip_id}: {stopped_by}")
                 return Result(requeue_after=_STOPPED_PAUSE)
             self._ports.cloud.release_eip(eip_id, self._ports.fence.deadline())
-            self._ports.promises.release_accepted(claim.uid, eip_id, tagged=eip_id in action.tagged)
+            self._ports.promises.release_accepted(
+                claim.uid, eip_id, tagged=eip_id in action.tagged, only=not action.looked
+            )
             log.info("claim %s: %s is released", claim, eip_id)
             self._ports.teller.claim(claim, "Normal", "ReleasedEIP", eip_id)
         return Result(requeue_after=_SOON)

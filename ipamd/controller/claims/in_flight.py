@@ -45,6 +45,7 @@ class InFlight:
         self._refused: set[str] = set()
         self._released: dict[str, dict[str, float]] = {}
         self._tagged: dict[str, set[str]] = {}
+        self._by_id: set[str] = set()
         self._unshown: dict[str, float] = {}
         self._deliveries: dict[str, _Delivery] = {}
         self._delivery = ExpectedDuration()
@@ -111,17 +112,29 @@ class InFlight:
             self._refused.discard(claim_uid)
             self._deliveries.pop(claim_uid, None)
 
-    def release_accepted(self, claim_uid: str, eip_id: str, *, tagged: bool = False) -> None:
-        """Note that the EIP is on its way out, and whether a look by its tag shows it until it is gone."""
+    def release_accepted(
+        self, claim_uid: str, eip_id: str, *, tagged: bool = False, only: bool = False
+    ) -> None:
+        """Note that the EIP is on its way out.
+
+        `tagged` if a look by its tag shows it until it is gone; `only` if the claim can have no other EIP.
+        """
         with self._lock:
             self._released.setdefault(claim_uid, {})[eip_id] = self._monotonic()
             if tagged:
                 self._tagged.setdefault(claim_uid, set()).add(eip_id)
+            if only:
+                self._by_id.add(claim_uid)
 
     def shown_by_tag(self, claim_uid: str) -> frozenset[str]:
         """Return the released EIPs that need not be asked for by their ids to be seen."""
         with self._lock:
             return frozenset(self._tagged.get(claim_uid, ()))
+
+    def by_id(self, claim_uid: str) -> bool:
+        """Whether looks by the tag of the claim can show nothing that those by known ids do not."""
+        with self._lock:
+            return claim_uid in self._by_id
 
     def ordered(self, claim_uid: str) -> AcceptedOrder | None:
         """Return the order whose EIP was promised, if there is one."""
@@ -153,5 +166,6 @@ class InFlight:
             self._refused.discard(claim_uid)
             self._released.pop(claim_uid, None)
             self._tagged.pop(claim_uid, None)
+            self._by_id.discard(claim_uid)
             self._deliveries.pop(claim_uid, None)
             self._unshown.pop(claim_uid, None)

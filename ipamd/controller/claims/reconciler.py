@@ -77,8 +77,11 @@ class ClaimReconciler:
                 log.debug("claim %s/%s is gone meanwhile: %s", *key, e)
                 return Result(requeue_after=1.0)
             except CloudError as e:
-                self._tell_failure(action, facts, e)
-                raise
+                if not _asks_for_a_look(action, e):
+                    self._tell_failure(action, facts, e)
+                    raise
+                log.info("claim %s/%s: the cloud is looked at, as it refuses: %s", *key, e)
+                outcome = replace(facts, look_first=True)
             if isinstance(outcome, Result):
                 self._give_hints(facts)
                 return outcome
@@ -137,7 +140,12 @@ class ClaimReconciler:
     def _look_at_cloud(self, claim: Claim, facts: ClaimFacts) -> ClaimFacts:
         promises = self._ports.promises
         promises.order_asked(claim.uid)
-        eips = self._live.at_cloud(claim, facts.ordered, shown_by_tag=promises.shown_by_tag(claim.uid))
+        eips = self._live.at_cloud(
+            claim,
+            facts.ordered,
+            shown_by_tag=promises.shown_by_tag(claim.uid),
+            by_id=promises.by_id(claim.uid),
+        )
         order = promises.ordered(claim.uid)
         shown = {eip.eip_id for eip in eips}
         missing = order is not None and order.eip_id not in shown | facts.released
@@ -213,3 +221,8 @@ class ClaimReconciler:
             self._ports.writer.write_status(claim, patch)
         except (errors.KubeError, NotLeaderError) as e:
             log.debug("claim %s does not say yet why it waits: %s", claim, e)
+
+
+def _asks_for_a_look(action: do.Action, error: CloudError) -> bool:
+    """Whether something was decided without a look, and the cloud says that it is not as it was believed."""
+    return isinstance(action, do.Release) and not action.looked and error.kind.policy.needs_look

@@ -215,6 +215,8 @@ class Release:
     eip_ids: tuple[str, ...]
     tagged: frozenset[str] = frozenset()
     """Those that carry the claim's UID: they are found by it until they are gone."""
+    looked: bool = True
+    """Whether this round has looked at the cloud; else its refusal is no failure, but a reason to look."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

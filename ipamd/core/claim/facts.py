@@ -77,6 +77,8 @@ class ClaimFacts:
     """Seconds for which the cloud shows no EIP of the claim, whenever this process looks."""
     blind: str = ""
     """Why it is not believed that EIPs are gone or were never made: they are not shown, or not looked at."""
+    look_first: bool = False
+    """Whether the cloud has refused in this round what was decided by an earlier look of the agent."""
     released: frozenset[str] = frozenset()
     """EIPs of this claim whose release the cloud has accepted from this process."""
 

@@ -2,7 +2,9 @@
 
 Rules in the manner of `claim_rules`, which has the table. The order is always the same: binding gone, EIP
 shown unbound by the cloud, EIP released, EIP shown to be gone, finalizer dropped. An EIP that the user
-supplied is let go at "binding gone". Pure.
+supplied is let go at "binding gone". The look that shows an EIP unbound may be the agent's, made just before
+it withdrew its binding, if only one order was ever given for the claim: then there is no other EIP, and the
+cloud itself refuses to release one that is bound (API document 215/16700). Pure.
 """
 
 from ipamd.core import tags
@@ -21,15 +23,20 @@ from ipamd.core.claim.actions import (
     SetNodeLabel,
     Wait,
 )
-from ipamd.core.claim.eipclaim import Claim, ClaimBinding
+from ipamd.core.claim.eipclaim import BOUND, Claim, ClaimBinding, condition
 from ipamd.core.claim.facts import ClaimFacts, LivePod, NodeState, created_eips
+from ipamd.core.claim.reason import Reason
+from ipamd.core.kubernetes import fields
 from ipamd.core.kubernetes.node_labels import label_value
 from ipamd.core.model import Eip, EipStatus
+from ipamd.core.timing import timestamps
 
 ATTEMPT_WINDOW = 60.0
 """Seconds from its begin in which an attempt to order is repeated with the same ClientToken."""
 SETTLE = 60.0
 """Seconds after an order in which its EIP may still turn up in the cloud's lists."""
+FRESH = 10.0
+"""Seconds after the agent's word in which its look is as good as one of our own, by both clocks."""
 UNSHOWN = 6.0
 """Seconds for which an EIP must not be shown before it is believed to be gone: one look may err."""
 _POLL = 1.0
@@ -112,7 +119,7 @@ def release(facts: ClaimFacts) -> Action:
     if claim.address and not claim.address.owned and claim.allocation is None:
         return leave(facts, claim) or DropFinalizer()
     if facts.eips is None:
-        return LookAtCloud()
+        return _seen_by_agent(facts, claim) or LookAtCloud()
     ours = _releasable(facts, claim)
     free = tuple(e.eip_id for e in ours if e.status is EipStatus.UNBIND and e.eip_id not in facts.released)
     if free:
@@ -129,6 +136,19 @@ def release(facts: ClaimFacts) -> Action:
     if unsettled > 0:
         return Wait(reason="an order that was begun may still deliver an EIP", seconds=unsettled)
     return _doubt(facts, claim) or DropFinalizer()
+
+
+def _seen_by_agent(facts: ClaimFacts, claim: Claim) -> Release | None:
+    """Release the recorded EIP, the only one of the claim, if the agent has just seen it unbound."""
+    address, order, said = claim.address, claim.allocation, condition(claim.conditions, BOUND)
+    if facts.look_first or facts.released or address is None or not address.owned:
+        return None
+    if order is None or order.attempt != 1 or said.get("reason") != Reason.UNBOUND.value:
+        return None
+    at = timestamps.from_text(fields.text(said.get("lastTransitionTime")))
+    if at is None or abs(facts.now - at) > FRESH:
+        return None
+    return Release(eip_ids=(address.eip_id,), looked=False)
 
 
 def _doubt(facts: ClaimFacts, claim: Claim) -> Action | None:

@@ -69,6 +69,13 @@ def test_a_claim_sees_its_own_by_its_tag_in_one_call(cloud):
     assert cloud.calls == [{"tags": {**tags.of_cluster("cls-1"), tags.CLAIM_UID: ["a"]}, "eip_ids": None}]
 
 
+def test_a_claim_that_can_have_no_other_eip_is_looked_for_by_its_id_alone(cloud):
+    cloud.there = [eip(1, "a"), eip(2, "a")]
+
+    assert EipListing(cloud, "cls-1").look("a", frozenset({"eip-1"}), by_tag=False) == (eip(1, "a"),)
+    assert cloud.calls == [{"tags": None, "eip_ids": ["eip-1"]}]
+
+
 def test_what_is_known_by_id_is_asked_for_only_when_its_tag_does_not_show_it(cloud):
     cloud.there = [eip(1, "a"), eip(2), eip(3, "other")]
     eips = EipListing(cloud, "cls-1", spacing=0.0)

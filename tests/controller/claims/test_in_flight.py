@@ -71,7 +71,7 @@ def test_orders_that_are_given_at_once_are_looked_for_at_once(promises, clock):
     for name in ("claim-1", "claim-2", "claim-3"):
         promises.order_accepted(name, ORDER)
         clock.now += 0.009
-    clock.now += 0.02
+    clock.now += 0.06
     promises.order_accepted("later", ORDER)
     assert promises.delivery_in("claim-1") == promises.delivery_in("claim-3")
     assert promises.delivery_in("claim-3") < promises.delivery_in("later")

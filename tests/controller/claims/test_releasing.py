@@ -59,6 +59,42 @@ def test_nothing_is_released_before_the_agent_has_unbound(world, controller, por
     assert world.eips() == {}
 
 
+def test_an_eip_that_the_agent_has_just_seen_unbound_is_released_without_another_look(
+    world, controller, port
+):
+    eni_id, ip = port
+    world.create_pod("web-0")
+    eip_id = world.wait_provisioned("web-0").address.eip_id
+    world.bind("web-0", eni_id=eni_id, ip=ip)
+    world.remove_pod("web-0")
+    world.wait(lambda: world.claim("web-0").deleting)
+    blind = CloudFault(kind=CloudFaultKind.THROTTLE, action="DescribeAddresses", count=None)
+    world.region.faults.add(blind)
+
+    world.unbind("web-0")
+    world.wait(lambda: eip_id not in world.eips())
+    world.region.faults.clear()
+
+    world.wait_gone("web-0")
+    assert world.eips() == {}
+
+
+def test_an_eip_that_somebody_has_bound_since_the_agent_saw_it_unbound_is_not_taken(world, controller, port):
+    eni_id, ip = port
+    world.create_pod("web-0")
+    eip_id = world.wait_provisioned("web-0").address.eip_id
+    world.bind("web-0", eni_id=eni_id, ip=ip)
+    world.remove_pod("web-0")
+    world.wait(lambda: world.claim("web-0").deleting)
+
+    world.tell_unbound("web-0")
+    (event,) = world.wait(lambda: world.events("EIPStillBound"))
+
+    assert eip_id in event["message"]
+    assert world.events("FailedReleaseEIP") == []
+    assert world.eips()[eip_id]["status"].value == "BIND"
+
+
 def test_an_eip_that_is_bound_without_a_record_is_not_taken_away(world, controller, port):
     eni_id, ip = port
     world.create_pod("web-0")
@@ -191,9 +227,14 @@ def test_while_the_cloud_cannot_tell_about_the_eip_nothing_is_freed(world, contr
     assert world.eips() == {}
 
 
-def test_a_release_whose_task_fails_is_given_again(world, controller):
+@pytest.mark.parametrize("was_bound", [False, True])
+def test_a_release_whose_task_fails_is_given_again(world, controller, port, was_bound):
+    eni_id, ip = port
     world.create_pod("web-0")
     world.wait_provisioned("web-0")
+    if was_bound:
+        world.bind("web-0", eni_id=eni_id, ip=ip)
+        world.unbind("web-0")
     world.region.faults.add(CloudFault(kind=CloudFaultKind.TASK_FAILURE, action="ReleaseAddresses"))
 
     world.remove_pod("web-0")

@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 
 from ipamd.core.claim import actions as do
+from ipamd.core.claim import status
 from ipamd.core.claim.eipclaim import Allocation
 from ipamd.core.claim.facts import NodeState
-from ipamd.core.claim.release import ATTEMPT_WINDOW, SETTLE, UNSHOWN, unbind_deleted
+from ipamd.core.claim.reason import Reason
+from ipamd.core.claim.release import ATTEMPT_WINDOW, FRESH, SETTLE, UNSHOWN, unbind_deleted
 from ipamd.core.claim.state_machine import decide
 from ipamd.core.model import EipStatus
 from ipamd.core.timing import timestamps
@@ -23,6 +25,43 @@ def released_by_tag(*eip_ids):
 def test_an_eip_is_released_when_the_cloud_shows_it_unbound():
     assert decide(facts(LEAVING)) == do.LookAtCloud()
     assert decide(facts(LEAVING, eips=(eip(),))) == released_by_tag("eip-1")
+
+
+def told_unbound(seconds_ago, **changes):
+    """A claim of which the agent has said some seconds ago that its EIP is unbound."""
+    at = NOW - seconds_ago
+    told = status.unbound(replace(LEAVING, **changes), Reason.UNBOUND, "the Pod is gone", at)
+    return replace(LEAVING, **changes, conditions=tuple(told["status"]["conditions"]))
+
+
+@pytest.mark.parametrize("seconds", [0.0, FRESH - 1, 1 - FRESH])
+def test_what_the_agent_has_just_seen_unbound_is_released_without_another_look(seconds):
+    assert decide(facts(told_unbound(seconds))) == do.Release(eip_ids=("eip-1",), looked=False)
+
+
+def test_a_word_of_the_agent_that_is_old_or_from_the_future_is_no_look():
+    assert decide(facts(told_unbound(FRESH + 2))) == do.LookAtCloud()
+    assert decide(facts(told_unbound(-FRESH - 2))) == do.LookAtCloud()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"address": GIVEN},
+        {"allocation": None},
+        {"allocation": Allocation(attempt=2, started=NOW - 3600)},
+    ],
+)
+def test_an_eip_that_may_not_be_ours_or_the_only_one_is_looked_at_before_its_release(changes):
+    assert not isinstance(decide(facts(told_unbound(0.0, **changes))), do.Release)
+
+
+def test_what_the_cloud_has_refused_to_release_is_looked_at():
+    assert decide(facts(told_unbound(0.0), look_first=True)) == do.LookAtCloud()
+
+
+def test_after_the_release_it_is_looked_at_whether_the_eip_is_gone():
+    assert decide(facts(told_unbound(0.0), released=frozenset({"eip-1"}))) == do.LookAtCloud()
 
 
 def test_a_released_eip_is_waited_for_and_then_the_claim_goes():
