@@ -61,6 +61,11 @@ class NodeObjects(Generic[V]):
         obj = self._cache.get(pod.namespace, pod.name)
         return self._view(obj) if obj is not None else None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the watch knows of none."""
+        return self._cache.is_empty
+
     def all(self) -> list[V]:
         """Return all that the watch knows."""
         return [self._view(obj) for obj in self._cache.items()]

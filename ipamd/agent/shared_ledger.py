@@ -47,6 +47,7 @@ class SharedLedger:
         self._unwritten: tuple[Transition, ...] = ()
         self._refusal = ""
         self._listeners: list[Callable[[], None]] = []
+        self._followers: list[Callable[[Transition], None]] = []
 
     @property
     def current(self) -> Ledger:
@@ -60,6 +61,10 @@ class SharedLedger:
     def on_change(self, listener: Callable[[], None]) -> None:
         """Have `listener` called after each change; to be used before other threads start."""
         self._listeners.append(listener)
+
+    def on_transition(self, follower: Callable[[Transition], None]) -> None:
+        """Have `follower` called after each change with what it was; to be used as `on_change`."""
+        self._followers.append(follower)
 
     def apply(self, operation: Callable[[Ledger], Transition]) -> Transition:
         """Run the operation, commit what it changed, make it visible; return its transition.
@@ -118,6 +123,8 @@ class SharedLedger:
             self._changed.notify_all()
         for listener in self._listeners:
             listener()
+        for follower in self._followers:
+            follower(transition)
         return transition
 
     def _commit(self, *transitions: Transition) -> None:

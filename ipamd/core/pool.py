@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from ipamd.core import model
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.kubernetes import capacity
-from ipamd.core.ledger.ledger import Ledger
+from ipamd.core.ledger.ledger import Ledger, Transition
 from ipamd.core.ledger.states import Address, Assigned, Cooling, Held, Occupied, Unassigning, Unbinding
 from ipamd.core.timing.boottime import LONG_AGO, Boottime, after
 
@@ -141,6 +141,13 @@ def plan(facts: PoolFacts, now: Boottime) -> list[Action]:
         # Less than its ENIs could take, where the node's configuration allows less.
         return _grow(facts, min(shortage, room(facts))) or _give_way(facts, now)
     return _shrink(facts, now)
+
+
+def is_concerned(transition: Transition, targets: Targets, waiting: int) -> bool:
+    """Whether there may be anything to plan after a change: not after an ADD that leaves enough addresses."""
+    taken = all(isinstance(address.state, Assigned) for address in transition.changed)
+    enough = len(transition.ledger.available) >= targets.min_warm + waiting
+    return bool(transition.forgotten) or not taken or not enough
 
 
 def wanted(facts: PoolFacts) -> int:

@@ -121,6 +121,11 @@ class ObjectCache:
         with self._lock:
             return self._objects.get((namespace, name))
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no object, as far as the copy knows."""
+        return not self._objects
+
     def items(self) -> list[JsonObject]:
         """Return the copies of all objects."""
         with self._lock:

@@ -52,6 +52,22 @@ def test_each_pod_taken_from_the_pool_is_made_good():
     assert plan(ledger_of(warm=4, used=1), eni(held=5)) == [pool.AssignIps(eni_id="eni-1", count=1)]
 
 
+@pytest.mark.parametrize(("warm", "waiting", "concerned"), [(6, 0, False), (5, 0, True), (6, 1, True)])
+def test_an_add_concerns_the_pool_when_it_leaves_too_few_addresses(warm, waiting, concerned):
+    taken = acquisition.acquire(ledger_of(warm=warm), attachment("new"), 30.0, NOW)
+
+    assert pool.is_concerned(taken, pool.Targets(), waiting) == concerned
+
+
+def test_whatever_else_changes_addresses_concerns_the_pool():
+    used = ledger_of(warm=9, used=1)
+    left = ledger.release(used, attachment("eni-1-0").key, None, 30.0, NOW)
+    lost = used.changed(forget=["10.0.1.10"])
+
+    assert pool.is_concerned(left, pool.Targets(), 0)
+    assert pool.is_concerned(lost, pool.Targets(), 0)
+
+
 def test_fullest_eni_is_filled_first_and_a_new_one_comes_last():
     actions = plan(ledger_of(), eni(1, 3), eni(2, 8), waiting=5)
 

@@ -62,8 +62,9 @@ class EipReconciler:
         return self._actions.stop(timeout)
 
     def trigger(self) -> None:
-        """Have ledger and claims compared soon, with what else changes."""
-        self._actions.trigger()
+        """Have ledger and claims compared soon, with what else changes; most nodes have none of both."""
+        if not self._plan.is_needless:
+            self._actions.trigger()
 
     def hurry(self) -> None:
         """Have them compared now: an ADD may wait for the claim that has changed."""

@@ -132,6 +132,6 @@ def _listen(
 ) -> None:
     shared_ledger.on_change(reconciler.trigger)
     claims.on_change(shared_ledger.wake)  # for the ADDs that wait for their address
-    claims.on_change(reconciler.trigger)
+    claims.on_change(reconciler.claims_changed)
     pods.source.on_change(lambda _kind, _pod: reconciler.trigger())
     pool.pool.writes.on_end(reconciler.trigger)  # an ENI that was busy, or was not there

@@ -65,6 +65,11 @@ class VpcIpClaimSource:
         """Have the API server asked for the kind, if it did not have it: a Pod waits for its claim."""
         self._watch.ask_soon()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the watch knows of none."""
+        return not self._watch.items()
+
     def all(self) -> list[VpcIpClaim]:
         """Return all that the watch knows."""
         return [vpcipclaim.read(obj) for obj in self._watch.items() or ()]

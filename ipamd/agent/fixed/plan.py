@@ -37,13 +37,17 @@ class AttachPlan:
     enis: NodeEnis
     pool: Pool
 
+    @property
+    def is_needless(self) -> bool:
+        """Whether nothing can be due: the node has no claim, and no fixed address."""
+        return self.claims.is_empty and not self.shared_ledger.current.fixed
+
     def due(self) -> AttachDue | None:
         """Return what is to be done; None while it is not known which addresses the node has."""
         if not self.enis.are_known:
             return None
         claims = {str(claim): claim for claim in self.claims.all()}
         if not claims and not self.shared_ledger.current.fixed:
-            # So it is on most nodes, and each ADD leads here.
             self.pool.make_room({})
             return AttachDue((), frozenset())
         informed = self.claims.has_synced and self.pods.has_synced

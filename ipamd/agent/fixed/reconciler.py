@@ -77,7 +77,12 @@ class FixedReconciler:
         return self._actions.stop(timeout)
 
     def trigger(self) -> None:
-        """Have ledger and claims compared now."""
+        """Have ledger and claims compared soon; most nodes have none of both."""
+        if not self._plan.is_needless:
+            self._actions.trigger()
+
+    def claims_changed(self) -> None:
+        """Have them compared soon, also when the last claim is gone."""
         self._actions.trigger()
 
     def error(self, claim_uid: str) -> IpamError | None:

@@ -150,7 +150,7 @@ def build(
             refused=" ".join(config.refused()),
         ),
     )
-    shared_ledger.on_change(pool.trigger)
+    shared_ledger.on_transition(pool.follow)
     freeze.on_change(pool.trigger)
     facts.on_change(made.trigger)
     config.on_change(made.trigger)

@@ -24,6 +24,7 @@ from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.core.errors import IpamError
 from ipamd.core.ledger import ledger
+from ipamd.core.ledger.ledger import Transition
 from ipamd.core.ledger.states import Assigned, Cooling, Held, Occupied, Unassigning
 from ipamd.core.timing.backoff import Backoff
 from ipamd.core.timing.boottime import LONG_AGO
@@ -108,6 +109,11 @@ class Pool:
     def trigger(self) -> None:
         """Have a round made now."""
         self._loop.trigger()
+
+    def follow(self, transition: Transition) -> None:
+        """Have a round made after a change of the ledger that may ask for one."""
+        if pool.is_concerned(transition, self.terms.targets, self._waiting):
+            self.trigger()
 
     @contextlib.contextmanager
     def demand(self) -> Iterator[None]:

@@ -50,6 +50,7 @@ def plan(tmp_path):
                 all=lambda: known,
                 known=lambda pod: by_name.get((pod.namespace, pod.name)),
                 has_synced=informed,
+                is_empty=not known,
             )
             pods = SimpleNamespace(known=lambda _: None, has_synced=informed)
             enis = SimpleNamespace(are_known=enis_known)
@@ -66,6 +67,12 @@ def kinds(due):
 
 def test_nothing_is_due_before_it_is_known_which_addresses_the_node_has(plan):
     assert plan(freed(assigned(states.BindStage.BOUND)), enis_known=False).due() is None
+
+
+def test_a_node_without_claims_and_eips_needs_no_comparison(plan):
+    assert plan(assigned()).is_needless
+    assert not plan(assigned(), claim()).is_needless
+    assert not plan(freed(assigned(states.BindStage.BOUND))).is_needless
 
 
 def test_what_needs_no_claim_is_due_before_the_watches_have_read_them(plan):
