@@ -24,6 +24,9 @@ from ipamd.core.timing.expected_duration import ExpectedDuration
 _PATIENCE = 5.0
 """Seconds after which a write is asked after; an association takes one to three in the real cloud."""
 
+_UNHURRIED = 1.1
+"""Part of its usual time after which a task is asked for that has to be over: few Pods wait for that."""
+
 
 class EipConfirmation:
     """Waits for effects of EIP writes. Invariant: `_expected`, by action, is touched under `_guard` only."""
@@ -84,7 +87,7 @@ class EipConfirmation:
         """
         asked, began = 0.0, self._clock()
         with self._guard:
-            pause = self._expected[action].seconds
+            pause = self._expected[action].seconds * _UNHURRIED
         too_early = 0.0
         while True:
             if pause >= deadline.remaining():
