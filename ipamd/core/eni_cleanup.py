@@ -2,6 +2,7 @@
 
 Tags decide what is looked at: that of the cluster, and that of the CVM it was created for, which only we set.
 An ENI that is attached serves a node, perhaps one that lives, and is touched only when a person has said so.
+One that was made for a VpcIPClaim is kept for its Pod also while no node has it.
 """
 
 from collections.abc import Iterable
@@ -38,9 +39,13 @@ class EniEntry:
         return tuple(sorted(address.eip_id for address in self.eni.addresses if address.eip_id))
 
 
-def plan(enis: Iterable[Eni], cluster_id: str, *, detach: bool) -> tuple[EniEntry, ...]:
-    """Return what is to become of each ENI that we made for the cluster, by id; others are left out."""
+def plan(enis: Iterable[Eni], cluster_id: str, *, detach: bool, kept: bool = False) -> tuple[EniEntry, ...]:
+    """Return what is to become of each ENI that we made for the cluster, by id; others are left out.
+
+    So are those that are kept for Pods, unless `kept` says that no Pod of the cluster comes again.
+    """
     ours = sorted((eni for eni in enis if _is_ours(eni, cluster_id)), key=lambda eni: eni.eni_id)
+    ours = [eni for eni in ours if kept or tags.VPC_IP_CLAIM_UID not in eni.tags]
     return tuple(EniEntry(eni=eni, fate=_fate(eni, detach=detach)) for eni in ours)
 
 
@@ -56,8 +61,8 @@ def obstacle(entry: EniEntry, now: Eni | None, cluster_id: str) -> str | None:
 
 
 def _is_ours(eni: Eni, cluster_id: str) -> bool:
-    made_for_a_node = tags.NODE in eni.tags or tags.EXCLUSIVE_NODE in eni.tags
-    return not eni.primary and eni.tags.get(tags.CLUSTER_ID) == cluster_id and made_for_a_node
+    made_by_us = {tags.NODE, tags.EXCLUSIVE_NODE, tags.VPC_IP_CLAIM_UID} & eni.tags.keys()
+    return not eni.primary and eni.tags.get(tags.CLUSTER_ID) == cluster_id and bool(made_by_us)
 
 
 def _fate(eni: Eni, *, detach: bool) -> EniVerdict:

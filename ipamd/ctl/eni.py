@@ -22,7 +22,7 @@ def add_commands(commands: "command_line.Subparsers") -> None:
     parser.add_argument(
         "--reservations",
         action="store_true",
-        help="also private addresses that are reserved for its Pods and at no ENI: the cluster is gone",
+        help="also private addresses and ENIs that are kept for its Pods and unused: the cluster is gone",
     )
     eip.add_cloud(parser, "ENI")
 

@@ -29,6 +29,10 @@ _AT_ONCE: Final = 8
 _LISTING_SECONDS: Final = 60.0
 
 
+_MADE_FOR = (tags.NODE, tags.EXCLUSIVE_NODE, tags.VPC_IP_CLAIM_UID)
+"""Tags that say for what an ENI was made: a CVM, or a VpcIPClaim."""
+
+
 def run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Run the command; 0 when nothing is left that was to go.
 
@@ -49,7 +53,7 @@ def run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
 def _run(options: argparse.Namespace, cloud: tencent.TencentCloud, cluster_id: str, patience: float) -> int:
     deadline = Deadline.after(_LISTING_SECONDS, time.monotonic)
     listed = cloud.find_enis({tags.CLUSTER_ID: cluster_id}, deadline)
-    entries = cleanup.plan(listed, cluster_id, detach=options.detach)
+    entries = cleanup.plan(listed, cluster_id, detach=options.detach, kept=options.reservations)
     doomed = [entry for entry in entries if entry.doomed]
     outcomes = _delete(cloud, doomed, cluster_id, patience) if options.yes else {}
     rows = [_row(entry, outcomes.get(entry.eni.eni_id)) for entry in entries]
@@ -111,7 +115,7 @@ def _row(entry: EniEntry, why: str | None) -> dict[str, Any]:
         "eniId": eni.eni_id,
         "state": eni.state.value,
         "attachedTo": eni.instance_id,
-        "madeFor": eni.tags.get(tags.NODE, ""),
+        "madeFor": next((eni.tags[name] for name in _MADE_FOR if name in eni.tags), ""),
         "addresses": len(eni.addresses),
         "eips": list(entry.eip_ids),
         "action": entry.fate.value,

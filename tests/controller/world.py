@@ -234,6 +234,10 @@ class World:
         """What the agent writes when it has seen the EIP unbound."""
         self._write(name, lambda c: claim_status.unbound(c, Reason.UNBOUND, "Pod is gone", time.time()))
 
+    def leave_bound(self, name: str) -> None:
+        """What the agent does when the ENI of the Pod's own has left its node with the EIP."""
+        self._write(name, lambda c: claim_status.unbound(c, Reason.UNBOUND, "it left", time.time()))
+
     def skip_attempt_window(self, name: str) -> None:
         """Let the order look as if it had been begun long ago."""
         allocation = {"startedAt": timestamps.to_text(time.time() - ATTEMPT_WINDOW - SETTLE)}

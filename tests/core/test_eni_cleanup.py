@@ -101,3 +101,15 @@ def test_what_is_gone_is_no_obstacle_and_nothing_to_do():
     [entry] = plan([eni()], "cls-1", detach=False)
 
     assert obstacle(entry, None, "cls-1") is None
+
+
+def test_an_eni_that_is_kept_for_a_pod_goes_only_when_no_pod_comes_again():
+    kept = eni(tags=tags.of_vpc_ip_claim("cls-1", "claim-1"))
+
+    assert verdicts(kept, eni("eni-2")) == [("eni-2", EniVerdict.DELETE)]
+    found = plan((kept, eni("eni-2")), "cls-1", detach=False, kept=True)
+    assert [(entry.eni.eni_id, entry.fate) for entry in found] == [
+        ("eni-1", EniVerdict.DELETE),
+        ("eni-2", EniVerdict.DELETE),
+    ]
+    assert plan((kept,), "cls-2", detach=False, kept=True) == ()

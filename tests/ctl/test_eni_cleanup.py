@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 
 from ipamd.core import tags
-from ipamd.core.model import ReservationOrder
+from ipamd.core.model import EipStatus, EniOrder, ReservationOrder
 from ipamd.core.timing.deadline import Deadline
 from ipamd.ctl.__main__ import main
 from tests.ctl.account import CLUSTER
@@ -140,6 +140,29 @@ def reserve(cloud, ip, uid):
         tags=tags.of_vpc_ip_claim(CLUSTER, uid),
     )
     return cloud.reserve_ip(order, uid).reservation_id
+
+
+def test_an_eni_that_is_kept_for_a_pod_goes_with_the_reservations_and_its_eip_stays(nodes, capsys):
+    order = EniOrder(
+        vpc_id="vpc-demo0001",
+        subnet_id="subnet-demo0001",
+        name="kept",
+        tags=tags.of_vpc_ip_claim(CLUSTER, "claim-1"),
+    )
+    kept = nodes.account.cloud.create_eni(order, "token", Deadline.after(20, time.monotonic))
+    eip_id = nodes.account.allocate()
+    nodes.account.cloud.associate_eip(eip_id, kept.eni_id, kept.primary_ip)
+    assert nodes.account.region.wait_idle(60)
+
+    assert nodes.cleanup("--yes") == 0
+    assert nodes.left() == {kept.eni_id}
+    capsys.readouterr()
+    assert nodes.cleanup("--yes", "--reservations", "-o", "json") == 0
+
+    [row] = shown(capsys).values()
+    assert (row["madeFor"], row["result"]) == ("claim-1", "deleted")
+    assert nodes.left() == set()
+    assert nodes.account.cloud.describe_eip(eip_id).status is EipStatus.UNBIND
 
 
 def reservations(capsys):

@@ -12,6 +12,7 @@ from ipamd.controller.options import ControllerSettings
 from ipamd.controller.tempo import ReplicaPace
 from ipamd.controller.vpc_ips.address_book import AddressBook
 from ipamd.controller.vpc_ips.address_waits import AddressWaits
+from ipamd.controller.vpc_ips.eni_sweep import OwnEniSweep
 from ipamd.controller.vpc_ips.enis import ClaimEnis
 from ipamd.controller.vpc_ips.executor import VpcIpExecutor
 from ipamd.controller.vpc_ips.live_reader import VpcIpLiveReader
@@ -85,10 +86,18 @@ def build(
     executor = VpcIpExecutor(writer, cloud, reservations, enis, teller=teller, ports=ports)
     reconciler = VpcIpReconciler(sight, executor, writer, teller)
     sweep = VpcIpSweep(settings.sweep, sight, reservations, writer, ports=ports, wake=queue.add)
+    eni_sweep = OwnEniSweep(settings.sweep, sight, enis, writer, ports=ports, wake=queue.add)
     workers = ReconcileWorkers("vpc-ips", _WORKERS, queue, reconciler.reconcile, no_news=(NotLeaderError,))
     passes = Loop(
         "vpc-ip-sweep",
         sweep.make_pass,
+        policy=Survive(),
+        pace=LoopPace(period=settings.sweep.interval, backoff=tempo.after_failures(_BACKOFF)),
+        no_news=(NotLeaderError,),
+    )
+    eni_passes = Loop(
+        "vpc-ip-eni-sweep",
+        eni_sweep.make_pass,
         policy=Survive(),
         pace=LoopPace(period=settings.sweep.interval, backoff=tempo.after_failures(_BACKOFF)),
         no_news=(NotLeaderError,),
@@ -108,6 +117,12 @@ def build(
             Service(name="VpcIPClaim workers", start=workers.start, stop=workers.stop),
             Service(name="VpcIPClaim resync", start=resync.start, stop=resync.stop),
             Service(name="VpcIPClaim sweep", start=passes.start, stop=passes.stop, metrics=sweep.metrics),
+            Service(
+                name="VpcIPClaim ENI sweep",
+                start=eni_passes.start,
+                stop=eni_passes.stop,
+                metrics=eni_sweep.metrics,
+            ),
         ),
         claims=book.claims,
     )

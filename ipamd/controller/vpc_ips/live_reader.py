@@ -155,6 +155,15 @@ class VpcIpLiveReader:
         at_ip = self._cloud.describe_reservations(ips=[address.ip], vpc_id=subnets[0].vpc_id)
         return [one for one in at_ip if one.reservation_id == address.reservation_id]
 
+    def at_all_enis(self) -> list[model.Eni]:
+        """Return the ENIs of the cluster that were made for claims. Raises: CloudError."""
+        listed = self._cloud.find_enis({tags.CLUSTER_ID: self._cluster_id})
+        return [eni for eni in listed if tags.VPC_IP_CLAIM_UID in eni.tags]
+
+    def at_eni(self, eni_id: str) -> model.Eni | None:
+        """Return an ENI as it is now, None when it is gone. Raises: CloudError."""
+        return self._cloud.describe_eni(eni_id)
+
     def at_enis(self, claim: VpcIpClaim) -> tuple[model.Eni, ...]:
         """Return the ENIs that were made for the claim alone: by its tag, as a crash may have hidden them.
 

@@ -75,12 +75,15 @@ def _asks(pod: PodView) -> bool:
     return policy not in ("", VpcIpPolicy.IMMEDIATE.value) or bool(_value(pod, NOMINATED_VPC_IP))
 
 
-def request_of(pod: PodView, default_network: str = networks.ROUTE_ENI) -> VpcIpRequest:
+def request_of(
+    pod: PodView, default_network: str = networks.ROUTE_ENI, *, own_enis: bool = False
+) -> VpcIpRequest:
     """Return what a Pod that `wants_fixed_ip` asks for; one that names no network is on the default one.
 
+    `own_enis` says whether the caller knows ENIs of claims.
     Raises: InvalidInputError, which a retry without a change of the annotations meets again.
     """
-    _check_network(pod, default_network)
+    _check_network(pod, default_network, own_enis=own_enis)
     with _reading(VPC_IP_DELETE_POLICY, pod):
         policy = policy_of(_value(pod, VPC_IP_DELETE_POLICY) or VpcIpPolicy.IMMEDIATE.value)
     with _reading(EXPIRED_DURATION, pod):
@@ -93,7 +96,11 @@ def request_of(pod: PodView, default_network: str = networks.ROUTE_ENI) -> VpcIp
         text = _value(pod, NOMINATED_SUBNETS)
         subnets = subnets_of([entry.strip() for entry in text.split(",")]) if text else ()
     return VpcIpRequest(
-        delete_policy=policy, expire_after=expire_after, nominated_ip=nominated, subnet_ids=subnets
+        delete_policy=policy,
+        expire_after=expire_after,
+        nominated_ip=nominated,
+        subnet_ids=subnets,
+        exclusive=networks.is_exclusive(pod),
     )
 
 
@@ -127,9 +134,9 @@ def subnets_of(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(entries))
 
 
-def _check_network(pod: PodView, default_network: str) -> None:
+def _check_network(pod: PodView, default_network: str, *, own_enis: bool) -> None:
     """Refuse a Pod that has an ENI of its own, or whose address is another plugin's."""
-    if networks.is_exclusive(pod):
+    if networks.is_exclusive(pod) and not own_enis:
         raise InvalidInputError(
             f"Pod {pod.ref} asks for a fixed address and, in annotation {NETWORKS}, for "
             f"{networks.DIRECT_ENI}, an ENI of its own; allowed is a fixed address on shared ENIs",

@@ -152,6 +152,13 @@ class MarkUnreserved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetEni:
+    """Say in the claim that its ENI does not exist any more, so that another gets its address."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MarkGivenUp:
     """Say in the claim that only the book keeps its address now, and let the agent assign it once more."""
 
@@ -234,6 +241,7 @@ VpcIpAction = (
     | KeepAddress
     | RefuseAddress
     | MarkUnreserved
+    | ForgetEni
     | MarkGivenUp
     | MarkWithoutAddress
     | MarkReleasing

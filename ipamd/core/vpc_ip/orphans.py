@@ -86,6 +86,16 @@ def lost(
     listed = {one.reservation_id for one in reservations}
     kept = [c for c in claims if c.address and c.address.reservation_id and not c.deleting]
     missing = [c for c in kept if c.address and c.address.reservation_id not in listed]
+    return believed(kept, missing, before=before)
+
+
+def believed(
+    kept: list[VpcIpClaim], missing: list[VpcIpClaim], *, before: Iterable[str]
+) -> tuple[tuple[VpcIpClaim, ...], frozenset[str]]:
+    """Return those of the claims that have lost what the cloud kept for them, and what is seen in this pass.
+
+    Believed is what was missing `before` too, and is not many at once.
+    """
     seen = frozenset(c.uid for c in missing)
     if len(missing) > max(_FEW, _SHARE * len(kept)):
         return (), seen

@@ -10,12 +10,14 @@ from dataclasses import replace
 
 from ipamd.core import tags
 from ipamd.core.claim.actions import ClearBinding, Wait
+from ipamd.core.claim.eipclaim import condition
 from ipamd.core.model import Eni, EniState
 from ipamd.core.vpc_ip import order
 from ipamd.core.vpc_ip.actions import (
     DeleteOwnEni,
     DetachOwnEni,
     DropLine,
+    ForgetEni,
     KeepAddress,
     LookAtEnis,
     LookAtUse,
@@ -25,7 +27,7 @@ from ipamd.core.vpc_ip.actions import (
 )
 from ipamd.core.vpc_ip.facts import AddressRefusal, VpcIpFacts
 from ipamd.core.vpc_ip.reason import VpcIpReason
-from ipamd.core.vpc_ip.vpcipclaim import AddressBinding, FixedAddress, VpcIpClaim
+from ipamd.core.vpc_ip.vpcipclaim import ASSIGNED, AddressBinding, FixedAddress, VpcIpClaim
 
 _POLL = 1.0
 """Seconds between looks at an ENI that the cloud is at work on."""
@@ -53,6 +55,23 @@ def adopt(facts: VpcIpFacts, claim: VpcIpClaim) -> VpcIpAction | None:
         return DropLine(line=stray)
     address = order.address(facts, found.primary_ip, found.subnet_id, eni_id=found.eni_id)
     return order.enter(facts, address, AddressRefusal(VpcIpReason.RESERVED, found.eni_id))
+
+
+def forget(facts: VpcIpFacts, claim: VpcIpClaim) -> VpcIpAction | None:
+    """Forget an ENI that the agent did not find; None when it is there, or nobody has missed it."""
+    address, said = claim.address, condition(claim.conditions, ASSIGNED)
+    missed = said.get("status") == "False" and said.get("reason") == VpcIpReason.ENI_LOST.value
+    if not missed or claim.binding is not None or address is None or not address.eni_id:
+        return None
+    if facts.enis is None:
+        return LookAtEnis()
+    if address.eni_id in {eni.eni_id for eni in facts.enis}:
+        return None
+    if facts.use is None:  # that no list shows it is not enough: one may be old
+        return LookAtUse(ip=address.ip, subnet_id=address.subnet_id)
+    if facts.use.eni_id == address.eni_id:
+        return None
+    return ForgetEni(message=f"{address.eni_id} was deleted; another ENI gets {address.ip}")
 
 
 def restore(facts: VpcIpFacts, claim: VpcIpClaim) -> VpcIpAction | None:

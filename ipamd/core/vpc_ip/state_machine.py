@@ -30,7 +30,17 @@ from ipamd.core.claim.facts import ClaimStage, PodRelation
 from ipamd.core.kubernetes.node_labels import label_value
 from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.timing import durations
-from ipamd.core.vpc_ip import expiry, own_reservation, provision, release, replacement, status, vpcip, wish
+from ipamd.core.vpc_ip import (
+    expiry,
+    own_eni,
+    own_reservation,
+    provision,
+    release,
+    replacement,
+    status,
+    vpcip,
+    wish,
+)
 from ipamd.core.vpc_ip.actions import (
     CreateVpcIpClaim,
     LookAtBook,
@@ -106,7 +116,7 @@ def _keep(facts: VpcIpFacts) -> VpcIpAction:
         return follow
     if claim.binding and pod.node and claim.binding.node != pod.node:
         return release.unassign(facts, claim)
-    refused = own_reservation.give_up(facts, claim) or _replace_address(claim)
+    refused = own_reservation.give_up(facts, claim) or own_eni.forget(facts, claim) or _replace_address(claim)
     if refused:
         return refused
     again = provision.reserve_kept(facts, claim) if claim.binding is None else None

@@ -23,6 +23,8 @@ from tests.controller.world import World
 SUBNET = "subnet-demo0001"
 VPC = "vpc-demo0001"
 NEVER = {"vpc-ip-claim-delete-policy": "Never"}
+EXCLUSIVE = {"vpc_ip_claim_delete_policy": "Never", "networks": "tke-direct-eni"}
+"""The wish for an ENI of the Pod's own, as keyword arguments of `create_pod`."""
 
 
 class FixedWorld:
@@ -32,6 +34,7 @@ class FixedWorld:
         self.world = world
         self.cluster_id = cluster_id
         self.enis: dict[str, str] = {}
+        self.instances: dict[str, str] = {}
 
     @property
     def cloud(self) -> Any:
@@ -40,6 +43,7 @@ class FixedWorld:
     def add_node(self, name: str, *, subnet_id: str = SUBNET) -> None:
         """A Node on a CVM, with a label of its subnet and one ENI there; after a controller is made."""
         instance = self.world.region.create_instance()
+        self.instances[name] = instance.instance_id
         labels = {subnet_label(subnet_id): ""}
         self.world.client.create(
             NODES,
@@ -87,6 +91,27 @@ class FixedWorld:
         assert claim.address
         assert claim.binding
         self.cloud.unassign_ips(claim.binding.eni_id, [claim.address.ip], _deadline())
+        self.write(
+            name, lambda c: status.unassigned(c, VpcIpReason.UNASSIGNED, "the Pod is gone", time.time())
+        )
+
+    def attach(self, name: str, node: str = "node-1") -> str:
+        """What the agent of a node does for a Pod whose claim has an ENI of its own; return the ENI."""
+        claim = self.wait_address(name)
+        assert claim.address
+        eni_id = claim.address.eni_id
+        binding = AddressBinding(node=node, eni_id=eni_id, pod_uid=claim.pod_uid)
+        self.write(name, lambda c: status.assigning(c, binding, time.time()))
+        self.cloud.attach_eni(eni_id, self.instances[node], _deadline())
+        self.write(name, lambda c: status.assigned(c, binding, time.time()))
+        return eni_id
+
+    def detach(self, name: str, node: str = "node-1") -> None:
+        """What the agent does when the Pod is gone and the ENI is not held, or the Pod is elsewhere."""
+        claim = self.claim(name)
+        assert claim
+        assert claim.binding
+        self.cloud.detach_eni(claim.binding.eni_id, self.instances[node], _deadline())
         self.write(
             name, lambda c: status.unassigned(c, VpcIpReason.UNASSIGNED, "the Pod is gone", time.time())
         )
@@ -157,6 +182,10 @@ class FixedWorld:
     def reservations(self) -> dict[str, model.Reservation]:
         found = self.cloud.describe_reservations(tags={tags.CLUSTER_ID: self.cluster_id})
         return {one.reservation_id: one for one in found}
+
+    def own_enis(self) -> dict[str, model.Eni]:
+        found = self.cloud.find_enis({tags.CLUSTER_ID: self.cluster_id})
+        return {eni.eni_id: eni for eni in found if tags.VPC_IP_CLAIM_UID in eni.tags}
 
     def condition(self, name: str, kind: str) -> dict[str, Any]:
         claim = self.claim(name)

@@ -45,7 +45,12 @@ class ModelVpc:
         self.stale_lists = 0
         self.refuse = ""
         self.at_enis = {}
-        """ENI, description and EIP of each address that is at one."""
+        """ENI and description of each address that is at one."""
+        self.own_enis = {}
+        """ENIs that were made for one claim, attached to something or not."""
+        self.past_enis = {}
+        self.on_detach = lambda eni: None
+        self.on_delete = lambda eni: None
         self.on_release = lambda reservation: None
         self.on_unassign = lambda eni_id, ip: None
 
@@ -126,23 +131,71 @@ class ModelVpc:
 
         return self._call("DescribeUsedIpAddress", read)
 
+    def find_enis(self, tags, deadline=None):
+        def read():
+            shown = self.own_enis
+            if self.stale_lists:
+                self.stale_lists -= 1
+                shown = self.past_enis
+            return [eni for eni in shown.values() if tags.items() <= eni.tags.items()]
+
+        return self._call("DescribeNetworkInterfaces", read)
+
+    def create_eni(self, order, client_token, deadline):
+        def write():
+            if client_token in self.tokens:
+                asked, eni_id = self.tokens[client_token]
+                assert asked == order, "the same token for another order"
+                if eni_id in self.own_enis:
+                    return self.own_enis[eni_id]
+            if self.refuse:
+                raise self._refusal("CreateNetworkInterface")
+            taken = self.at_enis.keys() | {r.ip for r in self.reservations.values()}
+            if order.ip in taken:
+                raise _error("CreateNetworkInterface", CloudErrorKind.ADDRESS_IN_USE, "in use")
+            ip = order.ip or next((ip for ip in USABLE if ip not in taken), "")
+            if not ip:
+                raise _error("CreateNetworkInterface", CloudErrorKind.SUBNET_FULL, "full")
+            eni_id = f"eni-own-{next(self.ids)}"
+            address = EniAddress(ip=ip, primary=True, state=IpState.AVAILABLE)
+            self.own_enis[eni_id] = _eni(eni_id, (address,), tags=dict(order.tags))
+            self.at_enis[ip] = eni_id, ""
+            self.tokens[client_token] = order, eni_id
+            return self.own_enis[eni_id]
+
+        return self._call("CreateNetworkInterface", write)
+
+    def detach_eni(self, eni_id, instance_id, deadline):
+        def write():
+            eni = self.own_enis.get(eni_id)
+            if eni is not None and eni.instance_id == instance_id:
+                self.on_detach(eni)
+                self.own_enis[eni_id] = replace(eni, instance_id="")
+
+        self._call("DetachNetworkInterface", write)
+
+    def delete_eni(self, eni_id, deadline):
+        def write():
+            eni = self.own_enis.get(eni_id)
+            if eni is None:
+                return
+            if eni.instance_id:
+                raise _error("DeleteNetworkInterface", CloudErrorKind.WRONG_STATE, "attached")
+            self.on_delete(eni)
+            self.remove_eni(eni_id)
+
+        self._call("DeleteNetworkInterface", write)
+
     def describe_eni(self, eni_id, deadline=None):
         def read():
+            if eni_id.startswith("eni-own-"):
+                return self.own_enis.get(eni_id)
             found = [
                 EniAddress(ip=ip, primary=False, state=IpState.AVAILABLE, description=description)
                 for ip, (eni, description) in self.at_enis.items()
                 if eni == eni_id
             ]
-            return Eni(
-                eni_id=eni_id,
-                mac="",
-                vpc_id="vpc-1",
-                subnet_id=SUBNET,
-                primary=False,
-                state=EniState.AVAILABLE,
-                instance_id="ins-1",
-                addresses=tuple(found),
-            )
+            return _eni(eni_id, tuple(found), instance_id="ins-1")
 
         return self._call("DescribeNetworkInterfaces", read)
 
@@ -171,9 +224,18 @@ class ModelVpc:
         self.at_enis[ip] = eni_id, description
         return True
 
+    def remove_eni(self, eni_id):
+        """An ENI goes, and its address is free."""
+        del self.at_enis[self.own_enis.pop(eni_id).primary_ip]
+
+    def change_eni(self, eni_id, **changes):
+        """An agent attaches or detaches an ENI; somebody binds an EIP to it, or unbinds it."""
+        self.own_enis[eni_id] = replace(self.own_enis[eni_id], **changes)
+
     def settle(self):
         """Let lists show what there is."""
         self.past = dict(self.reservations)
+        self.past_enis = dict(self.own_enis)
 
     def _shown(self, one):
         if one.ip not in self.at_enis:
@@ -205,6 +267,20 @@ class _Copies:
 
     def get(self, namespace, name):
         return self._api.cached.get((self._kind, name))
+
+
+def _eni(eni_id, addresses, *, instance_id="", tags=None):
+    return Eni(
+        eni_id=eni_id,
+        mac="",
+        vpc_id="vpc-1",
+        subnet_id=SUBNET,
+        primary=False,
+        state=EniState.AVAILABLE,
+        instance_id=instance_id,
+        addresses=addresses,
+        tags=tags or {},
+    )
 
 
 def _error(action, kind, message):

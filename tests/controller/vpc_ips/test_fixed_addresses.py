@@ -114,7 +114,7 @@ def test_an_address_outside_of_all_subnets_is_refused(fixed):
     [
         ({"vpc_ip_claim_delete_policy": "never"}, "allowed are Never and Immediate"),
         ({"nominated_vpc_ip": "10.0.1"}, "allowed is one IPv4 address"),
-        ({"nominated_vpc_ip": "10.0.1.9", "networks": "tke-direct-eni"}, "tke-direct-eni, an ENI of its own"),
+        ({"nominated_vpc_ip": "10.0.1.9", "networks": "tke-bridge"}, "on a network that is not ours"),
     ],
 )
 def test_a_wish_that_cannot_be_read_is_told_on_the_pod(fixed, annotations, said):

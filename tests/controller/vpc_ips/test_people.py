@@ -78,9 +78,9 @@ def test_the_next_pod_with_an_eni_of_its_own_is_told_and_the_address_is_kept_for
     fixed.unassign("web-0")
 
     fixed.world.create_pod("web-0", {**NEVER, "networks": "tke-direct-eni"}, node="node-1")
-    (event,) = fixed.world.wait(lambda: fixed.world.events("InvalidSpec"))
+    (event,) = fixed.world.wait(lambda: fixed.world.events("NetworkDiffers"))
 
-    assert "an ENI of its own" in event["message"]
+    assert "asks for tke-direct-eni" in event["message"]
     assert fixed.claim("web-0").pod_uid == before["metadata"]["uid"]
     fixed.world.remove_pod("web-0")
     fixed.create_pod("web-0")

@@ -6,6 +6,7 @@ real ones promise to. After each step the invariants hold, and at the end everyt
 
 import contextlib
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from ipamd.controller.claims.live_reader import LiveReader
 from ipamd.controller.claims.ports import Ports
 from ipamd.controller.claims.writer import ClaimWriter
 from ipamd.controller.events import ClaimEvents
+from ipamd.controller.vpc_ips.eni_sweep import OwnEniSweep
 from ipamd.controller.vpc_ips.enis import ClaimEnis
 from ipamd.controller.vpc_ips.executor import VpcIpExecutor
 from ipamd.controller.vpc_ips.live_reader import VpcIpLiveReader
@@ -28,16 +30,17 @@ from ipamd.controller.vpc_ips.sweep import VpcIpSweep
 from ipamd.controller.vpc_ips.teller import VpcIpTeller
 from ipamd.controller.vpc_ips.writer import VpcIpWriter
 from ipamd.core import tags
+from ipamd.core.annotations import networks
 from ipamd.core.annotations.vpc_ip import wants_fixed_ip
 from ipamd.core.claim.cluster_rules import ClusterRules
 from ipamd.core.claim.eipclaim import condition
 from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.eip.orphans import SweepMode, SweepTerms
 from ipamd.core.kubernetes import pods
-from ipamd.core.kubernetes.annotation_names import NOMINATED_VPC_IP, VPC_IP_DELETE_POLICY
+from ipamd.core.kubernetes.annotation_names import NETWORKS, NOMINATED_VPC_IP, VPC_IP_DELETE_POLICY
 from ipamd.core.kubernetes.node_labels import subnet_label
 from ipamd.core.timing.deadline import Deadline
-from ipamd.core.vpc_ip import status, vpcip, vpcipclaim
+from ipamd.core.vpc_ip import own_eni, status, vpcip, vpcipclaim
 from ipamd.core.vpc_ip.reason import VpcIpReason
 from ipamd.core.vpc_ip.vpcipclaim import ASSIGNED, AddressBinding
 from ipamd.kube.errors import KubeError
@@ -48,7 +51,9 @@ from tests.controller.vpc_ips.model import FOREIGN, SUBNET, USABLE, ModelBook, M
 FATES = ("ok", "ok", "lost", "answer lost", "crash before", "crash after")
 """What happens to one of the calls of a round; all others come through."""
 NODE_NAMES = ("node-a", "node-b")
-POD_NAMES = ("web-0", "web-1", "web-2")
+OWN = "web-2"
+"""The Pod that has an ENI of its own most of the time."""
+POD_NAMES = ("web-0", "web-1", OWN)
 REFUSALS = ("", "", "", "not offered", "denied")
 AGE = 1800.0
 
@@ -71,11 +76,16 @@ class FixedLives:
         self.vpc = ModelVpc(self.wire)
         self.vpc.on_unassign = self.nobody_is_robbed
         self.vpc.on_release = self.only_what_is_unused_is_released
+        self.vpc.on_detach = lambda eni: self.nobody_is_robbed(
+            eni.instance_id.replace("ins-", "eni-"), eni.primary_ip
+        )
+        self.vpc.on_delete = self.only_what_is_unused_is_deleted
         self.had: dict[str, str] = {}
         for name in NODE_NAMES:
             self.put_node(name)
         self.api.refresh()
         self.sweeps: list[VpcIpSweep] = []
+        self.eni_sweeps: list[OwnEniSweep] = []
         self.replicas = [self.new_replica(), self.new_replica()]
 
     def new_replica(self):
@@ -114,6 +124,7 @@ class FixedLives:
         terms = SweepTerms(mode=SweepMode.RELEASE, age=AGE)
         self.sweeps.append(VpcIpSweep(terms, sight, reservations, writer, ports=ports, wake=lambda _: None))
         enis = ClaimEnis(CLUSTER, vpc, writer, teller=teller, ports=ports)
+        self.eni_sweeps.append(OwnEniSweep(terms, sight, enis, writer, ports=ports, wake=lambda _: None))
         executor = VpcIpExecutor(writer, vpc, reservations, enis, teller=teller, ports=ports)
         return VpcIpReconciler(sight, executor, writer, teller)
 
@@ -161,6 +172,8 @@ class FixedLives:
     def a_pass_is_made(self):
         with contextlib.suppress(KubeError, CloudError):
             self.sweeps[-1].make_pass()
+        with contextlib.suppress(KubeError, CloudError):
+            self.eni_sweeps[-1].make_pass()
 
     def time_passes(self, seconds=None):
         self.vpc.settle()
@@ -198,6 +211,8 @@ class FixedLives:
         wish = {VPC_IP_DELETE_POLICY: "Never"}
         if self.random.random() < 0.3:
             wish = {NOMINATED_VPC_IP: self.random.choice(USABLE[:4])}
+        if self.random.random() < (0.8 if name == OWN else 0.1):
+            wish[NETWORKS] = "tke-direct-eni"
         node = self.random.choice(("", *NODE_NAMES, *NODE_NAMES))
         self.api.put_pod(node, never=False, name=name, wish=wish)
 
@@ -230,6 +245,17 @@ class FixedLives:
         unused = [i for i, one in self.vpc.reservations.items() if one.ip not in self.vpc.at_enis]
         if unused:
             del self.vpc.reservations[self.random.choice(unused)]
+
+    def a_person_deletes_an_eni(self):
+        unused = [eni for eni in self.vpc.own_enis.values() if own_eni.may_delete(eni)]
+        if unused:
+            self.vpc.remove_eni(self.random.choice(unused).eni_id)
+
+    def somebody_binds_an_eip_or_unbinds_it(self):
+        for eni in list(self.vpc.own_enis.values())[:1]:
+            address = eni.addresses[0]
+            other = replace(address, eip_id="" if address.eip_id else "eip-1")
+            self.vpc.change_eni(eni.eni_id, addresses=(other,))
 
     def a_node_goes(self):
         name = self.random.choice(NODE_NAMES)
@@ -273,7 +299,14 @@ class FixedLives:
             refused = said.get("reason") == VpcIpReason.ADDRESS_IN_USE.value
             if refused and claim.assigned_ip != claim.address.ip:
                 continue
-            binding = AddressBinding(node=pod.node, eni_id=f"eni-{pod.node}", pod_uid=pod.ref.uid)
+            if said.get("reason") == VpcIpReason.ENI_LOST.value and claim.address.eni_id:
+                continue  # until the controller has looked
+            if claim.exclusive and not claim.address.eni_id:
+                continue
+            if networks.is_exclusive(pod) is not claim.exclusive:
+                continue
+            eni_id = claim.address.eni_id or f"eni-{pod.node}"
+            binding = AddressBinding(node=pod.node, eni_id=eni_id, pod_uid=pod.ref.uid)
             self.write(claim, status.assigning(claim, binding, self.now))
 
     def an_agent_assigns(self):
@@ -282,7 +315,9 @@ class FixedLives:
                 continue
             if claim.node != claim.binding.node or not self.wanted(claim):
                 continue
-            if self.vpc.assign(claim.binding.eni_id, claim.address.ip, claim.uid):
+            if claim.exclusive:
+                self.attach(claim)
+            elif self.vpc.assign(claim.binding.eni_id, claim.address.ip, claim.uid):
                 self.had.setdefault(claim.uid, claim.address.ip)
                 self.write(claim, status.assigned(claim, claim.binding, self.now))
             else:
@@ -295,11 +330,27 @@ class FixedLives:
             if claim.node != claim.binding.node:
                 continue  # its watch does not show the claims of other nodes
             ip = claim.address.ip if claim.address else ""
-            if self.vpc.at_enis.get(ip, ("",))[0] == claim.binding.eni_id:
+            own = self.vpc.own_enis.get(claim.binding.eni_id)
+            if own and own.instance_id == f"ins-{claim.binding.node}":
+                self.vpc.change_eni(own.eni_id, instance_id="")
+                if self.random.random() < 0.5:
+                    continue
+            elif not own and self.vpc.at_enis.get(ip, ("",))[0] == claim.binding.eni_id:
                 del self.vpc.at_enis[ip]
                 if self.random.random() < 0.5:
                     continue  # the binding is taken out at the next look
             self.write(claim, status.unassigned(claim, VpcIpReason.UNASSIGNED, "done", self.now))
+
+    def attach(self, claim):
+        eni, instance_id = self.vpc.own_enis.get(claim.binding.eni_id), f"ins-{claim.binding.node}"
+        if eni is None:
+            self.write(claim, status.unassigned(claim, VpcIpReason.ENI_LOST, "it is gone", self.now))
+            return
+        if eni.instance_id not in ("", instance_id):
+            return
+        self.vpc.change_eni(eni.eni_id, instance_id=instance_id)
+        self.had.setdefault(claim.uid, claim.address.ip)
+        self.write(claim, status.assigned(claim, claim.binding, self.now))
 
     def wanted(self, claim):
         """Whether the Pod that the address was assigned for has it by right."""
@@ -350,6 +401,26 @@ class FixedLives:
         if claim and not claim.deleting and claim.address:
             assert claim.address.ip != reservation.ip
 
+    def only_what_is_unused_is_deleted(self, eni):
+        """The ENI of a claim goes with it, or as a spare one; never attached, and never with an EIP."""
+        assert own_eni.may_delete(eni)
+        uid = eni.tags[tags.VPC_IP_CLAIM_UID]
+        claim = next((one for one in self.claims() if one.uid == uid), None)
+        if claim and not claim.deleting:
+            assert not claim.address or claim.address.eni_id != eni.eni_id
+
+    def no_claim_has_two_enis(self):
+        owners = [eni.tags[tags.VPC_IP_CLAIM_UID] for eni in self.vpc.own_enis.values()]
+        assert len(owners) == len(set(owners)), self.vpc.own_enis
+
+    def no_claim_changes_its_network(self):
+        for claim in self.claims():
+            assert claim.request is not None
+            assert claim.exclusive is claim.request.exclusive
+            if claim.address:
+                assert not (claim.exclusive and claim.address.reservation_id)
+                assert claim.exclusive or not claim.address.eni_id
+
     def no_address_is_two_claims(self):
         kept = [claim.address.ip for claim in self.claims() if claim.address and self.counts(claim)]
         assert len(kept) == len(set(kept)), kept
@@ -367,6 +438,7 @@ class FixedLives:
         uids = {claim.uid for claim in self.claims()}
         assert {one.tags[tags.VPC_IP_CLAIM_UID] for one in self.vpc.reservations.values()} <= uids
         assert {line.claim_uid for line in self.lines()} <= uids
+        assert {eni.tags[tags.VPC_IP_CLAIM_UID] for eni in self.vpc.own_enis.values()} <= uids
         at_enis = {tags.described_claim(text) for _, text in self.vpc.at_enis.values()} - {""}
         assert at_enis <= uids
 
@@ -397,6 +469,7 @@ class FixedLives:
             self.api.refresh()
             for name in POD_NAMES:
                 self.round(name)
+            self.nobody_binds_by_hand()
             self.the_agents_unassign()
             self.an_agent_begins_to_assign()
             self.an_agent_assigns()
@@ -412,9 +485,16 @@ class FixedLives:
         lines = {(line.claim_uid, line.ip) for line in self.lines() if line.claim_uid not in begun}
         assert lines <= recorded
 
+    def nobody_binds_by_hand(self):
+        for eni in list(self.vpc.own_enis.values()):
+            self.vpc.change_eni(eni.eni_id, addresses=(replace(eni.addresses[0], eip_id=""),))
+
     def is_at_rest(self, name):
         claim, pod = self.claim(name), self.pod(name)
-        if pod and not pod.finished and wants_fixed_ip(pod) and self.api.is_served(pod.node):
+        wants = pod and not pod.finished and wants_fixed_ip(pod)
+        if claim and wants and claim.exclusive is not networks.is_exclusive(pod):
+            return  # its owner has been told, and nothing changes
+        if wants and self.api.is_served(pod.node):
             assert claim, name
             assert claim.pod_uid == pod.ref.uid
             if claim.address is None:  # a nominated one that somebody else has
@@ -422,6 +502,8 @@ class FixedLives:
                 assert claim.request.nominated_ip
                 taken = self.vpc.at_enis.keys() | {line.ip for line in self.lines()}
                 assert claim.request.nominated_ip in taken
+            elif claim.exclusive and not claim.address.eni_id:  # somebody took the address of the lost ENI
+                assert claim.address.ip in self.vpc.at_enis
             elif not claim.binding:
                 assert self.vpc.at_enis[claim.address.ip][0] == FOREIGN
         elif claim:
@@ -446,6 +528,8 @@ WEIGHTS = {
     FixedLives.a_person_deletes_a_claim: 1,
     FixedLives.a_person_deletes_a_line: 1,
     FixedLives.a_person_deletes_a_reservation: 1,
+    FixedLives.a_person_deletes_an_eni: 1,
+    FixedLives.somebody_binds_an_eip_or_unbinds_it: 1,
     FixedLives.a_node_goes: 1,
     FixedLives.a_node_comes: 2,
     FixedLives.a_node_is_cut_off: 1,
@@ -456,6 +540,8 @@ WEIGHTS = {
 INVARIANTS = (
     FixedLives.no_address_is_two_claims,
     FixedLives.no_claim_has_two_reservations,
+    FixedLives.no_claim_has_two_enis,
+    FixedLives.no_claim_changes_its_network,
     FixedLives.nothing_is_without_its_claim,
     FixedLives.an_address_is_in_the_book_before_it_is_a_claims,
     FixedLives.what_a_pod_has_had_stays,

@@ -95,6 +95,13 @@ def test_an_eni_of_its_own_has_no_fixed_address():
     assert f"name {ROUTE_ENI}" in message
 
 
+def test_an_eni_of_its_own_is_asked_for_where_such_are_known():
+    pod = pod_view({VPC_IP_DELETE_POLICY: "Never", NETWORKS: DIRECT_ENI})
+
+    assert request_of(pod, own_enis=True).exclusive
+    assert not request_of(pod_view({VPC_IP_DELETE_POLICY: "Never"}), own_enis=True).exclusive
+
+
 def test_a_pod_of_another_network_is_refused():
     assert "not ours" in refusal({VPC_IP_DELETE_POLICY: "Never", NETWORKS: "tke-bridge"})
     assert "not ours" in refusal({VPC_IP_DELETE_POLICY: "Never"}, "tke-bridge")

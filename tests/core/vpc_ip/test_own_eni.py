@@ -8,9 +8,10 @@ from ipamd.core.claim.actions import ClearBinding, DeleteClaim, DropFinalizer, I
 from ipamd.core.claim.eipclaim import ClaimPod
 from ipamd.core.claim.facts import LivePod, NodeState
 from ipamd.core.claim.release import SETTLE
-from ipamd.core.kubernetes.annotation_names import VPC_IP_DELETE_POLICY
+from ipamd.core.kubernetes.annotation_names import NETWORKS, VPC_IP_DELETE_POLICY
 from ipamd.core.model import EniState, Subnet
 from ipamd.core.vpc_ip import actions as do
+from ipamd.core.vpc_ip import own_eni as own_eni_rules
 from ipamd.core.vpc_ip import provision, status, vpcip
 from ipamd.core.vpc_ip.facts import AddressHolder, AddressRefusal, VpcIpFacts
 from ipamd.core.vpc_ip.reason import VpcIpReason
@@ -33,6 +34,7 @@ NAMED = replace(EXCLUSIVE, nominated_ip="10.0.3.7")
 BEGUN = AddressOrder(attempt=2, subnet_id="subnet-aaaaaaaa", started=NOW - 5.0)
 SERVED = ClaimPod(uid="u1", node="node-a")
 BOUND = AddressBinding(node="node-a", eni_id="eni-own", pod_uid="u1")
+POD = pod_view({VPC_IP_DELETE_POLICY: "Never", NETWORKS: "tke-direct-eni"}, nodeName="node-a")
 TAKEN = frozenset({"10.0.3.7"})
 
 
@@ -354,3 +356,41 @@ def test_a_claim_that_keeps_nothing_yet_is_made_anew_for_a_pod_of_the_other_netw
     facts = VpcIpFacts(now=NOW, claim=fixed_claim(EXCLUSIVE), pod=pod, live_pod=LivePod(pod))
 
     assert isinstance(decide(facts), DeleteClaim)
+
+
+# -- an ENI that the agent did not find
+
+MISSED = {"type": "Assigned", "status": "False", "reason": "ENILost", "message": "no such ENI"}
+
+
+def missed(**known):
+    claim = claim_of(address=OWN_ENI, conditions=(MISSED,), **known.pop("changes", {}))
+    return own_eni_rules.forget(VpcIpFacts(now=NOW, claim=claim, pod=None, **known), claim)
+
+
+def test_an_eni_that_the_agent_missed_is_forgotten_after_two_looks():
+    assert missed() == do.LookAtEnis()
+    assert missed(enis=()) == do.LookAtUse(ip="10.0.3.7", subnet_id="subnet-aaaaaaaa")
+    what = missed(enis=(), use=NOBODY)
+    assert isinstance(what, do.ForgetEni)
+    assert "eni-own was deleted" in what.message
+
+
+def test_an_eni_that_is_there_or_that_nobody_missed_is_not_forgotten():
+    assert missed(enis=(own_eni(),)) is None
+    assert missed(enis=(), use=AddressHolder(place="ENI eni-own", eni_id="eni-own")) is None
+    assert missed(changes={"binding": BOUND}) is None
+    for conditions in ((), ({**MISSED, "status": "True"},), ({**MISSED, "reason": "AssignFailed"},)):
+        claim = claim_of(address=OWN_ENI, conditions=conditions)
+        assert own_eni_rules.forget(VpcIpFacts(now=NOW, claim=claim, pod=None), claim) is None
+    lost = claim_of(address=LOST, conditions=(MISSED,))
+    assert own_eni_rules.forget(VpcIpFacts(now=NOW, claim=lost, pod=None), lost) is None
+
+
+def test_a_forgotten_eni_is_made_anew_in_the_same_round():
+    claim = claim_of(address=OWN_ENI, conditions=(MISSED,))
+    seen = VpcIpFacts(now=NOW, claim=claim, pod=POD, enis=(), use=NOBODY)
+
+    assert isinstance(decide(seen), do.ForgetEni)
+    forgotten = replace(seen, claim=replace(claim, address=LOST), reserve_again=True)
+    assert isinstance(decide(forgotten), do.MakeOwnEni)
