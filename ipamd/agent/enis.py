@@ -21,7 +21,7 @@ from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.cloud.eni_creation import NODE_TAG
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.core import model
-from ipamd.core.errors import IpamError
+from ipamd.core.errors import IpamError, TryAgainError
 from ipamd.core.ledger import cloud_listing, eip_records, ledger
 from ipamd.core.ledger.states import Address, Assigned, Held, Occupied
 from ipamd.core.timing.deadline import Deadline
@@ -190,10 +190,18 @@ class NodeEnis:
                     primary_groups=next((eni.security_groups for eni in listed if eni.primary), ()),
                 )
             extended = sum(eni.extended for eni in others)
-            exclusive = self.exclusive.take_in(whole, self._gateways, extended, asked)
+            # By now, not as asked: an ENI that is being attached has come into the ledger meanwhile.
+            current = self._shared_ledger.current
+            exclusive = self.exclusive.take_in(whole, self._gateways, extended, current)
             visible = tuple(_visible(eni, enis[eni.eni_id]) for eni in ours)
             loose = self._loose(cloud_listing.doubtful(asked, (*visible, *exclusive)), deadline)
-            listing = cloud_listing.CloudListing(enis=visible, exclusive=exclusive, as_of=as_of, loose=loose)
+            listing = cloud_listing.CloudListing(
+                enis=visible,
+                exclusive=exclusive,
+                claims={eni.eni_id: self.exclusive.claim_of(eni) for eni in exclusive},
+                as_of=as_of,
+                loose=loose,
+            )
             self._shared_ledger.note(
                 lambda shared_ledger: cloud_listing.observe(
                     shared_ledger, listing, self._shared_ledger.now(), wired
@@ -266,6 +274,13 @@ class NodeEnis:
             unusable=len([a for a in unusable if a.ip not in held]),
             link=known.link if known else None,
         )
+
+    def gateway_for(self, eni: model.Eni, deadline: Deadline) -> str:
+        """Return the gateway of an ENI's subnet. Raises: CloudError; TryAgainError when there is none."""
+        self._learn_gateways([eni], deadline)
+        if eni.subnet_id not in self._gateways:
+            raise TryAgainError(f"subnet {eni.subnet_id} of {eni.eni_id} is not listed")
+        return self._gateways[eni.subnet_id]
 
     def _learn_gateways(self, enis: list[model.Eni], deadline: Deadline) -> None:
         unknown = {eni.subnet_id for eni in enis} - set(self._gateways)

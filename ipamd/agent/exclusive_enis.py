@@ -1,14 +1,17 @@
 """The ENIs of this node that Pods have as a whole, one each: as the cloud lists them.
 
-Ours are those with our tag for this very instance. What was last known is kept in the store before the ledger
-hears of an address: which addresses are such ENIs is told by it. A link is found by its MAC, wherever it is.
+Ours are those with our tag for this very instance, which any Pod may have, and those with the tag of a
+VpcIPClaim, which are that claim's and move with its Pod (ADR 48). What was last known is kept in the store
+before the ledger hears of an address: which addresses are such ENIs is told by it. A link is found by its
+MAC, wherever it is.
 Thread safety: any thread may call any method; `enis` is replaced as a whole.
 """
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from ipamd.core import model, tags
@@ -18,7 +21,7 @@ from ipamd.core.ledger.states import Address, Assigned, Unassigning
 from ipamd.net.dataplane import DataPlane
 from ipamd.net.model import EniLink
 from ipamd.runtime.metric import Metric, gauges
-from ipamd.store.database import EXCLUSIVE_ENIS, Database
+from ipamd.store.database import EXCLUSIVE_ENIS, FIXED_ENIS, Database
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +44,8 @@ class ExclusiveEni:
     """Whether the cloud lists it at this instance in whatever state: it takes a place there."""
     security_groups: tuple[str, ...] = ()
     """As listed last; empty for one that is not listed."""
+    claim: str = ""
+    """UID of the VpcIPClaim that it belongs to; empty for one that any Pod may have."""
 
     @property
     def condition(self) -> str:
@@ -51,17 +56,23 @@ class ExclusiveEni:
 class ExclusiveEnis:
     """Invariant: an ENI whose address the ledger has is in the store as long."""
 
-    def __init__(self, *, instance_id: str, dataplane: DataPlane, database: Database) -> None:
-        """Take the instance, who moves links, and where ENIs are remembered."""
+    def __init__(
+        self, *, instance_id: str, cluster_id: str, dataplane: DataPlane, database: Database
+    ) -> None:
+        """Take the instance, the cluster as in tags, who moves links, and where ENIs are remembered."""
         self._instance_id = instance_id
+        self._cluster_id = cluster_id
         self._dataplane = dataplane
         self._database = database
         self._changing = threading.Lock()
         self._by_node: Callable[[], Iterable[str]] = tuple
-        self._deleted: tuple[str, ...] = ()
+        self._gone: tuple[str, ...] = ()
+        self._expected: frozenset[str] = frozenset()
         self.foreign = 0
         """How many extended ENIs of the instance are not ours."""
-        remembered = [_recalled(entry) for entry in database.fact(EXCLUSIVE_ENIS) or ()]
+        remembered = [
+            _recalled(entry) for name in (EXCLUSIVE_ENIS, FIXED_ENIS) for entry in database.fact(name) or ()
+        ]
         self.enis: Mapping[str, ExclusiveEni] = MappingProxyType({eni.eni_id: eni for eni in remembered})
         """By id, as last known."""
 
@@ -76,16 +87,72 @@ class ExclusiveEnis:
 
     def is_ours(self, eni: model.Eni) -> bool:
         """Whether a listed ENI is one of them."""
-        return not eni.primary and eni.tags.get(tags.EXCLUSIVE_NODE) == self._instance_id
+        if eni.primary:
+            return False
+        return eni.tags.get(tags.EXCLUSIVE_NODE) == self._instance_id or bool(self.claim_of(eni))
 
-    def deleted(self, eni_id: str) -> None:
-        """Note that we have deleted an ENI: a listing that lags behind may show it once more."""
-        self._deleted = (*self._deleted[-_REMEMBERED:], eni_id)
+    def claim_of(self, eni: model.Eni) -> str:
+        """Return the UID of the VpcIPClaim of this cluster that a listed ENI belongs to; empty for none."""
+        if eni.tags.get(tags.CLUSTER_ID, "") == self._cluster_id and tags.VPC_IP_CLAIM_UID in eni.tags:
+            return eni.tags[tags.VPC_IP_CLAIM_UID]
+        # One that came as such stays it whatever people do to its tags.
+        known = self.enis.get(eni.eni_id)
+        return known.claim if known is not None else ""
+
+    def gone(self, eni_id: str) -> None:
+        """Note that we have deleted an ENI, or detached it: a listing that lags behind may show it here."""
+        self._gone = (*self._gone[-_REMEMBERED:], eni_id)
+
+    def forget(self, eni_id: str) -> None:
+        """Know an ENI no more that is gone, once the ledger has forgotten its address. Raises: StoreError."""
+        with self._changing:
+            known = {i: eni for i, eni in self.enis.items() if i != eni_id}
+            self._remember(known.values())
+            self.enis = MappingProxyType(known)
 
     def existing(self, listed: Iterable[model.Eni]) -> list[model.Eni]:
-        """Return a listing without the ENIs that were deleted since."""
-        deleted = set(self._deleted)
-        return [eni for eni in listed if eni.eni_id not in deleted]
+        """Return a listing without the ENIs that are gone since."""
+        gone = set(self._gone)
+        return [eni for eni in listed if eni.eni_id not in gone]
+
+    @contextlib.contextmanager
+    def expecting(self, eni: model.Eni, gateway: str) -> Iterator[None]:
+        """Know an ENI of a claim while it is being attached, whatever listings say.
+
+        Raises: StoreError, then nothing of it may come into the ledger.
+        """
+        coming = ExclusiveEni(
+            eni_id=eni.eni_id,
+            mac=eni.mac,
+            subnet_id=eni.subnet_id,
+            gateway=gateway,
+            is_listed=False,
+            claim=self.claim_of(eni),
+        )
+        with self._changing:
+            before = self.enis.get(coming.eni_id, coming)
+            known = {**self.enis, coming.eni_id: replace(before, is_attached=True)}
+            self._remember(known.values())
+            self.enis = MappingProxyType(known)
+            self._gone = tuple(one for one in self._gone if one != eni.eni_id)
+            self._expected |= {eni.eni_id}
+        try:
+            yield
+        finally:
+            with self._changing:
+                self._expected -= {eni.eni_id}
+
+    def arrived(self, eni: model.Eni) -> None:
+        """Take in that an ENI which was expected is attached: its link is here, and out of the way.
+
+        Raises: KernelError, TryAgainError.
+        """
+        self._dataplane.await_link(eni.mac)
+        self._dataplane.put_away_eni(eni.mac)
+        with self._changing:
+            known = self.enis[eni.eni_id]
+            here = replace(known, is_listed=True, is_attached=True, security_groups=eni.security_groups)
+            self.enis = MappingProxyType({**self.enis, eni.eni_id: here})
 
     def new(self, listed: Iterable[model.Eni]) -> list[model.Eni]:
         """Return those that were not known before."""
@@ -109,6 +176,7 @@ class ExclusiveEnis:
                     gateway=gateways.get(eni.subnet_id, ""),
                     is_listed=eni.state is model.EniState.AVAILABLE,
                     security_groups=eni.security_groups,
+                    claim=self.claim_of(eni),
                 )
                 for eni in listed
             }
@@ -118,6 +186,7 @@ class ExclusiveEnis:
                 for eni_id, eni in self.enis.items()
                 if eni_id not in found and eni_id in recorded
             }
+            kept |= {i: eni for i, eni in self.enis.items() if i in self._expected and i not in found}
             known = {**kept, **found}
             if known.keys() != self.enis.keys() or known != dict(self.enis):
                 self._remember(known.values())
@@ -165,28 +234,29 @@ class ExclusiveEnis:
                 log.warning("the link of the new ENI %s stays as it is: %s", eni.eni_id, e)
 
     def _remember(self, enis: Iterable[ExclusiveEni]) -> None:
-        content = [
-            {"eni_id": eni.eni_id, "mac": eni.mac, "subnet_id": eni.subnet_id, "gateway": eni.gateway}
-            for eni in enis
-        ]
-        if self._database.fact(EXCLUSIVE_ENIS) != content:
-            self._database.put_fact(EXCLUSIVE_ENIS, content)
+        enis = list(enis)
+        pooled = [_entry(eni) for eni in enis if not eni.claim]
+        fixed = [{**_entry(eni), "claim": eni.claim} for eni in enis if eni.claim]
+        for name, content in ((EXCLUSIVE_ENIS, pooled), (FIXED_ENIS, fixed)):
+            if (self._database.fact(name) or []) != content:
+                self._database.put_fact(name, content)
+
+
+def _entry(eni: ExclusiveEni) -> dict[str, str]:
+    return {"eni_id": eni.eni_id, "mac": eni.mac, "subnet_id": eni.subnet_id, "gateway": eni.gateway}
 
 
 def _unlisted(eni: ExclusiveEni, *, is_leaving: bool) -> ExclusiveEni:
     if eni.is_listed and not is_leaving:
         log.error("ENI %s: the cloud does not list it at this node any more", eni.eni_id)
-    return ExclusiveEni(
-        eni_id=eni.eni_id,
-        mac=eni.mac,
-        subnet_id=eni.subnet_id,
-        gateway=eni.gateway,
-        is_listed=False,
-        is_attached=False,
-    )
+    return replace(eni, is_listed=False, is_attached=False, security_groups=())
 
 
 def _recalled(entry: Mapping[str, str]) -> ExclusiveEni:
     return ExclusiveEni(
-        eni_id=entry["eni_id"], mac=entry["mac"], subnet_id=entry["subnet_id"], gateway=entry["gateway"]
+        eni_id=entry["eni_id"],
+        mac=entry["mac"],
+        subnet_id=entry["subnet_id"],
+        gateway=entry["gateway"],
+        claim=entry.get("claim", ""),
     )

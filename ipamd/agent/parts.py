@@ -88,7 +88,10 @@ def build(
     repair_log = RepairLog(clock=time.monotonic)
     dataplane = _dataplane(settings, facts, opened, repair_log)
     exclusive = ExclusiveEnis(
-        instance_id=facts.current.instance.instance_id, dataplane=dataplane, database=database
+        instance_id=facts.current.instance.instance_id,
+        cluster_id=settings.cluster_id,
+        dataplane=dataplane,
+        database=database,
     )
     pods = pods_room.build(
         settings, client=client, shared_ledger=shared_ledger, dataplane=dataplane, exclusive=exclusive
@@ -134,6 +137,8 @@ def build(
         pods=pods,
         enis=enis,
         pool=pool,
+        places=exclusive_pool,
+        eip_claims=eips.claims,
         told=eips.publisher,
     )
     sandboxes = cni_room.build(

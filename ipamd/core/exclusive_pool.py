@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.ledger.ledger import Ledger
-from ipamd.core.ledger.states import Held, Warm
+from ipamd.core.ledger.states import Held, Unassigning, Warm
 from ipamd.core.pool import GRACE, ShortenHolds, coming_free
 from ipamd.core.timing.boottime import LONG_AGO, Boottime, after
 
@@ -42,12 +42,15 @@ class ExclusiveFacts:
     """All that a plan depends on."""
 
     ledger: Ledger
-    """The part that is about exclusive ENIs."""
+    """The part that is about exclusive ENIs which any Pod may have."""
     enis: int
-    """Exclusive ENIs that take a place of the instance, usable or not; none that somebody has detached."""
+    """Exclusive ENIs that take a place of the instance, usable or not, those of claims among them; none that
+    somebody has detached."""
     limit: int
     """How many it may have."""
     targets: EniTargets
+    coming: int = 0
+    """ENIs of VpcIPClaims that are to be attached besides: the pool makes room for them."""
     waiting: int = 0
     """ADDs that wait for an ENI right now."""
     creating: bool = False
@@ -75,6 +78,8 @@ Action = CreateExclusiveEni | RemoveEni | ShortenHolds
 
 def plan(facts: ExclusiveFacts, now: Boottime) -> list[Action]:
     """Return what to do now; empty when content."""
+    if in_the_way(facts):
+        return _make_way(facts, now)
     if wanted(facts) > facts.creating and not excess(facts):
         return _grow(facts, now)
     return _shrink(facts, now)
@@ -87,12 +92,19 @@ def wanted(facts: ExclusiveFacts) -> int:
 
 def room(facts: ExclusiveFacts) -> int:
     """Return how many more the instance can take."""
-    return max(0, facts.limit - facts.enis)
+    return max(0, facts.limit - facts.enis - facts.coming)
 
 
 def excess(facts: ExclusiveFacts) -> int:
     """Return how many free ENIs there are over the limit, which may have been lowered."""
-    return max(0, min(len(facts.ledger.available_enis) - facts.waiting, facts.enis - facts.limit))
+    over = facts.enis + facts.coming - facts.limit
+    return max(0, min(len(facts.ledger.available_enis) - facts.waiting, over))
+
+
+def in_the_way(facts: ExclusiveFacts) -> int:
+    """Return how many ENIs have to leave so that those of claims find a place; some may be leaving."""
+    lacking = min(facts.coming, facts.enis + facts.coming - facts.limit)
+    return max(0, lacking - len(facts.ledger.in_state(Unassigning)))
 
 
 def _grow(facts: ExclusiveFacts, now: Boottime) -> list[Action]:
@@ -101,6 +113,13 @@ def _grow(facts: ExclusiveFacts, now: Boottime) -> list[Action]:
     if room(facts) and facts.may_create:
         return [CreateExclusiveEni()]
     return _give_way(facts, now)
+
+
+def _make_way(facts: ExclusiveFacts, now: Boottime) -> list[Action]:
+    """Give a free ENI back at once for one of a claim, whose Pod waits; let holds end where there is none."""
+    if len(facts.ledger.available_enis) > facts.waiting:
+        return [_longest_idle(facts)]
+    return _give_way(replace(facts, waiting=facts.waiting + in_the_way(facts)), now)
 
 
 def _give_way(facts: ExclusiveFacts, now: Boottime) -> list[Action]:
@@ -122,8 +141,12 @@ def _shrink(facts: ExclusiveFacts, now: Boottime) -> list[Action]:
     surplus = max(over_target, excess(facts))
     if surplus <= 0 or now - facts.last_release < facts.targets.release_interval:
         return []
+    return [_longest_idle(facts)]
+
+
+def _longest_idle(facts: ExclusiveFacts) -> RemoveEni:
     idle = min(
         facts.ledger.available_enis,
         key=lambda a: (a.state.since if isinstance(a.state, Warm) else LONG_AGO, a.ip),
     )
-    return [RemoveEni(eni_id=idle.eni_id, ip=idle.ip)]
+    return RemoveEni(eni_id=idle.eni_id, ip=idle.ip)

@@ -29,6 +29,9 @@ BOOT_ID = "boot_id"
 """Under which name the store keeps the boot that its times are of."""
 EXCLUSIVE_ENIS = "exclusive_enis"
 """Under which name it keeps the ENIs that one Pod each has as a whole: it tells their addresses apart."""
+FIXED_ENIS = "fixed_enis"
+"""The same for those that belong to VpcIPClaims, beside the others: a release before, which deletes ENIs of
+single Pods that are too many, does not find these."""
 
 
 class StoreError(IpamError):
@@ -93,7 +96,9 @@ class Database:
             leases = {row["ip"]: row for row in map(dict, self._connection.execute("SELECT * FROM leases"))}
             fixed = {row["ip"]: row["claim_uid"] for row in self._connection.execute(_FIXED)}
             found = list(map(dict, self._connection.execute("SELECT * FROM addresses")))
-        exclusive = {entry["eni_id"] for entry in self.fact(EXCLUSIVE_ENIS) or ()}
+        exclusive = {
+            entry["eni_id"] for name in (EXCLUSIVE_ENIS, FIXED_ENIS) for entry in self.fact(name) or ()
+        }
         try:
             return [
                 rows.decode(row, leases.get(row["ip"]), exclusive, fixed.get(row["ip"], "")) for row in found

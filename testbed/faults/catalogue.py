@@ -34,10 +34,12 @@ _READS: Final = {"get", "list"}
 _EXCLUSIVE: Final = (
     "of ENIs for single Pods that are too many: tests/agent/exclusive/test_crashes.py kills there"
 )
-_FIXED_ENI: Final = "of a fixed Pod's own ENI, which nothing makes yet (ADR 48)"
+_FIXED_ENI: Final = (
+    "of ENIs that move with their Pods (ADR 48): tests/agent/fixed/test_own_eni_crashes.py kills there"
+)
 NEVER_TAKEN: Final[Mapping[str, str]] = {
     "cloud.AttachNetworkInterface": _FIXED_ENI,
-    "cloud.CreateNetworkInterface": _FIXED_ENI,
+    "cloud.CreateNetworkInterface": "of ENIs that move with their Pods, which nothing makes yet (ADR 48)",
     "kube.delete.vpcipclaims": "of a fixed address that ends by itself; in the scenario a person ends it",
     "cloud.DetachNetworkInterface": _EXCLUSIVE,
     "cloud.DeleteNetworkInterface": _EXCLUSIVE,

@@ -81,7 +81,9 @@ class Scene:
 
     def again(self):
         """The next agent of the node."""
-        return ExclusiveEnis(instance_id="ins-1", dataplane=self.plane, database=self.database)
+        return ExclusiveEnis(
+            cluster_id="cls-1", instance_id="ins-1", dataplane=self.plane, database=self.database
+        )
 
     def take_in(self, *listed, ledger=None, foreign=0, gateways=GATEWAYS):
         return self.enis.take_in(listed, gateways, foreign, ledger or Ledger())
@@ -163,13 +165,13 @@ def test_the_next_agent_knows_them_before_the_cloud_is_asked(scene):
 
 
 def test_one_that_we_have_deleted_is_not_believed_in_when_a_listing_lags(scene):
-    scene.enis.deleted("eni-1")
+    scene.enis.gone("eni-1")
 
     assert scene.enis.existing([eni(), eni(2)]) == [eni(2)]
     for number in range(100):
-        scene.enis.deleted(f"eni-{number + 1000}")
+        scene.enis.gone(f"eni-{number + 1000}")
     assert scene.enis.existing([eni()]) == []
-    scene.enis.deleted("eni-2")
+    scene.enis.gone("eni-2")
     assert scene.enis.existing([eni(), eni(2)]) == [eni()], "far more than a listing lags behind"
 
 

@@ -131,3 +131,29 @@ def test_free_enis_over_a_limit_that_was_lowered_go_back_whatever_the_targets_sa
     assert exclusive_pool.plan(replace(lowered, limit=2), NOW) == []
     assert exclusive_pool.plan(replace(lowered, waiting=2), NOW) == [], "two Pods wait for them"
     assert exclusive_pool.plan(replace(lowered, last_release=NOW - 1), NOW) == []
+
+
+def test_for_an_eni_of_a_claim_a_free_one_goes_at_once():
+    current = enis(5, 9)
+    full = facts(current, enis=4, coming=1, last_release=NOW, targets=EniTargets(min_warm=2, max_warm=2))
+    assert exclusive_pool.plan(full, NOW) == [RemoveEni(eni_id="eni-11", ip="10.0.1.11")]
+
+    leaving = ledger.retire(current, ["10.0.1.11"], NOW).ledger
+    assert exclusive_pool.plan(replace(full, ledger=leaving), NOW) == []
+    assert exclusive_pool.plan(replace(full, enis=3), NOW) == [], "there is a place"
+
+
+def test_the_place_of_an_eni_of_a_claim_is_not_taken_by_a_new_one():
+    assert exclusive_pool.plan(facts(enis(), enis=3, coming=1), NOW) == []
+    assert exclusive_pool.plan(facts(enis(), enis=2, coming=1), NOW) == [CreateExclusiveEni()]
+
+
+def test_a_free_eni_that_a_pod_waits_for_makes_no_way():
+    assert exclusive_pool.plan(facts(enis(5), enis=4, coming=1, waiting=1), NOW) == []
+
+
+def test_for_an_eni_of_a_claim_a_hold_ends():
+    current = held(enis(5), "web-0", NOW + 100)
+    (action,) = exclusive_pool.plan(facts(current, enis=4, coming=1), NOW)
+    assert isinstance(action, ShortenHolds)
+    assert action.ips == ("10.0.1.10",)

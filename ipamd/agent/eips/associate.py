@@ -92,6 +92,8 @@ class Association:
             self._announcer.bound(claim, pod, binding_plan.wanted_binding(address, pod, self._node))
 
     def _bind(self, eip_id: str, address: Address, pod: model.PodRef, deadline: Deadline) -> None:
+        if address.moves_as_eni and self._came_along(eip_id, address, deadline):
+            return
         with witnessed() as calls:
             task_id = self._cloud.associate_eip(eip_id, address.eni_id, address.ip, deadline)
         for call in calls:
@@ -106,6 +108,11 @@ class Association:
             task_id=task_id,
         )
         _check_bound(bound, address, eip_id)
+
+    def _came_along(self, eip_id: str, address: Address, deadline: Deadline) -> bool:
+        """Whether the EIP is bound to the address already: it stays at an ENI that moves with its Pod."""
+        eip = self._cloud.describe_eip(eip_id, deadline)
+        return eip is not None and eip.bound and eip_records.is_at(eip, address)
 
 
 def _binding(claim: Claim, stage: BindStage) -> Binding | None:

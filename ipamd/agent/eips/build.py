@@ -84,13 +84,20 @@ def build(
         announcer=publisher,
         monotonic=monotonic,
     )
+    plan = BindingPlan(node, shared_ledger=shared_ledger, claims=claims, pods=pods.source, enis=enis)
     executor = BindingExecutor(
         shared_ledger,
         association=association,
         disassociation=Disassociation(
             cloud=cloud,
             confirmation=confirmation,
-            ownership=EipOwnership(node, settings.cluster_id, claims=claims, cloud=cloud),
+            ownership=EipOwnership(
+                node,
+                settings.cluster_id,
+                claims=claims,
+                cloud=cloud,
+                asks_for_none=plan.asks_for_none,
+            ),
             record=record,
             monotonic=monotonic,
         ),
@@ -98,7 +105,6 @@ def build(
             cloud=cloud, enis=enis, shared_ledger=shared_ledger, announcer=publisher, monotonic=monotonic
         ),
     )
-    plan = BindingPlan(node, shared_ledger=shared_ledger, claims=claims, pods=pods.source, enis=enis)
     reconciler = EipReconciler(plan, executor, shared_ledger=shared_ledger, announcer=publisher)
     _listen(reconciler, shared_ledger, claims, pods)
     return NodeEips(

@@ -4,6 +4,7 @@ Ours are those that this agent has bound, that a claim names, or that were creat
 Thread safety: any thread may call any method.
 """
 
+from collections.abc import Callable
 from enum import Enum
 
 from ipamd.agent.eips.claims import ClaimSource
@@ -28,9 +29,21 @@ class Disposal(Enum):
 class EipOwnership:
     """Decides for one node, by what claims and cloud say live."""
 
-    def __init__(self, node: str, cluster_id: str, *, claims: ClaimSource, cloud: TencentCloud) -> None:
-        """Take the node's name, the cluster's id as in tags, and whom to ask."""
+    def __init__(
+        self,
+        node: str,
+        cluster_id: str,
+        *,
+        claims: ClaimSource,
+        cloud: TencentCloud,
+        asks_for_none: Callable[[Address], bool],
+    ) -> None:
+        """Take the node's name, the cluster's id as in tags, and whom to ask.
+
+        `asks_for_none` says whether the Pod that runs with an address wants no EIP at all.
+        """
         self._node = node
+        self._asks_for_none = asks_for_none
         self._cluster_id = cluster_id
         self._claims = claims
         self._cloud = cloud
@@ -88,8 +101,17 @@ class EipOwnership:
             pod is not None
             and not claim.deleting
             and _has(claim, record.eip_id)
-            and not binding_plan.wanted_elsewhere(claim, self._node)
-            and (claim.retained or claim.pod_uid == pod.uid)
+            and (self._moves(claim, address, pod) or self._is_here(claim, pod))
+        )
+
+    def _moves(self, claim: Claim, address: Address, pod: model.PodRef) -> bool:
+        """Whether the EIP is kept where it is, at an ENI that moves with its Pod, wherever the claim is."""
+        unwanted = claim.pod_uid != pod.uid and self._asks_for_none(address)
+        return address.moves_as_eni and claim.retained and not unwanted
+
+    def _is_here(self, claim: Claim, pod: model.PodRef) -> bool:
+        return not binding_plan.wanted_elsewhere(claim, self._node) and (
+            claim.retained or claim.pod_uid == pod.uid
         )
 
 

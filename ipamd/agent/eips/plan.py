@@ -11,10 +11,11 @@ from ipamd.agent.enis import NodeEnis
 from ipamd.agent.pods.source import PodSource
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core import model
+from ipamd.core.annotations import eip
 from ipamd.core.claim.eipclaim import Claim
 from ipamd.core.eip import binding_plan
 from ipamd.core.ledger.ledger import Ledger
-from ipamd.core.ledger.states import BindStage, Held, Unbinding
+from ipamd.core.ledger.states import Address, Assigned, BindStage, Held, Unbinding
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,13 @@ class BindingPlan:
         ledger = self._shared_ledger.current
         claims = {str(claim): claim for claim in self._claims.all()}
         facts = binding_plan.BindingFacts(
-            node=self._node, ledger=ledger, claims=claims, expected=self._expected(ledger)
+            node=self._node,
+            ledger=ledger,
+            claims=claims,
+            expected=self._expected(ledger),
+            without_eip=frozenset(
+                a.pod for a in ledger.fixed if a.moves_as_eni and a.pod is not None and self.asks_for_none(a)
+            ),
         )
         informed = self._claims.has_synced and self._pods.has_synced
         actions = tuple(a for a in binding_plan.decide(facts) if informed or _needs_no_claim(a))
@@ -69,6 +76,12 @@ class BindingPlan:
         if record is None:
             return None
         return claim if claim.address.eip_id != record.eip_id else None
+
+    def asks_for_none(self, address: Address) -> bool:
+        """Whether the Pod that runs with an address is known, and asks for no EIP."""
+        state = address.state
+        view = self._pods.matching(state.pod) if isinstance(state, Assigned) else None
+        return view is not None and not eip.wants_eip(view)
 
     def _expected(self, ledger: Ledger) -> frozenset[model.PodRef]:
         """Return the Pods whose addresses are held and that may get a sandbox again."""

@@ -10,7 +10,7 @@ from ipamd.agent.eips.publish import ClaimPublisher
 from ipamd.agent.enis import NodeEnis
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.cloud.tencent import TencentCloud
-from ipamd.core import model
+from ipamd.core import model, tags
 from ipamd.core.claim.eipclaim import Claim
 from ipamd.core.eip import binding_plan
 from ipamd.core.errors import TryAgainError
@@ -85,4 +85,7 @@ class Withdrawal:
         if binding is None or (binding.eni_id, binding.private_ip) != (eip.eni_id, eip.private_ip):
             return False
         eni = self._cloud.describe_eni(eip.eni_id)
-        return eni is None or not eni.instance_id
+        if eni is None:
+            return True
+        # At an ENI that moves with its Pod the EIP stays, while no CVM has it (ADR 48).
+        return not eni.instance_id and tags.VPC_IP_CLAIM_UID not in eni.tags

@@ -24,7 +24,7 @@ from ipamd.core import exclusive_pool, pool
 from ipamd.core.errors import IpamError, TryAgainError
 from ipamd.core.exclusive_pool import CreateExclusiveEni, EniTargets, ExclusiveFacts, RemoveEni
 from ipamd.core.ledger import ledger
-from ipamd.core.ledger.states import Address, Held, Unassigning
+from ipamd.core.ledger.states import Address, Cooling, Held, Unassigning, Warm
 from ipamd.core.timing.backoff import Backoff
 from ipamd.core.timing.boottime import LONG_AGO
 from ipamd.runtime import chance
@@ -77,6 +77,7 @@ class ExclusivePool:
         self._giving_back = threading.Lock()
         self._waiting = 0
         self._creating = False
+        self._coming = 0
         self._last_release = LONG_AGO
         self._failures = FailureCache(clock=shared_ledger.now, random=chance.fraction)
         self._loop = Loop(
@@ -113,6 +114,30 @@ class ExclusivePool:
         finally:
             with self._guard:
                 self._waiting -= 1
+
+    def make_room(self, coming: int) -> None:
+        """Have places kept for so many ENIs of claims, which are to be attached to the node."""
+        if coming != self._coming:
+            self._coming = coming
+            self.trigger()
+
+    def no_room(self) -> str:
+        """Return why an ENI of a claim will find no place here; empty while it may."""
+        facts = self._facts()
+        if by := self._terms().disabled_by:
+            return f"it is disabled by {by}"
+        if facts.enis + facts.coming <= facts.limit:
+            return ""
+        if frozen := self._freeze.obstacle():
+            return f"{frozen.message} ({frozen.advice})"
+        if facts.ledger.in_state(Held, Warm, Cooling, Unassigning):
+            return ""  # one of the pool's makes room
+        return f"all {facts.limit} ENIs that Pods of this node may have are in use"
+
+    @property
+    def places(self) -> int:
+        """How many more ENIs the node may have now."""
+        return max(0, self.limit - self._enis.attached)
 
     @property
     def limit(self) -> int:
@@ -154,7 +179,7 @@ class ExclusivePool:
             )
         gone = []
         with self._giving_back:
-            for address in shared_ledger.current.exclusive.in_state(Unassigning):
+            for address in shared_ledger.current.pooled_enis.in_state(Unassigning):
                 error = self._remove(address)
                 if error is None:
                     gone.append(address.eni_id)
@@ -245,7 +270,7 @@ class ExclusivePool:
     def _give_back_retired(self) -> None:
         """Detach and delete every retired ENI: that of this round, and those that a crash left."""
         with self._giving_back:
-            for address in self._shared_ledger.current.exclusive.in_state(Unassigning):
+            for address in self._shared_ledger.current.pooled_enis.in_state(Unassigning):
                 if not self._failures.is_closed(address.eni_id):
                     self._remove(address)
 
@@ -265,8 +290,9 @@ class ExclusivePool:
         with self._guard:
             waiting = self._waiting
         return ExclusiveFacts(
-            ledger=self._shared_ledger.current.exclusive,
+            ledger=self._shared_ledger.current.pooled_enis,
             enis=self._enis.attached,
+            coming=self._coming,
             limit=self.limit,
             targets=self.targets,
             waiting=waiting,

@@ -26,7 +26,7 @@ from ipamd.core.ledger.ledger import Ledger, Transition
 from ipamd.core.timing.boottime import after
 from ipamd.core.timing.deadline import Deadline
 from ipamd.core.vpc_ip import replacement
-from ipamd.core.vpc_ip.attach_plan import AssignFixed, PublishAssigned, ReclaimFixed
+from ipamd.core.vpc_ip.attach_actions import AssignFixed, PublishAssigned, ReclaimFixed
 from ipamd.core.vpc_ip.vpcipclaim import VpcIpClaim
 
 log = logging.getLogger(__name__)

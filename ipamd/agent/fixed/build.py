@@ -5,11 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from ipamd.agent.eips.claims import ClaimSource
 from ipamd.agent.eips.publish import ClaimPublisher
 from ipamd.agent.enis import NodeEnis
 from ipamd.agent.fixed.assign import FixedAssignment
+from ipamd.agent.fixed.attach import OwnEniAttachment
 from ipamd.agent.fixed.claims import VpcIpClaimSource
+from ipamd.agent.fixed.detach import OwnEniDetachment
 from ipamd.agent.fixed.give_back import FixedReturn
+from ipamd.agent.fixed.places import EniPlaces
 from ipamd.agent.fixed.plan import AttachPlan
 from ipamd.agent.fixed.publish import VpcIpPublisher
 from ipamd.agent.fixed.reconciler import FixedReconciler
@@ -50,6 +54,8 @@ def build(
     pods: NodePods,
     enis: NodeEnis,
     pool: NodePool,
+    places: EniPlaces,
+    eip_claims: ClaimSource,
     told: ClaimPublisher,
 ) -> NodeFixed:
     """Return them; they are compared whenever ledger, claims, Pods or ENIs have changed."""
@@ -61,6 +67,12 @@ def build(
     def zone() -> str:
         return facts.current.instance.zone
 
+    def instance_id() -> str:
+        return facts.current.instance.instance_id
+
+    def frozen() -> bool:
+        return pool.freeze.since is not None
+
     plan = AttachPlan(
         node=node,
         zone=zone,
@@ -69,13 +81,27 @@ def build(
         pods=pods.source,
         enis=enis,
         pool=pool.pool,
+        places=places,
+        eip_claims=eip_claims,
     )
     reconciler = FixedReconciler(
         plan,
         assignment=FixedAssignment(
             cloud=cloud,
             turns=pool.pool.writes,
-            frozen=lambda: pool.freeze.since is not None,
+            frozen=frozen,
+            shared_ledger=shared_ledger,
+            announcer=announcer,
+            hold=settings.holds.of_fixed,
+            monotonic=monotonic,
+        ),
+        attachment=OwnEniAttachment(
+            instance_id=instance_id,
+            cloud=cloud,
+            enis=enis,
+            turns=pool.pool.writes,
+            frozen=frozen,
+            security_groups=lambda: pool.plan().security_groups,
             shared_ledger=shared_ledger,
             announcer=announcer,
             hold=settings.holds.of_fixed,
@@ -89,13 +115,27 @@ def build(
             shared_ledger=shared_ledger,
             claims=claims,
             announcer=announcer,
+            detachment=OwnEniDetachment(
+                node=node,
+                instance_id=instance_id,
+                cloud=cloud,
+                enis=enis,
+                turns=pool.pool.writes,
+                shared_ledger=shared_ledger,
+                eip_claims=eip_claims,
+                monotonic=monotonic,
+            ),
             monotonic=monotonic,
         ),
         pool=pool.pool,
+        places=places,
         shared_ledger=shared_ledger,
         announcer=announcer,
     )
     _listen(reconciler, shared_ledger, claims, pods, pool)
+    eip_claims.on_change(
+        lambda _kind, _claim: reconciler.trigger()
+    )  # the binding of a VpcIPClaim goes after that of an EIPClaim
 
     def troubles() -> list[str]:
         names = {claim.uid: str(claim) for claim in claims.all()}

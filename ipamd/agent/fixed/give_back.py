@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from ipamd.agent.enis import NodeEnis
 from ipamd.agent.fixed.claims import VpcIpClaimSource
+from ipamd.agent.fixed.detach import OwnEniDetachment
 from ipamd.agent.fixed.publish import VpcIpPublisher
 from ipamd.agent.pool.writes import PoolWrites
 from ipamd.agent.shared_ledger import SharedLedger
@@ -18,7 +19,9 @@ from ipamd.core.errors import TryAgainError
 from ipamd.core.ledger import fixed_addresses, ledger
 from ipamd.core.ledger.states import Address
 from ipamd.core.timing.deadline import Deadline
-from ipamd.core.vpc_ip.attach_plan import LetGo, UnassignFixed, elsewhere, is_here
+from ipamd.core.vpc_ip.attach_actions import DetachEni, LetGo, UnassignFixed
+from ipamd.core.vpc_ip.attach_plan import is_here
+from ipamd.core.vpc_ip.attach_waits import elsewhere
 from ipamd.core.vpc_ip.vpcipclaim import VpcIpClaim
 
 log = logging.getLogger(__name__)
@@ -38,6 +41,7 @@ class FixedReturn:
     shared_ledger: SharedLedger
     claims: VpcIpClaimSource
     announcer: VpcIpPublisher
+    detachment: OwnEniDetachment
     monotonic: Callable[[], float]
     _gone: dict[str, str] = field(default_factory=dict)
 
@@ -53,10 +57,16 @@ class FixedReturn:
         Raises: KubeError, StoreError; TryAgainError when the claim, asked live, wants it here.
         """
         address = action.address
-        if not action.certain and self._is_wanted(address):
-            raise TryAgainError(f"{address.ip} is held on, as its VpcIPClaim wants it here")
+        with_eip = action.with_eip
+        if not action.certain:
+            claim = self._live(address)
+            if claim is not None and self._wants_here(claim, address):
+                raise TryAgainError(f"{address.ip} is held on, as its VpcIPClaim wants it here")
+            with_eip = claim is not None and not claim.deleting
         gone = self.shared_ledger.apply(
-            lambda current: fixed_addresses.let_go(current, address, self.shared_ledger.now())
+            lambda current: fixed_addresses.let_go(
+                current, address, self.shared_ledger.now(), with_eip=with_eip
+            )
         )
         if gone:
             log.info("%s, held for Pod %s, is given back: %s", address.ip, address.pod, action.why)
@@ -71,21 +81,33 @@ class FixedReturn:
         self._gone[address.fixed] = address.ip
         log.info("%s is off %s, for the next node of its VpcIPClaim", address.ip, address.eni_id)
 
+    def detach(self, action: DetachEni) -> None:
+        """Take the ENI of an address off the node. Raises: as `OwnEniDetachment.detach`."""
+        self.detachment.detach(action)
+        self._gone[action.address.fixed] = action.address.ip
+
     def withdraw(self, claim: VpcIpClaim) -> None:
         """Take the binding out of the claim. Raises: CloudError, KubeError, TryAgainError."""
         ip = claim.address.ip if claim.address is not None else ""
         if ip and self._gone.get(claim.uid) != ip:
-            self._see_gone(claim, ip)
+            if claim.exclusive:
+                self.detachment.see_gone(claim)
+            else:
+                self._see_gone(claim, ip)
+        if claim.exclusive:
+            self.detachment.see_eip_told(claim)
         self.announcer.withdraw(claim, lambda now: is_here(self.shared_ledger.current, now))
         self._gone.pop(claim.uid, None)
 
-    def _is_wanted(self, address: Address) -> bool:
+    def _live(self, address: Address) -> VpcIpClaim | None:
+        """Return the claim of an address that is held, as the API server has it."""
         pod = address.pod
         claim = self.claims.live(pod.namespace, pod.name) if pod is not None else None
+        return claim if claim is not None and claim.uid == address.fixed else None
+
+    def _wants_here(self, claim: VpcIpClaim, address: Address) -> bool:
         return (
-            claim is not None
-            and claim.uid == address.fixed
-            and not claim.deleting
+            not claim.deleting
             and claim.address is not None
             and claim.address.ip == address.ip
             and not elsewhere(claim, self.node)

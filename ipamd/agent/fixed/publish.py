@@ -16,7 +16,7 @@ from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.errors import IpamError, TryAgainError
 from ipamd.core.failure_meanings import failures
 from ipamd.core.vpc_ip import status
-from ipamd.core.vpc_ip.attach_plan import waited_for
+from ipamd.core.vpc_ip.attach_waits import waited_for
 from ipamd.core.vpc_ip.placement import WrongZoneError
 from ipamd.core.vpc_ip.reason import VpcIpReason
 from ipamd.core.vpc_ip.vpcipclaim import ASSIGNED, AddressBinding, VpcIpClaim
@@ -99,6 +99,17 @@ class VpcIpPublisher:
             if not ours or current.address != claim.address:
                 return None
             return status.address_in_use(current, failures.told(error), self._clock())
+
+        self._claims.revise(claim, revision)
+
+    def lost(self, claim: VpcIpClaim, message: str) -> None:
+        """Write that the claim's ENI does not exist, and is bound nowhere. Raises: KubeError."""
+
+        def revision(current: VpcIpClaim) -> dict[str, object] | None:
+            ours = current.binding is not None and current.binding.node == self._node
+            if not ours or current.address != claim.address:
+                return None
+            return status.unassigned(current, VpcIpReason.ENI_LOST, message, self._clock())
 
         self._claims.revise(claim, revision)
 

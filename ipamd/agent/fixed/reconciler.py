@@ -8,16 +8,21 @@ from typing import Final
 
 from ipamd import logs
 from ipamd.agent.fixed.assign import FixedAssignment
+from ipamd.agent.fixed.attach import OwnEniAttachment
 from ipamd.agent.fixed.give_back import FixedReturn
+from ipamd.agent.fixed.places import EniPlaces
 from ipamd.agent.fixed.plan import AttachPlan
 from ipamd.agent.fixed.publish import VpcIpPublisher
 from ipamd.agent.pool.pool import Pool
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core.errors import IpamError
-from ipamd.core.vpc_ip import attach_plan
-from ipamd.core.vpc_ip.attach_plan import (
+from ipamd.core.vpc_ip import attach_actions
+from ipamd.core.vpc_ip.attach_actions import (
     AssignFixed,
+    AttachEni,
+    DetachEni,
     LetGo,
+    MakeEniRoom,
     MakeRoom,
     PublishAssigned,
     ReclaimFixed,
@@ -25,6 +30,7 @@ from ipamd.core.vpc_ip.attach_plan import (
     UnassignFixed,
     WithdrawBinding,
 )
+from ipamd.core.vpc_ip.attach_facts import pod_of
 from ipamd.runtime.due_actions import DueActions, Work
 from ipamd.runtime.metric import Metric, gauge
 
@@ -35,33 +41,37 @@ _WORKERS: Final = 2
 class FixedReconciler:
     """The fixed addresses of one node. Thread safety: any thread may call any public method."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - who does what is decided
         self,
         plan: AttachPlan,
         *,
         assignment: FixedAssignment,
+        attachment: OwnEniAttachment,
         giving_back: FixedReturn,
         pool: Pool,
+        places: EniPlaces,
         shared_ledger: SharedLedger,
         announcer: VpcIpPublisher,
     ) -> None:
         """Take what says what is due, who acts, whose clock it goes by, and who tells of failures."""
         self._plan = plan
         self._assignment = assignment
+        self._attachment = attachment
         self._giving_back = giving_back
         self._pool = pool
+        self._places = places
         self._shared_ledger = shared_ledger
         self._announcer = announcer
         work = Work(
             due=self._due,
-            subject_of=attach_plan.claim_uid_of,
+            subject_of=attach_actions.claim_uid_of,
             name_of=_name_of,
             execute=self._execute,
             failed=self._failed,
             ended=shared_ledger.wake,
             about=lambda action: logs.about(**_told_of(action)),
         )
-        self._actions: DueActions[attach_plan.Action] = DueActions(
+        self._actions: DueActions[attach_actions.Action] = DueActions(
             "attach", "fixed address", work, workers=_WORKERS, clock=shared_ledger.now
         )
 
@@ -110,17 +120,17 @@ class FixedReconciler:
             len(self._actions.errors()),
         )
 
-    def _due(self) -> Sequence[attach_plan.Action] | None:
+    def _due(self) -> Sequence[attach_actions.Action] | None:
         due = self._plan.due()
         if due is None:
             return None
         self._giving_back.keep_only(due.claims)
         return due.actions
 
-    def _execute(self, action: attach_plan.Action) -> None:
+    def _execute(self, action: attach_actions.Action) -> None:
         match action:
-            case AssignFixed():
-                self._assignment.assign(action)
+            case AssignFixed() | AttachEni() | MakeRoom() | MakeEniRoom() | TellMisplaced():
+                self._bring(action)
             case PublishAssigned():
                 self._assignment.announce(action)
             case ReclaimFixed():
@@ -129,32 +139,55 @@ class FixedReconciler:
                 self._giving_back.let_go(action)
             case UnassignFixed():
                 self._giving_back.unassign(action)
+            case DetachEni():
+                self._giving_back.detach(action)
             case WithdrawBinding():
                 self._giving_back.withdraw(action.claim)
+
+    def _bring(self, action: attach_actions.Bring) -> None:
+        """Have an address here, or say why it cannot be."""
+        match action:
+            case AssignFixed():
+                self._assignment.assign(action)
+            case AttachEni():
+                self._attachment.attach(action)
+            case MakeRoom():
+                self._see_room(action)
+            case MakeEniRoom():
+                self._see_eni_room()
             case TellMisplaced():
                 raise action.why
-            case MakeRoom():
-                # The pool has been told; it says why there will be none.
-                why = self._pool.no_room(action.subnet_id)
-                if why:
-                    raise IpamError(
-                        f"there is no room for its address in {action.subnet_id}: {why}",
-                        advice="let the Pod run on a node with room there; the webhook sees to the subnet",
-                    )
 
-    def _failed(self, action: attach_plan.Action, error: IpamError) -> None:
-        if isinstance(action, AssignFixed | MakeRoom | TellMisplaced):
-            self._announcer.failed(action.claim, attach_plan.pod_of(action.claim), error)
+    def _see_room(self, action: MakeRoom) -> None:
+        """Raise why there will be no room, as the pool says, which has been told."""
+        why = self._pool.no_room(action.subnet_id)
+        if why:
+            raise IpamError(
+                f"there is no room for its address in {action.subnet_id}: {why}",
+                advice="let the Pod run on a node with room there; the webhook sees to the subnet",
+            )
+
+    def _see_eni_room(self) -> None:
+        why = self._places.no_room()
+        if why:
+            raise IpamError(
+                f"there is no place for its ENI at the node: {why}",
+                advice="let Pods request tke.cloud.tencent.com/direct-eni, which the scheduler counts",
+            )
+
+    def _failed(self, action: attach_actions.Action, error: IpamError) -> None:
+        if isinstance(action, attach_actions.Bring):
+            self._announcer.failed(action.claim, pod_of(action.claim), error)
 
 
-def _name_of(action: attach_plan.Action) -> str:
+def _name_of(action: attach_actions.Action) -> str:
     """Return the claim's name, or the address where it is not known."""
-    return action.address.ip if isinstance(action, LetGo | UnassignFixed) else str(action.claim)
+    return action.address.ip if isinstance(action, attach_actions.OfAddress) else str(action.claim)
 
 
-def _told_of(action: attach_plan.Action) -> dict[str, str]:
+def _told_of(action: attach_actions.Action) -> dict[str, str]:
     """Return what the log says that an action is about."""
-    if isinstance(action, LetGo | UnassignFixed):
+    if isinstance(action, attach_actions.OfAddress):
         pod = action.address.pod
         return {"eni": action.address.eni_id} | ({"namespace": pod.namespace, "pod": pod.name} if pod else {})
     return {"claim": str(action.claim)}

@@ -18,7 +18,7 @@ from ipamd.core.errors import IpamError, TryAgainError
 from ipamd.core.ledger.acquisition import Attachment, resumable
 from ipamd.core.ledger.ledger import Ledger
 from ipamd.core.timing.deadline import Deadline
-from ipamd.core.vpc_ip import attach_plan, placement
+from ipamd.core.vpc_ip import attach_waits, placement
 from ipamd.core.vpc_ip.vpcipclaim import VpcIpClaim
 
 
@@ -35,7 +35,7 @@ class FixedWait:
 
     def ip_of(self, pod: model.PodRef) -> str:
         """Return the address that the Pod may have, as far as the watch knows; empty while it has none."""
-        return attach_plan.fixed_ip(self.claims.known(pod), pod, self.shared_ledger.current)
+        return attach_waits.fixed_ip(self.claims.known(pod), pod, self.shared_ledger.current)
 
     def wait(self, attachment: Attachment, deadline: Deadline, given_up: Callable[[], bool]) -> None:
         """Return when the Pod's address may be given to the sandbox, or nobody waits for it any more.
@@ -49,9 +49,9 @@ class FixedWait:
 
         def settled(ledger: Ledger) -> bool:
             claim = self.claims.known(pod)
-            if _is_ready(ledger, attachment, attach_plan.fixed_ip(claim, pod, ledger)) or given_up():
+            if _is_ready(ledger, attachment, attach_waits.fixed_ip(claim, pod, ledger)) or given_up():
                 return True
-            refusal = self._refusal(claim)
+            refusal = self._refusal(claim, exclusive=attachment.exclusive)
             refused[:] = [refusal] if refusal is not None else []
             return bool(refused)
 
@@ -71,21 +71,25 @@ class FixedWait:
         if claim is None and not self.claims.has_synced:
             why = self.claims.problem or "the API server has not answered yet"
             return f"the VpcIPClaims of this node, which are not known: {why}"
-        waiting = attach_plan.waited_for(claim, pod, self.node)
+        waiting = attach_waits.waited_for(claim, pod, self.node)
         if not waiting and claim is not None and claim.address is not None:
             if placement.misplaced(claim, self.node, self.zone()):
                 return f"a node in zone {claim.address.zone}, where its address {claim.address.ip} is"
-            waiting = f"the cloud to assign {claim.address.ip}"
+            eni_id = claim.address.eni_id
+            what = f"attach {eni_id} with {claim.address.ip}" if eni_id else f"assign {claim.address.ip}"
+            waiting = f"the cloud to {what}"
         last = self.reconciler.error(claim.uid) if claim is not None else None
         return f"{waiting} (last attempt: {last})" if last else waiting
 
-    def _refusal(self, claim: VpcIpClaim | None) -> IpamError | None:
+    def _refusal(self, claim: VpcIpClaim | None, *, exclusive: bool) -> IpamError | None:
         """Return what stands in the way until a person acts; None while waiting may help."""
         if claim is None or claim.deleting:
             return None
+        if differs := attach_waits.other_network(claim, exclusive=exclusive):
+            return TryAgainError(differs)
         if misplaced := placement.misplaced(claim, self.node, self.zone()):
             return misplaced
-        if refused := attach_plan.refusal(claim):
+        if refused := attach_waits.refusal(claim):
             return TryAgainError(f"its VpcIPClaim cannot be served: {refused}")
         last = self.reconciler.error(claim.uid)
         return last if isinstance(last, CloudError) and last.kind.policy.retry_after else None

@@ -199,7 +199,7 @@ class PoolExecutor:
         deadline = Deadline.after(_CREATE_SECONDS, self._monotonic)
         self._cloud.detach_eni(eni_id, self._plan().instance.instance_id, deadline)
         self._cloud.delete_eni(eni_id, deadline)
-        self._enis.exclusive.deleted(eni_id)
+        self._enis.exclusive.gone(eni_id)
         self._shared_ledger.note(lambda shared_ledger: ledger.forget(shared_ledger, [ip]))
         log.info("gave ENI %s with %s back", eni_id, ip)
         self.look()

@@ -28,7 +28,7 @@ def subnets_of(view: PodView, kept_in: str) -> tuple[str, ...]:
     if not vpc_ip.wants_fixed_ip(view):
         return ()
     try:
-        request = vpc_ip.request_of(view, own_enis=True)
+        request = vpc_ip.request_of(view)
     except InvalidInputError:
         return ()  # the controller tells the Pod's author
     return (kept_in,) if kept_in else request.subnet_ids

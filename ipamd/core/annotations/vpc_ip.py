@@ -75,15 +75,12 @@ def _asks(pod: PodView) -> bool:
     return policy not in ("", VpcIpPolicy.IMMEDIATE.value) or bool(_value(pod, NOMINATED_VPC_IP))
 
 
-def request_of(
-    pod: PodView, default_network: str = networks.ROUTE_ENI, *, own_enis: bool = False
-) -> VpcIpRequest:
+def request_of(pod: PodView, default_network: str = networks.ROUTE_ENI) -> VpcIpRequest:
     """Return what a Pod that `wants_fixed_ip` asks for; one that names no network is on the default one.
 
-    `own_enis` says whether the caller knows ENIs of claims.
     Raises: InvalidInputError, which a retry without a change of the annotations meets again.
     """
-    _check_network(pod, default_network, own_enis=own_enis)
+    _check_network(pod, default_network)
     with _reading(VPC_IP_DELETE_POLICY, pod):
         policy = policy_of(_value(pod, VPC_IP_DELETE_POLICY) or VpcIpPolicy.IMMEDIATE.value)
     with _reading(EXPIRED_DURATION, pod):
@@ -134,15 +131,8 @@ def subnets_of(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(entries))
 
 
-def _check_network(pod: PodView, default_network: str, *, own_enis: bool) -> None:
-    """Refuse a Pod that has an ENI of its own, or whose address is another plugin's."""
-    if networks.is_exclusive(pod) and not own_enis:
-        raise InvalidInputError(
-            f"Pod {pod.ref} asks for a fixed address and, in annotation {NETWORKS}, for "
-            f"{networks.DIRECT_ENI}, an ENI of its own; allowed is a fixed address on shared ENIs",
-            advice=f"name {networks.ROUTE_ENI}, or take the annotations of the fixed address away, and "
-            "create the Pod again",
-        )
+def _check_network(pod: PodView, default_network: str) -> None:
+    """Refuse a Pod whose address is another plugin's."""
     if not networks.is_ours(pod, default_network):
         raise InvalidInputError(
             f"Pod {pod.ref} asks for a fixed address and is on a network that is not ours",

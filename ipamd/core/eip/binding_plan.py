@@ -5,7 +5,8 @@ history was; it is called again after every change, after every failure and now 
 back to its held address therefore needs no action at all. The rules:
 - an EIP is associated only for a claim that has one, is not being deleted and serves the Pod's very UID;
 - an EIP is at one place at a time: it leaves its old address before it goes to a new one;
-- an EIP is not taken from a running Pod on doubt: such a step is marked, and looked into before it is made.
+- an EIP is not taken from a running Pod on doubt: such a step is marked, and looked into before it is made;
+- one that is kept stays at an ENI that moves with its Pod (ADR 48), wherever its claim is just now.
 Pure.
 """
 
@@ -31,6 +32,8 @@ class BindingFacts:
     """The claims that carry this node's label, by namespace/name."""
     expected: AbstractSet[model.PodRef] = frozenset()
     """Pods of this node that may get a sandbox (again)."""
+    without_eip: AbstractSet[model.PodRef] = frozenset()
+    """Pods that run here and ask for no EIP, of those whose ENI may have come with one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +178,8 @@ def _for_recorded(facts: BindingFacts, address: Address) -> Action | None:
     if address.eip is None or address.eip.stage is BindStage.UNBINDING:
         return Disassociate(address=address, why="it was being unbound", certain=True)
     if isinstance(address.state, Unbinding):
+        if address.keeps_eip:
+            return None  # it leaves with its ENI
         # An EIP that nobody here has bound may be an operator's: it is looked at before it is touched.
         return Disassociate(address=address, why="its Pod is gone", certain=bool(address.eip.claim))
     pod = address.pod
@@ -189,7 +194,7 @@ def _for_recorded(facts: BindingFacts, address: Address) -> Action | None:
     if address.eip.stage is BindStage.BINDING:
         ready = not waited_for(claim, pod, facts.node)
         return Associate(address=address, claim=claim, pod=pod) if ready else None
-    if isinstance(address.state, Held):
+    if isinstance(address.state, Held) and not _came_along(address):
         # Told when the next sandbox has come: a hold is nobody's business but this node's.
         return None
     told = claim.binding == wanted_binding(address, pod, facts.node)
@@ -211,16 +216,23 @@ def _unwanted(
     if claim.deleting:
         return Disassociate(address=address, why="its EIPClaim is being deleted", certain=ours)
     elsewhere = wanted_elsewhere(claim, facts.node)
-    if elsewhere:
+    if elsewhere and not (address.moves_as_eni and claim.retained):
         why = f"its EIPClaim is for node {elsewhere}"
         # Not certain: the first list after a restart may be older than what this node has bound since.
         return Disassociate(address=address, why=why, certain=False)
     if claim.address is not None and claim.address.eip_id != recorded:
         why = f"its EIPClaim has {claim.address.eip_id}"
         return Disassociate(address=address, why=why, certain=False)
+    if claim.pod_uid != pod.uid and address.moves_as_eni and pod in facts.without_eip:
+        return Disassociate(address=address, why="its Pod asks for no EIP", certain=False)
     if claim.pod_uid not in ("", pod.uid) and not claim.retained:
         return Disassociate(address=address, why="its EIPClaim serves another Pod", certain=ours)
     return None
+
+
+def _came_along(address: Address) -> bool:
+    """Whether the EIP was found at an ENI that has just come, and is in no claim yet as being here."""
+    return address.moves_as_eni and address.eip is not None and not address.eip.claim
 
 
 def _for_bare(facts: BindingFacts, address: Address) -> Action | None:

@@ -8,7 +8,7 @@ from ipamd.core.errors import IpamError, TryAgainError
 from ipamd.core.failure_meanings.refusal_findings import of_refusal
 from ipamd.core.findings.codes import FindingCode
 from ipamd.core.findings.finding import Finding
-from ipamd.core.vpc_ip.attach_plan import refusal
+from ipamd.core.vpc_ip.attach_waits import refusal
 from ipamd.core.vpc_ip.vpcipclaim import VpcIpClaim
 
 

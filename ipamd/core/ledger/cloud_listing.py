@@ -6,7 +6,7 @@ listed again.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ipamd.core import model, tags
 from ipamd.core.ledger.ledger import Ledger, Transition
@@ -41,6 +41,8 @@ class CloudListing:
     """Those that Pods share, by their secondary addresses."""
     exclusive: tuple[model.Eni, ...] = ()
     """Those that are for one Pod each, by their primary address."""
+    claims: Mapping[str, str] = field(default_factory=dict)
+    """The VpcIPClaims that some of these belong to, by the id of the ENI."""
     as_of: Boottime
     """When the question was sent: what was learned later is not contradicted by it."""
     loose: frozenset[str] = frozenset()
@@ -71,12 +73,17 @@ def observe(
         if _usable(a, exclusive=exclusive)
     }
     owned = {eni.eni_id for eni in listing.exclusive}
+    fixed = {
+        ip: listing.claims.get(eni_id, "") if entry.primary else tags.described_claim(entry.description)
+        for ip, (eni_id, entry) in listed.items()
+    }
     changed: list[Address] = []
     forget: list[str] = []
     for address in ledger.addresses.values():
         found = listed.get(address.ip)
         if found is not None:
-            after = _seen(address, *found, loose=listing.loose, now=now)
+            marked = _marked(address, fixed[address.ip], now)
+            after = _seen(marked, *found, loose=listing.loose, now=now)
         elif address.added_at >= listing.as_of:
             continue
         elif _gone(address, now):
@@ -88,7 +95,7 @@ def observe(
             changed.append(after)
     for ip, (eni_id, entry) in listed.items():
         if ip not in ledger.addresses and entry.state is model.IpState.AVAILABLE:
-            new = _new(eni_id, entry, (wired or {}).get(ip), now)
+            new = _new(eni_id, entry, fixed[ip], (wired or {}).get(ip), now)
             changed.append(replace(new, exclusive=True) if eni_id in owned else new)
     return ledger.changed(*changed, forget=forget)
 
@@ -135,9 +142,9 @@ def _gone(address: Address, now: Boottime) -> bool:
 
 
 def _new(
-    eni_id: str, entry: model.EniAddress, occupant: Assigned | Occupied | None, now: Boottime
+    eni_id: str, entry: model.EniAddress, fixed: str, occupant: Assigned | Occupied | None, now: Boottime
 ) -> Address:
-    binding, fixed = _listed_binding(entry), _claim_of(entry)
+    binding = _listed_binding(entry)
     state: State
     if occupant is not None:
         state = occupant
@@ -146,11 +153,6 @@ def _new(
     else:
         state = _found(now) if fixed else Warm(since=now)
     return Address(ip=entry.ip, eni_id=eni_id, state=state, added_at=now, eip=binding, fixed=fixed)
-
-
-def _claim_of(entry: model.EniAddress) -> str:
-    """Return the UID of the VpcIPClaim that an address was assigned for; empty for none."""
-    return "" if entry.primary else tags.described_claim(entry.description)
 
 
 def _found(now: Boottime) -> Cooling:
@@ -162,7 +164,7 @@ def _seen(
 ) -> Address:
     # One on its way is listed, and of no use yet.
     missing = None if entry.state is model.IpState.AVAILABLE else address.missing_since
-    address = _marked(replace(address, eni_id=eni_id, missing_since=missing), entry, now)
+    address = replace(address, eni_id=eni_id, missing_since=missing)
     listed = _listed_binding(entry)
     if isinstance(address.state, Unassigning | Unbinding):
         return address
@@ -176,9 +178,8 @@ def _seen(
     return moved(known, Unbinding(since=now)) if isinstance(address.state, Warm | Cooling) else known
 
 
-def _marked(address: Address, entry: model.EniAddress, now: Boottime) -> Address:
+def _marked(address: Address, fixed: str, now: Boottime) -> Address:
     """Return the address as the fixed one that the cloud shows it to be, if the ledger did not know."""
-    fixed = _claim_of(entry)
     if address.fixed or not fixed:
         return address
     state = _found(now) if isinstance(address.state, Warm) else address.state

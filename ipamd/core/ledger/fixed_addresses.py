@@ -6,13 +6,27 @@ Operations in the manner of `ipamd.core.ledger.ledger`: pure, each returns a `Tr
 recorded before the cloud is asked for it, as one that the cloud does not list yet: so it takes its place on
 the ENI, no Pod gets it, and a crash leaves a record that says "maybe". What ADD, DEL and EIPs do with it is
 what they do with every address.
+
+An ENI that is a claim's as a whole comes and goes the same way (ADR 48): "assigned" is "attached" then, and
+its EIP is recorded with it, and forgotten with it, because it stays at the ENI.
 """
 
 from dataclasses import dataclass, replace
 
 from ipamd.core import model
 from ipamd.core.ledger.ledger import Ledger, Transition, vacated
-from ipamd.core.ledger.states import Address, Cooling, Held, IllegalMoveError, Warm, moved
+from ipamd.core.ledger.states import (
+    Address,
+    Binding,
+    BindStage,
+    Cooling,
+    Held,
+    IllegalMoveError,
+    Unassigning,
+    Unbinding,
+    Warm,
+    moved,
+)
 from ipamd.core.timing.boottime import Boottime
 
 
@@ -31,8 +45,12 @@ class FixedHold:
         return Held(key=key, pod=self.pod, until=self.until, by_name=True)
 
 
-def begin_assign(ledger: Ledger, ip: str, eni_id: str, hold: FixedHold, now: Boottime) -> Transition:
+def begin_assign(
+    ledger: Ledger, ip: str, eni_id: str, hold: FixedHold, now: Boottime, *, exclusive: bool = False
+) -> Transition:
     """Record that the cloud is about to be asked for this very address, for the claim's Pod.
+
+    `exclusive` says that it is to come with its ENI.
 
     One that is recorded for the claim already stays as it is, but for the Pod that it is held for.
     Raises: IllegalMoveError when the address is somebody else's here.
@@ -46,6 +64,7 @@ def begin_assign(ledger: Ledger, ip: str, eni_id: str, hold: FixedHold, now: Boo
                 state=hold.held(),
                 added_at=now,
                 missing_since=now,
+                exclusive=exclusive,
                 fixed=hold.claim_uid,
             )
         )
@@ -64,6 +83,36 @@ def confirm_assigned(ledger: Ledger, ip: str, claim_uid: str) -> Transition:
     return ledger.changed(replace(address, missing_since=None))
 
 
+def confirm_attached(
+    ledger: Ledger, ip: str, claim_uid: str, listed: model.EniAddress, now: Boottime
+) -> Transition:
+    """Record that the cloud shows the ENI of the address here, with what is `listed` of it.
+
+    Nothing when it is not the claim's any more. A listing from before tells nothing about it.
+    """
+    address = ledger.addresses.get(ip)
+    if address is None or address.fixed != claim_uid or not address.quarantined:
+        return Transition(ledger, address=address)
+    there = replace(address, missing_since=None, added_at=now)
+    if there.eip is None and listed.eip_id and ledger.with_eip(listed.eip_id) is None:
+        eip = Binding(eip_id=listed.eip_id, public_ip=listed.public_ip, stage=BindStage.BOUND)
+        there = replace(there, eip=eip)
+    return ledger.changed(there)
+
+
+def detached(ledger: Ledger, ip: str, claim_uid: str) -> Transition:
+    """Forget an address whose ENI is off this node, and its EIP, which stays at the ENI.
+
+    Nothing when it is not the claim's any more, or was not let go.
+    """
+    address = ledger.addresses.get(ip)
+    if address is None or address.fixed != claim_uid or not address.moves_as_eni:
+        return Transition(ledger)
+    if not isinstance(address.state, Unassigning | Unbinding):
+        return Transition(ledger)
+    return ledger.changed(forget=[ip])
+
+
 def abandon(ledger: Ledger, ip: str, claim_uid: str) -> Transition:
     """Forget an address that the cloud has refused for certain, unless a Pod has it."""
     address = ledger.addresses.get(ip)
@@ -80,17 +129,30 @@ def reclaim(ledger: Ledger, ip: str, hold: FixedHold, now: Boottime) -> Transiti
     After the store was lost it was found by its description, or came in as one for every Pod.
     """
     address = ledger.addresses.get(ip)
-    if address is None or not isinstance(address.state, Warm | Cooling) or address.exclusive:
+    if address is None or address.fixed not in ("", hold.claim_uid):
         return Transition(ledger)
-    if address.fixed not in ("", hold.claim_uid):
+    if address.keeps_eip and isinstance(address.state, Unbinding):
+        return ledger.changed(moved(address, hold.held()))
+    # One that is to be an ENI's for every Pod is no claim's.
+    of_another_kind = address.exclusive and not address.fixed
+    if not isinstance(address.state, Warm | Cooling) or of_another_kind:
         return Transition(ledger)
     fixed = replace(address, fixed=hold.claim_uid, state=Cooling(until=now))
     return ledger.changed(moved(fixed, hold.held()))
 
 
-def let_go(ledger: Ledger, before: Address, now: Boottime) -> Transition:
-    """Give an address up that is held for its claim's next Pod; nothing when a Pod has it by now."""
+def let_go(ledger: Ledger, before: Address, now: Boottime, *, with_eip: bool = True) -> Transition:
+    """Give an address up that is held for its claim's next Pod; nothing when a Pod has it by now.
+
+    An EIP that stays at the address's ENI goes along `with_eip`; else it is unbound first, as every other.
+    """
     address = ledger.addresses.get(before.ip)
-    if address is None or address.fixed != before.fixed or not isinstance(address.state, Held):
+    if address is None or address.fixed != before.fixed:
+        return Transition(ledger)
+    if not with_eip and address.eip is not None and address.eip.claim:
+        address = address.staged(BindStage.UNBINDING)
+    if isinstance(address.state, Unbinding):
+        return ledger.changed(address) if address != ledger.addresses[before.ip] else Transition(ledger)
+    if not isinstance(address.state, Held):
         return Transition(ledger)
     return ledger.changed(vacated(address, 0.0, now))

@@ -105,6 +105,11 @@ class Ledger:
         return self._part(lambda a: a.exclusive)
 
     @property
+    def pooled_enis(self) -> "Ledger":
+        """The part that is about exclusive ENIs which any Pod may have: what their pool grows and shrinks."""
+        return self._part(lambda a: a.exclusive and not a.fixed)
+
+    @property
     def fixed(self) -> list[Address]:
         """The addresses that belong to VpcIPClaims."""
         return [a for a in self.addresses.values() if a.fixed]

@@ -67,6 +67,8 @@ def _slot(address: Address, now: Boottime) -> Slot:
             )
         case Cooling(until=until):
             return Slot(SlotKind.COOLING, f"{address.ip}: cools down, {max(0, until - now):.0f} s more")
+        case Unbinding() if address.keeps_eip:
+            return Slot(SlotKind.COOLING, f"{address.ip}: its ENI is being detached{eip}")
         case Unbinding():
             return Slot(SlotKind.COOLING, f"{address.ip}: its EIP is being unbound{eip}")
         case Unassigning():

@@ -6,6 +6,9 @@ A fixed one, which belongs to a VpcIPClaim, comes for its Pod and goes back to t
 
     Held -> Assigned -> (Held ->) (Unbinding ->) Unassigning
 
+One that is the primary address of an ENI of its own stands for that ENI (ADR 48): it goes from Unbinding,
+too, if its EIP stays at the ENI (`Address.keeps_eip`).
+
 `ipamd.core.ledger.ledger` moves addresses between these states and is the only place that does; this module
 says what the states are and which moves exist at all. Times are instants of the kernel's boot (never Unix
 time: that clock may be set). Nothing here is thread-bound: values only.
@@ -119,12 +122,12 @@ MOVES_OF_FIXED: dict[type, UnionType | type] = {
     Assigned: Assigned | Held | Unbinding | Unassigning | Occupied,
     Held: Assigned | Unbinding | Unassigning,
     Occupied: Assigned | Unbinding | Unassigning,
-    Unbinding: Unassigning,
+    Unbinding: Held | Unassigning,
     Cooling: Held | Unbinding | Unassigning,
 }
 """The same for a fixed address: it is never Warm, and never used by another Pod, so it need not cool. It
-enters as Held before the cloud is asked for it; as Cooling if it was found after the store was lost, until
-its claim is known."""
+enters as Held before the cloud is asked for it; as Cooling, or as Unbinding with its EIP, if it was found
+after the store was lost, until its claim is known."""
 
 FORGETTABLE = (Warm, Cooling, Unassigning)
 
@@ -174,6 +177,22 @@ class Address:
     """Whether it is the primary address of an ENI that one Pod has as a whole, and stands for that ENI."""
     fixed: str = ""
     """UID of the VpcIPClaim that it belongs to; empty for one that any Pod may have."""
+
+    @property
+    def moves_as_eni(self) -> bool:
+        """Whether it is kept by an ENI of its own, which goes with it from node to node."""
+        return self.exclusive and bool(self.fixed)
+
+    @property
+    def keeps_eip(self) -> bool:
+        """Whether its EIP is at its ENI and stays there wherever the ENI goes.
+
+        One whose claim ends with the Pod is unbound; one that the cloud listed, and that we did not bind, is
+        left as it was found.
+        """
+        if not self.moves_as_eni or self.eip is None or self.eip.stage is not BindStage.BOUND:
+            return False
+        return self.eip.retained or not self.eip.claim
 
     @property
     def quarantined(self) -> bool:

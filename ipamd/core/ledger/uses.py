@@ -63,6 +63,9 @@ def use_of(address: Address) -> AddressUse:
             found = "found after the store was lost; it waits for its VpcIPClaim"
             why = found if address.fixed else "remote peers may still send to its last Pod"
             return AddressUse(word=word, until=until, why=why)
+        case Unbinding(since=since) if address.keeps_eip:
+            why = "its ENI is being detached, and keeps its EIP"
+            return AddressUse(word=_WORDS[Unassigning], since=since, why=why)
         case Unbinding(since=since):
             eip = address.eip.eip_id if address.eip else "its EIP"
             return AddressUse(word=word, since=since, why=f"{eip} is being unbound")

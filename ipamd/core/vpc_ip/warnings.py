@@ -28,7 +28,7 @@ def _changed(claim: VpcIpClaim, pod: PodView, default_network: str) -> ClaimWarn
     if claim.request is None or not wants_fixed_ip(pod):
         return None
     try:
-        wish = request_of(pod, default_network, own_enis=True)
+        wish = request_of(pod, default_network)
     except InvalidInputError as e:
         return ClaimWarning("AnnotationsIgnored", f"{e.message}; its VpcIPClaim stays as it is")
     if wish == claim.request:

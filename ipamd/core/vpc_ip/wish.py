@@ -14,7 +14,7 @@ from ipamd.core.vpc_ip.vpcipclaim import VpcIpClaim
 def read(facts: VpcIpFacts, pod: PodView) -> VpcIpRequest | RefusePod:
     """Return what the Pod asks for, or that it is told why it gets nothing."""
     try:
-        return vpc_ip.request_of(pod, facts.rules.default_network, own_enis=True)
+        return vpc_ip.request_of(pod, facts.rules.default_network)
     except InvalidInputError as e:
         return RefusePod(pod=pod, reason=VpcIpReason.INVALID_SPEC, message=str(e))
 

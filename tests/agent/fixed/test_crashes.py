@@ -7,8 +7,8 @@ import sqlite3
 import pytest
 
 from testbed.faults.points import Point
-from testbed.faults.victim import Remote
-from tests.agent.fixed.fixed_bed import NEVER, FixedBed, ip_of
+from tests.agent.fixed.fixed_bed import NEVER, ip_of
+from tests.agent.fixed.killed_bed import KilledBed
 
 pytestmark = [pytest.mark.netns, pytest.mark.scenario, pytest.mark.timeout(600)]
 
@@ -35,35 +35,6 @@ GOING = (
     Point("kube.patch.vpcipclaims.status", "before", 1),
     Point("kube.patch.vpcipclaims.status", "after", 1),
 )
-
-
-class KilledBed(FixedBed):
-    """A bed whose agent dies where it is told, and is started again as the DaemonSet does it."""
-
-    def __init__(self, directory):
-        super().__init__(directory)
-        orders = self._run_directory / "orders"
-        self.launcher = ("-m", "testbed.faults.victim", "--orders", str(orders), "--")
-        self.victim = Remote(orders)
-
-    def dies_at(self, point):
-        """Wait for the agent's death, and start it again."""
-        self.agent.process.wait(timeout=60)
-        assert f"killed at {point}" in self.agent.log_tail()
-        self.stop(self.agent)
-        self.start_agent(options=self.options, launcher=self.launcher)
-        self.eventually("an answer", lambda: self.socket.exists() and bool(self.status()))
-
-    def add(self, sandbox):
-        """Ask until it is done, as a kubelet does."""
-        answers = []
-
-        def done():
-            answers.append(self.call("add", sandbox))
-            return answers[-1][0] == 0
-
-        self.eventually("the Pod's network", done, seconds=40)
-        return ip_of(answers[-1][1])
 
 
 @pytest.fixture(scope="module")

@@ -88,18 +88,9 @@ def test_a_wrong_value_is_refused_by_name(annotation, value, allowed):
     assert message.endswith("correct it and create the Pod again")
 
 
-def test_an_eni_of_its_own_has_no_fixed_address():
-    message = refusal({VPC_IP_DELETE_POLICY: "Never", NETWORKS: DIRECT_ENI})
-
-    assert f"{DIRECT_ENI}, an ENI of its own" in message
-    assert f"name {ROUTE_ENI}" in message
-
-
-def test_an_eni_of_its_own_is_asked_for_where_such_are_known():
-    pod = pod_view({VPC_IP_DELETE_POLICY: "Never", NETWORKS: DIRECT_ENI})
-
-    assert request_of(pod, own_enis=True).exclusive
-    assert not request_of(pod_view({VPC_IP_DELETE_POLICY: "Never"}), own_enis=True).exclusive
+def test_a_fixed_address_may_be_kept_by_an_eni_of_the_pods_own():
+    assert request_of(pod_view({VPC_IP_DELETE_POLICY: "Never", NETWORKS: DIRECT_ENI})).exclusive
+    assert not request_of(pod_view({VPC_IP_DELETE_POLICY: "Never"})).exclusive
 
 
 def test_a_pod_of_another_network_is_refused():

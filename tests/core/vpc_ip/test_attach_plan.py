@@ -9,8 +9,8 @@ from ipamd.core.claim.eipclaim import ClaimPod
 from ipamd.core.ledger import acquisition, fixed_addresses, ledger, states
 from ipamd.core.model import SandboxKey
 from ipamd.core.pool import EniCapacity
-from ipamd.core.vpc_ip import attach_plan
-from ipamd.core.vpc_ip.attach_plan import (
+from ipamd.core.vpc_ip import attach_actions, attach_facts, attach_plan, attach_waits
+from ipamd.core.vpc_ip.attach_actions import (
     AssignFixed,
     LetGo,
     MakeRoom,
@@ -35,7 +35,7 @@ ON_A_NEXT = ClaimPod(uid="pod-2", node="node-a")
 
 
 def decided(current=EMPTY, *claims, expected=(POD,), enis=(ENI,), now=NOW, zone=""):
-    facts = attach_plan.AttachFacts(
+    facts = attach_facts.AttachFacts(
         node="node-a",
         zone=zone,
         ledger=current,
@@ -76,7 +76,7 @@ def test_an_address_of_another_zone_is_told_and_nothing_is_asked_of_the_cloud():
 
     assert isinstance(told, TellMisplaced)
     assert "in zone ap-guangzhou-3, and node node-a is in zone ap-guangzhou-4" in str(told.why)
-    assert not attach_plan.demand([told], EMPTY), "no ENI is made for it"
+    assert not attach_actions.demand([told], EMPTY), "no ENI is made for it"
     assert decided(EMPTY, claim, enis=(), zone="ap-guangzhou-3") == [MakeRoom(claim=claim, subnet_id=SUBNET)]
     begun_here = vpc_ip_claim(binding=ON_A)
     assert decided(EMPTY, begun_here, zone="ap-guangzhou-4") == [WithdrawBinding(claim=begun_here)]
@@ -85,7 +85,7 @@ def test_an_address_of_another_zone_is_told_and_nothing_is_asked_of_the_cloud():
 def test_what_was_said_of_a_node_in_another_zone_stands_in_no_other_node_s_way():
     wrong = {"type": "Assigned", "status": "False", "reason": "WrongSubnet", "message": "another zone"}
 
-    assert attach_plan.refusal(vpc_ip_claim(conditions=(wrong,))) == ""
+    assert attach_waits.refusal(vpc_ip_claim(conditions=(wrong,))) == ""
 
 
 def test_a_pod_s_address_is_assigned_to_the_eni_of_its_subnet_with_the_least_room():
@@ -119,7 +119,7 @@ def test_without_room_in_the_subnet_room_is_made(enis):
     actions = decided(EMPTY, claim, enis=enis)
 
     assert actions == [MakeRoom(claim=claim, subnet_id=SUBNET)]
-    assert attach_plan.demand(actions, EMPTY) == {SUBNET: 1}
+    assert attach_actions.demand(actions, EMPTY) == {SUBNET: 1}
 
 
 def test_the_eni_that_was_asked_before_a_crash_is_asked_again():
@@ -144,7 +144,7 @@ def test_nothing_is_assigned_while_somebody_else_has_a_part_to_do(changes):
     claim = vpc_ip_claim(**changes)
 
     assert decided(EMPTY, claim) == []
-    assert attach_plan.waited_for(claim, POD, "node-a")
+    assert attach_waits.waited_for(claim, POD, "node-a")
 
 
 def test_nothing_is_assigned_for_a_pod_that_does_not_come_or_has_another_address():
@@ -222,7 +222,7 @@ def test_what_was_let_go_is_taken_off_and_then_leaves_the_claim():
     address = retired().addresses[IP]
 
     assert decided(retired(), told_claim(), expected=()) == [UnassignFixed(address=address)]
-    assert attach_plan.needs_no_claim(UnassignFixed(address=address))
+    assert attach_actions.needs_no_claim(UnassignFixed(address=address))
     assert decided(EMPTY, told_claim(), expected=()) == [WithdrawBinding(claim=told_claim())]
 
 
@@ -276,15 +276,15 @@ def test_a_binding_of_another_node_is_nobody_s_business_here():
 
 
 def test_the_pod_has_the_address_of_a_claim_that_serves_it():
-    assert attach_plan.fixed_ip(told_claim(), POD, EMPTY) == IP
-    assert attach_plan.fixed_ip(told_claim(), NEXT, EMPTY) == ""
-    assert attach_plan.fixed_ip(None, POD, EMPTY) == ""
+    assert attach_waits.fixed_ip(told_claim(), POD, EMPTY) == IP
+    assert attach_waits.fixed_ip(told_claim(), NEXT, EMPTY) == ""
+    assert attach_waits.fixed_ip(None, POD, EMPTY) == ""
 
 
 @pytest.mark.parametrize(("current", "ip"), [(EMPTY, ""), (begun(), ""), (held(), IP), (running(), IP)])
 def test_of_a_claim_that_is_being_deleted_only_a_pod_that_has_the_address_may_have_it(current, ip):
-    assert attach_plan.fixed_ip(told_claim(deleting=True), POD, current) == ip
-    assert attach_plan.fixed_ip(told_claim(deleting=True, pod=ON_A_NEXT), NEXT, current) == ""
+    assert attach_waits.fixed_ip(told_claim(deleting=True), POD, current) == ip
+    assert attach_waits.fixed_ip(told_claim(deleting=True, pod=ON_A_NEXT), NEXT, current) == ""
 
 
 def test_what_was_asked_for_a_claim_that_is_being_deleted_since_is_let_go():
@@ -304,10 +304,10 @@ def test_one_that_somebody_else_has_is_replaced_unless_a_pod_had_it():
     fresh, known = vpc_ip_claim(conditions=(in_use,)), vpc_ip_claim(conditions=(in_use,), assigned_ip=IP)
 
     assert decided(EMPTY, fresh) == []
-    assert "choose another address" in attach_plan.waited_for(fresh, POD, "node-a")
-    assert attach_plan.refusal(fresh) == "", "the controller is about to choose another one"
+    assert "choose another address" in attach_waits.waited_for(fresh, POD, "node-a")
+    assert attach_waits.refusal(fresh) == "", "the controller is about to choose another one"
     assert decided(EMPTY, known) == to_eni("eni-1", known)
-    assert attach_plan.refusal(known) == "AddressInUse: it is in use"
+    assert attach_waits.refusal(known) == "AddressInUse: it is in use"
 
 
 def test_one_that_was_nominated_and_that_somebody_else_has_is_asked_for_again():
@@ -316,7 +316,7 @@ def test_one_that_was_nominated_and_that_somebody_else_has_is_asked_for_again():
     claim = vpc_ip_claim(request=nominated, conditions=(said,))
 
     assert decided(EMPTY, claim) == to_eni("eni-1", claim)
-    assert attach_plan.refusal(claim) == "AddressInUse: it is in use"
+    assert attach_waits.refusal(claim) == "AddressInUse: it is in use"
 
 
 def test_what_only_a_person_mends_is_told_and_not_waited_for():
@@ -325,8 +325,8 @@ def test_what_only_a_person_mends_is_told_and_not_waited_for():
     passing = {**said, "reason": VpcIpReason.CLOUD_ERROR.value}
 
     assert (
-        attach_plan.refusal(vpc_ip_claim(address=None, conditions=(full,)))
+        attach_waits.refusal(vpc_ip_claim(address=None, conditions=(full,)))
         == "SubnetFull: no address is left"
     )
-    assert attach_plan.refusal(vpc_ip_claim(address=None, conditions=(passing,))) == ""
-    assert attach_plan.refusal(vpc_ip_claim(conditions=(full,))) == "", "it has one"
+    assert attach_waits.refusal(vpc_ip_claim(address=None, conditions=(passing,))) == ""
+    assert attach_waits.refusal(vpc_ip_claim(conditions=(full,))) == "", "it has one"

@@ -4,7 +4,7 @@ import pytest
 
 from ipamd.core.claim.eipclaim import ClaimPod
 from ipamd.core.kubernetes.node_labels import label_value
-from ipamd.core.vpc_ip import attach_plan
+from ipamd.core.vpc_ip import attach_waits
 from tests.testkit.vpc_ip_claims import vpc_ip_claim
 
 LONG = "node-" + "a" * 70
@@ -29,9 +29,9 @@ LONG = "node-" + "a" * 70
 def test_another_node_is_named_and_this_one_is_not(pod_node, label, node, elsewhere):
     claim = vpc_ip_claim(pod=ClaimPod(uid="pod-1", node=pod_node), node=label)
 
-    assert attach_plan.elsewhere(claim, node) == elsewhere
+    assert attach_waits.elsewhere(claim, node) == elsewhere
 
 
 def test_a_claim_that_serves_no_pod_goes_by_its_label():
-    assert attach_plan.elsewhere(vpc_ip_claim(pod=None, node="node-b"), "node-a") == "node-b"
-    assert attach_plan.elsewhere(vpc_ip_claim(pod=None, node="node-a"), "node-a") == ""
+    assert attach_waits.elsewhere(vpc_ip_claim(pod=None, node="node-b"), "node-a") == "node-b"
+    assert attach_waits.elsewhere(vpc_ip_claim(pod=None, node="node-a"), "node-a") == ""
