@@ -79,7 +79,8 @@ class Copy:
         Those of the first file come first, by themselves: most mutants are noticed there, and pytest reads
         all files that it is given before it runs a test of the first.
         """
-        source = mutation.path.read_text()
+        # Not the project's own: somebody may go on working there, and the copy's other files would not fit.
+        source = (self._directory / mutation.path).read_text()
         mutated = mutation.applied(source)
         verdict, noticed_by = Verdict.UNTESTED, ""
         with self._holding(mutation.path, source, mutated):

@@ -77,6 +77,16 @@ def test_a_mutant_that_never_ends_is_killed_by_time(project):
     assert attempt(project, "loop", "Sub_Mul", ["tests/core/test_loop.py"], seconds=5.0) is Verdict.TIMEOUT
 
 
+def test_who_goes_on_working_in_the_project_changes_nothing_of_a_trial(project):
+    [mutation] = [m for m in mutations_of("limit") if m.operator.endswith("LtE_Lt")]
+    copy = Copy(project / "copy")
+    Path("ipamd/core/limit.py").write_text("from ipamd.core.later import LIMIT\n")
+
+    trial = copy.attempt(mutation, ["tests/core/test_limit.py"], seconds=60.0)
+
+    assert trial.verdict is Verdict.LIVES
+
+
 def test_the_project_itself_is_never_changed(project):
     before = Path("ipamd/core/limit.py").read_text()
 
