@@ -77,6 +77,7 @@ CONTROLLER = {
     "node-taints",
     "resync",
     "sweep",
+    "vpc-ip-eni-sweep",
     "vpc-ip-resync",
     "vpc-ip-sweep",
     "vpc-ips",
