@@ -1,8 +1,9 @@
 """Has done what is due, again and again: a plan says what that is, workers do it, one action for a subject.
 
 A thread asks the plan after every change, and hands its actions to a few workers. What fails comes again
-after a pause; nothing is remembered of it but its last error. What succeeds and is due as before, because a
-watch is behind, waits as well.
+after a pause. Another kind of action does not wait for that: an EIP that a node cannot bind is unbound at
+once when its Pod goes. Nothing is remembered of a failure but the last error. What succeeds and is due as
+before, because a watch is behind, waits as well.
 """
 
 import logging
@@ -127,7 +128,7 @@ class DueActions(Generic[A]):
     def _begin(self, action: A) -> None:
         subject = self._work.subject_of(action)
         with self._guard:
-            if subject in self._under_way or self._failures.is_closed(subject):
+            if subject in self._under_way or self._failures.is_closed(subject, _kind_of(action)):
                 return
             if self._expectations.is_early(subject, action):
                 return
@@ -145,18 +146,23 @@ class DueActions(Generic[A]):
             self._expectations.done(subject, action)
         except TryAgainError as e:
             log.info("%s of %s: %s", self._label, self._work.name_of(action), e)
-            self._failures.failed(subject, e)
+            self._failures.failed(subject, e, _kind_of(action))
         except IpamError as e:
-            pause = self._failures.failed(subject, e)
+            pause = self._failures.failed(subject, e, _kind_of(action))
             name = self._work.name_of(action)
             log.warning("%s of %s: %s (again in %.0f s)", self._label, name, e, pause)
             self._work.failed(action, e)
         except Exception as e:  # a worker must give its subject back
             log.exception("%s of %s: a defect", self._label, self._work.name_of(action))
             note_defect()
-            self._failures.failed(subject, IpamError(f"a defect of the agent: {type(e).__name__}: {e}"))
+            defect = IpamError(f"a defect of the agent: {type(e).__name__}: {e}")
+            self._failures.failed(subject, defect, _kind_of(action))
         finally:
             with self._guard:
                 self._under_way.discard(subject)
             self._work.ended()
             self.trigger()
+
+
+def _kind_of(action: object) -> str:
+    return type(action).__name__

@@ -1,11 +1,12 @@
 """What has failed and is not tried again for a while, by subject: an object of the cloud, a claim, an action.
 
 A failure keeps its subject for the window of its kind, if it is one that only time or a person lifts; any
-other for a back-off that grows while it repeats. A success forgets it.
+other for a back-off that grows while it repeats. A success forgets it. Where several things are done to a
+subject, one that has failed does not hold up the others: what could not be bound can be let go.
 """
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from ipamd.core.cloud_errors.error import CloudError
@@ -18,7 +19,10 @@ _BACKOFF = Backoff(first=1.0, longest=30.0)
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    until: float
+    until: Mapping[str, float]
+    """When each thing that was done to the subject, and failed, may be tried again."""
+    what: str
+    """What failed last."""
     error: IpamError
     in_a_row: int
 
@@ -43,14 +47,15 @@ class FailureCache:
         self._guard = threading.Lock()
         self._failures: dict[str, _Failure] = {}
 
-    def failed(self, subject: str, error: IpamError) -> float:
-        """Keep a failure; return for how many seconds the subject is not to be tried."""
+    def failed(self, subject: str, error: IpamError, what: str = "") -> float:
+        """Keep a failure of what was done; return for how many seconds that is not to be tried again."""
         with self._guard:
             before = self._failures.get(subject)
             in_a_row = before.in_a_row + 1 if before else 1
             window = error.kind.policy.retry_after if isinstance(error, CloudError) else 0.0
             pause = window or self._backoff.delay(in_a_row, self._random)
-            self._failures[subject] = _Failure(self._clock() + pause, error, in_a_row)
+            until = {**(before.until if before else {}), what: self._clock() + pause}
+            self._failures[subject] = _Failure(until, what, error, in_a_row)
             return pause
 
     def succeeded(self, subject: str) -> None:
@@ -58,11 +63,11 @@ class FailureCache:
         with self._guard:
             self._failures.pop(subject, None)
 
-    def is_closed(self, subject: str) -> bool:
-        """Whether the subject is not to be tried now."""
+    def is_closed(self, subject: str, what: str = "") -> bool:
+        """Whether this is not to be tried now for the subject."""
         with self._guard:
             failure = self._failures.get(subject)
-            return failure is not None and failure.until > self._clock()
+            return failure is not None and what in failure.until and failure.until[what] > self._clock()
 
     def error(self, subject: str) -> IpamError | None:
         """Return the last failure of the subject, None after a success."""
@@ -97,5 +102,5 @@ class FailureCache:
 
 
 def _told(failure: _Failure, now: float) -> str:
-    left = failure.until - now
+    left = failure.until[failure.what] - now
     return f"{failure.error}; again in {left:.0f} s" if left >= 1 else f"{failure.error}; again at once"
