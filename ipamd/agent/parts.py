@@ -164,6 +164,8 @@ def build(
     resources = node_room.resources(
         settings, facts, client=client, pool=pool, exclusive_pool=exclusive_pool, enis=enis
     )
+    fixed.reconciler.on_detached(eips.reconciler.public_ip_freed)
+    eips.reconciler.on_freed(fixed.reconciler.room_freed)
     for trigger in (pool.trigger, eips.reconciler.trigger, fixed.reconciler.trigger, resources.trigger):
         repair.outside.on_round(trigger)
     return NodeParts(

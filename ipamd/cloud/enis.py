@@ -91,6 +91,7 @@ class EniCalls(Calls):
             return True if eni is None or eni.instance_id != instance_id else None
 
         tasks.settle(self._session, reply, detached, deadline)
+        self._session.completed("DetachNetworkInterface")
 
     def delete_eni(self, eni_id: str, deadline: Deadline) -> None:
         """Delete a detached ENI with its addresses; return when it is gone. One that is gone is a success.

@@ -41,8 +41,12 @@ _RELIEVES: Mapping[str, tuple[str, ...]] = {
     "UnassignPrivateIpAddresses": _NEEDS_ADDRESSES,
 }
 """Which actions get back what a success of the left one frees."""
-_RELIEVES_AT_THE_END: Mapping[str, tuple[str, ...]] = {"ReleaseAddresses": ("AllocateAddresses",)}
-"""The same, but only once what was accepted has come about: an EIP counts until it is gone."""
+_RELIEVES_AT_THE_END: Mapping[str, tuple[str, ...]] = {
+    "DetachNetworkInterface": ("AssociateAddress", "AttachNetworkInterface"),
+    "ReleaseAddresses": ("AllocateAddresses",),
+}
+"""The same, but only once what was accepted has come about: an EIP counts until it is gone from the account,
+or with its ENI from the CVM."""
 
 
 @dataclass(frozen=True, slots=True)

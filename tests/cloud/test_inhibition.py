@@ -77,6 +77,16 @@ def test_an_eip_that_is_gone_lets_the_next_order_be_tried_at_once(clock):
     inhibitor.check("AllocateAddresses", Scope("BGP"))
 
 
+@pytest.mark.parametrize("action", ["AssociateAddress", "AttachNetworkInterface"])
+def test_an_eni_that_is_off_a_cvm_makes_room_for_another_eip_at_once(clock, action):
+    """Its EIP has gone with it; while it is only on its way it counts."""
+    inhibitor = Inhibitor(clock=clock)
+    quota = cloud_error(action, "LimitExceeded.InstanceAddressQuota", "10 of 10")
+    inhibitor.refused(action, Scope("ins-a"), quota)
+    inhibitor.completed("DetachNetworkInterface")
+    inhibitor.check(action, Scope("ins-a"))
+
+
 @pytest.mark.parametrize("code", ["UnauthorizedOperation", "FailedOperation.BalanceInsufficient"])
 def test_what_comes_free_brings_neither_permission_nor_money(clock, code):
     inhibitor = Inhibitor(clock=clock)

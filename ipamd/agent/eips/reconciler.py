@@ -3,7 +3,7 @@
 What fails is told to the Pod. How it is repeated, and how often: `ipamd.runtime.due_actions`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ipamd import logs
 from ipamd.agent.eips.executor import BindingExecutor, subject_of
@@ -37,6 +37,7 @@ class EipReconciler:
         self._plan = plan
         self._executor = executor
         self._announcer = announcer
+        self._freed: list[Callable[[], None]] = []
         work = Work(
             due=self._due,
             subject_of=subject_of,
@@ -70,6 +71,15 @@ class EipReconciler:
         """Have them compared now: an ADD may wait for the claim that has changed."""
         self._actions.hurry()
 
+    def on_freed(self, listener: Callable[[], None]) -> None:
+        """Have a listener told when an EIP has left the CVM; before anything is unbound."""
+        self._freed.append(listener)
+
+    def public_ip_freed(self) -> None:
+        """Try again at once what was refused because the CVM had all the public IPs that it may have."""
+        self._actions.relieve(CloudErrorKind.QUOTA)
+        self.trigger()
+
     def error(self, claim: str) -> IpamError | None:
         """Return why the last action for a claim (namespace/name) failed, None after a success."""
         return self._actions.error(claim)
@@ -100,7 +110,8 @@ class EipReconciler:
     def _execute(self, action: binding_plan.Action) -> None:
         if self._executor.execute(action):
             # The CVM may have one more public IP now: who was refused for that need not wait.
-            self._actions.relieve(CloudErrorKind.QUOTA)
+            for freed in (self.public_ip_freed, *self._freed):
+                freed()
 
     def _failed(self, action: binding_plan.Action, error: IpamError) -> None:
         pod = action.address.pod if not isinstance(action, binding_plan.ClearPublishedBinding) else None

@@ -3,7 +3,7 @@
 What fails is told to claim and Pod. How it is repeated, and how often: `ipamd.runtime.due_actions`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from ipamd import logs
@@ -15,6 +15,7 @@ from ipamd.agent.fixed.plan import AttachPlan
 from ipamd.agent.fixed.publish import VpcIpPublisher
 from ipamd.agent.pool.pool import Pool
 from ipamd.agent.shared_ledger import SharedLedger
+from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.core.errors import IpamError
 from ipamd.core.vpc_ip import attach_actions
 from ipamd.core.vpc_ip.attach_actions import (
@@ -62,6 +63,7 @@ class FixedReconciler:
         self._places = places
         self._shared_ledger = shared_ledger
         self._announcer = announcer
+        self._detached: list[Callable[[], None]] = []
         work = Work(
             due=self._due,
             subject_of=attach_actions.claim_uid_of,
@@ -94,6 +96,15 @@ class FixedReconciler:
     def claims_changed(self) -> None:
         """Have them compared soon, also when the last claim is gone."""
         self._actions.trigger()
+
+    def on_detached(self, listener: Callable[[], None]) -> None:
+        """Have a listener told when an ENI has left the CVM, its EIP with it; before any is detached."""
+        self._detached.append(listener)
+
+    def room_freed(self) -> None:
+        """Try again at once what was refused because the CVM had all the ENIs or public IPs it may have."""
+        self._actions.relieve(CloudErrorKind.QUOTA)
+        self.trigger()
 
     def error(self, claim_uid: str) -> IpamError | None:
         """Return why the last action for a claim failed, None after a success."""
@@ -141,6 +152,8 @@ class FixedReconciler:
                 self._giving_back.unassign(action)
             case DetachEni():
                 self._giving_back.detach(action)
+                for freed in (self.room_freed, *self._detached):
+                    freed()
             case WithdrawBinding():
                 self._giving_back.withdraw(action.claim)
 
