@@ -23,7 +23,7 @@ from ipamd.core.vpc_ip.attach_actions import (
     WithdrawBinding,
 )
 from ipamd.core.vpc_ip.attach_facts import AttachFacts, claim_at, has_another, pod_here
-from ipamd.core.vpc_ip.attach_waits import waited_for
+from ipamd.core.vpc_ip.attach_waits import elsewhere, waited_for
 from ipamd.core.vpc_ip.vpcipclaim import VpcIpClaim
 
 
@@ -62,6 +62,9 @@ def for_leaving(facts: AttachFacts, address: Address) -> Action | None:
     pod = pod_here(facts, claim) if claim is not None else None
     if claim is not None and pod is not None and not waited_for(claim, pod, facts.node):
         return ReclaimFixed(claim=claim, pod=pod, ip=address.ip)
+    if claim is not None and elsewhere(claim, facts.node):
+        # As after a list that was older than its detach: the other node waits for the claim's binding.
+        return DetachEni(address=address)
     return DetachEni(address=address) if facts.now - state.since >= FOUND_SECONDS else None
 
 

@@ -198,6 +198,13 @@ def test_one_that_was_found_waits_for_its_claim_and_then_leaves():
     assert late == [DetachEni(address=found.addresses[IP])]
 
 
+def test_one_that_was_found_again_leaves_at_once_when_another_node_waits_for_it():
+    found = leaving(held(WITH_EIP))
+    assert decided(found, told(pod=ClaimPod(uid="pod-2", node="node-b"))) == [
+        DetachEni(address=found.addresses[IP])
+    ]
+
+
 def test_the_binding_leaves_the_claim_after_that_of_the_eip():
     there = told(pod=ClaimPod(uid="pod-2", node="node-b"))
     assert decided(EMPTY, there, eips_told=frozenset(["default/web-0"])) == []
