@@ -87,6 +87,10 @@ class OwnEniBed(FixedBed):
         assert self.eip(eip.eip_id).private_ip == eni.primary_ip
         return pod, sandbox, eni, eip
 
+    def eip_binding(self, name):
+        """Where its EIPClaim says that the EIP is; it may say so after the Pod's ADD has ended."""
+        return self.read_claim(name).binding
+
     def added(self, sandbox, eni):
         """Ask for the sandbox's network until it is there, as a kubelet does."""
         answers = []

@@ -79,7 +79,8 @@ def test_a_kill_while_it_comes_is_mended(node, point):
     node.added(sandbox, eni)
 
     node.eventually("the claim says so", lambda: node.binding(name) is not None)
-    assert node.read_claim(name).binding.eni_id == eni.eni_id
+    node.eventually("the EIP's claim too", lambda: node.eip_binding(name) is not None)
+    assert node.eip_binding(name).eni_id == eni.eni_id
     writes = node.new_writes(before)
     assert "AssociateAddress" not in writes
     assert "DisassociateAddress" not in writes

@@ -39,7 +39,7 @@ def test_the_pod_has_the_eni_of_its_claim_and_no_warm_one(node):
     assert eni.mac in links(sandbox.netns)
     claim = node.read_fixed("has-0")
     assert (claim.binding.node, claim.binding.eni_id) == (node.node.name, eni.eni_id)
-    assert claim.assigned_ip == eni.primary_ip
+    node.eventually("told", lambda: node.read_fixed("has-0").assigned_ip == eni.primary_ip)
     shown = node.cloud.describe_eni(eni.eni_id)
     assert (shown.instance_id, shown.extended) == (node.node.instance_id, True)
     assert set(shown.security_groups) == set(node.enis()[0].security_groups)
@@ -93,7 +93,8 @@ def test_it_comes_with_its_eip_which_nobody_binds_again(node):
     node.added(sandbox, eni)
 
     assert node.new_writes(before) == {"AttachNetworkInterface": 1}
-    binding = node.read_claim("back-0").binding
+    node.eventually("the EIP's claim says it", lambda: node.eip_binding("back-0") is not None)
+    binding = node.eip_binding("back-0")
     assert (binding.node, binding.eni_id, binding.private_ip) == (
         node.node.name,
         eni.eni_id,
