@@ -34,12 +34,15 @@ _READS: Final = {"get", "list"}
 _EXCLUSIVE: Final = (
     "of ENIs for single Pods that are too many: tests/agent/exclusive/test_crashes.py kills there"
 )
+_MADE_ENI: Final = (
+    "of ENIs that move with their Pods (ADR 48): tests/controller/vpc_ips/test_own_enis.py kills there"
+)
 _FIXED_ENI: Final = (
     "of ENIs that move with their Pods (ADR 48): tests/agent/fixed/test_own_eni_crashes.py kills there"
 )
 NEVER_TAKEN: Final[Mapping[str, str]] = {
     "cloud.AttachNetworkInterface": _FIXED_ENI,
-    "cloud.CreateNetworkInterface": "of ENIs that move with their Pods, which nothing makes yet (ADR 48)",
+    "cloud.CreateNetworkInterface": _MADE_ENI,
     "kube.delete.vpcipclaims": "of a fixed address that ends by itself; in the scenario a person ends it",
     "cloud.DetachNetworkInterface": _EXCLUSIVE,
     "cloud.DeleteNetworkInterface": _EXCLUSIVE,

@@ -33,6 +33,10 @@ class Kind(Enum):
     """A private address that is kept for its name."""
     FIXED_EIP = "fixed-eip"
     """That, and an EIP that is kept as well."""
+    OWN_FIXED = "own-fixed"
+    """An ENI of its own that is kept for its name, and moves with it."""
+    OWN_FIXED_EIP = "own-fixed-eip"
+    """That, and an EIP that stays at it."""
 
     def annotations(self, users_eips):
         eip = {"eip-attributes": '{"Bandwidth":"100","ISP":"BGP"}'}
@@ -49,20 +53,26 @@ class Kind(Enum):
             Kind.OWN_RETAINED: {**own, **retained},
             Kind.FIXED: fixed,
             Kind.FIXED_EIP: {**fixed, **retained},
+            Kind.OWN_FIXED: {**own, **fixed},
+            Kind.OWN_FIXED_EIP: {**own, **fixed, **retained},
         }
         return {f"{PREFIX}{name}": value for name, value in wishes[self].items()}
 
     @property
     def wants_eip(self):
-        return self not in (Kind.PLAIN, Kind.OWN, Kind.FIXED)
+        return self not in (Kind.PLAIN, Kind.OWN, Kind.FIXED, Kind.OWN_FIXED)
 
     @property
     def has_own_eni(self):
-        return self in (Kind.OWN, Kind.OWN_EIP, Kind.OWN_RETAINED)
+        return self in (Kind.OWN, Kind.OWN_EIP, Kind.OWN_RETAINED) or self.eni_moves
 
     @property
     def is_fixed(self):
-        return self in (Kind.FIXED, Kind.FIXED_EIP)
+        return self in (Kind.FIXED, Kind.FIXED_EIP) or self.eni_moves
+
+    @property
+    def eni_moves(self):
+        return self in (Kind.OWN_FIXED, Kind.OWN_FIXED_EIP)
 
 
 @dataclass(frozen=True)

@@ -39,22 +39,6 @@ class Settling:
         for life in self._waiting():
             there = self._with_eip_on(life.node)
             self._verdicts.unmended(f"{life} does not run; its claim: {claimed.get(life.name)}; {there}")
-            print(
-                "DEBUG",
-                life.node.ledger.addresses,
-                [
-                    (
-                        e["AddressId"],
-                        e["AddressStatus"],
-                        e["PrivateAddressIp"],
-                        e["NetworkInterfaceId"],
-                        e["Tags"],
-                    )
-                    for e in self._around.state()["eips"]
-                ],
-                claimed.keys(),
-                self._cluster.lives.keys(),
-            )
         self._cluster.watchman.look()
         for life in self._cluster.living():
             if life.running and life.kind.wants_eip:
@@ -119,30 +103,33 @@ class Settling:
                 self._verdicts.unmended(f"{life} does not end")
 
     def _retained_claims_rest(self):
-        """Kept claims keep their EIP, unbound; then a person deletes them."""
+        """Kept claims keep their EIP, unbound or at an ENI that moves; then a person deletes them."""
 
         def restless():
-            eips = {e["AddressId"]: e for e in self._around.state()["eips"]}
+            state = self._around.state()
+            eips = {e["AddressId"]: e for e in state["eips"]}
             return [
                 name
                 for name, claim in self._around.claims().items()
                 if claim["spec"]["deletePolicy"] == "Never"
                 and not claim["metadata"].get("deletionTimestamp")
-                and not self._rests(claim.get("status", {}), eips)
+                and not self._rests(claim.get("status", {}), eips, state["cloud"]["enis"])
             ]
 
         if not comes_about(lambda: not restless(), 60.0, tick=0.3):
             for name in restless():
                 self._verdicts.unmended(f"retained claim does not rest: {self._around.claims()[name]}")
+        kept = self._around.vpc_ip_claims().values()
+        self._cluster.watchman.claims_end(claim["metadata"]["uid"] for claim in kept)
         for name in self._around.claims():
             self._around.delete_claim(name)
 
     def _fixed_addresses_rest(self):
-        """Kept addresses are at no ENI, and the VPC keeps them; then a person deletes their claims."""
+        """Kept addresses are at no ENI or at one that is at no node; then a person deletes their claims."""
 
         def restless():
             enis = self._around.state()["cloud"]["enis"].values()
-            at_enis = {ip for eni in enis for ip in eni["addresses"]}
+            at_enis = {ip for eni in enis if not _is_kept(eni) for ip in eni["addresses"]}
             return [
                 claim
                 for claim in self._around.vpc_ip_claims().values()
@@ -157,10 +144,11 @@ class Settling:
             self._around.delete_vpc_ip_claim(name)
         self._cluster.fixed_ips.clear()
 
-    def _rests(self, status, eips):
-        eip_id = status.get("address", {}).get("id")
-        unbound = eip_id is None or eips.get(eip_id, {}).get("AddressStatus") == "UNBIND"
-        return unbound and not status.get("binding")
+    def _rests(self, status, eips, enis):
+        eip = eips.get(status.get("address", {}).get("id"))
+        unbound = eip is None or eip["AddressStatus"] == "UNBIND"
+        stays = not unbound and _moves(enis.get(eip["NetworkInterfaceId"], {}))
+        return (unbound or stays) and not status.get("binding")
 
     def _nothing_is_left(self):
         if not comes_about(lambda: not self._claims_and_eips(), 4.0, tick=0.3):
@@ -182,13 +170,16 @@ class Settling:
             if "tke-eipclaim-uid" in e["Tags"] or (e["Tags"] == TEAM and e["AddressStatus"] != "UNBIND")
         ]
         claimed = self._around.claims()
-        kept = self._around.state()["cloud"]["reservations"].values()
+        cloud = self._around.state()["cloud"]
+        kept = cloud["reservations"].values()
+        enis = [eni for eni in cloud["enis"].values() if tags.VPC_IP_CLAIM_UID in eni["tags"]]
         return [
             *(f"EIP {json.dumps(e)}" for e in ours),
             *(f"claim {json.dumps(c)}" for c in claimed.values()),
             *(f"claim {json.dumps(c)}" for c in self._around.vpc_ip_claims().values()),
             *(f"VpcIP {ip}" for ip in self._around.vpc_ips()),
             *(f"reservation {json.dumps(r)}" for r in kept),
+            *(f"ENI {json.dumps(eni)}" for eni in enis),
         ]
 
     def _own_enis_astray(self, node):
@@ -232,3 +223,13 @@ class Settling:
             + [f"{ip} is only in the store" for ip in set(ledger.addresses) - listed]
             + [f"{what} is not worked off" for what in node.pending.glob("*.del")]
         )
+
+
+def _moves(eni):
+    """Whether an ENI is a claim's, for whatever node."""
+    return tags.VPC_IP_CLAIM_UID in eni.get("tags", {})
+
+
+def _is_kept(eni):
+    """Whether an ENI is at no node, and kept for the next Pod of its claim."""
+    return _moves(eni) and not eni["instance_id"]

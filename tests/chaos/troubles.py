@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+ENI_MOVES = ("CreateNetworkInterface", "AttachNetworkInterface", "DetachNetworkInterface")
 EIP_WRITES = ("AllocateAddresses", "AssociateAddress", "DisassociateAddress", "ReleaseAddresses")
 
 
@@ -26,7 +27,7 @@ WEATHER = (
     often("stale_read", 0.1, "DescribeAddresses", seconds=0.7),
     often("stale_read", 0.1, "DescribeNetworkInterfaces", seconds=0.7),
     often("partial", 0.2, "AssignPrivateIpAddresses", count_given=1),
-    *(often("task_failure", 0.03, action) for action in EIP_WRITES),
+    *(often("task_failure", 0.03, action) for action in (*EIP_WRITES, *ENI_MOVES)),
     often("task_failure", 0.03, "AssignPrivateIpAddresses"),
 )
 """20 % throttled, and a little of everything else."""
@@ -54,14 +55,18 @@ class Troubles(Enum):
     """Troubles that come for some seconds."""
 
     THROTTLED = Trouble(cloud=(often("throttle", 0.6),))
-    LOST_ANSWERS = Trouble(cloud=tuple(often("timeout_after", 0.5, action) for action in EIP_WRITES))
+    LOST_ANSWERS = Trouble(
+        cloud=tuple(often("timeout_after", 0.5, action) for action in (*EIP_WRITES, *ENI_MOVES))
+    )
     STALE_READS = Trouble(
         cloud=(
             often("stale_read", 1.0, "DescribeAddresses", seconds=2.0),
             often("stale_read", 1.0, "DescribeNetworkInterfaces", seconds=2.0),
         )
     )
-    FAILED_TASKS = Trouble(cloud=tuple(often("task_failure", 0.7, action) for action in EIP_WRITES))
+    FAILED_TASKS = Trouble(
+        cloud=tuple(often("task_failure", 0.7, action) for action in (*EIP_WRITES, *ENI_MOVES))
+    )
     BUSY = Trouble(cloud=(often("busy", 0.7),))
     PARTIAL_ASSIGNMENTS = Trouble(cloud=(often("partial", 1.0, "AssignPrivateIpAddresses", count_given=1),))
     SLOW = Trouble(cloud=(often("latency", 0.5, seconds=0.7),))

@@ -3,6 +3,7 @@
 - A Pod that runs has the EIP that it started with, at its address, until somebody ends it.
 - A Pod that asked for no EIP has none at its address: it would get another's packets.
 - The fixed address of a Pod that runs is at an ENI of its node, and no other Pod ever has it.
+- An ENI that moves with its Pod, and an EIP that has come to one, stay together as long as their claims are.
 - A claim has one EIP at most. EIPs of users are never released.
 - The ledger of each agent keeps its own invariants.
 
@@ -14,6 +15,7 @@ import collections
 import threading
 import time
 
+from ipamd.core import tags
 from ipamd.core.ledger import ledger
 from tests.chaos.pod_lives import Kind
 from tests.chaos.surroundings import BOUND, TEAM
@@ -29,6 +31,15 @@ class Watchman:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watchman", daemon=True)
         self.looks = 0
+        self._guard = threading.Lock()
+        self._enis = {}
+        """By the UID of a VpcIPClaim its ENI, once it was seen."""
+        self._stay = {}
+        """By the id of an EIP that was seen at such an ENI which one."""
+        self._loose = set()
+        """EIPs whose claim is over."""
+        self._over = set()
+        """UIDs of claims that are over: what was theirs may go."""
 
     def start(self):
         self._thread.start()
@@ -36,6 +47,19 @@ class Watchman:
     def stop(self):
         self._stopping.set()
         self._thread.join()
+
+    def claims_end(self, uids):
+        """A person deletes these VpcIPClaims, and the EIPClaims of the same Pods, from now on."""
+        with self._guard:
+            self._over.update(uids)
+            gone = {eni for uid, eni in self._enis.items() if uid in self._over}
+            self._stay = {eip: eni for eip, eni in self._stay.items() if eni not in gone}
+
+    def eip_ends(self, eip_id):
+        """A person deletes the EIPClaim of an EIP from now on; its VpcIPClaim stays."""
+        with self._guard:
+            self._stay.pop(eip_id, None)
+            self._loose.add(eip_id)
 
     def look(self):
         """Look once, now."""
@@ -45,6 +69,7 @@ class Watchman:
         running = {life: was for life, was in self._running().items() if before.get(life) is was}
         self._judge_pods(running, eips)
         self._judge_fixed(running, state["cloud"]["enis"].values())
+        self._judge_moving(state["cloud"]["enis"].values(), eips)
         self._judge_claims(eips)
         self._judge_ledgers()
         self.looks += 1
@@ -88,6 +113,23 @@ class Watchman:
                 self._cluster.verdicts.stolen(f"{life} has lost its address, which {where} has")
             if names.get(network.ip, life.name) != life.name:
                 self._cluster.verdicts.stolen(f"{life} has the fixed address of {names[network.ip]}")
+
+    def _judge_moving(self, enis, eips):
+        of_claim = {eni["tags"].get(tags.VPC_IP_CLAIM_UID): eni["eni_id"] for eni in enis}
+        at = {e["AddressId"]: e["NetworkInterfaceId"] for e in eips if e["AddressStatus"] in BOUND}
+        with self._guard:
+            there = {uid: eni for uid, eni in of_claim.items() if uid and uid not in self._over}
+            for uid, eni in there.items():
+                self._enis.setdefault(uid, eni)
+            for uid, eni in self._enis.items():
+                if uid not in self._over and there.get(uid) != eni:
+                    self._cluster.verdicts.stolen(f"claim {uid} has lost {eni} for {there.get(uid)}")
+            for eip, eni in at.items():
+                if eni in there.values() and eip not in self._loose:
+                    self._stay.setdefault(eip, eni)
+            for eip, eni in self._stay.items():
+                if at.get(eip) != eni:
+                    self._cluster.verdicts.stolen(f"{eip} has left {eni}, which moves, for {at.get(eip)}")
 
     def _judge_claims(self, eips):
         of_claim = collections.defaultdict(list)
