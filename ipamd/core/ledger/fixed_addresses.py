@@ -142,7 +142,7 @@ def reclaim(ledger: Ledger, ip: str, hold: FixedHold, now: Boottime) -> Transiti
 
 
 def let_go(ledger: Ledger, before: Address, now: Boottime, *, with_eip: bool = True) -> Transition:
-    """Give an address up that is held for its claim's next Pod; nothing when a Pod has it by now.
+    """Give an address up that is held or kept for its claim's next Pod; nothing when a Pod has it by now.
 
     An EIP that stays at the address's ENI goes along `with_eip`; else it is unbound first, as every other.
     """
@@ -153,6 +153,6 @@ def let_go(ledger: Ledger, before: Address, now: Boottime, *, with_eip: bool = T
         address = address.staged(BindStage.UNBINDING)
     if isinstance(address.state, Unbinding):
         return ledger.changed(address) if address != ledger.addresses[before.ip] else Transition(ledger)
-    if not isinstance(address.state, Held):
+    if not isinstance(address.state, Held | Cooling):
         return Transition(ledger)
     return ledger.changed(vacated(address, 0.0, now))

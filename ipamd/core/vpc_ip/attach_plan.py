@@ -78,6 +78,9 @@ def _for_address(facts: AttachFacts, address: Address) -> Action | None:
             return _upkeep(facts, address, claim, pod) if claim is not None else None
         case Cooling():
             claim = claim_at(facts, address)
+            if claim is not None and (target := elsewhere(claim, facts.node)):
+                # Found again, by a list older than its end here: the other node waits for the binding.
+                return LetGo(address=address, why=f"its VpcIPClaim is for node {target}", certain=True)
             next_pod = pod_here(facts, claim) if claim is not None else None
             if claim is None or next_pod is None or waited_for(claim, next_pod, facts.node):
                 return None

@@ -253,6 +253,18 @@ def test_what_was_found_after_a_lost_store_is_held_again_for_its_pod():
     assert decided(current) == []
 
 
+def test_what_was_found_again_is_let_go_at_once_when_another_node_waits_for_it():
+    found = replace(retired().addresses[IP], state=states.Cooling(until=NOW + 60))
+    current = EMPTY.changed(found).ledger
+    moved = told_claim(pod=ClaimPod(uid="pod-2", node="node-b"))
+
+    (action,) = decided(current, moved, expected=())
+
+    assert action == LetGo(address=found, why="its VpcIPClaim is for node node-b", certain=True)
+    gone = fixed_addresses.let_go(current, found, NOW).ledger
+    assert isinstance(gone.addresses[IP].state, states.Unassigning)
+
+
 def test_one_that_came_in_as_warm_is_claimed_and_not_taken_from_another_pod():
     warm = ledger.adopt(EMPTY, "eni-1", [IP], NOW).ledger
     attachment = acquisition.Attachment(key=KEY, pod=pod_ref("other", "u9"))
