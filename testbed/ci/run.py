@@ -12,6 +12,9 @@ from testbed.ci.commands import Commands, EndedError
 from testbed.ci.processors import ProcessorTime
 from testbed.ci.suite import FOLDER, Suite
 
+_WORD_AFTER = 120.0
+"""Seconds."""
+
 
 class Run:
     """One run. Invariant: `flaky` has every test that failed and passed when it was repeated."""
@@ -64,9 +67,17 @@ class Run:
         threads = [threading.Thread(target=work, args=numbered, daemon=True) for numbered in enumerate(lanes)]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join()
+        self._wait(threads)
         return all(passed)
+
+    def _wait(self, threads: Sequence[threading.Thread]) -> None:
+        """Wait for the lanes, with a word now and then, so that it does not seem to hang."""
+        began = time.monotonic()
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(_WORD_AFTER)
+                if thread.is_alive():
+                    self._say(f"== lanes: {time.monotonic() - began:.0f} s so far")
 
     def make(self, *arguments: str, output: Path | None = None, nice: int = 0) -> bool:
         """Have something made; return whether that succeeded."""
