@@ -86,7 +86,7 @@ def build(
     executor = VpcIpExecutor(writer, cloud, reservations, enis, teller=teller, ports=ports)
     reconciler = VpcIpReconciler(sight, executor, writer, teller)
     sweep = VpcIpSweep(settings.sweep, sight, reservations, writer, ports=ports, wake=queue.add)
-    eni_sweep = OwnEniSweep(settings.sweep, sight, enis, writer, ports=ports, wake=queue.add)
+    eni_sweep = OwnEniSweep(settings.sweep, sight, enis, ports=ports, wake=queue.add)
     workers = ReconcileWorkers("vpc-ips", _WORKERS, queue, reconciler.reconcile, no_news=(NotLeaderError,))
     passes = Loop(
         "vpc-ip-sweep",

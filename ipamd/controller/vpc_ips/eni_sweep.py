@@ -13,12 +13,10 @@ from typing import Final
 from ipamd.controller.claims.ports import Ports
 from ipamd.controller.vpc_ips.enis import ClaimEnis
 from ipamd.controller.vpc_ips.sight import VpcIpSight
-from ipamd.controller.vpc_ips.writer import VpcIpWriter
 from ipamd.core.eip.orphans import SweepMode, SweepTerms
 from ipamd.core.model import Eni
-from ipamd.core.vpc_ip import eni_orphans, status
+from ipamd.core.vpc_ip import eni_orphans
 from ipamd.core.vpc_ip.eni_orphans import OrphanedEni, OwnEniVerdict
-from ipamd.core.vpc_ip.reason import VpcIpReason
 from ipamd.core.vpc_ip.vpcipclaim import VpcIpClaim
 from ipamd.kube import errors
 from ipamd.kube.watch import Key
@@ -44,18 +42,16 @@ class OwnEniSweep:
         terms: SweepTerms,
         sight: VpcIpSight,
         enis: ClaimEnis,
-        writer: VpcIpWriter,
         *,
         ports: Ports,
         wake: Callable[[Key], None],
     ) -> None:
-        """Take what looks, what deletes and what writes, and who has a claim looked at."""
+        """Take what looks, what deletes and marks, and who has a claim looked at."""
         self._terms = terms
         self._book = sight.book
         self._live = sight.live
         self._pauses = sight.pauses
         self._enis = enis
-        self._writer = writer
         self._ports = ports
         self._wake = wake
         self._before: dict[str, float] = {}
@@ -153,12 +149,10 @@ class OwnEniSweep:
             if claim.address is None or self._live.at_eni(claim.address.eni_id) is not None:
                 continue  # its tags were taken off, or the list is old
             message = f"{claim.address.eni_id} was deleted; another ENI gets {claim.address.ip}"
-            patch = status.not_reserved(claim, VpcIpReason.ENI_LOST, message, self._ports.clock())
-            if patch is None:
-                continue
             self._ports.fence.deadline()
             try:
-                self._writer.write_status(claim, patch)
+                if self._enis.miss(claim, message) is None:
+                    continue
             except (errors.ConflictError, errors.NotFoundError) as e:
                 log.debug("VpcIPClaim %s: %s", claim, e)
                 continue

@@ -120,6 +120,22 @@ class ClaimEnis:
         left = tuple(eni for eni in facts.enis or () if eni.eni_id != action.eni_id)
         return replace(facts, claim=claim, enis=left, released=facts.released | {action.eni_id})
 
+    def forget(self, action: do.ForgetEni, claim: VpcIpClaim, facts: VpcIpFacts) -> VpcIpFacts:
+        """Say that the claim's ENI is gone, so that another is made. Raises: KubeError."""
+        return replace(facts, claim=self.miss(claim, action.message) or claim, reserve_again=True)
+
+    def miss(self, claim: VpcIpClaim, message: str) -> VpcIpClaim | None:
+        """Say in the claim, and tell its owner, that its ENI is gone; None when it says so already.
+
+        Raises: KubeError.
+        """
+        patch = status.not_reserved(claim, VpcIpReason.ENI_LOST, message, self._ports.clock())
+        if patch is None:
+            return None
+        written = self._writer.write_status(claim, patch)
+        self._teller.both(written, "Warning", VpcIpReason.ENI_LOST.value, message)
+        return written
+
     def give_up(self, eni_id: str) -> str:
         """Delete an ENI that no claim answers for; return why it is not, empty when it is.
 

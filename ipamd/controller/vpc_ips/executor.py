@@ -82,7 +82,7 @@ class VpcIpExecutor:
             do.RefuseAddress: self._refuse_address,
             do.MarkUnreserved: self._mark_unreserved,
             do.MarkWithoutAddress: self._mark_without_address,
-            do.ForgetEni: self._forget_eni,
+            do.ForgetEni: enis.forget,
             do.MarkGivenUp: self._mark_given_up,
             do.MarkReleasing: self._mark_releasing,
             do.UnassignAddress: self._unassign,
@@ -185,13 +185,6 @@ class VpcIpExecutor:
         if patch is not None:
             claim = self._writer.write_status(claim, patch)
         return replace(facts, claim=claim, reserve_again=False)
-
-    def _forget_eni(self, action: do.ForgetEni, claim: VpcIpClaim, facts: VpcIpFacts) -> VpcIpFacts:
-        patch = status.not_reserved(claim, VpcIpReason.ENI_LOST, action.message, self._ports.clock())
-        if patch is not None:
-            claim = self._writer.write_status(claim, patch)
-        self._teller.both(claim, "Warning", VpcIpReason.ENI_LOST.value, action.message)
-        return replace(facts, claim=claim, reserve_again=True)
 
     def _mark_without_address(
         self, action: do.MarkWithoutAddress, claim: VpcIpClaim, _: VpcIpFacts

@@ -152,6 +152,22 @@ def test_an_eni_that_somebody_deleted_is_made_anew_with_its_address(fixed):
     assert fixed.world.events("ENILost")
 
 
+def test_an_eni_that_is_missed_while_no_pod_runs_is_made_anew_and_told_of(bare):
+    bare.world.start_controller(sweep=SweepTerms(mode=SweepMode.REPORT, interval=0.1, age=0.3))
+    bare.add_node("node-1")
+    bare.create_pod("web-0", **EXCLUSIVE)
+    claim = bare.wait_address("web-0")
+    bare.world.remove_pod("web-0")
+
+    bare.cloud.delete_eni(claim.address.eni_id, Deadline.after(20.0, time.monotonic))
+
+    told = bare.world.wait(lambda: bare.world.events("ENILost"))
+    assert "VpcIPClaim" in {event["involvedObject"]["kind"] for event in told}
+    assert claim.address.eni_id in told[0]["message"]
+    bare.world.wait(lambda: bare.claim("web-0").address.eni_id not in ("", claim.address.eni_id))
+    assert bare.claim("web-0").address.ip == claim.address.ip
+
+
 def test_a_pod_of_the_other_network_is_told_both_and_keeps_nothing_from_anybody(fixed):
     fixed.create_pod("web-0")
     ip = fixed.wait_address("web-0").address.ip

@@ -124,7 +124,7 @@ class FixedLives:
         terms = SweepTerms(mode=SweepMode.RELEASE, age=AGE)
         self.sweeps.append(VpcIpSweep(terms, sight, reservations, writer, ports=ports, wake=lambda _: None))
         enis = ClaimEnis(CLUSTER, vpc, writer, teller=teller, ports=ports)
-        self.eni_sweeps.append(OwnEniSweep(terms, sight, enis, writer, ports=ports, wake=lambda _: None))
+        self.eni_sweeps.append(OwnEniSweep(terms, sight, enis, ports=ports, wake=lambda _: None))
         executor = VpcIpExecutor(writer, vpc, reservations, enis, teller=teller, ports=ports)
         return VpcIpReconciler(sight, executor, writer, teller)
 
