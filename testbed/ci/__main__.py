@@ -19,14 +19,30 @@ _FLAKY = Path("build/flaky.txt")
 _NICE = 10
 
 TEST = pytest_suite("test", again="test-failed")
+OWN_CLUSTERS = tuple(
+    f"tests/e2e/test_{name}.py" for name in ("containerd_2", "direct_eni", "network_policies")
+)
+"""Tests of the cluster that do not share one with the others, so they run in the other lane."""
 LANES = (
     # tests/contract/kube meets a real API server in `make contract`.
-    (pytest_suite("e2e", "FILES=tests/e2e tests/deploy/test_image.py"),),
+    (
+        pytest_suite(
+            "e2e",
+            " ".join(
+                ("FILES=tests/e2e tests/deploy/test_image.py", *(f"--ignore={one}" for one in OWN_CLUSTERS))
+            ),
+        ),
+    ),
     (
         pytest_suite("browser"),
         pytest_suite("contract"),
         conformance_suite(),
         Suite(name="coverage-units", first=("coverage-units",)),
+        pytest_suite(
+            "e2e-own-clusters",
+            " ".join(("FILES=--junitxml=build/e2e-own-clusters.xml", *OWN_CLUSTERS)),
+            target="e2e",
+        ),
     ),
 )
 

@@ -26,15 +26,16 @@ class Suite:
     failed: Failed = list
 
 
-def pytest_suite(name: str, *variables: str, again: str = "") -> Suite:
-    """Give a suite that pytest runs; `again` is the target that repeats, if that is another one."""
+def pytest_suite(name: str, *variables: str, target: str = "", again: str = "") -> Suite:
+    """Give a suite that pytest runs; `target` is what makes it, and `again` what repeats, if not its name."""
     # pytest writes what failed at its end: two that run beside each other must not write into one file.
     cache = FOLDER / "cache" / name
     options = f"-o cache_dir={cache}"
+    target = target or name
     return Suite(
         name=name,
-        first=(name, f"ARGS={options}", *variables),
-        again=(again, f"ARGS={options}") if again else (name, f"ARGS={options} --last-failed", *variables),
+        first=(target, f"ARGS={options}", *variables),
+        again=(again, f"ARGS={options}") if again else (target, f"ARGS={options} --last-failed", *variables),
         failed=lambda: _failed_of_pytest(cache),
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from testbed.ci.__main__ import OWN_CLUSTERS
 from testbed.ci.processors import ProcessorTime
 from tests.testkit.eventually import comes_about
 
@@ -69,7 +70,8 @@ def checkout(tmp_path):
     for folder in ("tests/unit", "tests/e2e", "tests/deploy"):
         (root / folder).mkdir(parents=True)
         (root / folder / "test_good.py").write_text(PASSES)
-    (root / "tests/deploy/test_image.py").write_text(PASSES)
+    for file in ("tests/deploy/test_image.py", *OWN_CLUSTERS):
+        (root / file).write_text(PASSES)
     return root
 
 
@@ -109,6 +111,11 @@ def only_in(name, checkout, text):
     (checkout / "Makefile").write_text(makefile.replace("loadfile tests", "loadfile tests/unit"))
     (checkout / "tests/e2e/test_other.py").write_text(text)
     return "tests/e2e/test_other.py"
+
+
+def test_tests_in_the_lane_beside_the_cluster_start_one_of_their_own():
+    for file in OWN_CLUSTERS:
+        assert "running_cluster(" in (SCRIPT.parents[1] / file).read_text()
 
 
 @pytest.mark.parametrize("suite", ["test", "e2e"])
