@@ -24,7 +24,7 @@ CONTROLLER: Final = "tke-eni-ipamd"
 _NOWHERE: Final = "networking.tke.cloud.tencent.com/uninstall"
 _AT_ONCE: Final = 50
 _CONTROL_PLANE: Final = "node-role.kubernetes.io/control-plane"
-_RESOURCES: Final = (capacity.EIP_RESOURCE, capacity.ENI_IP_RESOURCE)
+_RESOURCES: Final = (capacity.EIP_RESOURCE, capacity.ENI_IP_RESOURCE, capacity.DIRECT_ENI_RESOURCE)
 
 
 class NotInstalledError(IpamError):
