@@ -7,7 +7,7 @@ a failed test saw of the cluster is written to build/e2e-logs/<test>.
 import re
 import shutil
 import uuid
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ import pytest
 from testbed.cluster import deployment
 from testbed.cluster.running import running_cluster
 from testbed.cluster.under_test import ClusterUnderTest, given_access
+from tests.e2e.claims import Claims
 
 LOGS = Path("build/e2e-logs")
 IMAGE = Path("build/image/ipamd.tar")
@@ -57,6 +58,26 @@ def namespace(cluster: ClusterUnderTest, request: pytest.FixtureRequest) -> Iter
     if request.node.stash.get(_failed, False):
         cluster.dump(LOGS / request.node.name)
     cluster.empty_namespace(name)
+
+
+@pytest.fixture
+def claims(cluster: ClusterUnderTest, namespace: str) -> Claims:
+    """The EIPClaims of the test's namespace."""
+    return Claims(cluster, namespace)
+
+
+@pytest.fixture
+def cordoned(cluster: ClusterUnderTest) -> Iterator[Callable[[str], None]]:
+    """Returns what keeps new Pods off a node until the end of the test."""
+    names: list[str] = []
+
+    def cordon(name: str) -> None:
+        names.append(name)
+        cluster.kubectl("cordon", name)
+
+    yield cordon
+    for name in names:
+        cluster.kubectl("uncordon", name)
 
 
 @pytest.hookimpl(wrapper=True)

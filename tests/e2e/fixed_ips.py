@@ -73,10 +73,6 @@ class FixedIps:
         self._cluster.wait(f"nobody reserves {ip}", lambda: self.reservation(ip) is None)
 
 
-def node_of(cluster: ClusterUnderTest, namespace: str, pod: str) -> str:
-    return str(cluster.wait_for_pod(namespace, pod)["spec"]["nodeName"])
-
-
 def reached(cluster: ClusterUnderTest, namespace: str, ip: str, *, by: str) -> str:
     """What the web server at the address answers to another Pod."""
     return cluster.exec(namespace, by, "timeout", "5", "wget", "-q", "-O", "-", f"http://{ip}/")

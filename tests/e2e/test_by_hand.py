@@ -1,17 +1,10 @@
 """TKE's page, "reclaiming by hand" (手动回收): each test is named after the sentence that it proves."""
 
-import pytest
-
 from testbed.cluster.under_test import ClusterUnderTest
 from tests.e2e.claims import Claims, eip, users_eips, wait_released
 from tests.e2e.workloads import eip_workload
 
 KEPT = {"eip-attributes": "", "eip-claim-delete-policy": "Never"}
-
-
-@pytest.fixture
-def claims(cluster: ClusterUnderTest, namespace: str) -> Claims:
-    return Claims(cluster, namespace)
 
 
 def test_kubectl_delete_eipc_reclaims_the_eip_of_a_pod_that_is_destroyed(

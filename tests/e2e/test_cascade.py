@@ -18,11 +18,6 @@ def _switched_on(cluster: ClusterUnderTest) -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def claims(cluster: ClusterUnderTest, namespace: str) -> Claims:
-    return Claims(cluster, namespace)
-
-
 def owners(cluster: ClusterUnderTest, namespace: str, name: str) -> list[tuple[str, str]]:
     claim = cluster.claim(namespace, name)
     references = claim["metadata"].get("ownerReferences", []) if claim else []

@@ -24,7 +24,8 @@ from tests.e2e.claims import Claims, wait_released
 from tests.e2e.conftest import tke_eni_options
 from tests.e2e.flags import agent_flags, without_agent_flag
 from tests.e2e.own_enis import answer, is_put_away, link, own_enis
-from tests.e2e.test_keeping import calls, node_of
+from tests.e2e.placement import node_of
+from tests.e2e.test_keeping import calls
 from tests.e2e.test_rollout import AGENTS, agents, public_ip, watched
 from tests.e2e.workloads import (
     DIRECT,
@@ -59,11 +60,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterUnderTe
         for node in cluster.nodes:
             cluster.wait("the resource", partial(_has_the_mode, cluster, node))
         yield cluster
-
-
-@pytest.fixture
-def claims(cluster: ClusterUnderTest, namespace: str) -> Claims:
-    return Claims(cluster, namespace)
 
 
 @pytest.fixture

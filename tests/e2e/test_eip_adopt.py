@@ -26,11 +26,6 @@ def kept(cluster: ClusterUnderTest) -> Iterator[list[str]]:
         yield ids
 
 
-@pytest.fixture
-def claims(cluster: ClusterUnderTest, namespace: str) -> Claims:
-    return Claims(cluster, namespace)
-
-
 def adopt(cluster: ClusterUnderTest, *arguments: str) -> dict[str, dict[str, Any]]:
     """What the command says of each EIP."""
     region = cluster.region.document

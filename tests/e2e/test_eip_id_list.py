@@ -11,11 +11,6 @@ from tests.e2e.workloads import eip_workload
 
 
 @pytest.fixture
-def claims(cluster: ClusterUnderTest, namespace: str) -> Claims:
-    return Claims(cluster, namespace)
-
-
-@pytest.fixture
 def own(cluster: ClusterUnderTest) -> Iterator[list[str]]:
     """Two EIPs; asked for before `namespace`, so that they are given back after its Pods are gone."""
     with users_eips(cluster, 2) as ids:

@@ -16,11 +16,6 @@ ATTRIBUTES = {"bandwidthMbps": 1}
 
 
 @pytest.fixture
-def claims(cluster: ClusterUnderTest, namespace: str) -> Claims:
-    return Claims(cluster, namespace)
-
-
-@pytest.fixture
 def own(cluster: ClusterUnderTest) -> Iterator[list[str]]:
     """Three EIPs; asked for before `namespace`, so that they are given back after its Pods are gone."""
     with users_eips(cluster, 3) as ids:

@@ -7,8 +7,6 @@ when its Pod was last seen back, by a patch of its status, and let leaders belie
 import json
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from testbed.cluster.under_test import ClusterUnderTest
 from tests.e2e.claims import Claims, eip, wait_released
 from tests.e2e.flags import controller_flags
@@ -16,11 +14,6 @@ from tests.e2e.workloads import eip_workload
 
 SOON = "--claim-absence=5s"
 KEPT = {"eip-attributes": "", "eip-claim-delete-policy": "Never"}
-
-
-@pytest.fixture
-def claims(cluster: ClusterUnderTest, namespace: str) -> Claims:
-    return Claims(cluster, namespace)
 
 
 def leave(cluster: ClusterUnderTest, namespace: str, claims: Claims, name: str) -> tuple[str, str]:

@@ -1,17 +1,17 @@
 """Pods that keep an ENI of their own: docs/fixed-ips.md and docs/direct-eni.md on real Kubernetes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import pytest
 
 from testbed.cluster.nodes import Node
-from testbed.cluster.observation import is_ready
 from testbed.cluster.under_test import ClusterUnderTest
 from tests.e2e.claims import Claims, eip, wait_released
-from tests.e2e.fixed_ips import FixedIps, node_of, reached, writes
+from tests.e2e.fixed_ips import FixedIps, reached, writes
 from tests.e2e.flags import agent_flags
+from tests.e2e.placement import node_of, out_of_service, wait_elsewhere
 from tests.e2e.workloads import ANNOTATION, DIRECT, DIRECT_ENI, Json, direct_pod, eip_workload, plain_pod
 
 KEPT = {
@@ -39,25 +39,6 @@ def offers_the_mode(cluster: ClusterUnderTest, node: Node) -> bool:
 @pytest.fixture
 def fixed(cluster: ClusterUnderTest, own_enis: None, namespace: str) -> FixedIps:
     return FixedIps(cluster, namespace)
-
-
-@pytest.fixture
-def claims(cluster: ClusterUnderTest, namespace: str) -> Claims:
-    return Claims(cluster, namespace)
-
-
-@pytest.fixture
-def cordoned(cluster: ClusterUnderTest) -> Iterator[Callable[[str], None]]:
-    """Returns what keeps new Pods off a node until the end of the test."""
-    names: list[str] = []
-
-    def cordon(name: str) -> None:
-        names.append(name)
-        cluster.kubectl("cordon", name)
-
-    yield cordon
-    for name in names:
-        cluster.kubectl("uncordon", name)
 
 
 def eni_of(fixed: FixedIps, name: str) -> str:
@@ -189,32 +170,13 @@ def test_a_node_that_died_without_a_word_does_not_keep_the_eni(
     ip, public = fixed.address("web-0"), claims.bound("web-0")
     eni = eni_of(fixed, "web-0")
     node = cluster.node(node_of(cluster, namespace, "web-0"))
-    taint = "node.kubernetes.io/out-of-service=nodeshutdown"
-    path = f"/api/v1/nodes/{node.name}"
 
-    node.power_off()
-    try:
-        cluster.wait("the node is not ready", lambda: not is_ready(cluster.must_get(path)), seconds=120.0)
-        cluster.kubectl("taint", "node", node.name, f"{taint}:NoExecute")
-
-        cluster.wait(
-            "another node has the Pod",
-            lambda: (
-                (pod := cluster.pod(namespace, "web-0")) is not None
-                and pod["spec"].get("nodeName") not in (None, node.name)
-            ),
-            seconds=180.0,
-        )
-        cluster.wait_for_pod(namespace, "web-0", seconds=180.0)
+    with out_of_service(cluster, node):
+        wait_elsewhere(cluster, namespace, "web-0", node)
         assert fixed.address("web-0") == ip
         assert eni_of(fixed, "web-0") == eni
         assert claims.bound("web-0") == public
         claims.outside_sees("web-0", public[1])
-    finally:
-        node.boot()
-        cluster.wait("the node is back", lambda: is_ready(cluster.must_get(path)), seconds=120.0)
-        if any(t["key"] in taint for t in cluster.must_get(path)["spec"].get("taints", ())):
-            cluster.kubectl("taint", "node", node.name, f"{taint}:NoExecute-")
     at = in_cloud(cluster, eni)
     assert at is not None
     assert at["instance_id"] == instance_of(cluster, node_of(cluster, namespace, "web-0"))

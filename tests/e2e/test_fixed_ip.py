@@ -1,16 +1,16 @@
 """Fixed private IPs: each test is named after what a user is told in docs/fixed-ips.md."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from testbed.cluster.observation import is_ready
 from testbed.cluster.under_test import ClusterUnderTest
 from tests.e2e.claims import Claims
-from tests.e2e.fixed_ips import FixedIps, node_of, reached, writes
+from tests.e2e.fixed_ips import FixedIps, reached, writes
 from tests.e2e.flags import controller_flags
+from tests.e2e.placement import node_of, out_of_service, wait_elsewhere
 from tests.e2e.workloads import ANNOTATION, eip_workload, plain_pod
 
 FIXED = {"vpc-ip-claim-delete-policy": "Never"}
@@ -21,25 +21,6 @@ SOON = "--claim-absence=5s"
 @pytest.fixture
 def fixed(cluster: ClusterUnderTest, namespace: str) -> FixedIps:
     return FixedIps(cluster, namespace)
-
-
-@pytest.fixture
-def claims(cluster: ClusterUnderTest, namespace: str) -> Claims:
-    return Claims(cluster, namespace)
-
-
-@pytest.fixture
-def cordoned(cluster: ClusterUnderTest) -> Iterator[Callable[[str], None]]:
-    """Returns what keeps new Pods off a node until the end of the test."""
-    names: list[str] = []
-
-    def cordon(name: str) -> None:
-        names.append(name)
-        cluster.kubectl("cordon", name)
-
-    yield cordon
-    for name in names:
-        cluster.kubectl("uncordon", name)
 
 
 def test_the_next_pod_of_the_name_has_the_address_on_another_node_too(
@@ -174,29 +155,10 @@ def test_a_node_that_died_without_a_word_does_not_keep_the_address(
     cluster.apply(eip_workload("StatefulSet", "web", WITH_EIP), namespace=namespace)
     ip = fixed.address("web-0")
     node = cluster.node(node_of(cluster, namespace, "web-0"))
-    taint = "node.kubernetes.io/out-of-service=nodeshutdown"
-    path = f"/api/v1/nodes/{node.name}"
 
-    node.power_off()
-    try:
-        cluster.wait("the node is not ready", lambda: not is_ready(cluster.must_get(path)), seconds=120.0)
-        cluster.kubectl("taint", "node", node.name, f"{taint}:NoExecute")
-
-        cluster.wait(
-            "another node has the Pod",
-            lambda: (
-                (pod := cluster.pod(namespace, "web-0")) is not None
-                and pod["spec"].get("nodeName") not in (None, node.name)
-            ),
-            seconds=180.0,
-        )
-        cluster.wait_for_pod(namespace, "web-0", seconds=180.0)
+    with out_of_service(cluster, node):
+        wait_elsewhere(cluster, namespace, "web-0", node)
         assert fixed.address("web-0") == ip
-    finally:
-        node.boot()
-        cluster.wait("the node is back", lambda: is_ready(cluster.must_get(path)), seconds=120.0)
-        if any(t["key"] in taint for t in cluster.must_get(path)["spec"].get("taints", ())):
-            cluster.kubectl("taint", "node", node.name, f"{taint}:NoExecute-")
     cluster.apply(plain_pod("peer"), namespace=namespace)
     cluster.wait_for_pod(namespace, "peer")
     assert reached(cluster, namespace, ip, by="peer") == "web-0\n"

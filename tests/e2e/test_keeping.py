@@ -1,41 +1,14 @@
 """TKE's page, "keeping EIPs": each test is named after the sentence that it proves."""
 
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
-from testbed.cluster.nodes import Node
-from testbed.cluster.observation import is_ready
 from testbed.cluster.under_test import ClusterUnderTest
 from tests.e2e import page
 from tests.e2e.claims import Claims, wait_released
+from tests.e2e.placement import node_of, out_of_service
 from tests.e2e.workloads import eip_workload
 
 KEPT = {"eip-attributes": '{"Bandwidth":"100","ISP":"BGP"}', "eip-claim-delete-policy": "Never"}
-
-
-@pytest.fixture
-def claims(cluster: ClusterUnderTest, namespace: str) -> Claims:
-    return Claims(cluster, namespace)
-
-
-@pytest.fixture
-def cordoned(cluster: ClusterUnderTest) -> Iterator[Any]:
-    """Returns what keeps new Pods off a node until the end of the test."""
-    names: list[str] = []
-
-    def cordon(name: str) -> None:
-        names.append(name)
-        cluster.kubectl("cordon", name)
-
-    yield cordon
-    for name in names:
-        cluster.kubectl("uncordon", name)
-
-
-def node_of(cluster: ClusterUnderTest, namespace: str, pod: str) -> str:
-    return str(cluster.wait_for_pod(namespace, pod)["spec"]["nodeName"])
 
 
 def test_the_pod_s_eip_is_fixed_and_does_not_change_when_the_pod_is_destroyed(cluster: ClusterUnderTest):
@@ -131,25 +104,9 @@ def test_the_eip_is_kept_although_the_node_died_without_a_word(
     cluster.apply(eip_workload("StatefulSet", "web", KEPT), namespace=namespace)
     first = claims.bound("web-0")
     node = cluster.node(node_of(cluster, namespace, "web-0"))
-    taint = "node.kubernetes.io/out-of-service=nodeshutdown"
 
-    node.power_off()
-    try:
-        cluster.wait("the node is not ready", lambda: not is_ready(the_node(cluster, node)), seconds=120.0)
-        cluster.kubectl("taint", "node", node.name, f"{taint}:NoExecute")
-
+    with out_of_service(cluster, node):
         assert claims.bound("web-0", seconds=180.0) == first
         assert node_of(cluster, namespace, "web-0") != node.name
         claims.outside_sees("web-0", first[1])
-    finally:
-        node.boot()
-        cluster.wait("the node is back", lambda: is_ready(the_node(cluster, node)), seconds=120.0)
-        if any(t["key"] in taint for t in the_node(cluster, node)["spec"].get("taints", ())):
-            cluster.kubectl("taint", "node", node.name, f"{taint}:NoExecute-")
     claims.outside_sees("web-0", first[1])
-
-
-def the_node(cluster: ClusterUnderTest, node: Node) -> dict[str, Any]:
-    found = cluster.get(f"/api/v1/nodes/{node.name}")
-    assert found
-    return found
