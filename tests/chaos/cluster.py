@@ -27,6 +27,7 @@ MOST_PODS = 24
 """Pods on a node at once."""
 PATIENCE = 20.0
 """Seconds in which the thread of a Pod ends."""
+_WRITES_TOLD = 8
 MINUTES = 180.0
 """Seconds that the controller's clock is put on at the end: longer than any wait of a claim."""
 
@@ -35,7 +36,7 @@ class Cluster:
     """Invariant: every Pod that was created is in `lives` until it has ended."""
 
     def __init__(self, directory):
-        self.verdicts = Verdicts()
+        self.verdicts = Verdicts(self._writes_about)
         self.lives = {}
         self.ended = 0
         self._names = itertools.count(1)
@@ -225,6 +226,11 @@ class Cluster:
 
     # ---- small things
 
+    def _writes_about(self, ids):
+        """What the cloud was asked for about EIPs and ENIs of late, for who reads a verdict."""
+        rows = [row for row in self.around.writes() if ids & set(_values(row["params"]))]
+        return f"; last writes: {[_told(row) for row in rows[-_WRITES_TOLD:]]}"
+
     def _lives_end(self):
         """Let the threads of Pods end that the test has not ended, as they do when their node is gone."""
         with self._guard:
@@ -263,3 +269,15 @@ class Cluster:
     def _picked(self, pick, suitable=lambda _: True):
         living = [life for life in self.living() if suitable(life)]
         return living[pick % len(living)] if living else None
+
+
+def _values(params):
+    """All texts of a request's parameters, those of lists too."""
+    for value in params.values():
+        yield from (one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str))
+
+
+def _told(row):
+    named = {name: value for name, value in row["params"].items() if name != "ClientToken"}
+    refused = f" {row['code']}" if row["code"] else ""
+    return f"{row['moment']:.2f} {row['principal']} {row['action']}{refused} {named}"

@@ -59,7 +59,7 @@ class Moved:
 
     def writes(self):
         """The cloud's writes that name what is kept, oldest first."""
-        rows = self.cluster.around.operate("GET", "/audit")["writes"]
+        rows = self.cluster.around.writes()
         named = [(row["action"], json.dumps(row["params"])) for row in rows]
         kept = [f'"{one}"' for one in (self.ip, self.eip_id, self.eni_id) if one]
         return [action for action, text in named if any(one in text for one in kept)]

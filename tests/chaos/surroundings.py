@@ -157,6 +157,10 @@ class Surroundings:
         """What is true in the cloud."""
         return self.operate("GET", "/state")
 
+    def writes(self):
+        """What the cloud was asked to change, oldest first, refused or not."""
+        return self.operate("GET", "/audit")["writes"]
+
     def add_faults(self, faults):
         """Put faults of the cloud in force; return their numbers."""
         return self.operate("POST", "/faults", {"add": list(faults)})["added"] if faults else []

@@ -33,7 +33,7 @@ class Watchman:
         self.looks = 0
         self._guard = threading.Lock()
         self._enis = {}
-        """By the UID of a VpcIPClaim its ENI, once it was seen."""
+        """By the UID of a VpcIPClaim its ENI, once it was named there: one that is being made may fail."""
         self._stay = {}
         """By the id of an EIP that was seen at such an ENI which one."""
         self._loose = set()
@@ -64,12 +64,13 @@ class Watchman:
     def look(self):
         """Look once, now."""
         before = self._running()
+        named = self._named_enis()
         state = self._cluster.around.state()
         eips = state["eips"]
         running = {life: was for life, was in self._running().items() if before.get(life) is was}
         self._judge_pods(running, eips)
         self._judge_fixed(running, state["cloud"]["enis"].values())
-        self._judge_moving(state["cloud"]["enis"].values(), eips)
+        self._judge_moving(named, state["cloud"]["enis"].values(), eips)
         self._judge_claims(eips)
         self._judge_ledgers()
         self.looks += 1
@@ -114,22 +115,33 @@ class Watchman:
             if names.get(network.ip, life.name) != life.name:
                 self._cluster.verdicts.stolen(f"{life} has the fixed address of {names[network.ip]}")
 
-    def _judge_moving(self, enis, eips):
-        of_claim = {eni["tags"].get(tags.VPC_IP_CLAIM_UID): eni["eni_id"] for eni in enis}
+    def _named_enis(self):
+        """By the UID of a VpcIPClaim the ENI that its status names."""
+        claims = self._cluster.around.vpc_ip_claims().values()
+        said = {c["metadata"]["uid"]: c.get("status", {}).get("address", {}).get("eniID") for c in claims}
+        return {uid: eni for uid, eni in said.items() if eni}
+
+    def _judge_moving(self, named, enis, eips):
+        """Judge by what the claims named before the look at the cloud."""
+        tagged = {eni["eni_id"]: eni["tags"].get(tags.VPC_IP_CLAIM_UID) for eni in enis}
         at = {e["AddressId"]: e["NetworkInterfaceId"] for e in eips if e["AddressStatus"] in BOUND}
+        lost, left = [], []
         with self._guard:
-            there = {uid: eni for uid, eni in of_claim.items() if uid and uid not in self._over}
-            for uid, eni in there.items():
+            for uid, eni in named.items():
                 self._enis.setdefault(uid, eni)
             for uid, eni in self._enis.items():
-                if uid not in self._over and there.get(uid) != eni:
-                    self._cluster.verdicts.stolen(f"claim {uid} has lost {eni} for {there.get(uid)}")
+                kept = tagged.get(eni) == uid and named.get(uid, eni) == eni
+                if uid not in self._over and not kept:
+                    lost.append(f"claim {uid} has lost {eni}; it names {named.get(uid)}")
+            kept = {eni for uid, eni in self._enis.items() if uid not in self._over}
             for eip, eni in at.items():
-                if eni in there.values() and eip not in self._loose:
+                if eni in kept and eip not in self._loose:
                     self._stay.setdefault(eip, eni)
             for eip, eni in self._stay.items():
                 if at.get(eip) != eni:
-                    self._cluster.verdicts.stolen(f"{eip} has left {eni}, which moves, for {at.get(eip)}")
+                    left.append(f"{eip} has left {eni}, which moves, for {at.get(eip)}")
+        for what in (*lost, *left):
+            self._cluster.verdicts.stolen(what)
 
     def _judge_claims(self, eips):
         of_claim = collections.defaultdict(list)
