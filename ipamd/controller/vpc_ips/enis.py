@@ -1,7 +1,5 @@
-"""ENIs made for claims alone, detached and deleted, so that one order makes at most one ENI.
+"""ENIs made for claims alone, detached and deleted; `orders` sees to it that one order makes at most one.
 
-As for reservations the order is written into the claim before the cloud is asked, its number makes the
-ClientToken, and the ENI is created with the claim's UID as a tag. Only what is certain ends the order.
 Thread safety: any thread may call any method, for different claims.
 """
 
@@ -10,10 +8,10 @@ from dataclasses import replace
 from typing import Protocol
 
 from ipamd.controller.claims.ports import Ports
+from ipamd.controller.vpc_ips.orders import AddressOrders, SubnetCloud
 from ipamd.controller.vpc_ips.teller import VpcIpTeller
 from ipamd.controller.vpc_ips.writer import VpcIpWriter
 from ipamd.core import model, tags
-from ipamd.core.cloud_errors.codes import cloud_error
 from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.core.failure_meanings import failures
@@ -29,17 +27,12 @@ log = logging.getLogger(__name__)
 
 _SOON = 0.5
 """Seconds until the effect of a write to the cloud is looked for."""
-_STOPPED_PAUSE = 10.0
-"""Seconds between two looks at whether releases are allowed again."""
 _MOST_CHARACTERS = 60
 """Of an ENI's name (API page CreateNetworkInterface)."""
 
 
-class EniCloud(Protocol):
+class EniCloud(SubnetCloud, Protocol):
     """What makes ENIs and takes them away: `TencentCloud`. All methods raise CloudError."""
-
-    def describe_subnets(self, subnet_ids: list[str], deadline: Deadline | None = None) -> list[model.Subnet]:
-        """Return those of the subnets that exist."""
 
     def create_eni(self, order: model.EniOrder, client_token: str, deadline: Deadline) -> model.Eni:
         """Create an ENI that is attached to nothing."""
@@ -62,6 +55,7 @@ class ClaimEnis:
     ) -> None:
         self._cluster_id = cluster_id
         self._cloud = cloud
+        self._orders = AddressOrders(cloud, writer, teller=teller, ports=ports)
         self._writer = writer
         self._teller = teller
         self._ports = ports
@@ -72,10 +66,9 @@ class ClaimEnis:
         Raises: CloudError when it may come yet; KubeError; NotLeaderError.
         """
         order = action.order
-        subnet = self._subnet(order.subnet_id, facts)
-        if not action.begun:
-            claim = self._writer.write_status(claim, status.begin_order(claim, order))
-            facts = replace(facts, claim=claim)
+        subnet = self._orders.subnet(order.subnet_id, facts)
+        claim = self._orders.begin(action, claim)
+        facts = replace(facts, claim=claim)
         wanted = model.EniOrder(
             vpc_id=subnet.vpc_id,
             subnet_id=order.subnet_id,
@@ -106,19 +99,15 @@ class ClaimEnis:
 
     def delete(self, action: do.DeleteOwnEni, claim: VpcIpClaim, facts: VpcIpFacts) -> VpcIpFacts | Result:
         """Delete the ENI, unless it is in use now or releases are stopped. Raises: as `create`."""
-        stopped_by = self._ports.release_stopped()
-        if stopped_by:
-            log.warning("VpcIPClaim %s: %s is not deleted: %s", claim, action.eni_id, stopped_by)
-            self._teller.claim(claim, "Warning", "ReleasesStopped", f"{action.eni_id}: {stopped_by}")
-            return Result(requeue_after=_STOPPED_PAUSE)
+        held_back = self._orders.held_back(claim, action.eni_id, "deleted")
+        if held_back is not None:
+            return held_back
         if not self._delete_unused(action.eni_id):
             return Result(requeue_after=_SOON)
         log.info("VpcIPClaim %s: %s is deleted", claim, action.eni_id)
         self._teller.claim(claim, "Normal", "DeletedENI", action.eni_id)
-        if claim.allocation.started is not None:  # what it was to make was this one
-            claim = self._writer.write_status(claim, status.end_order(claim))
         left = tuple(eni for eni in facts.enis or () if eni.eni_id != action.eni_id)
-        return replace(facts, claim=claim, enis=left, released=facts.released | {action.eni_id})
+        return replace(self._orders.given_back(claim, facts, action.eni_id), enis=left)
 
     def forget(self, action: do.ForgetEni, claim: VpcIpClaim, facts: VpcIpFacts) -> VpcIpFacts:
         """Say that the claim's ENI is gone, so that another is made. Raises: KubeError."""
@@ -156,29 +145,10 @@ class ClaimEnis:
 
     def _refused(self, error: CloudError, claim: VpcIpClaim, facts: VpcIpFacts) -> VpcIpFacts:
         """Return what a failed order means; only one that is certain is forgotten."""
-        order, refusal = claim.allocation, failures.eni_refusal(error)
-        in_use = error.kind is CloudErrorKind.ADDRESS_IN_USE
-        full = error.kind is CloudErrorKind.SUBNET_FULL
-        ended = failures.spends_token(error) or error.kind is CloudErrorKind.TASK_FAILED
-        if refusal is None and not in_use and not full and not ended:
-            raise error
-        claim = self._writer.write_status(claim, status.end_order(claim))
-        log.info("VpcIPClaim %s: no ENI is made: %s", claim, error)
-        if error.kind is CloudErrorKind.TASK_FAILED:
+        refusal = failures.eni_refusal(error)
+        failed = error.kind is CloudErrorKind.TASK_FAILED
+        certain = refusal is not None or failed
+        facts = self._orders.refused(error, claim, facts, certain=certain, said="no ENI is made")
+        if failed:
             raise error  # the next round asks anew, after a pause
-        return replace(
-            facts,
-            claim=claim,
-            eni_refusal=refusal,
-            foreign_ips=facts.foreign_ips | {order.ip} if in_use else facts.foreign_ips,
-            taken_by=error.detail if in_use else facts.taken_by,
-            full=facts.full | {order.subnet_id} if full else facts.full,
-            candidate="",
-        )
-
-    def _subnet(self, subnet_id: str, facts: VpcIpFacts) -> model.Subnet:
-        known = next((s for s in facts.subnets or () if s.subnet_id == subnet_id), None)
-        found = [known] if known else self._cloud.describe_subnets([subnet_id])
-        if not found:
-            raise cloud_error("DescribeSubnets", "ClientNotFound", f"there is no subnet {subnet_id}")
-        return found[0]
+        return replace(facts, eni_refusal=refusal)

@@ -147,7 +147,7 @@ class VpcIpSweep:
         if now is None or not orphans.may_release(now, claims):
             log.info("%s is no orphan any more", name)
             return
-        stopped_by = self._reservations.give_up(now)
+        stopped_by = self._reservations.give_up(now.vpc_id, now.reservation_id)
         if stopped_by:
             log.warning("%s is not released: %s", name, stopped_by)
             return
