@@ -12,9 +12,10 @@ from ipamd.controller.options import ControllerSettings
 from ipamd.controller.tempo import ReplicaPace
 from ipamd.controller.vpc_ips.address_book import AddressBook
 from ipamd.controller.vpc_ips.address_waits import AddressWaits
-from ipamd.controller.vpc_ips.eni_sweep import OwnEniSweep
 from ipamd.controller.vpc_ips.enis import ClaimEnis
 from ipamd.controller.vpc_ips.executor import VpcIpExecutor
+from ipamd.controller.vpc_ips.keeper_sweep import KeeperSweep
+from ipamd.controller.vpc_ips.kept_enis import KeptEnis
 from ipamd.controller.vpc_ips.live_reader import VpcIpLiveReader
 from ipamd.controller.vpc_ips.pauses import Pauses
 from ipamd.controller.vpc_ips.reconciler import VpcIpReconciler
@@ -86,7 +87,7 @@ def build(
     executor = VpcIpExecutor(writer, cloud, reservations, enis, teller=teller, ports=ports)
     reconciler = VpcIpReconciler(sight, executor, writer, teller)
     sweep = VpcIpSweep(settings.sweep, sight, reservations, writer, ports=ports, wake=queue.add)
-    eni_sweep = OwnEniSweep(settings.sweep, sight, enis, ports=ports, wake=queue.add)
+    eni_sweep = KeeperSweep(settings.sweep, KeptEnis(sight, enis), sight, ports=ports, wake=queue.add)
     workers = ReconcileWorkers("vpc-ips", _WORKERS, queue, reconciler.reconcile, no_news=(NotLeaderError,))
     passes = Loop(
         "vpc-ip-sweep",

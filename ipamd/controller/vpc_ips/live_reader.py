@@ -119,10 +119,10 @@ class VpcIpLiveReader:
             log.debug("reservations cannot be listed: %s", e)
             return None
 
-    def at_reservation(self, known: model.Reservation) -> model.Reservation | None:
+    def at_reservation(self, vpc_id: str, ip: str, reservation_id: str) -> model.Reservation | None:
         """Return a reservation as it is now, None when it is gone. Raises: CloudError."""
-        shown = self._cloud.describe_reservations(ips=[known.ip], vpc_id=known.vpc_id)
-        return next((one for one in shown if one.reservation_id == known.reservation_id), None)
+        shown = self._cloud.describe_reservations(ips=[ip], vpc_id=vpc_id)
+        return next((one for one in shown if one.reservation_id == reservation_id), None)
 
     def at_reservations(self, claim: VpcIpClaim, facts: VpcIpFacts) -> VpcIpFacts:
         """Look at the reservations of the claim: by its tag, as a crash may have hidden them.
@@ -152,8 +152,8 @@ class VpcIpLiveReader:
         subnets = self._cloud.describe_subnets([address.subnet_id])
         if not subnets:
             return []
-        at_ip = self._cloud.describe_reservations(ips=[address.ip], vpc_id=subnets[0].vpc_id)
-        return [one for one in at_ip if one.reservation_id == address.reservation_id]
+        found = self.at_reservation(subnets[0].vpc_id, address.ip, address.reservation_id)
+        return [found] if found is not None else []
 
     def at_all_enis(self) -> list[model.Eni]:
         """Return the ENIs of the cluster that were made for claims. Raises: CloudError."""

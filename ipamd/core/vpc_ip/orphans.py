@@ -1,101 +1,90 @@
-"""Reservations and lines of the book that no VpcIPClaim answers for, and reservations that are gone. Pure.
+"""Keepers of addresses and lines of the book that no VpcIPClaim answers for, and keepers that are gone. Pure.
 
-As for EIPs none of it is believed at once: what is released was without claim in an earlier pass too, for as
-long as the age says by our own clock, carries a claim's UID that no claim has, and is at no ENI.
+As for EIPs none of it is believed at once: what is given up was without claim in an earlier pass too, for as
+long as the age says by our own clock, carries a claim's UID that no claim has, and is unused.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from ipamd.core import tags
-from ipamd.core.model import Reservation, ReservationState
+from ipamd.core.vpc_ip.keepers import AddressKeeper
 from ipamd.core.vpc_ip.vpcip import VpcIp
-from ipamd.core.vpc_ip.vpcipclaim import VpcIpClaim
+from ipamd.core.vpc_ip.vpcipclaim import FixedAddress, VpcIpClaim
 
 _FEW = 3
-"""Reservations that may be lost at once in a cluster of any size."""
+"""Keepers of one kind that may be lost at once in a cluster of any size."""
 _SHARE = 0.03
-"""Part of a cluster's reservations that may be lost at once."""
+"""Part of a cluster's keepers of one kind that may be lost at once."""
 
 
-class ReservationVerdict(Enum):
-    """What is to become of a reservation without claim; the value is what people read."""
+class KeeperVerdict(Enum):
+    """What is to become of a keeper without claim; the value is what people read."""
 
     YOUNG = "waiting"
     """It may still get its claim, or its claim was seen to be gone only just now."""
-    BOUND = "at an ENI"
-    RELEASE = "unused"
+    USED = "in use"
+    """People read of reservations that they are `at an ENI`."""
+    UNUSED = "unused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OrphanedReservation:
-    """A reservation with the cluster's tags for which no claim answers."""
+class OrphanedKeeper:
+    """A keeper with the cluster's and a claim's tags for which no claim answers."""
 
-    reservation: Reservation
-    verdict: ReservationVerdict
+    keeper: AddressKeeper
+    verdict: KeeperVerdict
     since: float
     """When it was first seen without claim, by the steady clock."""
 
 
 def find(
-    reservations: Iterable[Reservation],
+    keepers: Iterable[AddressKeeper],
     claims: Iterable[VpcIpClaim],
     *,
     before: Mapping[str, float],
     age: float,
     now: float,
-) -> tuple[OrphanedReservation, ...]:
-    """Return the reservations that were made for claims that are not there, by id.
+) -> tuple[OrphanedKeeper, ...]:
+    """Return the keepers that were made for claims that are not there, by id.
 
     `before` are the sightings of the last pass. They must have been listed before the claims were.
     """
-    uids, recorded = _answered_for(claims)
+    answered = _answered_for(claims)
     found = []
-    for one in sorted(reservations, key=lambda one: one.reservation_id):
-        uid = one.tags.get(tags.VPC_IP_CLAIM_UID, "")
-        if not uid or uid in uids or one.reservation_id in recorded:
+    for one in sorted(keepers, key=lambda one: one.name):
+        if not _is_orphan(one, answered):
             continue
-        since = before.get(one.reservation_id, now)
-        ripe = one.reservation_id in before and now - since >= age
-        verdict = ReservationVerdict.YOUNG if not ripe else _verdict(one)
-        found.append(OrphanedReservation(reservation=one, verdict=verdict, since=since))
+        since = before.get(one.name, now)
+        ripe = one.name in before and now - since >= age
+        verdict = KeeperVerdict.UNUSED if one.unused else KeeperVerdict.USED
+        found.append(
+            OrphanedKeeper(keeper=one, verdict=verdict if ripe else KeeperVerdict.YOUNG, since=since)
+        )
     return tuple(found)
 
 
-def may_release(one: Reservation, claims: Iterable[VpcIpClaim]) -> bool:
-    """Whether an orphan is still one, in the light of a live look at itself and at all claims."""
-    uids, recorded = _answered_for(claims)
-    uid = one.tags.get(tags.VPC_IP_CLAIM_UID, "")
-    return (
-        bool(uid)
-        and uid not in uids
-        and one.reservation_id not in recorded
-        and one.state is ReservationState.UNBIND
-    )
+def may_give_up(one: AddressKeeper, claims: Iterable[VpcIpClaim]) -> bool:
+    """Whether an orphan is still one and unused, in the light of a live look at itself and at all claims."""
+    return one.unused and _is_orphan(one, _answered_for(claims))
 
 
 def lost(
-    claims: Iterable[VpcIpClaim], reservations: Iterable[Reservation], *, before: Iterable[str]
+    claims: Iterable[VpcIpClaim],
+    keepers: Iterable[AddressKeeper],
+    *,
+    recorded: Callable[[FixedAddress], str],
+    before: Iterable[str],
 ) -> tuple[tuple[VpcIpClaim, ...], frozenset[str]]:
-    """Return the claims whose recorded reservation is not listed, in this pass and in the one `before`.
+    """Return the claims whose recorded keeper is not listed, in this pass and in the one `before`.
 
-    With it what the next pass has to be given. Of many that are lost at once none is believed: a wrong region
-    or a policy that filters lists hides all of them.
+    With it what the next pass has to be given. `recorded` returns the id of the keeper of this kind that an
+    address has, empty for none. Of many that are lost at once none is believed: a wrong region or a policy
+    that filters lists hides all of them.
     """
-    listed = {one.reservation_id for one in reservations}
-    kept = [c for c in claims if c.address and c.address.reservation_id and not c.deleting]
-    missing = [c for c in kept if c.address and c.address.reservation_id not in listed]
-    return believed(kept, missing, before=before)
-
-
-def believed(
-    kept: list[VpcIpClaim], missing: list[VpcIpClaim], *, before: Iterable[str]
-) -> tuple[tuple[VpcIpClaim, ...], frozenset[str]]:
-    """Return those of the claims that have lost what the cloud kept for them, and what is seen in this pass.
-
-    Believed is what was missing `before` too, and is not many at once.
-    """
+    listed = {one.name for one in keepers}
+    kept = [c for c in claims if c.address and recorded(c.address) and not c.deleting]
+    missing = [c for c in kept if c.address and recorded(c.address) not in listed]
     seen = frozenset(c.uid for c in missing)
     if len(missing) > max(_FEW, _SHARE * len(kept)):
         return (), seen
@@ -124,11 +113,13 @@ def lines_without_claim(
 
 
 def _answered_for(claims: Iterable[VpcIpClaim]) -> tuple[set[str], set[str]]:
-    """Return the UIDs of the claims, and the reservations that they record."""
+    """Return the UIDs of the claims, and the keepers that they record."""
     claims = list(claims)
-    recorded = {claim.address.reservation_id for claim in claims if claim.address}
+    addresses = [claim.address for claim in claims if claim.address]
+    recorded = {name for address in addresses for name in (address.reservation_id, address.eni_id)}
     return {claim.uid for claim in claims}, recorded - {""}
 
 
-def _verdict(one: Reservation) -> ReservationVerdict:
-    return ReservationVerdict.RELEASE if one.state is ReservationState.UNBIND else ReservationVerdict.BOUND
+def _is_orphan(one: AddressKeeper, answered: tuple[set[str], set[str]]) -> bool:
+    uids, recorded = answered
+    return bool(one.claim_uid) and one.claim_uid not in uids and one.name not in recorded

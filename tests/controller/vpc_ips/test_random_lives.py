@@ -18,9 +18,10 @@ from ipamd.controller.claims.live_reader import LiveReader
 from ipamd.controller.claims.ports import Ports
 from ipamd.controller.claims.writer import ClaimWriter
 from ipamd.controller.events import ClaimEvents
-from ipamd.controller.vpc_ips.eni_sweep import OwnEniSweep
 from ipamd.controller.vpc_ips.enis import ClaimEnis
 from ipamd.controller.vpc_ips.executor import VpcIpExecutor
+from ipamd.controller.vpc_ips.keeper_sweep import KeeperSweep
+from ipamd.controller.vpc_ips.kept_enis import KeptEnis
 from ipamd.controller.vpc_ips.live_reader import VpcIpLiveReader
 from ipamd.controller.vpc_ips.pauses import Pauses
 from ipamd.controller.vpc_ips.reconciler import VpcIpReconciler
@@ -85,7 +86,7 @@ class FixedLives:
             self.put_node(name)
         self.api.refresh()
         self.sweeps: list[VpcIpSweep] = []
-        self.eni_sweeps: list[OwnEniSweep] = []
+        self.eni_sweeps: list[KeeperSweep] = []
         self.replicas = [self.new_replica(), self.new_replica()]
 
     def new_replica(self):
@@ -124,7 +125,8 @@ class FixedLives:
         terms = SweepTerms(mode=SweepMode.RELEASE, age=AGE)
         self.sweeps.append(VpcIpSweep(terms, sight, reservations, writer, ports=ports, wake=lambda _: None))
         enis = ClaimEnis(CLUSTER, vpc, writer, teller=teller, ports=ports)
-        self.eni_sweeps.append(OwnEniSweep(terms, sight, enis, ports=ports, wake=lambda _: None))
+        kept = KeptEnis(sight, enis)
+        self.eni_sweeps.append(KeeperSweep(terms, kept, sight, ports=ports, wake=lambda _: None))
         executor = VpcIpExecutor(writer, vpc, reservations, enis, teller=teller, ports=ports)
         return VpcIpReconciler(sight, executor, writer, teller)
 

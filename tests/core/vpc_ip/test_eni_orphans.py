@@ -1,9 +1,12 @@
 """ENIs that no claim answers for, and claims whose ENI is gone: none is believed at once."""
 
+import operator
+
 import pytest
 
-from ipamd.core.vpc_ip import eni_orphans
-from ipamd.core.vpc_ip.eni_orphans import OwnEniVerdict
+from ipamd.core.vpc_ip import orphans
+from ipamd.core.vpc_ip.keepers import of_eni
+from ipamd.core.vpc_ip.orphans import KeeperVerdict
 from ipamd.core.vpc_ip.vpcipclaim import FixedAddress
 from tests.testkit.own_enis import own_eni
 from tests.testkit.vpc_ips import EXCLUSIVE, OWN_ENI, fixed_claim
@@ -13,20 +16,20 @@ SEEN = {"eni-own": 100.0}
 
 
 def verdicts(*enis, claims=(), before=SEEN, now=100.0 + AGE):
-    found = eni_orphans.find(enis, claims, before=before, age=AGE, now=now)
-    return [(one.eni.eni_id, one.verdict) for one in found]
+    found = orphans.find(map(of_eni, enis), claims, before=before, age=AGE, now=now)
+    return [(one.keeper.name, one.verdict) for one in found]
 
 
 def test_an_eni_is_unused_when_it_was_seen_long_enough_by_an_earlier_pass_too():
-    assert verdicts(own_eni(), before={}) == [("eni-own", OwnEniVerdict.YOUNG)]
-    assert verdicts(own_eni(), now=100.0 + AGE - 1) == [("eni-own", OwnEniVerdict.YOUNG)]
-    assert verdicts(own_eni()) == [("eni-own", OwnEniVerdict.DELETE)]
+    assert verdicts(own_eni(), before={}) == [("eni-own", KeeperVerdict.YOUNG)]
+    assert verdicts(own_eni(), now=100.0 + AGE - 1) == [("eni-own", KeeperVerdict.YOUNG)]
+    assert verdicts(own_eni()) == [("eni-own", KeeperVerdict.UNUSED)]
 
 
 @pytest.mark.parametrize("used", [own_eni(instance_id="ins-1"), own_eni(eip_id="eip-1")], ids=["CVM", "EIP"])
 def test_an_eni_in_use_is_left_alone(used):
-    assert verdicts(used) == [("eni-own", OwnEniVerdict.USED)]
-    assert not eni_orphans.may_delete(used, ())
+    assert verdicts(used) == [("eni-own", KeeperVerdict.USED)]
+    assert not orphans.may_give_up(of_eni(used), ())
 
 
 @pytest.mark.parametrize(
@@ -39,14 +42,14 @@ def test_an_eni_in_use_is_left_alone(used):
 )
 def test_a_claim_answers_for_its_eni(claim):
     assert verdicts(own_eni(), claims=(claim,)) == []
-    assert not eni_orphans.may_delete(own_eni(), (claim,))
+    assert not orphans.may_give_up(of_eni(own_eni()), (claim,))
 
 
 def test_another_claim_does_not_answer_for_it():
     other = fixed_claim(EXCLUSIVE, uid="claim-2")
 
-    assert verdicts(own_eni(), claims=(other,)) == [("eni-own", OwnEniVerdict.DELETE)]
-    assert eni_orphans.may_delete(own_eni(), (other,))
+    assert verdicts(own_eni(), claims=(other,)) == [("eni-own", KeeperVerdict.UNUSED)]
+    assert orphans.may_give_up(of_eni(own_eni()), (other,))
 
 
 def kept(number):
@@ -54,19 +57,24 @@ def kept(number):
     return fixed_claim(EXCLUSIVE, uid=f"claim-{number}", address=address)
 
 
+def lost(claims, enis, *, before):
+    recorded = operator.attrgetter("eni_id")
+    return orphans.lost(claims, map(of_eni, enis), recorded=recorded, before=before)
+
+
 def test_an_eni_is_lost_when_two_passes_miss_it():
     there = [own_eni("eni-2", "10.0.3.2")]
-    gone, seen = eni_orphans.lost([kept(1), kept(2)], there, before=())
+    gone, seen = lost([kept(1), kept(2)], there, before=())
     assert gone == ()
-    gone, _ = eni_orphans.lost([kept(1), kept(2)], there, before=seen)
+    gone, _ = lost([kept(1), kept(2)], there, before=seen)
     assert [claim.uid for claim in gone] == ["claim-1"]
 
 
 def test_many_enis_that_are_missed_at_once_are_not_believed_to_be_lost():
     claims = [kept(number) for number in range(1, 5)]
 
-    _, seen = eni_orphans.lost(claims, (), before=())
-    gone, _ = eni_orphans.lost(claims, (), before=seen)
+    _, seen = lost(claims, (), before=())
+    gone, _ = lost(claims, (), before=seen)
 
     assert gone == ()
 
@@ -75,4 +83,4 @@ def test_a_claim_that_is_deleted_or_has_no_eni_loses_none():
     leaving = fixed_claim(EXCLUSIVE, address=OWN_ENI, deleting=True)
     without = fixed_claim(EXCLUSIVE, uid="claim-2")
 
-    assert eni_orphans.lost([leaving, without], (), before=("claim-1", "claim-2")) == ((), frozenset())
+    assert lost([leaving, without], (), before=("claim-1", "claim-2")) == ((), frozenset())

@@ -1,11 +1,14 @@
 """Reservations and lines of the book without claim: told late, believed late, never many at once."""
 
+import operator
+
 import pytest
 
 from ipamd.core import tags
 from ipamd.core.model import Reservation, ReservationState
 from ipamd.core.vpc_ip import orphans, vpcip
-from ipamd.core.vpc_ip.orphans import ReservationVerdict
+from ipamd.core.vpc_ip.keepers import of_reservation
+from ipamd.core.vpc_ip.orphans import KeeperVerdict
 from ipamd.core.vpc_ip.vpcipclaim import FixedAddress
 from tests.testkit.vpc_ips import ADDRESS, fixed_claim
 
@@ -24,16 +27,16 @@ def reservation(number=1, *, uid="gone", state=ReservationState.UNBIND):
 
 
 def verdicts(*found, claims=(), before=None, now=1000.0):
-    seen = orphans.find(found, claims, before=before or {}, age=AGE, now=now)
-    return [(one.reservation.reservation_id, one.verdict) for one in seen]
+    seen = orphans.find(map(of_reservation, found), claims, before=before or {}, age=AGE, now=now)
+    return [(one.keeper.name, one.verdict) for one in seen]
 
 
 @pytest.mark.parametrize(
     ("before", "verdict"),
     [
-        ({}, ReservationVerdict.YOUNG),
-        ({"rsvip-1": 1000.0 - AGE + 0.1}, ReservationVerdict.YOUNG),
-        ({"rsvip-1": 1000.0 - AGE}, ReservationVerdict.RELEASE),
+        ({}, KeeperVerdict.YOUNG),
+        ({"rsvip-1": 1000.0 - AGE + 0.1}, KeeperVerdict.YOUNG),
+        ({"rsvip-1": 1000.0 - AGE}, KeeperVerdict.UNUSED),
     ],
 )
 def test_one_is_an_orphan_after_so_long_and_two_looks(before, verdict):
@@ -41,17 +44,16 @@ def test_one_is_an_orphan_after_so_long_and_two_looks(before, verdict):
 
 
 def test_age_zero_takes_two_looks_too():
-    assert (
-        orphans.find([reservation()], (), before={}, age=0.0, now=5.0)[0].verdict is ReservationVerdict.YOUNG
-    )
+    (found,) = orphans.find([of_reservation(reservation())], (), before={}, age=0.0, now=5.0)
+    assert found.verdict is KeeperVerdict.YOUNG
 
 
 @pytest.mark.parametrize("state", [ReservationState.BIND, ReservationState.UNKNOWN])
 def test_one_that_an_eni_may_have_is_only_told(state):
     one = reservation(state=state)
 
-    assert verdicts(one, before={"rsvip-1": 0.0}) == [("rsvip-1", ReservationVerdict.BOUND)]
-    assert not orphans.may_release(one, ())
+    assert verdicts(one, before={"rsvip-1": 0.0}) == [("rsvip-1", KeeperVerdict.USED)]
+    assert not orphans.may_give_up(of_reservation(one), ())
 
 
 def test_what_a_claim_answers_for_is_none():
@@ -66,8 +68,8 @@ def test_what_a_claim_answers_for_is_none():
         ([recorded], reservation()),
         ([], reservation(uid="")),
     ):
-        assert not orphans.may_release(one, claims)
-    assert orphans.may_release(reservation(), [claim])
+        assert not orphans.may_give_up(of_reservation(one), claims)
+    assert orphans.may_give_up(of_reservation(reservation()), [claim])
 
 
 def claims_with(number):
@@ -80,12 +82,17 @@ def claims_with(number):
     ]
 
 
+def lost(claims, reservations, *, before):
+    recorded = operator.attrgetter("reservation_id")
+    return orphans.lost(claims, map(of_reservation, reservations), recorded=recorded, before=before)
+
+
 def test_a_reservation_is_lost_when_two_passes_miss_it():
     claims = claims_with(2)
 
-    gone, seen = orphans.lost(claims, [reservation(0)], before=())
+    gone, seen = lost(claims, [reservation(0)], before=())
     assert (gone, seen) == ((), frozenset({"claim-1"}))
-    gone, _ = orphans.lost(claims, [reservation(0)], before=seen)
+    gone, _ = lost(claims, [reservation(0)], before=seen)
     assert [claim.uid for claim in gone] == ["claim-1"]
 
 
@@ -93,7 +100,7 @@ def test_a_reservation_is_lost_when_two_passes_miss_it():
 def test_many_at_once_are_not_believed(number, believed):
     claims = claims_with(number)
 
-    gone, seen = orphans.lost(claims, (), before={claim.uid for claim in claims})
+    gone, seen = lost(claims, (), before={claim.uid for claim in claims})
 
     assert len(gone) == (number if believed else 0)
     assert len(seen) == number
@@ -103,7 +110,7 @@ def test_a_deleted_claim_and_one_of_the_book_lose_nothing():
     deleted = fixed_claim(address=ADDRESS, deleting=True)
     by_book = fixed_claim(address=FixedAddress(ip="10.0.3.9", subnet_id="s"))
 
-    assert orphans.lost([deleted, by_book], (), before={"claim-1"}) == ((), frozenset())
+    assert lost([deleted, by_book], (), before={"claim-1"}) == ((), frozenset())
 
 
 def line(**metadata):
