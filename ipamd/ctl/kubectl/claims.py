@@ -1,12 +1,12 @@
 """`kubectl eni claims`: the EIPClaims of the cluster, and what is wrong with them. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Final
 
 from ipamd.core.claim import eipclaim, status
 from ipamd.core.claim.eipclaim import Claim, condition
-from ipamd.ctl import ages
-from ipamd.ctl.shape import Block, Column, Line, Plain, Shape, Table
+from ipamd.ctl.kubectl import claim_table
+from ipamd.ctl.shape import Column
 
 _TRUE: Final = "True"
 _HINDRANCES: Final = (
@@ -61,30 +61,12 @@ def _has_pod(claim: Claim) -> bool:
     return not claim.deleting and claim.pod is not None and claim.pod.last_seen is None
 
 
-def _blocks(answer: Plain, now: float) -> Sequence[Block]:
-    columns = (
-        Column("NAMESPACE", lambda row: row["namespace"]),
-        Column("CLAIM", lambda row: row["name"]),
-        Column("PHASE", lambda row: row["phase"]),
-        Column("REASON", lambda row: row["reason"]),
+SHAPE: Final = claim_table.shape(
+    "EIPClaim",
+    (
         Column("PUBLIC-IP", lambda row: row["publicIp"]),
         Column("EIP", lambda row: row["eipId"], wide=True),
         Column("NODE", lambda row: row["node"]),
         Column("PRIVATE-IP", lambda row: row["privateIp"], wide=True),
-        Column("AGE", lambda row: ages.since(row["createdAt"], now)),
-    )
-    entries = answer["claims"]
-    empty = "no EIPClaim has a problem" if answer["onlyProblems"] else "there is no EIPClaim"
-    return [
-        Table(columns, entries, empty=empty),
-        *(
-            Line("PROBLEM", f"{row['namespace']}/{row['name']}: {row['problem']}")
-            for row in entries
-            if row["problem"]
-        ),
-    ]
-
-
-SHAPE: Final = Shape(
-    _blocks, lambda answer: [f"{row['namespace']}/{row['name']}" for row in answer["claims"]]
+    ),
 )

@@ -1,13 +1,13 @@
 """`kubectl eni fixed-ips`: the VpcIPClaims of the cluster with their addresses, and what is wrong. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Final
 
 from ipamd.core.claim.eipclaim import condition
 from ipamd.core.vpc_ip import status, waits
 from ipamd.core.vpc_ip.vpcipclaim import READY, RESERVED, VpcIpClaim
-from ipamd.ctl import ages
-from ipamd.ctl.shape import Block, Column, Line, Plain, Shape, Table
+from ipamd.ctl.kubectl import claim_table
+from ipamd.ctl.shape import Column
 
 _KEPT_BY: Final = {"vpc": "yes", "eni": "by its ENI", "book": "no", "": ""}
 
@@ -61,31 +61,13 @@ def _row(claim: VpcIpClaim, created: str) -> dict[str, Any]:
     }
 
 
-def _blocks(answer: Plain, now: float) -> Sequence[Block]:
-    columns = (
-        Column("NAMESPACE", lambda row: row["namespace"]),
-        Column("CLAIM", lambda row: row["name"]),
-        Column("PHASE", lambda row: row["phase"]),
-        Column("REASON", lambda row: row["reason"]),
+SHAPE: Final = claim_table.shape(
+    "VpcIPClaim",
+    (
         Column("IP", lambda row: row["ip"]),
         Column("SUBNET", lambda row: row["subnetId"], wide=True),
         Column("RESERVED", lambda row: _KEPT_BY[row["keptBy"]]),
         Column("NODE", lambda row: row["node"]),
         Column("ENI", lambda row: row["eniId"], wide=True),
-        Column("AGE", lambda row: ages.since(row["createdAt"], now)),
-    )
-    entries = answer["claims"]
-    empty = "no VpcIPClaim has a problem" if answer["onlyProblems"] else "there is no VpcIPClaim"
-    return [
-        Table(columns, entries, empty=empty),
-        *(
-            Line("PROBLEM", f"{row['namespace']}/{row['name']}: {row['problem']}")
-            for row in entries
-            if row["problem"]
-        ),
-    ]
-
-
-SHAPE: Final = Shape(
-    _blocks, lambda answer: [f"{row['namespace']}/{row['name']}" for row in answer["claims"]]
+    ),
 )
