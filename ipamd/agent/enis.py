@@ -202,16 +202,26 @@ class NodeEnis:
                 as_of=as_of,
                 loose=loose,
             )
-            self._shared_ledger.note(
-                lambda shared_ledger: cloud_listing.observe(
-                    shared_ledger, listing, self._shared_ledger.now(), wired
-                )
-            )
+            self._shared_ledger.note(lambda current: self._observed(current, listing, wired))
             with self._changing:
                 self._known = replace(self._known, told=True)
             self._remember(enis.values())
             if all(eni.link is not None for eni in known.values()):
                 self._forget_detached()
+
+    def _observed(
+        self,
+        current: ledger.Ledger,
+        listing: cloud_listing.CloudListing,
+        wired: Mapping[str, Assigned | Occupied],
+    ) -> ledger.Transition:
+        """Bring the newest ledger in step with a listing.
+
+        An ENI may have gone since the listing was taken in: its address is out of the ledger, or leaves it
+        next, and would come back as one that nobody knows any more.
+        """
+        there = replace(listing, exclusive=tuple(self.exclusive.existing(listing.exclusive)))
+        return cloud_listing.observe(current, there, self._shared_ledger.now(), wired)
 
     def recall(self, *, wait: bool) -> None:
         """Take over the ENIs that the store remembers, until the cloud answers; `mend` sets them up.

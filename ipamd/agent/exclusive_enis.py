@@ -101,7 +101,8 @@ class ExclusiveEnis:
 
     def gone(self, eni_id: str) -> None:
         """Note that we have deleted an ENI, or detached it: a listing that lags behind may show it here."""
-        self._gone = (*self._gone[-_REMEMBERED:], eni_id)
+        with self._changing:
+            self._gone = (*self._gone[-_REMEMBERED:], eni_id)
 
     def forget(self, eni_id: str) -> None:
         """Know an ENI no more that is gone, once the ledger has forgotten its address. Raises: StoreError."""
@@ -163,11 +164,13 @@ class ExclusiveEnis:
     ) -> tuple[model.Eni, ...]:
         """Take in a listing; return what the ledger may see of it.
 
-        One that is not listed stays known while the ledger has its address. Raises: StoreError, then nothing
-        of it may come into the ledger.
+        One that is not listed stays known while the ledger has its address, and one that has gone since the
+        listing was asked for does not come back. Raises: StoreError, then nothing of it may come into the
+        ledger.
         """
         self._put_away(self.new(listed))
         with self._changing:
+            listed = self.existing(listed)
             found = {
                 eni.eni_id: ExclusiveEni(
                     eni_id=eni.eni_id,

@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 
 SECONDS = 120.0
 """How long one attempt may take; the next one goes on where it ended."""
+SETTLE = 3.0
+"""Seconds for which an EIP has to be seen loose that is recorded: a request that may have been sent has come
+true or is done with after that."""
 _ACTION = "AssociateAddress"
 _BOUND = (model.EipStatus.BIND, model.EipStatus.BIND_ENI)
 
@@ -80,6 +83,30 @@ class Association:
         took = self._monotonic() - began
         log.info("EIP %s is bound to %s of Pod %s, took %.1f s", record.eip_id, ip, pod, took)
         self._announcer.bound(claim, pod, wanted, f", took {took:.1f} s")
+
+    def settle(self, action: binding_plan.SettleBinding) -> None:
+        """See whether the EIP, which nobody waits for any more, is at the ENI that it stays at.
+
+        It is recorded there, or forgotten. Raises: CloudError, StoreError, TryAgainError.
+        """
+        address, record = action.address, action.address.eip
+        if record is None:
+            return
+        deadline = Deadline.after(SECONDS, self._monotonic)
+        quiet_until = self._monotonic() + SETTLE
+
+        def settled(eip: model.Eip | None) -> bool:
+            if eip_records.is_at(eip, address):
+                return eip is not None and eip.status in _BOUND
+            return self._monotonic() >= quiet_until
+
+        seen = self._confirmation.wait(record.eip_id, settled, deadline, action=_ACTION, task_id="")
+        if eip_records.is_at(seen, address):
+            self._record.confirm_bound(address.ip, record.eip_id, deadline)
+            log.info("%s is at %s, and leaves with %s", record.eip_id, address.ip, address.eni_id)
+        else:
+            self._record.confirm_unbound(address.ip, record.eip_id, deadline)
+            log.info("%s has not come to %s, and stays where it is", record.eip_id, address.ip)
 
     def announce(self, action: binding_plan.PublishBinding) -> None:
         """Tell what is bound already. Raises: KubeError, StoreError, TryAgainError."""

@@ -9,7 +9,7 @@ Thread safety: one call for an EIP at a time; calls for different EIPs run in pa
 import logging
 from collections.abc import Callable
 
-from ipamd.agent.eips.associate import SECONDS
+from ipamd.agent.eips.associate import SECONDS, SETTLE
 from ipamd.agent.eips.confirm import EipConfirmation
 from ipamd.agent.eips.ownership import Disposal, EipOwnership
 from ipamd.agent.eips.record import EipRecord
@@ -20,9 +20,6 @@ from ipamd.core.ledger.states import Address, Binding
 from ipamd.core.timing.deadline import Deadline
 
 log = logging.getLogger(__name__)
-
-_SETTLE = 3.0
-"""Seconds for which an EIP has to be seen loose that is recorded and was not unbound by us just now."""
 
 
 class Disassociation:
@@ -78,7 +75,7 @@ class Disassociation:
 
         A request to bind that may have been sent has come true or is done with after that.
         """
-        quiet_until = self._monotonic() + _SETTLE
+        quiet_until = self._monotonic() + SETTLE
         seen = self._confirmation.wait(
             eip_id,
             lambda eip: eip_records.is_at(eip, address) or self._monotonic() >= quiet_until,

@@ -38,6 +38,8 @@ class BindingExecutor:
         match action:
             case binding_plan.Associate():
                 self._association.associate(action)
+            case binding_plan.SettleBinding():
+                self._association.settle(action)
             case binding_plan.PublishBinding():
                 self._association.announce(action)
             case binding_plan.Disassociate():
@@ -57,7 +59,7 @@ class BindingExecutor:
 
 def subject_of(action: binding_plan.Action) -> str:
     """Return what an action is about: the claim, so that no two of one claim run at once."""
-    if isinstance(action, binding_plan.Disassociate):
+    if isinstance(action, binding_plan.Disassociate | binding_plan.SettleBinding):
         record = action.address.eip
         return record.claim or record.eip_id if record else action.address.ip
     return str(action.claim)

@@ -91,6 +91,8 @@ class BindingPlan:
 
 def _needs_no_claim(action: binding_plan.Action) -> bool:
     """Whether an action is right whatever the claims say."""
+    if isinstance(action, binding_plan.SettleBinding):
+        return True
     if not isinstance(action, binding_plan.Disassociate) or action.address.eip is None:
         return False
     leaving = action.address.eip.stage is BindStage.UNBINDING

@@ -19,7 +19,7 @@ from ipamd.core.claim.eipclaim import BOUND, PROVISIONED, Claim, ClaimBinding, c
 from ipamd.core.claim.reason import FAILURES
 from ipamd.core.kubernetes.node_labels import label_value
 from ipamd.core.ledger.ledger import Ledger
-from ipamd.core.ledger.states import Address, Assigned, BindStage, Held, Occupied, Unbinding
+from ipamd.core.ledger.states import Address, Assigned, Binding, BindStage, Held, Occupied, Unbinding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +56,13 @@ class Disassociate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SettleBinding:
+    """Find out whether an EIP has come to an ENI that leaves, and goes with it if so; nothing is unbound."""
+
+    address: Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PublishBinding:
     """Write into the claim what is already so in the cloud; no cloud call."""
 
@@ -71,7 +78,7 @@ class ClearPublishedBinding:
     claim: Claim
 
 
-Action = Associate | Disassociate | PublishBinding | ClearPublishedBinding
+Action = Associate | Disassociate | SettleBinding | PublishBinding | ClearPublishedBinding
 
 
 def decide(facts: BindingFacts) -> list[Action]:
@@ -91,7 +98,7 @@ def decide(facts: BindingFacts) -> list[Action]:
 
 def about(action: Action) -> dict[str, str]:
     """Return what the log says that an action is about, by the log's names; empty what there is not."""
-    if not isinstance(action, Disassociate):
+    if not isinstance(action, Disassociate | SettleBinding):
         claim = action.claim
         return {"claim": str(claim), "eip": claim.address.eip_id if claim.address else ""}
     eip, pod = action.address.eip, action.address.pod
@@ -178,10 +185,7 @@ def _for_recorded(facts: BindingFacts, address: Address) -> Action | None:
     if address.eip is None or address.eip.stage is BindStage.UNBINDING:
         return Disassociate(address=address, why="it was being unbound", certain=True)
     if isinstance(address.state, Unbinding):
-        if address.keeps_eip:
-            return None  # it leaves with its ENI
-        # An EIP that nobody here has bound may be an operator's: it is looked at before it is touched.
-        return Disassociate(address=address, why="its Pod is gone", certain=bool(address.eip.claim))
+        return _for_leaving(address, address.eip)
     pod = address.pod
     if pod is None:
         return None
@@ -201,6 +205,16 @@ def _for_recorded(facts: BindingFacts, address: Address) -> Action | None:
     if told and condition(claim.conditions, BOUND).get("status") == "True":
         return None
     return PublishBinding(address=address, claim=claim, pod=pod)
+
+
+def _for_leaving(address: Address, eip: Binding) -> Action | None:
+    """Decide for an EIP at an address that is nobody's any more."""
+    if address.keeps_eip:
+        return None  # it leaves with its ENI
+    if address.may_keep_eip:
+        return SettleBinding(address=address)
+    # An EIP that nobody here has bound may be an operator's: it is looked at before it is touched.
+    return Disassociate(address=address, why="its Pod is gone", certain=bool(eip.claim))
 
 
 def _unwanted(

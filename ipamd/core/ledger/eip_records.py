@@ -51,11 +51,15 @@ def begin_bind(ledger: Ledger, ip: str, binding: Binding) -> Transition:
 
 
 def confirm_bound(ledger: Ledger, ip: str, eip_id: str) -> Transition:
-    """Record that the cloud shows the association; nothing when it is not wanted any more."""
+    """Record that the cloud shows the association; nothing when it is not wanted any more.
+
+    One that stays at an ENI which moves is wanted there, also when that is about to leave.
+    """
     address = ledger.addresses.get(ip)
     if address is None or address.eip is None or address.eip.eip_id != eip_id:
         return Transition(ledger)
-    if address.eip.stage is BindStage.UNBINDING or isinstance(address.state, Unbinding):
+    leaving = isinstance(address.state, Unbinding) and not address.may_keep_eip
+    if address.eip.stage is BindStage.UNBINDING or leaving:
         return Transition(ledger, address=address)
     return _stored(ledger, address, address.staged(BindStage.BOUND))
 

@@ -195,6 +195,12 @@ class Address:
         return self.eip.retained or not self.eip.claim
 
     @property
+    def may_keep_eip(self) -> bool:
+        """Whether its EIP may be on its way to its ENI, where it will stay."""
+        coming = self.eip is not None and self.eip.stage is BindStage.BINDING
+        return self.moves_as_eni and coming and self.eip is not None and self.eip.retained
+
+    @property
     def quarantined(self) -> bool:
         """Whether the store knows it and the cloud does not."""
         return self.missing_since is not None

@@ -146,6 +146,36 @@ def test_of_a_pod_that_comes_without_asking_for_an_eip_it_is_unbound(node):
     node.ended("none-0", sandbox)
 
 
+@pytest.mark.parametrize(
+    ("name", "fault", "status"),
+    [
+        ("slow-0", {"kind": "latency", "seconds": 2, "count": 1}, "BIND_ENI"),
+        ("fails-0", {"kind": "task_failure", "count": None}, "UNBIND"),
+    ],
+)
+def test_an_eip_that_is_on_its_way_when_the_pod_goes_is_left_where_it_is(node, name, fault, status):
+    node.admin.post("/faults", {"add": [{"action": "AssociateAddress", **fault}]})
+    try:
+        eip = node.allocate(uid=f"claim-{name}")
+        pod, sandbox = node.own_pod(name, eip=True)
+        eni = node.own_claim(pod)
+        before = node.writes()
+        node.claim(pod, retained=True, eip=eip)
+        node.eventually("its claim says where it is to be", lambda: node.eip_binding(name) is not None)
+        node.ended(name, sandbox)
+
+        node.goes_to_other_node(name, eip=True)
+
+        node.eventually("the claim is free of the node", lambda: node.binding(name) is None, seconds=30)
+    finally:
+        node.admin.post("/faults", {"clear": True})
+    assert node.read_claim(name).binding is None
+    assert node.at(eni.eni_id) == ""
+    there = node.eip(eip.eip_id)
+    assert (there.status.value, there.eni_id) == (status, eni.eni_id if status == "BIND_ENI" else "")
+    assert "DisassociateAddress" not in node.new_writes(before)
+
+
 def test_an_eip_that_ends_with_its_pod_is_unbound_before_the_eni_goes(node):
     wishes = {**DIRECT, "eip-attributes": ""}
     pod, sandbox = node.pod_and_sandbox("plain-0", annotations=wishes, eip=True)

@@ -7,12 +7,13 @@ import pytest
 from ipamd.core import model
 from ipamd.core.claim import eipclaim
 from ipamd.core.eip import binding_plan
-from ipamd.core.ledger import acquisition, fixed_addresses, ledger, states
+from ipamd.core.ledger import acquisition, eip_records, fixed_addresses, ledger, states
 from tests.testkit import claims
 from tests.testkit.claims import OWN
 from tests.testkit.pods import pod_ref
 
 NODE, IP, NOW = "node-1", "10.0.1.10", 1000.0
+BINDING = states.BindStage.BINDING
 POD = pod_ref(uid="u1")
 HOLD = fixed_addresses.FixedHold(claim_uid="vipc-1", pod=POD, until=NOW + 300)
 LISTED = model.EniAddress(
@@ -89,13 +90,28 @@ def test_one_that_ends_with_its_pod_goes_as_from_every_address():
     assert isinstance(action, binding_plan.Disassociate)
 
 
-@pytest.mark.parametrize(("eip", "actions"), [({}, 0), ({"retained": False}, 1)])
+@pytest.mark.parametrize(
+    ("eip", "actions"), [({}, 0), ({"retained": False}, 1), ({"retained": False, "stage": BINDING}, 1)]
+)
 def test_of_an_eni_that_leaves_it_is_left_where_it_is(eip, actions):
     current = known(come(), **eip)
     leaving = fixed_addresses.let_go(current, current.addresses[IP], NOW).ledger
     found = decided(leaving, claim(pod=ELSEWHERE))
     assert len(found) == actions
     assert all(isinstance(action, binding_plan.Disassociate) for action in found)
+
+
+def test_of_an_eni_that_leaves_one_on_its_way_is_looked_at_and_not_unbound():
+    current = known(come(), stage=BINDING)
+    leaving = fixed_addresses.let_go(current, current.addresses[IP], NOW).ledger
+    there = claim(pod=ELSEWHERE)
+    assert decided(leaving, there) == [binding_plan.SettleBinding(address=leaving.addresses[IP])]
+
+    bound = eip_records.confirm_bound(leaving, IP, OWN.eip_id).ledger
+    assert decided(bound, there) == []
+    assert fixed_addresses.detached(bound, IP, "vipc-1").ledger == ledger.Ledger()
+    loose = eip_records.confirm_unbound(leaving, IP, OWN.eip_id, 30.0, NOW).ledger
+    assert isinstance(loose.addresses[IP].state, states.Unassigning)
 
 
 def test_its_claim_is_free_of_the_node_once_the_eni_is():
