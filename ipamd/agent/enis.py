@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from ipamd.agent.departures import Departures
 from ipamd.agent.exclusive_enis import ExclusiveEnis
 from ipamd.agent.pods.unknown_owners import UnknownOwners
 from ipamd.agent.pods.wiring import gateway_of
@@ -100,6 +101,7 @@ class NodeEnis:
         database: Database,
         unknown_owners: UnknownOwners,
         exclusive: ExclusiveEnis,
+        departures: Departures,
     ) -> None:
         """Take the instance, who lists its ENIs and sets them up, and where they are written down."""
         self._instance = instance
@@ -110,6 +112,8 @@ class NodeEnis:
         self._unknown_owners = unknown_owners
         self.exclusive = exclusive
         """Those that Pods have as a whole: looked at together with the shared ones."""
+        self.departures = departures
+        """What has left the node of late."""
         self._looking = threading.Lock()
         self._changing = threading.Lock()
         self._known = _Known()
@@ -170,7 +174,11 @@ class NodeEnis:
         with self._looking:
             wired = self._unknown_owners.find()
             as_of, asked = self._shared_ledger.now(), self._shared_ledger.current
-            listed = self.exclusive.existing(self._cloud.describe_enis(self._instance.instance_id, deadline))
+            listed = [
+                eni
+                for eni in self._cloud.describe_enis(self._instance.instance_id, deadline)
+                if eni.eni_id not in self.departures.doubted(as_of)
+            ]
             ours = [eni for eni in listed if self._is_ours(eni)]
             whole = [eni for eni in listed if self.exclusive.is_ours(eni)]
             others = [eni for eni in listed if not eni.primary and eni not in ours and eni not in whole]
@@ -192,7 +200,7 @@ class NodeEnis:
             extended = sum(eni.extended for eni in others)
             # By now, not as asked: an ENI that is being attached has come into the ledger meanwhile.
             current = self._shared_ledger.current
-            exclusive = self.exclusive.take_in(whole, self._gateways, extended, current)
+            exclusive = self.exclusive.take_in(whole, self._gateways, extended, current, as_of)
             visible = tuple(_visible(eni, enis[eni.eni_id]) for eni in ours)
             loose = self._loose(cloud_listing.doubtful(asked, (*visible, *exclusive)), deadline)
             listing = cloud_listing.CloudListing(
@@ -217,11 +225,11 @@ class NodeEnis:
     ) -> ledger.Transition:
         """Bring the newest ledger in step with a listing.
 
-        An ENI may have gone since the listing was taken in: its address is out of the ledger, or leaves it
-        next, and would come back as one that nobody knows any more.
+        What has left since the listing was asked for is out of the ledger, or leaves it next, and would come
+        back as something that nobody knows any more.
         """
-        there = replace(listing, exclusive=tuple(self.exclusive.existing(listing.exclusive)))
-        return cloud_listing.observe(current, there, self._shared_ledger.now(), wired)
+        known = replace(listing, doubted=self.departures.doubted(listing.as_of))
+        return cloud_listing.observe(current, known, self._shared_ledger.now(), wired)
 
     def recall(self, *, wait: bool) -> None:
         """Take over the ENIs that the store remembers, until the cloud answers; `mend` sets them up.

@@ -14,10 +14,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from ipamd.agent.departures import Departures
 from ipamd.core import model, tags
 from ipamd.core.errors import IpamError
 from ipamd.core.ledger.ledger import Ledger
 from ipamd.core.ledger.states import Address, Assigned, Unassigning
+from ipamd.core.timing.boottime import Boottime
 from ipamd.net.dataplane import DataPlane
 from ipamd.net.model import EniLink
 from ipamd.runtime.metric import Metric, gauges
@@ -26,8 +28,6 @@ from ipamd.store.database import EXCLUSIVE_ENIS, FIXED_ENIS, Database
 log = logging.getLogger(__name__)
 
 LINK_LOCAL = "169.254.0.0/16"
-_REMEMBERED = 100
-"""Deletions: far more than a listing can lag behind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,16 +57,22 @@ class ExclusiveEnis:
     """Invariant: an ENI whose address the ledger has is in the store as long."""
 
     def __init__(
-        self, *, instance_id: str, cluster_id: str, dataplane: DataPlane, database: Database
+        self,
+        *,
+        instance_id: str,
+        cluster_id: str,
+        dataplane: DataPlane,
+        database: Database,
+        departures: Departures,
     ) -> None:
         """Take the instance, the cluster as in tags, who moves links, and where ENIs are remembered."""
         self._instance_id = instance_id
         self._cluster_id = cluster_id
         self._dataplane = dataplane
         self._database = database
+        self._departures = departures
         self._changing = threading.Lock()
         self._by_node: Callable[[], Iterable[str]] = tuple
-        self._gone: tuple[str, ...] = ()
         self._expected: frozenset[str] = frozenset()
         self.foreign = 0
         """How many extended ENIs of the instance are not ours."""
@@ -99,22 +105,12 @@ class ExclusiveEnis:
         known = self.enis.get(eni.eni_id)
         return known.claim if known is not None else ""
 
-    def gone(self, eni_id: str) -> None:
-        """Note that we have deleted an ENI, or detached it: a listing that lags behind may show it here."""
-        with self._changing:
-            self._gone = (*self._gone[-_REMEMBERED:], eni_id)
-
     def forget(self, eni_id: str) -> None:
         """Know an ENI no more that is gone, once the ledger has forgotten its address. Raises: StoreError."""
         with self._changing:
             known = {i: eni for i, eni in self.enis.items() if i != eni_id}
             self._remember(known.values())
             self.enis = MappingProxyType(known)
-
-    def existing(self, listed: Iterable[model.Eni]) -> list[model.Eni]:
-        """Return a listing without the ENIs that are gone since."""
-        gone = set(self._gone)
-        return [eni for eni in listed if eni.eni_id not in gone]
 
     @contextlib.contextmanager
     def expecting(self, eni: model.Eni, gateway: str) -> Iterator[None]:
@@ -135,7 +131,6 @@ class ExclusiveEnis:
             known = {**self.enis, coming.eni_id: replace(before, is_attached=True)}
             self._remember(known.values())
             self.enis = MappingProxyType(known)
-            self._gone = tuple(one for one in self._gone if one != eni.eni_id)
             self._expected |= {eni.eni_id}
         try:
             yield
@@ -160,17 +155,22 @@ class ExclusiveEnis:
         return [eni for eni in listed if eni.eni_id not in self.enis]
 
     def take_in(
-        self, listed: Sequence[model.Eni], gateways: Mapping[str, str], foreign: int, ledger: Ledger
+        self,
+        listed: Sequence[model.Eni],
+        gateways: Mapping[str, str],
+        foreign: int,
+        ledger: Ledger,
+        as_of: Boottime,
     ) -> tuple[model.Eni, ...]:
-        """Take in a listing; return what the ledger may see of it.
+        """Take in a listing that was asked for at `as_of`; return what the ledger may see of it.
 
-        One that is not listed stays known while the ledger has its address, and one that has gone since the
-        listing was asked for does not come back. Raises: StoreError, then nothing of it may come into the
-        ledger.
+        One that is not listed stays known while the ledger has its address, and one of which the listing
+        says nothing stays as it is. Raises: StoreError, then nothing of it may come into the ledger.
         """
         self._put_away(self.new(listed))
         with self._changing:
-            listed = self.existing(listed)
+            doubted = self._departures.doubted(as_of)
+            listed = [eni for eni in listed if eni.eni_id not in doubted]
             found = {
                 eni.eni_id: ExclusiveEni(
                     eni_id=eni.eni_id,
@@ -185,7 +185,9 @@ class ExclusiveEnis:
             }
             recorded = {address.eni_id: address for address in ledger.addresses.values()}
             kept = {
-                eni_id: _unlisted(eni, is_leaving=isinstance(recorded[eni_id].state, Unassigning))
+                eni_id: eni
+                if eni_id in doubted
+                else _unlisted(eni, is_leaving=isinstance(recorded[eni_id].state, Unassigning))
                 for eni_id, eni in self.enis.items()
                 if eni_id not in found and eni_id in recorded
             }

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 
 from ipamd.agent.cni import build as cni_room
+from ipamd.agent.departures import Departures
 from ipamd.agent.eips import build as eips_room
 from ipamd.agent.enis import NodeEnis
 from ipamd.agent.exclusive import build as exclusive_room
@@ -87,11 +88,13 @@ def build(
     shared_ledger = SharedLedger(database, opened.ledger)
     repair_log = RepairLog(clock=time.monotonic)
     dataplane = _dataplane(settings, facts, opened, repair_log)
+    departures = Departures(database, shared_ledger.now)
     exclusive = ExclusiveEnis(
         instance_id=facts.current.instance.instance_id,
         cluster_id=settings.cluster_id,
         dataplane=dataplane,
         database=database,
+        departures=departures,
     )
     pods = pods_room.build(
         settings, client=client, shared_ledger=shared_ledger, dataplane=dataplane, exclusive=exclusive
@@ -104,6 +107,7 @@ def build(
         database=database,
         unknown_owners=pods.unknown_owners,
         exclusive=exclusive,
+        departures=departures,
     )
     pool = pool_room.build(
         settings, facts, shared_ledger=shared_ledger, enis=enis, cloud=cloud, database=database

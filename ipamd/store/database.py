@@ -32,6 +32,8 @@ EXCLUSIVE_ENIS = "exclusive_enis"
 FIXED_ENIS = "fixed_enis"
 """The same for those that belong to VpcIPClaims, beside the others: a release before, which deletes ENIs of
 single Pods that are too many, does not find these."""
+DEPARTURES = "departures"
+"""The same for what has left the node of late."""
 
 
 class StoreError(IpamError):

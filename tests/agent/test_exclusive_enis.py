@@ -5,12 +5,14 @@ from types import SimpleNamespace
 
 import pytest
 
+from ipamd.agent.departures import LAG_SECONDS, Departures
 from ipamd.agent.exclusive_enis import ExclusiveEnis
 from ipamd.core import tags
 from ipamd.core.errors import TryAgainError
 from ipamd.core.ledger.ledger import Ledger
 from ipamd.core.ledger.states import Address, Assigned, Unassigning, Warm
 from ipamd.core.model import Eni, EniState, SandboxKey
+from ipamd.core.timing.boottime import Boottime
 from ipamd.store.database import Database
 from tests.testkit.pods import pod_ref
 
@@ -76,17 +78,22 @@ class Plane:
 
 class Scene:
     def __init__(self, database):
-        self.database, self.plane = database, Plane()
+        self.database, self.plane, self.now = database, Plane(), 100.0
         self.enis = self.again()
 
     def again(self):
         """The next agent of the node."""
+        self.departures = Departures(self.database, lambda: Boottime(self.now))
         return ExclusiveEnis(
-            cluster_id="cls-1", instance_id="ins-1", dataplane=self.plane, database=self.database
+            cluster_id="cls-1",
+            instance_id="ins-1",
+            dataplane=self.plane,
+            database=self.database,
+            departures=self.departures,
         )
 
     def take_in(self, *listed, ledger=None, foreign=0, gateways=GATEWAYS):
-        return self.enis.take_in(listed, gateways, foreign, ledger or Ledger())
+        return self.enis.take_in(listed, gateways, foreign, ledger or Ledger(), self.now)
 
     @property
     def metrics(self):
@@ -164,15 +171,23 @@ def test_the_next_agent_knows_them_before_the_cloud_is_asked(scene):
     assert scene.again().enis == before
 
 
-def test_one_that_we_have_deleted_is_not_believed_in_when_a_listing_lags(scene):
-    scene.enis.gone("eni-1")
+def test_one_that_has_left_does_not_come_back_by_a_listing_that_lags(scene):
+    scene.departures.note("eni-1", "10.0.1.1")
 
-    assert scene.enis.existing([eni(), eni(2)]) == [eni(2)]
-    for number in range(100):
-        scene.enis.gone(f"eni-{number + 1000}")
-    assert scene.enis.existing([eni()]) == []
-    scene.enis.gone("eni-2")
-    assert scene.enis.existing([eni(), eni(2)]) == [eni()], "far more than a listing lags behind"
+    assert scene.take_in(eni(), eni(2)) == (eni(2),)
+    assert list(scene.enis.enis) == ["eni-2"]
+    scene.now += LAG_SECONDS
+    assert scene.take_in(eni(), eni(2)) == (eni(), eni(2)), "it is here again"
+
+
+def test_of_one_that_has_left_and_is_back_a_listing_that_lags_says_nothing(scene):
+    scene.take_in(eni())
+    scene.departures.note("eni-1", "10.0.1.1")
+    before = dict(scene.enis.enis)
+
+    scene.take_in(ledger=ledger_with(1))
+
+    assert scene.enis.enis == before
 
 
 def test_new_are_those_that_were_not_known_before(scene):

@@ -1,18 +1,21 @@
-"""A list of ENIs that was asked for before one of them went brings nothing of it back."""
+"""A list of ENIs that may be older than what the node has learned since changes nothing of that."""
 
 from types import SimpleNamespace
 
 import pytest
 
+from ipamd.agent.departures import LAG_SECONDS, Departures
 from ipamd.agent.enis import NodeEnis
 from ipamd.agent.exclusive_enis import ExclusiveEnis
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core import model, tags
 from ipamd.core.ledger import fixed_addresses
+from ipamd.core.ledger.fixed_addresses import FixedHold
 from ipamd.core.ledger.ledger import Ledger
 from ipamd.core.ledger.states import Address, Binding, BindStage, Unbinding
 from ipamd.core.timing.boottime import Boottime
 from ipamd.store.database import Database
+from tests.testkit.pods import pod_ref
 
 INSTANCE, CLUSTER, UID, IP = "ins-1", "cls-1", "claim-1", "10.0.1.50"
 LISTED = model.Eni(
@@ -72,10 +75,20 @@ class Node:
     """The ENIs of a node; one of them is a claim's and leaves."""
 
     def __init__(self, database):
-        self.cloud, self.database = Cloud(), database
-        self.ledger = SharedLedger(database, Ledger(), clock=lambda: Boottime(100.0))
+        self.cloud, self.database, self.now = Cloud(), database, Boottime(100.0)
+        self.begins(Ledger())
+
+    def begins(self, ledger):
+        """An agent starts, with the ledger that the store has."""
+        database = self.database
+        self.ledger = SharedLedger(database, ledger, clock=lambda: self.now)
+        departures = Departures(database, self.ledger.now)
         self.exclusive = ExclusiveEnis(
-            cluster_id=CLUSTER, instance_id=INSTANCE, dataplane=NO_KERNEL, database=database
+            cluster_id=CLUSTER,
+            instance_id=INSTANCE,
+            dataplane=NO_KERNEL,
+            database=database,
+            departures=departures,
         )
         self.enis = NodeEnis(
             SimpleNamespace(instance_id=INSTANCE),
@@ -85,17 +98,29 @@ class Node:
             database=database,
             unknown_owners=SimpleNamespace(find=dict),
             exclusive=self.exclusive,
+            departures=departures,
         )
 
     def has(self, address):
-        self.exclusive.take_in([LISTED], {}, 0, Ledger())
+        self.exclusive.take_in([LISTED], {}, 0, Ledger(), self.now)
         self.ledger.apply(lambda current: current.changed(address))
 
     def detaches(self):
         """As `OwnEniDetachment.detach`, once the cloud has done it."""
-        self.exclusive.gone("eni-1")
+        self.enis.departures.note("eni-1", IP)
         self.ledger.apply(lambda current: fixed_addresses.detached(current, IP, UID))
         self.exclusive.forget("eni-1")
+
+    def comes_back(self):
+        """As `OwnEniAttachment.attach`, until the cloud is asked."""
+        self.detaches()
+        with self.exclusive.expecting(LISTED, "10.0.1.1"):
+            hold = FixedHold(claim_uid=UID, pod=pod_ref(), until=Boottime(200.0))
+            self.ledger.apply(
+                lambda current: fixed_addresses.begin_assign(
+                    current, IP, "eni-1", hold, self.now, exclusive=True
+                )
+            )
 
 
 @pytest.fixture
@@ -114,3 +139,28 @@ def test_an_eni_that_is_detached_while_it_is_listed_stays_away(node, moment):
     assert node.cloud.meanwhile == {}, "it was detached meanwhile"
     assert node.ledger.current.addresses == {}
     assert node.exclusive.enis == {}
+
+
+def test_an_agent_that_starts_after_the_detach_does_not_take_it_from_a_list_that_lags(node):
+    node.has(LEAVING)
+    node.detaches()
+    node.begins(Ledger())
+
+    node.enis.look(None)
+
+    assert node.ledger.current.addresses == {}
+    assert node.exclusive.enis == {}
+    node.now += LAG_SECONDS
+    node.enis.look(None)
+    assert IP in node.ledger.current.addresses, "somebody has attached it again"
+
+
+def test_one_that_comes_back_is_not_there_because_a_list_shows_it_from_before(node):
+    """It was listed, then detached and is being attached again: no Pod may have it before it has come."""
+    node.has(LEAVING)
+    node.cloud.meanwhile["DescribeSubnets"] = node.comes_back
+
+    node.enis.look(None)
+
+    assert node.cloud.meanwhile == {}
+    assert node.ledger.current.addresses[IP].quarantined

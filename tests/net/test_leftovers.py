@@ -53,6 +53,7 @@ def repairing_of(world, shared_ledger, *, locks=None, pending=None):
             database=None,
             unknown_owners=None,
             exclusive=None,
+            departures=None,
         ),
         dataplane=world.dataplane,
         locks=locks or PodLocks(),

@@ -44,7 +44,10 @@ class CloudListing:
     claims: Mapping[str, str] = field(default_factory=dict)
     """The VpcIPClaims that some of these belong to, by the id of the ENI."""
     as_of: Boottime
-    """When the question was sent: what was learned later is not contradicted by it."""
+    """When the question was sent: of an address that the node has learned of later it says nothing."""
+    doubted: frozenset[str] = frozenset()
+    """Addresses that left the node so short a time before that the answer may be older: it says nothing of
+    them."""
     loose: frozenset[str] = frozenset()
     """EIPs that `doubtful` named, and that DescribeAddresses shows not to be where they are recorded."""
 
@@ -63,6 +66,7 @@ def observe(
     quarantine, and are forgotten after FORGET_AFTER if they are free. EIPs are compared: what was believed
     bound and is known to be loose is put back to BINDING; what is listed and was not known is recorded,
     unless it is recorded at another address: then the listing was overtaken, or binding there will find out.
+    An address of which the listing says nothing stays as it is, in the ledger or out of it.
     """
     recorded = {a.eip.eip_id: a.ip for a in ledger.addresses.values() if a.eip is not None}
     listed = {
@@ -80,12 +84,12 @@ def observe(
     changed: list[Address] = []
     forget: list[str] = []
     for address in ledger.addresses.values():
+        if address.added_at >= listing.as_of or address.ip in listing.doubted:
+            continue
         found = listed.get(address.ip)
         if found is not None:
             marked = _marked(address, fixed[address.ip], now)
             after = _seen(marked, *found, loose=listing.loose, now=now)
-        elif address.added_at >= listing.as_of:
-            continue
         elif _gone(address, now):
             forget.append(address.ip)
             continue
@@ -94,7 +98,8 @@ def observe(
         if after != address:
             changed.append(after)
     for ip, (eni_id, entry) in listed.items():
-        if ip not in ledger.addresses and entry.state is model.IpState.AVAILABLE:
+        known = ip in ledger.addresses or ip in listing.doubted
+        if not known and entry.state is model.IpState.AVAILABLE:
             new = _new(eni_id, entry, fixed[ip], (wired or {}).get(ip), now)
             changed.append(replace(new, exclusive=True) if eni_id in owned else new)
     return ledger.changed(*changed, forget=forget)

@@ -1,7 +1,12 @@
 """What listings, reboots and lost stores may and may not change."""
 
+from dataclasses import replace
+
+import pytest
+
 from ipamd.core import model
-from ipamd.core.ledger import acquisition, cloud_listing, eip_records, ledger, states
+from ipamd.core.ledger import acquisition, cloud_listing, eip_records, fixed_addresses, ledger, states
+from ipamd.core.ledger.fixed_addresses import FixedHold
 
 NOW = 1000.0
 KEY = model.SandboxKey(container_id="c1", ifname="eth0")
@@ -106,6 +111,23 @@ def test_listing_asked_for_before_the_address_was_assigned_proves_nothing():
     current = ledger.adopt(ledger.Ledger(), "eni-1", [IP], NOW).ledger
 
     assert observed(current, listing(as_of=NOW - 1)) == current
+
+
+def test_listing_from_before_an_address_was_asked_for_does_not_show_it_here():
+    hold = FixedHold(claim_uid="claim-1", pod=POD, until=NOW + 60)
+    current = fixed_addresses.begin_assign(ledger.Ledger(), IP, "eni-1", hold, NOW).ledger
+
+    assert observed(current, listing(entry(), as_of=NOW - 1), NOW + 1).addresses[IP].quarantined
+    assert not observed(current, listing(entry(), as_of=NOW + 1), NOW + 1).addresses[IP].quarantined
+
+
+@pytest.mark.parametrize("listed", [(), (entry(),)], ids=["away", "here"])
+@pytest.mark.parametrize("known", [True, False])
+def test_of_an_address_that_has_left_of_late_a_listing_says_nothing(listed, known):
+    current = assigned() if known else ledger.Ledger()
+    doubting = replace(listing(*listed), doubted=frozenset([IP]))
+
+    assert observed(current, doubting) == current
 
 
 def test_eip_that_was_unbound_from_outside_is_to_be_bound_again():
