@@ -16,7 +16,9 @@ from ipamd.cloud.witness import AnsweredCall, witnessed
 from ipamd.core import model
 from ipamd.core.claim.eipclaim import Claim
 from ipamd.core.cloud_errors.codes import cloud_error
+from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.eip import binding_plan
+from ipamd.core.errors import TryAgainError
 from ipamd.core.ledger import eip_records
 from ipamd.core.ledger.states import Address, Binding, BindStage
 from ipamd.core.timing.deadline import Deadline
@@ -78,7 +80,17 @@ class Association:
             return
         wanted = binding_plan.wanted_binding(address, pod, self._node)
         claim = self._announcer.begin(claim, pod, wanted)
-        self._bind(record.eip_id, address, pod, deadline)
+
+        def in_vain() -> bool:
+            return not self._record.is_wanted(ip, pod, record.eip_id)
+
+        try:
+            self._bind(record.eip_id, address, pod, deadline.unless(in_vain))
+        except (CloudError, TryAgainError):
+            if not in_vain():
+                raise
+            log.info("%s is not bound to %s any more, as Pod %s is gone", record.eip_id, ip, pod)
+            return
         self._record.confirm_bound(ip, record.eip_id, deadline)
         took = self._monotonic() - began
         log.info("EIP %s is bound to %s of Pod %s, took %.1f s", record.eip_id, ip, pod, took)

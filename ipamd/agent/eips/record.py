@@ -38,6 +38,13 @@ class EipRecord:
         """
         return self._shared_ledger.apply(lambda shared_ledger: _begin(shared_ledger, ip, pod, record)).address
 
+    def is_wanted(self, ip: str, pod: model.PodRef, eip_id: str) -> bool:
+        """Whether a binding that was begun is still to be made: the address is the Pod's, or kept for it."""
+        address = self._shared_ledger.current.addresses.get(ip)
+        if address is None or address.pod != pod or address.eip is None:
+            return False
+        return address.eip.eip_id == eip_id and address.eip.stage is not BindStage.UNBINDING
+
     def confirm_bound(self, ip: str, eip_id: str, deadline: Deadline) -> None:
         """Take in that the cloud shows the EIP at the address. Raises: StoreError, TryAgainError."""
         self._change(ip, lambda shared_ledger: eip_records.confirm_bound(shared_ledger, ip, eip_id), deadline)

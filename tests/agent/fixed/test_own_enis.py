@@ -151,6 +151,8 @@ def test_of_a_pod_that_comes_without_asking_for_an_eip_it_is_unbound(node):
     [
         ("slow-0", {"kind": "latency", "seconds": 2, "count": 1}, "BIND_ENI"),
         ("fails-0", {"kind": "task_failure", "count": None}, "UNBIND"),
+        ("many-0", {"kind": "throttle", "count": None}, "UNBIND"),
+        ("silent-0", {"kind": "http_500", "count": None}, "UNBIND"),
     ],
 )
 def test_an_eip_that_is_on_its_way_when_the_pod_goes_is_left_where_it_is(node, name, fault, status):

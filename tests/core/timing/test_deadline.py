@@ -30,6 +30,15 @@ def test_a_wait_is_capped_by_what_is_left(wish, given):
     assert Deadline.after(3, Clock()).cap(wish) == given
 
 
+def test_a_job_that_turns_out_to_be_in_vain_has_no_time_left():
+    gone: list[str] = []
+    job = Deadline.after(10, Clock()).unless(lambda: bool(gone))
+    step = job.within(5)
+    assert (job.remaining(), step.remaining(), job.expired) == (10, 5, False)
+    gone.append("its Pod")
+    assert (job.remaining(), step.remaining(), job.expired, step.expired) == (0, 0, True, True)
+
+
 def test_a_step_may_end_earlier_than_the_job_and_never_later():
     clock = Clock()
     job = Deadline.after(10, clock)
