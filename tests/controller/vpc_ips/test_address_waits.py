@@ -70,8 +70,13 @@ def test_addresses_that_the_vpc_does_not_keep_count_by_why():
         unreserved(VpcIpReason.QUOTA_EXCEEDED),
         unreserved(VpcIpReason.QUOTA_EXCEEDED),
         unreserved(VpcIpReason.NOT_SUPPORTED),
+        unreserved(VpcIpReason.ENI_LOST),
         fixed_claim(address=ADDRESS),
         fixed_claim(),
     )
 
-    assert found["not_reserved_by_reason"] == {("QuotaExceeded",): 2, ("ReservationNotSupported",): 1}
+    assert found["not_reserved_by_reason"] == {
+        ("QuotaExceeded",): 2,
+        ("ReservationNotSupported",): 1,
+        ("ENILost",): 1,
+    }
