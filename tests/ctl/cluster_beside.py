@@ -116,7 +116,15 @@ class ClusterBeside:
             self.add_pod(agent, name, namespace="kube-system", host_network=True, ready=ready)
 
     def add_pod(
-        self, name, node, *, namespace="default", host_network=False, ready=True, app="tke-eni-agent"
+        self,
+        name,
+        node,
+        *,
+        namespace="default",
+        host_network=False,
+        ready=True,
+        app="tke-eni-agent",
+        annotations=None,
     ):
         labels = {"app.kubernetes.io/name": app, "app.kubernetes.io/part-of": "tke-eni"}
         self.client.create(
@@ -125,6 +133,7 @@ class ClusterBeside:
                 "metadata": {
                     "name": name,
                     "namespace": namespace,
+                    "annotations": annotations or {},
                     "labels": labels if namespace == "kube-system" else {},
                 },
                 "spec": {

@@ -142,6 +142,22 @@ def test_fixed_addresses_with_who_keeps_them_and_what_is_wrong(fixed):
     assert troubled["web-1"]["problem"] == "WrongSubnet: 10.0.1.7 is in subnet-1; delete the Pod"
 
 
+@pytest.mark.parametrize("namespace", [(), ("-n", "default")], ids=["all", "one"])
+def test_a_pod_that_asks_for_the_other_network_than_its_claim_is_of_is_a_problem(cluster, namespace):
+    for name, network in (("web-2", "tke-direct-eni"), ("web-3", "tke-route-eni")):
+        wishes = {"networks": network, "vpc-ip-claim-delete-policy": "Never"}
+        annotations = {f"tke.cloud.tencent.com/{key}": value for key, value in wishes.items()}
+        cluster.add_pod(name, "node-a", annotations=annotations)
+        cluster.add_fixed_ip(name, assigned=False, gone=True)
+
+    troubled = entries(cluster("fixed-ips", "--problems", "-o", "json", *namespace), "claims")
+
+    assert set(troubled) == {"web-2"}
+    assert troubled["web-2"]["problem"].startswith(
+        "NetworkDiffers: the Pod asks for tke-direct-eni, and its VpcIPClaim default/web-2 is of tke-route"
+    )
+
+
 def test_fixed_addresses_as_a_table(fixed):
     lines = fixed("fixed-ips").stdout.splitlines()
 

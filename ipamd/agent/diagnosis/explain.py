@@ -83,14 +83,16 @@ class PodExplain:
         pod, claim = self.pods.known(ref), self.claims.known(ref)
         address = self._address(str(ref))
         sides = [*self._kernel(address), *self._cloud(address), *self._cluster(ref)]
-        wants, wish_problem = _wish(pod, exclusive=self.exclusive_pool.limit > 0)
+        wants, refused = _wish(pod)
+        not_here = _not_here(pod, exclusive=self.exclusive_pool.limit > 0)
         eni_problem, eni_next = self._eni_problem(address)
         sight = PodSight(
             name=str(ref),
             node=self.node,
             pod=pod,
             wants_eip=wants,
-            wish_problem=wish_problem,
+            wish_problem=str(refused or not_here or ""),
+            wish_next=not_here.advice if not_here and not refused else "",
             claim=claim,
             address=address,
             events=self.history.of(str(ref)),
@@ -225,17 +227,26 @@ def _fixed_claim(claim: VpcIpClaim) -> SideSight:
     return SideSight(side="cluster", what="VpcIPClaim", text=text, ok=ready.get("status") != "False")
 
 
-def _wish(pod: PodView | None, *, exclusive: bool) -> tuple[bool, str]:
+def _not_here(pod: PodView | None, *, exclusive: bool) -> InvalidInputError | None:
+    """Return why the Pod, whose annotations may be well, can have no address on this node."""
+    try:
+        if pod is not None:
+            networks.check(pod, exclusive=exclusive)
+    except InvalidInputError as e:
+        return e
+    return None
+
+
+def _wish(pod: PodView | None) -> tuple[bool, InvalidInputError | None]:
     """Return whether a Pod asks for an EIP, and why its annotations cannot be understood."""
     if pod is None:
-        return False, ""
+        return False, None
     try:
-        networks.check(pod, exclusive=exclusive)
         if vpc_ip.wants_fixed_ip(pod):
             vpc_ip.request_of(pod)
         wants = eip.wants_eip(pod)
         if wants:
             eip.request_of(pod)
     except InvalidInputError as e:
-        return True, str(e)
-    return wants, ""
+        return True, e
+    return wants, None

@@ -10,6 +10,7 @@ import json
 
 from ipamd.core.errors import InvalidInputError
 from ipamd.core.kubernetes.annotation_names import NETWORKS
+from ipamd.core.kubernetes.capacity import DIRECT_ENI_RESOURCE
 from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.text.quoting import shown
 
@@ -38,7 +39,8 @@ def check(pod: PodView, *, exclusive: bool) -> None:
         raise InvalidInputError(
             f"annotation {NETWORKS} of Pod {pod.ref} asks for {DIRECT_ENI}, an ENI of its own, which this "
             "node does not give",
-            advice=f"start the agents with --direct-eni, or ask for {ROUTE_ENI} and create the Pod again",
+            advice=f"start the agents with --direct-eni; or create the Pod again, with {ROUTE_ENI}, or with "
+            f"{DIRECT_ENI_RESOURCE} in its requests, so that it is scheduled to a node that gives them",
         )
 
 

@@ -23,7 +23,9 @@ class PodSight:
     """As the API server tells; None when it has no such Pod on this node."""
     wants_eip: bool
     wish_problem: str = ""
-    """Why its annotations cannot be understood."""
+    """Why its annotations cannot be understood, or not be served here."""
+    wish_next: str = ""
+    """What a person does about that, where the annotations themselves are well."""
     claim: Claim | None = None
     address: Address | None = None
     events: Sequence[PodEvent] = ()
@@ -124,7 +126,8 @@ def _next(sight: PodSight, wrong: bool) -> str:  # noqa: FBT001
 def _next_of_running(sight: PodSight, pod: PodView, wrong: bool) -> str:  # noqa: FBT001
     if sight.address is None or not isinstance(sight.address.state, Assigned):
         if sight.wish_problem:
-            return "nothing by itself: the Pod has to be created again, with the annotations corrected"
+            corrected = "the Pod has to be created again, with the annotations corrected"
+            return f"nothing by itself: {sight.wish_next or corrected}"
         waits = f"; it will wait for: {sight.pool}" if sight.pool else ""
         return f"the kubelet makes a sandbox and the runtime sends ADD, again and again{waits}"
     if sight.eni_problem:

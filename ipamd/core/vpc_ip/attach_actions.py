@@ -31,7 +31,7 @@ class MakeRoom:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TellMisplaced:
-    """Tell claim and Pod that the address cannot be at this node; no cloud call."""
+    """Tell claim and Pod that the address cannot be at this node as it is; no cloud call."""
 
     claim: VpcIpClaim
     why: IpamError

@@ -22,7 +22,7 @@ from ipamd.core.vpc_ip.attach_actions import (
     TellMisplaced,
     WithdrawBinding,
 )
-from ipamd.core.vpc_ip.attach_facts import AttachFacts, claim_at, has_another, pod_here
+from ipamd.core.vpc_ip.attach_facts import AttachFacts, claim_at, pod_here
 from ipamd.core.vpc_ip.attach_waits import elsewhere, waited_for
 from ipamd.core.vpc_ip.vpcipclaim import VpcIpClaim
 
@@ -36,8 +36,8 @@ def for_claim(facts: AttachFacts, claim: VpcIpClaim) -> Action | None:
     pod = pod_here(facts, claim)
     ours = claim.binding is not None and claim.binding.node == facts.node
     wanted = pod is not None and not waited_for(claim, pod, facts.node)
-    if wanted and pod is not None and claim.address is not None and not has_another(facts.ledger, pod):
-        obstacle = _obstacle(facts, claim)
+    if wanted and pod is not None and claim.address is not None:
+        obstacle = _obstacle(facts, claim) or placement.runs_with_another(claim, facts.ledger, pod)
         if obstacle is None:
             address = claim.address
             return AttachEni(claim=claim, pod=pod, ip=address.ip, eni_id=address.eni_id)

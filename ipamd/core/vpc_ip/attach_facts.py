@@ -61,6 +61,7 @@ def pod_of(claim: VpcIpClaim) -> model.PodRef:
     return model.PodRef(namespace=claim.namespace, name=claim.name, uid=claim.pod_uid)
 
 
-def has_another(ledger: Ledger, pod: model.PodRef) -> bool:
-    """Whether the Pod runs with an address that is not fixed: it keeps what it has."""
-    return any(a.pod == pod and isinstance(a.state, Assigned | Occupied) for a in ledger.of_name(pod))
+def other_address(ledger: Ledger, pod: model.PodRef) -> str:
+    """Return the address, not its claim's, with which the Pod runs: it keeps what it has; empty for none."""
+    owned = (a.ip for a in ledger.of_name(pod) if a.pod == pod and isinstance(a.state, Assigned | Occupied))
+    return next(owned, "")

@@ -30,7 +30,7 @@ from ipamd.core.vpc_ip.attach_actions import (
     UnassignFixed,
     WithdrawBinding,
 )
-from ipamd.core.vpc_ip.attach_facts import AttachFacts, claim_at, has_another, pod_here, pod_of
+from ipamd.core.vpc_ip.attach_facts import AttachFacts, claim_at, pod_here, pod_of
 from ipamd.core.vpc_ip.attach_waits import elsewhere, keeps, waited_for
 from ipamd.core.vpc_ip.vpcipclaim import ASSIGNED, AddressBinding, VpcIpClaim
 
@@ -148,8 +148,9 @@ def _for_claim(facts: AttachFacts, claim: VpcIpClaim) -> Action | None:
     if ours and not _is_at_eni_of(facts, claim):
         # Of a CVM that had this node's name, or of an ENI that was taken away: that is looked at first.
         return WithdrawBinding(claim=claim)
-    if wanted and pod is not None and claim.address is not None and not has_another(facts.ledger, pod):
-        why = placement.misplaced(claim, facts.node, facts.zone)
+    if wanted and pod is not None and claim.address is not None:
+        misplaced = placement.misplaced(claim, facts.node, facts.zone)
+        why = misplaced or placement.runs_with_another(claim, facts.ledger, pod)
         if why is not None:
             return WithdrawBinding(claim=claim) if ours else TellMisplaced(claim=claim, why=why)
         return _assign(facts, claim, pod, claim.address.ip, claim.address.subnet_id)

@@ -223,10 +223,13 @@ def network_mark(*, exclusive: bool) -> dict[str, Any]:
 
 
 def _lost_network(metadata: Mapping[str, Any]) -> str:
+    namespace, name = metadata.get("namespace", ""), metadata["name"]
     return (
-        f"VpcIPClaim {metadata.get('namespace', '')}/{metadata['name']}: spec.network is not "
+        f"VpcIPClaim {namespace}/{name}: spec.network is not "
         f"{networks.DIRECT_ENI}, with which the claim was made: the CustomResourceDefinition {CRD} of this "
-        "cluster is of an earlier release and drops the field; apply deploy/crd-vpcipclaim.yaml"
+        "cluster is of an earlier release and drops the field; apply deploy/crd-vpcipclaim.yaml, which does "
+        f"not bring the field back, and then run kubectl delete vipc {name} -n {namespace}, so that the "
+        "claim is made anew"
     )
 
 

@@ -1,5 +1,7 @@
 """What the owner of a Pod with a fixed address should know although nothing is wrong: hints. Pure."""
 
+from typing import Final
+
 from ipamd.core.annotations.vpc_ip import request_of, wants_fixed_ip
 from ipamd.core.claim.facts import PodRelation
 from ipamd.core.claim.warnings import ClaimWarning
@@ -10,6 +12,9 @@ from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.vpc_ip import spec
 from ipamd.core.vpc_ip.facts import VpcIpFacts, relation_of
 from ipamd.core.vpc_ip.vpcipclaim import VpcIpClaim
+
+_EDITABLE: Final = frozenset({"deletePolicy", "expireAfter"})
+"""Of a claim's spec; the API server refuses an edit of the rest."""
 
 
 def notes(facts: VpcIpFacts) -> list[ClaimWarning]:
@@ -36,11 +41,12 @@ def _changed(claim: VpcIpClaim, pod: PodView, default_network: str) -> ClaimWarn
     wanted, has = spec.write(wish), spec.write(claim.request)
     differing = [name for name in {**has, **wanted} if wanted.get(name) != has.get(name)]
     listed = "; ".join(f"{name} is {has.get(name)}, not {wanted.get(name)}" for name in differing)
+    edit = "edit the claim, or, to have a new one made, " if _EDITABLE.issuperset(differing) else ""
     return ClaimWarning(
         "AnnotationsIgnored",
-        f"the annotations of Pod {pod.ref} differ from its VpcIPClaim, which counts: {listed}; edit the "
-        f"claim, or, to have a new one made, run kubectl delete vipc {claim.name} -n {claim.namespace} and "
-        "delete the Pod (it then gets another address)",
+        f"the annotations of Pod {pod.ref} differ from its VpcIPClaim, which counts: {listed}; {edit}"
+        f"{'' if edit else 'to have a claim made from them, '}run kubectl delete vipc {claim.name} -n "
+        f"{claim.namespace} and delete the Pod (it then gets another address)",
     )
 
 

@@ -92,8 +92,10 @@ def _claims(options: argparse.Namespace) -> int:
 def _fixed_ips(options: argparse.Namespace) -> int:
     with access.client(options) as api:
         objects = node_listing.fixed_ip_objects(api, options.namespace)
-    found = fixed_ips.rows(map(vpcipclaim.read, objects), _created(objects))
-    _show_claims(options, found, fixed_ips.SHAPE)
+        found = [vpcipclaim.read(obj) for obj in objects]
+        pods = node_listing.pods_named(api, options.namespace, {str(claim) for claim in found})
+    rows = fixed_ips.rows(found, _created(objects), pods)
+    _show_claims(options, rows, fixed_ips.SHAPE)
     return ExitCode.OK
 
 

@@ -1,10 +1,13 @@
 """`kubectl eni fixed-ips`: the VpcIPClaims of the cluster with their addresses, and what is wrong. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from ipamd.core.annotations import networks, vpc_ip
 from ipamd.core.claim.eipclaim import condition
-from ipamd.core.vpc_ip import status, waits
+from ipamd.core.kubernetes.pods import PodView
+from ipamd.core.vpc_ip import attach_waits, status, waits
+from ipamd.core.vpc_ip.reason import VpcIpReason
 from ipamd.core.vpc_ip.vpcipclaim import READY, RESERVED, VpcIpClaim
 from ipamd.ctl.kubectl import claim_table
 from ipamd.ctl.shape import Column
@@ -12,21 +15,29 @@ from ipamd.ctl.shape import Column
 _KEPT_BY: Final = {"vpc": "yes", "eni": "by its ENI", "book": "no", "": ""}
 
 
-def problem(claim: VpcIpClaim) -> str:
-    """Return what keeps the Pod from its address; empty for nothing.
+def problem(claim: VpcIpClaim, pod: PodView | None = None) -> str:
+    """Return what keeps the Pod of the claim's name from its address; empty for nothing.
 
     A kept claim waits for the next Pod of its name, and a deleted one for the end of its Pod: no problems.
     """
     if claim.problem:
         return claim.problem
+    if pod is not None and pod.wants_sandbox and vpc_ip.wants_fixed_ip(pod) and not claim.deleting:
+        differs = attach_waits.other_network(claim, exclusive=networks.is_exclusive(pod))
+        if differs:
+            return f"{VpcIpReason.NETWORK_DIFFERS.value}: {differs}"
     reason = "" if claim.deleting else waits.reason_of(claim)
     said = str(condition(claim.conditions, READY).get("message") or "the controller has not come to it yet")
     return f"{reason}: {said}" if reason else ""
 
 
-def rows(claims: Iterable[VpcIpClaim], ages_of: dict[str, str]) -> list[dict[str, Any]]:
-    """Return a row for each claim; `ages_of` has the time of creation by UID."""
-    return [_row(claim, ages_of.get(claim.uid, "")) for claim in sorted(claims, key=str)]
+def rows(
+    claims: Iterable[VpcIpClaim], ages_of: dict[str, str], pods: Mapping[str, PodView]
+) -> list[dict[str, Any]]:
+    """Return a row for each claim; `ages_of` has the time of creation by UID, `pods` the Pods by name."""
+    return [
+        _row(claim, ages_of.get(claim.uid, ""), pods.get(str(claim))) for claim in sorted(claims, key=str)
+    ]
 
 
 def kept_by(claim: VpcIpClaim) -> str:
@@ -38,7 +49,7 @@ def kept_by(claim: VpcIpClaim) -> str:
     return "vpc" if claim.address.reservation_id else "book"
 
 
-def _row(claim: VpcIpClaim, created: str) -> dict[str, Any]:
+def _row(claim: VpcIpClaim, created: str, pod: PodView | None) -> dict[str, Any]:
     ready = condition(claim.conditions, READY)
     reserved = condition(claim.conditions, RESERVED)
     return {
@@ -56,7 +67,7 @@ def _row(claim: VpcIpClaim, created: str) -> dict[str, Any]:
         "eniId": claim.binding.eni_id if claim.binding else "",
         "exclusive": claim.exclusive,
         "deleting": claim.deleting,
-        "problem": problem(claim),
+        "problem": problem(claim, pod),
         "createdAt": created,
     }
 

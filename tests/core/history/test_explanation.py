@@ -109,6 +109,10 @@ def test_an_add_that_failed_before_one_that_succeeded_is_no_longer_wrong():
             replace(WELL, address=None, pool="2 addresses for eni-1", wish_problem="no such policy"),
             "has to be created again",
         ),
+        (
+            replace(WELL, address=None, wish_problem="no ENIs here", wish_next="start the agents so"),
+            "nothing by itself: start the agents so",
+        ),
         (replace(WELL, claim=None, address=ASSIGNED), "waits for the controller to create"),
         (replace(WELL, address=ASSIGNED), "the agent binds the EIP"),
     ],

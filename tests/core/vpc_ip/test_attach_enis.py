@@ -137,6 +137,15 @@ def test_a_node_that_gives_no_enis_says_what_to_do():
     assert decided(EMPTY, begun_here, gives_enis=False) == [WithdrawBinding(claim=begun_here)]
 
 
+def test_a_pod_that_runs_with_the_eni_of_a_claim_removed_by_force_says_so():
+    again = own(uid="claim-2", address=replace(OWN, ip="10.0.1.51", eni_id="eni-2"))
+
+    (action,) = decided(running(), again)
+
+    assert isinstance(action, TellMisplaced)
+    assert f"runs with {IP}, which it keeps: 10.0.1.51 of VpcIPClaim default/web-0" in str(action.why)
+
+
 def test_a_node_in_another_zone_says_so():
     (action,) = decided(EMPTY, own(), zone="ap-guangzhou-4")
     assert "in zone ap-guangzhou-3, and node node-a is in zone ap-guangzhou-4" in str(action.why)

@@ -147,12 +147,21 @@ def test_nothing_is_assigned_while_somebody_else_has_a_part_to_do(changes):
     assert attach_waits.waited_for(claim, POD, "node-a")
 
 
-def test_nothing_is_assigned_for_a_pod_that_does_not_come_or_has_another_address():
+def test_nothing_is_assigned_for_a_pod_that_does_not_come():
+    assert decided(EMPTY, vpc_ip_claim(), expected=()) == []
+
+
+def test_nothing_is_assigned_for_a_pod_that_runs_with_another_address_and_it_is_told_why():
     other = ledger.adopt(EMPTY, "eni-1", ["10.0.1.9"], NOW).ledger
     other = acquisition.acquire(other, acquisition.Attachment(key=KEY, pod=POD), 30.0, NOW).ledger
 
-    assert decided(EMPTY, vpc_ip_claim(), expected=()) == []
-    assert decided(other, vpc_ip_claim()) == []
+    (action,) = decided(other, vpc_ip_claim())
+
+    assert isinstance(action, TellMisplaced)
+    assert "runs with 10.0.1.9, which it keeps" in str(action.why)
+    assert action.why.advice == "delete the Pod to have it so now"
+    ours = vpc_ip_claim(binding=ON_A)
+    assert decided(other, ours) == [WithdrawBinding(claim=ours)]
 
 
 def test_an_assignment_that_a_crash_cut_short_goes_on():

@@ -276,6 +276,7 @@ def test_a_claim_whose_network_was_dropped_is_no_claim_of_the_other_one():
     assert claim.request is None
     assert "spec.network is not tke-direct-eni" in claim.problem
     assert "apply deploy/crd-vpcipclaim.yaml" in claim.problem
+    assert "then run kubectl delete vipc web-0 -n default" in claim.problem
     assert claim.retained
 
 

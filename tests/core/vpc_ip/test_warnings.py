@@ -3,7 +3,12 @@
 import pytest
 
 from ipamd.core.claim.eipclaim import ClaimPod
-from ipamd.core.kubernetes.annotation_names import NOMINATED_VPC_IP, VPC_IP_DELETE_POLICY
+from ipamd.core.kubernetes.annotation_names import (
+    EXPIRED_DURATION,
+    NETWORKS,
+    NOMINATED_VPC_IP,
+    VPC_IP_DELETE_POLICY,
+)
 from ipamd.core.vpc_ip import warnings
 from ipamd.core.vpc_ip.facts import VpcIpFacts
 from tests.testkit.pods import pod_view
@@ -22,6 +27,22 @@ def test_annotations_that_differ_from_the_claim_are_told():
     assert reasons() == ["AnnotationsIgnored"]
     same = pod_view({VPC_IP_DELETE_POLICY: "Never"}, nodeName="node-a")
     assert reasons(pod=same) == []
+
+
+@pytest.mark.parametrize(
+    ("wish", "edit"),
+    [
+        ({VPC_IP_DELETE_POLICY: "Never", EXPIRED_DURATION: "5m"}, True),
+        (OTHER_WISH, False),
+        ({VPC_IP_DELETE_POLICY: "Never", NETWORKS: "tke-direct-eni"}, False),
+    ],
+    ids=["expiry", "address", "network"],
+)
+def test_to_edit_the_claim_is_the_advice_only_where_the_api_server_takes_it(wish, edit):
+    (note,) = warnings.notes(VpcIpFacts(now=0.0, claim=CLAIM, pod=pod_view(wish, nodeName="node-a")))
+
+    assert ("edit the claim" in note.message) is edit
+    assert "run kubectl delete vipc web-0 -n default and delete the Pod" in note.message
 
 
 def test_nothing_is_said_without_claim_or_pod_or_of_a_deleted_claim_or_another_pod():
