@@ -13,6 +13,7 @@ import logging
 import threading
 import time
 
+from ipamd.kube.resources import VPCIPCLAIMS, VPCIPS
 from tests.chaos.agent_node import AgentNode
 from tests.chaos.controller_pod import ControllerPod
 from tests.chaos.pod_lives import Kind, PodLife
@@ -44,6 +45,8 @@ class Cluster:
         self._owners = {}
         self.fixed_ips = {}
         """By name the address that the first Pod of it with a fixed one had."""
+        self._last_of_address = {}
+        """By name the Pod that was there when a person deleted the claim of its address; None for none."""
         self._troubles = []
         with contextlib.ExitStack() as stack:
             self.around = Surroundings(directory)
@@ -85,9 +88,17 @@ class Cluster:
         if other is not None and other is not life and other.running and other.running.ip == ip:
             self.verdicts.duplicate(f"{ip} was given to {life} while it is that of {other}")
         with self._guard:
-            fixed = self.fixed_ips.setdefault(life.name, ip) if life.kind.is_fixed else ip
+            fixed = self._fixed_ip_of(life, ip) if life.kind.is_fixed else ip
         if fixed != ip:
             self.verdicts.stolen(f"{life} has {ip}, and the address of its name is {fixed}")
+
+    def _fixed_ip_of(self, life, ip):
+        """The address that a Pod which was given one has to have."""
+        if self._last_of_address.get(life.name, self) is life:
+            # The claim of what it has, or will have, is not known.
+            return ip
+        self._last_of_address.pop(life.name, None)
+        return self.fixed_ips.setdefault(life.name, ip)
 
     def life_ended(self, life):
         with self._guard:
@@ -168,6 +179,42 @@ class Cluster:
         self.nodes[number] = AgentNode(self.around.boot_node(), self.around.region)
         self._stack.callback(self.nodes[number].close)
         self.nodes[number].start()
+
+    def claim_goes(self, pick, resource):
+        """Let a person delete what is kept for a Pod with a fixed address: a claim, or the book's line.
+
+        The Pod may run, be on its way, or be gone.
+        """
+        claims = self.around.vpc_ip_claims()
+        there = [c for _, c in sorted(claims.items()) if not c["metadata"].get("deletionTimestamp")]
+        if not there:
+            return
+        claim = there[pick % len(there)]
+        name, ip = claim["metadata"]["name"], claim.get("status", {}).get("address", {}).get("ip")
+        if resource is VPCIPCLAIMS:
+            self.watchman.claims_end([claim["metadata"]["uid"]])
+            self._name_loses_its_address(name)
+            self.around.delete_by_hand(resource, "default", name, claim["metadata"]["uid"])
+        elif resource is VPCIPS:
+            if line := self.around.vpc_ip(ip):
+                self.around.delete_by_hand(resource, "", ip, line["metadata"]["uid"])
+        else:
+            eip_claim = self.around.claims().get(name, {})
+            eip_id = eip_claim.get("status", {}).get("address", {}).get("id")
+            if not eip_id:
+                return
+            self.watchman.eip_ends(eip_id)
+            with self._guard:
+                life = self.lives.get(name)
+            if life is not None:
+                life.eip_goes(eip_id)
+            self.around.delete_by_hand(resource, "default", name, eip_claim["metadata"]["uid"])
+
+    def _name_loses_its_address(self, name):
+        """From now on the next Pod of the name may have another one; the one that there is keeps its own."""
+        with self._guard:
+            self.fixed_ips.pop(name, None)
+            self._last_of_address[name] = self.lives.get(name)
 
     def controller_ends(self, killed):
         self.controller.end(killed=killed)

@@ -93,6 +93,8 @@ class PodLife:
         self.kind = kind
         self.running = None
         self.eip_id = ""
+        self.lost_eip = ""
+        """The EIP whose claim a person has deleted, until the Pod has another one."""
         self.last_ip = ""
         self.adds = 0
         self.last_error = ""
@@ -129,6 +131,10 @@ class PodLife:
             self._ending, self._forced = True, forced
             self._told.notify_all()
         self.world.delete_pod(self.name, now=forced, uid=self.pod["metadata"]["uid"])
+
+    def eip_goes(self, eip_id):
+        """The EIPClaim of its EIP is deleted: it gets another EIP, after a while without."""
+        self.lost_eip, self.eip_id = eip_id, ""
 
     def sandbox_dies(self):
         """Its sandbox is found dead: the kubelet makes another one."""

@@ -135,11 +135,24 @@ class Surroundings:
         """The book of fixed addresses."""
         return [line["metadata"]["name"] for line in self.ask("GET", VPCIPS.path(""))["items"]]
 
+    def vpc_ip(self, ip):
+        """The line of the book about an address, None for none."""
+        lines = self.ask("GET", VPCIPS.path(""))["items"]
+        return next((line for line in lines if line["metadata"]["name"] == ip), None)
+
     def delete_vpc_ip_claim(self, name):
         try:
             self.ask("DELETE", VPCIPCLAIMS.path("default", name))
         except HttpError as e:
             if e.status != 404:
+                raise
+
+    def delete_by_hand(self, resource, namespace, name, uid):
+        """Delete this very object, as `kubectl delete --wait=false` does; nothing for one that is gone."""
+        try:
+            self.ask("DELETE", resource.path(namespace, name), {"preconditions": {"uid": uid}})
+        except HttpError as e:
+            if e.status not in (404, 409):
                 raise
 
     def remove_node(self, node):

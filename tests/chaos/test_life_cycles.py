@@ -1,7 +1,8 @@
 """Thousands of Pods come and go on two nodes while everything goes wrong: nobody loses, nothing is left.
 
-A hypothesis state machine draws what happens next: Pods, successors, dying sandboxes, agents and controllers
-that are killed, nodes that are rebooted or lost, troubles of the cloud and of the API server. Time is real
+A hypothesis state machine draws what happens next: Pods, successors, dying sandboxes, claims that a person
+deletes, agents and controllers that are killed, nodes that are rebooted or lost, troubles of the cloud and of
+the API server. Time is real
 and threads are many, so a sequence cannot be played back exactly and is not shrunk: what it finds becomes a
 test of its own, where the thing that was found lives.
 
@@ -20,6 +21,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
+from ipamd.kube.resources import EIPCLAIMS, VPCIPCLAIMS, VPCIPS
 from tests.chaos.cluster import Cluster
 from tests.chaos.pod_lives import Kind
 from tests.chaos.troubles import WEATHER, Troubles
@@ -34,6 +36,7 @@ WEIGHTS = {
     "time_passes": 6,
     "sandboxes_die": 6,
     "agent_ends": 5,
+    "claim_goes": 4,
     "controller_ends": 3,
     "node_reboots": 2,
     "node_is_lost": 1,
@@ -63,6 +66,7 @@ def event(number, step):
         "sandboxes_die": (pick, draw.randint(1, 5)),
         # A daemon that is asked to end takes its time, and there is much to do.
         "agent_ends": (node, not rarely),
+        "claim_goes": (pick, draw.choice([VPCIPCLAIMS, VPCIPCLAIMS, EIPCLAIMS, VPCIPS])),
         "controller_ends": (not rarely,),
         "node_reboots": (node,),
         "node_is_lost": (node,),

@@ -93,6 +93,9 @@ class Watchman:
                 at[eip["PrivateAddressIp"]].append(eip)
         for life, network in running.items():
             there = at[network.ip]
+            if _waits_for_another(life, there):
+                continue
+            life.lost_eip = ""
             if not life.kind.wants_eip:
                 if there:
                     self._cluster.verdicts.stolen(f"{life} gets the packets of {there}")
@@ -162,3 +165,9 @@ class Watchman:
             if agent is not None:
                 for sentence in ledger.violations(agent.ledger.current):
                     self._cluster.verdicts.duplicate(f"node {node.name}: {sentence}")
+
+
+def _waits_for_another(life, there):
+    """Whether a person has taken a Pod's EIP away, and the next one has not come yet."""
+    ids = {eip["AddressId"] for eip in there if eip["AddressStatus"] in BOUND}
+    return bool(life.lost_eip) and (not ids or life.lost_eip in ids)
