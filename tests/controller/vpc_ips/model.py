@@ -27,7 +27,14 @@ from ipamd.kube.resources import VPCIPCLAIMS, VPCIPS
 
 SUBNET = "subnet-aaaaaaaa"
 CIDR = "10.0.3.0/28"
-USABLE = [str(ip) for ip in ipaddress.IPv4Network(CIDR)][2:-1]
+
+
+def usable_of(cidr):
+    """The addresses of a subnet that somebody may have."""
+    return [str(ip) for ip in ipaddress.IPv4Network(cidr)][2:-1]
+
+
+USABLE = usable_of(CIDR)
 ZONE = "ap-test-1"
 FOREIGN = "eni-foreign"
 _KINDS = {"not offered": CloudErrorKind.NOT_OFFERED, "denied": CloudErrorKind.PERMISSION}
@@ -36,8 +43,10 @@ _KINDS = {"not offered": CloudErrorKind.NOT_OFFERED, "denied": CloudErrorKind.PE
 class ModelVpc:
     """Stands for TencentCloud."""
 
-    def __init__(self, wire):
+    def __init__(self, wire, cidr=CIDR):
         self.wire = wire
+        self.cidr = cidr
+        self.usable = usable_of(cidr)
         self.ids = itertools.count(1)
         self.reservations = {}
         self.tokens = {}
@@ -58,9 +67,14 @@ class ModelVpc:
 
     def describe_subnets(self, subnet_ids, deadline=None):
         def read():
-            free = len(set(USABLE) - self.at_enis.keys() - {r.ip for r in self.reservations.values()})
+            free = len(set(self.usable) - self.at_enis.keys() - {r.ip for r in self.reservations.values()})
             known = Subnet(
-                subnet_id=SUBNET, vpc_id="vpc-1", zone=ZONE, cidr=CIDR, available_ips=free, route_table_id=""
+                subnet_id=SUBNET,
+                vpc_id="vpc-1",
+                zone=ZONE,
+                cidr=self.cidr,
+                available_ips=free,
+                route_table_id="",
             )
             return [known] if SUBNET in subnet_ids else []
 
@@ -81,7 +95,7 @@ class ModelVpc:
             taken = self.at_enis.keys() | {r.ip for r in self.reservations.values()}
             if order.ip in taken:
                 raise _error("CreateReserveIpAddresses", CloudErrorKind.ADDRESS_IN_USE, "in use")
-            ip = order.ip or next((ip for ip in USABLE if ip not in taken), "")
+            ip = order.ip or next((ip for ip in self.usable if ip not in taken), "")
             if not ip:
                 raise _error("CreateReserveIpAddresses", CloudErrorKind.SUBNET_FULL, "full")
             made = Reservation(
@@ -153,7 +167,7 @@ class ModelVpc:
             taken = self.at_enis.keys() | {r.ip for r in self.reservations.values()}
             if order.ip in taken:
                 raise _error("CreateNetworkInterface", CloudErrorKind.ADDRESS_IN_USE, "in use")
-            ip = order.ip or next((ip for ip in USABLE if ip not in taken), "")
+            ip = order.ip or next((ip for ip in self.usable if ip not in taken), "")
             if not ip:
                 raise _error("CreateNetworkInterface", CloudErrorKind.SUBNET_FULL, "full")
             eni_id = f"eni-own-{next(self.ids)}"

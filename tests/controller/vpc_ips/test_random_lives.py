@@ -74,7 +74,7 @@ class FixedLives:
         self.now = 1_700_000_000.0
         self.wire = Wire()
         self.api = ModelApi(self.wire)
-        self.vpc = ModelVpc(self.wire)
+        self.vpc = self.new_vpc()
         self.vpc.on_unassign = self.nobody_is_robbed
         self.vpc.on_release = self.only_what_is_unused_is_released
         self.vpc.on_detach = lambda eni: self.nobody_is_robbed(
@@ -88,6 +88,9 @@ class FixedLives:
         self.sweeps: list[VpcIpSweep] = []
         self.eni_sweeps: list[KeeperSweep] = []
         self.replicas = [self.new_replica(), self.new_replica()]
+
+    def new_vpc(self):
+        return ModelVpc(self.wire)
 
     def new_replica(self):
         api: Any = self.api  # stands for client and cluster
