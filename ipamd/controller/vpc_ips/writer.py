@@ -78,7 +78,18 @@ class VpcIpWriter:
             return vpcip.read(self._client.get(VPCIPS, address.ip))
 
     def sync(self, line: VpcIp, claim: VpcIpClaim) -> None:
-        """Bring status and label of a line in step with its claim."""
+        """Bring status and label of a line in step with its claim, if it is (still) this claim's.
+
+        The line may be a copy that is behind: a conflict has it read live.
+        """
+        try:
+            self._sync(line, claim)
+        except errors.ConflictError:
+            newest = vpcip.read(self._client.get(VPCIPS, line.ip))
+            if newest.claim_uid == claim.uid:
+                self._sync(newest, claim)
+
+    def _sync(self, line: VpcIp, claim: VpcIpClaim) -> None:
         patch = vpcip.status_patch(line, claim)
         if patch:
             line = vpcip.read(self._client.patch(VPCIPS, line.ip, patch, subresource="status"))
