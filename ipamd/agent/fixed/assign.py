@@ -22,7 +22,6 @@ from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.core.errors import TryAgainError
 from ipamd.core.ledger import fixed_addresses
 from ipamd.core.ledger.fixed_addresses import FixedHold
-from ipamd.core.ledger.ledger import Ledger, Transition
 from ipamd.core.timing.boottime import after
 from ipamd.core.timing.deadline import Deadline
 from ipamd.core.vpc_ip import replacement
@@ -86,16 +85,11 @@ class FixedAssignment:
 
     def _record(self, action: AssignFixed) -> None:
         """Write the address down before the cloud is asked. Raises: StoreError, TryAgainError."""
-
-        def begun(ledger: Ledger) -> Transition:
-            known = ledger.addresses.get(action.ip)
-            if known is not None and known.fixed != action.claim.uid:
-                raise TryAgainError(f"{action.ip} is at this node for somebody else: {known.state}")
-            return fixed_addresses.begin_assign(
+        self.shared_ledger.apply(
+            lambda ledger: fixed_addresses.begin_assign(
                 ledger, action.ip, action.eni_id, self._hold_of(action), self.shared_ledger.now()
             )
-
-        self.shared_ledger.apply(begun)
+        )
 
     def _ask(self, action: AssignFixed, claim: VpcIpClaim, deadline: Deadline) -> None:
         """Have the cloud assign the address; `claim` is as it is with this node's binding in it."""

@@ -22,7 +22,6 @@ from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.core.errors import IpamError, TryAgainError
 from ipamd.core.ledger import fixed_addresses
 from ipamd.core.ledger.fixed_addresses import FixedHold
-from ipamd.core.ledger.ledger import Ledger, Transition
 from ipamd.core.security_groups import AssociateGroups, next_step
 from ipamd.core.timing.boottime import after
 from ipamd.core.timing.deadline import Deadline
@@ -124,14 +123,11 @@ class OwnEniAttachment:
         """Write the address down before the cloud is asked. Raises: StoreError, TryAgainError."""
         now = self.shared_ledger.now()
         hold = FixedHold(claim_uid=action.claim.uid, pod=action.pod, until=after(now, self.hold))
-
-        def begun(ledger: Ledger) -> Transition:
-            known = ledger.addresses.get(action.ip)
-            if known is not None and known.fixed != action.claim.uid:
-                raise TryAgainError(f"{action.ip} is at this node for somebody else: {known.state}")
-            return fixed_addresses.begin_assign(ledger, action.ip, action.eni_id, hold, now, exclusive=True)
-
-        self.shared_ledger.apply(begun)
+        self.shared_ledger.apply(
+            lambda ledger: fixed_addresses.begin_assign(
+                ledger, action.ip, action.eni_id, hold, now, exclusive=True
+            )
+        )
 
     def _ask(self, action: AttachEni, eni: model.Eni, deadline: Deadline) -> model.Eni:
         """Have the cloud attach the ENI with the node's security groups; return it as it is then."""

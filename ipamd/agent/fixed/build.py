@@ -12,6 +12,7 @@ from ipamd.agent.fixed.assign import FixedAssignment
 from ipamd.agent.fixed.attach import OwnEniAttachment
 from ipamd.agent.fixed.claims import VpcIpClaimSource
 from ipamd.agent.fixed.detach import OwnEniDetachment
+from ipamd.agent.fixed.executor import FixedExecutor
 from ipamd.agent.fixed.give_back import FixedReturn
 from ipamd.agent.fixed.places import EniPlaces
 from ipamd.agent.fixed.plan import AttachPlan
@@ -84,8 +85,7 @@ def build(
         places=places,
         eip_claims=eip_claims,
     )
-    reconciler = FixedReconciler(
-        plan,
+    executor = FixedExecutor(
         assignment=FixedAssignment(
             cloud=cloud,
             turns=pool.pool.writes,
@@ -129,9 +129,8 @@ def build(
         ),
         pool=pool.pool,
         places=places,
-        shared_ledger=shared_ledger,
-        announcer=announcer,
     )
+    reconciler = FixedReconciler(plan, executor, shared_ledger=shared_ledger, announcer=announcer)
     _listen(reconciler, shared_ledger, claims, pods, pool)
     eip_claims.on_change(
         lambda _kind, _claim: reconciler.trigger()

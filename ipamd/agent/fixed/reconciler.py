@@ -7,30 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from ipamd import logs
-from ipamd.agent.fixed.assign import FixedAssignment
-from ipamd.agent.fixed.attach import OwnEniAttachment
-from ipamd.agent.fixed.give_back import FixedReturn
-from ipamd.agent.fixed.places import EniPlaces
+from ipamd.agent.fixed.executor import FixedExecutor
 from ipamd.agent.fixed.plan import AttachPlan
 from ipamd.agent.fixed.publish import VpcIpPublisher
-from ipamd.agent.pool.pool import Pool
 from ipamd.agent.shared_ledger import SharedLedger
 from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.core.errors import IpamError
 from ipamd.core.vpc_ip import attach_actions
-from ipamd.core.vpc_ip.attach_actions import (
-    AssignFixed,
-    AttachEni,
-    DetachEni,
-    LetGo,
-    MakeEniRoom,
-    MakeRoom,
-    PublishAssigned,
-    ReclaimFixed,
-    TellMisplaced,
-    UnassignFixed,
-    WithdrawBinding,
-)
+from ipamd.core.vpc_ip.attach_actions import DetachEni
 from ipamd.core.vpc_ip.attach_facts import pod_of
 from ipamd.runtime.due_actions import DueActions, Work
 from ipamd.runtime.metric import Metric, gauge
@@ -42,25 +26,17 @@ _WORKERS: Final = 2
 class FixedReconciler:
     """The fixed addresses of one node. Thread safety: any thread may call any public method."""
 
-    def __init__(  # noqa: PLR0913 - who does what is decided
+    def __init__(
         self,
         plan: AttachPlan,
+        executor: FixedExecutor,
         *,
-        assignment: FixedAssignment,
-        attachment: OwnEniAttachment,
-        giving_back: FixedReturn,
-        pool: Pool,
-        places: EniPlaces,
         shared_ledger: SharedLedger,
         announcer: VpcIpPublisher,
     ) -> None:
         """Take what says what is due, who acts, whose clock it goes by, and who tells of failures."""
         self._plan = plan
-        self._assignment = assignment
-        self._attachment = attachment
-        self._giving_back = giving_back
-        self._pool = pool
-        self._places = places
+        self._executor = executor
         self._shared_ledger = shared_ledger
         self._announcer = announcer
         self._detached: list[Callable[[], None]] = []
@@ -135,58 +111,14 @@ class FixedReconciler:
         due = self._plan.due()
         if due is None:
             return None
-        self._giving_back.keep_only(due.claims)
+        self._executor.keep_only(due.claims)
         return due.actions
 
     def _execute(self, action: attach_actions.Action) -> None:
-        match action:
-            case AssignFixed() | AttachEni() | MakeRoom() | MakeEniRoom() | TellMisplaced():
-                self._bring(action)
-            case PublishAssigned():
-                self._assignment.announce(action)
-            case ReclaimFixed():
-                self._assignment.reclaim(action)
-            case LetGo():
-                self._giving_back.let_go(action)
-            case UnassignFixed():
-                self._giving_back.unassign(action)
-            case DetachEni():
-                self._giving_back.detach(action)
-                for freed in (self.room_freed, *self._detached):
-                    freed()
-            case WithdrawBinding():
-                self._giving_back.withdraw(action.claim)
-
-    def _bring(self, action: attach_actions.Bring) -> None:
-        """Have an address here, or say why it cannot be."""
-        match action:
-            case AssignFixed():
-                self._assignment.assign(action)
-            case AttachEni():
-                self._attachment.attach(action)
-            case MakeRoom():
-                self._see_room(action)
-            case MakeEniRoom():
-                self._see_eni_room()
-            case TellMisplaced():
-                raise action.why
-
-    def _see_room(self, action: MakeRoom) -> None:
-        """Raise why there will be no room, as the pool says, which has been told."""
-        why = self._pool.no_room(action.subnet_id)
-        if why:
-            raise IpamError(
-                f"there is no room for its address in {action.subnet_id}: {why}",
-                advice="let the Pod run on a node with room there; the webhook sees to the subnet",
-            )
-
-    def _see_eni_room(self) -> None:
-        why = self._places.no_room()
-        if why:
-            raise IpamError(
-                f"there is no place for its ENI at the node: {why}",
-                advice="let Pods request tke.cloud.tencent.com/direct-eni, which the scheduler counts",
-            )
+        self._executor.execute(action)
+        if isinstance(action, DetachEni):
+            for freed in (self.room_freed, *self._detached):
+                freed()
 
     def _failed(self, action: attach_actions.Action, error: IpamError) -> None:
         if isinstance(action, attach_actions.Bring):

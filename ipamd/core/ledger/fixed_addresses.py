@@ -14,6 +14,7 @@ its EIP is recorded with it, and forgotten with it, because it stays at the ENI.
 from dataclasses import dataclass, replace
 
 from ipamd.core import model
+from ipamd.core.errors import TryAgainError
 from ipamd.core.ledger.ledger import Ledger, Transition, vacated
 from ipamd.core.ledger.states import (
     Address,
@@ -21,7 +22,6 @@ from ipamd.core.ledger.states import (
     BindStage,
     Cooling,
     Held,
-    IllegalMoveError,
     Unassigning,
     Unbinding,
     Warm,
@@ -53,7 +53,7 @@ def begin_assign(
     `exclusive` says that it is to come with its ENI.
 
     One that is recorded for the claim already stays as it is, but for the Pod that it is held for.
-    Raises: IllegalMoveError when the address is somebody else's here.
+    Raises: TryAgainError when the address is somebody else's here.
     """
     address = ledger.addresses.get(ip)
     if address is None:
@@ -69,7 +69,7 @@ def begin_assign(
             )
         )
     if address.fixed != hold.claim_uid:
-        raise IllegalMoveError(address, f"the address of VpcIPClaim {hold.claim_uid}")
+        raise TryAgainError(f"{ip} is at this node for somebody else: {address.state}")
     if not isinstance(address.state, Held) or address.state.pod == hold.pod:
         return Transition(ledger, address=address)
     return ledger.changed(replace(address, state=replace(address.state, pod=hold.pod, until=hold.until)))

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ipamd.core import model
+from ipamd.core.errors import TryAgainError
 from ipamd.core.ledger import (
     acquisition,
     cloud_listing,
@@ -157,6 +158,13 @@ def test_its_eip_is_unbound_before_it_goes_back():
     assert isinstance(leaving.addresses[IP].state, states.Unbinding)
     loose = eip_records.confirm_unbound(leaving, IP, EIP.eip_id, 30.0, NOW).ledger
     assert isinstance(loose.addresses[IP].state, states.Unassigning)
+
+
+def test_an_address_that_is_somebody_elses_here_is_waited_for():
+    warm = ledger.adopt(ledger.Ledger(), ENI, [IP], NOW).ledger
+
+    with pytest.raises(TryAgainError, match=f"{IP} is at this node for somebody else"):
+        fixed_addresses.begin_assign(warm, IP, ENI, HOLD, NOW)
 
 
 def test_no_move_makes_it_warm():
