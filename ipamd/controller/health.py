@@ -41,6 +41,4 @@ class ControllerHealth:
         """Answer the readiness probe."""
         if self._leader is None:
             return "starting: the region is not known yet; see the log for what the metadata service said"
-        return (
-            self._required() if self._leader.cluster.wait_synced(0) else "the cluster has not been read yet"
-        )
+        return self._required() if self._leader.cluster.has_synced else "the cluster has not been read yet"

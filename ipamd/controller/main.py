@@ -100,9 +100,7 @@ def _run(
 ) -> int:
     connection = config.load(settings.kubeconfig, environment, master=settings.master)
     gate = RequestGate(rate=settings.kube_qps, burst=settings.kube_burst)
-    client = KubeClient(
-        connection, component=COMPONENT, gate=gate, connections=settings.workers + _BESIDE_WORKERS
-    )
+    client = KubeClient(connection, component=COMPONENT, gate=gate, connections=connections(settings.workers))
     # Renewals must not queue behind the controller's own requests.
     lease_client = KubeClient(connection, component=COMPONENT)
     election = Election(
@@ -147,6 +145,11 @@ def _page(leader: Leader, identity: str) -> monitoring.Content:
     return status_page.content(leader, identity)
 
 
+def connections(workers: int) -> int:
+    """Return how many connections a server gets: no worker waits for one that somebody else has."""
+    return workers + _BESIDE_WORKERS
+
+
 def limiter(clock: Callable[[], float]) -> Limiter:
     """Return how fast a controller may call, by a monotonic clock."""
     return Limiter(clock=clock, share=CLOUD_SHARE, shares=dict.fromkeys(_ORDERS, ORDER_SHARE))
@@ -167,6 +170,6 @@ def _cloud(
         limiter=limiter(time.monotonic),
         conduct=SessionPolicy(
             observe=metrics.cloud.observe if metrics else None,
-            connections=settings.workers + _BESIDE_WORKERS,
+            connections=connections(settings.workers),
         ),
     )

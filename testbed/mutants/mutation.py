@@ -25,6 +25,8 @@ _ORDERS: Final = tuple(
     f"{equal}_{order}" for equal in ("Eq", "NotEq") for order in ("Gt", "GtE", "Lt", "LtE")
 )
 _ARITHMETIC: Final = ("shift_expr", "term", "arith_expr", "power")
+_OF_NAMES: Final = ("testlist_star_expr", "annassign")
+_OF_CALLS: Final = ("argument", "arglist", "trailer", "atom_expr", *_OF_NAMES)
 _BRANCHES: Final = ("for_stmt", "if_stmt", "while_stmt")
 _BUILT_IN_TYPES: Final = ("None", "bool", "bytes", "dict", "float", "int", "list", "str")
 
@@ -174,9 +176,13 @@ def _is_annotation(node: Any) -> bool:
 
 
 def _is_chosen_size(number: Any) -> bool:
-    """Whether it is a number above 2 to which a module gives a name, or a part of such a one (`4 << 20`)."""
+    """Whether it is a number above 2 to which a module gives a name, or a part of such a one.
+
+    Parts are those of `4 << 20`, and what has a name in a call: `_PACE = Pace(burst=40)`.
+    """
     statement = number.parent
-    while statement.type in ("testlist_star_expr", "annassign") or _is_sum_of_numbers(statement):
+    parts = _OF_CALLS if statement.type == "argument" else _OF_NAMES
+    while statement.type in parts or _is_sum_of_numbers(statement):
         statement = statement.parent
     within = statement.parent.parent if statement.parent else None
     is_named = statement.type == "expr_stmt" and (within is None or within.type == "file_input")

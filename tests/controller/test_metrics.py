@@ -164,3 +164,12 @@ def test_a_clock_that_is_not_believed_is_shown(world, counted):
 
     world.wait(lambda: value("tke_eni_clock_doubted", {"reason": "apart"}) == 1)
     assert value("tke_eni_clock_doubted", {"reason": "unknown"}) == 0
+
+
+def test_a_replica_that_has_made_no_pass_shows_nothing_but_noughts(world):
+    replica = world.new_controller()
+
+    shown = {metric.name: set(metric.samples.values()) for metric in replica.leader.metrics()}
+
+    assert {"tke_eni_sweeps", "tke_eni_orphaned_eips", "tke_eni_eips_locked"} <= shown.keys()
+    assert {name for name, values in shown.items() if values - {0}} == set()

@@ -107,6 +107,11 @@ class ClusterView:
         for cache in self._caches:
             cache.stop()
 
+    @property
+    def has_synced(self) -> bool:
+        """Whether all that was there is known."""
+        return all(cache.has_synced for cache in self._caches)
+
     def wait_synced(self, timeout: float) -> bool:
         """Wait until all that was there is known; return whether it is.
 

@@ -157,6 +157,6 @@ class PoolReconciler:
             return
         self._ports.fence.deadline()
         self._writer.write_status(pool, patch)
-        ready = patch["status"]["conditions"][0]
+        [ready] = patch["status"]["conditions"]
         if ready["status"] == "False" and not pool.deleting:
             self._ports.teller.eip_pool(pool.name, pool.uid, "Warning", ready["reason"], ready["message"])

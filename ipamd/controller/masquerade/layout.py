@@ -36,7 +36,7 @@ def with_entries(text: str, root: yaml.Node | None, field: str, entries: Sequenc
     if not found:
         add = _in_flow_mapping if root.flow_style else _in_block_mapping
         return _edited(text, [add(text, root, field, entries)])
-    key, value = found[0]
+    (key, value), *_ = found
     start, end = value.start_mark.index, value.end_mark.index
     if start < key.end_mark.index or text[start : start + 1] in ("&", "!"):
         raise LayoutError("it is an alias, or has an anchor or a tag")
@@ -46,7 +46,7 @@ def with_entries(text: str, root: yaml.Node | None, field: str, entries: Sequenc
     if isinstance(value, yaml.SequenceNode) and value.value:
         return _edited(text, [_in_flow_list(text, value.value, entries)])
     if start == end and not root.flow_style:
-        added = _lines(_margin(root), _offset(root), entries)
+        added = _lines(entries, " " * (_margin(root) + _offset(root)))
         return _edited(text, [_after_line(text, start, added)])
     space = " " if start == end else ""
     return _edited(text, [_Edit(start, end, space + _flow_list(entries, '"', ", "))])
@@ -59,7 +59,7 @@ def _with_first_field(text: str, root: yaml.Node | None, field: str, entries: Se
         return _edited(text, [_Edit(root.start_mark.index, root.end_mark.index, whole)])
     if re.search(r"^\.\.\.", text, re.MULTILINE):
         raise LayoutError("a document without fields ends in ...")
-    added = [f"{field}:", *_lines(0, 0, entries)]
+    added = [f"{field}:", *_lines(entries)]
     return _edited(text, [_after_line(text, len(text), added)])
 
 
@@ -76,26 +76,29 @@ def _in_block_list(
         return [_Edit(colon, colon, " []"), *edits]
     if not added:
         return edits
-    start, _ = lines[-1]
-    dash = text[start : items[-1].start_mark.index]
-    new = [dash + _written(entry, _quote_of(text, items[-1])) for entry in added]
+    *_, (start, _) = lines
+    *_, final = items
+    dash = text[start : final.start_mark.index]
+    new = [dash + _written(entry, _quote_of(text, final)) for entry in added]
     if any(kept):
         last = max(index for index, keep in enumerate(kept) if keep)
         return [*edits, _after_line(text, items[last].end_mark.index, new)]
-    first, _ = lines[0]
+    (first, _), *_ = lines
     eol = _eol(text)
     return [_Edit(first, first, eol.join(new) + eol), *edits]
 
 
 def _in_flow_list(text: str, items: Sequence[yaml.Node], entries: Sequence[str]) -> _Edit:
     """Change a list in brackets: each entry that stays keeps what stands before it."""
+    first, *_ = items
+    *_, last = items
     raw = [text[item.start_mark.index : item.end_mark.index] for item in items]
     between = [
         text[item.end_mark.index : following.start_mark.index]
         for item, following in itertools.pairwise(items)
     ]
-    opening = text.rindex("[", 0, items[0].start_mark.index) + 1
-    lead = text[opening : items[0].start_mark.index]
+    opening = text.rindex("[", 0, first.start_mark.index) + 1
+    lead = text[opening : first.start_mark.index]
     plain = ", " if ", " in text else ","
     default = between[-1] if between else f",{lead}" if "\n" in lead else plain
     if "#" in default:
@@ -105,8 +108,8 @@ def _in_flow_list(text: str, items: Sequence[yaml.Node], entries: Sequence[str])
         if item.value in entries:
             result += (between[index - 1] if index and result else default if result else "") + raw[index]
     for entry in _added(items, entries):
-        result += (default if result else "") + _written(entry, _quote_of(text, items[-1]))
-    return _Edit(items[0].start_mark.index, items[-1].end_mark.index, result)
+        result += (default if result else "") + _written(entry, _quote_of(text, last))
+    return _Edit(first.start_mark.index, last.end_mark.index, result)
 
 
 def _in_flow_mapping(text: str, root: yaml.MappingNode, field: str, entries: Sequence[str]) -> _Edit:
@@ -114,13 +117,14 @@ def _in_flow_mapping(text: str, root: yaml.MappingNode, field: str, entries: Seq
     if not root.value:
         inside = root.start_mark.index + 1
         return _Edit(inside, inside, f'"{field}":{_flow_list(entries, chr(34), ",")}')
-    key, value = root.value[-1]
+    *others, (key, value) = root.value
     end = _end_of(value)
     colon = text[key.end_mark.index : value.start_mark.index]
     comma = ", " if colon.endswith(" ") else ","
     opening = root.start_mark.index + 1
-    if len(root.value) > 1:
-        before = text[_end_of(root.value[-2][1]) : key.start_mark.index]
+    if others:
+        *_, (_, previous) = others
+        before = text[_end_of(previous) : key.start_mark.index]
     else:
         lead = text[opening : key.start_mark.index]
         before = f",{lead}" if "\n" in lead else comma
@@ -137,8 +141,8 @@ def _in_flow_mapping(text: str, root: yaml.MappingNode, field: str, entries: Seq
 
 def _in_block_mapping(text: str, root: yaml.MappingNode, field: str, entries: Sequence[str]) -> _Edit:
     """Add the field behind the last one of a mapping with a line for each field."""
-    margin = _margin(root)
-    added = [" " * margin + f"{field}:", *_lines(margin, _offset(root), entries)]
+    margin = " " * _margin(root)
+    added = [f"{margin}{field}:", *_lines(entries, margin + " " * _offset(root))]
     return _after_line(text, _end_of(root), added)
 
 
@@ -156,8 +160,8 @@ def _line_of(text: str, item: yaml.Node) -> tuple[int, int]:
     return start, len(text) if end < 0 else end + 1
 
 
-def _lines(margin: int, offset: int, entries: Iterable[str]) -> list[str]:
-    return [f"{' ' * (margin + offset)}- {entry}" for entry in entries]
+def _lines(entries: Iterable[str], margin: str = "") -> list[str]:
+    return [f"{margin}- {entry}" for entry in entries]
 
 
 def _after_line(text: str, position: int, added: Sequence[str]) -> _Edit:
@@ -175,12 +179,15 @@ def _end_of(node: yaml.Node) -> int:
     """Return where the text of a node ends: a mapping or list without brackets ends with its last entry."""
     if not isinstance(node, yaml.CollectionNode) or node.flow_style or not node.value:
         return int(node.end_mark.index)
-    last = node.value[-1]
-    return _end_of(last[1] if isinstance(node, yaml.MappingNode) else last)
+    *_, last = node.value
+    if isinstance(node, yaml.MappingNode):
+        _, last = last
+    return _end_of(last)
 
 
 def _margin(root: yaml.MappingNode) -> int:
-    return int(root.value[0][0].start_mark.column)
+    (first, _), *_ = root.value
+    return int(first.start_mark.column)
 
 
 def _offset(root: yaml.MappingNode) -> int:

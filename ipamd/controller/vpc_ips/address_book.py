@@ -106,10 +106,11 @@ class AddressBook:
         kept = (claim.address for claim in self.claims() if claim.address)
         return frozenset(address.subnet_id for address in kept if not address.is_reserved)
 
-    def all_keys(self) -> set[Key]:
-        """Return all keys that have to do with fixed addresses."""
+    def wake_all(self) -> None:
+        """Have everything looked at that has to do with fixed addresses."""
         wanting = {key for key, obj in self._cluster.pods() if _asks(obj)}
-        return wanting | {(claim.namespace, claim.name) for claim in self.claims()}
+        for key in wanting.union((claim.namespace, claim.name) for claim in self.claims()):
+            self._wake(key)
 
     def _pod_changed(self, key: Key, obj: dict[str, Any]) -> None:
         if _asks(obj) or self._claims.get(*key):

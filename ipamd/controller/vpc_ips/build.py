@@ -16,6 +16,7 @@ from ipamd.controller.vpc_ips.enis import ClaimEnis
 from ipamd.controller.vpc_ips.executor import VpcIpExecutor
 from ipamd.controller.vpc_ips.keeper_sweep import KeeperSweep
 from ipamd.controller.vpc_ips.kept_enis import KeptEnis
+from ipamd.controller.vpc_ips.line_notice import LineNotice
 from ipamd.controller.vpc_ips.live_reader import VpcIpLiveReader
 from ipamd.controller.vpc_ips.pauses import Pauses
 from ipamd.controller.vpc_ips.reconciler import VpcIpReconciler
@@ -27,7 +28,6 @@ from ipamd.controller.vpc_ips.writer import VpcIpWriter
 from ipamd.core.claim.eipclaim import Phase
 from ipamd.core.timing.backoff import Backoff
 from ipamd.core.vpc_ip import status
-from ipamd.core.vpc_ip.vpcip import VpcIp
 from ipamd.core.vpc_ip.vpcipclaim import VpcIpClaim
 from ipamd.kube.client import KubeClient
 from ipamd.kube.leases import NotLeaderError
@@ -75,7 +75,7 @@ def build(
         claims.cluster,
         wake=queue.add,
         wake_eip=claims.queue.add,
-        on_line_deleted=_LineNotice(teller, ports).tell,
+        on_line_deleted=LineNotice(teller, ports.fence).tell,
     )
     writer = VpcIpWriter(client)
     live = VpcIpLiveReader(client, cloud, settings.cluster_id, nodes=work.live)
@@ -104,11 +104,7 @@ def build(
         no_news=(NotLeaderError,),
     )
 
-    def look_at_all() -> None:
-        for key in book.all_keys():
-            queue.add(key)
-
-    resync = Loop("vpc-ip-resync", look_at_all, policy=Survive(), pace=LoopPace(period=settings.resync))
+    resync = Loop("vpc-ip-resync", book.wake_all, policy=Survive(), pace=LoopPace(period=settings.resync))
     waits = AddressWaits(tempo.steady)
     return VpcIpWork(
         watch=Service(
@@ -127,27 +123,6 @@ def build(
         ),
         claims=book.claims,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _LineNotice:
-    """Tells people who delete a VpcIP by hand what to do instead, if this replica leads."""
-
-    teller: VpcIpTeller
-    ports: Ports
-
-    def tell(self, line: VpcIp) -> None:
-        try:
-            self.ports.fence.deadline()
-        except NotLeaderError:
-            return
-        self.teller.line(
-            line,
-            "VpcIPInUse",
-            f"{line.ip} belongs to VpcIPClaim {line.claim_namespace}/{line.claim_name} and stays as long as "
-            f"that does: to give it back, run kubectl delete vipc {line.claim_name} -n "
-            f"{line.claim_namespace}",
-        )
 
 
 def _metrics(book: AddressBook, waits: AddressWaits) -> Iterator[Metric]:

@@ -149,10 +149,10 @@ class VpcIpLiveReader:
         address = claim.address
         if address is None or not address.reservation_id:
             return []
-        subnets = self._cloud.describe_subnets([address.subnet_id])
-        if not subnets:
+        subnet = self._subnet(address.subnet_id)
+        if subnet is None:
             return []
-        found = self.at_reservation(subnets[0].vpc_id, address.ip, address.reservation_id)
+        found = self.at_reservation(subnet.vpc_id, address.ip, address.reservation_id)
         return [found] if found is not None else []
 
     def at_all_enis(self) -> list[model.Eni]:
@@ -187,17 +187,18 @@ class VpcIpLiveReader:
     def at_subnets(self, claim: VpcIpClaim, facts: VpcIpFacts) -> VpcIpFacts:
         """Look at the subnets in which the claim may have its address. Raises: CloudError."""
         nodes_own = self._cloud.describe_subnets(labelled_subnets(facts.node.labels) if facts.node else ())
-        if not nodes_own:
+        own = next(iter(nodes_own), None)
+        if own is None:
             return replace(facts, subnets=())
         found, request = nodes_own, claim.request
         if request and request.subnet_ids:
             found = self._cloud.describe_subnets(request.subnet_ids)
         elif request and request.nominated_ip:
-            found = self._cloud.find_subnets(nodes_own[0].vpc_id, {}, "")
+            found = self._cloud.find_subnets(own.vpc_id, {}, "")
         if request and request.nominated_ip:
             its = choice.subnet_with(found, request.nominated_ip)
             found = [its] if its else []
-        return replace(facts, subnets=tuple(found), node_zone=nodes_own[0].zone)
+        return replace(facts, subnets=tuple(found), node_zone=own.zone)
 
     def find_address(self, subnet: model.Subnet, taken: Collection[str]) -> str:
         """Return an address of the subnet that nobody has now, "" when none is found. Raises: CloudError."""
@@ -213,14 +214,17 @@ class VpcIpLiveReader:
         """Return who has an address: by the ENI that should, or by what the VPC says. Raises: CloudError."""
         if action.eni_id:
             return self._at_eni(action.eni_id, action.ip)
-        subnets = self._cloud.describe_subnets([action.subnet_id])
-        if not subnets:
+        subnet = self._subnet(action.subnet_id)
+        if subnet is None:
             return _NOBODY
-        used = self._cloud.describe_used_ips(subnets[0].vpc_id, action.subnet_id, [action.ip]).get(action.ip)
+        used = self._cloud.describe_used_ips(subnet.vpc_id, action.subnet_id, [action.ip]).get(action.ip)
         if used is None:
             return _NOBODY
         at_eni = self._at_eni(used.resource_id, action.ip) if used.resource_id.startswith("eni-") else _NOBODY
         return at_eni if at_eni.place else AddressHolder(place=str(used))
+
+    def _subnet(self, subnet_id: str) -> model.Subnet | None:
+        return next(iter(self._cloud.describe_subnets([subnet_id])), None)
 
     def _at_eni(self, eni_id: str, ip: str) -> AddressHolder:
         eni = self._cloud.describe_eni(eni_id)

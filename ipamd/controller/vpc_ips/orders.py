@@ -48,11 +48,11 @@ class AddressOrders:
 
     def subnet(self, subnet_id: str, facts: VpcIpFacts) -> model.Subnet:
         """Return a subnet, which may be known already. Raises: CloudError (NOT_FOUND)."""
-        known = next((s for s in facts.subnets or () if s.subnet_id == subnet_id), None)
-        found = [known] if known else self._cloud.describe_subnets([subnet_id])
-        if not found:
+        known = (s for s in facts.subnets or () if s.subnet_id == subnet_id)
+        found = next(known, None) or next(iter(self._cloud.describe_subnets([subnet_id])), None)
+        if found is None:
             raise cloud_error("DescribeSubnets", "ClientNotFound", f"there is no subnet {subnet_id}")
-        return found[0]
+        return found
 
     def begin(self, action: do.Reserve | do.MakeOwnEni, claim: VpcIpClaim) -> VpcIpClaim:
         """Return the claim with the order, which it may have already. Raises: KubeError."""

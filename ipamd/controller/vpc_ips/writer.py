@@ -116,9 +116,7 @@ class VpcIpWriter:
         """Return an object's finalizers; they are of the state that the next write's version names."""
         metadata = self._client.get(resource, name, namespace)["metadata"]
         if metadata["resourceVersion"] != version:
-            raise errors.ConflictError(
-                f"{resource.title(namespace, name)} has changed since it was read", status=409
-            )
+            raise errors.ConflictError(f"{resource.title(namespace, name)} has changed since it was read")
         return list(metadata.get("finalizers") or ())
 
     def _write_metadata(self, claim: VpcIpClaim, changes: dict[str, Any]) -> VpcIpClaim:

@@ -35,7 +35,7 @@ class Cloud:
 
     def __init__(self):
         self.asked: list[str] = []
-        self.allowed = (1, 100)
+        self.allowed: tuple[int, int] | None = (1, 100)
         self.task = "task-1"
         self.early: CloudError | None = None
         self.late: CloudError | None = None
@@ -45,6 +45,8 @@ class Cloud:
             raise self.early
 
     def describe_bandwidth_range(self, eip_id, deadline):
+        if self.allowed is None:
+            raise error("InternalError")
         return self.allowed
 
     def change_eip(self, eip_id, step, deadline):
@@ -129,6 +131,15 @@ def test_a_bandwidth_at_the_ends_of_the_range_is_asked_for(scene, allowed):
     scene.change()
 
     assert len(scene.cloud.asked) == 1
+
+
+def test_one_is_asked_for_while_nobody_says_what_is_allowed(scene):
+    scene.cloud.allowed = None
+
+    assert scene.change() == Result(requeue_after=0.3)
+
+    assert scene.cloud.asked == ["eip-1: bandwidth 50 Mbps"]
+    assert scene.says == ("False", "Changing")
 
 
 @pytest.mark.parametrize("allowed", [(51, 100), (1, 49)])

@@ -77,6 +77,26 @@ def test_json_with_a_line_for_each_entry_gets_lines(margin):
     )
 
 
+def test_a_list_in_brackets_goes_on_as_its_last_entries_do():
+    text = '{"NonMasqueradeSrcCIDRs": ["10.0.1.1/32" , "10.0.1.2/32","10.0.1.3/32",  "10.0.1.4/32"]}'
+
+    kept = "10.0.1.1/32", "10.0.1.2/32", "10.0.1.3/32", "10.0.1.4/32"
+    assert revised(text, *kept, "10.0.1.5/32") == text.replace('4/32"', '4/32",  "10.0.1.5/32"')
+    assert revised(text, *kept[1:]) == text.replace('"10.0.1.1/32" , ', "")
+    assert revised(text, *kept[:2]) == text.replace(',"10.0.1.3/32",  "10.0.1.4/32"', "")
+
+
+def test_yaml_goes_on_as_its_last_entry_does():
+    text = "nonMasqueradeSrcCIDRs:\n- '10.0.1.1/32'\n-  10.0.1.2/32\n-   \"10.0.1.3/32\"\nb: 1\n"
+
+    kept = "10.0.1.1/32", "10.0.1.2/32", "10.0.1.3/32"
+    assert revised(text, *kept, "10.0.1.4/32") == text.replace('3/32"', '3/32"\n-   "10.0.1.4/32"')
+    assert revised(text, kept[0], "10.0.1.4/32") == (
+        "nonMasqueradeSrcCIDRs:\n- '10.0.1.1/32'\n-   \"10.0.1.4/32\"\nb: 1\n"
+    )
+    assert revised(text, "10.0.1.4/32") == 'nonMasqueradeSrcCIDRs:\n-   "10.0.1.4/32"\nb: 1\n'
+
+
 def test_yaml_keeps_comments_and_quotes():
     assert revised(YAML, "10.9.9.9/32", "10.0.1.5/32") == YAML.replace("- 10.0.1.4/32", "- 10.0.1.5/32")
 
@@ -98,12 +118,25 @@ def test_yaml_keeps_its_margins_and_line_ends():
             "nonMasqueradeCIDRs:\n  - 10.0.0.0/8\n\n# the end\n",
             "nonMasqueradeCIDRs:\n  - 10.0.0.0/8\nnonMasqueradeSrcCIDRs:\n  - 10.0.1.4/32\n\n# the end\n",
         ),
+        (
+            "  masqLinkLocal: false\n",
+            "  masqLinkLocal: false\n  nonMasqueradeSrcCIDRs:\n  - 10.0.1.4/32\n",
+        ),
+        (
+            "  a:\n    - 10.0.0.0/8\n  b: {c: d}\n  # the end\n",
+            "  a:\n    - 10.0.0.0/8\n  b: {c: d}\n  nonMasqueradeSrcCIDRs:\n    - 10.0.1.4/32\n  # the end\n",
+        ),
         ("{}", '{"NonMasqueradeSrcCIDRs":["10.0.1.4/32"]}'),
         ('{"MasqLinkLocal":true}', '{"MasqLinkLocal":true,"NonMasqueradeSrcCIDRs":["10.0.1.4/32"]}'),
         (
             '{\n\t"MasqLinkLocal": true\n}\n',
             '{\n\t"MasqLinkLocal": true,\n\t"NonMasqueradeSrcCIDRs": ["10.0.1.4/32"]\n}\n',
         ),
+        (
+            '{"a": 1,"b": [2] ,  "c": {"d": 3}}',
+            '{"a": 1,"b": [2] ,  "c": {"d": 3} ,  "nonMasqueradeSrcCIDRs": ["10.0.1.4/32"]}',
+        ),
+        ("{a: 1, # ours\n b: 2}", '{a: 1, # ours\n b: 2, nonMasqueradeSrcCIDRs: ["10.0.1.4/32"]}'),
         ("null", '{"NonMasqueradeSrcCIDRs":["10.0.1.4/32"]}'),
         ("", "NonMasqueradeSrcCIDRs:\n- 10.0.1.4/32\n"),
         ("# kept by us\n", "# kept by us\nNonMasqueradeSrcCIDRs:\n- 10.0.1.4/32\n"),

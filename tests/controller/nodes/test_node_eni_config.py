@@ -1,12 +1,18 @@
 """NodeENIConfigs: each node is told on its Node what they say of it, each object what has become of it."""
 
+import contextlib
 import json
+from types import SimpleNamespace
 
 import pytest
 
+from ipamd.controller.claims.absences import Absences
+from ipamd.controller.claims.cluster import ClusterView
+from ipamd.controller.nodes.eni_config import NodeEniConfigs
 from ipamd.core.kubernetes.nodes import ENI_CONFIG, ENI_STATE
 from ipamd.kube.resources import NODE_ENI_CONFIGS, NODES
 from simulator.kube.faults import Fault, FaultKind
+from tests.runtime.manual_clock import ManualClock
 
 GPU = {"gpu": "yes"}
 
@@ -167,3 +173,52 @@ def test_annotations_that_no_one_of_us_wrote_stop_nothing(scene, text):
     for name in ("n1", "n2"):
         scene.wait_told(name, {"minWarmTarget": [2, f"NodeENIConfig {name}"]})
         scene.world.wait(lambda name=name: scene.status(name).get("nodes") == 1)
+
+
+def test_of_nodes_only_those_about_which_something_is_to_be_written_have_a_look_made(scene):
+    scene.add_node("n1")
+    scene.create("n1", minWarmTarget=2)
+    clock = ManualClock().now
+    view = ClusterView(scene.world.client, wake=lambda _: None, outages=Absences(clock))
+    may_write = SimpleNamespace(deadline=lambda: None)
+    asked: list[bool] = []
+    configs = NodeEniConfigs(
+        view,
+        scene.world.client,
+        fence=may_write,
+        teller=None,
+        clock=clock,
+        trigger=lambda: asked.append(True),
+    )
+
+    def asks(node):
+        asked.clear()
+        configs.on_node(node)
+        return bool(asked)
+
+    with contextlib.ExitStack() as ended:
+        for watch in (view, configs.watch):
+            ended.callback(watch.stop)
+            watch.start()
+        assert view.wait_synced(10)
+        scene.world.wait(lambda: asked)
+        assert not asks("n1"), "no look has been made yet that says what is due"
+
+        asked.clear()
+        configs.look()
+        scene.world.wait(lambda: asked)  # the watch has told what was written into the object's status
+        configs.look()
+        scene.world.wait(lambda: view.node("n1").eni_config)
+        assert not asks("n1")
+
+        state = {"enis": 2, "addresses": 9, "limit": 18, "refused": "", "values": {}}
+        scene.world.client.patch(NODES, "n1", {"metadata": {"annotations": {ENI_STATE: json.dumps(state)}}})
+        scene.world.wait(lambda: view.node("n1").eni_state)
+        assert asks("n1")
+
+        scene.add_node("n2")
+        scene.world.add_node("super", instance_type="eklet")
+        scene.world.wait(lambda: view.node("n2") and view.node("super"))
+        assert asks("n2")
+        assert not asks("super")
+        assert not asks("unknown")
