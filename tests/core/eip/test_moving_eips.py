@@ -28,10 +28,10 @@ def claim(*, retained=True, **changes):
     return claims.claim(never=retained, **{**served, **changes})
 
 
-def come():
+def come(listed=LISTED):
     """The ENI has just been attached, and its EIP was listed with it."""
     begun = fixed_addresses.begin_assign(ledger.Ledger(), IP, "eni-1", HOLD, NOW, exclusive=True).ledger
-    return fixed_addresses.confirm_attached(begun, IP, "vipc-1", LISTED, NOW).ledger
+    return fixed_addresses.confirm_attached(begun, IP, "vipc-1", listed, NOW).ledger
 
 
 def known(current, **eip):
@@ -112,6 +112,23 @@ def test_of_an_eni_that_leaves_one_on_its_way_is_looked_at_and_not_unbound():
     assert fixed_addresses.detached(bound, IP, "vipc-1").ledger == ledger.Ledger()
     loose = eip_records.confirm_unbound(leaving, IP, OWN.eip_id, 30.0, NOW).ledger
     assert isinstance(loose.addresses[IP].state, states.Unassigning)
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["before it is looked for", "while it is looked for"])
+def test_one_that_was_not_listed_with_its_eni_stays_at_it_when_the_pod_goes(begun):
+    current = come(replace(LISTED, eip_id="", public_ip=""))
+    (action,) = decided(running(current), claim())
+    assert isinstance(action, binding_plan.Associate), "which finds out that it has come along"
+    if begun:
+        record = states.Binding(
+            eip_id=OWN.eip_id, public_ip="", stage=BINDING, claim="default/web-0", retained=True
+        )
+        current = eip_records.begin_bind(current, IP, record).ledger
+
+    leaving = fixed_addresses.let_go(current, current.addresses[IP], NOW).ledger
+
+    found = decided(leaving, claim(pod=ELSEWHERE))
+    assert found == ([binding_plan.SettleBinding(address=leaving.addresses[IP])] if begun else [])
 
 
 def test_its_claim_is_free_of_the_node_once_the_eni_is():
