@@ -1,7 +1,8 @@
 """When those who wait for EIPs are due to be told, learnt from earlier waits of their kind. Pure.
 
-The first look at an EIP is due when a write of its kind is probably over, by what earlier ones took; then
-they come in short steps, and more and more seldom as the write ages. Seconds are of any monotonic clock.
+The first look at an EIP is due when a write of its kind is probably over, by what earlier ones took. One that
+came too early is followed by another when most of those were over that took longer; then they come in steps,
+and more and more seldom as the write ages. Seconds are of any monotonic clock.
 """
 
 from collections import defaultdict
@@ -15,10 +16,12 @@ from ipamd.core.timing.expected_duration import ExpectedDuration
 class PollPace:
     """When to poll, in seconds."""
 
-    gather: float = 0.02
+    gather: float = 0.03
     """By which a poll may come late, so that a burst of writes shares it."""
-    shortest: float = 0.05
+    shortest: float = 0.01
     """Between two polls."""
+    step: float = 0.05
+    """Between two polls for one wait, at least, where nothing better is known."""
     longest: float = 2.0
     """Between two polls for one wait."""
     growth: float = 0.2
@@ -32,9 +35,11 @@ class PollPace:
         """Return when to poll for what is due at `first`, together with what is due soon after it. Pure."""
         return max((time for time in due if time <= first + self.gather), default=first)
 
-    def pause(self, waited: float) -> float:
-        """Return the seconds until the next poll for a wait of this age. Pure."""
-        return min(max(waited * self.growth, self.shortest), self.longest)
+    def pause(self, waited: float, expected: ExpectedDuration) -> float:
+        """Return the seconds until the next poll for a wait of this age and kind. Pure."""
+        pause = min(max(waited * self.growth, self.step), self.longest)
+        over = expected.most_over(waited)
+        return pause if over is None else min(pause, max(over - waited, self.shortest))
 
 
 @dataclass(slots=True, eq=False)
@@ -87,7 +92,7 @@ class PollPlan:
             wait.waited = min(now, wait.due) - wait.joined
             if wait.due <= now:
                 wait.looks += 1
-                wait.due = now + self._pace.pause(now - wait.joined)
+                wait.due = now + self._pace.pause(now - wait.joined, self._expected[wait.kind])
 
     def ended(self, wait: PollWait) -> None:
         """Learn from a wait whose last poll has shown what was waited for."""

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipamd.cloud.poll_plan import PollPace, PollPlan, PollWait
-from ipamd.core.timing.expected_duration import UNKNOWN
+from ipamd.core.timing.expected_duration import UNKNOWN, ExpectedDuration
 
 BIND = "AssociateAddress"
 
@@ -25,7 +25,15 @@ def test_waits_that_are_due_together_share_a_poll():
 
 
 def test_an_old_wait_is_asked_for_more_and_more_seldom():
-    assert [pace.pause(age) for age in (0.1, 1.0, 4.0, 60.0)] == pytest.approx([0.05, 0.2, 0.8, 2.0])
+    pauses = [pace.pause(age, ExpectedDuration()) for age in (0.1, 1.0, 4.0, 60.0)]
+    assert pauses == pytest.approx([0.05, 0.2, 0.8, 2.0])
+
+
+@pytest.mark.parametrize(("age", "pause"), [(1.45, 0.05), (1.4999, pace.shortest), (0.5, 0.1), (1.6, 0.32)])
+def test_a_look_too_early_is_followed_by_one_when_such_tasks_are_over(age, pause):
+    kind = ExpectedDuration()
+    kind.observe(1.5, too_early=1.4)
+    assert pace.pause(age, kind) == pytest.approx(pause)
 
 
 @pytest.fixture
@@ -55,7 +63,13 @@ def binds(plan, seconds, count, *, late=0.0):
 @pytest.mark.parametrize("seconds", [0.05, 0.15, 0.9, 1.5, 3.0])
 def test_the_first_bind_of_all_is_seen_no_more_than_a_fifth_of_its_time_late(plan, seconds):
     ((_, waited),) = binds(plan, seconds, 1)
-    assert waited <= max(UNKNOWN, 1.2 * seconds, seconds + pace.shortest)
+    assert waited <= max(UNKNOWN, 1.2 * seconds, seconds + pace.step)
+
+
+@pytest.mark.parametrize("seconds", [0.15, 1.5, 6.0])
+def test_of_binds_that_take_the_same_time_none_is_seen_much_later_than_it_is_over(plan, seconds):
+    learnt = binds(plan, seconds, 60)[20:]
+    assert max(waited for _, waited in learnt) <= seconds + pace.shortest + 0.05 * seconds
 
 
 @pytest.mark.parametrize("seconds", [0.15, 1.5, 6.0])

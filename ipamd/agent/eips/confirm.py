@@ -99,7 +99,9 @@ class EipConfirmation:
             _check(state, eip_id, action, task_id)
             if state is not TaskState.RUNNING:
                 break
-            too_early, pause = seen, self._pace.pause(asked)
+            too_early = seen
+            with self._guard:
+                pause = self._pace.pause(asked, self._expected[action])
         if state is TaskState.SUCCESS:
             with self._guard:
                 self._expected[action].observe(asked, seen=seen, too_early=too_early)

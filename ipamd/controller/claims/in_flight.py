@@ -93,7 +93,7 @@ class InFlight:
                 )
             else:
                 delivery.too_early = delivery.asked - delivery.began
-                delivery.due = now + _PACE.pause(now - delivery.began)
+                delivery.due = now + _PACE.pause(now - delivery.began, self._delivery)
 
     def order_refused(self, claim_uid: str) -> None:
         """Note that the cloud, asked with the token of the claim's order, has promised no EIP."""

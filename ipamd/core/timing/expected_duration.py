@@ -6,8 +6,9 @@ over. A first look that finds a task over does not say for how long it has been:
 to the last look that is known to have come too early, and at a much shorter time while there is none. Where
 such a look is near, there is nothing to be gained: who looked still earlier would only look in vain, as tasks
 of one kind often take the same time. A look that came later than it was due, because the machine is busy,
-says no more than that the task was over by then: it makes the next ones neither later nor much sooner. Pure
-arithmetic, for one thread at a time.
+says no more than that the task was over by then: it makes the next ones neither later nor much sooner.
+A look that came too early is followed by one when most of those were over that took longer, which is a moment
+later where tasks take about the same time. Pure arithmetic, for one thread at a time.
 """
 
 from collections import deque
@@ -18,6 +19,7 @@ UNKNOWN: Final = 0.1
 """Seconds until the first look at a task of which nothing is known yet: no Pod waits for a guess."""
 _KEPT: Final = 16
 _PART: Final = 0.25
+_MOST: Final = 0.75
 _NEAR: Final = 0.05
 """Part of a duration that is not worth a look in vain."""
 _MUCH_LESS: Final = 0.8
@@ -52,6 +54,14 @@ class ExpectedDuration:
         too_early = sorted(task.too_early for task in self._seen if task.too_early)
         ranked = sorted(_look_for(task, too_early) for task in self._seen)
         return ranked[int(_PART * len(ranked)) if too_early else 0]
+
+    def most_over(self, age: float) -> float | None:
+        """Return when most of the tasks were seen to be over that took longer than `age`; None if none did.
+
+        Seconds since the begin, as `age`, at which a task was looked at and was not over.
+        """
+        later = sorted(task.due for task in self._seen if task.due > age)
+        return later[int(_MOST * len(later))] if later else None
 
     def observe(self, due: float, *, seen: float | None = None, too_early: float = 0.0) -> None:
         """Learn that a task was over at a look that was due after so long, and came after `seen` (then).

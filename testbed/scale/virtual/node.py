@@ -78,7 +78,7 @@ class Node:
             looked = self._timeline.now - begun
             answered = yield from self._caller.call("DescribeAddresses", _CALL_SECONDS)
             bound = answered and looked >= LATENCIES.eip_bind
-            pause = _PACE.pause(looked)
+            pause = _PACE.pause(looked, self._expected)
         self._expected.observe(looked, too_early=too_early)
         self._requests["patch pods"] += 1
         self._requests["patch eipclaims/status"] += 1

@@ -53,6 +53,13 @@ def test_a_quarter_of_the_tasks_is_over_when_the_first_look_comes():
     assert kind.seconds == 1.4
 
 
+def test_of_those_that_took_longer_than_a_look_too_early_most_are_waited_for():
+    kind = ExpectedDuration()
+    for seconds in (1.0, 1.2, 1.4, 1.6, 1.8):
+        kind.observe(seconds)
+    assert [kind.most_over(age) for age in (0.5, 1.2, 1.7, 1.8)] == [1.6, 1.8, 1.8, None]
+
+
 def test_one_slow_task_changes_nothing_and_a_slower_cloud_is_learnt():
     kind = ExpectedDuration()
     for _ in range(16):
