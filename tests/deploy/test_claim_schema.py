@@ -86,6 +86,7 @@ WRITTEN = {
     "new": lambda: eipclaim.new_object(pod_view(nodeName="n"), REQUEST),
     "serve": lambda: status.serve(claim(), ClaimPod(uid="u", node="n", last_seen=NOW)),
     "begin_attempt": lambda: status.begin_attempt(claim(), 1, NOW),
+    "begin_attempt with the Pod": lambda: status.begin_attempt(claim(), 1, NOW, ClaimPod(uid="u", node="n")),
     "provisioned": lambda: status.provisioned(claim(), ADDRESS, Reason.ALLOCATED, NOW),
     "not_provisioned": lambda: status.not_provisioned(
         claim(), Reason.NO_MONEY, "no money", NOW, certain=True

@@ -72,12 +72,14 @@ class Provisioning:
         try:
             self._ports.cloud.check_order(self._account.fit(action.order))
         except CloudError as e:
+            if action.pod is not None:
+                claim = self._ports.writer.write_status(claim, status.serve(claim, action.pod))
             return self._refused(claim, action, e)
         return None
 
     def _send(self, claim: Claim, action: Allocate) -> Result:
         if not action.begun:
-            intent = status.begin_attempt(claim, action.attempt, self._ports.clock())
+            intent = status.begin_attempt(claim, action.attempt, self._ports.clock(), action.pod)
             claim = self._ports.writer.write_status(claim, intent)
             self._ports.promises.order_begun(claim.uid)
         tagging = self._limits.tagging

@@ -113,6 +113,8 @@ class Allocate:
     begun: bool
     """Whether the attempt stands in the claim already."""
     order: model.EipOrder
+    pod: ClaimPod | None = None
+    """What is recorded with the attempt: the Pod that the claim serves; None if that is in the claim."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

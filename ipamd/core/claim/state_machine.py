@@ -9,6 +9,7 @@ the cloud, and a node counts as gone only after a live look at it. Pure.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from ipamd.core.annotations import eip
 from ipamd.core.annotations.eip import DeletePolicy
@@ -16,6 +17,7 @@ from ipamd.core.claim import change, expiry, provision, release
 from ipamd.core.claim.actions import (
     Action,
     AddFinalizer,
+    Allocate,
     Create,
     DeleteClaim,
     Idle,
@@ -79,6 +81,8 @@ def _provision(facts: ClaimFacts) -> Action:
     """Get the claim of a living Pod its EIP."""
     claim, pod = _the_claim(facts), _the_pod(facts)
     follow = _follow(facts, claim, pod)
+    if isinstance(follow, RecordPod):
+        return _with_order(follow, _provision(replace(facts, claim=replace(claim, pod=follow.pod))))
     if follow:
         return follow
     if pod.deleting:
@@ -86,6 +90,13 @@ def _provision(facts: ClaimFacts) -> Action:
     begun = claim.allocation is not None and claim.allocation.started is not None
     carried = None if begun else change.carry(claim, pod, facts.rules.default_network)
     return carried or provision.provision(facts, claim, pod)
+
+
+def _with_order(record: RecordPod, following: Action) -> Action:
+    """Return both as one action if an order comes next: its attempt is recorded in the same place."""
+    if isinstance(following, Allocate) and not following.begun:
+        return replace(following, pod=record.pod)
+    return record
 
 
 def _keep(facts: ClaimFacts) -> Action:

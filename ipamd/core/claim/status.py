@@ -48,14 +48,19 @@ def phase_of(claim: Claim) -> Phase:
 
 def serve(claim: Claim, pod: ClaimPod) -> dict[str, Any]:
     """Record the Pod that the claim serves, or that it is gone; agents bind for this UID only."""
-    last_seen = None if pod.last_seen is None else timestamps.to_text(pod.last_seen)
-    return _patch(replace(claim, pod=pod), {"pod": {"uid": pod.uid, "node": pod.node, "lastSeen": last_seen}})
+    return _patch(replace(claim, pod=pod), {"pod": _pod_fields(pod)})
 
 
-def begin_attempt(claim: Claim, attempt: int, now: float) -> dict[str, Any]:
-    """Record that an EIP is about to be ordered: whoever comes after a crash knows that one may exist."""
+def begin_attempt(claim: Claim, attempt: int, now: float, pod: ClaimPod | None = None) -> dict[str, Any]:
+    """Record that an EIP is about to be ordered: whoever comes after a crash knows that one may exist.
+
+    And the Pod that the claim serves, if that is to be recorded as well.
+    """
     allocation = {"attempt": attempt, "startedAt": timestamps.to_text(now)}
-    return _patch(claim, {"allocation": allocation, **attributes_patch(claim.request)})
+    changes = {"allocation": allocation, **attributes_patch(claim.request)}
+    if pod is None:
+        return _patch(claim, changes)
+    return _patch(replace(claim, pod=pod), {**changes, "pod": _pod_fields(pod)})
 
 
 def redate_attempt(claim: Claim, now: float) -> dict[str, Any]:
@@ -289,6 +294,11 @@ def _patch(after: Claim, changes: dict[str, Any], now: float | None = None) -> d
         "metadata": {"resourceVersion": after.resource_version},
         "status": {**changes, "phase": phase_of(after).value},
     }
+
+
+def _pod_fields(pod: ClaimPod) -> dict[str, str | None]:
+    last_seen = None if pod.last_seen is None else timestamps.to_text(pod.last_seen)
+    return {"uid": pod.uid, "node": pod.node, "lastSeen": last_seen}
 
 
 def _binding_fields(binding: ClaimBinding) -> dict[str, str]:

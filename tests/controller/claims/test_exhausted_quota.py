@@ -84,6 +84,9 @@ def test_every_waiting_user_is_told(world):
         seconds=30,
     )
     assert kinds
+    # Also in those that were refused by what was known, without an attempt.
+    served = {world.claim_object(name)["status"].get("pod", {}).get("node") for name in refused}
+    assert served == {"node-a"}
 
 
 def test_a_full_package_stops_the_orders_that_name_it_and_no_other(world):

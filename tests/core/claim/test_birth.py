@@ -6,12 +6,12 @@ import pytest
 
 from ipamd.core.annotations.eip import DeletePolicy, EipRequest
 from ipamd.core.claim import actions as do
-from ipamd.core.claim.eipclaim import ClaimPod
+from ipamd.core.claim.eipclaim import Allocation, ClaimPod
 from ipamd.core.claim.reason import Reason
 from ipamd.core.claim.state_machine import decide
 from ipamd.core.kubernetes.annotation_names import EIP_ATTRIBUTES
 from ipamd.core.model import EipOrder
-from tests.testkit.claims import claim, facts, pod
+from tests.testkit.claims import NOW, claim, facts, pod
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,22 @@ def test_label_and_pod_are_recorded_before_an_eip_is_ordered():
     assert decide(facts(replace(fresh, node="node-a"), pod())) == do.RecordPod(
         pod=ClaimPod(uid="pod-1", node="node-a")
     )
+
+
+def test_an_attempt_and_the_pod_that_it_is_for_are_recorded_by_one_action():
+    fresh, served = claim(pod=None), ClaimPod(uid="pod-1", node="node-a")
+
+    order = decide(facts(fresh, pod(), eips=()))
+
+    assert order == do.Allocate(attempt=1, begun=False, order=EipOrder(), pod=served)
+
+
+def test_an_attempt_that_was_begun_for_another_node_is_recorded_for_this_one_before_it_goes_on():
+    moved = claim(
+        pod=ClaimPod(uid="pod-1", node=""), allocation=Allocation(attempt=1, started=NOW), node="node-a"
+    )
+
+    assert decide(facts(moved, pod(), eips=())) == do.RecordPod(pod=ClaimPod(uid="pod-1", node="node-a"))
 
 
 def test_an_unscheduled_pod_is_provisioned_already():

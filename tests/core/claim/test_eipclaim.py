@@ -86,6 +86,14 @@ def test_what_is_written_is_what_is_read():
     assert claim.binding == BINDING
 
 
+def test_an_attempt_is_written_together_with_the_pod_that_it_is_for():
+    served = ClaimPod(uid="pod-2", node="node-b")
+    claim = eipclaim.read(write(stored(), claim_status.begin_attempt, 1, 1_700_000_000.0, served))
+
+    assert claim.pod == served
+    assert claim.allocation == eipclaim.Allocation(attempt=1, started=1_700_000_000.0)
+
+
 def test_the_phase_follows_the_claim_through_its_life():
     phases = []
     obj = stored()
