@@ -23,11 +23,21 @@ LIST_SECONDS = 600.0
 class Caller:
     """Gate and transport as one."""
 
-    def __init__(self, transport: Transport, gate: RequestGate, *, timeout: float) -> None:
-        """Take the seconds that one call may last when its caller says nothing else."""
+    def __init__(
+        self, transport: Transport, gate: RequestGate, *, timeout: float, last: bool = False
+    ) -> None:
+        """Take the seconds that one call may last when its caller says nothing else.
+
+        With `last` its calls let those of others pass.
+        """
         self._transport = transport
         self._gate = gate
         self._timeout = timeout
+        self._last = last
+
+    def behind_others(self) -> "Caller":
+        """Return the same for calls whose outcome nobody waits for."""
+        return Caller(self._transport, self._gate, timeout=self._timeout, last=True)
 
     def close(self) -> None:
         """Close idle connections."""
@@ -109,7 +119,7 @@ class Caller:
                 raise error
 
     def _admit(self, request: HttpRequest, patience: float) -> None:
-        if not self._gate.admit(patience):
+        if not self._gate.admit(patience, last=self._last):
             raise errors.UnreachableError(
                 f"{request.title}: not sent, because the API server fails or too many requests wait for it",
                 advice="it is repeated; check the API server if this lasts",

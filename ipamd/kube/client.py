@@ -6,10 +6,11 @@ repeated, because only the caller knows whether a write may be. Errors are those
 Thread safety: any thread may call any method.
 """
 
+import copy
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import ipamd
 from ipamd.kube.calls import Caller, JsonObject, Watch
@@ -111,6 +112,12 @@ class KubeClient:
         transport = Transport(connection, user_agent=user_agent, connections=connections)
         self._gate = gate or RequestGate()
         self._caller = Caller(transport, self._gate, timeout=timeout)
+
+    def behind_others(self) -> Self:
+        """Return the same client for what nobody waits for: its requests let those of others pass."""
+        client = copy.copy(self)
+        client._caller = self._caller.behind_others()  # noqa: SLF001 - our own
+        return client
 
     def answered_at(self) -> float | None:
         """Return when the server was seen to work the last time, by the monotonic clock; None for never."""

@@ -3,6 +3,7 @@
 Three regimes. Normally a token bucket, as client-go has it. While the server fails (no answer, 5xx, 429) a
 much slower one, whoever asks, so that a thousand nodes do not hold a struggling API server down. And after a
 429 with Retry-After nobody passes before the pause is over.
+What nobody waits for goes last: it takes no turn of the half of a burst that was saved for the rest.
 Thread safety: any thread may call any method; `admit` sleeps.
 """
 
@@ -16,6 +17,8 @@ from ipamd.runtime.reachability import Reachability
 _FAILING_RATE = 1.0
 """Requests per second of this process while the server fails."""
 _FAILING_BURST = 2
+_LAST = 10.0
+"""Seconds after which what nobody waits for takes its turn like all others."""
 
 
 class RequestGate:
@@ -35,21 +38,37 @@ class RequestGate:
         """
         self._normal = RateLimit(rate=rate, burst=burst, clock=monotonic)
         self._slow = RateLimit(rate=_FAILING_RATE, burst=_FAILING_BURST, clock=monotonic)
+        self._monotonic = monotonic
         self._sleep = sleep
         self._failing = False
         self.reachability: Final = Reachability("api-server", monotonic=monotonic)
 
-    def admit(self, patience: float) -> bool:
+    def admit(self, patience: float, *, last: bool = False) -> bool:
         """Wait for a turn and return True.
 
-        Return False at once when the turn would come past `patience` seconds.
+        Return False at once when the turn would come past `patience` seconds. `last` is for what nobody
+        waits for: others that come meanwhile have their turns before it.
         """
-        wait = (self._slow if self._failing else self._normal).reserve(patience)
+        if last:
+            patience -= self._let_others_pass(min(patience, _LAST))
+        wait = self._limit.reserve(patience)
         if wait is None:
             return False
         if wait > 0:
             self._sleep(wait)
         return True
+
+    @property
+    def _limit(self) -> RateLimit:
+        return self._slow if self._failing else self._normal
+
+    def _let_others_pass(self, patience: float) -> float:
+        """Sleep until turns are left that others do not need, or patience ends; return the seconds."""
+        began = self._monotonic()
+        end = began + patience
+        while (wait := min(self._limit.half_full_in(), end - self._monotonic())) > 0:
+            self._sleep(wait)
+        return self._monotonic() - began
 
     def answered(self) -> None:
         """Note an answer that shows a working server: back to the normal rate."""

@@ -27,6 +27,12 @@ class RateLimit:
             wait = self._bucket.reserve(now + pause, patience=patience - pause)
             return None if wait is None else pause + wait
 
+    def half_full_in(self) -> float:
+        """Return the seconds until half of the burst is saved, if nobody takes a turn meanwhile."""
+        with self._guard:
+            now = self._clock()
+            return max(self._bucket.full_by(0.5, now), self._paused_until - now)
+
     def pause(self, seconds: float) -> None:
         """Let nobody proceed for so long; a longer pause that goes on stays."""
         with self._guard:

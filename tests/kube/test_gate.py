@@ -63,6 +63,38 @@ def test_who_will_not_wait_takes_no_turn(gate, time):
     assert gate.admit(1.1)
 
 
+def test_what_nobody_waits_for_leaves_half_of_the_burst_to_others(gate, time):
+    for _ in range(10):
+        assert gate.admit(0, last=True)
+    assert time.now == 1000.0
+
+    assert gate.admit(30, last=True)
+    assert time.now > 1000.0
+    assert admitted_in(gate, time, 0) >= 9
+
+
+def test_what_nobody_waits_for_has_its_turn_when_others_never_rest(time):
+    gates: list[RequestGate] = []
+
+    def busy(seconds):
+        time.sleep(seconds)
+        admitted_in(gates[0], time, 0)
+
+    gates.append(RequestGate(rate=10, burst=20, monotonic=time, sleep=busy))
+    admitted_in(gates[0], time, 0)
+
+    assert gates[0].admit(30, last=True)
+    assert 1010.0 <= time.now <= 1010.2
+
+
+def test_what_nobody_waits_for_is_not_held_up_beyond_its_patience(gate, time):
+    admitted_in(gate, time, 0)
+    gate.pause(30)
+
+    assert not gate.admit(0.5, last=True)
+    assert time.now == pytest.approx(1000.5)
+
+
 def test_it_knows_when_the_server_was_seen_to_work(gate, time):
     assert gate.reachability.answered_at is None
     time.now = 1010.0

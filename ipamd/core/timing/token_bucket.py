@@ -26,6 +26,11 @@ class TokenBucket:
         self._burst_seconds = (burst - 1) / rate
         self._ready = float("-inf")
 
+    def full_by(self, part: float, now: float) -> float:
+        """Return the seconds until so much of the burst is saved, if nobody takes any: 0 to 1."""
+        full = self._ready + self._burst_seconds * part
+        return max(0.0, full - now)
+
     def reserve(self, now: float, *, patience: float = float("inf")) -> float | None:
         """Take a token and return the seconds to wait before using it.
 
