@@ -26,6 +26,8 @@ from ipamd.runtime.task import Task
 log = logging.getLogger(__name__)
 
 _CALL_SECONDS = 15.0
+_SHARING = 0.03
+"""Seconds for which a look that no Pod waits for waits for others that it can be shared with."""
 
 
 class EipLister(Protocol):
@@ -83,15 +85,30 @@ class EipWatch:
         deadline: Deadline,
         *,
         kind: str = "",
+        hurried: bool = True,
     ) -> model.Eip | None:
         """Return the EIP once `predicate` holds for it; the predicate gets None while it does not exist.
 
         Waits of one `kind` take about as long: it is the action whose effect is waited for, and nothing is
-        learnt without one. The predicate is called in the caller's thread. Raises TryAgainError when the
-        deadline comes first or the watch is closed, and CloudError (PERMISSION, CREDENTIALS, INVALID) when
-        asking is in vain.
+        learnt without one. Unless it is `hurried`, its first look waits for others to share it. The predicate
+        is called in the caller's thread. Raises TryAgainError when the deadline comes first or the watch is
+        closed, and CloudError (PERMISSION, CREDENTIALS, INVALID) when asking is in vain.
         """
-        waiter = self._join(eip_id, kind, deadline)
+        with self._changed:
+            expected = self._plan.first_look(kind)
+            waiter = self._join(eip_id, kind, deadline, expected if hurried else max(expected, _SHARING))
+        return self._await(waiter, predicate, deadline)
+
+    def look(self, eip_id: str, deadline: Deadline) -> model.Eip | None:
+        """Return the EIP as it is in a moment, by a look that others share; None if it does not exist.
+
+        Raises: as `wait_until`.
+        """
+        return self._await(self._join(eip_id, "", deadline, _SHARING), lambda _: True, deadline)
+
+    def _await(
+        self, waiter: _Waiter, predicate: Callable[[model.Eip | None], bool], deadline: Deadline
+    ) -> model.Eip | None:
         try:
             while True:
                 self._await_answer(waiter, deadline)
@@ -127,12 +144,11 @@ class EipWatch:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _join(self, eip_id: str, kind: str, deadline: Deadline) -> _Waiter:
+    def _join(self, eip_id: str, kind: str, deadline: Deadline, pause: float) -> _Waiter:
         with self._changed:
             now = self._clock()
             # Who has little time gets an answer as well.
-            pause = min(self._plan.first_look(kind), deadline.remaining() / 2)
-            waiter = _Waiter(eip_id, kind, now, now + pause)
+            waiter = _Waiter(eip_id, kind, now, now + min(pause, deadline.remaining() / 2))
             self._waiters.add(waiter)
             if self._task is None and not self._closed:
                 task = Task("eip-watch", self._work, policy=Survive(backoff=self._backoff))

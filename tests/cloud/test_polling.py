@@ -243,6 +243,16 @@ def test_what_waits_of_a_kind_took_is_learnt(cloud, watch, soon):
     assert watch._plan.first_look("DisassociateAddress") == UNKNOWN
 
 
+def test_looks_that_nobody_is_kept_waiting_by_share_a_call_that_begins_after_they_were_asked_for(cloud, soon):
+    for number in range(6):
+        cloud.put(f"eip-{number}", model.EipStatus.BIND)
+    with EipWatch(cloud) as watch, ThreadPoolExecutor(7) as threads:
+        looks = list(threads.map(lambda number: watch.look(f"eip-{number}", soon()), range(7)))
+
+    assert [look and look.eip_id for look in looks] == [*(f"eip-{number}" for number in range(6)), None]
+    assert len(cloud.calls) < 7
+
+
 def test_against_a_region_a_burst_of_binds_is_seen_by_few_calls(open_cloud, api_url, region, soon):
     from simulator.cloud import InstanceOrder
 

@@ -64,14 +64,14 @@ class EipConfirmation:
         Raises: CloudError (TASK_FAILED, and those of the watch); TryAgainError when the time is over or when
         the write was not the one that has to be waited for.
         """
-        kind = action if task_id else ""
+        kind, hurried = action if task_id else "", True
         if certain and task_id:
             self._await_task(eip_id, deadline, action=action, task_id=task_id)
-            kind = f"{action}, its task over"  # how far lists are behind is learnt by itself
+            kind, hurried = f"{action}, its task over", False  # how far lists are behind is learnt by itself
         while True:
             patience = deadline.within(_PATIENCE)
             try:
-                return self._watch.wait_until(eip_id, done, patience, kind=kind)
+                return self._watch.wait_until(eip_id, done, patience, kind=kind, hurried=hurried)
             except TryAgainError:
                 if deadline.expired or not patience.expired:
                     raise
@@ -79,6 +79,13 @@ class EipConfirmation:
             _check(state, eip_id, action, task_id)
             if state is TaskState.UNKNOWN:
                 raise TryAgainError(f"{action} of {eip_id} shows no effect; it is asked for again")
+
+    def look(self, eip_id: str, deadline: Deadline) -> model.Eip | None:
+        """Return the EIP as it is a moment from now, None if there is none; several share a call.
+
+        Raises: CloudError, TryAgainError.
+        """
+        return self._watch.look(eip_id, deadline)
 
     def _await_task(self, eip_id: str, deadline: Deadline, *, action: str, task_id: str) -> None:
         """Return when the task of a write is over, or is not known to the cloud.

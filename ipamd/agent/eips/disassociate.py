@@ -56,7 +56,7 @@ class Disassociation:
         if address is None:
             return
         log.info("unbinding %s from %s: %s", record.eip_id, address.ip, action.why)
-        eip = self._cloud.describe_eip(record.eip_id, deadline)
+        eip = self._confirmation.look(record.eip_id, deadline)
         if eip_records.is_at(eip, address):
             self._unbind(record.eip_id, address, deadline)
         else:

@@ -25,7 +25,8 @@ def confirm():
         def rest(pause):
             now[0] += pause
 
-        def wait_until(_eip_id, _done, patience, *, kind):
+        def wait_until(_eip_id, _done, patience, *, kind, hurried):
+            assert hurried is not certain
             assert kind == ("AssociateAddress, its task over" if certain else "AssociateAddress")
             asked.append("look")
             if looks.pop(0):
