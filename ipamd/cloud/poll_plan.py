@@ -16,7 +16,7 @@ from ipamd.core.timing.expected_duration import ExpectedDuration
 class PollPace:
     """When to poll, in seconds."""
 
-    gather: float = 0.03
+    gather: float = 0.05
     """By which a poll may come late, so that a burst of writes shares it."""
     shortest: float = 0.01
     """Between two polls."""

@@ -26,6 +26,8 @@ SPACING = 0.2
 """Seconds between the begins of two looks, in the long run."""
 _AT_ONCE = 3
 """Looks that may follow each other directly after a pause: claims of a few Pods come within one moment."""
+_COMPANY = 0.02
+"""Seconds for which a look waits for those that are known to be about to ask."""
 _PATIENCE = 20.0
 _MOST = 100
 """Values of a filter, and ids of a call."""
@@ -53,6 +55,8 @@ class _Look:
     """The ids that are known of each claim, by its UID."""
     tagged: set[str] = field(default_factory=set)
     """The claims whose EIPs are looked for by their tag."""
+    company: int = 1
+    """How many claims are known to be about to ask."""
     names: dict[str, str] = field(default_factory=dict)
     """What the EIP of a claim is called, by its UID."""
     over: bool = False
@@ -69,24 +73,33 @@ class EipListing:
         cluster_id: str,
         *,
         spacing: float = SPACING,
+        gather: float = _COMPANY,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take whose EIPs are looked at."""
+        """Take whose EIPs are looked at, and for how many seconds a look waits for those about to ask."""
         self._cloud = cloud
         self.cluster_id = cluster_id
         self._tags = tags.of_cluster(cluster_id)
         self._pace = TokenBucket(rate=1 / spacing, burst=_AT_ONCE) if spacing else None
+        self._gather = gather
         self._monotonic = monotonic
         self._changed = threading.Condition()
         self._next = _Look()
         self._running = False
 
     def look(
-        self, claim_uid: str, known: frozenset[str] = frozenset(), *, name: str = "", by_tag: bool = True
+        self,
+        claim_uid: str,
+        known: frozenset[str] = frozenset(),
+        *,
+        name: str = "",
+        by_tag: bool = True,
+        company: int = 1,
     ) -> tuple[Eip, ...]:
         """Return the EIPs that were created for the claim, and those of the known ids, as of now or later.
 
         When these are none, and a name is given, those of the name. If not `by_tag`, only those of known ids.
+        The look waits a moment for as many claims as `company` says.
 
         Raises: CloudError; TryAgainError when it takes too long.
         """
@@ -100,6 +113,8 @@ class EipListing:
                 mine.tagged.add(claim_uid)
             if name:
                 mine.names[claim_uid] = name
+            mine.company = max(mine.company, company)
+            self._changed.notify_all()  # the look may wait for this one
             while not mine.over:
                 if not self._running and mine is self._next:
                     self._run(deadline)
@@ -116,6 +131,7 @@ class EipListing:
         end = began + (self._pace.reserve(began) or 0.0 if self._pace else 0.0)
         while (left := end - self._monotonic()) > 0:
             self._changed.wait(left)
+        self._changed.wait_for(lambda: len(self._next.known) >= self._next.company, self._gather)
         look, self._next = self._next, _Look()
         self._changed.notify_all()
         self._changed.release()

@@ -13,8 +13,9 @@ from ipamd.cloud.poll_plan import PollPace
 from ipamd.core.model import AcceptedOrder
 from ipamd.core.timing.expected_duration import ExpectedDuration
 
-_PACE = PollPace(gather=0.05)
-"""Looks of all claims share an allowance: a burst of orders, given by several workers, is looked for once."""
+_PACE = PollPace()
+_NOW = 0.005
+"""Seconds within which looks are due now: workers are woken one after the other."""
 RELEASE_AGAIN = 10.0
 """Seconds after which an EIP that was released and is still listed is released once more."""
 
@@ -67,14 +68,20 @@ class InFlight:
             delivery = self._deliveries.get(claim_uid)
             if delivery is None:
                 return 0.0
-            due = _PACE.together(delivery.due, (other.due for other in self._deliveries.values()))
-            return max(0.0, due - self._monotonic())
+            return max(0.0, self._look_is_due(delivery) - self._monotonic())
 
-    def order_asked(self, claim_uid: str) -> None:
-        """Note that a look begins which may show the claim's order."""
+    def order_asked(self, claim_uid: str) -> int:
+        """Note that a look begins which may show the claim's order; return how many are to be looked for now.
+
+        A burst of orders is looked for by several workers, and their looks share an allowance.
+        """
         with self._lock:
-            if delivery := self._deliveries.get(claim_uid):
-                delivery.asked = self._monotonic()
+            delivery = self._deliveries.get(claim_uid)
+            if delivery is None:
+                return 1
+            delivery.asked = now = self._monotonic()
+            others = [other for other in self._deliveries.values() if other.asked < other.due]
+            return 1 + sum(self._look_is_due(other) <= now + _NOW for other in others)
 
     def order_looked(self, claim_uid: str, *, delivered: bool) -> None:
         """Note whether the look that began last has shown that the claim's order was delivered."""
@@ -94,6 +101,9 @@ class InFlight:
             else:
                 delivery.too_early = delivery.asked - delivery.began
                 delivery.due = now + _PACE.pause(now - delivery.began, self._delivery)
+
+    def _look_is_due(self, delivery: _Delivery) -> float:
+        return _PACE.together(delivery.due, (other.due for other in self._deliveries.values()))
 
     def order_refused(self, claim_uid: str) -> None:
         """Note that the cloud, asked with the token of the claim's order, has promised no EIP."""

@@ -139,12 +139,13 @@ class ClaimReconciler:
 
     def _look_at_cloud(self, claim: Claim, facts: ClaimFacts) -> ClaimFacts:
         promises = self._ports.promises
-        promises.order_asked(claim.uid)
+        company = promises.order_asked(claim.uid)
         eips = self._live.at_cloud(
             claim,
             facts.ordered,
             shown_by_tag=promises.shown_by_tag(claim.uid),
             by_id=promises.by_id(claim.uid),
+            company=company,
         )
         order = promises.ordered(claim.uid)
         shown = {eip.eip_id for eip in eips}

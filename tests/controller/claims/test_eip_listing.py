@@ -108,6 +108,30 @@ def test_who_asks_while_a_look_is_under_way_is_in_the_next_together_with_others(
     assert len(cloud.calls) == 2
 
 
+def test_claims_that_are_looked_at_at_once_share_the_first_look(cloud):
+    cloud.there = [eip(1, "a"), eip(2, "b"), eip(3, "c")]
+    eips = EipListing(cloud, "cls-1", spacing=0, gather=10)
+    results: dict[str, object] = {}
+
+    def look(claim, company):
+        results[claim] = [found.eip_id for found in eips.look(claim, company=company)]
+
+    threads = [threading.Thread(target=look, args=(claim, 3 - n)) for n, claim in enumerate("abc")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+
+    assert results == {"a": ["eip-1"], "b": ["eip-2"], "c": ["eip-3"]}
+    assert len(cloud.calls) == 1
+
+
+def test_company_that_does_not_come_is_not_waited_for(cloud):
+    cloud.there = [eip(1, "a")]
+
+    assert EipListing(cloud, "cls-1", spacing=0, gather=0.01).look("a", company=50) == (eip(1, "a"),)
+
+
 def test_more_claims_than_a_filter_takes_are_in_several_looks(cloud):
     eips = EipListing(cloud, "cls-1", spacing=0.0)
     cloud.gate.clear()

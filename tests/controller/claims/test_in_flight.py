@@ -77,6 +77,30 @@ def test_orders_that_are_given_at_once_are_looked_for_at_once(promises, clock):
     assert promises.delivery_in("claim-3") < promises.delivery_in("later")
 
 
+def test_whoever_looks_for_an_order_knows_how_many_are_looked_for_at_the_same_time(promises, clock):
+    for name in ("claim-1", "claim-2", "claim-3"):
+        promises.order_accepted(name, ORDER)
+    clock.now += 0.2
+    promises.order_accepted("later", ORDER)
+
+    assert [promises.order_asked(name) for name in ("claim-1", "claim-2", "claim-3", "other")] == [3, 2, 1, 1]
+    promises.order_looked("claim-2", delivered=True)
+    promises.order_looked("claim-3", delivered=False)
+    promises.forget("later")
+    clock.now += 1.0
+    assert promises.order_asked("claim-1") == 2
+
+
+def test_an_order_that_is_looked_for_with_later_ones_is_not_waited_for_before(promises, clock):
+    for name in ("claim-1", "claim-2", "claim-3"):
+        promises.order_accepted(name, ORDER)
+        clock.now += 0.04
+    clock.now += promises.delivery_in("claim-1")
+
+    assert promises.delivery_in("claim-2") > 0
+    assert promises.order_asked("claim-1") == 1
+
+
 def test_a_released_eip_is_asked_for_by_its_id_unless_its_tag_shows_it(promises):
     promises.release_accepted("claim", "eip-1", tagged=True)
     promises.release_accepted("claim", "eip-2")
