@@ -48,6 +48,10 @@ def test_a_claim_removed_by_force_under_its_pod_leaves_it_the_address_until_its_
     assert node.call("add", sandbox)[0] == 0, "the runtime asks again"
     assert node.pods()[name]["privateIp"] == before
     assert node.at_eni(after) is None, "a Pod has one address"
+    node.eventually(
+        "the second claim says what it waits for",
+        lambda: f"runs with {before}, which it keeps" in str(node.read_fixed(name).conditions),
+    )
 
     assert node.call("del", sandbox)[0] == 0
     again = node.runtime.new_sandbox(pod=pod)
