@@ -1,51 +1,88 @@
-"""What the controller writes about fixed addresses, when its copy of an object is behind."""
+"""What is written of claims and lines of fixed addresses, and what of others stays."""
+
+import contextlib
 
 import pytest
 
 from ipamd.controller.vpc_ips.writer import VpcIpWriter
-from ipamd.core.vpc_ip import vpcip
-from ipamd.kube.resources import VPCIPS
-from tests.controller.model import ModelApi, Wire
-from tests.testkit.vpc_ips import ADDRESS, BINDING, fixed_claim
+from ipamd.core.claim.eipclaim import NODE_LABEL
+from ipamd.core.vpc_ip import vpcip, vpcipclaim
+from ipamd.kube import errors
+from ipamd.kube.client import KubeClient
+from ipamd.kube.connection import Connection
+from ipamd.kube.resources import VPCIPCLAIMS, VPCIPS
+from simulator.kube import KubeServer, Store, listen
+from tests.testkit.pods import pod_view
+from tests.testkit.vpc_ips import ADDRESS, KEPT
 
-CLAIM = fixed_claim(address=ADDRESS)
-ASSIGNED = fixed_claim(address=ADDRESS, binding=BINDING)
+THEIRS = "example.com/held"
 
 
 @pytest.fixture
-def api():
-    return ModelApi(Wire())
+def client():
+    with (
+        KubeServer(Store(), [listen()]) as kube,
+        contextlib.closing(KubeClient(Connection(server=kube.url), component="test")) as client,
+    ):
+        yield client
 
 
-def book(api):
-    return vpcip.read(api.get(VPCIPS, ADDRESS.ip))
+@pytest.fixture
+def writer(client):
+    return VpcIpWriter(client)
 
 
-def copy_that_is_behind(api, claim=CLAIM):
-    """The line as a watch last told it: somebody has written to it since."""
-    line = VpcIpWriter(api).enter(claim, ADDRESS)
-    api.patch(VPCIPS, line.ip, {"metadata": {"resourceVersion": line.resource_version, "labels": {"a": "b"}}})
-    return line
+def created(client, *finalizers):
+    obj = vpcipclaim.new_object(pod_view(nodeName="node-a"), KEPT)
+    obj["metadata"]["finalizers"] = list(finalizers)
+    return vpcipclaim.read(client.create(VPCIPCLAIMS, obj))
 
 
-def test_a_line_is_brought_in_step_at_once_though_the_copy_of_it_is_behind(api):
-    line = copy_that_is_behind(api)
-    before = api.wire.calls
-
-    VpcIpWriter(api).sync(line, ASSIGNED)
-
-    assert book(api).status["phase"] == "Attaching"
-    assert book(api).node == "node-a"
-    assert api.wire.calls - before <= 6, "a conflict, a look, two writes; and the looks of this test"
+def finalizers(client, resource, name, namespace=""):
+    return client.get(resource, name, namespace)["metadata"].get("finalizers", [])
 
 
-def test_a_line_that_is_another_claims_by_now_is_left_alone(api):
-    line = copy_that_is_behind(api)
-    api.remove(VPCIPS, line.ip)
-    other = fixed_claim(uid="claim-2", name="web-9", address=ADDRESS)
-    VpcIpWriter(api).enter(other, ADDRESS)
+@pytest.mark.parametrize("before", [(), (THEIRS,)])
+def test_our_finalizer_comes_and_goes_beside_those_of_others(client, writer, before):
+    held = writer.hold(created(client, *before))
+    assert finalizers(client, VPCIPCLAIMS, "web-0", "default") == [*before, vpcipclaim.FINALIZER]
 
-    VpcIpWriter(api).sync(line, ASSIGNED)
+    writer.let_go(held)
 
-    assert book(api).claim_uid == "claim-2"
-    assert not book(api).status
+    assert finalizers(client, VPCIPCLAIMS, "web-0", "default") == [*before]
+
+
+def test_a_claim_that_changed_since_it_was_read_is_not_written(client, writer):
+    claim = created(client)
+    writer.label(claim, "node-b")
+
+    with pytest.raises(errors.ConflictError, match="has changed since it was read"):
+        writer.hold(claim)
+
+
+def test_the_node_label_is_set_and_taken_away(client, writer):
+    claim = writer.label(created(client), "node-b")
+    assert claim.node == "node-b"
+
+    assert writer.label(claim, "").node == ""
+    labels = client.get(VPCIPCLAIMS, "web-0", "default")["metadata"].get("labels", {})
+    assert NODE_LABEL not in labels
+
+
+def test_a_line_that_is_struck_goes_but_for_what_holds_it_besides_us(client, writer):
+    line = writer.enter(created(client), ADDRESS)
+    assert writer.enter(created_again(client), ADDRESS).claim_uid == line.claim_uid, "it is another's"
+    client.patch(VPCIPS, line.ip, {"metadata": {"finalizers": [THEIRS, vpcip.FINALIZER]}})
+
+    writer.strike(line)
+
+    assert finalizers(client, VPCIPS, line.ip) == [THEIRS]
+    client.patch(VPCIPS, line.ip, {"metadata": {"finalizers": None}})
+    writer.strike(line)
+    with pytest.raises(errors.NotFoundError):
+        client.get(VPCIPS, line.ip)
+
+
+def created_again(client):
+    obj = vpcipclaim.new_object(pod_view(name="web-1", nodeName="node-a"), KEPT)
+    return vpcipclaim.read(client.create(VPCIPCLAIMS, obj))
