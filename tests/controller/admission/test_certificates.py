@@ -133,3 +133,43 @@ def test_no_secret_is_shown():
     key = keyring.data()["tls.key"].decode().splitlines()[1]
     assert "PRIVATE" not in repr(keyring)
     assert key not in repr(keyring)
+
+
+def critical(certificate: x509.Certificate) -> set[str]:
+    """What a verifier has to understand, or to refuse the certificate."""
+    return {type(extension.value).__name__ for extension in certificate.extensions if extension.critical}
+
+
+def uses(certificate: x509.Certificate) -> set[str]:
+    """What the key may be used for."""
+    usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    names = (
+        "digital_signature",
+        "content_commitment",
+        "key_encipherment",
+        "data_encipherment",
+        "key_agreement",
+        "key_cert_sign",
+        "crl_sign",
+    )
+    return {name for name in names if getattr(usage, name)}
+
+
+def test_the_authority_signs_certificates_of_servers_and_no_further_authority():
+    (authority,) = made().authorities
+    limits = authority.extensions.get_extension_for_class(x509.BasicConstraints).value
+
+    assert (limits.ca, limits.path_length) == (True, 0)
+    assert uses(authority) == {"key_cert_sign", "crl_sign"}
+    assert critical(authority) == {"BasicConstraints", "KeyUsage"}
+
+
+def test_the_certificate_serves_and_signs_nothing():
+    certificate = made().certificate
+    limits = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+    purposes = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+
+    assert not limits.ca
+    assert uses(certificate) == {"digital_signature"}
+    assert [purpose.dotted_string for purpose in purposes] == ["1.3.6.1.5.5.7.3.1"], "of a TLS server"
+    assert critical(certificate) == {"BasicConstraints", "KeyUsage"}
