@@ -17,6 +17,8 @@ E2E_PACKAGES := $(IMAGE_PACKAGES) containerd runc etcd-server docker-registry bu
 IMAGE = ccr.ccs.tencentyun.com/tke-eni/ipamd:$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' ipamd/__init__.py)
 # Most tests wait for processes rather than compute: more workers than cores. 0 runs them one after another.
 WORKERS ?= 6
+# In the order of tests/conftest.py, not by the number of tests in a file: that says nothing of how long they take.
+IN_PARALLEL = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # Some machines switch compiled files off. Each worker and each daemon would compile what it imports again: of 10 s of
 # CPU for collecting the tests 5 s, and that once for each worker.
 export PYTHONDONTWRITEBYTECODE :=
@@ -89,14 +91,14 @@ prometheus: $(VENV)/ok  ## unpack Debian's prometheus and promtool, for the test
 
 .PHONY: test
 test: lint shim prometheus  ## lint, unit, netns and scenario tests, WORKERS files at a time
-	@$(PY) -m pytest -q -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(PY) -m pytest -q $(IN_PARALLEL) $(ARGS)
 
 # Measured tests need half as much time again, and some fail by that alone: `make test` says whether they pass, this says
 # what they run. Whoever was killed has no data. The sources are kept with it: `make mutants` follows lines that move.
 define measured
 	@rm -rf build/coverage && mkdir -p build/coverage && cp -r ipamd build/coverage/
 	@COVERAGE_PROCESS_START=$(CURDIR)/setup.cfg COVERAGE_FILE=$(CURDIR)/build/coverage/data \
-		$(PY) -m pytest -q -n $(WORKERS) --dist loadfile -o timeout=300 -p no:cacheprovider \
+		$(PY) -m pytest -q $(IN_PARALLEL) -o timeout=300 -p no:cacheprovider \
 		--junitxml=build/coverage/tests.xml $(1) || [ $$? -eq 1 ]
 	@cd build/coverage && $(CURDIR)/$(PY) -m coverage combine -q --rcfile=$(CURDIR)/setup.cfg --data-file=data .
 	@$(PY) -m coverage report --rcfile=setup.cfg --data-file=build/coverage/data $(2)

@@ -45,6 +45,15 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return None if any(path.is_relative_to(collection_path) for path in named) else True
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files with whole regions first: a long one that came last would keep one worker busy, and no other.
+
+    Within a file, and among files of a kind, the order stays.
+    """
+    long = {item.path for item in items if item.get_closest_marker("scenario")}
+    items.sort(key=lambda item: item.path not in long)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Let `make coverage` record which test ran a line: `make mutants` picks tests by that."""
