@@ -201,7 +201,7 @@ def _counted(part: ledger.Ledger) -> messages.Pool:
     return messages.Pool(
         total=len(part.addresses),
         in_use=states[Assigned] + states[Occupied],
-        warm=len(part.available) + len(part.available_enis),
+        warm=part.free() + part.free(exclusive=True),
         held=states[Held],
         cooling=states[Cooling] + states[Unbinding] + states[Unassigning],
         quarantined=sum(a.quarantined for a in part.addresses.values()),

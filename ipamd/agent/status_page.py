@@ -44,7 +44,7 @@ def content(  # noqa: PLR0913 - what is shown
     instance, ledger = facts.instance, shared_ledger.current
     subtitle = (
         f"node {node}, {instance.instance_id} ({instance.instance_type}) in {instance.zone}, "
-        f"release {ipamd.__version__}; {len(ledger.available)} addresses are free, "
+        f"release {ipamd.__version__}; {ledger.free()} addresses are free, "
         f"{len(ledger.shared.in_state(Assigned, Occupied))} of at most {capacity.pod_ips(facts.limits)} "
         "are used by Pods"
     )

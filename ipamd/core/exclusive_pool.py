@@ -87,7 +87,7 @@ def plan(facts: ExclusiveFacts, now: Boottime) -> list[Action]:
 
 def wanted(facts: ExclusiveFacts) -> int:
     """Return how many more ENIs there should be, those under way included."""
-    return facts.targets.min_warm + facts.waiting - len(facts.ledger.available_enis)
+    return facts.targets.min_warm + facts.waiting - facts.ledger.free(exclusive=True)
 
 
 def room(facts: ExclusiveFacts) -> int:
@@ -98,7 +98,7 @@ def room(facts: ExclusiveFacts) -> int:
 def excess(facts: ExclusiveFacts) -> int:
     """Return how many free ENIs there are over the limit, which may have been lowered."""
     over = facts.enis + facts.coming - facts.limit
-    return max(0, min(len(facts.ledger.available_enis) - facts.waiting, over))
+    return max(0, min(facts.ledger.free(exclusive=True) - facts.waiting, over))
 
 
 def in_the_way(facts: ExclusiveFacts) -> int:
@@ -117,7 +117,7 @@ def _grow(facts: ExclusiveFacts, now: Boottime) -> list[Action]:
 
 def _make_way(facts: ExclusiveFacts, now: Boottime) -> list[Action]:
     """Give a free ENI back at once for one of a claim, whose Pod waits; let holds end where there is none."""
-    if len(facts.ledger.available_enis) > facts.waiting:
+    if facts.ledger.free(exclusive=True) > facts.waiting:
         return [_longest_idle(facts)]
     return _give_way(replace(facts, waiting=facts.waiting + in_the_way(facts)), now)
 
@@ -126,7 +126,7 @@ def _give_way(facts: ExclusiveFacts, now: Boottime) -> list[Action]:
     """Let holds end for Pods that wait: those without EIP first, of equals the one that would end first."""
     soon = after(now, GRACE)
     held = [(a, a.state.until) for a in facts.ledger.in_state(Held) if isinstance(a.state, Held)]
-    free = len(coming_free(facts.ledger, now)) + len(facts.ledger.available_enis)
+    free = len(coming_free(facts.ledger, now)) + facts.ledger.free(exclusive=True)
     ending = sum(until <= soon for _, until in held)
     missing = facts.waiting - (free + ending)
     later = sorted(
@@ -137,7 +137,7 @@ def _give_way(facts: ExclusiveFacts, now: Boottime) -> list[Action]:
 
 
 def _shrink(facts: ExclusiveFacts, now: Boottime) -> list[Action]:
-    over_target = len(facts.ledger.available_enis) - facts.waiting - facts.targets.max_warm
+    over_target = facts.ledger.free(exclusive=True) - facts.waiting - facts.targets.max_warm
     surplus = max(over_target, excess(facts))
     if surplus <= 0 or now - facts.last_release < facts.targets.release_interval:
         return []

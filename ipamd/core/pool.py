@@ -146,13 +146,13 @@ def plan(facts: PoolFacts, now: Boottime) -> list[Action]:
 def is_concerned(transition: Transition, targets: Targets, waiting: int) -> bool:
     """Whether there may be anything to plan after a change: not after an ADD that leaves enough addresses."""
     taken = all(isinstance(address.state, Assigned) for address in transition.changed)
-    enough = len(transition.ledger.available) >= targets.min_warm + waiting
+    enough = transition.ledger.free() >= targets.min_warm + waiting
     return bool(transition.forgotten) or not taken or not enough
 
 
 def wanted(facts: PoolFacts) -> int:
     """Return how many more addresses there should be, those under way included."""
-    warm = facts.targets.min_warm + facts.waiting - len(facts.ledger.available)
+    warm = facts.targets.min_warm + facts.waiting - facts.ledger.free()
     return max(warm, facts.targets.desired - _kept(facts.ledger))
 
 
@@ -230,7 +230,7 @@ def _give_way(facts: PoolFacts, now: Boottime) -> list[Action]:
     soon = after(now, GRACE)
     if facts.arriving or facts.creating or open_room(facts):
         return []
-    leaving = len(coming_free(facts.ledger, now)) + len(facts.ledger.available)
+    leaving = len(coming_free(facts.ledger, now)) + facts.ledger.free()
     held = [
         (a, a.state.until)
         for a in facts.ledger.in_state(Held)
@@ -250,7 +250,7 @@ def _worth(hold: tuple[Address, Boottime]) -> tuple[bool, bool, Boottime, str]:
 def _shrink(facts: PoolFacts, now: Boottime) -> list[Action]:
     targets = facts.targets
     surplus = min(
-        len(facts.ledger.available) - facts.waiting - targets.max_warm,
+        facts.ledger.free() - facts.waiting - targets.max_warm,
         _kept(facts.ledger) - targets.desired,
     )
     due = targets.quick_release or now - facts.last_release >= targets.release_interval

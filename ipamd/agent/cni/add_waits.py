@@ -78,7 +78,7 @@ class AddWaits:
             def settled(shared_ledger: ledger.Ledger) -> bool:
                 obstacle = pool.obstacle()
                 obstacles[:] = [obstacle] if obstacle else []
-                free = shared_ledger.available_enis if exclusive else shared_ledger.available
+                free = shared_ledger.free(exclusive=exclusive)
                 return bool(free or obstacle or attempt.is_over)
 
             in_time = self._shared_ledger.wait(settled, deadline)

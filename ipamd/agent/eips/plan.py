@@ -43,8 +43,7 @@ class BindingPlan:
     @property
     def is_needless(self) -> bool:
         """Whether nothing can be due: the node has no claim, and no EIP at an address."""
-        addresses = self._shared_ledger.current.addresses.values()
-        return self._claims.is_empty and all(address.eip is None for address in addresses)
+        return self._claims.is_empty and not self._shared_ledger.current.has_eips
 
     def due(self) -> Due | None:
         """Return what is to be done; None while it is not known which addresses the node has."""

@@ -177,7 +177,7 @@ def figures(shared_ledger: SharedLedger, pool: Pool) -> str:
     """Return how many addresses there are, and for what, in a few words."""
     ledger, most = shared_ledger.current.shared, capacity.pod_ips(pool.terms.limits)
     used = len(ledger.in_state(Assigned, Occupied))
-    return f"{used} of {most} addresses in use, {len(ledger.available)} free"
+    return f"{used} of {most} addresses in use, {ledger.free()} free"
 
 
 def run(made: NodePool) -> tuple[Service, ...]:

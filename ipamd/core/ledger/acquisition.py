@@ -10,7 +10,7 @@ from typing import Final
 
 from ipamd.core import model, names
 from ipamd.core.ledger.ledger import Ledger, Transition, vacated
-from ipamd.core.ledger.states import Address, Assigned, Held, Occupied, State, Warm, moved
+from ipamd.core.ledger.states import Address, Assigned, Held, Occupied, State, moved
 from ipamd.core.timing.boottime import Boottime
 
 
@@ -71,8 +71,8 @@ def acquire(ledger: Ledger, attachment: Attachment, cooldown: float, now: Bootti
         chosen = min(candidates, key=lambda a: _preference(a, attachment))
     elif attachment.fixed_ip is not None:
         return Transition(ledger)
-    elif available := ledger.available_enis if attachment.exclusive else ledger.available:
-        chosen = min(available, key=_idle_since)
+    elif idle := ledger.longest_idle(exclusive=attachment.exclusive):
+        chosen = idle
     else:
         return Transition(ledger)
     if isinstance(chosen.state, Assigned | Occupied):
@@ -198,8 +198,3 @@ def _preference(address: Address, attachment: Attachment) -> tuple[bool, bool, b
     has_eip = bool(attachment.eip_id) and address.eip is not None and address.eip.eip_id == attachment.eip_id
     own = address.pod == attachment.pod
     return (not has_eip, not own, isinstance(address.state, Assigned), address.ip)
-
-
-def _idle_since(address: Address) -> tuple[Boottime, str]:
-    assert isinstance(address.state, Warm)  # noqa: S101 - narrows the type; `available` holds warm ones only
-    return (address.state.since, address.ip)

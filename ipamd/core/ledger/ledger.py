@@ -22,7 +22,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from ipamd.core import model
-from ipamd.core.ledger.owner_index import OwnerIndex
+from ipamd.core.ledger.address_index import AddressIndex
 from ipamd.core.ledger.states import (
     FORGETTABLE,
     Address,
@@ -45,7 +45,7 @@ class Ledger:
     """All secondary addresses of the node by IP."""
 
     addresses: Mapping[str, Address] = field(default_factory=lambda: MappingProxyType({}))
-    _index: OwnerIndex | None = field(default=None, compare=False, repr=False)
+    _index: AddressIndex | None = field(default=None, compare=False, repr=False)
     """None until it is asked for."""
 
     @classmethod
@@ -58,22 +58,25 @@ class Ledger:
 
     def owned_by(self, key: model.SandboxKey) -> Address | None:
         """Return the address that this very sandbox owns."""
-        found = (self.addresses[ip] for ip in self._owners().of_sandbox(key.container_id))
+        found = (self.addresses[ip] for ip in self._indexed().of_sandbox(key.container_id))
         return next((a for a in found if isinstance(a.state, Assigned) and a.state.key == key), None)
 
     def of_sandbox(self, container_id: str) -> list[Address]:
         """Return the addresses that interfaces of this sandbox own."""
-        return [self.addresses[ip] for ip in self._owners().of_sandbox(container_id)]
+        return [self.addresses[ip] for ip in self._indexed().of_sandbox(container_id)]
 
     def with_eip(self, eip_id: str) -> Address | None:
         """Return the address at which this EIP is recorded, at whatever stage."""
-        return next(
-            (a for a in self.addresses.values() if a.eip is not None and a.eip.eip_id == eip_id), None
-        )
+        return next((self.addresses[ip] for ip in self._indexed().of_eip(eip_id)), None)
+
+    @property
+    def has_eips(self) -> bool:
+        """Whether any EIP is recorded at an address."""
+        return self._indexed().has_eips
 
     def of_name(self, pod: model.PodRef) -> list[Address]:
         """Return every address that a Pod of this namespace and name has or had, whatever its UID."""
-        return [self.addresses[ip] for ip in self._owners().of_pod(pod)]
+        return [self.addresses[ip] for ip in self._indexed().of_pod(pod)]
 
     def in_state(self, *states: type) -> list[Address]:
         """Return the addresses in any of these states."""
@@ -81,13 +84,25 @@ class Ledger:
 
     @property
     def available(self) -> list[Address]:
-        """The addresses of shared ENIs that a Pod may have now: warm and listed by the cloud."""
-        return [a for a in self.addresses.values() if _is_free(a) and not a.exclusive]
+        """The addresses of shared ENIs that a Pod may have now, the longest idle first.
+
+        They are warm and listed by the cloud.
+        """
+        return [self.addresses[ip] for ip in self._indexed().idle(exclusive=False)]
 
     @property
     def available_enis(self) -> list[Address]:
-        """The exclusive ENIs that a Pod may have now, by their addresses."""
-        return [a for a in self.addresses.values() if _is_free(a) and a.exclusive]
+        """The exclusive ENIs that a Pod may have now, by their addresses, the longest idle first."""
+        return [self.addresses[ip] for ip in self._indexed().idle(exclusive=True)]
+
+    def free(self, *, exclusive: bool = False) -> int:
+        """Return how many of them there are: addresses of shared ENIs, or exclusive ENIs."""
+        return self._indexed().free(exclusive=exclusive)
+
+    def longest_idle(self, *, exclusive: bool = False) -> Address | None:
+        """Return the first of them, None when there is none."""
+        ip = self._indexed().longest_idle(exclusive=exclusive)
+        return None if ip is None else self.addresses[ip]
 
     @property
     def shared(self) -> "Ledger":
@@ -112,7 +127,7 @@ class Ledger:
     @property
     def fixed(self) -> list[Address]:
         """The addresses that belong to VpcIPClaims."""
-        return [a for a in self.addresses.values() if a.fixed]
+        return [self.addresses[ip] for ip in self._indexed().fixed]
 
     def _part(self, belongs: Callable[[Address], bool]) -> "Ledger":
         found = {ip: a for ip, a in self.addresses.items() if belongs(a)}
@@ -125,13 +140,13 @@ class Ledger:
         come = {put.ip: put for put in puts}
         replaced = [addresses[ip] for ip in come if ip in addresses]
         addresses.update(come)
-        index = self._owners().after((*leaving, *replaced), come.values())
+        index = self._indexed().after((*leaving, *replaced), come.values())
         gone = tuple(address.ip for address in leaving)
         return Transition(Ledger(MappingProxyType(addresses), index), puts, gone, puts[0] if puts else None)
 
-    def _owners(self) -> OwnerIndex:
+    def _indexed(self) -> AddressIndex:
         if self._index is None:
-            object.__setattr__(self, "_index", OwnerIndex.of(self.addresses.values()))
+            object.__setattr__(self, "_index", AddressIndex.of(self.addresses.values()))
         assert self._index is not None  # noqa: S101 - narrows the type
         return self._index
 
@@ -157,10 +172,6 @@ class AddressHold:
 
     until: Boottime
     by_name: bool
-
-
-def _is_free(address: Address) -> bool:
-    return isinstance(address.state, Warm) and not address.quarantined
 
 
 def release(

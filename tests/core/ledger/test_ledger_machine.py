@@ -312,6 +312,27 @@ class NodeMachine(RuleBasedStateMachine):
         assert ledger.violations(self.current) == []
 
     @invariant()
+    def what_is_asked_of_all_addresses_is_what_they_say(self):
+        addresses = list(self.current.addresses.values())
+        for exclusive, available in (
+            (False, self.current.available),
+            (True, self.current.available_enis),
+        ):
+            free = [
+                a
+                for a in addresses
+                if isinstance(a.state, states.Warm) and not a.quarantined and a.exclusive is exclusive
+            ]
+            assert available == sorted(free, key=lambda a: (a.state.since, a.ip))
+            assert self.current.free(exclusive=exclusive) == len(free)
+            assert self.current.longest_idle(exclusive=exclusive) == next(iter(available), None)
+        assert sorted(a.ip for a in self.current.fixed) == sorted(a.ip for a in addresses if a.fixed)
+        assert self.current.has_eips == any(a.eip for a in addresses)
+        for address in addresses:
+            if address.eip is not None:
+                assert self.current.with_eip(address.eip.eip_id) == address
+
+    @invariant()
     def no_fixed_address_is_free_for_every_pod(self):
         assert not {a.ip for a in self.current.available} & set(OF_FIXED)
 
