@@ -191,6 +191,21 @@ class NetlinkSocket:
                 return found
         raise kernel_error(what, Refusal(errno.EINTR, "the list changed while it was read, each time"))
 
+    def ask(self, messages: Sequence[bytes], what: str) -> list[bytes | None]:
+        """Return the answer to each GET of one object, sent in one datagram; None where there is no such one.
+
+        Raises: KernelError when one is refused for another reason.
+        """
+        sequences, found = self._send(messages), dict[int, bytes]()
+        for answer in self._receive(sequences[-1]):
+            if answer.kind not in (_ERROR, _DONE):
+                found[answer.sequence] = answer.data
+                continue
+            refusal = _refusal(answer)
+            if refusal.errno not in (0, errno.ENOENT):
+                raise kernel_error(what, refusal)
+        return [found.get(sequence) for sequence in sequences]
+
     def _send(self, messages: Sequence[bytes], *, silent: Collection[int] = ()) -> list[int]:
         """Send all; those whose places are in `silent` ask for no acknowledgement."""
         datagram = bytearray(b"".join(messages))

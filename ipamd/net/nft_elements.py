@@ -110,15 +110,24 @@ class Elements:
             ]
         raise netlink.kernel_error(f"change elements of nft table {TABLE}", next(iter(refused.values())))
 
-    def removal(self, name: str, ip: str, ifindex: int = 0) -> list[Change]:
-        """Return what deletes an element: nothing when it is not there."""
-        return [] if self.lookup(name, ip, ifindex) is None else [delete(name, Element(ip, ifindex=ifindex))]
+    def removal(self, *wanted: tuple[str, Element]) -> list[Change]:
+        """Return what deletes elements of sets or maps, each by name: nothing for one that is not there."""
+        found = zip(wanted, self.lookups(*wanted), strict=True)
+        return [delete(name, element) for (name, element), chain in found if chain is not None]
 
-    def lookup(self, name: str, ip: str, ifindex: int = 0) -> str | None:
+    def lookup(self, name: str, ip: str) -> str | None:
         """Return the chain of one element, "" in a plain set, None when there is no such element."""
-        request = _message(_GET_ELEMENT, 0, _target(name) + _elements([Element(ip, ifindex=ifindex)]))
-        found = self._dump(request, f"look up {ip} in nft set {TABLE} {name}")
-        return next((element.chain for answer in found for element in _parsed(answer)), None)
+        return self.lookups((name, Element(ip)))[0]
+
+    def lookups(self, *wanted: tuple[str, Element]) -> list[str | None]:
+        """Return the same for several elements, each of the set or map of its name, asked for at once."""
+        requests = [
+            _message(_GET_ELEMENT, 0, _target(name) + _elements([element])) for name, element in wanted
+        ]
+        what = f"look up {wanted[0][1].ip} in nft set {TABLE} {wanted[0][0]}"
+        with self._channel() as channel:
+            answers = channel.ask(requests, what)
+        return [None if answer is None else next(_parsed(answer)).chain for answer in answers]
 
     def listed(self, name: str) -> dict[str, str]:
         """Return all elements, address to chain; empty when the table or set does not exist."""
@@ -135,12 +144,10 @@ class Elements:
         return frozenset(link for answer in self._listing(name) for link in _links_beside(packed, answer))
 
     def _listing(self, name: str) -> list[bytes]:
-        return self._dump(_message(_GET_ELEMENT, DUMP, _target(name)), f"list nft set {TABLE} {name}")
-
-    def _dump(self, request: bytes, what: str) -> list[bytes]:
+        request = _message(_GET_ELEMENT, DUMP, _target(name))
         with self._channel() as channel:
             try:
-                return list(channel.dump(request, what))
+                return channel.dump(request, f"list nft set {TABLE} {name}")
             except errors.KernelError as e:
                 if e.errno == errno.ENOENT:
                     return []

@@ -22,12 +22,12 @@ class Sysctls:
 
     def __init__(self, root: Path = PROC_SYS) -> None:
         """Take where the directory `net` is found."""
-        self._net = root / "net"
+        self._net = str(root / "net")
 
     def read(self, name: str) -> str:
         """Return a setting such as ("ipv4/ip_forward"); empty when this kernel does not have it."""
         try:
-            descriptor = os.open(self._net / name, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = os.open(f"{self._net}/{name}", os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             return ""
         try:
@@ -38,7 +38,7 @@ class Sysctls:
     def write(self, name: str, value: str) -> bool:
         """Set it; return False when this kernel does not have it (IPv6 is off); KernelError when refused."""
         try:
-            descriptor = os.open(self._net / name, os.O_WRONLY | os.O_CLOEXEC)
+            descriptor = os.open(f"{self._net}/{name}", os.O_WRONLY | os.O_CLOEXEC)
             try:
                 with failpoints.failpoint(f"sysctl.{name.rpartition('/')[2]}"), rtnl.TURN:
                     os.write(descriptor, value.encode())

@@ -17,7 +17,6 @@ when the name is taken.
 
 import contextlib
 import errno
-import itertools
 import logging
 import socket
 from collections.abc import Iterator, Sequence
@@ -54,9 +53,10 @@ def wire(pod: PodWiring, elements: Elements, sysctls: Sysctls) -> PodLink:
     """
     with netns.opened(pod.netns_path) as namespace, contextlib.ExitStack() as undo:
         undo.callback(_take_back, pod, elements)
-        made = _make_link(pod, namespace, sysctls)
-        return_eni(pod, sysctls)
-        _connect(pod, made.host_ifindex, elements)
+        with NetlinkSocket(ROUTE) as channel:
+            made = _make_link(channel, pod, namespace, sysctls)
+            return_eni(pod, sysctls)
+            _connect(channel, pod, made.host_ifindex, elements)
         undo.pop_all()
     return made
 
@@ -69,7 +69,9 @@ def prepared(pod: PodWiring, sysctls: Sysctls) -> Iterator[PodLink]:
     """
     with netns.opened(pod.netns_path) as namespace, contextlib.ExitStack() as undo:
         undo.callback(_take_link_back, pod)
-        yield _make_link(pod, namespace, sysctls)
+        with NetlinkSocket(ROUTE) as channel:
+            made = _make_link(channel, pod, namespace, sysctls)
+        yield made
         undo.pop_all()
 
 
@@ -79,8 +81,10 @@ def swap(pod: PodWiring, made: PodLink, elements: Elements, sysctls: Sysctls) ->
     The route, which decides, comes last; then the other link loses the address.
     """
     return_eni(pod, sysctls)
-    elements.apply(_element_changes(pod, elements))
-    _route(pod, made.host_ifindex)
+    has_eip = elements.lookup(ruleset.EIP_PODS, pod.ip) is not None
+    elements.apply(_element_changes(pod, has_eip=has_eip))
+    with NetlinkSocket(ROUTE) as channel:
+        _route(channel, pod, made.host_ifindex)
     try:
         elements.apply(_source_changes(pod.ip, made.host_ifindex, elements))
     except errors.IpamError:
@@ -97,13 +101,13 @@ def return_eni(pod: PodWiring, sysctls: Sysctls) -> None:
 
 def forget_exclusive(ip: str, elements: Elements) -> None:
     """Count an address no longer to the Pods with an ENI of their own."""
-    elements.apply(elements.removal(ruleset.EXCLUSIVE_PODS, ip))
+    elements.apply(elements.removal((ruleset.EXCLUSIVE_PODS, Element(ip))))
     with NetlinkSocket(ROUTE) as channel:
         channel.change(rtnetlink.delete_host_route(ip, EXCLUSIVE_TABLE))
 
 
-def _make_link(pod: PodWiring, namespace: int, sysctls: Sysctls) -> PodLink:
-    _make_veth(pod, namespace)
+def _make_link(channel: NetlinkSocket, pod: PodWiring, namespace: int, sysctls: Sysctls) -> PodLink:
+    _make_veth(channel, pod, namespace)
     host_ifindex = _ifindex(pod.host_veth)
     ipv6_guard.close(pod.host_veth, sysctls)
     pod_ifindex = netns.run_inside(namespace, lambda: pod_side.configure(pod, sysctls))
@@ -119,12 +123,12 @@ def connect(pod: PodWiring, elements: Elements, sysctls: Sysctls) -> bool:
     """Mend the node's side, link to nft elements; False when the link is gone and only ADD can help."""
     with NetlinkSocket(ROUTE) as channel:
         link = links.by_name(channel, pod.host_veth)
-    if link is None or link.mac != pod.host_mac:
-        elements.apply(_source_removals(pod.ip, elements))
-        return False
-    ipv6_guard.ensure_closed(pod.host_veth, sysctls)
-    sysctls.ensure(f"ipv4/conf/{pod.host_veth}/forwarding", "1")
-    _connect(pod, link.ifindex, elements)
+        if link is None or link.mac != pod.host_mac:
+            elements.apply(_source_removals(pod.ip, elements))
+            return False
+        ipv6_guard.ensure_closed(pod.host_veth, sysctls)
+        sysctls.ensure(f"ipv4/conf/{pod.host_veth}/forwarding", "1")
+        _connect(channel, pod, link.ifindex, elements)
     elements.apply(_source_removals(pod.ip, elements, but=link.ifindex))
     return True
 
@@ -196,18 +200,18 @@ def cut(ip: str, end: HostEnd, elements: Elements) -> int | None:
     if ifindex is None:
         clear(ip, elements)
     else:
-        _clear(checked_ip(ip), elements, elements.removal(ruleset.POD_SOURCES, ip, ifindex))
+        _clear(checked_ip(ip), elements, (ruleset.POD_SOURCES, Element(ip, ifindex=ifindex)))
     return ifindex
 
 
 def clear(ip: str, elements: Elements) -> None:
     """Take away what the node has of an address besides its link: the route and the nft elements."""
-    _clear(checked_ip(ip), elements, _source_removals(ip, elements))
+    _clear(checked_ip(ip), elements, stale=_source_removals(ip, elements))
 
 
-def _clear(ip: str, elements: Elements, sources: Sequence[Change]) -> None:
-    of_address = (elements.removal(name, ip) for name in (ruleset.PODS, ruleset.EIP_PODS))
-    elements.apply([*itertools.chain.from_iterable(of_address), *sources])
+def _clear(ip: str, elements: Elements, *sources: tuple[str, Element], stale: Sequence[Change] = ()) -> None:
+    of_address = elements.removal((ruleset.PODS, Element(ip)), (ruleset.EIP_PODS, Element(ip)), *sources)
+    elements.apply([*of_address, *stale])
     with NetlinkSocket(ROUTE) as channel:
         channel.change(rtnetlink.delete_host_route(ip))
 
@@ -226,10 +230,11 @@ def find(end: HostEnd) -> int | None:
 
 def set_eip(ip: str, elements: Elements, *, wanted: bool) -> None:
     """Say whether a wired Pod has an EIP; new connections follow, those that exist stay on their way."""
-    elements.apply(_eip_changes(checked_ip(ip), elements, wanted=wanted))
+    has_eip = elements.lookup(ruleset.EIP_PODS, checked_ip(ip)) is not None
+    elements.apply(_eip_changes(ip, wanted=wanted, has_eip=has_eip))
 
 
-def _make_veth(pod: PodWiring, namespace: int) -> None:
+def _make_veth(channel: NetlinkSocket, pod: PodWiring, namespace: int) -> None:
     """Make the pair; explicit MACs, which udev's MACAddressPolicy=persistent leaves alone.
 
     The kernel takes no alias with a new link. It comes in the same datagram, which the kernel carries out
@@ -239,48 +244,46 @@ def _make_veth(pod: PodWiring, namespace: int) -> None:
     end = VethEnd(pod.veth, pod.pod_mac, pod.mtu)
     make = rtnetlink.add_veth(host, end, namespace, f"make veth {pod.host_veth} for {pod.ip}")
     tell = [rtnetlink.set_alias(pod.host_veth, pod.alias)] if pod.alias else []
-    with NetlinkSocket(ROUTE) as channel:
+    if channel.change(make, *tell)[0] == errno.EEXIST:
+        channel.change(rtnetlink.delete_link(pod.host_veth))
         if channel.change(make, *tell)[0] == errno.EEXIST:
-            channel.change(rtnetlink.delete_link(pod.host_veth))
-            if channel.change(make, *tell)[0] == errno.EEXIST:
-                raise errors.InvalidInputError(
-                    f"interface {pod.veth} exists already in {pod.netns_path}",
-                    advice="the runtime has to give a name that is free in the sandbox, or a new sandbox",
-                )
+            raise errors.InvalidInputError(
+                f"interface {pod.veth} exists already in {pod.netns_path}",
+                advice="the runtime has to give a name that is free in the sandbox, or a new sandbox",
+            )
 
 
-def _connect(pod: PodWiring, host_ifindex: int, elements: Elements) -> None:
-    _route(pod, host_ifindex)
-    # Only of an address that was wired before something may be left: most ADDs need no list.
+def _connect(channel: NetlinkSocket, pod: PodWiring, host_ifindex: int, elements: Elements) -> None:
+    _route(channel, pod, host_ifindex)
     of_mode = ruleset.PODS if pod.own_eni is None else ruleset.EXCLUSIVE_PODS
-    again = elements.lookup(of_mode, pod.ip) is not None
-    stale = _source_removals(pod.ip, elements, but=host_ifindex) if again else []
+    again, eip = elements.lookups((of_mode, Element(pod.ip)), (ruleset.EIP_PODS, Element(pod.ip)))
+    # Only of an address that was wired before something may be left: most ADDs need no list.
+    stale = _source_removals(pod.ip, elements, but=host_ifindex) if again is not None else []
     source = nft_elements.add(ruleset.POD_SOURCES, Element(pod.ip, ifindex=host_ifindex))
-    elements.apply([*_element_changes(pod, elements), source, *stale])
+    elements.apply([*_element_changes(pod, has_eip=eip is not None), source, *stale])
 
 
-def _route(pod: PodWiring, host_ifindex: int) -> None:
+def _route(channel: NetlinkSocket, pod: PodWiring, host_ifindex: int) -> None:
     up = f"bring up {pod.host_veth}, with its alias"
-    with NetlinkSocket(ROUTE) as channel:
-        channel.change(
-            # First: a link that is down takes no route.
-            rtnetlink.set_link(host_ifindex, up, mtu=pod.mtu, alias=pod.alias, accept_local=True),
-            rtnetlink.set_host_route(
-                pod.ip,
-                host_ifindex,
-                f"add route {pod.ip}/32 dev {pod.host_veth}",
-                pod.table,
-                source=pod.route_source,
-            ),
-            rtnetlink.set_proxy(names.GATEWAY_IP, host_ifindex, f"answer ARP on {pod.host_veth}"),
-        )
+    channel.change(
+        # First: a link that is down takes no route.
+        rtnetlink.set_link(host_ifindex, up, mtu=pod.mtu, alias=pod.alias, accept_local=True),
+        rtnetlink.set_host_route(
+            pod.ip,
+            host_ifindex,
+            f"add route {pod.ip}/32 dev {pod.host_veth}",
+            pod.table,
+            source=pod.route_source,
+        ),
+        rtnetlink.set_proxy(names.GATEWAY_IP, host_ifindex, f"answer ARP on {pod.host_veth}"),
+    )
 
 
-def _element_changes(pod: PodWiring, elements: Elements) -> list[Change]:
+def _element_changes(pod: PodWiring, *, has_eip: bool) -> list[Change]:
     if pod.own_eni is not None:
         return [nft_elements.add(ruleset.EXCLUSIVE_PODS, Element(pod.ip))]
     to_eni = nft_elements.add(ruleset.PODS, Element(pod.ip, ruleset.pod_chain(pod.eni_mark)))
-    return [to_eni, *_eip_changes(pod.ip, elements, wanted=pod.eip)]
+    return [to_eni, *_eip_changes(pod.ip, wanted=pod.eip, has_eip=has_eip)]
 
 
 def _source_changes(ip: str, ifindex: int, elements: Elements) -> list[Change]:
@@ -299,10 +302,11 @@ def _source_removals(ip: str, elements: Elements, *, but: int = 0) -> list[Chang
     return [nft_elements.delete(ruleset.POD_SOURCES, *found)] if found else []
 
 
-def _eip_changes(ip: str, elements: Elements, *, wanted: bool) -> list[Change]:
+def _eip_changes(ip: str, *, wanted: bool, has_eip: bool) -> list[Change]:
+    """Return what has an address counted to those with EIP, or not; one that is missing is not deleted."""
     if wanted:
         return [nft_elements.add(ruleset.EIP_PODS, Element(ip))]
-    return elements.removal(ruleset.EIP_PODS, ip)
+    return [nft_elements.delete(ruleset.EIP_PODS, Element(ip))] if has_eip else []
 
 
 def _take_back(pod: PodWiring, elements: Elements) -> None:

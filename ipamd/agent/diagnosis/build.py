@@ -47,7 +47,9 @@ def _history(parts: NodeParts, add: Add) -> PodHistory:
     shared_ledger, eips = parts.shared_ledger, parts.eips
     history = PodHistory(parts.settings.node_name)
     history.begin(shared_ledger.current)
-    shared_ledger.on_change(lambda: history.ledger_changed(lambda: shared_ledger.current))
+    shared_ledger.on_transition(
+        lambda transition: history.ledger_changed(transition, lambda: shared_ledger.current)
+    )
     parts.pods.source.on_change(history.pod_changed)
     eips.claims.on_change(history.claim_changed)
     eips.publisher.on_event(

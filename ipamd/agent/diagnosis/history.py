@@ -16,7 +16,7 @@ from ipamd.core.history.changes import PodChange
 from ipamd.core.history.events import PodEvent, PodMemory
 from ipamd.core.history.recorder import PodRecorder
 from ipamd.core.kubernetes.pods import PodView
-from ipamd.core.ledger.ledger import Ledger
+from ipamd.core.ledger.ledger import Ledger, Transition
 from ipamd.core.timing.boottime import Boottime
 
 _DELETED: Final = "deleted"
@@ -51,10 +51,15 @@ class PodHistory:
         with self._guard:
             self._recorder.begin(ledger.addresses)
 
-    def ledger_changed(self, newest: Callable[[], Ledger]) -> None:
-        """Take in the newest ledger: read in turn, so that no older one comes after it."""
+    def ledger_changed(self, transition: Transition, newest: Callable[[], Ledger]) -> None:
+        """Take in what a change was about as it is in the newest ledger.
+
+        That is read in turn, so that nothing older comes after it.
+        """
+        ips = (*(address.ip for address in transition.changed), *transition.forgotten)
         with self._guard:
-            self._tell(self._recorder.ledger(newest().addresses, self._clock()))
+            addresses = newest().addresses
+            self._tell(self._recorder.ledger({ip: addresses.get(ip) for ip in ips}, self._clock()))
 
     def pod_changed(self, kind: str, pod: PodView) -> None:
         """Take in what the watch tells of a Pod."""

@@ -47,7 +47,8 @@ class PodEvent:
 
     def repeats(self, other: "PodEvent") -> bool:
         """Whether it is the same as another but for times and RequestIds."""
-        return (self.step, self.failed, essence(self.text)) == (other.step, other.failed, essence(other.text))
+        alike = self.step == other.step and self.failed == other.failed
+        return alike and essence(self.text) == essence(other.text)
 
 
 class PodMemory:

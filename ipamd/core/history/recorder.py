@@ -27,7 +27,7 @@ _BOUNDS: Final = frozenset({"seen", "leaving", "gone"})
 
 @dataclass(slots=True)
 class _Seen:
-    addresses: Mapping[str, Address]
+    addresses: dict[str, Address]
     pods: dict[str, PodView]
     claims: dict[str, Claim]
 
@@ -43,7 +43,7 @@ class PodRecorder:
 
     def begin(self, addresses: Mapping[str, Address]) -> None:
         """Take in what was promised before anybody looked: who has an address, and since when."""
-        self._seen.addresses = addresses
+        self._seen.addresses = dict(addresses)
         owned = [a for a in addresses.values() if isinstance(a.state, Assigned) and a.pod]
         for address in sorted(owned, key=lambda a: a.state.since if isinstance(a.state, Assigned) else 0.0):
             if isinstance(address.state, Assigned):
@@ -51,14 +51,15 @@ class PodRecorder:
                 event = PodEvent(at=address.state.since, pod=str(address.pod), step="address", text=text)
                 self._memory.add(event)
 
-    def ledger(self, addresses: Mapping[str, Address], now: Boottime) -> list[PodEvent]:
-        """Take in what the node has promised."""
-        before, self._seen.addresses = self._seen.addresses, addresses
-        different = [ip for ip, address in addresses.items() if before.get(ip) is not address]
-        gone = [ip for ip in before if ip not in addresses]
+    def ledger(self, newest: Mapping[str, Address | None], now: Boottime) -> list[PodEvent]:
+        """Take in what the node has promised: how addresses are that have changed, None for those gone."""
         found: list[PodChange] = []
-        for ip in (*different, *gone):
-            found += changes.of_address(before.get(ip), addresses.get(ip))
+        for ip, address in newest.items():
+            before = self._seen.addresses.pop(ip, None)
+            if address is not None:
+                self._seen.addresses[ip] = address
+            if before is not address:
+                found += changes.of_address(before, address)
         return self._add(found, now)
 
     def pod(self, view: PodView, now: Boottime, *, gone: bool) -> list[PodEvent]:

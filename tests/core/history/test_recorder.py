@@ -27,7 +27,7 @@ class Node:
         self.recorder = PodRecorder("node-a", self.memory)
 
     def ledger(self, address, at):
-        return self.recorder.ledger({address.ip: address} if address else {}, at)
+        return self.recorder.ledger({WARM.ip: address}, at)
 
     @property
     def told(self):
