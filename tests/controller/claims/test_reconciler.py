@@ -108,7 +108,8 @@ class Scene:
             raise outcome
         return facts if outcome == "nothing new" else outcome
 
-    def _at_cloud(self, claim, ordered, *, shown_by_tag, by_id):
+    def _at_cloud(self, claim, ordered, *, shown_by_tag, by_id, company):
+        assert company == 1
         self.asked_of_cloud.append(ordered)
         if isinstance(self.eips, Exception):
             raise self.eips
