@@ -193,8 +193,7 @@ class ExclusiveEnis:
             }
             kept |= {i: eni for i, eni in self.enis.items() if i in self._expected and i not in found}
             known = {**kept, **found}
-            if known.keys() != self.enis.keys() or known != dict(self.enis):
-                self._remember(known.values())
+            self._remember(known.values())
             self.enis, self.foreign = MappingProxyType(known), foreign
         return tuple(eni for eni in listed if eni.state is model.EniState.AVAILABLE)
 

@@ -42,8 +42,11 @@ def test_what_has_left_before_a_reboot_is_of_no_meaning_after_it(database):
 def test_what_is_long_past_is_not_kept(database):
     departures(database, 100.0).note(ENI)
     departures(database, 100.0 + LAG_SECONDS).note(IP)
-
     assert database.fact("departures") == {IP: 100.0 + LAG_SECONDS}
+
+    departures(database, 200.0).note("eni-2")
+    departures(database, 400.0).note("eni-3")
+    assert database.fact("departures") == {"eni-3": 400.0}
 
 
 def test_a_disk_that_takes_nothing_leaves_it_known_to_this_agent(database):

@@ -64,7 +64,13 @@ class Plane:
         self.node_ip = "10.0.0.4"
         self.away: list[str] = []
         self.back: list[tuple[str, str]] = []
+        self.awaited = ""
         self.error: TryAgainError | None = None
+
+    def await_link(self, mac):
+        if self.error:
+            raise self.error
+        self.awaited = mac
 
     def put_away_eni(self, mac):
         if self.error:
@@ -129,6 +135,7 @@ def test_one_that_the_cloud_is_still_working_on_is_no_address_yet(scene):
 
     assert scene.take_in(eni(), pending) == (eni(),)
     assert scene.enis.enis["eni-2"].condition == "MISSING"
+    assert scene.enis.attached == 2, "it takes its place at the instance already"
 
 
 def test_a_link_that_cannot_be_put_away_stops_nothing(scene):
@@ -143,6 +150,7 @@ def test_one_that_is_listed_no_more_stays_known_as_long_as_the_ledger_has_its_ad
     scene.take_in(ledger=ledger_with(1))
 
     assert list(scene.enis.enis) == ["eni-1"]
+    assert scene.enis.attached == 0, "it takes no place at the instance"
     gone = scene.enis.enis["eni-1"]
     assert (gone.mac, gone.gateway, gone.is_listed, gone.security_groups) == (
         eni().mac,
@@ -168,7 +176,11 @@ def test_the_next_agent_knows_them_before_the_cloud_is_asked(scene):
     scene.take_in(eni(), eni(2), eni(3))
     before = {eni_id: replace(known, security_groups=()) for eni_id, known in scene.enis.enis.items()}
 
-    assert scene.again().enis == before
+    scene.enis = scene.again()
+
+    assert scene.enis.enis == before
+    assert scene.enis.attached == 3
+    assert scene.metrics == [{("ready",): 3, ("missing",): 0, ("foreign",): 0}]
 
 
 def test_one_that_has_left_does_not_come_back_by_a_listing_that_lags(scene):
@@ -224,8 +236,103 @@ def test_a_link_is_brought_back_from_its_pod_s_namespace(scene):
 def test_the_metrics_count_them_and_are_not_there_where_there_are_none(scene):
     assert scene.metrics == []
     scene.take_in(eni(), eni(2), eni(3), foreign=4)
-    scene.take_in(eni(), ledger=ledger_with(1, 2), foreign=4)
+    scene.take_in(eni(), ledger=ledger_with(1, 2, 3), foreign=4)
 
     (counted,) = scene.metrics
-    assert counted == {("ready",): 1, ("missing",): 1, ("foreign",): 4}
+    assert counted == {("ready",): 1, ("missing",): 2, ("foreign",): 4}
     assert scene.enis.foreign == 4
+
+
+def claimed(number=1, *, state=EniState.AVAILABLE):
+    """An ENI of a VpcIPClaim."""
+    ours = {tags.CLUSTER_ID: "cls-1", tags.VPC_IP_CLAIM_UID: f"claim-{number}"}
+    return replace(eni(number, state=state), tags=ours)
+
+
+@pytest.mark.parametrize(
+    ("listed", "claim"),
+    [
+        (claimed(), "claim-1"),
+        (replace(claimed(), tags={**claimed().tags, tags.CLUSTER_ID: "cls-2"}), ""),
+        (replace(claimed(), tags={tags.VPC_IP_CLAIM_UID: "claim-1"}), ""),
+        (replace(claimed(), tags={tags.CLUSTER_ID: "cls-1"}), ""),
+    ],
+)
+def test_ours_are_also_those_of_this_cluster_s_claims(scene, listed, claim):
+    assert scene.enis.claim_of(listed) == claim
+    assert scene.enis.is_ours(listed) is bool(claim)
+
+
+def test_one_that_came_as_a_claim_s_stays_it_whatever_becomes_of_its_tags(scene):
+    scene.take_in(claimed())
+    stripped = replace(claimed(), tags={})
+
+    for enis in (scene.enis, scene.again()):
+        assert enis.claim_of(stripped) == "claim-1"
+
+
+def test_a_claim_s_eni_is_known_while_it_is_being_attached_though_no_listing_has_it(scene):
+    with scene.enis.expecting(claimed(), "10.0.1.1"):
+        scene.take_in(eni(3))
+
+        coming = scene.enis.enis["eni-1"]
+        assert (coming.mac, coming.subnet_id, coming.gateway) == (claimed().mac, "subnet-1", "10.0.1.1")
+        assert (coming.claim, coming.condition) == ("claim-1", "MISSING")
+        assert scene.enis.attached == 2, "its place at the instance is taken already"
+        assert set(scene.again().enis) == {"eni-1", "eni-3"}
+
+    scene.take_in(eni(3))
+    assert list(scene.enis.enis) == ["eni-3"]
+
+
+def test_a_listing_says_more_of_an_eni_that_is_expected(scene):
+    with scene.enis.expecting(claimed(), "10.0.1.1"):
+        scene.take_in(claimed())
+
+        assert scene.enis.enis["eni-1"].condition == "AVAILABLE"
+
+
+def test_an_eni_that_was_lost_and_is_expected_again_takes_its_place(scene):
+    scene.take_in(claimed())
+    scene.take_in(ledger=ledger_with(1))
+    assert scene.enis.attached == 0
+
+    with scene.enis.expecting(claimed(), "10.0.1.1"):
+        assert scene.enis.attached == 1
+
+
+def test_one_that_has_arrived_is_ready_with_its_link_out_of_the_way(scene):
+    with scene.enis.expecting(claimed(), "10.0.1.1"):
+        scene.enis.arrived(claimed())
+
+    arrived = scene.enis.enis["eni-1"]
+    assert (scene.plane.awaited, scene.plane.away) == (claimed().mac, [claimed().mac])
+    assert (arrived.condition, arrived.security_groups, arrived.claim) == ("AVAILABLE", ("sg-1",), "claim-1")
+    assert scene.enis.attached == 1
+
+
+def test_a_link_that_does_not_come_has_not_arrived(scene):
+    scene.plane.error = TryAgainError("no such link")
+    with scene.enis.expecting(claimed(), "10.0.1.1"):
+        with pytest.raises(TryAgainError):
+            scene.enis.arrived(claimed())
+
+        assert scene.enis.enis["eni-1"].condition == "MISSING"
+
+
+def test_one_that_is_forgotten_is_not_known_to_the_next_agent_either(scene):
+    scene.take_in(claimed(), eni(2), eni(3))
+
+    scene.enis.forget("eni-1")
+    scene.enis.forget("eni-3")
+
+    assert list(scene.enis.enis) == list(scene.again().enis) == ["eni-2"]
+
+
+def test_the_next_agent_knows_which_claim_an_eni_is_of(scene):
+    scene.take_in(claimed(), eni(2))
+
+    assert {eni_id: known.claim for eni_id, known in scene.again().enis.items()} == {
+        "eni-1": "claim-1",
+        "eni-2": "",
+    }

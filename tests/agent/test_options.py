@@ -5,6 +5,7 @@ import argparse
 import pytest
 
 from ipamd.agent import options
+from ipamd.agent.pool.node_config import of_flags
 from ipamd.core import errors
 
 
@@ -83,3 +84,10 @@ def test_wrong_flag_is_named(flags, names):
 def test_node_name_is_required():
     with pytest.raises(errors.InvalidInputError, match="--node-name is not given"):
         parsed(environment={})
+
+
+@pytest.mark.parametrize("direct", [True, False])
+def test_flags_of_whole_enis_are_in_force_only_where_pods_may_have_some(direct):
+    told = of_flags(parsed("--direct-eni") if direct else parsed())
+
+    assert ("minWarmENITarget" in told, "maxWarmENITarget" in told) == (direct, direct)

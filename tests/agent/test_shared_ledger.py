@@ -82,3 +82,14 @@ def test_listeners_hear_of_changes_and_of_nothing_else(shared):
     shared.note(adopt("10.0.1.2"))
 
     assert heard == [1, 2]
+
+
+def test_followers_hear_what_a_change_was_once_it_is_seen(shared):
+    heard = []
+    shared.on_transition(lambda change: heard.append((change.ledger is shared.current, change.address.ip)))
+
+    shared.apply(adopt("10.0.1.1"))
+    shared.apply(adopt("10.0.1.1"))
+    shared.note(adopt("10.0.1.2"))
+
+    assert heard == [(True, "10.0.1.1"), (True, "10.0.1.2")]

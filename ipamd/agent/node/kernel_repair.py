@@ -19,14 +19,13 @@ from ipamd.net.kernel_listing import KernelListing
 class RoundListing:
     """The kernel as it was listed in this round.
 
-    Invariant: `_seen` was listed when the data plane had made `_changes` changes; later ones make it old.
+    Invariant: `_seen` is a listing with how many changes the data plane had made; later ones make it old.
     """
 
     def __init__(self, dataplane: DataPlane) -> None:
         """Take who lists."""
         self._dataplane = dataplane
-        self._seen: KernelListing | None = None
-        self._changes = 0
+        self._seen: tuple[int, KernelListing] | None = None
 
     def forget(self) -> None:
         """Have it listed anew: a round begins, or something was changed."""
@@ -35,9 +34,9 @@ class RoundListing:
     def now(self) -> KernelListing:
         """Return it. Raises: KernelError."""
         changes = self._dataplane.changes
-        if self._seen is None or changes != self._changes:
-            self._seen, self._changes = self._dataplane.listing(), changes
-        return self._seen
+        if self._seen is None or self._seen[0] != changes:
+            self._seen = changes, self._dataplane.listing()
+        return self._seen[1]
 
 
 class KernelRepair:

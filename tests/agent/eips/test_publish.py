@@ -178,3 +178,26 @@ def test_a_pod_s_wait_for_its_eip_is_counted_once(client):
 
     assert waits() == ([0, 0, 0, *[1] * 10], 4)
     pods.stop()
+
+
+def test_a_binding_that_is_confirmed_at_last_is_written_though_it_was_begun_before(client, announcer):
+    provision(client, "pod-1")
+    begun = write(client, status.binding_begun, HERE, 2.0)
+
+    announcer.bound(begun, POD, HERE)
+
+    assert eipclaim.condition(read(client).conditions, eipclaim.BOUND)["status"] == "True"
+
+
+def test_a_binding_elsewhere_is_written_though_the_claim_says_bound(client, announcer, bound):
+    moved = replace(HERE, private_ip="10.0.1.6", sandbox="s2")
+
+    announcer.bound(bound, POD, moved)
+
+    assert read(client).binding == moved
+
+
+def test_a_binding_that_is_told_already_is_not_written_again(client, announcer, bound):
+    announcer.bound(bound, POD, HERE)
+
+    assert read(client).resource_version == bound.resource_version

@@ -163,6 +163,16 @@ def test_a_file_that_is_written_by_a_new_agent_is_no_repair(place, kept, caplog)
     assert place.counted() == {("CniConfiguration",): 1}
 
 
+def test_what_becomes_of_a_file_that_this_agent_has_written_is_a_repair(place):
+    first = place.keeping()
+    first.look()
+    assert place.repairs() == []
+
+    place.conf.unlink()
+    first.look()
+    assert place.repairs() == [f"CniConfiguration node/network-configuration: {place.conf}: it was gone"]
+
+
 def test_a_file_that_is_removed_is_there_again_at_once(place, kept):
     place.conf.unlink()
     eventually(place.conf.exists)

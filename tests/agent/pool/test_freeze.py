@@ -6,6 +6,9 @@ import sys
 
 import pytest
 
+from ipamd.agent.pool.freeze import PoolFreeze
+from ipamd.store.database import Database
+
 pytestmark = [pytest.mark.netns, pytest.mark.scenario]
 
 
@@ -70,3 +73,44 @@ def test_a_drain_gives_back_what_no_pod_uses_and_says_what_is_left(own_node):
     assert len(drained["enis"]) == 1
     assert node.ctl("enis")["enis"] == []
     assert node.cloud.describe_eni(drained["enis"][0]) is None
+
+
+@pytest.fixture
+def database(tmp_path):
+    with Database(tmp_path / "ipamd.db") as database:
+        yield database
+
+
+def frozen_pool(database):
+    pool, heard = PoolFreeze(database, wall=lambda: 1_700_000_000.0), []
+    pool.on_change(lambda: heard.append(pool.since))
+    return pool, heard
+
+
+def test_freeze_and_thaw_are_told_when_they_change_something(database):
+    pool, heard = frozen_pool(database)
+
+    assert [pool.thaw(), pool.freeze(), pool.freeze(), pool.thaw(), pool.thaw()] == [
+        False,
+        True,
+        False,
+        True,
+        False,
+    ]
+    assert heard == [1_700_000_000.0, None]
+
+
+def test_the_next_agent_knows_since_when_it_is_frozen_and_when_it_is_not(database):
+    pool, _ = frozen_pool(database)
+    pool.freeze()
+
+    after, _ = frozen_pool(database)
+    assert after.since == 1_700_000_000.0
+    assert after.notices()[0].startswith("the pool is frozen since 2023-11-14T22:13:20Z: ")
+    assert after.obstacle().message.startswith("the pool is frozen")
+    assert [dict(metric.samples) for metric in after.metrics()] == [{(): 1}]
+
+    after.thaw()
+    thawed, _ = frozen_pool(database)
+    assert (thawed.since, thawed.notices(), thawed.obstacle()) == (None, [], None)
+    assert [dict(metric.samples) for metric in thawed.metrics()] == [{(): 0}]
