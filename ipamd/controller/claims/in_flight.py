@@ -4,6 +4,7 @@ Only a shortcut. All of it is lost with the process, and then found again by tag
 that stand in the claim; so nothing here may be needed for safety.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -68,7 +69,8 @@ class InFlight:
             delivery = self._deliveries.get(claim_uid)
             if delivery is None:
                 return 0.0
-            return max(0.0, self._look_is_due(delivery) - self._monotonic())
+            due = _PACE.together(delivery.due, (other.due for other in self._deliveries.values()))
+            return max(0.0, due - self._monotonic())
 
     def order_asked(self, claim_uid: str) -> int:
         """Note that a look begins which may show the claim's order; return how many are to be looked for now.
@@ -80,8 +82,15 @@ class InFlight:
             if delivery is None:
                 return 1
             delivery.asked = now = self._monotonic()
-            others = [other for other in self._deliveries.values() if other.asked < other.due]
-            return 1 + sum(self._look_is_due(other) <= now + _NOW for other in others)
+            soon = now + _NOW
+            later = min(
+                (other.due for other in self._deliveries.values() if other.due > soon), default=math.inf
+            )
+            # Those that are looked for together with a later one are not looked for now.
+            return 1 + sum(
+                other.asked < other.due <= soon and other.due + _PACE.gather < later
+                for other in self._deliveries.values()
+            )
 
     def order_looked(self, claim_uid: str, *, delivered: bool) -> None:
         """Note whether the look that began last has shown that the claim's order was delivered."""
@@ -101,9 +110,6 @@ class InFlight:
             else:
                 delivery.too_early = delivery.asked - delivery.began
                 delivery.due = now + _PACE.pause(now - delivery.began, self._delivery)
-
-    def _look_is_due(self, delivery: _Delivery) -> float:
-        return _PACE.together(delivery.due, (other.due for other in self._deliveries.values()))
 
     def order_refused(self, claim_uid: str) -> None:
         """Note that the cloud, asked with the token of the claim's order, has promised no EIP."""
