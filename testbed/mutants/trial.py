@@ -18,6 +18,8 @@ from testbed.mutants.measured import file_of
 from testbed.mutants.mutation import Mutation
 
 _PASSED: Final = 0
+_NONE_RUN: Final = 5
+"""Where all are left out."""
 _BUILT: Final = ("build/cni",)
 """What tests need besides the files that git knows."""
 _FAILED: Final = re.compile(r"^(?:FAILED|ERROR) (tests/\S+)", re.MULTILINE)
@@ -76,18 +78,21 @@ class Copy:
     def attempt(self, mutation: Mutation, tests: Sequence[str], *, seconds: float) -> Trial:
         """Run the tests against the mutant until one fails; too long counts as failed.
 
-        Those of the first file come first, by themselves: most mutants are noticed there, and pytest reads
-        all files that it is given before it runs a test of the first.
+        A test that fails without the mutant too has noticed nothing: it is left out, and the rest goes on.
         """
         # Not the project's own: somebody may go on working there, and the copy's other files would not fit.
         source = (self._directory / mutation.path).read_text()
         mutated = mutation.applied(source)
-        verdict, noticed_by = Verdict.UNTESTED, ""
-        with self._holding(mutation.path, source, mutated):
-            for some in filter(None, _first_file_and_others(tests)):
-                verdict, noticed_by = self._judge(some, seconds)
-                if not verdict.lives:
-                    break
+        ignored: list[str] = []
+        while True:
+            with self._holding(mutation.path, source, mutated):
+                verdict, noticed_by = self._noticed(tests, ignored, seconds)
+            if verdict is not Verdict.KILLED or self._passes(noticed_by, tests, ignored, seconds):
+                break
+            if not noticed_by:
+                verdict = Verdict.LIVES  # pytest itself fails, and names no test that could be left out
+                break
+            ignored.append(noticed_by)
         return Trial(
             mutation=mutation,
             tests=tuple(tests),
@@ -95,6 +100,24 @@ class Copy:
             change=changed_line(source, mutated),
             noticed_by=noticed_by,
         )
+
+    def _noticed(self, tests: Sequence[str], ignored: Sequence[str], seconds: float) -> tuple[Verdict, str]:
+        """Run the tests until one fails; return the verdict and that test.
+
+        Those of the first file come first, by themselves: most mutants are noticed there, and pytest reads
+        all files that it is given before it runs a test of the first.
+        """
+        verdict, noticed_by = Verdict.UNTESTED, ""
+        for some in filter(None, _first_file_and_others(tests)):
+            verdict, noticed_by = self._judge(some, ignored, seconds)
+            if not verdict.lives:
+                break
+        return verdict, noticed_by
+
+    def _passes(self, test: str, tests: Sequence[str], ignored: Sequence[str], seconds: float) -> bool:
+        """Whether the test passes without the mutant; all of them where none has a name."""
+        verdict, _ = self._judge([test], (), seconds) if test else self._noticed(tests, ignored, seconds)
+        return verdict.lives
 
     @contextlib.contextmanager
     def _holding(self, path: Path, source: str, mutated: str) -> Iterator[None]:
@@ -105,7 +128,10 @@ class Copy:
         finally:
             target.write_text(source)
 
-    def _judge(self, tests: Sequence[str], seconds: float) -> tuple[Verdict, str]:
+    def _judge(self, tests: Sequence[str], ignored: Sequence[str], seconds: float) -> tuple[Verdict, str]:
+        left = [test for test in tests if test not in ignored and file_of(test) not in ignored]
+        if not left:
+            return Verdict.LIVES, ""
         # Two mutants may have the same size and second: no compiled file may outlive its source.
         environment = {
             **os.environ,
@@ -124,7 +150,8 @@ class Copy:
             "no:cacheprovider",
             "-o",
             "timeout=60",
-            *tests,
+            *(f"--deselect={test}" for test in ignored),
+            *left,
         ]
         # A file and no pipe: what a test leaves running keeps it open.
         with (
@@ -140,7 +167,7 @@ class Copy:
             ) as process,
         ):
             try:
-                if process.wait(seconds) == _PASSED:
+                if process.wait(seconds) in (_PASSED, _NONE_RUN):
                     return Verdict.LIVES, ""
             except subprocess.TimeoutExpired:
                 _end(process)

@@ -56,6 +56,28 @@ def test_the_test_that_noticed_is_named(project):
     assert trial.noticed_by == "tests/agent/test_slow.py::test_exactly"
 
 
+def test_a_test_that_fails_without_the_mutant_too_has_not_noticed_it(project):
+    broken, exact = project / "tests/core/test_broken.py", "tests/agent/test_slow.py"
+    broken.write_text("def test_is_broken():\n    assert False\n\ndef test_is_well():\n    pass\n")
+    [mutation] = [m for m in mutations_of("limit") if m.operator.endswith("LtE_Lt")]
+    copy = Copy(project / "copy")
+
+    alone = copy.attempt(mutation, ["tests/core/test_broken.py"], seconds=60.0)
+    others = copy.attempt(mutation, ["tests/core/test_broken.py", exact], seconds=60.0)
+
+    assert alone.verdict is Verdict.LIVES
+    assert (others.verdict, others.noticed_by) == (Verdict.KILLED, f"{exact}::test_exactly")
+
+
+def test_a_file_of_tests_that_cannot_be_read_has_noticed_nothing(project):
+    (project / "tests/core/test_broken.py").write_text("import nothing_of_that_name\n")
+    [mutation] = [m for m in mutations_of("limit") if m.operator.endswith("LtE_Lt")]
+
+    trial = Copy(project / "copy").attempt(mutation, ["tests/core/test_broken.py"], seconds=60.0)
+
+    assert trial.verdict is Verdict.LIVES
+
+
 @pytest.mark.parametrize(
     ("output", "test"),
     [
