@@ -18,6 +18,8 @@ from ipamd.cloud.credentials import Credential, StaticCredentials
 from ipamd.cloud.tencent import TencentCloud
 from ipamd.core import model, tags
 from ipamd.core.claim import eipclaim as eipclaims
+from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.timing.deadline import Deadline
 from ipamd.rpc import cni_pb2, cni_pb2_grpc
 from testbed.bed import LAUNCHER, NETWORK, Bed
 from testbed.http_json import HttpError, JsonEndpoint
@@ -136,6 +138,21 @@ class AgentBed(Bed):
 
     def eventually(self, what, done, seconds=15.0):
         self.wait_until(what, done, seconds=seconds)
+
+    def detach_eni(self, eni_id):
+        """Detach it as somebody at the console does, who repeats it while the cloud is at work on the ENI."""
+        deadline = Deadline.after(20.0, time.monotonic)
+
+        def is_accepted():
+            try:
+                self.cloud.detach_eni(eni_id, self.node.instance_id, deadline)
+            except CloudError as e:
+                if not e.code.startswith("UnsupportedOperation"):
+                    raise
+                return False
+            return True
+
+        self.eventually("the detach is accepted", is_accepted)
 
     # ---- in the place of the controller
 

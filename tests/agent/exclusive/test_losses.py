@@ -21,9 +21,8 @@ def node(tmp_path_factory):
 
 
 def detach(node, given):
-    soon = Deadline.after(20.0, time.monotonic)
     eni = extended(node)[given.ip]
-    node.cloud.detach_eni(eni.eni_id, node.node.instance_id, soon)
+    node.detach_eni(eni.eni_id)
     return eni
 
 

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from ipamd.core import model
-from ipamd.core.timing.deadline import Deadline
 from tests.agent.findings.checked_bed import NO_AGENT, CheckedBed
 from tests.vpc_console import NAT, VpcConsole
 
@@ -255,7 +254,7 @@ def test_an_eni_that_was_detached(own):
     own.eventually("all is well before", own.is_well)
     (eni,) = [e for e in own.ctl("enis")["enis"] if e["inUse"]]
     since = time.monotonic()
-    own.cloud.detach_eni(eni["eniId"], own.node.instance_id, Deadline.after(20, time.monotonic))
+    own.detach_eni(eni["eniId"])
 
     finding = own.only_finding("an ENI detached", "EniMissing", since=since, seconds=40)
 

@@ -249,7 +249,7 @@ def test_a_claim_whose_eni_is_deleted_is_freed_so_that_another_is_made(node):
     assert node.call("del", sandbox)[0] == 0
     node.runtime.remove_sandbox(sandbox)
     node.workloads.remove_pod("lost-0")
-    node.cloud.detach_eni(eni.eni_id, node.node.instance_id, soon())
+    node.detach_eni(eni.eni_id)
     node.cloud.delete_eni(eni.eni_id, soon())
     pod, sandbox = node.own_pod("lost-0")
     node.serve_own(pod)
@@ -267,7 +267,7 @@ def test_a_claim_whose_eni_is_deleted_is_freed_so_that_another_is_made(node):
 def test_somebody_who_detaches_it_under_its_pod_has_it_attached_again(node):
     _, sandbox, eni = node.own_given("taken-0")
 
-    node.cloud.detach_eni(eni.eni_id, node.node.instance_id, soon())
+    node.detach_eni(eni.eni_id)
 
     node.eventually("it is back", lambda: node.at(eni.eni_id) == node.node.instance_id, seconds=40)
     node.eventually("in its Pod", lambda: eni.mac in links(sandbox.netns), seconds=30)

@@ -118,8 +118,8 @@ def test_pod_whose_link_is_gone_is_reported_and_its_next_sandbox_works(node, pod
     node.on_node("ip", "link", "del", result["interfaces"][0]["name"])
 
     node.eventually("reported", lambda: any(ip in p for p in node.status()["problems"]), seconds=10)
-    events = [e["reason"] for e in node.workloads.events(regarding=sandbox.pod_name)]
-    assert "NetworkLost" in events
+    told = lambda: [e["reason"] for e in node.workloads.events(regarding=sandbox.pod_name)]  # noqa: E731
+    node.eventually("the Pod is told", lambda: "NetworkLost" in told())
     again = node.runtime.new_sandbox(pod=node.workloads.pod(sandbox.pod_name))
     code, second = node.call("add", again)
     assert (code, ip_of(second)) == (0, ip)
