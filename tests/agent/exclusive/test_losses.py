@@ -8,7 +8,7 @@ from ipamd.core.ledger.cloud_listing import FORGET_AFTER
 from ipamd.core.timing.deadline import Deadline
 from tests.agent.conftest import AgentBed
 from tests.agent.exclusive.test_configured_node import offered
-from tests.agent.exclusive.test_exclusive_pods import NODE_OPTIONS, Given, extended, links
+from tests.agent.exclusive.test_exclusive_pods import DIRECT, NODE_OPTIONS, Given, extended, ip_of, links
 from tests.agent.pool.test_node_config import Node
 
 pytestmark = [pytest.mark.netns, pytest.mark.scenario]
@@ -70,9 +70,12 @@ def test_an_eni_that_was_detached_takes_no_place_of_the_node(tmp_path):
         node.eventually("the loss is told", lambda: states(node) == ["MISSING"])
 
         began = time.monotonic()
-        given = Given(node, "next")
+        pod, sandbox = node.pod_and_sandbox("next", annotations=DIRECT)
+        # An ADD that comes while the new one is made ready may be refused, and is repeated.
+        node.eventually("it has an ENI", lambda: node.call("add", sandbox)[0] == 0, seconds=60)
 
         assert time.monotonic() - began < FORGET_AFTER / 2
-        assert set(extended(node)) == {given.ip}
-        given.end()
+        _, result = node.call("add", sandbox)
+        assert set(extended(node)) == {ip_of(result)}
+        node.delete_pod(sandbox)
         lost.end()
