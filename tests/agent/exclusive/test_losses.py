@@ -70,7 +70,7 @@ def test_an_eni_that_was_detached_takes_no_place_of_the_node(tmp_path):
         node.eventually("the loss is told", lambda: states(node) == ["MISSING"])
 
         began = time.monotonic()
-        pod, sandbox = node.pod_and_sandbox("next", annotations=DIRECT)
+        _, sandbox = node.pod_and_sandbox("next", annotations=DIRECT)
         # An ADD that comes while the new one is made ready may be refused, and is repeated.
         node.eventually("it has an ENI", lambda: node.call("add", sandbox)[0] == 0, seconds=60)
 
