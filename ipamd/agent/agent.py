@@ -40,8 +40,7 @@ _SYNC_SECONDS: Final = 10.0
 _RESTART_SYNC_SECONDS: Final = 2.0
 """The same where Pods run, whose DELs must not wait."""
 _GRACE: Final = 5.0
-_EVENTS: Final = EventPace(delay=0.5)
-"""What is told is a moment old by then, and the Pods that it is about have been served."""
+_EVENTS: Final = EventPace()
 _ALL_GRACE: Final = 120.0
 """More than all services may take together; most of them take nothing of it."""
 

@@ -47,7 +47,7 @@ the Pod's terminationGracePeriodSeconds.
 """
 _WATCH_GRACE: Final = 10.0
 """The same of what every replica runs; nothing of it is lost by an earlier end."""
-_EVENTS: Final = EventPace(rate=20.0, capacity=8192, delay=0.5, quiet=300.0)
+_EVENTS: Final = EventPace(rate=20.0, capacity=8192, quiet=300.0)
 """A thousand refused claims and their Pods hear of it within two minutes."""
 
 
