@@ -28,7 +28,7 @@ from ipamd.cloud.tencent import TencentCloud
 from ipamd.core.start_progress import StartStep
 from ipamd.core.timing.deadline import Deadline
 from ipamd.kube.client import KubeClient
-from ipamd.kube.events import EventPace, EventRecorder
+from ipamd.kube.events import EventRecorder
 from ipamd.monitoring import Content
 from ipamd.runtime.metric import Metric
 from ipamd.runtime.service import Service, Services
@@ -40,7 +40,6 @@ _SYNC_SECONDS: Final = 10.0
 _RESTART_SYNC_SECONDS: Final = 2.0
 """The same where Pods run, whose DELs must not wait."""
 _GRACE: Final = 5.0
-_EVENTS: Final = EventPace()
 _ALL_GRACE: Final = 120.0
 """More than all services may take together; most of them take nothing of it."""
 
@@ -60,7 +59,7 @@ class Agent:
         observe: Observe | None = None,
     ) -> None:
         """Take who the node is, what was before, and the outside world; `observe` hears of CNI requests."""
-        events = EventRecorder(client, COMPONENT, settings.node_name, pace=_EVENTS)
+        events = EventRecorder(client, COMPONENT, settings.node_name)
         self._parts = parts = parts_of_node.build(
             settings, facts, opened, events=events, cloud=cloud, client=client, metadata=metadata
         )

@@ -1,7 +1,7 @@
 """Events that tell users what happened to their objects, written in the background.
 
 `record` never waits and never fails: Events wait in a bounded queue for a thread of their own, which writes
-few per second, after a moment and behind other requests, as Pods may wait for those. The same message about
+few per second, behind other requests, as Pods may wait for those. The same message about
 the same object is one Event whose count grows (client-go's correlator), also while it still waits in the
 queue, and is not written again for a while; so a loop that repeats itself costs memory and requests for one.
 RequestIds and times make no message another. Events are for people. Nothing of ours reads them back.
@@ -47,8 +47,6 @@ class EventPace:
     """Per second."""
     capacity: int = 256
     """That may wait; of twice as many the count may still grow. The server forgets them after an hour."""
-    delay: float = 0.0
-    """Seconds that an Event waits before it is written, so that what has to be done now is done first."""
     quiet: float = 0.0
     """Seconds for which a repeat is not written, but counted with the next one after them."""
 
@@ -83,8 +81,6 @@ class _Waiting:
     count: int
     first: float
     last: float
-    due: float
-    """When it may be written, by the monotonic clock."""
     attempts: int = 0
 
 
@@ -158,15 +154,14 @@ class EventRecorder:
             elif len(self._waiting) >= self._pace.capacity:
                 log.warning("an Event is dropped, as %d wait: %s %s", self._pace.capacity, reason, message)
             else:
-                due = time.monotonic() + self._pace.delay
-                self._waiting[key] = _Waiting(_shown(message), 1, now, now, due)
+                self._waiting[key] = _Waiting(_shown(message), 1, now, now)
                 self._condition.notify_all()
 
     def _write_next(self) -> bool:
         """Wait for an Event and write it; False when the recorder is stopped and none is left."""
         with self._condition:
-            while not self._stopping.is_set() and (pause := self._seconds_to_next()) != 0:
-                self._condition.wait(pause)
+            while not self._waiting and not self._stopping.is_set():
+                self._condition.wait()
             if not self._waiting:
                 return False
             key, waiting = self._waiting.popitem(last=False)
@@ -180,11 +175,6 @@ class EventRecorder:
             log.exception("an Event is lost: %s %s", key.reason, waiting.message)
             note_defect()
         return True
-
-    def _seconds_to_next(self) -> float | None:
-        """Return how long the oldest one waits before it is written; None for as long as there is none."""
-        oldest = next(iter(self._waiting.values()), None)
-        return None if oldest is None else max(0.0, oldest.due - time.monotonic())
 
     def _write(self, key: _Key, waiting: _Waiting) -> None:
         if not self._stopping.is_set():

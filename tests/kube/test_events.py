@@ -40,28 +40,6 @@ def test_an_event_shows_object_reason_and_source(client, recorder, web):
     assert event["metadata"]["namespace"] == "default"
 
 
-def test_an_event_waits_a_moment_and_the_end_does_not_wait_for_it(server, client, web):
-    recorder = EventRecorder(client, "test", pace=EventPace(delay=300.0))
-    recorder.start()
-    recorder.record(web, "Normal", "Bound", "eip-1")
-    recorder.record(web, "Normal", "Bound", "eip-1")
-
-    assert server.traffic.count(verb="create", resource="events") == 0
-    recorder.stop()
-
-    assert [event["count"] for event in events(client)] == [2]
-
-
-def test_events_that_waited_a_moment_are_written(client, web):
-    recorder = EventRecorder(client, "test", pace=EventPace(rate=100, delay=0.05))
-    recorder.start()
-    for number in range(3):
-        recorder.record(web, "Normal", "Bound", f"eip-{number}")
-
-    eventually(lambda: len(events(client)) == 3)
-    recorder.stop()
-
-
 def test_an_event_about_a_node_lives_in_the_default_namespace(client, recorder):
     node = client.create(NODES, {"metadata": {"name": "node-a"}})
 
