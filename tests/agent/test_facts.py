@@ -10,23 +10,7 @@ from ipamd.agent import facts
 from ipamd.core import model
 from ipamd.core.cloud_errors.codes import cloud_error
 from ipamd.store.database import Database
-
-KNOWN = facts.NodeFacts(
-    region="ap-guangzhou",
-    instance=model.Instance(
-        instance_id="ins-1",
-        instance_type="S5.LARGE8",
-        vcpus=4,
-        zone="ap-guangzhou-1",
-        vpc_id="vpc-1",
-        subnet_id="subnet-1",
-        private_ip="10.0.1.2",
-    ),
-    limits=model.EniLimits(enis=4, ips_per_eni=10),
-    vpc_cidrs=("10.0.0.0/16",),
-    primary_mac="52:54:00:00:00:01",
-    security_groups=("sg-1",),
-)
+from tests.testkit.node_facts import NODE_FACTS
 
 
 class Away:
@@ -72,26 +56,26 @@ def gather(store, away, *, attempts=20, same_boot=False):
 
 
 def test_what_is_remembered_of_this_boot_is_believed_at_once(store):
-    facts.remember(KNOWN, store)
+    facts.remember(NODE_FACTS, store)
     away = Away()
 
-    assert gather(store, away, same_boot=True) == (KNOWN, "the API of ap-guangzhou")
+    assert gather(store, away, same_boot=True) == (NODE_FACTS, "the API of ap-guangzhou")
     assert away.asked == 0
 
 
 def test_a_node_that_was_known_before_the_boot_starts_after_some_attempts(store):
-    facts.remember(KNOWN, store)
+    facts.remember(NODE_FACTS, store)
     away = Away()
 
-    assert gather(store, away) == (KNOWN, "the API of ap-guangzhou")
+    assert gather(store, away) == (NODE_FACTS, "the API of ap-guangzhou")
     assert away.asked == 3
 
 
 def test_it_starts_also_when_the_metadata_service_comes_later_than_that(store):
-    facts.remember(KNOWN, store)
+    facts.remember(NODE_FACTS, store)
     away = Away(silent=7)
 
-    assert gather(store, away) == (KNOWN, "the API of ap-guangzhou")
+    assert gather(store, away) == (NODE_FACTS, "the API of ap-guangzhou")
     assert away.asked == 8
 
 
@@ -104,7 +88,7 @@ def test_a_node_that_was_never_known_waits_until_it_is_stopped(store, same_boot)
 
 
 def test_a_disk_of_another_cvm_is_not_believed(store):
-    facts.remember(KNOWN, store)
+    facts.remember(NODE_FACTS, store)
 
     assert gather(store, Away(instance_id="ins-2")) is None
     assert facts.is_of_another(store, "ins-2")
@@ -112,8 +96,8 @@ def test_a_disk_of_another_cvm_is_not_believed(store):
 
 
 def test_what_has_changed_is_remembered(store):
-    facts.remember(KNOWN, store)
-    larger = replace(KNOWN, limits=model.EniLimits(enis=8, ips_per_eni=20))
+    facts.remember(NODE_FACTS, store)
+    larger = replace(NODE_FACTS, limits=model.EniLimits(enis=8, ips_per_eni=20))
     facts.remember(larger, store)
 
     assert gather(store, Away(), same_boot=True)[0] == larger

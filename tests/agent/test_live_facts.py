@@ -10,35 +10,20 @@ from ipamd.agent.live_facts import LiveFacts
 from ipamd.core import model
 from ipamd.runtime.reachability import Reachability
 from ipamd.store.database import Database
+from tests.testkit.node_facts import NODE_FACTS
 
-KNOWN = facts.NodeFacts(
-    region="ap-guangzhou",
-    instance=model.Instance(
-        instance_id="ins-5",
-        instance_type="S5.LARGE8",
-        vcpus=4,
-        zone="ap-guangzhou-1",
-        vpc_id="vpc-1",
-        subnet_id="subnet-1",
-        private_ip="10.0.1.2",
-    ),
-    limits=model.EniLimits(enis=4, ips_per_eni=10),
-    vpc_cidrs=("10.0.0.0/16",),
-    primary_mac="52:54:00:00:00:01",
-    security_groups=("sg-1",),
-)
-RESIZED = replace(KNOWN, limits=model.EniLimits(enis=8, ips_per_eni=20))
+RESIZED = replace(NODE_FACTS, limits=model.EniLimits(enis=8, ips_per_eni=20))
 
 
 class Scene:
     """A node whose cloud answers what a test says."""
 
     def __init__(self, database):
-        self.database, self.answer = database, KNOWN
+        self.database, self.answer = database, NODE_FACTS
         self.changes: list[facts.NodeFacts] = []
         self.answers = 0
         self.live = LiveFacts(
-            KNOWN,
+            NODE_FACTS,
             ask=lambda _: self.answer,
             database=database,
             interval=60.0,
@@ -71,15 +56,15 @@ def test_an_answer_like_the_one_before_is_no_change(scene):
     scene.live.refresh()
 
     assert (scene.changes, scene.answers) == ([], 1)
-    assert scene.live.current == KNOWN
+    assert scene.live.current == NODE_FACTS
 
 
 @pytest.mark.parametrize("other", ["ins-4", "ins-6"])
 def test_what_is_said_of_another_instance_is_not_used(scene, other):
-    scene.answer = replace(RESIZED, instance=replace(KNOWN.instance, instance_id=other))
+    scene.answer = replace(RESIZED, instance=replace(NODE_FACTS.instance, instance_id=other))
 
     scene.live.refresh()
 
-    assert scene.live.current == KNOWN
+    assert scene.live.current == NODE_FACTS
     assert (scene.changes, scene.answers) == ([], 0)
     assert scene.database.fact(facts.FACT) is None

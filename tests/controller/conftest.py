@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from ipamd.kube.client import KubeClient
+from ipamd.kube.connection import Connection
 from simulator.cloud import (
     CloudRegion,
     CloudServer,
@@ -23,6 +25,16 @@ from tests.controller.world import World
 def settings() -> dict[str, Any]:
     """What the region of `world` has other than by default; a test file may say more."""
     return {}
+
+
+@pytest.fixture
+def client() -> Iterator[KubeClient]:
+    """A client of a simulated API server that has nothing yet, for what needs no controller."""
+    with (
+        KubeServer(Store(), [listen()]) as kube,
+        contextlib.closing(KubeClient(Connection(server=kube.url), component="test")) as client,
+    ):
+        yield client
 
 
 @pytest.fixture

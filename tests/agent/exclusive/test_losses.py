@@ -71,7 +71,7 @@ def test_an_eni_that_was_detached_takes_no_place_of_the_node(tmp_path):
 
         began = time.monotonic()
         _, sandbox = node.pod_and_sandbox("next", annotations=DIRECT)
-        # An ADD that comes while the new one is made ready may be refused, and is repeated.
+        # As long as the cloud is detaching the old one its place is taken: the kubelet repeats the ADD.
         node.eventually("it has an ENI", lambda: node.call("add", sandbox)[0] == 0, seconds=60)
 
         assert time.monotonic() - began < FORGET_AFTER / 2

@@ -8,11 +8,8 @@ import pytest
 from ipamd.controller.claims import build as claims_room
 from ipamd.controller.claims.build import Claims
 from ipamd.controller.tempo import ReplicaPace
-from ipamd.kube.client import KubeClient
-from ipamd.kube.connection import Connection
 from ipamd.kube.resources import EIPCLAIMS, PODS
 from ipamd.runtime.work_queue import Turn
-from simulator.kube import KubeServer, Store, listen
 from tests.testkit import kubernetes_objects as objects
 from tests.testkit.eventually import eventually
 
@@ -20,15 +17,6 @@ from tests.testkit.eventually import eventually
 def settings(*, workers=4, resync=600.0):
     rules = SimpleNamespace(tagged_only=False)
     return SimpleNamespace(cluster_id="cls-test", workers=workers, resync=resync, rules=rules)
-
-
-@pytest.fixture
-def client():
-    with (
-        KubeServer(Store(), [listen()]) as kube,
-        contextlib.closing(KubeClient(Connection(server=kube.url), component="test")) as client,
-    ):
-        yield client
 
 
 @contextlib.contextmanager

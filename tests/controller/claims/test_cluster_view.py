@@ -9,11 +9,8 @@ from ipamd.controller.claims.absences import Absences
 from ipamd.controller.claims.cluster import ClusterView
 from ipamd.core.claim.reason import Reason
 from ipamd.core.kubernetes import nodes
-from ipamd.kube.client import KubeClient
-from ipamd.kube.connection import Connection
 from ipamd.kube.resources import EIPCLAIMS, NODES, PODS
 from ipamd.runtime.work_queue import Turn
-from simulator.kube import KubeServer, Store, listen
 from tests.runtime.manual_clock import ManualClock
 from tests.testkit import kubernetes_objects as objects
 from tests.testkit.eventually import eventually
@@ -79,12 +76,8 @@ class Watched:
 
 
 @pytest.fixture
-def watched():
+def watched(client):
     with contextlib.ExitStack() as stack:
-        server = stack.enter_context(KubeServer(Store(), [listen()]))
-        client = stack.enter_context(
-            contextlib.closing(KubeClient(Connection(server=server.url), component="test"))
-        )
         watched = Watched(client)
         watched.view.start()
         stack.callback(watched.view.stop)

@@ -1,6 +1,5 @@
 """One step of a change of a claim's EIP: what the cloud is asked, what the claim says then, who is told."""
 
-import contextlib
 from types import SimpleNamespace
 
 import pytest
@@ -15,11 +14,8 @@ from ipamd.core.claim.eip_change import SetBandwidth
 from ipamd.core.cloud_errors.codes import cloud_error
 from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.model import AcceptedOrder
-from ipamd.kube.client import KubeClient
-from ipamd.kube.connection import Connection
 from ipamd.kube.resources import EIPCLAIMS
 from ipamd.runtime.reconcile import Result
-from simulator.kube import KubeServer, Store, listen
 from tests.testkit import kubernetes_objects as objects
 
 NOW = 1_800_000_000.0
@@ -99,12 +95,8 @@ class Scene:
 
 
 @pytest.fixture
-def scene():
-    with (
-        KubeServer(Store(), [listen()]) as kube,
-        contextlib.closing(KubeClient(Connection(server=kube.url), component="test")) as client,
-    ):
-        yield Scene(client)
+def scene(client):
+    return Scene(client)
 
 
 def test_a_step_is_written_down_told_and_given_to_the_cloud(scene):

@@ -5,10 +5,7 @@ import contextlib
 from ipamd.controller.eip_pool.build import EipPools
 from ipamd.controller.tempo import ReplicaPace
 from ipamd.core.annotations.eip import DeletePolicy, EipRequest
-from ipamd.kube.client import KubeClient
-from ipamd.kube.connection import Connection
 from ipamd.kube.resources import EIPPOOLS
-from simulator.kube import KubeServer, Store, listen
 from tests.testkit import claims
 
 OF_POOL = EipRequest(pool="web", delete_policy=DeletePolicy.DELETE)
@@ -33,13 +30,9 @@ def test_a_claim_that_changes_has_its_pool_looked_at_and_no_other_claim_any():
     assert looked_at(pools) == "next"
 
 
-def test_a_new_leader_looks_at_all_pools_and_an_edit_has_one_looked_at_with_its_claims():
+def test_a_new_leader_looks_at_all_pools_and_an_edit_has_one_looked_at_with_its_claims(client):
     woken: list[str] = []
     with contextlib.ExitStack() as stack:
-        kube = stack.enter_context(KubeServer(Store(), [listen()]))
-        client = stack.enter_context(
-            contextlib.closing(KubeClient(Connection(server=kube.url), component="test"))
-        )
         for name in ("a", "b"):
             client.create(EIPPOOLS, {"metadata": {"name": name}, "spec": {"addressIDs": ["eip-1"]}})
         pools = EipPools(client, ReplicaPace(), wake_claims=woken.append)

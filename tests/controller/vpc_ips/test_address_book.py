@@ -11,10 +11,7 @@ from ipamd.core.claim.kept_eni import KeptEni
 from ipamd.core.kubernetes import nodes
 from ipamd.core.kubernetes.node_labels import subnet_label
 from ipamd.core.vpc_ip import vpcip, vpcipclaim
-from ipamd.kube.client import KubeClient
-from ipamd.kube.connection import Connection
 from ipamd.kube.resources import NODES, PODS, VPCIPCLAIMS, VPCIPS
-from simulator.kube import KubeServer, Store, listen
 from tests.runtime.manual_clock import ManualClock
 from tests.testkit import kubernetes_objects as objects
 from tests.testkit.eventually import eventually
@@ -83,12 +80,8 @@ class Watched:
 
 
 @pytest.fixture
-def watched():
+def watched(client):
     with contextlib.ExitStack() as stack:
-        server = stack.enter_context(KubeServer(Store(), [listen()]))
-        client = stack.enter_context(
-            contextlib.closing(KubeClient(Connection(server=server.url), component="test"))
-        )
         watched = Watched(client)
         for watch in (watched.view, watched.book):
             stack.callback(watch.stop)

@@ -9,10 +9,7 @@ from ipamd.controller.tempo import ReplicaPace
 from ipamd.controller.vpc_ips import build as vpc_ips_room
 from ipamd.core.eip.orphans import SweepTerms
 from ipamd.core.vpc_ip import vpcipclaim
-from ipamd.kube.client import KubeClient
-from ipamd.kube.connection import Connection
 from ipamd.kube.resources import VPCIPCLAIMS
-from simulator.kube import KubeServer, Store, listen
 from tests.runtime.manual_clock import ManualClock
 from tests.testkit.eventually import eventually
 from tests.testkit.pods import pod_view
@@ -26,12 +23,8 @@ STATUS = {
 }
 
 
-def test_claims_are_counted_by_phase_and_those_whose_address_the_vpc_does_not_keep():
+def test_claims_are_counted_by_phase_and_those_whose_address_the_vpc_does_not_keep(client):
     with contextlib.ExitStack() as stack:
-        server = stack.enter_context(KubeServer(Store(), [listen()]))
-        client = stack.enter_context(
-            contextlib.closing(KubeClient(Connection(server=server.url), component="test"))
-        )
         for name, status in STATUS.items():
             client.create(VPCIPCLAIMS, vpcipclaim.new_object(pod_view(name=name), KEPT))
             client.patch(VPCIPCLAIMS, name, {"status": status}, "default", subresource="status")

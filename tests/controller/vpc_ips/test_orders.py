@@ -1,6 +1,5 @@
 """What claims order and give back: what the cloud is asked, and what the facts and the claim say then."""
 
-import contextlib
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -20,11 +19,8 @@ from ipamd.core.vpc_ip import status, vpcipclaim
 from ipamd.core.vpc_ip.facts import VpcIpFacts
 from ipamd.core.vpc_ip.reason import VpcIpReason
 from ipamd.core.vpc_ip.vpcipclaim import AddressOrder
-from ipamd.kube.client import KubeClient
-from ipamd.kube.connection import Connection
 from ipamd.kube.resources import VPCIPCLAIMS
 from ipamd.runtime.reconcile import Result
-from simulator.kube import KubeServer, Store, listen
 from tests.testkit.own_enis import own_eni
 from tests.testkit.pods import pod_view
 from tests.testkit.vpc_ips import ADDRESS, EXCLUSIVE
@@ -141,12 +137,8 @@ class Scene:
 
 
 @pytest.fixture
-def scene():
-    with (
-        KubeServer(Store(), [listen()]) as kube,
-        contextlib.closing(KubeClient(Connection(server=kube.url), component="test")) as client,
-    ):
-        yield Scene(client)
+def scene(client):
+    return Scene(client)
 
 
 def test_a_reservation_is_ordered_with_claim_and_cluster_and_stands_in_the_claim_before(scene):

@@ -1,30 +1,16 @@
 """What is written of claims and lines of fixed addresses, and what of others stays."""
 
-import contextlib
-
 import pytest
 
 from ipamd.controller.vpc_ips.writer import VpcIpWriter
 from ipamd.core.claim.eipclaim import NODE_LABEL
 from ipamd.core.vpc_ip import vpcip, vpcipclaim
 from ipamd.kube import errors
-from ipamd.kube.client import KubeClient
-from ipamd.kube.connection import Connection
 from ipamd.kube.resources import VPCIPCLAIMS, VPCIPS
-from simulator.kube import KubeServer, Store, listen
 from tests.testkit.pods import pod_view
 from tests.testkit.vpc_ips import ADDRESS, KEPT
 
 THEIRS = "example.com/held"
-
-
-@pytest.fixture
-def client():
-    with (
-        KubeServer(Store(), [listen()]) as kube,
-        contextlib.closing(KubeClient(Connection(server=kube.url), component="test")) as client,
-    ):
-        yield client
 
 
 @pytest.fixture
