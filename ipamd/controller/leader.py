@@ -82,7 +82,7 @@ class Leader:
             cloud=cloud,
             writer=ClaimWriter(client),
             teller=teller,
-            promises=InFlight(),
+            in_flight=InFlight(),
             on_freed=claims.wake_refused,
             release_stopped=ReleaseGate(client, settings.namespace, stopped=settings.stop_releases).closed,
             blind=lambda: self.sweep.doubt(),  # noqa: PLW0108 - it is made after this

@@ -44,7 +44,7 @@ class Term:
             cloud=cluster.cloud,
             writer=ClaimWriter(api),
             teller=ClaimEvents(recorder),
-            promises=InFlight(monotonic=cluster.clock),
+            in_flight=InFlight(monotonic=cluster.clock),
             on_freed=lambda _: None,
             release_stopped=str,
             clock=cluster.clock,

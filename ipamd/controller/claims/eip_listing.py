@@ -26,7 +26,7 @@ SPACING = 0.2
 """Seconds between the begins of two looks, in the long run."""
 _AT_ONCE = 3
 """Looks that may follow each other directly after a pause: claims of a few Pods come within one moment."""
-_COMPANY = 0.02
+_GATHER_SECONDS = 0.02
 """Seconds for which a look waits for those that are known to be about to ask."""
 _PATIENCE = 20.0
 _MOST = 100
@@ -55,7 +55,7 @@ class _Look:
     """The ids that are known of each claim, by its UID."""
     tagged: set[str] = field(default_factory=set)
     """The claims whose EIPs are looked for by their tag."""
-    company: int = 1
+    claims_due: int = 1
     """How many claims are known to be about to ask."""
     names: dict[str, str] = field(default_factory=dict)
     """What the EIP of a claim is called, by its UID."""
@@ -73,7 +73,7 @@ class EipListing:
         cluster_id: str,
         *,
         spacing: float = SPACING,
-        gather: float = _COMPANY,
+        gather: float = _GATHER_SECONDS,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take whose EIPs are looked at, and for how many seconds a look waits for those about to ask."""
@@ -94,12 +94,12 @@ class EipListing:
         *,
         name: str = "",
         by_tag: bool = True,
-        company: int = 1,
+        claims_due: int = 1,
     ) -> tuple[Eip, ...]:
         """Return the EIPs that were created for the claim, and those of the known ids, as of now or later.
 
         When these are none, and a name is given, those of the name. If not `by_tag`, only those of known ids.
-        The look waits a moment for as many claims as `company` says.
+        The look waits a moment for as many claims as `claims_due` says.
 
         Raises: CloudError; TryAgainError when it takes too long.
         """
@@ -113,7 +113,7 @@ class EipListing:
                 mine.tagged.add(claim_uid)
             if name:
                 mine.names[claim_uid] = name
-            mine.company = max(mine.company, company)
+            mine.claims_due = max(mine.claims_due, claims_due)
             self._changed.notify_all()  # the look may wait for this one
             while not mine.over:
                 if not self._running and mine is self._next:
@@ -131,7 +131,7 @@ class EipListing:
         end = began + (self._pace.reserve(began) or 0.0 if self._pace else 0.0)
         while (left := end - self._monotonic()) > 0:
             self._changed.wait(left)
-        self._changed.wait_for(lambda: len(self._next.known) >= self._next.company, self._gather)
+        self._changed.wait_for(lambda: len(self._next.known) >= self._next.claims_due, self._gather)
         look, self._next = self._next, _Look()
         self._changed.notify_all()
         self._changed.release()

@@ -131,7 +131,7 @@ class Executor:
         return Result(requeue_after=outcome.seconds, failed=True) if isinstance(outcome, do.Wait) else outcome
 
     def _record_address(self, action: do.RecordAddress, claim: Claim) -> Claim:
-        address, order = action.address, self._ports.promises.ordered(claim.uid)
+        address, order = action.address, self._ports.in_flight.ordered(claim.uid)
         patch = status.provisioned(
             claim,
             address,
@@ -192,7 +192,7 @@ class Executor:
                 self._ports.teller.claim(claim, "Warning", "ReleasesStopped", f"{eip_id}: {stopped_by}")
                 return Result(requeue_after=_STOPPED_PAUSE)
             self._ports.cloud.release_eip(eip_id, self._ports.fence.deadline())
-            self._ports.promises.release_accepted(
+            self._ports.in_flight.release_accepted(
                 claim.uid, eip_id, tagged=eip_id in action.tagged, only=not action.looked
             )
             log.info("claim %s: %s is released", claim, eip_id)
@@ -205,9 +205,9 @@ class Executor:
 
     def _drop_finalizer(self, _: do.DropFinalizer, claim: Claim) -> Result:
         self._ports.writer.let_go(claim)
-        released = len(self._ports.promises.released(claim.uid, frozenset()))
+        released = len(self._ports.in_flight.released(claim.uid, frozenset()))
         freed = max(released, 1 if claim.address and claim.address.owned else 0)
-        self._ports.promises.forget(claim.uid)
+        self._ports.in_flight.forget(claim.uid)
         self._ports.changes.forget(claim.uid)
         log.info("claim %s is gone", claim)
         if freed:

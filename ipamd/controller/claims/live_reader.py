@@ -182,13 +182,13 @@ class LiveReader:
         *,
         shown_by_tag: frozenset[str] = frozenset(),
         by_id: bool = False,
-        company: int = 1,
+        claims_due: int = 1,
     ) -> tuple[model.Eip, ...]:
         """Return the EIPs that carry the claim's UID, and those whose ids are known, tagged or not.
 
         Those that are known to be tagged need not be asked for by their ids; with `by_id` none by their tags.
-        Of an order whose answer is not known the EIP may have no tag: it is asked for by its name. `company`
-        is how many claims are looked at just now, this one included.
+        Of an order whose answer is not known the EIP may have no tag: it is asked for by its name.
+        `claims_due` is how many claims are looked at just now, this one included.
 
         Raises: CloudError.
         """
@@ -196,7 +196,7 @@ class LiveReader:
         begun = claim.allocation is not None and claim.allocation.started is not None
         name = tags.name_of(claim.namespace, claim.name, claim.uid) if begun and not known else ""
         return self._eips.look(
-            claim.uid, frozenset(known - shown_by_tag), name=name, by_tag=not by_id, company=company
+            claim.uid, frozenset(known - shown_by_tag), name=name, by_tag=not by_id, claims_due=claims_due
         )
 
     def _cvm_exists(self, instance_id: str) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ipamd.controller.claims.absences import Absences
-from ipamd.controller.claims.change_promises import ChangePromises
+from ipamd.controller.claims.changes_in_flight import ChangesInFlight
 from ipamd.controller.claims.in_flight import InFlight
 from ipamd.controller.claims.sweep_waits import SweepWaits
 from ipamd.controller.claims.tag_limits import TagLimits
@@ -64,8 +64,8 @@ class Ports:
     cloud: CloudWriter
     writer: ClaimWriter
     teller: ClaimEvents
-    promises: InFlight
-    changes: ChangePromises = field(default_factory=ChangePromises)
+    in_flight: InFlight
+    changes: ChangesInFlight = field(default_factory=ChangesInFlight)
     on_freed: Callable[[int], None]
     """Called when EIPs of a claim are gone, with their number: so many others need not wait any more."""
     release_stopped: Callable[[], str]

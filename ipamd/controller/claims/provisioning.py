@@ -81,7 +81,7 @@ class Provisioning:
         if not action.begun:
             intent = status.begin_attempt(claim, action.attempt, self._ports.clock(), action.pod)
             claim = self._ports.writer.write_status(claim, intent)
-            self._ports.promises.order_begun(claim.uid)
+            self._ports.in_flight.order_begun(claim.uid)
         tagging = self._limits.tagging
         try:
             fitted = self._account.fit(action.order)
@@ -96,13 +96,13 @@ class Provisioning:
             if e.kind is CloudErrorKind.TAGS and not fitted.tags and self._limits.refused(tagging):
                 return self._give_fewer_tags(claim, action, e)
             if failures.is_answer(e):
-                self._ports.promises.order_refused(claim.uid)
+                self._ports.in_flight.order_refused(claim.uid)
             return self._refused(claim, action, e)
         log.info("claim %s: %s is ordered", claim, order.eip_id)
-        self._ports.promises.order_accepted(claim.uid, order)
+        self._ports.in_flight.order_accepted(claim.uid, order)
         if fitted.bandwidth_mbps != action.order.bandwidth_mbps:
             self._ports.teller.both(claim, "Normal", "BilledByCVM", _BY_CVM)
-        return Result(requeue_after=self._ports.promises.delivery_in(claim.uid))
+        return Result(requeue_after=self._ports.in_flight.delivery_in(claim.uid))
 
     def _give_fewer_tags(self, claim: Claim, action: Allocate, error: CloudError) -> Result:
         """Begin another attempt, as one token may not stand for two different orders.
@@ -113,7 +113,7 @@ class Provisioning:
             self._ports.writer.write_status(
                 claim, status.begin_attempt(claim, action.attempt + 1, self._ports.clock())
             )
-            self._ports.promises.order_begun(claim.uid)
+            self._ports.in_flight.order_begun(claim.uid)
         message = f"{error}; the EIP is ordered with fewer tags and known by its name"
         log.warning("claim %s: %s", claim, message)
         self._ports.teller.both(claim, "Warning", "EIPTagsRefused", message)

@@ -138,23 +138,23 @@ class ClaimReconciler:
         return self._executor.execute(action, facts)
 
     def _look_at_cloud(self, claim: Claim, facts: ClaimFacts) -> ClaimFacts:
-        promises = self._ports.promises
-        company = promises.order_asked(claim.uid)
+        in_flight = self._ports.in_flight
+        claims_due = in_flight.order_asked(claim.uid)
         eips = self._live.at_cloud(
             claim,
             facts.ordered,
-            shown_by_tag=promises.shown_by_tag(claim.uid),
-            by_id=promises.by_id(claim.uid),
-            company=company,
+            shown_by_tag=in_flight.shown_by_tag(claim.uid),
+            by_id=in_flight.by_id(claim.uid),
+            claims_due=claims_due,
         )
-        order = promises.ordered(claim.uid)
+        order = in_flight.ordered(claim.uid)
         shown = {eip.eip_id for eip in eips}
         missing = order is not None and order.eip_id not in shown | facts.released
         if order is not None:
             usable = {eip.eip_id for eip in eips if eip.status in provision.USABLE}
-            promises.order_looked(claim.uid, delivered=order.eip_id in usable)
+            in_flight.order_looked(claim.uid, delivered=order.eip_id in usable)
         task = self._live.at_order(order) if order and missing else TaskState.UNKNOWN
-        unshown = promises.looked(claim.uid, shown=bool(eips)) if claim.deleting else 0.0
+        unshown = in_flight.looked(claim.uid, shown=bool(eips)) if claim.deleting else 0.0
         return self._with_promises(
             replace(
                 facts,
@@ -185,13 +185,13 @@ class ClaimReconciler:
         if facts.claim is None:
             return facts
         listed = frozenset(eip.eip_id for eip in facts.eips or ())
-        order = self._ports.promises.ordered(facts.claim.uid)
+        order = self._ports.in_flight.ordered(facts.claim.uid)
         return replace(
             facts,
             ordered=order.eip_id if order else "",
-            delivery_in=self._ports.promises.delivery_in(facts.claim.uid),
-            refused=self._ports.promises.refused(facts.claim.uid),
-            released=self._ports.promises.released(facts.claim.uid, listed),
+            delivery_in=self._ports.in_flight.delivery_in(facts.claim.uid),
+            refused=self._ports.in_flight.refused(facts.claim.uid),
+            released=self._ports.in_flight.released(facts.claim.uid, listed),
         )
 
     def _tell_failure(self, action: do.Action, facts: ClaimFacts, error: CloudError) -> None:

@@ -28,6 +28,7 @@ USED = Ledger.of(
         )
     ]
 )
+ALL_ANEW = Ledger().changed(*USED.addresses.values())
 
 
 @pytest.fixture
@@ -88,14 +89,14 @@ def test_a_pod_and_its_claim_are_told_as_gone_when_they_are_deleted(history):
 
 def test_what_an_earlier_agent_has_left_is_told_once(history):
     history.begin(USED)
-    history.ledger_changed(lambda: USED)
+    history.ledger_changed(ALL_ANEW, lambda: USED)
 
     assert steps(history) == ["address"]
 
 
 def test_what_the_ledger_shows_anew_is_an_event(history):
     history.begin(Ledger())
-    history.ledger_changed(lambda: USED)
+    history.ledger_changed(ALL_ANEW, lambda: USED)
 
     assert len(steps(history)) == 1
 

@@ -84,7 +84,7 @@ class ClaimLife:
             cloud=self.cloud,
             writer=ClaimWriter(api),
             teller=ClaimEvents(recorder),
-            promises=InFlight(monotonic=self.clock),
+            in_flight=InFlight(monotonic=self.clock),
             on_freed=lambda _: None,
             release_stopped=str,
             tag_limits=limits,

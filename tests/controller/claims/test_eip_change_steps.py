@@ -62,7 +62,7 @@ class Scene:
             cloud=self.cloud,
             writer=writer,
             teller=SimpleNamespace(both=lambda _, *words: self.told.append(words)),
-            promises=None,
+            in_flight=None,
             on_freed=None,
             release_stopped=str,
             clock=lambda: NOW,

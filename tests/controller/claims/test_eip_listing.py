@@ -113,8 +113,8 @@ def test_claims_that_are_looked_at_at_once_share_the_first_look(cloud):
     eips = EipListing(cloud, "cls-1", spacing=0, gather=10)
     results: dict[str, object] = {}
 
-    def look(claim, company):
-        results[claim] = [found.eip_id for found in eips.look(claim, company=company)]
+    def look(claim, claims_due):
+        results[claim] = [found.eip_id for found in eips.look(claim, claims_due=claims_due)]
 
     threads = [threading.Thread(target=look, args=(claim, 3 - n)) for n, claim in enumerate("abc")]
     for thread in threads:
@@ -129,7 +129,7 @@ def test_claims_that_are_looked_at_at_once_share_the_first_look(cloud):
 def test_company_that_does_not_come_is_not_waited_for(cloud):
     cloud.there = [eip(1, "a")]
 
-    assert EipListing(cloud, "cls-1", spacing=0, gather=0.01).look("a", company=50) == (eip(1, "a"),)
+    assert EipListing(cloud, "cls-1", spacing=0, gather=0.01).look("a", claims_due=50) == (eip(1, "a"),)
 
 
 def test_more_claims_than_a_filter_takes_are_in_several_looks(cloud):

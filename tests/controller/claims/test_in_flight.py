@@ -15,95 +15,100 @@ def clock():
 
 
 @pytest.fixture
-def promises(clock):
+def in_flight(clock):
     return InFlight(monotonic=clock)
 
 
-def deliver(promises, clock, name, seconds):
+def deliver(in_flight, clock, name, seconds):
     """Look for an order whenever it is probably there, until it is; return the looks."""
-    promises.order_accepted(name, ORDER)
+    in_flight.order_accepted(name, ORDER)
     end, looks = clock.now + seconds, 0
     while True:
-        clock.now += promises.delivery_in(name)
+        clock.now += in_flight.delivery_in(name)
         looks += 1
-        promises.order_asked(name)
-        promises.order_looked(name, delivered=clock.now >= end)
+        in_flight.order_asked(name)
+        in_flight.order_looked(name, delivered=clock.now >= end)
         if clock.now >= end:
             return looks
 
 
-def expected(promises):
+def expected(in_flight):
     """Return in how many seconds an order that is given now would be looked for."""
-    promises.order_accepted("the next", ORDER)
+    in_flight.order_accepted("the next", ORDER)
     try:
-        return promises.delivery_in("the next")
+        return in_flight.delivery_in("the next")
     finally:
-        promises.forget("the next")
+        in_flight.forget("the next")
 
 
-def test_an_order_is_looked_for_when_earlier_ones_were_delivered(promises, clock):
-    looks = [deliver(promises, clock, f"claim-{number}", 2.0) for number in range(60)]
+def test_an_order_is_looked_for_when_earlier_ones_were_delivered(in_flight, clock):
+    looks = [deliver(in_flight, clock, f"claim-{number}", 2.0) for number in range(60)]
     assert sum(looks[20:]) <= 1.3 * 40
-    assert expected(promises) == pytest.approx(2.0, rel=0.15)
+    assert expected(in_flight) == pytest.approx(2.0, rel=0.15)
 
 
-def test_a_look_that_comes_late_does_not_make_the_next_ones_later(promises, clock):
-    deliver(promises, clock, "first", 0.15)
-    before = expected(promises)
+def test_a_look_that_comes_late_does_not_make_the_next_ones_later(in_flight, clock):
+    deliver(in_flight, clock, "first", 0.15)
+    before = expected(in_flight)
     for number in range(5):
-        promises.order_accepted(f"claim-{number}", ORDER)
+        in_flight.order_accepted(f"claim-{number}", ORDER)
         clock.now += 30
-        promises.order_asked(f"claim-{number}")
-        promises.order_looked(f"claim-{number}", delivered=True)
-    assert expected(promises) <= before
+        in_flight.order_asked(f"claim-{number}")
+        in_flight.order_looked(f"claim-{number}", delivered=True)
+    assert expected(in_flight) <= before
 
 
-def test_after_a_look_in_vain_the_next_one_comes_when_a_fifth_of_the_time_has_passed_again(promises, clock):
-    promises.order_accepted("claim", ORDER)
+def test_after_a_look_in_vain_the_next_one_comes_when_a_fifth_of_the_time_has_passed_again(in_flight, clock):
+    in_flight.order_accepted("claim", ORDER)
     clock.now += 5
-    assert promises.delivery_in("claim") == 0
-    promises.order_asked("claim")
-    promises.order_looked("claim", delivered=False)
-    assert promises.delivery_in("claim") == pytest.approx(1.0)
+    assert in_flight.delivery_in("claim") == 0
+    in_flight.order_asked("claim")
+    in_flight.order_looked("claim", delivered=False)
+    assert in_flight.delivery_in("claim") == pytest.approx(1.0)
 
 
-def test_orders_that_are_given_at_once_are_looked_for_at_once(promises, clock):
+def test_orders_that_are_given_at_once_are_looked_for_at_once(in_flight, clock):
     for name in ("claim-1", "claim-2", "claim-3"):
-        promises.order_accepted(name, ORDER)
+        in_flight.order_accepted(name, ORDER)
         clock.now += 0.009
     clock.now += 0.06
-    promises.order_accepted("later", ORDER)
-    assert promises.delivery_in("claim-1") == promises.delivery_in("claim-3")
-    assert promises.delivery_in("claim-3") < promises.delivery_in("later")
+    in_flight.order_accepted("later", ORDER)
+    assert in_flight.delivery_in("claim-1") == in_flight.delivery_in("claim-3")
+    assert in_flight.delivery_in("claim-3") < in_flight.delivery_in("later")
 
 
-def test_whoever_looks_for_an_order_knows_how_many_are_looked_for_at_the_same_time(promises, clock):
+def test_whoever_looks_for_an_order_knows_how_many_are_looked_for_at_the_same_time(in_flight, clock):
     for name in ("claim-1", "claim-2", "claim-3"):
-        promises.order_accepted(name, ORDER)
+        in_flight.order_accepted(name, ORDER)
     clock.now += 0.2
-    promises.order_accepted("later", ORDER)
+    in_flight.order_accepted("later", ORDER)
 
-    assert [promises.order_asked(name) for name in ("claim-1", "claim-2", "claim-3", "other")] == [3, 2, 1, 1]
-    promises.order_looked("claim-2", delivered=True)
-    promises.order_looked("claim-3", delivered=False)
-    promises.forget("later")
+    assert [in_flight.order_asked(name) for name in ("claim-1", "claim-2", "claim-3", "other")] == [
+        3,
+        2,
+        1,
+        1,
+    ]
+    in_flight.order_looked("claim-2", delivered=True)
+    in_flight.order_looked("claim-3", delivered=False)
+    in_flight.forget("later")
     clock.now += 1.0
-    assert promises.order_asked("claim-1") == 2
+    assert in_flight.order_asked("claim-1") == 2
 
 
-def test_an_order_that_is_looked_for_with_later_ones_is_not_waited_for_before(promises, clock):
+def test_an_order_that_is_looked_for_with_later_ones_is_not_waited_for_before(in_flight, clock):
     for name in ("claim-1", "claim-2", "claim-3"):
-        promises.order_accepted(name, ORDER)
+        in_flight.order_accepted(name, ORDER)
         clock.now += 0.04
-    clock.now += promises.delivery_in("claim-1")
+    clock.now += in_flight.delivery_in("claim-1")
 
-    assert promises.delivery_in("claim-2") > 0
-    assert promises.order_asked("claim-1") == 1
+    assert in_flight.delivery_in("claim-2") > 0
+    assert in_flight.order_asked("claim-1") == 1
 
 
-def test_a_released_eip_is_asked_for_by_its_id_unless_its_tag_shows_it(promises):
-    promises.release_accepted("claim", "eip-1", tagged=True)
-    promises.release_accepted("claim", "eip-2")
-    assert promises.shown_by_tag("claim") == {"eip-1"}
-    promises.forget("claim")
-    assert promises.shown_by_tag("claim") == frozenset()
+def test_a_released_eip_is_asked_for_by_its_id_unless_its_tag_shows_it(in_flight):
+    in_flight.release_accepted("claim", "eip-1", tagged=True)
+    in_flight.release_accepted("claim", "eip-2")
+    assert in_flight.shown_by_tag("claim") == {"eip-1"}
+    in_flight.forget("claim")
+    assert in_flight.shown_by_tag("claim") == frozenset()

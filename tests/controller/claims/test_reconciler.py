@@ -54,7 +54,7 @@ class Scene:
         self.asked_of_cloud = []
         self.may_write = True
         self.absences, self.obstacles = Absences(), Absences()
-        self.promises = InFlight(monotonic=ManualClock().now)
+        self.in_flight = InFlight(monotonic=ManualClock().now)
         self.ports = Ports(
             fence=SimpleNamespace(deadline=self._deadline),
             cloud=None,
@@ -66,7 +66,7 @@ class Scene:
                 both=lambda _, *words: self.told.append(words),
                 pod_once=lambda _, *words: self.told.append(words),
             ),
-            promises=self.promises,
+            in_flight=self.in_flight,
             on_freed=None,
             release_stopped=str,
             absences=self.absences,
@@ -108,8 +108,8 @@ class Scene:
             raise outcome
         return facts if outcome == "nothing new" else outcome
 
-    def _at_cloud(self, claim, ordered, *, shown_by_tag, by_id, company):
-        assert company == 1
+    def _at_cloud(self, claim, ordered, *, shown_by_tag, by_id, claims_due):
+        assert claims_due == 1
         self.asked_of_cloud.append(ordered)
         if isinstance(self.eips, Exception):
             raise self.eips
@@ -212,7 +212,7 @@ def deleted(**changes):
 @pytest.mark.parametrize("task", [TaskState.FAILED, TaskState.SUCCESS, TaskState.RUNNING])
 def test_a_deleted_claim_waits_for_its_order_that_is_not_shown_unless_its_task_has_failed(scene, task):
     scene.known_claim, scene.known_pod = deleted(), None
-    scene.promises.order_accepted("claim-1", AcceptedOrder(eip_id="eip-1", task_id="t"))
+    scene.in_flight.order_accepted("claim-1", AcceptedOrder(eip_id="eip-1", task_id="t"))
     scene.task = task
 
     scene.reconcile()

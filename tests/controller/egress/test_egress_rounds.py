@@ -49,7 +49,7 @@ class Rounds:
             cloud=self.cloud,
             writer=ClaimWriter(world.client),
             teller=ClaimEvents(EventRecorder(world.client, "test")),
-            promises=InFlight(),
+            in_flight=InFlight(),
             on_freed=lambda _: None,
             release_stopped=str,
         )

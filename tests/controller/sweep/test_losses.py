@@ -34,7 +34,7 @@ class Scene:
             cloud=None,
             writer=SimpleNamespace(write_status=self._write),
             teller=SimpleNamespace(both=lambda claim, *words: self.told.append((claim.name, *words))),
-            promises=None,
+            in_flight=None,
             on_freed=None,
             release_stopped=str,
             clock=lambda: claims.NOW,

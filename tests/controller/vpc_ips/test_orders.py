@@ -101,7 +101,7 @@ class Scene:
             cloud=None,
             writer=None,
             teller=None,
-            promises=None,
+            in_flight=None,
             on_freed=None,
             release_stopped=lambda: self.stopped,
             clock=lambda: NOW,

@@ -101,7 +101,7 @@ class FixedLives:
             cloud=vpc,
             writer=ClaimWriter(api),
             teller=ClaimEvents(recorder),
-            promises=InFlight(monotonic=self.clock),
+            in_flight=InFlight(monotonic=self.clock),
             on_freed=lambda _: None,
             release_stopped=str,
             clock=self.clock,

@@ -8,7 +8,7 @@ import threading
 from ipamd.core.model import AcceptedOrder
 
 
-class ChangePromises:
+class ChangesInFlight:
     """Thread safety: any thread may call any method."""
 
     def __init__(self) -> None:
