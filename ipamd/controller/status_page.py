@@ -5,7 +5,7 @@ Thread safety: any thread may ask.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import ipamd
 from ipamd.controller.account.clock import Agreement
@@ -15,9 +15,11 @@ from ipamd.core import model
 from ipamd.core.claim import status, waits
 from ipamd.core.claim.eipclaim import EGRESS_THROUGH_EIP, READY, Claim, Phase, condition
 from ipamd.core.claim.waits import EgressPath
+from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.vpc_ip import status as vpc_ip_status
 from ipamd.core.vpc_ip import waits as vpc_ip_waits
 from ipamd.core.vpc_ip.vpcipclaim import RESERVED, VpcIpClaim
+from ipamd.kube.watch import Key
 from ipamd.page import layout
 from ipamd.page.markup import Child, Element, tag
 
@@ -35,7 +37,7 @@ def content(leader: Leader, identity: str) -> tuple[str, list[Element]]:
     )
     sections = [layout.section("What is held back", *_held_back(leader)), _claims(claims)]
     if fixed := leader.fixed_ips():
-        sections.append(_fixed_ips(fixed))
+        sections.append(_fixed_ips(fixed, leader.cluster.pod))
     if leader.leading:
         sections += [_quotas(leader.quotas), _sweep(leader.sweep.counts)]
     return subtitle, sections
@@ -93,13 +95,14 @@ def _claims(claims: Sequence[Claim]) -> Element:
     )
 
 
-def _fixed_ips(claims: Sequence[VpcIpClaim]) -> Element:
+def _fixed_ips(claims: Sequence[VpcIpClaim], pod_of: Callable[[Key], PodView | None]) -> Element:
     """Show which Pods wait for their fixed addresses, and why the VPC does not keep some."""
     phases = Counter(map(vpc_ip_status.phase_of, claims))
     rows: list[list[Child]] = [
-        [str(claim), claim.pod.node if claim.pod else "", _ip(claim), reason, _said(claim, READY)]
+        [str(claim), _node(pod, claim), _ip(claim), wait.reason, wait.message]
         for claim in sorted(claims, key=str)
-        if (reason := vpc_ip_waits.reason_of(claim))
+        for pod in (pod_of((claim.namespace, claim.name)),)
+        if (wait := vpc_ip_waits.wait_of(claim, pod))
     ]
     alone = [claim for claim in claims if claim.address and not claim.address.is_reserved]
     reserved = sum(1 for claim in claims if claim.address and claim.address.is_reserved)
@@ -109,7 +112,7 @@ def _fixed_ips(claims: Sequence[VpcIpClaim]) -> Element:
             claim.binding.node if claim.binding else "",
             _ip(claim),
             "the VPC does not keep it",
-            _said(claim, RESERVED),
+            str(condition(claim.conditions, RESERVED).get("message") or ""),
         ]
         for claim in sorted(alone, key=str)
     ]
@@ -127,8 +130,11 @@ def _ip(claim: VpcIpClaim) -> str:
     return claim.address.ip if claim.address else ""
 
 
-def _said(claim: VpcIpClaim, kind: str) -> str:
-    return str(condition(claim.conditions, kind).get("message") or "")
+def _node(pod: PodView | None, claim: VpcIpClaim) -> str:
+    """Return the node of the Pod that waits; the claim may still name that of the Pod before."""
+    if pod is not None and pod.node:
+        return pod.node
+    return claim.pod.node if claim.pod else ""
 
 
 def _quotas(quotas: Sequence[model.EipQuota]) -> Element:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from ipamd.controller import status_page
 from ipamd.controller.account.clock import Agreement
 from ipamd.controller.sweep.sweep import SweepCounts
+from ipamd.core.claim.eipclaim import ClaimPod
 from ipamd.core.claim.reason import Reason
 from ipamd.core.model import EipQuota
 from ipamd.page import layout
@@ -74,7 +75,7 @@ def test_fixed_addresses_are_shown_with_what_they_wait_for_and_whether_the_vpc_k
     assert "the agent of the Pod's node assigns the address" in page()
 
 
-def leader(*claims, fixed=(), **known):
+def leader(*claims, fixed=(), pod=None, **known):
     """A replica that leads, as far as its page looks at it."""
     parts = {
         "leading": True,
@@ -84,7 +85,7 @@ def leader(*claims, fixed=(), **known):
         "clock": SimpleNamespace(state=Agreement.AGREED),
         "sweep": SimpleNamespace(counts=SweepCounts(), doubt=str),
     }
-    known_claims = SimpleNamespace(claims=lambda: list(claims))
+    known_claims = SimpleNamespace(claims=lambda: list(claims), pod=lambda _: pod)
     return SimpleNamespace(leader=SimpleNamespace(**{**parts, "cluster": known_claims, **known}))
 
 
@@ -181,6 +182,17 @@ def test_fixed_addresses_are_listed_with_what_they_wait_for_and_those_that_the_v
         "default/db-1 10.0.3.8 the VPC does not keep it not here"
     )
     assert rows in page
+
+
+def test_a_pod_that_asks_for_the_other_network_is_shown_with_its_own_node():
+    kept = vpc_ips.fixed_claim(
+        address=vpc_ips.ADDRESS, pod=ClaimPod(uid="u1", node="node-a", last_seen=1_800_000_000.0)
+    )
+    asks = vpc_ips.pod_with_fixed_ip("tke-direct-eni", uid="u2", nodeName="node-b")
+
+    assert "default/web-0 node-b 10.0.3.7 NetworkDiffers the Pod asks for" in shown(
+        leader(fixed=(kept,), pod=asks)
+    )
 
 
 def test_a_quota_is_drawn_from_nothing_to_its_limit_and_nearly_used_from_four_fifths_on():

@@ -179,6 +179,16 @@ def test_an_address_that_a_pod_waits_for_is_a_problem_of_its_node(cluster):
     assert row["problem"] == "1 VpcIPClaims of its Pods have a problem: kubectl eni fixed-ips --problems"
 
 
+def test_a_pod_that_asks_for_the_other_network_is_a_problem_of_the_node_that_it_is_on(cluster):
+    cluster.add_node("node-a", agent="agent-a")
+    wishes = {"networks": "tke-direct-eni", "vpc-ip-claim-delete-policy": "Never"}
+    annotations = {f"tke.cloud.tencent.com/{key}": value for key, value in wishes.items()}
+    cluster.add_pod("web-2", "node-a", annotations=annotations)
+    cluster.add_fixed_ip("web-2", node="node-b", assigned=False, gone=True)
+
+    assert entries(cluster("nodes", "-o", "json"), "nodes")["node-a"]["fixedIpsWithProblems"] == 1
+
+
 def test_a_node_is_checked_by_its_agent_and_the_answer_is_passed_on(busy):
     done = busy("check", "node-a")
 

@@ -4,6 +4,8 @@ import dataclasses
 from typing import Any
 
 from ipamd.core.annotations.vpc_ip import VpcIpPolicy, VpcIpRequest
+from ipamd.core.kubernetes.annotation_names import NETWORKS, VPC_IP_DELETE_POLICY
+from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.vpc_ip import vpcipclaim
 from ipamd.core.vpc_ip.vpcipclaim import AddressBinding, FixedAddress, VpcIpClaim
 from tests.testkit.pods import pod_view
@@ -22,3 +24,8 @@ def fixed_claim(request: VpcIpRequest = KEPT, **changes: Any) -> VpcIpClaim:
     obj = vpcipclaim.new_object(pod_view(nodeName="node-a"), request)
     obj["metadata"] |= {"uid": "claim-1", "resourceVersion": "7"}
     return dataclasses.replace(vpcipclaim.read(obj), **changes)
+
+
+def pod_with_fixed_ip(network: str, *, uid: str = "u1", **spec: Any) -> PodView:
+    """Return Pod default/web-0 that asks for a kept address on this network."""
+    return pod_view({NETWORKS: network, VPC_IP_DELETE_POLICY: "Never"}, uid=uid, **spec)

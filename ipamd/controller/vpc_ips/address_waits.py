@@ -9,8 +9,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from ipamd.core.claim.eipclaim import condition
+from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.vpc_ip import waits
 from ipamd.core.vpc_ip.vpcipclaim import RESERVED, VpcIpClaim
+from ipamd.kube.watch import Key
 from ipamd.runtime.metric import Metric, gauge_table
 
 _Key = tuple[str, str]
@@ -20,9 +22,10 @@ _Key = tuple[str, str]
 class AddressWaits:
     """Invariant: `_since` has what waited at the last look, each from the first look of those in a row."""
 
-    def __init__(self, steady: Callable[[], float]) -> None:
-        """Take a monotonic clock in seconds."""
+    def __init__(self, steady: Callable[[], float], pod_of: Callable[[Key], PodView | None]) -> None:
+        """Take a monotonic clock in seconds, and what knows the Pods by name."""
         self._steady = steady
+        self._pod_of = pod_of
         self._guard = threading.Lock()
         self._since: dict[_Key, float] = {}
 
@@ -52,7 +55,11 @@ class AddressWaits:
 
     def _look(self, claims: list[VpcIpClaim]) -> list[tuple[str, float]]:
         """Return reason and age of each that waits."""
-        found = [(claim, reason) for claim in claims if (reason := waits.reason_of(claim))]
+        found = [
+            (claim, wait.reason)
+            for claim in claims
+            if (wait := waits.wait_of(claim, self._pod_of((claim.namespace, claim.name))))
+        ]
         now = self._steady()
         with self._guard:
             self._since = {key: self._since.get(key, now) for key in (_key(claim) for claim, _ in found)}

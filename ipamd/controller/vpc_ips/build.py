@@ -105,7 +105,7 @@ def build(
     )
 
     resync = Loop("vpc-ip-resync", book.wake_all, policy=Survive(), pace=LoopPace(period=settings.resync))
-    waits = AddressWaits(tempo.steady)
+    waits = AddressWaits(tempo.steady, claims.cluster.pod)
     return VpcIpWork(
         watch=Service(
             name="VpcIPClaims", start=book.start, stop=ended(book.stop), metrics=lambda: _metrics(book, waits)

@@ -3,11 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from ipamd.core.annotations import networks, vpc_ip
 from ipamd.core.claim.eipclaim import condition
 from ipamd.core.kubernetes.pods import PodView
-from ipamd.core.vpc_ip import attach_waits, status, waits
-from ipamd.core.vpc_ip.reason import VpcIpReason
+from ipamd.core.vpc_ip import status, waits
 from ipamd.core.vpc_ip.vpcipclaim import READY, RESERVED, VpcIpClaim
 from ipamd.ctl.kubectl import claim_table
 from ipamd.ctl.shape import Column
@@ -15,20 +13,15 @@ from ipamd.ctl.shape import Column
 _KEPT_BY: Final = {"vpc": "yes", "eni": "by its ENI", "book": "no", "": ""}
 
 
-def problem(claim: VpcIpClaim, pod: PodView | None = None) -> str:
+def problem(claim: VpcIpClaim, pod: PodView | None) -> str:
     """Return what keeps the Pod of the claim's name from its address; empty for nothing.
 
     A kept claim waits for the next Pod of its name, and a deleted one for the end of its Pod: no problems.
     """
     if claim.problem:
         return claim.problem
-    if pod is not None and pod.wants_sandbox and vpc_ip.wants_fixed_ip(pod) and not claim.deleting:
-        differs = attach_waits.other_network(claim, exclusive=networks.is_exclusive(pod))
-        if differs:
-            return f"{VpcIpReason.NETWORK_DIFFERS.value}: {differs}"
-    reason = "" if claim.deleting else waits.reason_of(claim)
-    said = str(condition(claim.conditions, READY).get("message") or "the controller has not come to it yet")
-    return f"{reason}: {said}" if reason else ""
+    wait = None if claim.deleting else waits.wait_of(claim, pod)
+    return f"{wait.reason}: {wait.message or 'the controller has not come to it yet'}" if wait else ""
 
 
 def rows(

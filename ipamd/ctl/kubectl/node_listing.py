@@ -1,7 +1,7 @@
 """Asks the API server for what the rows of `nodes`, `claims` and `fixed-ips` are made of."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from ipamd.core.claim import eipclaim
@@ -17,12 +17,16 @@ from ipamd.kube.resources import EIPCLAIMS, NODES, PODS, VPCIPCLAIMS, Resource
 def look(api: KubeClient) -> list[dict[str, Any]]:
     """Return the rows of all Nodes. Raises: KubeError."""
     objects = api.list(NODES).items
-    # From the server's cache ("0"): cheap for it also with many thousand Pods.
-    listed = api.scan(PODS, Selection(), resource_version="0")
-    pods_on = Counter(pod["spec"]["nodeName"] for pod in listed if nodes.holds_address(pod))
     found = [eipclaim.read(obj) for obj in claim_objects(api, "")]
     fixed = [vpcipclaim.read(obj) for obj in fixed_ip_objects(api, "")]
-    return nodes.rows(objects, access.agents(api), pods_on, found, fixed)
+    names = {str(claim) for claim in fixed}
+    pods_on: Counter[str] = Counter()
+    fixed_pods = {}
+    for pod in _all_pods(api):
+        pods_on[pod.node] += nodes.holds_address(pod)
+        if str(pod.ref) in names:
+            fixed_pods[str(pod.ref)] = pod
+    return nodes.rows(objects, access.agents(api), pods_on, found, fixed, fixed_pods)
 
 
 def claim_objects(api: KubeClient, namespace: str) -> list[dict[str, Any]]:
@@ -42,12 +46,13 @@ def pods_named(api: KubeClient, namespace: str, names: Collection[str]) -> dict[
     """
     if not names:
         return {}
-    # From the server's cache ("0"), as above.
-    found = (
-        api.list(PODS, namespace).items if namespace else api.scan(PODS, Selection(), resource_version="0")
-    )
-    views = (pods.view(pod) for pod in found)
-    return {str(view.ref): view for view in views if str(view.ref) in names}
+    found = map(pods.view, api.list(PODS, namespace).items) if namespace else _all_pods(api)
+    return {str(pod.ref): pod for pod in found if str(pod.ref) in names}
+
+
+def _all_pods(api: KubeClient) -> Iterator[PodView]:
+    """Yield the Pods of the cluster, from the server's cache ("0"): cheap for it also with many thousand."""
+    return map(pods.view, api.scan(PODS, Selection(), resource_version="0"))
 
 
 def _claims(api: KubeClient, kind: Resource, namespace: str) -> list[dict[str, Any]]:

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from ipamd.core.claim.eipclaim import Claim
-from ipamd.core.kubernetes import capacity, node_condition, nodes, pods
+from ipamd.core.kubernetes import capacity, node_condition, nodes
+from ipamd.core.kubernetes.pods import PodView
 from ipamd.core.vpc_ip.vpcipclaim import VpcIpClaim
 from ipamd.ctl import ages
 from ipamd.ctl.kubectl import claims as claim_rows
@@ -22,11 +23,19 @@ def rows(
     pods_on: Mapping[str, int],
     claims: Sequence[Claim],
     fixed: Sequence[VpcIpClaim],
+    fixed_pods: Mapping[str, PodView],
 ) -> list[dict[str, Any]]:
-    """Return a row for each Node that an agent serves, has served, or should serve."""
+    """Return a row for each Node that an agent serves, has served, or should serve.
+
+    `fixed_pods` has the Pods of the names of the fixed addresses.
+    """
     bound = Counter(claim.binding.node for claim in claims if claim.binding)
     troubled = Counter(_node_of(claim) for claim in claims if claim_rows.problem(claim))
-    waiting = Counter(claim.pod.node for claim in fixed if claim.pod and fixed_ips.problem(claim))
+    waiting = Counter(
+        pod.node if (pod := fixed_pods.get(str(claim))) else claim.pod.node if claim.pod else ""
+        for claim in fixed
+        if fixed_ips.problem(claim, fixed_pods.get(str(claim)))
+    )
     found = [
         _row(obj, agents.get(obj["metadata"]["name"]), pods_on, bound, troubled, waiting)
         for obj in node_objects
@@ -35,10 +44,9 @@ def rows(
     return sorted(found, key=lambda row: (not row["problem"], _ORDER.get(row["ready"], 2), row["node"]))
 
 
-def holds_address(pod: Mapping[str, Any]) -> bool:
+def holds_address(pod: PodView) -> bool:
     """Whether a Pod takes one of the addresses of its node."""
-    view = pods.view(pod)
-    return bool(view.node) and not view.host_network and not view.finished
+    return bool(pod.node) and not pod.host_network and not pod.finished
 
 
 def _row(

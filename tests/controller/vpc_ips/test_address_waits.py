@@ -6,10 +6,14 @@ from ipamd.core.vpc_ip import status
 from ipamd.core.vpc_ip.reason import VpcIpReason
 from ipamd.core.vpc_ip.vpcipclaim import FixedAddress
 from tests.runtime.manual_clock import ManualClock
-from tests.testkit.vpc_ips import ADDRESS, BINDING, fixed_claim
+from tests.testkit.vpc_ips import ADDRESS, BINDING, fixed_claim, pod_with_fixed_ip
 
 NOW = 1_800_000_000.0
 SERVED = ClaimPod(uid="u1", node="node-a")
+
+
+def no_pod(_):
+    return None
 
 
 def waiting(uid, reason=VpcIpReason.SUBNET_FULL):
@@ -32,7 +36,7 @@ def shown(waits, *claims):
 
 def test_the_oldest_wait_counts_from_when_it_was_first_seen():
     clock = ManualClock()
-    waits = AddressWaits(clock.now)
+    waits = AddressWaits(clock.now, no_pod)
     shown(waits, waiting("a"))
     clock.advance(60)
 
@@ -43,7 +47,7 @@ def test_the_oldest_wait_counts_from_when_it_was_first_seen():
 
 def test_one_that_was_served_meanwhile_or_has_another_pod_begins_anew():
     clock = ManualClock()
-    waits = AddressWaits(clock.now)
+    waits = AddressWaits(clock.now, no_pod)
     shown(waits, waiting("a"), waiting("b"))
     shown(waits, waiting("b"))
     clock.advance(60)
@@ -52,7 +56,7 @@ def test_one_that_was_served_meanwhile_or_has_another_pod_begins_anew():
 
 
 def test_a_claim_that_no_pod_waits_for_does_not_wait_and_a_deleted_one_does():
-    waits = AddressWaits(ManualClock().now)
+    waits = AddressWaits(ManualClock().now, no_pod)
     assigned = status.assigned(fixed_claim(address=ADDRESS), BINDING, NOW)["status"]["conditions"]
     bound = fixed_claim(address=ADDRESS, binding=BINDING, pod=SERVED, conditions=tuple(assigned))
     kept = fixed_claim(address=ADDRESS, pod=ClaimPod(uid="u1", node="node-a", last_seen=NOW))
@@ -62,8 +66,19 @@ def test_a_claim_that_no_pod_waits_for_does_not_wait_and_a_deleted_one_does():
     assert shown(waits, fixed_claim(pod=SERVED))["not_ready_seconds"] == {("New",): 0}
 
 
+def test_a_pod_of_the_other_network_counts_although_its_claim_is_served_by_nobody():
+    clock = ManualClock()
+    pods = {("default", "web-0"): pod_with_fixed_ip("tke-direct-eni", uid="u2")}
+    waits = AddressWaits(clock.now, pods.get)
+    kept = fixed_claim(address=ADDRESS, pod=ClaimPod(uid="u1", node="node-a", last_seen=NOW))
+    shown(waits, kept)
+    clock.advance(700)
+
+    assert shown(waits, kept)["not_ready_seconds"] == {("NetworkDiffers",): 700}
+
+
 def test_addresses_that_the_vpc_does_not_keep_count_by_why():
-    waits = AddressWaits(ManualClock().now)
+    waits = AddressWaits(ManualClock().now, no_pod)
 
     found = shown(
         waits,
