@@ -7,13 +7,14 @@ else it looks for new ones; what it finds becomes a test of its own.
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import coverage
 import hypothesis
 import pytest
 
+from ipamd.runtime import collector
 from tests.testkit.threads import left_running
 
 # How fast examples are drawn and tried says how busy the machine is, and nothing about what is tested.
@@ -43,6 +44,16 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         (config.invocation_params.dir / argument.partition("::")[0]).resolve() for argument in config.args
     ]
     return None if any(path.is_relative_to(collection_path) for path in named) else True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for no garbage while more than ten thousand tests are made, nor among them later.
+
+    Each worker makes all of them, and they stay until it ends.
+    """
+    with collector.kept_off():
+        return (yield)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

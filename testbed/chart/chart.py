@@ -107,10 +107,11 @@ def _documents(objects: Sequence[Obj]) -> str:
 
 
 def _read(name: str) -> list[Obj]:
-    return list(yaml.safe_load_all((DEPLOY / name).read_text("utf-8")))
+    return list(yaml.load_all((DEPLOY / name).read_text("utf-8"), yaml.CSafeLoader))
 
 
 def _kustomization(component: str) -> Mapping[str, Any]:
     folder = DEPLOY / "components" / component if component else DEPLOY
-    found: Mapping[str, Any] = yaml.safe_load((folder / "kustomization.yaml").read_text("utf-8"))
+    text = (folder / "kustomization.yaml").read_text("utf-8")
+    found: Mapping[str, Any] = yaml.load(text, yaml.CSafeLoader)
     return found

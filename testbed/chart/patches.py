@@ -17,7 +17,7 @@ def apply(kustomization: Mapping[str, Any], objects: Sequence[Obj], condition: s
         ValueError: for a patch of a kind that no component has had so far.
     """
     for entry in kustomization.get("patches", ()):
-        patch = yaml.safe_load(entry["patch"])
+        patch = yaml.load(entry["patch"], yaml.CSafeLoader)
         if isinstance(patch, list):
             target = entry["target"]
             for step in patch:

@@ -11,14 +11,14 @@ Obj = dict[str, Any]
 
 def read(name: str) -> Obj:
     """Return the only document of a file."""
-    document: Obj = yaml.safe_load((DEPLOY / name).read_text())
+    document: Obj = yaml.load((DEPLOY / name).read_text(), yaml.CSafeLoader)
     return document
 
 
 def documents(*names: str) -> list[Obj]:
     """Return the objects of these files, of all files of the kustomization without names."""
     listed = names or read("kustomization.yaml")["resources"]
-    return [obj for name in listed for obj in yaml.safe_load_all((DEPLOY / name).read_text())]
+    return [obj for name in listed for obj in yaml.load_all((DEPLOY / name).read_text(), yaml.CSafeLoader)]
 
 
 def one(kind: str, name: str, *files: str) -> Obj:

@@ -13,7 +13,7 @@ from testbed.chart.template import When
 from tests.deploy import manifests
 
 MADE = chart.files()
-VALUES = yaml.safe_load(MADE["values.yaml"])
+VALUES = yaml.load(MADE["values.yaml"], yaml.CSafeLoader)
 SCHEMA = json.loads(MADE["values.schema.json"])
 
 

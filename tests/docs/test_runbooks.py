@@ -1,16 +1,14 @@
 """Each alert leads to a page that says what to do, and no page is left without its alert."""
 
 import pytest
-import yaml
 
-from tests.docs.project import DOCS, ROOT
+from tests.deploy import manifests
+from tests.docs.project import DOCS
 
 RUNBOOKS = DOCS / "runbooks"
 RULES = {
     rule["alert"]: rule
-    for group in yaml.safe_load((ROOT / "deploy/components/monitoring/alerts.yaml").read_text())["spec"][
-        "groups"
-    ]
+    for group in manifests.read("components/monitoring/alerts.yaml")["spec"]["groups"]
     for rule in group["rules"]
 }
 PARTS = ("## What it breaks", "## Look", "## Do", "## It is over when")

@@ -4,6 +4,7 @@ import ast
 import dataclasses
 import inspect
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,6 @@ from ipamd.controller.options import ControllerSettings
 from ipamd.flags.declaration import _COMPOSITION
 
 ROOT = Path(__file__).parents[2]
-TREES = {
-    path.relative_to(ROOT): ast.parse(path.read_text())
-    for path in sorted((ROOT / "ipamd").rglob("*.py"))
-    if path.name != "options.py"
-}
 DAEMONS = {"agent": AgentSettings, "controller": ControllerSettings}
 FIELDS = [(daemon, field) for daemon, settings in DAEMONS.items() for field in dataclasses.fields(settings)]
 PARTS = [
@@ -39,15 +35,44 @@ def reads_of(tree: ast.AST) -> Iterator[ast.Attribute]:
             yield node
 
 
-READS = {path: tuple(reads_of(tree)) for path, tree in TREES.items()}
-READ_NAMES = {path: {read.attr for read in found} for path, found in READS.items()}
-CLASSES = [
-    (path, node) for path, tree in TREES.items() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)
-]
-HEIRS: dict[str, set[Path]] = {}
-for place, heir in CLASSES:
-    for base in heir.bases:
-        HEIRS.setdefault(ast.unparse(base).rpartition(".")[2], set()).add(place)
+class Code:
+    """The product, parsed for the first test that asks: who only collects tests does not wait for it."""
+
+    @cached_property
+    def trees(self) -> dict[Path, ast.Module]:
+        return {
+            path.relative_to(ROOT): ast.parse(path.read_text())
+            for path in sorted((ROOT / "ipamd").rglob("*.py"))
+            if path.name != "options.py"
+        }
+
+    @cached_property
+    def reads(self) -> dict[Path, tuple[ast.Attribute, ...]]:
+        return {path: tuple(reads_of(tree)) for path, tree in self.trees.items()}
+
+    @cached_property
+    def read_names(self) -> dict[Path, set[str]]:
+        return {path: {read.attr for read in found} for path, found in self.reads.items()}
+
+    @cached_property
+    def classes(self) -> list[tuple[Path, ast.ClassDef]]:
+        return [
+            (path, node)
+            for path, tree in self.trees.items()
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ClassDef)
+        ]
+
+    @cached_property
+    def heirs(self) -> dict[str, set[Path]]:
+        found: dict[str, set[Path]] = {}
+        for place, heir in self.classes:
+            for base in heir.bases:
+                found.setdefault(ast.unparse(base).rpartition(".")[2], set()).add(place)
+        return found
+
+
+CODE = Code()
 
 
 def holder(read: ast.Attribute) -> str:
@@ -56,7 +81,7 @@ def holder(read: ast.Attribute) -> str:
 
 def unread(path: Path, made: ast.ClassDef) -> list[str]:
     """Return the private attributes that a class sets and neither its file nor that of a subclass reads."""
-    read = set().union(*(READ_NAMES[place] for place in {path} | HEIRS.get(made.name, set())))
+    read = set().union(*(CODE.read_names[place] for place in {path} | CODE.heirs.get(made.name, set())))
     stored = {
         node.attr
         for node in ast.walk(made)
@@ -74,7 +99,7 @@ def test_each_setting_is_read_by_its_daemon(daemon, field):
     others = {Path("ipamd") / other for other in DAEMONS if other != daemon}
     places = [
         f"{path}:{read.lineno}"
-        for path, found in READS.items()
+        for path, found in CODE.reads.items()
         if not others & set(path.parents)
         for read in found
         if read.attr == field.name and holder(read) in HOLDERS
@@ -90,14 +115,14 @@ def test_each_part_of_a_composed_setting_is_read(daemon, build, name):
         assert name in {node.id for node in ast.walk(body) if isinstance(node, ast.Name)}
         return
     assert name in {field.name for field in dataclasses.fields(build)}
-    assert any(name in names for names in READ_NAMES.values()), f"nobody reads {build.__name__}.{name}"
+    assert any(name in names for names in CODE.read_names.values()), f"nobody reads {build.__name__}.{name}"
 
 
 @pytest.mark.parametrize("build", sorted({build for _, build, _ in PARTS if inspect.isclass(build)}, key=str))
 def test_a_composed_setting_is_changed_by_replace_so_that_no_flag_is_left_behind(build):
     anew = [
         f"{path}:{node.lineno}"
-        for path, tree in TREES.items()
+        for path, tree in CODE.trees.items()
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
         and ast.unparse(node.func) == build.__name__
@@ -109,4 +134,6 @@ def test_a_composed_setting_is_changed_by_replace_so_that_no_flag_is_left_behind
 
 def test_what_a_part_is_given_and_keeps_it_also_reads():
     """A parameter that is not used at all, ruff finds (ARG)."""
-    assert {f"{path} {made.name}": found for path, made in CLASSES if (found := unread(path, made))} == {}
+    assert {
+        f"{path} {made.name}": found for path, made in CODE.classes if (found := unread(path, made))
+    } == {}

@@ -10,7 +10,7 @@ from tests.monitoring import promtool
 from tests.monitoring.promtool import ALERTS
 
 # All as text: 0x10 is ten times 0, and no hexadecimal number.
-CASES = yaml.load((Path(__file__).parent / "cases.yaml").read_text(), yaml.BaseLoader)
+CASES = yaml.load((Path(__file__).parent / "cases.yaml").read_text(), yaml.CBaseLoader)
 FIRING = [(name, case) for name, cases in CASES.items() for case in cases["fires"]]
 QUIET = [(name, case) for name, cases in CASES.items() for case in cases["quiet"]]
 NEXT_STEP = re.compile(r"`|deploy/|console|--pod-subnets")
