@@ -21,6 +21,12 @@ def sample(page):
     return "".join(line.removeprefix(indent) for line in text.splitlines(keepends=True))
 
 
+def further_patches():
+    """Return the patches that the page of the installation shows by themselves."""
+    samples = [yaml.safe_load(text) for _, text in SAMPLE.findall((DOCS / "install.md").read_text())]
+    return [patch for found in samples if [*found] == ["patches"] for patch in found["patches"]]
+
+
 @pytest.fixture(params=PAGES, ids=lambda page: page.name)
 def copied(request, tmp_path):
     """A folder with the checkout and the kustomization, as the page says."""
@@ -29,13 +35,17 @@ def copied(request, tmp_path):
     return tmp_path
 
 
-@pytest.fixture
-def built(copied):
-    """What kubectl makes of it."""
-    argv = [str(locate("kubectl")), "kustomize", str(copied)]
+def build(folder):
+    argv = [str(locate("kubectl")), "kustomize", str(folder)]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@pytest.fixture
+def built(copied):
+    """What kubectl makes of it."""
+    return build(copied)
 
 
 def objects(text):
@@ -51,6 +61,24 @@ def test_it_names_the_cluster_and_the_image(built):
         pod = found[kind, name]["spec"]["template"]["spec"]
         images = {c["image"] for c in (*pod.get("initContainers", ()), *pod["containers"])}
         assert images == {"registry.example.com/tke-eni/ipamd:0.1.0"}
+
+
+def test_the_patches_of_flags_registry_and_keys_reach_both_daemons(copied):
+    path = copied / "kustomization.yaml"
+    chosen = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump({**chosen, "patches": [*chosen["patches"], *further_patches()]}))
+
+    found = objects(build(copied))
+
+    flags = {
+        ("DaemonSet", "tke-eni-agent"): {"--direct-eni"},
+        ("Deployment", "tke-eni-ipamd"): {"--claim-expired-duration=1h", "--enable-ownerref"},
+    }
+    for daemon, wanted in flags.items():
+        pod = found[daemon]["spec"]["template"]["spec"]
+        assert wanted <= {*pod["containers"][0]["args"]}
+        assert pod["imagePullSecrets"] == [{"name": "registry"}]
+        assert {"secretRef": {"name": "tke-eni-keys"}} in pod["containers"][0]["envFrom"]
 
 
 def test_a_real_api_server_takes_all_of_it(built, cluster, tmp_path):
