@@ -184,7 +184,7 @@ def test_the_next_agent_knows_them_before_the_cloud_is_asked(scene):
 
 
 def test_one_that_has_left_does_not_come_back_by_a_listing_that_lags(scene):
-    scene.departures.note("eni-1", "10.0.1.1")
+    scene.departures.note_eni("eni-1")
 
     assert scene.take_in(eni(), eni(2)) == (eni(2),)
     assert list(scene.enis.enis) == ["eni-2"]
@@ -194,7 +194,7 @@ def test_one_that_has_left_does_not_come_back_by_a_listing_that_lags(scene):
 
 def test_of_one_that_has_left_and_is_back_a_listing_that_lags_says_nothing(scene):
     scene.take_in(eni())
-    scene.departures.note("eni-1", "10.0.1.1")
+    scene.departures.note_eni("eni-1")
     before = dict(scene.enis.enis)
 
     scene.take_in(ledger=ledger_with(1))

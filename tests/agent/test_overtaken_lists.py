@@ -107,7 +107,7 @@ class Node:
 
     def detaches(self):
         """As `OwnEniDetachment.detach`, once the cloud has done it."""
-        self.enis.departures.note("eni-1", IP)
+        self.enis.departures.note_eni("eni-1")
         self.ledger.apply(lambda current: fixed_addresses.detached(current, IP, UID))
         self.exclusive.forget("eni-1")
 

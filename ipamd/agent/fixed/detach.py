@@ -45,7 +45,7 @@ class OwnEniDetachment:
         deadline = Deadline.after(_SECONDS, self.monotonic)
         with self.turns.turn(address.eni_id, deadline):
             self.cloud.detach_eni(address.eni_id, self.instance_id(), deadline)
-            self.enis.departures.note(address.eni_id, address.ip)
+            self.enis.departures.note_eni(address.eni_id)
             self.shared_ledger.apply(
                 lambda ledger: fixed_addresses.detached(ledger, address.ip, address.fixed)
             )

@@ -77,7 +77,7 @@ class FixedReturn:
         deadline = Deadline.after(_SECONDS, self.monotonic)
         with self.turns.turn(address.eni_id, deadline):
             self.cloud.unassign_ips(address.eni_id, (address.ip,), deadline)
-        self.enis.departures.note(address.ip)
+        self.enis.departures.note_addresses(address.eni_id, address.ip)
         self.shared_ledger.note(lambda current: ledger.forget(current, [address.ip]))
         self._gone[address.fixed] = address.ip
         log.info("%s is off %s, for the next node of its VpcIPClaim", address.ip, address.eni_id)

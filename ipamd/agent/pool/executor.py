@@ -191,7 +191,7 @@ class PoolExecutor:
                     lambda shared_ledger: ledger.reinstate(shared_ledger, ips, self._shared_ledger.now())
                 )
             raise
-        self._enis.departures.note(*ips)
+        self._enis.departures.note_addresses(eni_id, *ips)
         self._shared_ledger.note(lambda shared_ledger: ledger.forget(shared_ledger, ips))
         log.info("gave %d addresses of %s back: %s", len(ips), eni_id, ", ".join(ips))
 
@@ -200,7 +200,7 @@ class PoolExecutor:
         deadline = Deadline.after(_CREATE_SECONDS, self._monotonic)
         self._cloud.detach_eni(eni_id, self._plan().instance.instance_id, deadline)
         self._cloud.delete_eni(eni_id, deadline)
-        self._enis.departures.note(eni_id, ip)
+        self._enis.departures.note_eni(eni_id)
         self._shared_ledger.note(lambda shared_ledger: ledger.forget(shared_ledger, [ip]))
         log.info("gave ENI %s with %s back", eni_id, ip)
         self.look()

@@ -46,10 +46,19 @@ class CloudListing:
     as_of: Boottime
     """When the question was sent: of an address that the node has learned of later it says nothing."""
     doubted: frozenset[str] = frozenset()
-    """Addresses that left the node so short a time before that the answer may be older: it says nothing of
-    them."""
+    """ENIs, and places of addresses, that left the node so short a time before that the answer may be older:
+    it says nothing of them."""
     loose: frozenset[str] = frozenset()
     """EIPs that `doubtful` named, and that DescribeAddresses shows not to be where they are recorded."""
+
+    def is_silent(self, eni_id: str, ip: str) -> bool:
+        """Whether it says nothing of the address at the ENI."""
+        return eni_id in self.doubted or place(eni_id, ip) in self.doubted
+
+
+def place(eni_id: str, ip: str) -> str:
+    """Return the name of an address at an ENI: what leaves one may come to another at once."""
+    return f"{eni_id} {ip}"
 
 
 def observe(
@@ -84,7 +93,7 @@ def observe(
     changed: list[Address] = []
     forget: list[str] = []
     for address in ledger.addresses.values():
-        if address.added_at >= listing.as_of or address.ip in listing.doubted:
+        if address.added_at >= listing.as_of or listing.is_silent(address.eni_id, address.ip):
             continue
         found = listed.get(address.ip)
         if found is not None:
@@ -98,7 +107,7 @@ def observe(
         if after != address:
             changed.append(after)
     for ip, (eni_id, entry) in listed.items():
-        known = ip in ledger.addresses or ip in listing.doubted
+        known = ip in ledger.addresses or listing.is_silent(eni_id, ip)
         if not known and entry.state is model.IpState.AVAILABLE:
             new = _new(eni_id, entry, fixed[ip], (wired or {}).get(ip), now)
             changed.append(replace(new, exclusive=True) if eni_id in owned else new)

@@ -284,3 +284,17 @@ def test_a_mode_that_is_switched_off_gives_its_enis_back(own_node):
             == "0"
         ),
     )
+
+
+def test_an_eni_with_the_address_of_one_that_was_just_given_back_is_the_next_pod_s(own_node):
+    """The region gives out the lowest free address, so the new ENI has that of the one before."""
+    none_warm = ("--eni-min-warm-target=0", "--eni-max-warm-target=0", "--eni-release-interval=1s")
+    own_node.begin(*NODE_OPTIONS, *none_warm, "--add-timeout=30s", "--cloud-check-interval=60s")
+    before = Given(own_node, "before")
+    before.end()
+    own_node.eventually("its ENI is given back", lambda: not extended(own_node), seconds=40)
+
+    after = Given(own_node, "after")
+
+    assert after.ip == before.ip
+    assert set(extended(own_node)) == {after.ip}

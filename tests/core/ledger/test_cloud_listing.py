@@ -125,9 +125,17 @@ def test_listing_from_before_an_address_was_asked_for_does_not_show_it_here():
 @pytest.mark.parametrize("known", [True, False])
 def test_of_an_address_that_has_left_of_late_a_listing_says_nothing(listed, known):
     current = assigned() if known else ledger.Ledger()
-    doubting = replace(listing(*listed), doubted=frozenset([IP]))
+    for left in (cloud_listing.place("eni-1", IP), "eni-1"):
+        doubting = replace(listing(*listed), doubted=frozenset([left]))
 
-    assert observed(current, doubting) == current
+        assert observed(current, doubting) == current
+
+
+def test_an_address_that_has_left_one_eni_is_taken_in_at_another():
+    """A cloud gives the address that came free last to the ENI that is made next."""
+    doubting = replace(listing(entry()), doubted=frozenset(["eni-0", cloud_listing.place("eni-0", IP)]))
+
+    assert [a.ip for a in observed(ledger.Ledger(), doubting).available] == [IP]
 
 
 def test_eip_that_was_unbound_from_outside_is_to_be_bound_again():
