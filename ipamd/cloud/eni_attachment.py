@@ -59,7 +59,8 @@ class EniAttachment(EniCalls):
         AttachNetworkInterface (API document 215/15819). One that is there, or on its way there, is a success.
         Raises CloudError: NOT_FOUND when there is no such ENI; WRONG_STATE when another CVM has it, or the
         CVM takes none now; QUOTA when the CVM has all the extended ENIs, or all the public IPs, that it may
-        have; TASK_FAILED; UNKNOWN_OUTCOME when it may be attached yet.
+        have; TASK_FAILED, also when somebody has deleted it since; UNKNOWN_OUTCOME when it may be attached
+        yet.
         """
         action = "AttachNetworkInterface"
         params = {
@@ -75,8 +76,10 @@ class EniAttachment(EniCalls):
                 raise
             reply = Reply(action=action, request_id="", body={})
 
+        look = self._look_at_lasting(eni_id)
+
         def attached(deadline: Deadline) -> model.Eni | None:
-            eni = self.describe_eni(eni_id, deadline)
+            eni = look(deadline)
             if eni is None or eni.state is not model.EniState.AVAILABLE:
                 return None
             return eni if eni.instance_id == instance_id else None

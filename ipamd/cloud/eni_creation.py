@@ -40,11 +40,10 @@ class EniCreation(EniCalls):
             lambda body: fields.identity(fields.child(body, "NetworkInterface"), "NetworkInterfaceId")
         )
 
-        disappearance = tasks.Disappearance(f"ENI {eni_id}", self._session.conduct.clock)
+        look = self._look_at_lasting(eni_id)
 
         def ready(deadline: Deadline) -> model.Eni | None:
-            eni = self.describe_eni(eni_id, deadline)
-            disappearance.note(listed=eni is not None)
+            eni = look(deadline)
             if eni is None or eni.state is not model.EniState.AVAILABLE:
                 return None
             return eni if eni.instance_id == request.instance_id and eni.primary_ip else None

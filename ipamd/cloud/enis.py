@@ -4,7 +4,7 @@ Writes are asynchronous; the methods here return when the cloud shows the effect
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ipamd.cloud import decoding, paging, tasks
 from ipamd.cloud.session import Calls, Reply
@@ -114,6 +114,20 @@ class EniCalls(Calls):
             return True if self.describe_eni(eni_id, deadline) is None else None
 
         tasks.settle(self._session, reply, deleted, deadline)
+
+    def _look_at_lasting(self, eni_id: str) -> Callable[[Deadline], model.Eni | None]:
+        """Return what looks, again and again, at an ENI that is to stay; None while it is not listed.
+
+        A look raises CloudError, and VanishedError once it is clear that somebody has deleted the ENI.
+        """
+        disappearance = tasks.Disappearance(f"ENI {eni_id}", self._session.conduct.clock)
+
+        def look(deadline: Deadline) -> model.Eni | None:
+            eni = self.describe_eni(eni_id, deadline)
+            disappearance.note(listed=eni is not None)
+            return eni
+
+        return look
 
     def _filtered(self, filters: Mapping[str, str], deadline: Deadline | None) -> list[model.Eni]:
         listed = [{"Name": name, "Values": [value]} for name, value in filters.items()]

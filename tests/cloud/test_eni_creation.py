@@ -150,7 +150,7 @@ def listing(present):
     """A cloud that makes an ENI and lists it while `present()`; it does not know what is deleted."""
 
     def handler(asked):
-        if asked.action == CREATE:
+        if asked.action in (CREATE, "AttachNetworkInterface"):
             return {"NetworkInterface": {"NetworkInterfaceId": "eni-brief001"}}
         if asked.action == "DescribeVpcTaskResult":
             return {"Status": "SUCCESS"}
@@ -169,13 +169,23 @@ def listing(present):
     return handler
 
 
-def test_an_eni_that_somebody_deletes_meanwhile_is_not_waited_for_until_the_deadline(open_cloud, serve):
+@pytest.mark.parametrize(
+    "asked_for",
+    [
+        lambda cloud, until: cloud.create_and_attach_eni(request("ins-12345678"), "token-1", until),
+        lambda cloud, until: cloud.attach_eni("eni-brief001", "ins-12345678", until),
+    ],
+    ids=["created on a CVM", "attached"],
+)
+def test_an_eni_that_somebody_deletes_meanwhile_is_not_waited_for_until_the_deadline(
+    open_cloud, serve, asked_for
+):
     waiting = Waiting()
     url = serve(scripted_http.api(listing(lambda: False))).url
     cloud = open_cloud(url, {"clock": waiting.clock, "sleep": waiting.sleep})
 
     with pytest.raises(CloudError, match=r"ENI eni-brief001 has not been listed for .* deleted it") as caught:
-        cloud.create_and_attach_eni(request("ins-12345678"), "token-1", Deadline.after(120.0, waiting.clock))
+        asked_for(cloud, Deadline.after(120.0, waiting.clock))
 
     assert caught.value.kind is CloudErrorKind.TASK_FAILED, "its outcome is known: it is not asked for again"
     assert waiting.now < 20.0
