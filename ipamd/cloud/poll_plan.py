@@ -24,6 +24,8 @@ class PollPace:
     """Between two polls for one wait, at least, where nothing better is known."""
     longest: float = 2.0
     """Between two polls for one wait."""
+    patience: float = 5.0
+    """Until the first poll for one wait, at most: only a look tells that a slow cloud is quick again."""
     growth: float = 0.2
     """Pause after a poll that came too early, as a part of the time that was waited for."""
 
@@ -34,6 +36,10 @@ class PollPace:
     def together(self, first: float, due: Iterable[float]) -> float:
         """Return when to poll for what is due at `first`, together with what is due soon after it. Pure."""
         return max((time for time in due if time <= first + self.gather), default=first)
+
+    def first(self, expected: ExpectedDuration) -> float:
+        """Return the seconds until the first poll for a wait of this kind. Pure."""
+        return min(expected.seconds, self.patience)
 
     def pause(self, waited: float, expected: ExpectedDuration) -> float:
         """Return the seconds until the next poll for a wait of this age and kind. Pure."""
@@ -52,13 +58,13 @@ class PollWait:
     due: float
     """When the next poll is to come."""
     looks: int = 0
-    """Polls that came when they were due, or later."""
+    """Polls that were answered, and came when they were due, or later."""
     waited: float = 0.0
-    """Seconds after which the last poll was to come, or came before that."""
+    """Seconds after which the last answered poll was to come, or came before that."""
     polled: float = 0.0
     """Seconds after which it came."""
     too_early: float = 0.0
-    """Seconds after which the poll before it came, if that was no sooner than due; 0 if there was none."""
+    """Seconds after which the answered poll before it came, if that was no sooner than due; 0 for none."""
 
 
 class PollPlan:
@@ -75,24 +81,30 @@ class PollPlan:
 
     def first_look(self, kind: str) -> float:
         """Return after how many seconds a wait of this kind should be looked at first."""
-        return self._expected[kind].seconds
+        return self._pace.first(self._expected[kind])
 
     def next_poll(self, waits: Collection[PollWait]) -> float:
         """Return when to poll next for these; one at least."""
         return self._pace.next_poll(self._last_poll, [wait.due for wait in waits])
 
-    def polled(self, waits: Collection[PollWait], now: float) -> None:
-        """Let those whose time has come be due again in a while, should this poll not be enough."""
+    def polls(self, now: float) -> None:
+        """Note that a poll begins."""
         self._last_poll = now
-        for wait in waits:
-            if wait.looks:
-                wait.too_early = wait.polled
-            wait.polled = now - wait.joined
-            # A poll that is late because the machine is busy must not make the next ones later.
-            wait.waited = min(now, wait.due) - wait.joined
-            if wait.due <= now:
-                wait.looks += 1
-                wait.due = now + self._pace.pause(now - wait.joined, self._expected[wait.kind])
+
+    def answered(self, wait: PollWait) -> None:
+        """Let a wait whose time had come be due again in a while, should the poll not be enough.
+
+        One that was not answered has shown nothing: the wait stays due.
+        """
+        now = self._last_poll
+        if wait.looks:
+            wait.too_early = wait.polled
+        wait.polled = now - wait.joined
+        # A poll that is late because the machine is busy must not make the next ones later.
+        wait.waited = min(now, wait.due) - wait.joined
+        if wait.due <= now:
+            wait.looks += 1
+            wait.due = now + self._pace.pause(now - wait.joined, self._expected[wait.kind])
 
     def ended(self, wait: PollWait) -> None:
         """Learn from a wait whose last poll has shown what was waited for."""

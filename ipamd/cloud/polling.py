@@ -184,7 +184,7 @@ class EipWatch:
             while not self._closed:
                 pause = self._seconds_to_poll()
                 if pause is not None and pause <= 0:
-                    self._plan.polled(self._waiters, self._clock())
+                    self._plan.polls(self._clock())
                     return list(self._waiters)
                 self._changed.wait(pause)
             return None
@@ -229,8 +229,10 @@ class EipWatch:
         with self._changed:
             for waiter in batch:
                 if waiter.eip_id in answers:
-                    waiter.answer = answers[waiter.eip_id]
+                    waiter.answer = answer = answers[waiter.eip_id]
                     waiter.answered = True
+                    if not isinstance(answer, CloudError):
+                        self._plan.answered(waiter)
             self._changed.notify_all()
 
 

@@ -94,7 +94,7 @@ class EipConfirmation:
         """
         asked, began = 0.0, self._clock()
         with self._guard:
-            pause = self._expected[action].seconds * _UNHURRIED
+            pause = self._pace.first(self._expected[action]) * _UNHURRIED
         too_early = 0.0
         while True:
             if pause >= deadline.remaining():

@@ -58,7 +58,7 @@ class InFlight:
             self._ordered[claim_uid] = order
             self._refused.discard(claim_uid)
             now = self._monotonic()
-            self._deliveries[claim_uid] = _Delivery(began=now, due=now + self._delivery.seconds)
+            self._deliveries[claim_uid] = _Delivery(began=now, due=now + _PACE.first(self._delivery))
 
     def delivery_in(self, claim_uid: str) -> float:
         """Return in how many seconds the claim's order is to be looked for; 0 if it should be there by now.

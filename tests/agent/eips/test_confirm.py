@@ -94,3 +94,29 @@ def test_a_write_of_which_nothing_is_known_is_asked_for_again(confirm):
 def test_the_end_of_the_time_is_the_end_of_the_wait(confirm):
     with pytest.raises(TryAgainError, match="not yet"):
         confirm(looks=[False], tasks=[], seconds=3.0)
+
+
+def test_after_slow_tasks_the_next_one_is_asked_after_soon():
+    now, asked = [0.0], []
+
+    def rest(pause):
+        now[0] += pause
+
+    def task(_task_id, _deadline):
+        asked.append(now[0])
+        return TaskState.SUCCESS if now[0] >= 100.0 else TaskState.RUNNING
+
+    confirmation = EipConfirmation(
+        SimpleNamespace(describe_eip_task=task),
+        SimpleNamespace(wait_until=lambda *_, **__: SHOWN, rest=rest),
+        clock=lambda: now[0],
+    )
+    for _ in range(20):
+        now[0] = 0.0
+        asked.clear()
+        deadline = Deadline.after(120.0, lambda: now[0])
+        confirmation.wait(
+            "eip-1", lambda _: True, deadline, action="DisassociateAddress", task_id="t", certain=True
+        )
+
+    assert asked[0] <= 6.0

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ipamd.cloud.poll_plan import PollPace
 from ipamd.controller.claims.in_flight import InFlight
 from ipamd.core.model import AcceptedOrder
 from tests.testkit.clock import Clock
@@ -56,6 +57,13 @@ def test_a_look_that_comes_late_does_not_make_the_next_ones_later(in_flight, clo
         in_flight.order_asked(f"claim-{number}")
         in_flight.order_looked(f"claim-{number}", delivered=True)
     assert expected(in_flight) <= before
+
+
+def test_after_a_slow_hour_of_the_cloud_no_order_is_left_unlooked_at_as_long_as_that(in_flight, clock):
+    for number in range(20):
+        deliver(in_flight, clock, f"slow-{number}", 120.0)
+
+    assert expected(in_flight) == PollPace().patience
 
 
 def test_after_a_look_in_vain_the_next_one_comes_when_a_fifth_of_the_time_has_passed_again(in_flight, clock):
