@@ -85,7 +85,7 @@ class Association:
             return not self._record.is_wanted(ip, pod, record.eip_id)
 
         try:
-            self._bind(record.eip_id, address, pod, deadline.unless(in_vain))
+            self._bind(record.eip_id, address, pod, deadline, in_vain)
         except (CloudError, TryAgainError):
             if not in_vain():
                 raise
@@ -130,11 +130,19 @@ class Association:
         if address is not None:
             self._announcer.bound(claim, pod, binding_plan.wanted_binding(address, pod, self._node))
 
-    def _bind(self, eip_id: str, address: Address, pod: model.PodRef, deadline: Deadline) -> None:
+    def _bind(
+        self,
+        eip_id: str,
+        address: Address,
+        pod: model.PodRef,
+        deadline: Deadline,
+        in_vain: Callable[[], bool],
+    ) -> None:
+        """Bind it; what the cloud has accepted is waited for also in vain, as lists may not show it yet."""
         if address.moves_as_eni and self._came_along(eip_id, address, deadline):
             return
         with witnessed() as calls:
-            task_id = self._cloud.associate_eip(eip_id, address.eni_id, address.ip, deadline)
+            task_id = self._cloud.associate_eip(eip_id, address.eni_id, address.ip, deadline.unless(in_vain))
         for call in calls:
             if call.action == _ACTION:
                 for listener in self._accepted:
