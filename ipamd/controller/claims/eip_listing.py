@@ -60,6 +60,8 @@ class _Look:
     names: dict[str, str] = field(default_factory=dict)
     """What the EIP of a claim is called, by its UID."""
     over: bool = False
+    answered: bool = False
+    """Whether it came to its end: else it shows nothing, whatever ended it."""
     found: dict[str, dict[str, Eip]] = field(default_factory=dict)
     error: CloudError | None = None
 
@@ -101,7 +103,7 @@ class EipListing:
         When these are none, and a name is given, those of the name. If not `by_tag`, only those of known ids.
         The look waits a moment for as many claims as `claims_due` says.
 
-        Raises: CloudError; TryAgainError when it takes too long.
+        Raises: CloudError; TryAgainError when it takes too long, or ends by a defect.
         """
         deadline = Deadline.after(_PATIENCE, self._monotonic)
         with self._changed:
@@ -122,6 +124,8 @@ class EipListing:
                     raise TryAgainError("the EIPs of the claim could not be looked at in time")
         if mine.error is not None:
             raise mine.error.restated(mine.error.detail)  # a raised exception belongs to one thread
+        if not mine.answered:
+            raise TryAgainError("the EIPs of the claim could not be looked at, by a defect that the log has")
         return tuple(mine.found.get(claim_uid, {}).values())
 
     def _run(self, deadline: Deadline) -> None:
@@ -137,6 +141,7 @@ class EipListing:
         self._changed.release()
         try:
             self._ask(look, deadline)
+            look.answered = True
         except CloudError as e:
             look.error = e
         finally:

@@ -197,3 +197,30 @@ def test_who_waits_for_a_look_that_does_not_end_is_told_to_try_again(cloud):
         thread.join(5)
 
     assert len(told) == 1
+
+
+def test_a_look_that_ends_by_a_defect_shows_nobody_that_there_is_nothing(cloud):
+    """Who believed that would let a claim go whose EIP is there."""
+    eips = EipListing(cloud, "cls-1", spacing=0.0)
+    raised = []
+
+    def look(claim):
+        try:
+            eips.look(claim)
+        except (AttributeError, TryAgainError) as e:
+            raised.append(type(e))
+
+    cloud.gate.clear()
+    first, _ = in_background(eips, "first")
+    assert cloud.begun.acquire(timeout=10)
+    both = [threading.Thread(target=look, args=(claim,)) for claim in ("a", "b")]
+    for thread in both:
+        thread.start()
+    while len(eips._next.known) < 2:
+        time.sleep(0.001)
+    cloud.there = [object()]  # what nobody has thought of
+    cloud.gate.set()
+    for thread in (*first, *both):
+        thread.join(10)
+
+    assert sorted(each.__name__ for each in raised) == ["AttributeError", "TryAgainError"]
