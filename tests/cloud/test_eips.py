@@ -101,7 +101,7 @@ def test_a_denied_order_names_action_policy_and_role(cloud, region):
     assert caught.value.kind is CloudErrorKind.PERMISSION
     assert "grant cvm:AllocateAddresses" in caught.value.advice
     assert "QcloudAccessForIPAMDRoleInQcloudAllocateEIP" in caught.value.advice
-    assert "IPAMDofTKE_QCSRole" in caught.value.advice
+    assert "with the CAM role of the CVM that asks" in caught.value.advice
     assert caught.value.request_id in str(caught.value)
 
 

@@ -13,8 +13,6 @@ from typing import NamedTuple
 from ipamd.core.cloud_errors.error import CloudError
 from ipamd.core.cloud_errors.kind import CloudErrorKind
 
-ROLE = "IPAMDofTKE_QCSRole"
-"""The service role of TKE's IPAMD (international document 457/37808)."""
 EIP_POLICY = "QcloudAccessForIPAMDRoleInQcloudAllocateEIP"
 """Preset policy for EIPs (document 457/64886)."""
 ENI_POLICY = "QcloudAccessForIPAMDofTKERole"
@@ -27,8 +25,8 @@ EIP_LIMITS = "https://cloud.tencent.com/document/product/1199/41648"
 _ACCOUNT = "the account is not entitled to it or its billing type does not offer it: see the console"
 _CLOCK = "compare the node's clock with the true time: requests that are 5 minutes off are refused"
 _GRANT = (
-    "grant {denied} in CAM: associate {policy} with the role {role}, or with whatever role or user this "
-    "process acts as"
+    "grant {denied} in CAM: associate {policy} with the CAM role of the CVM that asks, or with the user "
+    "whose keys it has"
 )
 _LOOK = "the object is looked at again before the next attempt; act only if this repeats"
 _QUOTA = "release what is unused or ask for a higher quota in the console"
@@ -225,7 +223,7 @@ def cloud_error(action: str, code: str, message: str, request_id: str = "") -> C
     if advice is _GRANT:
         named = _DENIED.search(message)
         denied = named.group(1) if named else action
-        advice = _GRANT.format(denied=denied, policy=_policy_with(denied), role=ROLE)
+        advice = _GRANT.format(denied=denied, policy=_policy_with(denied))
     return CloudError(kind, message.strip(), action=action, code=code, request_id=request_id, advice=advice)
 
 

@@ -63,7 +63,7 @@ def test_a_denied_eip_action_names_what_cam_denied_and_the_policy_that_allows_it
     assert error.kind is Kind.PERMISSION
     assert "cvm:AllocateAddresses" in error.advice
     assert "QcloudAccessForIPAMDRoleInQcloudAllocateEIP" in error.advice
-    assert "IPAMDofTKE_QCSRole" in error.advice
+    assert "with the CAM role of the CVM that asks" in error.advice
 
 
 def test_a_denied_eni_action_names_the_policy_for_enis():
