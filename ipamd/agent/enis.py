@@ -66,7 +66,7 @@ class NodeEni:
     @property
     def condition(self) -> str:
         """Whether it can carry Pods, in one word: `ready`, or why not."""
-        if self.state == _MISSING or self.state not in ("", model.EniState.AVAILABLE.value):
+        if self.state not in ("", model.EniState.AVAILABLE.value):
             return self.state.lower()
         return "broken" if self.problem or self.link is None else "ready"
 

@@ -183,25 +183,25 @@ class IntrospectionService:
 
     def _pool_message(self) -> messages.Pool:
         terms = self._pool.terms
-        counted = _counted(self._shared_ledger.current.shared)
+        counted = _counted(self._shared_ledger.current.shared, exclusive=False)
         counted.min_warm, counted.max_warm = terms.targets.min_warm, terms.targets.max_warm
         counted.limit, counted.activity = capacity.pod_ips(terms.limits), self._pool.activity
         return counted
 
     def _exclusive_message(self) -> messages.Pool:
         pool = self._exclusive_pool
-        counted = _counted(self._shared_ledger.current.exclusive)
+        counted = _counted(self._shared_ledger.current.exclusive, exclusive=True)
         counted.min_warm, counted.max_warm = pool.targets.min_warm, pool.targets.max_warm
         counted.limit, counted.activity = pool.limit, pool.activity
         return counted
 
 
-def _counted(part: ledger.Ledger) -> messages.Pool:
+def _counted(part: ledger.Ledger, *, exclusive: bool) -> messages.Pool:
     states = Counter(type(a.state) for a in part.addresses.values() if not a.quarantined)
     return messages.Pool(
         total=len(part.addresses),
         in_use=states[Assigned] + states[Occupied],
-        warm=part.free() + part.free(exclusive=True),
+        warm=part.free(exclusive=exclusive),
         held=states[Held],
         cooling=states[Cooling] + states[Unbinding] + states[Unassigning],
         quarantined=sum(a.quarantined for a in part.addresses.values()),

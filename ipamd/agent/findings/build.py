@@ -9,8 +9,6 @@ from ipamd.agent.findings.kernel import KernelFindings
 from ipamd.agent.findings.outsides import ASK_SECONDS, Outside, OutsideFindings
 from ipamd.agent.findings.ways import WayFindings
 from ipamd.agent.parts import NodeParts
-from ipamd.core.cloud_errors.error import CloudError
-from ipamd.core.cloud_errors.kind import CloudErrorKind
 from ipamd.core.failure_meanings.fixed_findings import of_fixed
 from ipamd.core.failure_meanings.refusal_findings import of_refusal
 from ipamd.core.findings.codes import FindingCode
@@ -71,7 +69,11 @@ def build(parts: NodeParts) -> Inspection:
             "configuration": of_sentences(
                 FindingCode.CONFIG_REFUSED, "node/configuration", parts.pool.config.refused
             ),
-            "subnets": of_sentences(FindingCode.SUBNET_LOW, "node/subnets", lambda: _low_subnets(parts)),
+            "subnets": of_sentences(
+                FindingCode.SUBNET_LOW,
+                "node/subnets",
+                lambda: parts.pool.levels.low(parts.pool.pool.refusals()),
+            ),
             "security groups": lambda: [
                 of_refusal(error, "node/security-groups") for error in parts.pool.security_groups.refusals()
             ],
@@ -79,13 +81,6 @@ def build(parts: NodeParts) -> Inspection:
         },
         asking={"bindings": bindings.look, "outsides": outsides.look},
     )
-
-
-def _low_subnets(parts: NodeParts) -> list[str]:
-    """Return which subnets run low, but none without any free address once the cloud refuses for that."""
-    refused = (error for error in parts.pool.pool.refusals() if isinstance(error, CloudError))
-    is_full = any(error.kind is CloudErrorKind.SUBNET_FULL for error in refused)
-    return parts.pool.levels.low(fewest=1 if is_full else 0)
 
 
 def _ask_deadline() -> Deadline:

@@ -16,6 +16,12 @@ from ipamd.net import packet_trace
 from ipamd.net.packet_trace import Ending, PacketTrace
 
 
+def way_out(address: Address) -> PacketTrace:
+    """Trace what a Pod sends to the internet. Raises: KernelError."""
+    link = address.state.host_interface if isinstance(address.state, Assigned) else ""
+    return packet_trace.traced(address.ip, link, packet_trace.INTERNET, backend="")
+
+
 class WayFindings:
     """Traces one Pod without EIP, and those with one where ip-masq-agent alone decides about them."""
 
@@ -26,16 +32,18 @@ class WayFindings:
         by_primary: bool,
         exempts: bool,
         primary_link: Callable[[], str],
+        trace: Callable[[Address], PacketTrace] = way_out,
     ) -> None:
         """Take who knows.
 
         by_primary: whether Pods without EIP leave by the primary ENI (--pod-egress=node). exempts: whether
-        our own rules keep others from translating Pods with EIP.
+        our own rules keep others from translating Pods with EIP. trace: where what a Pod sends ends.
         """
         self._shared_ledger: Final = shared_ledger
         self._by_primary: Final = by_primary
         self._exempts: Final = exempts
         self._primary_link: Final = primary_link
+        self._trace: Final = trace
 
     def look(self) -> list[Finding]:
         """Return which Pods are seen with a wrong address, or by nobody. Raises: KernelError."""
@@ -49,7 +57,7 @@ class WayFindings:
         plain = next((address for address in owned if address.eip is None), None)
         if plain is None:
             return
-        way = _way(plain)
+        way = self._trace(plain)
         if (way.ending, way.source, way.link) == (Ending.LEAVES, plain.ip, self._primary_link()):
             yield Finding(
                 code=FindingCode.UNMASQUERADED,
@@ -60,7 +68,7 @@ class WayFindings:
 
     def _of_eip_pods(self, owned: list[Address]) -> Iterator[Finding]:
         bound = [a for a in owned if a.eip is not None and a.eip.stage is BindStage.BOUND]
-        for address, way in ((address, _way(address)) for address in bound):
+        for address, way in ((address, self._trace(address)) for address in bound):
             if way.ending is Ending.LEAVES and way.source != address.ip:
                 yield Finding(
                     code=FindingCode.EIP_MASQUERADED,
@@ -70,8 +78,3 @@ class WayFindings:
                     pods=(str(address.pod),),
                     because_of=(f"eni/{address.eni_id}",),
                 )
-
-
-def _way(address: Address) -> PacketTrace:
-    link = address.state.host_interface if isinstance(address.state, Assigned) else ""
-    return packet_trace.traced(address.ip, link, packet_trace.INTERNET, backend="")

@@ -7,7 +7,6 @@ from functools import partial
 from itertools import chain
 from typing import Final
 
-import ipamd
 from ipamd.agent.cni.build import Sandboxes
 from ipamd.agent.eips.build import NodeEips
 from ipamd.agent.enis import NodeEnis
@@ -15,7 +14,7 @@ from ipamd.agent.exclusive.pool import ExclusivePool
 from ipamd.agent.exclusive_enis import LINK_LOCAL, ExclusiveEnis
 from ipamd.agent.live_facts import LiveFacts
 from ipamd.agent.node.cloud_check import CloudCheck
-from ipamd.agent.node.condition import NodeCondition, NodeSources
+from ipamd.agent.node.condition import NodeCondition, NodeSources, all_well
 from ipamd.agent.node.exclusive_repair import ExclusiveRepair
 from ipamd.agent.node.extended_resources import ExtendedResources
 from ipamd.agent.node.intrusions import Intrusions
@@ -144,15 +143,12 @@ def condition(
     events: EventRecorder,
 ) -> NodeCondition:
     """Return what the Node says of this agent."""
-
-    def well() -> str:
-        usable = sum(not eni.problem for eni in enis.enis.values())
-        return f"agent {ipamd.__version__} serves Pods with {usable} ENI{'s' if usable != 1 else ''}"
-
     return NodeCondition(
         client,
         settings.node_name,
-        sources=NodeSources(present=resources.node, problems=problems, well=well),
+        sources=NodeSources(
+            present=resources.node, problems=problems, well=lambda: all_well(enis.enis.values())
+        ),
         events=events,
         clock=time.time,  # what is written to the API server is for people and other machines
     )

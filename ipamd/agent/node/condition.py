@@ -8,10 +8,12 @@ Thread safety: `start` and `stop` are for one thread; `repaired` is for any.
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import ipamd
+from ipamd.agent.enis import NodeEni
 from ipamd.core.kernel.difference import Difference
 from ipamd.core.kubernetes import node_condition
 from ipamd.core.kubernetes.node_condition import NodeProblem, Weight
@@ -130,6 +132,12 @@ class NodeCondition:
         elif self._status != "True" and verdict.status == "True":
             self._events.record(about, "Normal", _READY, verdict.message, quiet=_QUIET)
         self._told, self._status = standing, verdict.status
+
+
+def all_well(enis: Iterable[NodeEni]) -> str:
+    """Return what is said of a node without problems, by its ENIs."""
+    usable = sum(not eni.problem for eni in enis)
+    return f"agent {ipamd.__version__} serves Pods with {usable} ENI{'s' if usable != 1 else ''}"
 
 
 def _reference(node: Mapping[str, Any]) -> dict[str, str]:

@@ -14,6 +14,8 @@ from typing import Final, Protocol
 
 from ipamd.core import model
 from ipamd.core.cloud_errors.error import CloudError
+from ipamd.core.cloud_errors.kind import CloudErrorKind
+from ipamd.core.errors import IpamError
 from ipamd.core.kubernetes.node_condition import NodeProblem, NodeReason, Weight
 from ipamd.core.timing.deadline import Deadline
 from ipamd.runtime.metric import Metric, gauges
@@ -68,14 +70,21 @@ class SubnetLevels:
         with self._guard:
             self._levels = {**self._levels, **{subnet.subnet_id: subnet for subnet in subnets}}
 
-    def low(self, fewest: int = 0) -> list[str]:
-        """Return one sentence for each subnet that is nearly full and has `fewest` free addresses or more."""
+    def low(self, refusals: Iterable[IpamError] = ()) -> list[str]:
+        """Return one sentence for each subnet that is nearly full.
+
+        Those without any free address are left out while the cloud's `refusals` say so themselves.
+        """
+        is_told = any(
+            isinstance(error, CloudError) and error.kind is CloudErrorKind.SUBNET_FULL for error in refusals
+        )
         return [
             f"subnet {subnet.subnet_id} ({subnet.cidr}, {subnet.zone}) has {subnet.available_ips} free "
             f"addresses left, fewer than --subnet-free-warning={self._low}: name another subnet of the zone, "
             "or free addresses there"
             for subnet in self._levels.values()
-            if fewest <= subnet.available_ips < min(self._low, _size(subnet) // 4)
+            if subnet.available_ips < min(self._low, _size(subnet) // 4)
+            and (subnet.available_ips or not is_told)
         ]
 
     def entries(self) -> list[NodeProblem]:
@@ -103,4 +112,4 @@ class SubnetLevels:
 
 
 def _size(subnet: model.Subnet) -> int:
-    return ipaddress.ip_network(subnet.cidr, strict=False).num_addresses - _RESERVED
+    return ipaddress.ip_network(subnet.cidr).num_addresses - _RESERVED

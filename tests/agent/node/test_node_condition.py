@@ -2,7 +2,9 @@
 
 import pytest
 
-from ipamd.agent.node.condition import NodeCondition, NodeSources
+import ipamd
+from ipamd.agent.enis import NodeEni
+from ipamd.agent.node.condition import NodeCondition, NodeSources, all_well
 from ipamd.core.findings.codes import FindingCode
 from ipamd.core.kernel.difference import Difference
 from ipamd.core.kubernetes import node_condition
@@ -213,3 +215,21 @@ def test_a_real_agent_says_of_its_node_what_is_wrong(own_node):
     node.eventually("all is well", lambda: said().get("status") == "True", seconds=40)
     assert said()["reason"] == "Serving"
     assert "serves Pods with 1 ENI" in said()["message"]
+
+
+def eni(problem=""):
+    return NodeEni(eni_id="eni-1", mac="52:54:00:00:00:01", subnet_id="subnet-1", gateway="", problem=problem)
+
+
+@pytest.mark.parametrize(
+    ("enis", "said"),
+    [
+        ([], "0 ENIs"),
+        ([eni()], "1 ENI"),
+        ([eni(), eni("no link")], "1 ENI"),
+        ([eni(), eni()], "2 ENIs"),
+        ([eni(), eni(), eni()], "3 ENIs"),
+    ],
+)
+def test_a_node_without_problems_says_with_how_many_enis_it_serves_pods(enis, said):
+    assert all_well(enis) == f"agent {ipamd.__version__} serves Pods with {said}"

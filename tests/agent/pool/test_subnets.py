@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 
+import pytest
+
 from ipamd.agent.pool.subnets import SubnetLevels
 from ipamd.core.cloud_errors.codes import cloud_error
+from ipamd.core.errors import TryAgainError
 from ipamd.core.model import Subnet
 
 
@@ -84,3 +87,44 @@ def test_what_somebody_else_has_seen_counts_until_the_next_look():
 
     levels.look()
     assert levels.low() == []
+
+
+NO_ADDRESS = cloud_error("AssignPrivateIpAddresses", "ResourceInsufficient.Subnet", "full")
+
+
+@pytest.mark.parametrize(
+    ("refusals", "told"),
+    [
+        ([], ["subnet-a", "subnet-b"]),
+        ([TryAgainError("another request is under way")], ["subnet-a", "subnet-b"]),
+        ([cloud_error("AssignPrivateIpAddresses", "InternalError", "?")], ["subnet-a", "subnet-b"]),
+        ([TryAgainError("another request is under way"), NO_ADDRESS], ["subnet-b"]),
+    ],
+)
+def test_a_subnet_without_any_address_is_left_out_while_the_cloud_refuses_for_it(refusals, told):
+    reader = Reader()
+    reader.free = {"subnet-a": 0, "subnet-b": 1, "subnet-c": 200}
+    levels = SubnetLevels(reader, lambda: list(reader.free), low=10)
+    levels.look()
+
+    assert [sentence.split()[1] for sentence in levels.low(refusals)] == told
+
+
+@pytest.mark.parametrize(
+    ("free", "low", "told"), [(9, 10, True), (10, 10, False), (62, 300, True), (63, 300, False)]
+)
+def test_a_subnet_is_low_below_the_warning_and_never_with_a_quarter_of_its_addresses(free, low, told):
+    reader = Reader()
+    reader.free = {"subnet-a": free}
+    levels = SubnetLevels(reader, lambda: ["subnet-a"], low=low)
+    levels.look()
+
+    assert bool(levels.low()) is told
+
+
+def test_without_subnets_nobody_is_asked():
+    reader = Reader()
+
+    SubnetLevels(reader, list, low=10).look()
+
+    assert reader.asked == []

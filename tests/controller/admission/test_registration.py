@@ -219,6 +219,18 @@ def test_without_the_objects_it_is_told_and_nothing_served(cluster):
     assert replica.served == []
 
 
+@pytest.mark.parametrize("status", [404, 403])
+def test_who_has_not_applied_the_objects_or_their_rights_is_told_where_they_are(cluster, caplog, status):
+    cluster.server.inject(Fault(kind=FaultKind.STATUS, verb="get", resource="secrets", code=status))
+    replica = cluster.replica()
+
+    replica.keeper.start()
+
+    advice = "apply deploy/components/admission, or leave --admission-webhook out"
+    eventually(lambda: advice in caplog.text)
+    assert replica.served == []
+
+
 def test_it_ends_at_once(cluster):
     replica = cluster.replica()
     replica.keeper.start()

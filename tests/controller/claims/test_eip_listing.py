@@ -126,6 +126,15 @@ def test_claims_that_are_looked_at_at_once_share_the_first_look(cloud):
     assert len(cloud.calls) == 1
 
 
+def test_who_expects_no_company_waits_for_none(cloud):
+    eips, began = EipListing(cloud, "cls-1", spacing=0, gather=30.0), time.monotonic()
+
+    for _ in range(2):
+        eips.look("a")
+
+    assert time.monotonic() - began < 15.0
+
+
 def test_company_that_does_not_come_is_not_waited_for(cloud):
     cloud.there = [eip(1, "a")]
 

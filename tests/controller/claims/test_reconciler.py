@@ -9,7 +9,9 @@ from ipamd.cloud.tasks import TaskState
 from ipamd.controller.claims.in_flight import InFlight
 from ipamd.controller.claims.ports import Ports
 from ipamd.controller.claims.reconciler import ClaimReconciler
+from ipamd.core.claim.change_record import ChangeRecord
 from ipamd.core.claim.cluster_rules import ClusterRules
+from ipamd.core.claim.eip_change import ChangeKind
 from ipamd.core.claim.facts import LivePod
 from ipamd.core.claim.kept_eni import KeptEni
 from ipamd.core.claim.placement import Obstacle
@@ -51,6 +53,7 @@ class Scene:
         self.written: list[tuple[object, ...]] = []
         self.eips = ()
         self.task = TaskState.UNKNOWN
+        self.tasks_asked = []
         self.asked_of_cloud = []
         self.may_write = True
         self.absences, self.obstacles = Absences(), Absences()
@@ -116,6 +119,7 @@ class Scene:
         return self.eips
 
     def _at_order(self, order):
+        self.tasks_asked.append(order.task_id)
         return self.task
 
     @property
@@ -261,3 +265,59 @@ def test_a_look_that_fails_by_itself_is_told_to_nobody(scene):
 
     assert scene.told == []
     assert scene.written == []
+
+
+@pytest.mark.parametrize(
+    ("claim", "pod", "hints"),
+    [
+        (claims.claim(), claims.pod(), ["EIPResourceMissing"]),
+        (deleted(), claims.pod(), []),
+        (claims.claim(), claims.pod("pod-2"), []),
+        (None, claims.pod(), []),
+        (claims.claim(), claims.pod(phase="Succeeded"), []),
+        (claims.claim(), None, []),
+    ],
+)
+def test_only_a_pod_that_its_claim_serves_is_told_what_its_claim_does_not_say(scene, claim, pod, hints):
+    scene.known_claim, scene.known_pod = claim, pod
+
+    scene.reconcile()
+
+    assert scene.done
+    assert [words[0] for words in scene.told] == hints
+
+
+@pytest.mark.parametrize(("phase", "hints"), [("Running", ["AnnotationNotKnown"]), ("Failed", [])])
+def test_what_a_pod_may_misunderstand_is_told_with_a_claim_or_without_until_it_has_ended(scene, phase, hints):
+    stray = "networking.tke.cloud.tencent.com/eip-attributes"
+    scene.known_claim = None
+    scene.known_pod = replace(claims.pod(wants=False, phase=phase), strays=(stray,))
+
+    scene.reconcile()
+
+    assert [words[0] for words in scene.told] == hints
+
+
+CHANGING = ChangeRecord(kind=ChangeKind.BANDWIDTH, value="5", started=claims.NOW)
+
+
+@pytest.mark.parametrize(
+    ("change", "accepted", "task", "failed", "asked"),
+    [
+        (CHANGING, True, TaskState.FAILED, True, ["t-change"]),
+        (CHANGING, True, TaskState.SUCCESS, False, ["t-change"]),
+        (CHANGING, True, TaskState.UNKNOWN, False, ["t-change"]),
+        (CHANGING, False, TaskState.FAILED, False, []),
+        (None, True, TaskState.FAILED, False, []),
+    ],
+)
+def test_a_change_has_failed_when_the_task_of_its_step_has(scene, change, accepted, task, failed, asked):
+    scene.known_claim, scene.known_pod = deleted(change=change), None
+    scene.eips, scene.task = (claims.eip(),), task
+    if accepted:
+        scene.ports.changes.accepted("claim-1", "eip-1", "t-change")
+
+    scene.reconcile()
+
+    assert {facts.change_failed for _, facts in scene.done} == {failed}
+    assert scene.tasks_asked == asked
