@@ -14,8 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self, TypeVar
 
+import grpc
+
+from ipamd.ctl import command_line, plain
+from ipamd.ctl import node as listings
 from testbed import processes
 from testbed.http_json import JsonEndpoint
 from testbed.processes import Child, Children
@@ -26,6 +30,9 @@ PLUGIN = Path("build/cni/tke-route-eni")
 LAUNCHER = ("-m", "ipamd")
 """Arguments of the interpreter that make it a daemon of the product; `testbed.faults` has another."""
 NETWORK = {"cniVersion": "1.1.0", "name": "tke-eni", "type": "tke-route-eni"}
+Answer = TypeVar("Answer")
+_NOBODY_ELSES: Final = [("grpc.use_local_subchannel_pool", 1)]
+"""Options of a channel: it is not held back because an earlier one found nobody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,8 +269,14 @@ class Bed:
     def ctl(self, command: str, *arguments: str) -> dict[str, Any]:
         """Return what `ipamctl <command> -o json` prints; CalledProcessError if there is no answer.
 
-        Exit code 1 is an answer: something is wrong with the node.
+        Exit code 1 is an answer: something is wrong with the node. A whole listing is asked for in this
+        process, by what ipamctl asks with: tests look again and again, and to start ipamctl costs a third of
+        a second of CPU. There is no time between what a test does and its look: it waits for what it needs.
+
+        Raises: grpc.RpcError if a listing has no answer.
         """
+        if command in listings.COMMANDS and not arguments:
+            return self._listing(command)
         argv = [sys.executable, "-m", "ipamd.ctl", "--socket", str(self.socket), command, *arguments]
         argv += ["-o", "json"]
         done = subprocess.run(argv, check=False, capture_output=True, text=True)
@@ -271,11 +284,22 @@ class Bed:
             raise subprocess.CalledProcessError(done.returncode, argv, done.stdout, done.stderr)
         return dict(json.loads(done.stdout))
 
+    def _listing(self, command: str) -> dict[str, Any]:
+        asked = listings.COMMANDS[command]
+        return plain.from_message(
+            self.ask(lambda channel: listings.ask(channel, asked, command_line.SECONDS))
+        )
+
+    def ask(self, call: Callable[[grpc.Channel], Answer]) -> Answer:
+        """Make a call of the agent from this process. Raises: grpc.RpcError."""
+        with grpc.insecure_channel(f"unix:{self.socket}", options=_NOBODY_ELSES) as channel:
+            return call(channel)
+
     def status(self) -> dict[str, Any]:
         """`ipamctl status`, empty while the agent does not answer."""
         try:
             return self.ctl("status")
-        except subprocess.CalledProcessError:
+        except grpc.RpcError:
             return {}
 
     def cloud_state(self) -> dict[str, Any]:

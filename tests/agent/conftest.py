@@ -139,6 +139,10 @@ class AgentBed(Bed):
     def eventually(self, what, done, seconds=15.0):
         self.wait_until(what, done, seconds=seconds)
 
+    def pool_at_rest(self):
+        """Wait until the pool has what it wants, and so asks the cloud for nothing."""
+        self.eventually("the pool is at rest", lambda: not self.pool()["activity"])
+
     def detach_eni(self, eni_id):
         """Detach it as somebody at the console does, who repeats it while the cloud is at work on the ENI."""
         deadline = Deadline.after(20.0, time.monotonic)

@@ -7,8 +7,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import grpc
+
 from ipamd.core.findings.code_facts import Severity
 from ipamd.core.findings.codes import code_of
+from ipamd.ctl import plain
+from ipamd.rpc import maintenance_pb2
+from ipamd.rpc.maintenance_pb2_grpc import MaintenanceStub
 from tests.agent.conftest import AgentBed
 from tests.agent.findings.faults import FAULTS
 
@@ -30,11 +35,24 @@ class CheckedBed(AgentBed):
         assert done.stdout, done.stderr
         return done.returncode, json.loads(done.stdout)
 
+    def looked(self):
+        """What the agent tells `ipamctl check`, and how that would end.
+
+        Asked in this process, for tests that wait: to start ipamctl costs a third of a second of CPU. Where
+        nobody answers ipamctl has to say so.
+        """
+        request = maintenance_pb2.CheckRequest()
+        try:
+            found = self.ask(lambda channel: MaintenanceStub(channel).Check(request, timeout=10))
+        except grpc.RpcError:
+            return self.check()
+        return int(bool(found.problems)), plain.from_message(found)
+
     def problems(self):
         return [f for f in self.check()[1]["findings"] if f["severity"] in _PROBLEMS]
 
     def is_well(self):
-        exit_code, answer = self.check()
+        exit_code, answer = self.looked()
         return exit_code == 0 and not answer["problems"]
 
     def only_finding(self, fault, code, *, since, exit_code=1, seconds=20.0, if_mended=lambda: None):
@@ -45,13 +63,16 @@ class CheckedBed(AgentBed):
         assert fault in FAULTS
         said: Any = None
         while time.monotonic() < since + seconds:
-            said = self.check()
+            said = self.looked()
+            if _only(said, code, exit_code) is not None:
+                said = self.check()
             finding = _only(said, code, exit_code)
             if finding is not None:
                 self._told(fault, finding, time.monotonic() - since)
                 return finding
             if said[0] == 0 and not said[1]["problems"]:
                 if_mended()
+            time.sleep(0.05)
         raise AssertionError(f"{fault}: not {code} alone with exit code {exit_code}, but {said}")
 
     def _told(self, fault, finding, seconds):

@@ -252,6 +252,7 @@ def test_an_eni_that_was_detached(own):
         _, sandbox = own.pod_and_sandbox(name)
         assert own.call("add", sandbox)[0] == 0
     own.eventually("all is well before", own.is_well)
+    own.pool_at_rest()
     (eni,) = [e for e in own.ctl("enis")["enis"] if e["inUse"]]
     since = time.monotonic()
     own.detach_eni(eni["eniId"])

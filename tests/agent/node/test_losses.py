@@ -134,6 +134,7 @@ def test_an_eni_that_was_detached_is_reported_and_new_pods_get_another(own_node)
     node = own_node.begin("--ip-cooldown=1s")
     _, ip = add(node, "left-behind")
     (eni,) = [e for e in node.ctl("enis")["enis"] if e["inUse"]]
+    node.pool_at_rest()
 
     node.detach_eni(eni["eniId"])
 

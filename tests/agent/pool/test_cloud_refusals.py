@@ -94,8 +94,9 @@ def test_eni_of_somebody_else_is_left_alone(own_node):
     node.start_again()
 
     assert foreign not in [eni["eniId"] for eni in node.ctl("enis")["enis"]]
-    assert node.pool()["limit"] == status["pool"]["limit"] - 29
-    assert node.pool()["total"] == 5
+    less = status["pool"]["limit"] - 29
+    node.eventually("its place is nobody's", lambda: node.pool()["limit"] == less)
+    node.eventually("the pool is at rest", lambda: node.pool()["total"] == 5)
 
 
 def refuse(node, action, about, code="UnsupportedOperation.InvalidState"):
