@@ -24,6 +24,7 @@ class Cluster:
 
     def __init__(self, mode):
         self.enis: dict[str, Eni] = {}
+        self.shown: dict[str, Eni | None] = {}
         self.watched: list[VpcIpClaim] = []
         self.stored: list[VpcIpClaim] = []
         self.stopped_by = ""
@@ -31,13 +32,17 @@ class Cluster:
         self.told: list[tuple[str, str]] = []
         book = SimpleNamespace(complete=True, claims=lambda: self.watched)
         live = SimpleNamespace(
-            claims=lambda: self.stored, at_all_enis=lambda: list(self.enis.values()), at_eni=self.enis.get
+            claims=lambda: self.stored, at_all_enis=lambda: list(self.enis.values()), at_eni=self._shown
         )
         sight: Any = SimpleNamespace(book=book, live=live, pauses=None)
         writes: Any = self
         self.sweep = KeeperSweep(
             SweepTerms(mode=mode, age=AGE), KeptEnis(sight, writes), sight, ports=writes, wake=lambda _: None
         )
+
+    def _shown(self, eni_id):
+        """What a look at one ENI shows, which may be newer than the list."""
+        return self.shown.get(eni_id, self.enis.get(eni_id))
 
     def add(self, number, **changes):
         eni_id = f"eni-{number}"
@@ -137,3 +142,17 @@ def test_one_whose_claim_the_watch_has_not_told_of_is_no_orphan():
 
     assert list(cluster.enis) == ["eni-1"]
     assert cluster.told == []
+
+
+@pytest.mark.parametrize("shown", [None, own_eni("eni-1", "10.0.3.1", instance_id="ins-1")])
+def test_one_that_was_deleted_or_is_used_since_it_was_listed_is_not_given_up(shown):
+    cluster = Cluster(SweepMode.RELEASE)
+    cluster.add(1)
+    cluster.add(2)
+    cluster.pass_at(0.0)
+    cluster.shown["eni-1"] = shown
+
+    cluster.pass_at(AGE)
+
+    assert list(cluster.enis) == ["eni-1"]
+    assert cluster.numbers()["tke_eni_orphaned_claim_enis_deleted"] == {(): 1}
