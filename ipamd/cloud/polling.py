@@ -229,10 +229,9 @@ class EipWatch:
         with self._changed:
             for waiter in batch:
                 if waiter.eip_id in answers:
-                    waiter.answer = answer = answers[waiter.eip_id]
+                    waiter.answer = answers[waiter.eip_id]
                     waiter.answered = True
-                    if not isinstance(answer, CloudError):
-                        self._plan.answered(waiter)
+                    self._plan.answered(waiter)
             self._changed.notify_all()
 
 
