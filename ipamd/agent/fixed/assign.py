@@ -43,6 +43,8 @@ class FixedAssignment:
     """Whose turn an ENI is."""
     frozen: Callable[[], bool]
     """Whether an operator has the pool order nothing."""
+    has_place: Callable[[str], bool]
+    """Whether an ENI can take one address more."""
     shared_ledger: SharedLedger
     announcer: VpcIpPublisher
     hold: float
@@ -60,6 +62,7 @@ class FixedAssignment:
         began = self.monotonic()
         deadline = Deadline.after(SECONDS, self.monotonic)
         with self.turns.turn(action.eni_id, deadline):
+            self._see_place(action)
             claim = self.announcer.begin(action.claim, action.pod, action.eni_id)
             self._record(action)
             self._ask(action, claim, deadline)
@@ -82,6 +85,15 @@ class FixedAssignment:
         )
         if taken:
             log.info("%s is VpcIPClaim %s's, and held for its Pod", action.ip, action.claim)
+
+    def _see_place(self, action: AssignFixed) -> None:
+        """Raise TryAgainError if others had the ENI's last places while this one waited for its turn."""
+        known = self.shared_ledger.current.addresses.get(action.ip)
+        is_counted = known is not None and known.eni_id == action.eni_id
+        if not is_counted and not self.has_place(action.eni_id):
+            raise TryAgainError(
+                f"{action.eni_id} has no place for {action.ip} any more; another one is found"
+            )
 
     def _record(self, action: AssignFixed) -> None:
         """Write the address down before the cloud is asked. Raises: StoreError, TryAgainError."""

@@ -90,6 +90,7 @@ def build(
             cloud=cloud,
             turns=pool.pool.writes,
             frozen=frozen,
+            has_place=pool.pool.has_place,
             shared_ledger=shared_ledger,
             announcer=announcer,
             hold=settings.holds.of_fixed,

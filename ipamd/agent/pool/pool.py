@@ -133,6 +133,11 @@ class Pool:
             self._fixed_demand = dict(demand)
             self.trigger()
 
+    def has_place(self, eni_id: str) -> bool:
+        """Whether an ENI can take one address more; exact for who has its turn."""
+        facts = self.facts()
+        return any(eni.eni_id == eni_id and eni.addresses < self._full for eni in facts.enis)
+
     def no_room(self, subnet_id: str) -> str:
         """Return why there will be no room for a fixed address in a subnet; empty while there may be."""
         return fixed_room.obstacle(self.facts(), subnet_id)

@@ -1,5 +1,7 @@
 """Room for fixed addresses: an ENI in the very subnet, or a warm address less; Pods with others keep them."""
 
+import time
+
 import pytest
 
 from tests.agent.fixed.fixed_bed import NEVER, FixedBed, ip_of
@@ -81,3 +83,20 @@ def test_a_pod_that_runs_with_another_address_keeps_it(node):
     # Its next sandbox has the address of the claim.
     assert node.call("del", sandbox)[0] == 0
     assert added(node, node.runtime.new_sandbox(pod=node.workloads.pod(name))) == "10.0.1.201"
+
+
+def test_of_many_that_come_at_once_those_for_whom_one_eni_has_no_place_get_another(tmp_path):
+    with FixedBed(tmp_path) as node:
+        few_warm = ("--ip-min-warm-target=2", "--ip-max-warm-target=2")
+        node.begin("--pod-subnets=subnet-demo0001", *few_warm, region=TWO_SUBNETS, warm=2)
+        pods = [node.fixed_pod(f"many-{number}") for number in range(6)]
+        slow = {"kind": "latency", "action": "AssignPrivateIpAddresses", "seconds": 2.0, "count": 1}
+        node.admin.post("/faults", {"add": [slow]})
+        for number, (pod, _) in enumerate(pods):
+            claim_in(node, pod, f"10.0.1.{200 + number}", "subnet-demo0001")
+        began = time.monotonic()
+
+        ips = [added(node, sandbox) for _, sandbox in pods]
+
+        assert ips == [f"10.0.1.{200 + number}" for number in range(6)]
+        assert time.monotonic() - began < 30.0, "nobody waits for a quota to be lifted"
