@@ -102,7 +102,7 @@ def test_a_lost_store_gives_no_fixed_address_to_another_pod_and_runs_on(node):
 def test_a_rebooted_node_gives_its_pods_their_addresses_again(node):
     ip = node.free_ip()
     pod, sandbox = node.given("reboots-0", ip)
-    node.wait_until_ready(warm=3)  # nothing is ordered for other Pods any more
+    node.wait_until_ready(warm=5)  # as many as are wanted: nothing is ordered for other Pods any more
     before = node.writes()
 
     node.stop(node.agent)
