@@ -9,6 +9,7 @@ from ipamd.cloud.tasks import TaskState
 from ipamd.controller.claims.in_flight import InFlight
 from ipamd.controller.claims.ports import Ports
 from ipamd.controller.claims.reconciler import ClaimReconciler
+from ipamd.controller.claims.sweep_waits import SweepWaits
 from ipamd.core.claim.change_record import ChangeRecord
 from ipamd.core.claim.cluster_rules import ClusterRules
 from ipamd.core.claim.eip_change import ChangeKind
@@ -56,6 +57,9 @@ class Scene:
         self.tasks_asked = []
         self.asked_of_cloud = []
         self.may_write = True
+        self.blind = [""]
+        """What each question answers why the sweep is not believed; the last answer stays."""
+        self.woken: list[tuple[str, str]] = []
         self.absences, self.obstacles = Absences(), Absences()
         self.in_flight = InFlight(monotonic=ManualClock().now)
         self.ports = Ports(
@@ -74,6 +78,8 @@ class Scene:
             release_stopped=str,
             absences=self.absences,
             obstacles=self.obstacles,
+            blind=lambda: self.blind.pop(0) if self.blind[1:] else self.blind[0],
+            sweep_waits=SweepWaits(self.woken.append),
             clock_doubt=lambda: "an hour apart",
             clock=lambda: claims.NOW,
         )
@@ -321,3 +327,28 @@ def test_a_change_has_failed_when_the_task_of_its_step_has(scene, change, accept
 
     assert {facts.change_failed for _, facts in scene.done} == {failed}
     assert scene.tasks_asked == asked
+
+
+@pytest.mark.parametrize(
+    ("blind", "woken"), [(["too many are not shown"], 0), (["too many are not shown", ""], 1)]
+)
+def test_who_waits_for_a_pass_is_woken_by_the_next_one_or_at_once_if_it_has_just_ended(scene, blind, woken):
+    scene.known_claim, scene.known_pod = deleted(address=claims.OWN), None
+    scene.blind = blind
+
+    ended = scene.reconcile()
+
+    assert (ended.failed, [words[1] for words in scene.told]) == (True, ["EIPsNotShown"])
+    assert scene.woken == [KEY] * woken
+    scene.ports.sweep_waits.wake()
+    assert scene.woken == [KEY]
+
+
+def test_who_waits_for_something_else_is_woken_by_no_pass(scene):
+    scene.known_claim, scene.known_pod = deleted(), None
+    scene.in_flight.order_accepted("claim-1", AcceptedOrder(eip_id="eip-1", task_id="t"))
+
+    assert scene.reconcile().requeue_after is not None
+
+    scene.ports.sweep_waits.wake()
+    assert scene.woken == []

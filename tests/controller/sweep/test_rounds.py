@@ -22,7 +22,7 @@ class Scene:
     """Cloud, claims and ports of a sweep; a look at the cloud takes `seconds`."""
 
     def __init__(self, mode):
-        self.now, self.seconds = 10_000.0, 1.0
+        self.now, self.seconds = 10.0, 1.0
         self.eips: list[Eip] = []
         self.live_claims: list[Any] = []
         self.live_looks = 0
