@@ -9,6 +9,7 @@ from ipamd.controller.claims.executor import Executor
 from ipamd.controller.claims.in_flight import InFlight
 from ipamd.controller.claims.ports import Ports
 from ipamd.core.claim import actions as do
+from ipamd.core.claim.eipclaim import Allocation
 from ipamd.core.claim.placement import Obstacle
 from ipamd.core.claim.reason import Reason
 from ipamd.core.model import AcceptedOrder
@@ -264,3 +265,19 @@ def test_a_claim_that_goes_frees_quota_for_what_it_had_of_its_own(scene, claim, 
     assert scene.freed == freed
     assert scene.asked == [("completed",)] * len(freed)
     assert scene.in_flight.released("claim-1", frozenset()) == frozenset()
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        do.MarkNotProvisioned(reason=Reason.QUOTA_EXCEEDED, message="none is free"),
+        do.Postpone(obstacle=Obstacle(Reason.NODE_NOT_SERVED, "no agent")),
+    ],
+)
+def test_what_keeps_a_claim_waiting_does_not_end_the_order_that_is_under_way(scene, action):
+    ordered = claims.claim(allocation=Allocation(attempt=1, started=claims.NOW))
+
+    scene.execute(action, claim=ordered)
+
+    ((_, status),) = scene.writer.written
+    assert "allocation" not in status
