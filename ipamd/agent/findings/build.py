@@ -46,7 +46,7 @@ def build(parts: NodeParts) -> Inspection:
     )
     ways = WayFindings(
         shared_ledger=parts.shared_ledger,
-        by_primary=PodEgress(parts.settings.pod_egress) is PodEgress.NODE,
+        egress=PodEgress(parts.settings.pod_egress),
         exempts=parts.settings.eip_source_nat_exemption,
         primary_link=lambda: next((eni.name for eni in parts.dataplane.enis), ""),
     )

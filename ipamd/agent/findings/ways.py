@@ -13,6 +13,7 @@ from ipamd.core.findings.codes import FindingCode
 from ipamd.core.findings.finding import Finding
 from ipamd.core.ledger.states import Address, Assigned, BindStage
 from ipamd.net import packet_trace
+from ipamd.net.model import PodEgress
 from ipamd.net.packet_trace import Ending, PacketTrace
 
 
@@ -29,18 +30,18 @@ class WayFindings:
         self,
         *,
         shared_ledger: SharedLedger,
-        by_primary: bool,
+        egress: PodEgress,
         exempts: bool,
         primary_link: Callable[[], str],
         trace: Callable[[Address], PacketTrace] = way_out,
     ) -> None:
         """Take who knows.
 
-        by_primary: whether Pods without EIP leave by the primary ENI (--pod-egress=node). exempts: whether
-        our own rules keep others from translating Pods with EIP. trace: where what a Pod sends ends.
+        egress: by whom Pods without EIP leave. exempts: whether our own rules keep others from translating
+        Pods with EIP. trace: where what a Pod sends ends.
         """
         self._shared_ledger: Final = shared_ledger
-        self._by_primary: Final = by_primary
+        self._by_primary: Final = egress is PodEgress.NODE
         self._exempts: Final = exempts
         self._primary_link: Final = primary_link
         self._trace: Final = trace

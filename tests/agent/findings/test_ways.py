@@ -9,6 +9,7 @@ from ipamd.core.findings.codes import FindingCode
 from ipamd.core.ledger.ledger import Ledger
 from ipamd.core.ledger.states import Address, Assigned, Binding, BindStage, Warm
 from ipamd.core.model import SandboxKey
+from ipamd.net.model import PodEgress
 from ipamd.net.packet_trace import Ending
 from tests.testkit.pods import pod_ref
 
@@ -36,13 +37,13 @@ def address(number, *, stage=None, owned=True, exclusive=False):
 class Node:
     """Packets end as a test says; `traced` has whose were looked at."""
 
-    def __init__(self, *addresses, by_primary=True, exempts=False):
+    def __init__(self, *addresses, egress=PodEgress.NODE, exempts=False):
         self.ending, self.link, self.sources = Ending.LEAVES, "eth0", {}
         self.traced: list[str] = []
         ledger = Ledger.of(addresses)
         self.findings = WayFindings(
             shared_ledger=SimpleNamespace(current=ledger),
-            by_primary=by_primary,
+            egress=egress,
             exempts=exempts,
             primary_link=lambda: "eth0",
             trace=self._trace,
@@ -116,7 +117,7 @@ def test_what_no_pod_sends_by_the_node_is_not_traced(addresses):
 
 def test_nothing_is_traced_where_pods_leave_by_their_own_enis_nor_eips_where_our_rules_exempt_them():
     whole = [address(1, stage=BOUND), address(2)]
-    for options, traced in (({"by_primary": False}, []), ({"exempts": True}, ["10.0.1.2"])):
+    for options, traced in (({"egress": PodEgress.ENI}, []), ({"exempts": True}, ["10.0.1.2"])):
         node = Node(*whole, **options)
         node.look()
         assert node.traced == traced
