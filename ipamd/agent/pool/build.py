@@ -115,7 +115,7 @@ def build(
         monotonic=time.monotonic,
     )
     freeze = PoolFreeze(database, wall=time.time)
-    terms = partial(_terms, settings, facts, config)
+    terms = partial(terms_of, settings, facts, config)
     pool = Pool(terms, shared_ledger=shared_ledger, enis=enis, actions=executor, freeze=freeze)
 
     def synced() -> tuple[str, ...]:
@@ -157,7 +157,7 @@ def build(
     return made
 
 
-def _terms(settings: AgentSettings, facts: LiveFacts, config: NodeConfig, foreign: int) -> PoolTerms:
+def terms_of(settings: AgentSettings, facts: LiveFacts, config: NodeConfig, foreign: int) -> PoolTerms:
     """Return what the pool has to keep to on a CVM with so many ENIs of others."""
     limits, chosen = facts.current.limits, config.current
     own = replace(limits, enis=max(1, limits.enis - foreign))
