@@ -1,5 +1,7 @@
 """What is written of claims and lines of fixed addresses, and what of others stays."""
 
+from dataclasses import replace
+
 import pytest
 
 from ipamd.controller.vpc_ips.writer import VpcIpWriter
@@ -8,7 +10,7 @@ from ipamd.core.vpc_ip import vpcip, vpcipclaim
 from ipamd.kube import errors
 from ipamd.kube.resources import VPCIPCLAIMS, VPCIPS
 from tests.testkit.pods import pod_view
-from tests.testkit.vpc_ips import ADDRESS, KEPT
+from tests.testkit.vpc_ips import ADDRESS, BINDING, KEPT
 
 THEIRS = "example.com/held"
 
@@ -72,3 +74,30 @@ def test_a_line_that_is_struck_goes_but_for_what_holds_it_besides_us(client, wri
 def created_again(client):
     obj = vpcipclaim.new_object(pod_view(name="web-1", nodeName="node-a"), KEPT)
     return vpcipclaim.read(client.create(VPCIPCLAIMS, obj))
+
+
+def bound(claim):
+    return replace(claim, address=ADDRESS, binding=BINDING)
+
+
+def test_a_line_is_brought_in_step_though_its_copy_is_behind(client, writer):
+    claim = created(client)
+    line = writer.enter(claim, ADDRESS)
+    client.patch(VPCIPS, ADDRESS.ip, {"metadata": {"labels": {"team": "net"}}})
+
+    writer.sync(line, bound(claim))
+
+    assert client.get(VPCIPS, ADDRESS.ip)["status"] == vpcip.status_of(bound(claim))
+
+
+def test_a_line_that_has_become_another_claim_s_is_left_alone(client, writer):
+    claims = (created(client), created_again(client))
+    for claim, other in (claims, claims[::-1]):
+        line = writer.enter(claim, ADDRESS)
+        writer.strike(line)
+        before = writer.enter(other, ADDRESS)
+
+        writer.sync(line, bound(claim))
+
+        assert vpcip.read(client.get(VPCIPS, ADDRESS.ip)) == before
+        writer.strike(before)
