@@ -350,5 +350,6 @@ def test_who_waits_for_something_else_is_woken_by_no_pass(scene):
 
     assert scene.reconcile().requeue_after is not None
 
+    assert scene.told == [], "only a wait with a warning is told"
     scene.ports.sweep_waits.wake()
     assert scene.woken == []
