@@ -63,6 +63,9 @@ class Node:
 class Bed:
     """Invariant: every process and sandbox of the bed is known to it until `close`."""
 
+    forks = False
+    """Whether its processes share what they import (`testbed.forked`), which saves most of their start."""
+
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
@@ -101,12 +104,12 @@ class Bed:
         """
         ready = self.directory / "region.json"
         ready.unlink(missing_ok=True)
-        argv = [sys.executable, "-m", "simulator", "--ready-file", str(ready)]
+        argv = ["-m", "simulator", "--ready-file", str(ready)]
         if config is not None:
             path = self.directory / "config.json"
             path.write_text(json.dumps(config))
             argv += ["--config", str(path)]
-        simulator = self._children.start("simulator", argv)
+        simulator = self._children.start_python("simulator", argv, forks=self.forks)
         processes.wait_for_file(simulator, ready, seconds=30)
         region = json.loads(ready.read_text())
         self.region: dict[str, Any] = region
@@ -138,10 +141,9 @@ class Bed:
 
     def start_controller(self, *, options: Sequence[str] = (), launcher: Sequence[str] = LAUNCHER) -> None:
         """Run `ipamd controller` outside of the VPC, with the account's key."""
-        self.controller = self._children.start(
+        self.controller = self._children.start_python(
             "controller",
             [
-                sys.executable,
                 *launcher,
                 "controller",
                 "--cluster-id",
@@ -158,16 +160,14 @@ class Bed:
                 "TENCENTCLOUD_SECRET_ID": self.endpoints.secret_id,
                 "TENCENTCLOUD_SECRET_KEY": self.endpoints.secret_key,
             },
+            forks=self.forks,
         )
 
     def start_agent(self, *, options: Sequence[str] = (), launcher: Sequence[str] = LAUNCHER) -> None:
         """Run `ipamd agent` in the node's namespace, with the CVM's role, and wait until it can take Pods."""
-        self.agent = self._children.start(
+        self.agent = self._children.start_python(
             "agent",
             [
-                "nsenter",
-                f"--net=/run/netns/{self.node.netns}",
-                sys.executable,
                 *launcher,
                 "agent",
                 "--node-name",
@@ -188,6 +188,8 @@ class Bed:
                 str(self.pending_deletes),
                 *options,
             ],
+            netns=self.node.netns,
+            forks=self.forks,
         )
 
     @property

@@ -7,12 +7,18 @@ daemon. For the main thread only: one testbed has one `Children`.
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
+
+from testbed.forked import Forked
+
+_MEASURED: Final = "COVERAGE_PROCESS_START"
+"""A process that is forked ends without the handlers that write what coverage has measured."""
 
 
 class ChildFailedError(RuntimeError):
@@ -24,7 +30,7 @@ class Child:
     """One running process and the file that gets all it prints."""
 
     name: str
-    process: "subprocess.Popen[bytes]"
+    process: "subprocess.Popen[bytes] | Forked"
     log: Path
 
     @property
@@ -68,6 +74,29 @@ class Children:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop_all()
+
+    def start_python(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        environment: Mapping[str, str] | None = None,
+        netns: str = "",
+        forks: bool = False,
+    ) -> Child:
+        """Start Python with `argv` in a network namespace by its name; `forks`: without the cost of imports.
+
+        Only modules are forked (`-m`): a script is there to change something before the imports.
+        """
+        if forks and argv[0] == "-m" and _MEASURED not in os.environ:
+            log = self._log_directory / f"{name}.log"
+            variables = {**os.environ, **(environment or {})}
+            process = Forked(argv[1:], log=log, environment=variables, netns=netns)
+            child = Child(name=name, process=process, log=log)
+            self._children.append(child)
+            return child
+        entered = ["nsenter", f"--net=/run/netns/{netns}"] if netns else []
+        return self.start(name, [*entered, sys.executable, *argv], environment=environment)
 
     def start(self, name: str, argv: Sequence[str], *, environment: Mapping[str, str] | None = None) -> Child:
         """Start `argv`; its output goes to `<name>.log` (appended, so a restart keeps the story)."""

@@ -47,6 +47,7 @@ class AgentBed(Bed):
 
     kube = None
     cloud = None
+    forks = True
     launcher: tuple[str, ...] = LAUNCHER
 
     def begin(self, *options, region=None, warm=3):
@@ -140,8 +141,17 @@ class AgentBed(Bed):
         self.wait_until(what, done, seconds=seconds)
 
     def pool_at_rest(self):
-        """Wait until the pool has what it wants, and so asks the cloud for nothing."""
-        self.eventually("the pool is at rest", lambda: not self.pool()["activity"])
+        """Wait until the pool has what it wants, and no ENI for a single Pod is being created.
+
+        An ENI has addresses for Pods before the cloud says that its creation is over; whoever detaches it
+        between the two lets the agent wait for the end of that.
+        """
+
+        def is_at_rest():
+            status = self.status()
+            return not status["pool"]["activity"] and "created" not in status["exclusiveEnis"]["activity"]
+
+        self.eventually("the pools are at rest", is_at_rest, seconds=40)
 
     def detach_eni(self, eni_id):
         """Detach it as somebody at the console does, who repeats it while the cloud is at work on the ENI."""
@@ -242,7 +252,8 @@ def node(tmp_path_factory):
 
 
 @pytest.fixture
-def own_node(tmp_path: Path):
+def own_node(tmp_path: Path, request):
     """A node that one test may do anything to; to be begun by the test."""
     with AgentBed(tmp_path) as bed:
+        bed.forks = request.node.get_closest_marker("executed") is None
         yield bed

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-pytestmark = [pytest.mark.netns, pytest.mark.scenario]
+pytestmark = [pytest.mark.netns, pytest.mark.scenario, pytest.mark.executed]
 NOWHERE = "--metadata-url=http://127.0.0.1:9"
 HEALTH = "127.0.0.1:18933"
 

@@ -128,6 +128,7 @@ def test_a_kill_at_any_step_of_del_is_mended_by_the_next_del(node):
         pod, sandbox, result = node.given()
         node.dies_in("del", sandbox, point)
         node.ended(pod, sandbox, ip_of(result))
+        node.eventually("it may be given out again", lambda: "cooling" not in uses(node))
     # As many as may be warm, and one for a Pod that came while the last one's was not free yet.
     assert len(extended(node)) <= 3 + 1 < len(points), (
         "an ENI was ordered in the place of one that was thought lost"
@@ -173,6 +174,11 @@ def test_an_eni_that_was_being_given_back_is_given_back_by_the_next_agent(tmp_pa
         bed.eventually("one is left", lambda: len(extended(bed)) == 1, seconds=60.0)
         bed.eventually("none is loose", lambda: not loose(bed))
         bed.eventually("the node knows just that", lambda: known(bed) == set(extended(bed)), seconds=60.0)
+
+
+def uses(bed):
+    """What the ENIs for single Pods are doing."""
+    return [eni["use"] for eni in bed.ctl("enis")["enis"] if eni["exclusive"]]
 
 
 def loose(bed):

@@ -22,6 +22,7 @@ def node(tmp_path_factory):
 
 def detach(node, given):
     eni = extended(node)[given.ip]
+    node.pool_at_rest()
     node.detach_eni(eni.eni_id)
     return eni
 

@@ -15,7 +15,7 @@ from testbed import probes
 from testbed.bed import NETWORK
 from tests.agent.conftest import eip_annotations
 
-pytestmark = [pytest.mark.netns, pytest.mark.scenario]
+pytestmark = [pytest.mark.netns, pytest.mark.scenario, pytest.mark.executed]
 
 BIND = (model.EipStatus.BIND, model.EipStatus.BIND_ENI)
 

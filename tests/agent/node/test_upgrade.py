@@ -14,7 +14,7 @@ from ipamd.core import names
 from ipamd.store import schema
 from testbed import probes
 
-pytestmark = [pytest.mark.netns, pytest.mark.scenario]
+pytestmark = [pytest.mark.netns, pytest.mark.scenario, pytest.mark.executed]
 
 POD = "of-before"
 NAMED_BY_POD, NAMED_BY_SANDBOX = 2, 3
@@ -197,6 +197,8 @@ def test_lost_store_finds_such_links_by_what_they_say_of_themselves(upgraded, lo
     node.start_again()
 
     assert node.pods()[POD]["hostInterface"] == host_link(result)
+    checked = lambda: node.call("check", sandbox, conf={"prevResult": result})[0]  # noqa: E731
+    node.eventually("what was taken is back", lambda: checked() == 0)
     is_whole(node, sandbox, result)
     assert node.call("del", sandbox) == (0, {})
     node.eventually("the link is gone", lambda: links(node) == set())
