@@ -31,7 +31,7 @@ def settled(world, start):
     """A claim with an EIP, and no controller."""
     world.create_pod("web-0", {"eip-attributes": '{"Bandwidth":"5"}'})
     process = start()
-    claim = world.wait(lambda: (c := world.claim("web-0")) and c.address and c, seconds=60)
+    claim = world.wait(lambda: (c := world.claim("web-0")) and c.address and c)
     assert process.end() == 0
     return claim
 
@@ -57,7 +57,7 @@ def test_killed_while_the_bandwidth_is_changed(world, start, settled, step):
 
     start()
 
-    world.wait(lambda: changed(world), seconds=60)
+    world.wait(lambda: changed(world))
     assert world.eips()[settled.address.eip_id]["bandwidth"] == 50
     assert world.claim("web-0").address == settled.address
     assert len(accepted(world, "ModifyAddressesBandwidth")) == 1
@@ -70,7 +70,7 @@ def test_killed_while_the_charge_type_is_changed(world, start, settled, step):
 
     start()
 
-    world.wait(lambda: changed(world), seconds=60)
+    world.wait(lambda: changed(world))
     eip = world.eips()[settled.address.eip_id]
     assert (eip["charge_type"], eip["charge_changes"]) == (HOURLY, 1)
     assert world.claim("web-0").confirmed == ""

@@ -50,7 +50,7 @@ def die_while(world, start, hold):
     """Run a controller until its request is held, and kill it."""
     held, let_go = hold(world)
     process = start()
-    world.wait(held, seconds=20)
+    world.wait(held)
     process.kill()
     let_go()
 
@@ -62,7 +62,7 @@ def test_killed_while_the_pod_gets_its_eip(world, start, step):
 
     start()
 
-    world.wait(lambda: (c := world.claim("web-0")) and c.address, seconds=20)
+    world.wait(lambda: (c := world.claim("web-0")) and c.address)
     assert world.orders() == 1
     assert set(world.eips()) == {world.claim("web-0").address.eip_id}
 
@@ -71,7 +71,7 @@ def test_killed_while_the_pod_gets_its_eip(world, start, step):
 def test_killed_while_the_eip_is_released(world, start, step):
     world.create_pod("web-0")
     before = start()
-    world.wait(lambda: (c := world.claim("web-0")) and c.address, seconds=20)
+    world.wait(lambda: (c := world.claim("web-0")) and c.address)
     assert before.end() == 0
     world.age_claim("web-0")
     world.remove_pod("web-0")
@@ -79,7 +79,7 @@ def test_killed_while_the_eip_is_released(world, start, step):
 
     start()
 
-    world.wait(lambda: not world.claim("web-0"), seconds=20)
+    world.wait(lambda: not world.claim("web-0"))
     assert world.eips() == {}
 
 
@@ -91,14 +91,14 @@ def test_killed_after_the_order_and_the_pod_is_gone_when_the_next_comes(world, s
 
     start()
 
-    world.wait(lambda: not world.claim("web-0"), seconds=20)
+    world.wait(lambda: not world.claim("web-0"))
     assert world.eips() == {}
 
 
 def test_it_ends_with_code_1_when_it_loses_the_lease_and_names_it(world, start, tmp_path):
     process = start()
     world.create_pod("web-0")
-    world.wait(lambda: world.claim("web-0"), seconds=20)
+    world.wait(lambda: world.claim("web-0"))
 
     world.kube.inject(Fault(kind=FaultKind.HANG, user_agent="tke-eni-ipamd"))
 

@@ -17,7 +17,7 @@ OK = (200, "ok\n")
 
 
 def wait_ready(world, process):
-    world.wait(lambda: process.probe("/readyz") == OK, seconds=30)
+    world.wait(lambda: process.probe("/readyz") == OK)
 
 
 @pytest.fixture
@@ -40,8 +40,8 @@ def test_a_controller_that_waits_for_its_region_is_alive_and_not_ready_and_goes_
 ):
     process = start(region="", metadata_url=metadata_url)
 
-    world.wait(lambda: process.probe("/livez") == OK, seconds=30)
-    world.wait(lambda: sum(world.region.faults.injected().values()) >= 2, seconds=30)  # it has asked again
+    world.wait(lambda: process.probe("/livez") == OK)
+    world.wait(lambda: sum(world.region.faults.injected().values()) >= 2)  # it has asked again
     assert process.probe("/livez") == OK
     status, said = process.probe("/readyz")
     assert status == 503
@@ -59,7 +59,7 @@ def test_a_controller_that_waits_for_its_region_is_alive_and_not_ready_and_goes_
 
 def test_a_controller_that_waits_for_its_region_ends_when_it_is_told_to(world, start, metadata_url, silence):
     process = start(region="", metadata_url=metadata_url)
-    world.wait(world.region.faults.injected, seconds=30)
+    world.wait(world.region.faults.injected)
 
     assert process.end() == 0
 
@@ -67,7 +67,7 @@ def test_a_controller_that_waits_for_its_region_ends_when_it_is_told_to(world, s
 def test_without_the_api_server_the_leader_ends_who_stands_by_stays_and_who_starts_waits(world, start):
     leader = start(**PATIENT_LEASE)
     world.create_pod("web-0")
-    world.wait(lambda: (claim := world.claim("web-0")) and claim.address, seconds=30)
+    world.wait(lambda: (claim := world.claim("web-0")) and claim.address)
     standby = start(**PATIENT_LEASE)
     wait_ready(world, standby)
     assert leader.probe("/readyz") == OK
@@ -76,7 +76,7 @@ def test_without_the_api_server_the_leader_ends_who_stands_by_stays_and_who_star
     assert leader.wait(40) == 1
     successor = start(**PATIENT_LEASE)  # as its kubelet does
     unread = (503, "the cluster has not been read yet\n")
-    world.wait(lambda: successor.probe("/readyz") == unread, seconds=30)
+    world.wait(lambda: successor.probe("/readyz") == unread)
 
     assert successor.probe("/livez") == OK
     assert (standby.probe("/livez"), standby.probe("/readyz")) == (OK, OK)
@@ -84,6 +84,6 @@ def test_without_the_api_server_the_leader_ends_who_stands_by_stays_and_who_star
     world.kube.heal(away)
     wait_ready(world, successor)
     world.create_pod("web-1")
-    world.wait(lambda: (claim := world.claim("web-1")) and claim.address, seconds=30)
+    world.wait(lambda: (claim := world.claim("web-1")) and claim.address)
     assert not standby.ended
     assert not successor.ended

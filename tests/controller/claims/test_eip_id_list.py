@@ -307,7 +307,7 @@ def test_claims_that_wait_for_a_held_eip_cost_no_list_and_keep_nobody_from_work(
     world.create_pod("ordinary")
     world.wait_provisioned("ordinary")
     for number in range(30):
-        world.wait(lambda n=number: reason(world, f"blue-x{n}y") == "EIPInUse", seconds=30)
+        world.wait(lambda n=number: reason(world, f"blue-x{n}y") == "EIPInUse")
 
     assert world.kube.traffic.count(verb="list", resource="eipclaims") == before
 
@@ -326,4 +326,4 @@ def test_a_new_pod_passes_those_that_wait_for_a_held_eip_at_the_rate_of_the_api_
     told = [number for number in range(120) if reason(world, f"blue-x{number}y") == "EIPInUse"]
 
     assert len(told) < 60
-    world.wait(lambda: all(reason(world, f"blue-x{n}y") == "EIPInUse" for n in range(120)), seconds=60)
+    world.wait(lambda: all(reason(world, f"blue-x{n}y") == "EIPInUse" for n in range(120)))

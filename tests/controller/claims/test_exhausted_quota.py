@@ -40,7 +40,7 @@ def test_a_release_serves_one_and_writes_nothing_to_the_others(world):
     for number in range(WAITING):
         world.create_pod(f"wait-{number}")
     for number in range(WAITING):
-        world.wait(lambda n=number: world.condition(f"wait-{n}").get("reason") == "QuotaExceeded", seconds=60)
+        world.wait(lambda n=number: world.condition(f"wait-{n}").get("reason") == "QuotaExceeded")
 
     before = writes(world)
     world.remove_pod("old-0")
@@ -74,7 +74,7 @@ def test_every_waiting_user_is_told(world):
         return {e["involvedObject"]["name"] for e in world.events("FailedAllocateEIP")}
 
     refused = {f"p-{n}" for n in range(QUOTA + WAITING)}
-    world.wait(lambda: len(told() & refused) == WAITING, seconds=60)
+    world.wait(lambda: len(told() & refused) == WAITING)
     kinds = Counter(e["involvedObject"]["kind"] for e in world.events("FailedAllocateEIP"))
     world.wait(
         lambda: (

@@ -196,7 +196,7 @@ def test_nor_does_it_date_the_end_of_a_pod(world):
 
     world.start_controller(rules=HOUR)
 
-    world.wait(lambda: world.claim("web-0").pod.last_seen, seconds=45)
+    world.wait(lambda: world.claim("web-0").pod.last_seen)
     assert abs(world.claim("web-0").pod.last_seen - time.time()) < 60
 
 

@@ -239,7 +239,7 @@ def test_a_release_whose_task_fails_is_given_again(world, controller, port, was_
 
     world.remove_pod("web-0")
 
-    world.wait(lambda: not world.claim("web-0"), seconds=45)
+    world.wait(lambda: not world.claim("web-0"))
     assert world.eips() == {}
 
 

@@ -33,7 +33,7 @@ def test_the_switch_holds_claims_and_orphans_and_lets_them_go_on(world, controll
     assert world.claim("web-0").held
 
     turn(world, "allowed")
-    world.wait(lambda: not world.eips(), seconds=45)
+    world.wait(lambda: not world.eips())
     world.wait_gone("web-0")
 
 

@@ -45,9 +45,9 @@ def test_killed_while_the_pod_gets_its_address(fixed, start, step):
 
     start()
 
-    fixed.world.wait(lambda: (c := fixed.claim("web-0")) and c.address, seconds=20)
+    fixed.world.wait(lambda: (c := fixed.claim("web-0")) and c.address)
     address = fixed.claim("web-0").address
-    fixed.world.wait(lambda: fixed.lines()[address.ip].status.get("phase") == "Available", seconds=20)
+    fixed.world.wait(lambda: fixed.lines()[address.ip].status.get("phase") == "Available")
     assert set(fixed.reservations()) == {address.reservation_id}
     assert set(fixed.lines()) == {address.ip}
 
@@ -56,9 +56,9 @@ def test_killed_while_the_pod_gets_its_address(fixed, start, step):
 def test_killed_while_the_address_is_given_back(fixed, start, step):
     fixed.create_pod("web-0")
     before = start()
-    fixed.world.wait(lambda: (c := fixed.claim("web-0")) and c.address, seconds=20)
+    fixed.world.wait(lambda: (c := fixed.claim("web-0")) and c.address)
     ip = fixed.claim("web-0").address.ip
-    fixed.world.wait(lambda: fixed.lines()[ip].status.get("phase") == "Available", seconds=20)
+    fixed.world.wait(lambda: fixed.lines()[ip].status.get("phase") == "Available")
     assert before.end() == 0
     fixed.world.remove_pod("web-0")
     fixed.delete_claim("web-0")
@@ -66,6 +66,6 @@ def test_killed_while_the_address_is_given_back(fixed, start, step):
 
     start()
 
-    fixed.world.wait(lambda: fixed.claim("web-0") is None, seconds=20)
+    fixed.world.wait(lambda: fixed.claim("web-0") is None)
     assert fixed.reservations() == {}
     assert fixed.lines() == {}

@@ -241,7 +241,7 @@ def test_killed_while_the_eni_is_made(unled, start, step):
 
     start()
 
-    unled.world.wait(lambda: (c := unled.claim("web-0")) and c.address, seconds=30)
+    unled.world.wait(lambda: (c := unled.claim("web-0")) and c.address)
     address = unled.claim("web-0").address
     assert set(unled.own_enis()) == {address.eni_id}
     assert set(unled.lines()) == {address.ip}
@@ -251,7 +251,7 @@ def test_killed_while_the_eni_is_made(unled, start, step):
 def test_killed_while_the_eni_is_given_back(unled, start, step):
     unled.create_pod("web-0", **EXCLUSIVE)
     before = start()
-    unled.world.wait(lambda: (c := unled.claim("web-0")) and c.address, seconds=30)
+    unled.world.wait(lambda: (c := unled.claim("web-0")) and c.address)
     assert before.end() == 0
     unled.world.remove_pod("web-0")
     unled.delete_claim("web-0")
@@ -259,7 +259,7 @@ def test_killed_while_the_eni_is_given_back(unled, start, step):
 
     start()
 
-    unled.world.wait(lambda: unled.claim("web-0") is None, seconds=30)
+    unled.world.wait(lambda: unled.claim("web-0") is None)
     assert unled.own_enis() == {}
     assert unled.lines() == {}
 
@@ -268,7 +268,7 @@ def test_killed_while_the_eni_is_given_back(unled, start, step):
 def test_killed_while_the_eni_of_a_gone_node_is_detached(unled, start, step):
     unled.create_pod("web-0", **EXCLUSIVE)
     before = start()
-    unled.world.wait(lambda: (c := unled.claim("web-0")) and c.address, seconds=30)
+    unled.world.wait(lambda: (c := unled.claim("web-0")) and c.address)
     assert before.end() == 0
     eni_id = unled.attach("web-0")
     unled.world.remove_pod("web-0")
@@ -278,6 +278,6 @@ def test_killed_while_the_eni_of_a_gone_node_is_detached(unled, start, step):
 
     start()
 
-    unled.world.wait(lambda: (c := unled.claim("web-0")).binding is None and c.node == "node-2", seconds=30)
+    unled.world.wait(lambda: (c := unled.claim("web-0")).binding is None and c.node == "node-2")
     assert unled.own_enis()[eni_id].instance_id == ""
     assert set(unled.own_enis()) == {eni_id}
