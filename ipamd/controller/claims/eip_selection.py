@@ -228,7 +228,11 @@ class EipSelection:
         return held | self._shown_holders(claim.uid, eip_ids)
 
     def _sure_holders(self, claim_uid: str, eip_ids: tuple[str, ...]) -> dict[str, Claim]:
-        """Return who has the EIPs, other than this claim; of those that only this process knows of, live."""
+        """Return who has the EIPs; of those that only this process knows of, as the API server has them now.
+
+        Of what watches show, this claim's own EIP does not count. Of what this process knows, it does: the
+        answer to the write that gave it the EIP may have been lost, and no other one may be chosen then.
+        """
         held = self._shown_holders(claim_uid, eip_ids)
         for eip_id in eip_ids:
             other = self._chosen.get(eip_id)
