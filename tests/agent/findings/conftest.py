@@ -70,6 +70,9 @@ def wired(tmp_path_factory):
 @pytest.fixture
 def node(wired):
     """The node in order before and after the test."""
+    if wired.most_repaired() > 1:
+        # Five repairs of one thing in ten minutes are a finding of their own.
+        wired.begin_anew()
     wired.eventually("all is well before", wired.is_well, seconds=60)
     yield wired
     wired.held.unlink(missing_ok=True)

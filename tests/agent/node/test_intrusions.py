@@ -94,7 +94,10 @@ def test_an_address_that_somebody_took_from_the_pool_is_left_on_his_link(own_nod
         ips.append(ip_of(node.call("add", sandbox)[1]))
     robbed, whole = ips
     node.cloud.unassign_ips(node.pods()["robbed"]["eniId"], [robbed], Deadline.after(10, time.monotonic))
-    node.eventually("known", lambda: any(robbed in problem for problem in node.status()["problems"]))
+    # For 15 s a list may be older than the address, so that what it lacks says nothing.
+    node.eventually(
+        "known", lambda: any(robbed in problem for problem in node.status()["problems"]), seconds=60
+    )
 
     for ip in ips:
         node.on_node("ip", "address", "add", f"{ip}/32", "dev", "eth0")

@@ -80,8 +80,7 @@ def test_every_waiting_user_is_told(world):
         lambda: (
             Counter(e["involvedObject"]["kind"] for e in world.events("FailedAllocateEIP"))
             == Counter(Pod=WAITING, EIPClaim=WAITING)
-        ),
-        seconds=30,
+        )
     )
     assert kinds
     # Also in those that were refused by what was known, without an attempt.
