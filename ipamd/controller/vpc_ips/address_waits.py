@@ -15,7 +15,7 @@ from ipamd.core.vpc_ip.vpcipclaim import RESERVED, VpcIpClaim
 from ipamd.kube.watch import Key
 from ipamd.runtime.metric import Metric, gauge_table
 
-_Key = tuple[str, str]
+_Waiter = tuple[str, str]
 """UID of the claim and of its Pod."""
 
 
@@ -27,7 +27,7 @@ class AddressWaits:
         self._steady = steady
         self._pod_of = pod_of
         self._guard = threading.Lock()
-        self._since: dict[_Key, float] = {}
+        self._since: dict[_Waiter, float] = {}
 
     def metrics(self, claims: Iterable[VpcIpClaim]) -> Iterator[Metric]:
         """Look at all claims; yield for how long they wait, and how many are not reserved, by reason."""
@@ -62,9 +62,9 @@ class AddressWaits:
         ]
         now = self._steady()
         with self._guard:
-            self._since = {key: self._since.get(key, now) for key in (_key(claim) for claim, _ in found)}
-            return [(reason, now - self._since[_key(claim)]) for claim, reason in found]
+            self._since = {key: self._since.get(key, now) for key in (_waiter(claim) for claim, _ in found)}
+            return [(reason, now - self._since[_waiter(claim)]) for claim, reason in found]
 
 
-def _key(claim: VpcIpClaim) -> _Key:
+def _waiter(claim: VpcIpClaim) -> _Waiter:
     return claim.uid, claim.pod_uid
