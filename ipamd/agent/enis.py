@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Any
 
 from ipamd.agent.departures import Departures
 from ipamd.agent.exclusive_enis import ExclusiveEnis
@@ -35,6 +36,8 @@ from ipamd.store.database import Database, StoreError
 log = logging.getLogger(__name__)
 
 FACT = "enis"
+OTHERS = "others"
+"""What the instance has that is no Pod's: a node that starts without the cloud must not offer its places."""
 """Where the store keeps what was last known."""
 _MISSING = "MISSING"
 """State of an ENI that the cloud does not list; the others are those of DescribeNetworkInterfaces."""
@@ -213,7 +216,8 @@ class NodeEnis:
             self._shared_ledger.note(lambda current: self._observed(current, listing, wired))
             with self._changing:
                 self._known = replace(self._known, told=True)
-            self._remember(enis.values())
+            self._remember(FACT, [_remembered(eni) for eni in enis.values()])
+            self._remember(OTHERS, {"enis": self._known.foreign, "public_ips": self._known.public_ips})
             if all(eni.link is not None for eni in known.values()):
                 self._forget_detached()
 
@@ -238,11 +242,15 @@ class NodeEnis:
         """
         remembered = self._database.fact(FACT)
         known = [_recalled(entry) for entry in remembered or []]
+        others = self._database.fact(OTHERS) or {}
         if wait:
             self._await_links(eni.mac for eni in known)
         with self._changing:
             self._known = _Known(
-                enis=MappingProxyType({eni.eni_id: eni for eni in known}), told=remembered is not None
+                enis=MappingProxyType({eni.eni_id: eni for eni in known}),
+                foreign=others.get("enis", 0),
+                public_ips=others.get("public_ips", 0),
+                told=remembered is not None,
             )
 
     def mend(self, seen: KernelListing) -> bool:
@@ -357,11 +365,10 @@ class NodeEnis:
         log.info("ENI %s is forgotten", eni.eni_id)
         return True
 
-    def _remember(self, enis: Iterable[NodeEni]) -> None:
-        database, content = self._database, [_remembered(eni) for eni in enis]
+    def _remember(self, fact: str, content: Any) -> None:
         try:
-            if database.fact(FACT) != content:
-                database.put_fact(FACT, content)
+            if self._database.fact(fact) != content:
+                self._database.put_fact(fact, content)
         except StoreError as e:
             log.warning("a start without the cloud will not know all ENIs: %s", e)
 

@@ -184,12 +184,17 @@ def test_a_pod_that_went_without_a_del_is_no_finding_once_its_link_is_gone(node)
 
 def test_a_message_is_one_line_where_no_people_look(node):
     node.held.touch()
-    node.on_node("ip", "link", "set", "eth1", "down")
-    node.eventually("told", lambda: [f["code"] for f in node.problems()] == ["EniLink"])
-    argv = [sys.executable, "-m", "ipamd.ctl", "--socket", str(node.socket), "check"]
-    shown = subprocess.run(argv, capture_output=True, text=True, check=False).stdout
+    said: list[str] = []
 
-    head, breaks, following, summary = shown.splitlines()[:4]
+    def is_told():
+        # A round that something before has caused may still come, and mends it.
+        node.on_node("ip", "link", "set", "eth1", "down")
+        said[:] = ipamctl(node, "check").stdout.splitlines()
+        return said[0].startswith("ERROR ")
+
+    node.eventually("told", is_told)
+
+    head, breaks, following, summary = said[:4]
     assert head == "ERROR    EniLink link/eth1: link eth1 is down, and has to be up"
     assert breaks.startswith("         breaks: ")
     assert "default/with-eip" in breaks

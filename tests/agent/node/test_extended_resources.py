@@ -62,7 +62,24 @@ def test_public_ips_that_people_bind_to_the_cvm_are_places_that_pods_cannot_have
     node.start_again(warm=0)
 
     node.eventually("one place less", lambda: offered(node)[0] == "1")
-    assert node.status()["capacity"]["eip"] == 1
+    node.eventually("the agent says so too", lambda: node.status()["capacity"]["eip"] == 1)
+
+
+def test_an_agent_that_starts_without_the_cloud_offers_no_place_that_is_taken_by_hand(own_node):
+    region = {"instances": [{"instance_type": "S5.2XLARGE16", "public_ip": True}]}
+    node = own_node.begin("--repair-interval=1s", region=region)
+    console, instance = VpcConsole(node.endpoints.cloud), node.cloud.describe_instance(node.node.instance_id)
+    console.attach_eni(instance.instance_id, instance.vpc_id, instance.subnet_id)
+    shared = next(eni for eni in node.cloud.describe_enis(instance.instance_id) if not eni.primary)
+    bind_by_hand(node, shared)
+    node.eventually("both places less", lambda: offered(node) == ("1", "76"))
+    node.eventually("the agent says so too", lambda: capacity(node) == (1, 76))
+
+    node.stop(node.agent)
+    with node.without_cloud():
+        node.start_again(warm=0)
+        assert capacity(node) == (1, 76)
+        assert offered(node) == ("1", "76")
 
 
 def test_an_eni_that_people_attach_is_one_that_pods_cannot_have(own_node):
@@ -79,6 +96,11 @@ def test_an_eni_that_people_attach_is_one_that_pods_cannot_have(own_node):
     node.start_again()
 
     node.eventually("less", lambda: int(offered(node)[1]) == before - (limits.ips_per_eni - 1))
+
+
+def capacity(node):
+    told = node.status()["capacity"]
+    return told["eip"], told["eni-ip"]
 
 
 def bind_by_hand(node, eni):
