@@ -10,21 +10,14 @@ from ipamd.agent.exclusive_enis import ExclusiveEnis
 from ipamd.core import tags
 from ipamd.core.errors import TryAgainError
 from ipamd.core.ledger.ledger import Ledger
-from ipamd.core.ledger.states import Address, Assigned, Unassigning, Warm
-from ipamd.core.model import Eni, EniState, SandboxKey
+from ipamd.core.ledger.states import Address, Unassigning, Warm
+from ipamd.core.model import Eni, EniState
 from ipamd.core.timing.boottime import Boottime
 from ipamd.store.database import Database
-from tests.testkit.pods import pod_ref
+from tests.testkit.addresses import assigned
 
 GATEWAYS = {"subnet-1": "10.0.1.1"}
-ASSIGNED = Assigned(
-    key=SandboxKey(container_id="c1", ifname="eth0"),
-    pod=pod_ref(),
-    since=1.0,
-    host_interface="veth",
-    host_mac="0a:e2:00:00:00:01",
-    netns="/n",
-)
+ASSIGNED = assigned(netns="/n")
 
 
 def eni(number=1, *, state=EniState.AVAILABLE, of="ins-1", primary=False, subnet_id="subnet-1"):

@@ -5,29 +5,12 @@ import pytest
 from ipamd.agent.diagnosis.history import PodHistory
 from ipamd.core.history.changes import PodChange
 from ipamd.core.ledger.ledger import Ledger
-from ipamd.core.ledger.states import Address, Assigned
-from ipamd.core.model import SandboxKey
 from ipamd.core.timing.boottime import Boottime
 from tests.testkit import claims
-from tests.testkit.pods import pod_ref
+from tests.testkit.addresses import of_pod
 
 POD = "default/web-0"
-USED = Ledger.of(
-    [
-        Address(
-            ip="10.0.1.9",
-            eni_id="eni-1",
-            state=Assigned(
-                key=SandboxKey(container_id="c1", ifname="eth0"),
-                pod=pod_ref(),
-                since=1.0,
-                host_interface="veth",
-                host_mac="0a:e2:00:00:00:01",
-            ),
-            added_at=0.0,
-        )
-    ]
-)
+USED = Ledger.of([of_pod("10.0.1.9")])
 ALL_ANEW = Ledger().changed(*USED.addresses.values())
 
 

@@ -9,21 +9,15 @@ from ipamd.agent.diagnosis.service import DiagnosisService
 from ipamd.agent.diagnosis.trace import NoSuchPodError
 from ipamd.core.errors import InvalidInputError, TryAgainError
 from ipamd.core.history.events import PodEvent
-from ipamd.core.ledger.states import Address, Assigned, Binding, BindStage, Occupied
-from ipamd.core.model import SandboxKey
+from ipamd.core.ledger.states import Address, Binding, BindStage, Occupied
 from ipamd.core.timing.boottime import Boottime
 from ipamd.grpc_server.status import StatusCode
 from ipamd.rpc import diagnosis_pb2 as messages
+from tests.testkit.addresses import assigned
 from tests.testkit.pods import pod_ref
 
 NOW = Boottime(1000.0)
-USED = Assigned(
-    key=SandboxKey(container_id="c1", ifname="eth0"),
-    pod=pod_ref(),
-    since=1.0,
-    host_interface="veth",
-    host_mac="0a:e2:00:00:00:01",
-)
+USED = assigned()
 STRANGER = Occupied(host_interface="veth", host_mac="0a:e2:00:00:00:01", pod=None, since=1.0)
 EVENT = PodEvent(pod="default/web-0", at=Boottime(990.0), step="add", text="it has 10.0.1.10", took=1.5)
 

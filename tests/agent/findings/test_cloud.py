@@ -12,19 +12,10 @@ from ipamd.core.cloud_errors.codes import cloud_error
 from ipamd.core.errors import TryAgainError
 from ipamd.core.findings.codes import FindingCode
 from ipamd.core.ledger.ledger import Ledger
-from ipamd.core.ledger.states import Address, Assigned
-from ipamd.core.model import SandboxKey
 from tests.runtime.manual_clock import ManualClock
-from tests.testkit.pods import pod_ref
+from tests.testkit.addresses import of_pod
 
-ASSIGNED = Assigned(
-    key=SandboxKey(container_id="c1", ifname="eth0"),
-    pod=pod_ref(),
-    since=1.0,
-    host_interface="veth",
-    host_mac="0a:e2:00:00:00:01",
-)
-OWNED = Address(ip="10.0.1.5", eni_id="eni-1", state=ASSIGNED, added_at=0.0)
+OWNED = of_pod("10.0.1.5")
 
 
 def refused(code):
