@@ -12,7 +12,7 @@ from ipamd.core.claim.eipclaim import ClaimPod
 from ipamd.core.errors import TryAgainError
 from ipamd.core.ledger import acquisition, fixed_addresses
 from ipamd.core.ledger.ledger import Ledger
-from ipamd.core.ledger.states import Assigned, Held, Unassigning
+from ipamd.core.ledger.states import Assigned, Binding, BindStage, Held, Unassigning
 from ipamd.core.model import Eni, EniAddress, EniState, IpState, SandboxKey
 from ipamd.core.timing.boottime import Boottime
 from ipamd.core.vpc_ip.attach_actions import DetachEni, LetGo, UnassignFixed
@@ -147,6 +147,25 @@ def test_what_the_live_claim_wants_here_is_held_on(node):
         node.let_go()
 
     assert isinstance(node.address.state, Held)
+
+
+@pytest.mark.parametrize(
+    ("claim", "stage"),
+    [
+        pytest.param(ELSEWHERE, BindStage.BOUND, id="it goes with the ENI to the next node"),
+        pytest.param(replace(ELSEWHERE, deleting=True), BindStage.UNBINDING, id="the claim is being deleted"),
+        pytest.param(None, BindStage.UNBINDING, id="the claim is gone"),
+    ],
+)
+def test_the_eip_at_an_address_goes_along_if_a_claim_is_left_to_have_it(node, claim, stage):
+    eip = Binding(eip_id="eip-1", public_ip="198.18.0.1", stage=BindStage.BOUND, claim="default/web-0")
+    whole = replace(node.address, exclusive=True, eip=eip)
+    node.change(lambda now: now.changed(whole))
+    node.claim = claim
+
+    node.let_go()
+
+    assert node.address.eip.stage is stage
 
 
 def test_what_a_pod_has_by_now_stays_its_own(node):
