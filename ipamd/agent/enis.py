@@ -31,13 +31,11 @@ from ipamd.net.dataplane import DataPlane
 from ipamd.net.kernel_listing import KernelListing
 from ipamd.net.model import EniLink
 from ipamd.runtime.metric import Metric, gauges
-from ipamd.store.database import Database, StoreError
+from ipamd.store.database import OTHERS, Database, StoreError
 
 log = logging.getLogger(__name__)
 
 FACT = "enis"
-OTHERS = "others"
-"""What the instance has that is no Pod's: a node that starts without the cloud must not offer its places."""
 """Where the store keeps what was last known."""
 _MISSING = "MISSING"
 """State of an ENI that the cloud does not list; the others are those of DescribeNetworkInterfaces."""
@@ -217,7 +215,8 @@ class NodeEnis:
             with self._changing:
                 self._known = replace(self._known, told=True)
             self._remember(FACT, [_remembered(eni) for eni in enis.values()])
-            self._remember(OTHERS, {"enis": self._known.foreign, "public_ips": self._known.public_ips})
+            counts = {"enis": self._known.foreign, "extended_enis": extended}
+            self._remember(OTHERS, {**counts, "public_ips": self._known.public_ips})
             if all(eni.link is not None for eni in known.values()):
                 self._forget_detached()
 

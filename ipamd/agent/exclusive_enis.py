@@ -23,7 +23,7 @@ from ipamd.core.timing.boottime import Boottime
 from ipamd.net.dataplane import DataPlane
 from ipamd.net.model import EniLink
 from ipamd.runtime.metric import Metric, gauges
-from ipamd.store.database import EXCLUSIVE_ENIS, FIXED_ENIS, Database
+from ipamd.store.database import EXCLUSIVE_ENIS, FIXED_ENIS, OTHERS, Database
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class ExclusiveEnis:
         self._changing = threading.Lock()
         self._by_node: Callable[[], Iterable[str]] = tuple
         self._expected: frozenset[str] = frozenset()
-        self.foreign = 0
+        self.foreign: int = (database.fact(OTHERS) or {}).get("extended_enis", 0)
         """How many extended ENIs of the instance are not ours."""
         remembered = [
             _recalled(entry) for name in (EXCLUSIVE_ENIS, FIXED_ENIS) for entry in database.fact(name) or ()

@@ -32,6 +32,9 @@ EXCLUSIVE_ENIS = "exclusive_enis"
 FIXED_ENIS = "fixed_enis"
 """The same for those that belong to VpcIPClaims, beside the others: a release before, which deletes ENIs of
 single Pods that are too many, does not find these."""
+OTHERS = "others"
+"""The same for how many ENIs and public IPs of the instance are no Pod's: their places are not to be offered
+by a node that starts without the cloud."""
 DEPARTURES = "departures"
 """The same for what has left the node of late."""
 

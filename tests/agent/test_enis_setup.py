@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from ipamd.agent.enis import OTHERS, NodeEni
+from ipamd.agent.enis import NodeEni
 from ipamd.core.errors import TryAgainError
-from ipamd.store.database import Database, StoreError
+from ipamd.store.database import OTHERS, Database, StoreError
 from tests.agent.eni_node import EniNode, Plane, eni, entry
 
 
@@ -81,26 +81,32 @@ def test_the_next_agent_knows_them_before_the_cloud_is_asked_and_mends_them(node
     assert node.plane.mended == [[(eni(1).mac, "10.0.1.1"), (eni(2).mac, "10.0.2.1")]]
 
 
+def taken_by_others(node):
+    """ENIs, extended ENIs and public IPs."""
+    return node.enis.foreign, node.enis.exclusive.foreign, node.enis.other_public_ips
+
+
 def test_the_next_agent_knows_how_much_others_take_before_the_cloud_is_asked(node):
-    node.look(
-        eni(1), eni(2, of=""), eni(3, addresses=(entry("10.0.3.2", primary=True, public_ip="198.18.0.3"),))
-    )
-    assert (node.enis.foreign, node.enis.other_public_ips) == (1, 1)
+    extended = [eni(number, of="", extended=True) for number in (4, 5)]
+    with_public_ip = eni(3, addresses=(entry("10.0.3.2", primary=True, public_ip="198.18.0.3"),))
+    node.look(eni(1), eni(2, of=""), with_public_ip, *extended)
+    assert taken_by_others(node) == (1, 2, 1)
     node.enis = node.again()
 
     node.enis.recall(wait=False)
 
-    assert (node.enis.foreign, node.enis.other_public_ips) == (1, 1)
+    assert taken_by_others(node) == (1, 2, 1)
 
 
 def test_a_store_of_before_does_not_say_how_much_others_take(node):
-    node.look(eni(1), eni(2, of=""))
+    node.look(eni(1), eni(2, of=""), eni(4, of="", extended=True))
     node.database.put_fact(OTHERS, None)
     node.enis = node.again()
 
     node.enis.recall(wait=False)
 
-    assert (node.enis.are_known, node.enis.foreign, node.enis.other_public_ips) == (True, 0, 0)
+    assert node.enis.are_known
+    assert taken_by_others(node) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("wait", [True, False])
